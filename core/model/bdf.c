@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Addresses as text.
+ *
+ * The parser takes exactly what the kernel prints, plus the short form without a domain; anything
+ * else (signs, spaces, a device beyond 1f) is no address.
+ */
+
+#include "core/model/bdf.h"
+
+#include <stdio.h>
+
+int bdf_compare(Bdf a, Bdf b)
+{
+        if (a.domain != b.domain)
+                return a.domain < b.domain ? -1 : 1;
+        if (a.bus != b.bus)
+                return a.bus < b.bus ? -1 : 1;
+        return (int)a.devfn - (int)b.devfn;
+}
+
+static int hex_digit(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F')
+                return c - 'A' + 10;
+        return -1;
+}
+
+/* Reads up to `most` hexadecimal digits; returns how many there were. */
+static size_t take_hex(const char *text, size_t most, uint32_t *ret_value)
+{
+        uint32_t value = 0;
+        size_t n = 0;
+
+        while (n < most && hex_digit(text[n]) >= 0)
+                value = value << 4 | (uint32_t)hex_digit(text[n++]);
+
+        *ret_value = value;
+        return n;
+}
+
+bool bdf_parse(const char *text, Bdf *ret)
+{
+        uint32_t domain, bus, device, function;
+        size_t n = take_hex(text, 8, &domain);
+
+        if (n == 2) {
+                domain = 0;
+        } else if (n >= 4 && text[n] == ':') {
+                text += n + 1;
+        } else {
+                return false;
+        }
+
+        if (take_hex(text, 2, &bus) != 2 || text[2] != ':')
+                return false;
+        text += 3;
+        if (take_hex(text, 2, &device) != 2 || device > 0x1f || text[2] != '.')
+                return false;
+        text += 3;
+        if (take_hex(text, 1, &function) != 1 || function > 7 || text[1] != '\0')
+                return false;
+
+        *ret = (Bdf){
+                .domain = domain,
+                .bus = (uint8_t)bus,
+                .devfn = (uint8_t)(device << 3 | function),
+        };
+        return true;
+}
+
+const char *bdf_format(Bdf bdf, char text[static BDF_TEXT_SIZE])
+{
+        (void)snprintf(text, BDF_TEXT_SIZE, "%04x:%02x:%02x.%u", bdf.domain, bdf.bus,
+                       bdf_device(bdf), bdf_function(bdf));
+        return text;
+}

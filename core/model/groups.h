@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A partition of a snapshot's devices into groups, and why.
+ *
+ * Two come from here: `kernel`, the kernel's own algorithm replayed so that it can be explained, and
+ * `observed`, what the kernel's iommu_group links say. Each merge keeps its reason.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/model/base.h"
+#include "core/model/snapshot.h"
+
+typedef enum ReasonRule {
+        REASON_UPSTREAM_ACS,      /* the port `at` above `a` does not redirect: joined to `b` there */
+        REASON_MULTIFUNCTION_ACS, /* a and b are functions of one slot, both without ACS */
+        REASON_BRIDGE_ALIAS,      /* a is seen by the IOMMU under bridge b's requester id */
+        REASON_DMA_ALIAS,         /* a quirk: a and b share a requester id */
+        REASON_REAL_DMA_DEVICE,   /* a's requests carry b's id (VMD) */
+        REASON_OBSERVED,          /* the kernel says so; no rule here explains it */
+        _REASON_N,
+} ReasonRule;
+
+/* One edge: why `a` is in the group that `b` is in. */
+typedef struct Reason {
+        ReasonRule rule;
+        size_t a;
+        size_t b;
+        size_t at;        /* the port or bridge that causes it (may equal a or b) */
+        uint8_t missing;  /* ACS bits of SV|RR|CR|UF that `at` lacks; 0 where ACS plays no part */
+        Tristate acs;     /* whether `at` has an ACS capability at all */
+} Reason;
+
+typedef struct Group {
+        size_t *members; /* sorted device indices; never empty */
+        size_t n_members;
+        Reason *reasons; /* connect all members: at least n_members - 1 of them */
+        size_t n_reasons;
+        size_t anchor;        /* topmost member; its path is the group's id */
+        int32_t kernel_group; /* the number all members share in the snapshot, or -1 */
+        char *id;             /* owned */
+} Group;
+
+typedef struct Partition {
+        Group *groups; /* ordered by anchor */
+        size_t n_groups;
+        size_t *group_of; /* per device: index into groups, or SNAPSHOT_NONE */
+        size_t n_devices;
+} Partition;
+
+Partition *partition_free(Partition *partition);
+DEFINE_CLEANUP(Partition *, partition_free);
+
+/*
+ * The kernel's partition, computed: a literal replay in probe order (kernel-facts 1.3). Every device
+ * gets a group. Returns 0 or -ENOMEM; the caller frees *ret.
+ */
+_nodiscard_ int kernel_groups_compute(const Snapshot *snapshot, Partition **ret_partition);
+
+/*
+ * The partition the kernel's links show. Devices without a link are in none. Reasons are taken from
+ * `computed` (may be NULL) where it explains the merge, REASON_OBSERVED otherwise. Returns 0 or
+ * -ENOMEM; the caller frees *ret.
+ */
+_nodiscard_ int observed_groups_compute(const Snapshot *snapshot, const Partition *computed,
+                                        Partition **ret_partition);
+
+/*
+ * A literal reading of `acs_ok` (kernel-facts 1.2): does this function, alone, keep its peers apart?
+ * *ret_missing gets the bits of SV|RR|CR|UF it lacks (may be NULL).
+ */
+bool acs_isolated(const Snapshot *snapshot, size_t index, uint8_t *ret_missing);
+
+const char *reason_rule_to_string(ReasonRule rule);
+
+/* Writes an English sentence for the reason; returns a string the caller frees, or NULL. */
+char *reason_describe(const Snapshot *snapshot, const Reason *reason);
+
+/* "SV|RR|CR|UF" for a mask, into a string the caller frees, or NULL if memory is short. */
+char *acs_bits_to_string(uint8_t bits);

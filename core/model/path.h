@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Stable places: where a device is, said without bus numbers.
+ *
+ * A place is a chain of steps from a root bus; each step is a device.function below the step before
+ * it. Two devices never share a place: where a tree would have it so, the lower-addressed one keeps
+ * it and the others are *displaced*, their step names their whole address.
+ */
+
+#include "core/model/base.h"
+#include "core/model/snapshot.h"
+
+/* Fills `is_displaced` of all devices, given their links. Returns 0 or -ENOMEM. */
+_nodiscard_ int path_mark_displaced(Snapshot *snapshot);
+
+/*
+ * Orders devices of a finished snapshot from the top down, by depth and then by place. Bus numbers
+ * below the root buses play no part, so the order survives renumbering. Returns <0, 0, >0.
+ */
+int path_compare(const Snapshot *snapshot, size_t a, size_t b);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The capability walk.
+ *
+ * Two linked lists live in configuration space: the standard one from a pointer in the header, in
+ * the first 256 bytes, and the extended one from 0x100. Both are the device's word and neither is
+ * believed: a walk remembers where it has been and ends at the first step that leads back, into the
+ * header or nowhere. What was found before that is a fact. What was not found is NO only if the list
+ * ended properly, else UNKNOWN.
+ *
+ * Nothing is read twice and nothing beyond what the model asks: four dwords for a conventional
+ * function, and for PCI Express one per capability up to the last one of interest.
+ */
+
+#include "core/model/pcicap.h"
+
+/* Header, PCIe Base Specification 7.5.1.1 (PCI Local Bus 3.0, 6.1). */
+#define PCI_COMMAND_STATUS 0x04 /* 7.5.1.1.3, 7.5.1.1.4 */
+#define PCI_STATUS_CAP_LIST (1U << (16 + 4))
+#define PCI_HEADER_DWORD 0x0c       /* 7.5.1.1.9: header type is byte 0x0e */
+#define PCI_CAP_POINTER 0x34        /* 7.5.1.1.11 */
+#define PCI_CARDBUS_CAP_POINTER 0x14 /* PC Card Standard, volume 7: header type 2 */
+#define PCI_HEADER_CARDBUS 2
+#define PCI_HEADER_END 0x40
+
+/* Miscellaneous port configuration of an Intel PCH root port, Intel 8 Series datasheet 20.1. */
+#define PCH_MPC 0xd8
+#define PCH_MPC_IRBNCE (1U << 26) /* invalid receive bus number check enable */
+
+#define CONFIG_SIZE_PCI 256
+#define CONFIG_SIZE_PCIE 4096
+#define ALL_ONES 0xffffffffU
+
+#define CAP_ID_EXP 0x10 /* 7.5.3.1 PCI Express Capability List register */
+
+/* Extended capability ids, PCI Code and ID Assignment Specification; layouts in PCIe 7.6.3. */
+#define EXT_CAP_ID_ACS 0x000d   /* 7.7.11 */
+#define EXT_CAP_ID_ARI 0x000e   /* 7.8.8 */
+#define EXT_CAP_ID_ATS 0x000f   /* 10.5.1 */
+#define EXT_CAP_ID_SRIOV 0x0010 /* 9.3.3 */
+
+/* One step of a walk, by what it means for capabilities not found yet. */
+typedef enum WalkEnd {
+        WALK_ENDED, /* the list ended properly: they do not exist */
+        WALK_BROKE, /* the list is bad or unreadable: nobody knows */
+} WalkEnd;
+
+typedef struct Walk {
+        PciConfigRead read;
+        void *context;
+        uint32_t visited[CONFIG_SIZE_PCIE / 4 / 32]; /* one bit per dword */
+} Walk;
+
+/* All-ones is what a bus answers for a device that is not there; no register here can hold it. */
+static bool walk_read(Walk *walk, unsigned offset, uint32_t *ret_value)
+{
+        uint32_t value;
+
+        if (!walk->read(walk->context, offset, &value) || value == ALL_ONES)
+                return false;
+        *ret_value = value;
+        return true;
+}
+
+/* Marks `offset`; returns false if the walk has been here. */
+static bool walk_enter(Walk *walk, unsigned offset)
+{
+        uint32_t *word = &walk->visited[offset / 4 / 32];
+        uint32_t bit = 1U << (offset / 4 % 32);
+
+        if (*word & bit)
+                return false;
+        *word |= bit;
+        return true;
+}
+
+static Tristate walk_absent(WalkEnd end)
+{
+        return end == WALK_ENDED ? TRISTATE_NO : TRISTATE_UNKNOWN;
+}
+
+/* Follows the standard list until the PCI Express capability, the only one the model needs. */
+static WalkEnd walk_standard(Walk *walk, unsigned pointer_offset, PciFacts *facts)
+{
+        uint32_t value;
+        unsigned offset;
+
+        if (!walk_read(walk, pointer_offset, &value))
+                return WALK_BROKE;
+
+        /* 7.5.1.1.11: the two low bits are reserved. */
+        for (offset = value & 0xfc; offset != 0; offset = (value >> 8) & 0xfc) {
+                if (offset < PCI_HEADER_END || !walk_enter(walk, offset) ||
+                    !walk_read(walk, offset, &value))
+                        return WALK_BROKE;
+                if ((value & 0xff) == CAP_ID_EXP) {
+                        facts->pcie = TRISTATE_YES;
+                        facts->pcie_type = (value >> (16 + 4)) & 0xf; /* 7.5.3.2, bits 7:4 */
+                        return WALK_ENDED;
+                }
+        }
+
+        return WALK_ENDED;
+}
+
+/*
+ * 7.7.11.2 and 7.7.11.3 share the dword at +4. At +8 is the egress control vector, or the control
+ * register where Intel made all of them dwords (kernel-facts 1.5); zero there enables nothing, so it
+ * may stand for "not readable".
+ */
+static void read_acs(Walk *walk, unsigned offset, PciFacts *facts)
+{
+        uint32_t value;
+
+        if (offset + 8 > CONFIG_SIZE_PCIE || !walk_read(walk, offset + 4, &value))
+                return;
+
+        facts->acs = TRISTATE_YES;
+        facts->acs_offset = (uint16_t)offset;
+        facts->acs_cap = (uint16_t)value;
+        facts->acs_ctrl = (uint16_t)(value >> 16);
+        facts->acs_dword4 = value;
+        if (offset + 12 > CONFIG_SIZE_PCIE || !walk_read(walk, offset + 8, &facts->acs_dword8))
+                facts->acs_dword8 = 0;
+}
+
+/* Follows the extended list until everything of interest is found; leaves the rest UNKNOWN. */
+static WalkEnd walk_extended(Walk *walk, PciFacts *facts, bool *ret_acs_seen)
+{
+        bool acs_seen = false;
+        unsigned offset, next;
+        uint32_t value;
+
+        for (offset = CONFIG_SIZE_PCI; offset != 0; offset = next) {
+                if (offset < CONFIG_SIZE_PCI || !walk_enter(walk, offset) ||
+                    !walk_read(walk, offset, &value))
+                        return WALK_BROKE;
+
+                /* 7.6.3: id 15:0, version 19:16, next 31:20 with its two low bits reserved. */
+                next = (value >> 20) & 0xffc;
+                switch (value & 0xffff) {
+                case EXT_CAP_ID_ACS:
+                        if (!acs_seen)
+                                read_acs(walk, offset, facts);
+                        acs_seen = *ret_acs_seen = true;
+                        break;
+                case EXT_CAP_ID_ARI:
+                        facts->ari = TRISTATE_YES;
+                        break;
+                case EXT_CAP_ID_ATS:
+                        facts->ats = TRISTATE_YES;
+                        break;
+                case EXT_CAP_ID_SRIOV:
+                        facts->sriov = TRISTATE_YES;
+                        break;
+                default:
+                        break;
+                }
+                if (acs_seen && facts->ari == TRISTATE_YES && facts->ats == TRISTATE_YES &&
+                    facts->sriov == TRISTATE_YES)
+                        return WALK_ENDED;
+        }
+
+        return WALK_ENDED;
+}
+
+static void read_extended(Walk *walk, unsigned config_size, PciFacts *facts)
+{
+        Tristate absent = TRISTATE_UNKNOWN; /* a truncated dump */
+        bool acs_seen = false;
+
+        if (config_size == CONFIG_SIZE_PCI)
+                absent = TRISTATE_NO; /* conventional: there is no extended space */
+        else if (config_size >= CONFIG_SIZE_PCIE)
+                absent = walk_absent(walk_extended(walk, facts, &acs_seen));
+
+        if (facts->acs == TRISTATE_UNKNOWN && !acs_seen)
+                facts->acs = absent;
+        if (facts->ari == TRISTATE_UNKNOWN)
+                facts->ari = absent;
+        if (facts->ats == TRISTATE_UNKNOWN)
+                facts->ats = absent;
+        if (facts->sriov == TRISTATE_UNKNOWN)
+                facts->sriov = absent;
+}
+
+/* Reads the header's two dwords; returns false if the rest need not be tried. */
+static bool read_header(Walk *walk, PciFacts *facts, uint32_t *ret_status)
+{
+        uint32_t value;
+
+        /*
+         * The status register has bits that are always zero, so all-ones here means that nobody
+         * answers. The ids do not tell: a virtual function has all-ones there (9.3.4.1.1).
+         */
+        if (!walk->read(walk->context, PCI_COMMAND_STATUS, &value))
+                return false;
+        facts->present = tristate_from_bool(value != ALL_ONES);
+        if (facts->present != TRISTATE_YES)
+                return false;
+        *ret_status = value;
+
+        if (!walk_read(walk, PCI_HEADER_DWORD, &value))
+                return false;
+        facts->header_known = TRISTATE_YES;
+        facts->header_type = (value >> 16) & 0x7f;
+        facts->multifunction_bit = (value >> 16) & 0x80;
+        return true;
+}
+
+void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFacts *ret_facts)
+{
+        Walk walk = { .read = read, .context = context };
+        PciFacts facts = { 0 };
+        uint32_t status = 0;
+
+        if (read_header(&walk, &facts, &status)) {
+                unsigned pointer = facts.header_type == PCI_HEADER_CARDBUS
+                                           ? PCI_CARDBUS_CAP_POINTER
+                                           : PCI_CAP_POINTER;
+                WalkEnd end = WALK_ENDED;
+
+                if (status & PCI_STATUS_CAP_LIST)
+                        end = walk_standard(&walk, pointer, &facts);
+                if (facts.pcie == TRISTATE_UNKNOWN)
+                        facts.pcie = walk_absent(end);
+                read_extended(&walk, config_size, &facts);
+        }
+
+        *ret_facts = facts;
+}
+
+void pcicap_read_pch(PciConfigRead read, void *context, PciFacts *facts)
+{
+        Walk walk = { .read = read, .context = context };
+        uint32_t value;
+
+        facts->pch_redirect = TRISTATE_UNKNOWN;
+        if (walk_read(&walk, PCH_MPC, &value))
+                facts->pch_redirect = tristate_from_bool(value & PCH_MPC_IRBNCE);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Configuration space turned into facts.
+ *
+ * The reader gives dwords, the walk decides which: on hardware each one is a bus cycle. The walk is
+ * bounded whatever the device says: looping lists, pointers into the header, short reads and
+ * all-ones (a device that is gone) end in UNKNOWN facts, never in a wrong one.
+ */
+
+#include <stdint.h>
+
+#include "core/model/base.h"
+#include "core/model/tristate.h"
+
+/*
+ * Reads the dword at `offset` (a multiple of 4) in CPU byte order. Returns true, or false when that
+ * part of configuration space cannot be read (no privilege, short file, device gone).
+ */
+typedef bool (*PciConfigRead)(void *context, unsigned offset, uint32_t *ret_value);
+
+/* Device/port type, PCIe Base Specification 7.5.3.2 (PCI Express Capabilities register, bits 7:4). */
+typedef enum PcieType {
+        PCIE_TYPE_ENDPOINT = 0x0,
+        PCIE_TYPE_LEGACY_ENDPOINT = 0x1,
+        PCIE_TYPE_ROOT_PORT = 0x4,
+        PCIE_TYPE_UPSTREAM = 0x5,
+        PCIE_TYPE_DOWNSTREAM = 0x6,
+        PCIE_TYPE_PCIE_TO_PCI = 0x7,
+        PCIE_TYPE_PCI_TO_PCIE = 0x8,
+        PCIE_TYPE_RC_ENDPOINT = 0x9,
+        PCIE_TYPE_RC_EVENT_COLLECTOR = 0xa,
+} PcieType;
+
+/* ACS bits, PCIe Base Specification 7.7.11.2 (capability) and 7.7.11.3 (control). */
+enum {
+        ACS_SV = 0x01, /* source validation */
+        ACS_TB = 0x02, /* translation blocking */
+        ACS_RR = 0x04, /* P2P request redirect */
+        ACS_CR = 0x08, /* P2P completion redirect */
+        ACS_UF = 0x10, /* upstream forwarding */
+        ACS_EC = 0x20, /* P2P egress control */
+        ACS_DT = 0x40, /* direct translated P2P */
+};
+
+typedef struct PciFacts {
+        Tristate present;       /* NO: reads all-ones */
+        Tristate header_known;  /* the next two are valid */
+        uint8_t header_type;    /* 0x0E bits 6:0: 0 endpoint, 1 bridge, 2 CardBus bridge */
+        bool multifunction_bit; /* 0x0E bit 7 */
+
+        Tristate pcie;        /* has a PCI Express capability */
+        uint8_t pcie_type;    /* PcieType as read; valid if pcie is YES */
+        Tristate acs;         /* has an ACS capability */
+        uint16_t acs_offset;  /* valid if acs is YES, as are the next four */
+        uint16_t acs_cap;     /* word at +4 */
+        uint16_t acs_ctrl;    /* word at +6 */
+        uint32_t acs_dword4;  /* dword at +4: capability in the Intel SPT layout */
+        uint32_t acs_dword8;  /* dword at +8: control in the Intel SPT layout */
+        Tristate sriov;       /* has an SR-IOV capability */
+        Tristate ari;
+        Tristate ats;
+
+        /* Intel root ports without ACS that redirect otherwise; only pcicap_read_pch() asks. */
+        Tristate pch_redirect;
+} PciFacts;
+
+/*
+ * Walks the standard and, if `config_size` is 4096, the extended capability lists. `config_size` is
+ * what the kernel calls cfg_size (256 or 4096). Never fails: what cannot be read is UNKNOWN.
+ */
+void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFacts *ret_facts);
+
+/*
+ * Asks an Intel 5- to 9-series PCH root port (quirk_is_intel_pch_port()) whether its own form of
+ * redirection is on, one dword; fills `facts->pch_redirect`.
+ */
+void pcicap_read_pch(PciConfigRead read, void *context, PciFacts *facts);

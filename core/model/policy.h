@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Who may take what: an ordered list of rules, compiled and immutable.
+ *
+ * The verdict is a function of facts and rules and names the rule that decided. The first rule that
+ * matches a device decides for it; a group is allowed only if every member that would be handed out
+ * is. Without a matching rule only root may lease.
+ */
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/model/base.h"
+#include "core/model/snapshot.h"
+
+typedef enum LeaseMode {
+        LEASE_MODE_NONE = 0,
+        LEASE_MODE_VFIO,
+        LEASE_MODE_IOMMUFD,
+        _LEASE_MODE_N,
+} LeaseMode;
+
+const char *lease_mode_to_string(LeaseMode mode);
+/* LEASE_MODE_NONE if the text is no mode. */
+LeaseMode lease_mode_from_string(const char *text);
+
+typedef struct PolicyRule {
+        char *name;
+        char *origin; /* file name and rule number, "50-lab.json: dpdk-nics" */
+
+        /* Match: what is unset matches everything. */
+        bool has_vendor, has_device, has_class;
+        uint16_t vendor;
+        uint16_t device;
+        uint32_t class_value; /* compared under class_mask */
+        uint32_t class_mask;
+        char *path;    /* glob over the device's stable path, or NULL */
+        char *address; /* glob over the full BDF, or NULL */
+
+        /* Lease. */
+        bool deny;
+        uid_t *uids;
+        size_t n_uids;
+        gid_t *gids;
+        size_t n_gids;
+        unsigned modes; /* bit 1 << LeaseMode; 0 means all */
+} PolicyRule;
+
+typedef struct Policy {
+        PolicyRule *rules;
+        size_t n_rules;
+} Policy;
+
+Policy *policy_free(Policy *policy);
+DEFINE_CLEANUP(Policy *, policy_free);
+
+typedef struct PolicyRequest {
+        uid_t uid;
+        const gid_t *gids;
+        size_t n_gids;
+        LeaseMode mode;
+} PolicyRequest;
+
+typedef struct PolicyVerdict {
+        bool allowed;
+        const PolicyRule *rule; /* borrowed from the policy; NULL: the default decided */
+        bool mode_refused;      /* the rule knows the requester, but not for this mode */
+} PolicyVerdict;
+
+/* Glob with `*` and `?` over the whole text. */
+bool policy_glob(const char *pattern, const char *text);
+
+/* The verdict for one device whose stable path is `path`. Root is allowed whatever the rules say,
+ * except where a rule says deny. */
+PolicyVerdict policy_check(const Policy *policy, const PciDevice *device, const char *path,
+                           const PolicyRequest *request);

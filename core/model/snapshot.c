@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * From a heap of functions to a machine.
+ *
+ * Readers add functions in any order, as readdir gives them; finishing sorts them by address and
+ * then derives what no single function knows: who is above whom, how deep, which end of a switch a
+ * port is, whether a slot has several functions. The tree may be forged, so every link is checked
+ * before it is followed: after finishing, parents and VMD endpoints form a forest, a physical
+ * function is not virtual, and no two devices have the same place.
+ */
+
+#include "core/model/snapshot.h"
+
+#include "core/model/path.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SNAPSHOT_DEVICES_MAX ((size_t)1 << 20)
+
+/* A sort key; `seq` makes the order total, so that of repeated addresses the first added stays. */
+typedef struct Slot {
+        Bdf bdf;
+        size_t seq;
+} Slot;
+
+int snapshot_new(Snapshot **ret_snapshot)
+{
+        Snapshot *snapshot = calloc(1, sizeof(*snapshot));
+
+        if (!snapshot)
+                return -ENOMEM;
+        *ret_snapshot = snapshot;
+        return 0;
+}
+
+Snapshot *snapshot_free(Snapshot *snapshot)
+{
+        if (!snapshot)
+                return NULL;
+        free(snapshot->devices);
+        free(snapshot->probe_order);
+        free(snapshot);
+        return NULL;
+}
+
+int snapshot_add(Snapshot *snapshot, const PciDevice *device)
+{
+        if (snapshot->n_devices >= SNAPSHOT_DEVICES_MAX)
+                return -E2BIG;
+
+        if (snapshot->n_devices == snapshot->n_allocated) {
+                size_t n = snapshot->n_allocated ? snapshot->n_allocated * 2 : 64;
+                PciDevice *devices = realloc(snapshot->devices, n * sizeof(*devices));
+
+                if (!devices)
+                        return -ENOMEM;
+                snapshot->devices = devices;
+                snapshot->n_allocated = n;
+        }
+
+        snapshot->devices[snapshot->n_devices++] = *device;
+        snapshot->finished = false;
+        return 0;
+}
+
+static int slot_compare(const void *a, const void *b)
+{
+        const Slot *x = a, *y = b;
+        int order = bdf_compare(x->bdf, y->bdf);
+
+        if (order != 0)
+                return order;
+        return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+static bool is_sorted(const Snapshot *snapshot)
+{
+        for (size_t i = 1; i < snapshot->n_devices; i++)
+                if (bdf_compare(snapshot->devices[i - 1].bdf, snapshot->devices[i].bdf) >= 0)
+                        return false;
+        return true;
+}
+
+/* Sorts small keys, then moves each device once. */
+static int sort_devices(Snapshot *snapshot)
+{
+        _cleanup_(freep) Slot *slots = NULL;
+        _cleanup_(freep) PciDevice *sorted = NULL;
+        size_t n = 0;
+
+        if (is_sorted(snapshot))
+                return 0;
+
+        slots = calloc(snapshot->n_devices, sizeof(*slots));
+        sorted = calloc(snapshot->n_devices, sizeof(*sorted));
+        if (!slots || !sorted)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                slots[i] = (Slot){ .bdf = snapshot->devices[i].bdf, .seq = i };
+        qsort(slots, snapshot->n_devices, sizeof(*slots), slot_compare);
+
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (n == 0 || !bdf_equal(sorted[n - 1].bdf, slots[i].bdf))
+                        sorted[n++] = snapshot->devices[slots[i].seq];
+
+        free(snapshot->devices);
+        snapshot->devices = TAKE_PTR(sorted);
+        snapshot->n_allocated = snapshot->n_devices;
+        snapshot->n_devices = n;
+        return 0;
+}
+
+static size_t find_bdf(const Snapshot *snapshot, Bdf bdf)
+{
+        size_t low = 0, high = snapshot->n_devices;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int order = bdf_compare(snapshot->devices[middle].bdf, bdf);
+
+                if (order == 0)
+                        return middle;
+                if (order < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+
+        return SNAPSHOT_NONE;
+}
+
+size_t snapshot_find(const Snapshot *snapshot, Bdf bdf)
+{
+        return snapshot->finished ? find_bdf(snapshot, bdf) : SNAPSHOT_NONE;
+}
+
+/*
+ * Resolves one device's links. A virtual function is nobody's bridge and nobody's physical function;
+ * a VMD endpoint uses its own requester id.
+ */
+static void resolve_links(Snapshot *snapshot, PciDevice *device)
+{
+        const PciDevice *devices = snapshot->devices;
+        size_t parent = SNAPSHOT_NONE, physfn = SNAPSHOT_NONE, real_dma = SNAPSHOT_NONE;
+
+        if (device->has_parent && !bdf_equal(device->parent_bdf, device->bdf))
+                parent = find_bdf(snapshot, device->parent_bdf);
+        if (parent != SNAPSHOT_NONE && devices[parent].is_vf)
+                parent = SNAPSHOT_NONE;
+
+        if (device->is_vf)
+                physfn = find_bdf(snapshot, device->physfn_bdf);
+        if (physfn != SNAPSHOT_NONE && devices[physfn].is_vf)
+                physfn = SNAPSHOT_NONE;
+
+        if (device->has_real_dma && !bdf_equal(device->real_dma_bdf, device->bdf))
+                real_dma = find_bdf(snapshot, device->real_dma_bdf);
+        if (real_dma != SNAPSHOT_NONE &&
+            (devices[real_dma].is_vf || devices[real_dma].has_real_dma))
+                real_dma = SNAPSHOT_NONE;
+
+        device->parent = parent;
+        device->physfn = physfn;
+        device->real_dma = real_dma;
+}
+
+static size_t place_above(const PciDevice *device)
+{
+        return device->parent != SNAPSHOT_NONE ? device->parent : device->real_dma;
+}
+
+/* How far the ordering walk has come with a device. */
+typedef enum Visit {
+        VISIT_NONE = 0,
+        VISIT_ON_PATH,
+        VISIT_DONE,
+} Visit;
+
+/*
+ * Climbs from `index` to the first device that is in the order already, or to the top, and puts what
+ * it passed into the order from the top down. A link that leads back into the climb is cut.
+ */
+static size_t order_upward(Snapshot *snapshot, size_t index, uint8_t *visits, size_t n_ordered)
+{
+        PciDevice *devices = snapshot->devices;
+        size_t n_path = 0, at;
+
+        for (at = index; at != SNAPSHOT_NONE && visits[at] == VISIT_NONE;) {
+                size_t above = place_above(&devices[at]);
+
+                visits[at] = VISIT_ON_PATH;
+                n_path++;
+                if (above != SNAPSHOT_NONE && visits[above] == VISIT_ON_PATH) {
+                        devices[at].parent = devices[at].real_dma = SNAPSHOT_NONE;
+                        above = SNAPSHOT_NONE;
+                }
+                at = above;
+        }
+
+        at = index;
+        for (size_t i = n_path; i > 0; i--) {
+                snapshot->probe_order[n_ordered + i - 1] = at;
+                visits[at] = VISIT_DONE;
+                at = place_above(&devices[at]);
+        }
+        return n_ordered + n_path;
+}
+
+static int order_devices(Snapshot *snapshot)
+{
+        _cleanup_(freep) uint8_t *visits = calloc(snapshot->n_devices + 1, sizeof(*visits));
+        size_t *order = calloc(snapshot->n_devices + 1, sizeof(*order));
+        size_t n_ordered = 0;
+
+        if (!order)
+                return -ENOMEM;
+        free(snapshot->probe_order);
+        snapshot->probe_order = order;
+        if (!visits)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                n_ordered = order_upward(snapshot, i, visits, n_ordered);
+        return 0;
+}
+
+/*
+ * Whether the kernel takes the device for one function of several: bit 7 of the header type, or that
+ * it was found at a function number above 0. Below a port there is only device 0, so any other
+ * number is an ARI function (PCIe 6.13). Virtual functions never count.
+ */
+static Tristate derive_multifunction(const PciDevice *device, const PciDevice *parent)
+{
+        if (device->is_vf)
+                return TRISTATE_NO;
+        if (bdf_function(device->bdf) > 0)
+                return TRISTATE_YES;
+        if (device->bdf.devfn > 0 && parent && device->facts.ari != TRISTATE_NO &&
+            parent->facts.pcie == TRISTATE_YES &&
+            (parent->pcie_type == PCIE_TYPE_ROOT_PORT ||
+             parent->pcie_type == PCIE_TYPE_DOWNSTREAM))
+                return TRISTATE_YES;
+        if (device->facts.header_known != TRISTATE_YES)
+                return TRISTATE_UNKNOWN;
+        return tristate_from_bool(device->facts.multifunction_bit);
+}
+
+/*
+ * Some switches call their upstream port a downstream port or the reverse; the port above tells, as
+ * the kernel has it (kernel-facts 1.1). Where that is not known neither is this.
+ */
+static void derive_pcie_type(PciDevice *device, const PciDevice *parent)
+{
+        uint8_t type = device->facts.pcie_type;
+
+        device->pcie_type = type;
+        device->pcie_type_uncertain = false;
+        if (type != PCIE_TYPE_UPSTREAM && type != PCIE_TYPE_DOWNSTREAM)
+                return;
+        if (!parent) {
+                device->pcie_type_uncertain = device->has_parent;
+                return;
+        }
+        if (parent->facts.pcie != TRISTATE_YES) {
+                device->pcie_type_uncertain = parent->facts.pcie == TRISTATE_UNKNOWN;
+                return;
+        }
+
+        device->pcie_type_uncertain = parent->pcie_type_uncertain;
+        if (type == PCIE_TYPE_UPSTREAM) {
+                if (parent->pcie_type == PCIE_TYPE_UPSTREAM)
+                        device->pcie_type = PCIE_TYPE_DOWNSTREAM;
+        } else if (parent->pcie_type == PCIE_TYPE_ROOT_PORT ||
+                   parent->pcie_type == PCIE_TYPE_DOWNSTREAM ||
+                   parent->pcie_type == PCIE_TYPE_PCI_TO_PCIE) {
+                device->pcie_type = PCIE_TYPE_UPSTREAM;
+        }
+}
+
+static void derive_facts(Snapshot *snapshot)
+{
+        PciDevice *devices = snapshot->devices;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                PciDevice *device = &devices[snapshot->probe_order[i]];
+                size_t above = place_above(device);
+                const PciDevice *parent =
+                        device->parent != SNAPSHOT_NONE ? &devices[device->parent] : NULL;
+
+                device->depth = above != SNAPSHOT_NONE ? devices[above].depth + 1 : 0;
+                derive_pcie_type(device, parent);
+                device->multifunction = derive_multifunction(device, parent);
+        }
+}
+
+int snapshot_finish(Snapshot *snapshot)
+{
+        int r;
+
+        snapshot->finished = false;
+        r = sort_devices(snapshot);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                resolve_links(snapshot, &snapshot->devices[i]);
+        r = order_devices(snapshot);
+        if (r < 0)
+                return r;
+        derive_facts(snapshot);
+        r = path_mark_displaced(snapshot);
+        if (r < 0)
+                return r;
+
+        snapshot->finished = true;
+        return 0;
+}
+
+IommuKind iommu_kind_from_name(const char *name)
+{
+        Bdf bdf;
+
+        if (name[0] == '\0')
+                return IOMMU_KIND_NONE;
+        if (strncmp(name, "dmar", 4) == 0)
+                return IOMMU_KIND_DMAR;
+        if (strncmp(name, "ivhd", 4) == 0)
+                return IOMMU_KIND_IVHD;
+        if (strncmp(name, "smmu3", 5) == 0)
+                return IOMMU_KIND_SMMU3;
+        /* virtio-iommu goes by the name of the device that carries it. */
+        if (strncmp(name, "virtio", 6) == 0 || strstr(name, ".virtio_mmio") ||
+            bdf_parse(name, &bdf))
+                return IOMMU_KIND_VIRTIO;
+        return IOMMU_KIND_OTHER;
+}
+
+const char *iommu_kind_to_string(IommuKind kind)
+{
+        switch (kind) {
+        case IOMMU_KIND_NONE:
+                return "none";
+        case IOMMU_KIND_DMAR:
+                return "dmar";
+        case IOMMU_KIND_IVHD:
+                return "ivhd";
+        case IOMMU_KIND_VIRTIO:
+                return "virtio";
+        case IOMMU_KIND_SMMU3:
+                return "smmu3";
+        case IOMMU_KIND_OTHER:
+                return "other";
+        }
+        return "other";
+}

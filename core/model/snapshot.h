@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A whole machine's PCI functions as one value.
+ *
+ * Everything the model decides, it decides from a snapshot: the live daemon, a copied sysfs tree and
+ * a unit test all go this way. Devices are sorted by address; the index into `devices` is how the
+ * model names a device, and a snapshot never changes once finished.
+ */
+
+#include <stdint.h>
+
+#include "core/model/base.h"
+#include "core/model/bdf.h"
+#include "core/model/pcicap.h"
+#include "core/model/tristate.h"
+
+#define SNAPSHOT_NONE ((size_t)-1) /* no such device */
+#define VF_INDEX_NONE ((unsigned)-1)   /* a VF whose PF does not name it */
+#define SNAPSHOT_NAME_SIZE 64      /* longest driver or IOMMU name kept, with NUL */
+
+typedef enum IommuKind {
+        IOMMU_KIND_NONE = 0, /* no `iommu` link: not covered */
+        IOMMU_KIND_DMAR,     /* Intel VT-d */
+        IOMMU_KIND_IVHD,     /* AMD-Vi */
+        IOMMU_KIND_VIRTIO,
+        IOMMU_KIND_SMMU3,
+        IOMMU_KIND_OTHER, /* rules not known: the kernel's groups are taken as given */
+} IommuKind;
+
+typedef struct PciDevice {
+        Bdf bdf;
+        uint16_t vendor;
+        uint16_t device;
+        uint16_t subsystem_vendor;
+        uint16_t subsystem_device;
+        uint32_t class_code; /* 24 bits: base class, subclass, programming interface */
+        PciFacts facts;
+
+        /* Place: the nearest bridge upstream, none on a root bus. Set by the reader. */
+        Bdf parent_bdf;
+        bool has_parent;
+        Bdf physfn_bdf; /* a VF's PF */
+        bool is_vf;
+        uint8_t root_bus;      /* bus number of the host bridge above */
+        uint32_t root_domain;
+        unsigned vf_index;     /* N of the PF's virtfnN link, or VF_INDEX_NONE; only if is_vf */
+        Bdf real_dma_bdf;      /* the VMD endpoint whose requester id this device uses */
+        bool has_real_dma;
+
+        /* What the kernel says. */
+        int32_t kernel_group; /* N of iommu_groups/N, or -1 */
+        IommuKind iommu_kind;
+        char iommu[SNAPSHOT_NAME_SIZE];
+        char driver[SNAPSHOT_NAME_SIZE]; /* "" if unbound */
+
+        /* Derived by snapshot_finish(). */
+        size_t parent;          /* index, or SNAPSHOT_NONE */
+        size_t physfn;          /* index, or SNAPSHOT_NONE */
+        size_t real_dma;        /* index, or SNAPSHOT_NONE */
+        Tristate multifunction; /* as the kernel keeps it: kernel-facts 1.1 */
+        uint8_t pcie_type;      /* corrected upstream/downstream; valid if facts.pcie is YES */
+        bool pcie_type_uncertain; /* upstream or downstream: the port above is not known */
+        bool is_displaced; /* its place is taken or not known: its path names its address */
+        unsigned depth;    /* bridges above, a VMD endpoint counted as one */
+} PciDevice;
+
+typedef struct Snapshot {
+        PciDevice *devices;
+        size_t n_devices;
+        size_t n_allocated;
+        size_t *probe_order; /* indices, bridges before what is below, else by address */
+        Tristate ivrs;       /* an IVRS table exists (AMD) */
+        bool finished;
+        char kernel_release[SNAPSHOT_NAME_SIZE]; /* uname -r, "" if unknown */
+} Snapshot;
+
+/* Allocates an empty snapshot. Returns 0, or -ENOMEM. */
+_nodiscard_ int snapshot_new(Snapshot **ret_snapshot);
+
+/* Frees a snapshot (NULL is fine); returns NULL. */
+Snapshot *snapshot_free(Snapshot *snapshot);
+DEFINE_CLEANUP(Snapshot *, snapshot_free);
+
+/*
+ * Appends a copy of `device` (its derived fields are ignored). Returns 0, -ENOMEM, or -E2BIG beyond
+ * 1 << 20 devices.
+ */
+_nodiscard_ int snapshot_add(Snapshot *snapshot, const PciDevice *device);
+
+/*
+ * Sorts by address, drops repeated addresses, resolves parents and fills the derived fields. Parent
+ * loops (possible only in a forged tree) are cut. Returns 0 or -ENOMEM.
+ */
+_nodiscard_ int snapshot_finish(Snapshot *snapshot);
+
+/* Index of the device with this address in a finished snapshot, or SNAPSHOT_NONE. */
+size_t snapshot_find(const Snapshot *snapshot, Bdf bdf);
+
+/*
+ * The stable path of a device: root bus and device.function steps, `0000:00/1c.4/00.0`; a VF is its
+ * PF's path and `/vfN`, a VMD child hangs below its endpoint. Returns a string the caller frees, or
+ * NULL if memory is short.
+ */
+char *snapshot_path(const Snapshot *snapshot, size_t index);
+
+/* The kind of IOMMU that a /sys/class/iommu name belongs to ("" is NONE). */
+IommuKind iommu_kind_from_name(const char *name);
+const char *iommu_kind_to_string(IommuKind kind);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A fact that may be unknown.
+ *
+ * Hardware cannot always be asked: config space beyond the header needs privilege, a dump may lack a
+ * field, a device may be gone. The zero value is UNKNOWN, so that a fact nobody filled in can never
+ * look like proof. The one rule of the model: UNKNOWN never separates devices.
+ */
+
+#include <stdbool.h>
+
+typedef enum Tristate {
+        TRISTATE_UNKNOWN = 0,
+        TRISTATE_NO = 1,
+        TRISTATE_YES = 2,
+} Tristate;
+
+static inline Tristate tristate_from_bool(bool value)
+{
+        return value ? TRISTATE_YES : TRISTATE_NO;
+}

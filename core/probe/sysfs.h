@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The PCI part of a sysfs tree, live or copied, read into a snapshot.
+ *
+ * Only reads. Every device that vanishes while it is read is left out; every attribute that cannot be
+ * read is UNKNOWN. A tree is known by the presence of `bus/pci/devices`.
+ */
+
+#include "core/model/base.h"
+#include "core/model/snapshot.h"
+
+enum {
+        _SYSFS_E_SUCCESS,
+        SYSFS_E_NO_PCI, /* no bus/pci/devices below the root */
+};
+
+/*
+ * Reads the tree at `root` ("/sys", or a copy). Returns 0, SYSFS_E_NO_PCI, or -errno; the caller
+ * frees *ret.
+ */
+_nodiscard_ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot);
