@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Small sysfs files, read and written whole.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/host/host.h"
+
+int host_refuse(Refusal refusal, char **ret_message, const char *format, ...)
+{
+        char *text = NULL;
+        va_list args;
+
+        va_start(args, format);
+        if (vasprintf(&text, format, args) < 0)
+                text = NULL;
+        va_end(args);
+        *ret_message = text;
+        return (int)refusal;
+}
+
+int host_read_text(const char *path, char **ret_text)
+{
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+
+        char buffer[HOST_TEXT_SIZE];
+        ssize_t n = read(fd, buffer, sizeof(buffer) - 1);
+        if (n < 0)
+                return -errno;
+        while (n > 0 && buffer[n - 1] == '\n')
+                n--;
+        buffer[n] = '\0';
+
+        char *text = strdup(buffer);
+        if (!text)
+                return -ENOMEM;
+        *ret_text = text;
+        return 0;
+}
+
+int host_write_text(const char *path, const char *text)
+{
+        _cleanup_(closep) int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+
+        size_t n_text = strlen(text);
+        ssize_t n = write(fd, text, n_text);
+        if (n < 0)
+                return -errno;
+        return (size_t)n == n_text ? 0 : -EIO;
+}
+
+int host_read_link_name(const char *path, char **ret_name)
+{
+        char target[PATH_MAX];
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
+        if (n < 0)
+                return -errno;
+        target[n] = '\0';
+
+        const char *slash = strrchr(target, '/');
+        char *name = strdup(slash ? slash + 1 : target);
+        if (!name)
+                return -ENOMEM;
+        *ret_name = name;
+        return 0;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The claim itself. Runs in a worker; the fds travel to the daemon.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "daemon/host/driver.h"
+#include "daemon/host/vfio.h"
+#include "daemon/host/vfio_abi.h"
+
+static inline void closedirp(DIR **dir)
+{
+        if (*dir)
+                (void)closedir(*dir);
+}
+
+void vfio_fds_close(VfioFds *fds)
+{
+        for (size_t i = 0; i < fds->n_items; i++)
+                closep(&fds->items[i].fd);
+        fds->n_items = 0;
+}
+
+/* Opens `path` and adds it under `name`. Returns the fd or -errno. */
+static int add_open(VfioFds *fds, const char *path, const char *name)
+{
+        if (fds->n_items >= VFIO_FDS_MAX)
+                return -E2BIG;
+        int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        VfioFd *item = &fds->items[fds->n_items++];
+        (void)snprintf(item->name, sizeof(item->name), "%s", name);
+        item->fd = fd;
+        return fd;
+}
+
+static int claim_group(const HostPaths *host, int container, int32_t group, VfioFds *fds,
+                       char **ret_message)
+{
+        struct vfio_group_status status = {.argsz = sizeof(status)};
+        char path[PATH_MAX], name[48];
+
+        (void)snprintf(path, sizeof(path), "%s/vfio/%d", host->dev, group);
+        (void)snprintf(name, sizeof(name), "group:%d", group);
+        int fd = add_open(fds, path, name);
+        if (fd == -EBUSY)
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "kernel group %d: %s is open in another process", group, path);
+        if (fd < 0)
+                return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "opening %s failed: %s",
+                                   path, strerror(-fd));
+        if (ioctl(fd, VFIO_GROUP_GET_STATUS, &status) < 0)
+                return -errno;
+        if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
+                return host_refuse(REFUSAL_NOT_VIABLE, ret_message,
+                                   "kernel group %d: the kernel calls it not viable: "
+                                   "a member is bound to a host driver",
+                                   group);
+        if (ioctl(fd, VFIO_GROUP_SET_CONTAINER, &container) < 0)
+                return host_refuse(errno == EPERM || errno == EBUSY ? REFUSAL_NOT_VIABLE
+                                                                    : REFUSAL_KERNEL_REFUSED,
+                                   ret_message,
+                                   "kernel group %d: the kernel refuses DMA ownership: %s "
+                                   "(is a member bound to a host driver?)",
+                                   group, strerror(errno));
+        return 0;
+}
+
+int vfio_claim_groups(const HostPaths *host, const int32_t *groups, size_t n_groups,
+                      VfioFds *ret_fds, char **ret_message)
+{
+        _cleanup_(vfio_fds_close) VfioFds fds = {.n_items = 0};
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/vfio/vfio", host->dev);
+        int container = add_open(&fds, path, "container");
+        if (container < 0)
+                return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
+                                   "opening %s failed: %s; is the vfio module loaded?", path,
+                                   strerror(-container));
+        if (ioctl(container, VFIO_GET_API_VERSION) != VFIO_API_VERSION)
+                return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
+                                   "%s speaks another VFIO version", path);
+
+        for (size_t i = 0; i < n_groups; i++) {
+                int r = claim_group(host, container, groups[i], &fds, ret_message);
+                if (r != 0)
+                        return r;
+                /* The first group decides the IOMMU of the container. */
+                if (i == 0 && ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0)
+                        return host_refuse(
+                                REFUSAL_KERNEL_REFUSED, ret_message,
+                                "kernel group %d: no I/O address space: %s%s", groups[i],
+                                strerror(errno),
+                                errno == EPERM ? " (no interrupt remapping; see "
+                                                 "allow_unsafe_interrupts of vfio_iommu_type1)"
+                                               : "");
+        }
+        *ret_fds = fds;
+        fds.n_items = 0;
+        return 0;
+}
+
+/* Finds /dev/vfio/devices/vfioN of a device: the name of the directory below its vfio-dev. */
+static int cdev_path(const HostPaths *host, Bdf bdf, char path[static PATH_MAX])
+{
+        char text[BDF_TEXT_SIZE];
+
+        (void)snprintf(path, PATH_MAX, "%s/bus/pci/devices/%s/vfio-dev", host->sysfs,
+                       bdf_format(bdf, text));
+        _cleanup_(closedirp) DIR *dir = opendir(path);
+        if (!dir)
+                return -errno;
+        for (struct dirent *entry; (entry = readdir(dir));)
+                if (strncmp(entry->d_name, "vfio", 4) == 0) {
+                        (void)snprintf(path, PATH_MAX, "%s/vfio/devices/%s", host->dev,
+                                       entry->d_name);
+                        return 0;
+                }
+        return -ENOENT;
+}
+
+static int claim_device(const HostPaths *host, int iommufd, Bdf bdf, VfioFds *fds,
+                        char **ret_message)
+{
+        struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = iommufd};
+        char path[PATH_MAX], text[BDF_TEXT_SIZE], name[48];
+
+        (void)bdf_format(bdf, text);
+        int r = cdev_path(host, bdf, path);
+        if (r < 0)
+                return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
+                                   "%s: this kernel gives it no VFIO character device; "
+                                   "use mode vfio",
+                                   text);
+        (void)snprintf(name, sizeof(name), "device:%s", text);
+        int fd = add_open(fds, path, name);
+        if (fd < 0)
+                return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "%s: opening %s failed: %s",
+                                   text, path, strerror(-fd));
+        if (ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind) < 0)
+                return host_refuse(errno == EPERM || errno == EBUSY ? REFUSAL_NOT_VIABLE
+                                                                    : REFUSAL_KERNEL_REFUSED,
+                                   ret_message,
+                                   "%s: the kernel refuses to bind it to the iommufd: %s "
+                                   "(is a group member bound to a host driver?)",
+                                   text, strerror(errno));
+        return 0;
+}
+
+int vfio_claim_devices(const HostPaths *host, const Bdf *devices, size_t n_devices,
+                       VfioFds *ret_fds, char **ret_message)
+{
+        _cleanup_(vfio_fds_close) VfioFds fds = {.n_items = 0};
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/iommu", host->dev);
+        int iommufd = add_open(&fds, path, "iommufd");
+        if (iommufd < 0)
+                return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
+                                   "opening %s failed: %s; use mode vfio", path,
+                                   strerror(-iommufd));
+        for (size_t i = 0; i < n_devices; i++) {
+                int r = claim_device(host, iommufd, devices[i], &fds, ret_message);
+                if (r != 0)
+                        return r;
+        }
+        *ret_fds = fds;
+        fds.n_items = 0;
+        return 0;
+}
+
+int vfio_load(const HostPaths *host, LeaseMode mode, char **ret_message)
+{
+        char path[PATH_MAX];
+        struct stat st;
+
+        if (!driver_exists(host, "vfio-pci")) {
+                int r = driver_load_module("vfio-pci", ret_message);
+                if (r != 0)
+                        return r;
+        }
+        if (mode != LEASE_MODE_IOMMUFD)
+                return 0;
+
+        (void)snprintf(path, sizeof(path), "%s/iommu", host->dev);
+        if (stat(path, &st) == 0)
+                return 0;
+        _cleanup_(freep) char *why = NULL;
+        int r = driver_load_module("iommufd", &why);
+        if (r > 0)
+                return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
+                                   "this kernel has no iommufd; use mode vfio");
+        return r;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Claiming a group: from devices bound to vfio-pci to file descriptors that own their DMA.
+ *
+ * The kernel's DMA ownership lives in open file descriptions (kernel-facts 4.3): once a claim here
+ * has succeeded, no host driver can bind any member, present or future, while any copy of these fds
+ * is open. Two ways: group + container (every kernel from 5.19 on) and iommufd + a bound cdev per
+ * device (6.6 on, where the kernel was built so).
+ */
+
+#include "core/model/policy.h"
+#include "daemon/host/host.h"
+
+#define VFIO_FDS_MAX 256
+
+typedef struct VfioFd {
+        char name[48]; /* "container", "iommufd", "group:5", "device:0000:01:00.0" */
+        int fd;
+} VfioFd;
+
+typedef struct VfioFds {
+        VfioFd items[VFIO_FDS_MAX];
+        size_t n_items;
+} VfioFds;
+
+/* Closes all and empties the set. */
+void vfio_fds_close(VfioFds *fds);
+
+/*
+ * Opens a container, attaches every group in `groups` (kernel numbers) to it and chooses the type1v2
+ * IOMMU. Returns 0 and adds "container" and "group:N" fds, a Refusal with *ret_message, or -errno; on
+ * failure nothing stays open.
+ */
+_nodiscard_ int vfio_claim_groups(const HostPaths *host, const int32_t *groups, size_t n_groups,
+                                  VfioFds *ret_fds, char **ret_message);
+
+/*
+ * Opens an iommufd and binds the cdev of every device to it. Returns 0 and adds "iommufd" and
+ * "device:BDF" fds, a Refusal with *ret_message, or -errno; on failure nothing stays open.
+ */
+_nodiscard_ int vfio_claim_devices(const HostPaths *host, const Bdf *devices, size_t n_devices,
+                                   VfioFds *ret_fds, char **ret_message);
+
+/* Makes sure that the drivers for `mode` are there, loading modules. Same returns. */
+_nodiscard_ int vfio_load(const HostPaths *host, LeaseMode mode, char **ret_message);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Fork, run, report over a packet socket, exit; in the parent a pidfd says when it is over.
+ *
+ * The packets: one per fd ('F', its name, the fd as ancillary data), then one result ('R', the code,
+ * the message). The socket is read only when there is something, and once more after the exit.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "daemon/host/worker.h"
+
+#define PACKET_TEXT_SIZE 4096
+
+typedef struct Packet {
+        char type; /* 'F' or 'R' */
+        int32_t code;
+        char text[PACKET_TEXT_SIZE];
+} Packet;
+
+struct Worker {
+        pid_t pid;
+        int pid_fd;
+        int socket;
+        bool heard; /* a result came */
+        int code;
+        char *message;
+        VfioFds fds;
+        WorkerHandler handler;
+        struct event *socket_event;
+        struct event *exit_event;
+        struct event *deadline_event;
+};
+
+static int packet_send(int socket_fd, const Packet *packet, int fd)
+{
+        union {
+                char buffer[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = {.buffer = {0}};
+        struct iovec iov = {.iov_base = (void *)packet, .iov_len = sizeof(*packet)};
+        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+        if (fd >= 0) {
+                message.msg_control = control.buffer;
+                message.msg_controllen = sizeof(control.buffer);
+                struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+                header->cmsg_level = SOL_SOCKET;
+                header->cmsg_type = SCM_RIGHTS;
+                header->cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(header), &fd, sizeof(int));
+        }
+        return sendmsg(socket_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Returns 1 with a packet, 0 at the end or when there is none now, or -errno. */
+static int packet_receive(int socket_fd, Packet *packet, int *ret_fd)
+{
+        union {
+                char buffer[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control;
+        struct iovec iov = {.iov_base = packet, .iov_len = sizeof(*packet)};
+        struct msghdr message = {
+                .msg_iov = &iov,
+                .msg_iovlen = 1,
+                .msg_control = control.buffer,
+                .msg_controllen = sizeof(control.buffer),
+        };
+
+        ssize_t n = recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (n < 0)
+                return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+        *ret_fd = -1;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+                memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
+        if (n != (ssize_t)sizeof(*packet)) {
+                closep(ret_fd);
+                return n == 0 ? 0 : -EBADMSG;
+        }
+        packet->text[sizeof(packet->text) - 1] = '\0';
+        return 1;
+}
+
+static int compare_int(const void *a, const void *b)
+{
+        return *(const int *)a - *(const int *)b;
+}
+
+/* Closes everything above stderr but `keep`, so that a stuck worker holds nobody else's group open. */
+static void close_others(int socket_fd, const VfioFds *fds)
+{
+        int keep[VFIO_FDS_MAX + 1];
+        size_t n_keep = 0;
+        int next = 3;
+
+        keep[n_keep++] = socket_fd;
+        for (size_t i = 0; i < fds->n_items; i++)
+                keep[n_keep++] = fds->items[i].fd;
+        qsort(keep, n_keep, sizeof(keep[0]), compare_int);
+        for (size_t i = 0; i < n_keep; i++) {
+                if (keep[i] > next)
+                        (void)syscall(SYS_close_range, next, keep[i] - 1, 0);
+                next = keep[i] + 1;
+        }
+        (void)syscall(SYS_close_range, next, ~0U, 0);
+}
+
+static _Noreturn void child_run(WorkerJob job, const void *context, const VfioFds *given,
+                                int socket_fd)
+{
+        VfioFds fds = *given;
+        char *message = NULL;
+        Packet packet = {.type = 'F'};
+        sigset_t none;
+
+        for (int sig = 1; sig < NSIG; sig++)
+                (void)signal(sig, SIG_DFL);
+        (void)sigemptyset(&none);
+        (void)sigprocmask(SIG_SETMASK, &none, NULL);
+        close_others(socket_fd, &fds);
+
+        int code = job(context, &fds, &message);
+        for (size_t i = 0; code == 0 && i < fds.n_items; i++) {
+                (void)snprintf(packet.text, sizeof(packet.text), "%s", fds.items[i].name);
+                int r = packet_send(socket_fd, &packet, fds.items[i].fd);
+                if (r < 0)
+                        code = r;
+        }
+        packet.type = 'R';
+        packet.code = code;
+        (void)snprintf(packet.text, sizeof(packet.text), "%s", message ? message : "");
+        _exit(packet_send(socket_fd, &packet, -1) < 0 ? 1 : 0);
+}
+
+static void take_packet(Worker *worker, const Packet *packet, int fd)
+{
+        if (packet->type == 'R') {
+                free(worker->message);
+                worker->message = strdup(packet->text);
+                worker->code = packet->code;
+                worker->heard = true;
+        } else if (fd >= 0 && worker->fds.n_items < VFIO_FDS_MAX) {
+                VfioFd *item = &worker->fds.items[worker->fds.n_items++];
+                (void)snprintf(item->name, sizeof(item->name), "%.47s", packet->text);
+                item->fd = fd;
+                return;
+        }
+        closep(&fd);
+}
+
+/* Reads what is there; a worker sends at most its fds and a result. */
+static void drain(Worker *worker)
+{
+        Packet packet;
+        int fd;
+
+        for (size_t i = 0; i <= VFIO_FDS_MAX; i++) {
+                if (packet_receive(worker->socket, &packet, &fd) <= 0)
+                        return;
+                take_packet(worker, &packet, fd);
+        }
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *userdata)
+{
+        Worker *worker = userdata;
+
+        drain(worker);
+        /* After the result only the end of the socket would be left to read. */
+        if (worker->heard)
+                (void)event_del(worker->socket_event);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *userdata)
+{
+        Worker *worker = userdata;
+
+        worker->handler.overdue(worker->handler.userdata);
+}
+
+static void on_exit_seen(evutil_socket_t fd, short what, void *userdata)
+{
+        _cleanup_(worker_freep) Worker *worker = userdata;
+
+        drain(worker);
+        (void)waitpid(worker->pid, NULL, WNOHANG);
+        WorkerResult result = {
+                .code = worker->heard ? worker->code : (int)REFUSAL_STUCK,
+                .message = worker->message  ? worker->message
+                           : worker->heard ? ""
+                                            : "the worker process died before it was done",
+                .fds = &worker->fds,
+        };
+        worker->handler.done(&result, worker->handler.userdata);
+}
+
+static int watch(Worker *worker, struct event_base *base, unsigned deadline_seconds)
+{
+        struct timeval deadline = {.tv_sec = deadline_seconds};
+
+        worker->socket_event =
+                event_new(base, worker->socket, EV_READ | EV_PERSIST, on_socket, worker);
+        worker->exit_event = event_new(base, worker->pid_fd, EV_READ, on_exit_seen, worker);
+        worker->deadline_event = evtimer_new(base, on_deadline, worker);
+        if (!worker->socket_event || !worker->exit_event || !worker->deadline_event ||
+            event_add(worker->socket_event, NULL) < 0 || event_add(worker->exit_event, NULL) < 0 ||
+            evtimer_add(worker->deadline_event, &deadline) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
+int worker_start(struct event_base *base, WorkerJob job, const void *context, const VfioFds *fds,
+                 unsigned deadline_seconds, const WorkerHandler *handler, Worker **ret_worker)
+{
+        static const VfioFds no_fds = {.n_items = 0};
+        int sockets[2];
+
+        _cleanup_(worker_freep) Worker *worker = calloc(1, sizeof(*worker));
+        if (!worker)
+                return -ENOMEM;
+        worker->pid = worker->pid_fd = worker->socket = -1;
+        worker->handler = *handler;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return -errno;
+        worker->socket = sockets[0];
+        _cleanup_(closep) int child_socket = sockets[1];
+
+        worker->pid = fork();
+        if (worker->pid < 0)
+                return -errno;
+        if (worker->pid == 0)
+                child_run(job, context, fds ? fds : &no_fds, child_socket);
+
+        worker->pid_fd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
+        int r = worker->pid_fd < 0 ? -errno : watch(worker, base, deadline_seconds);
+        if (r < 0) {
+                /* It has had no time to touch anything; main reaps strays at the next SIGCHLD. */
+                (void)kill(worker->pid, SIGKILL);
+                return r;
+        }
+        *ret_worker = TAKE_PTR(worker);
+        return 0;
+}
+
+void worker_kill(Worker *worker)
+{
+        (void)syscall(SYS_pidfd_send_signal, worker->pid_fd, SIGKILL, NULL, 0);
+}
+
+Worker *worker_free(Worker *worker)
+{
+        if (!worker)
+                return NULL;
+        if (worker->socket_event)
+                event_free(worker->socket_event);
+        if (worker->exit_event)
+                event_free(worker->exit_event);
+        if (worker->deadline_event)
+                event_free(worker->deadline_event);
+        vfio_fds_close(&worker->fds);
+        closep(&worker->socket);
+        closep(&worker->pid_fd);
+        free(worker->message);
+        free(worker);
+        return NULL;
+}

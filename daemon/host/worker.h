@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Work that may block, done in a process of its own.
+ *
+ * Unbinding, binding and claiming can hang for as long as a driver or a VFIO user pleases. A worker is
+ * a forked child that runs one job, sends back what it opened and how it ended, and exits. The event
+ * loop never waits for it: it hears of the end, of a deadline passed, or of a death.
+ */
+
+#include <event2/event.h>
+
+#include "daemon/host/host.h"
+#include "daemon/host/vfio.h"
+
+typedef struct Worker Worker;
+
+/*
+ * Runs in the child, which holds no fds of the daemon but those in `fds`. Returns 0, a Refusal with
+ * *ret_message, or -errno; *fds on return is sent to the daemon.
+ */
+typedef int (*WorkerJob)(const void *context, VfioFds *fds, char **ret_message);
+
+typedef struct WorkerResult {
+        int code;            /* what the job returned; REFUSAL_STUCK if the worker died unheard */
+        const char *message; /* "" if there is none. Borrowed. */
+        VfioFds *fds;        /* the callee may take them (and set n_items to 0); the rest is closed */
+} WorkerResult;
+
+typedef struct WorkerHandler {
+        /* The worker has exited. It is freed after this returns. Called exactly once. */
+        void (*done)(WorkerResult *result, void *userdata);
+        /* The deadline passed; the worker goes on. Called at most once, before done. */
+        void (*overdue)(void *userdata);
+        void *userdata;
+} WorkerHandler;
+
+/*
+ * Starts `job`. `fds` stay the caller's; the child has its own copies. The handler is called from the
+ * event loop, never from here. Returns 0 or -errno.
+ */
+_nodiscard_ int worker_start(struct event_base *base, WorkerJob job, const void *context,
+                             const VfioFds *fds, unsigned deadline_seconds,
+                             const WorkerHandler *handler, Worker **ret_worker);
+
+/* Forgets a worker without waiting for it (NULL is fine); its handler is not called. Returns NULL. */
+Worker *worker_free(Worker *worker);
+DEFINE_CLEANUP(Worker *, worker_free);
+
+/* Kills the worker, as far as the kernel lets it die; its handler's done comes when it has. */
+void worker_kill(Worker *worker);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Building, finding and freeing lease records; their enums as words.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/lease/record.h"
+
+static const char *const state_names[_LEASE_STATE_N] = {
+        [LEASE_PREPARING] = "preparing",
+        [LEASE_LEASED] = "leased",
+        [LEASE_RELEASING] = "releasing",
+        [LEASE_DRAINING] = "draining",
+        [LEASE_QUARANTINED] = "quarantined",
+};
+
+static const char *const lifetime_names[_LEASE_LIFETIME_N] = {
+        [LEASE_LIFETIME_FD] = "fd",
+        [LEASE_LIFETIME_PERSISTENT] = "persistent",
+};
+
+const char *lease_state_to_string(LeaseState state)
+{
+        return state_names[state];
+}
+
+const char *lease_lifetime_to_string(LeaseLifetime lifetime)
+{
+        return lifetime_names[lifetime];
+}
+
+bool lease_lifetime_from_string(const char *text, LeaseLifetime *ret)
+{
+        for (int i = 0; i < _LEASE_LIFETIME_N; i++)
+                if (strcmp(lifetime_names[i], text) == 0) {
+                        *ret = (LeaseLifetime)i;
+                        return true;
+                }
+        return false;
+}
+
+int lease_record_new(LeaseRecord **ret_record)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = calloc(1, sizeof(*record));
+        if (!record)
+                return -ENOMEM;
+        record->unit = strdup("");
+        record->rule = strdup("");
+        if (!record->unit || !record->rule)
+                return -ENOMEM;
+        *ret_record = TAKE_PTR(record);
+        return 0;
+}
+
+LeaseRecord *lease_record_free(LeaseRecord *record)
+{
+        if (!record)
+                return NULL;
+        for (size_t i = 0; i < record->n_groups; i++)
+                free(record->groups[i].id);
+        for (size_t i = 0; i < record->n_devices; i++) {
+                free(record->devices[i].driver_before);
+                free(record->devices[i].override_before);
+        }
+        for (size_t i = 0; i < record->n_fd_names; i++)
+                free(record->fd_names[i]);
+        free(record->groups);
+        free(record->devices);
+        free(record->fd_names);
+        free(record->unit);
+        free(record->rule);
+        free(record->trouble);
+        free(record);
+        return NULL;
+}
+
+int lease_record_add_group(LeaseRecord *record, int32_t number, const char *id)
+{
+        if (record->n_groups >= LEASE_GROUPS_MAX)
+                return -E2BIG;
+        LeaseGroup *groups =
+                reallocarray(record->groups, record->n_groups + 1, sizeof(*record->groups));
+        if (!groups)
+                return -ENOMEM;
+        record->groups = groups;
+
+        char *copy = strdup(id);
+        if (!copy)
+                return -ENOMEM;
+        record->groups[record->n_groups++] = (LeaseGroup){.number = number, .id = copy};
+        return 0;
+}
+
+int lease_record_add_device(LeaseRecord *record, Bdf bdf, LeaseRole role, const char *driver_before,
+                            const char *override_before)
+{
+        if (record->n_devices >= LEASE_DEVICES_MAX)
+                return -E2BIG;
+        LeaseDevice *devices =
+                reallocarray(record->devices, record->n_devices + 1, sizeof(*record->devices));
+        if (!devices)
+                return -ENOMEM;
+        record->devices = devices;
+
+        _cleanup_(freep) char *driver = strdup(driver_before);
+        _cleanup_(freep) char *override = strdup(override_before);
+        if (!driver || !override)
+                return -ENOMEM;
+        record->devices[record->n_devices++] = (LeaseDevice){
+                .bdf = bdf,
+                .role = role,
+                .driver_before = TAKE_PTR(driver),
+                .override_before = TAKE_PTR(override),
+        };
+        return 0;
+}
+
+int lease_record_add_fd_name(LeaseRecord *record, const char *name)
+{
+        char **names =
+                reallocarray(record->fd_names, record->n_fd_names + 1, sizeof(*record->fd_names));
+        if (!names)
+                return -ENOMEM;
+        record->fd_names = names;
+
+        char *copy = strdup(name);
+        if (!copy)
+                return -ENOMEM;
+        record->fd_names[record->n_fd_names++] = copy;
+        return 0;
+}
+
+LeaseDevice *lease_record_find(const LeaseRecord *record, Bdf bdf)
+{
+        for (size_t i = 0; i < record->n_devices; i++)
+                if (bdf_equal(record->devices[i].bdf, bdf))
+                        return &record->devices[i];
+        return NULL;
+}
+
+bool lease_record_has_group(const LeaseRecord *record, int32_t number)
+{
+        for (size_t i = 0; i < record->n_groups; i++)
+                if (record->groups[i].number == number)
+                        return true;
+        return false;
+}

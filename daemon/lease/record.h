@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A lease as a value: whose it is, what is in it, and how the host was before.
+ *
+ * The record is written to /run before the host is touched and holds everything that giving the
+ * groups back needs. It is therefore the undo journal too: restoring from it is idempotent and does
+ * not care at which step a crash came.
+ */
+
+#include <json.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/model/base.h"
+#include "core/model/bdf.h"
+#include "core/model/policy.h"
+
+#define LEASE_DEVICES_MAX 4096
+#define LEASE_GROUPS_MAX 256
+
+typedef enum LeaseState {
+        LEASE_PREPARING,   /* drivers are being exchanged, the group claimed */
+        LEASE_LEASED,      /* the owner has it */
+        LEASE_RELEASING,   /* drivers are being put back */
+        LEASE_DRAINING,    /* releasing, but the kernel waits for somebody who still has it open */
+        LEASE_QUARANTINED, /* putting back failed: never leased until repaired */
+        _LEASE_STATE_N,
+} LeaseState;
+
+typedef enum LeaseLifetime {
+        LEASE_LIFETIME_FD,         /* ends when the last copy of the lease fd is closed */
+        LEASE_LIFETIME_PERSISTENT, /* ends by Release */
+        _LEASE_LIFETIME_N,
+} LeaseLifetime;
+
+typedef enum LeaseRole {
+        LEASE_ROLE_TAKEN,     /* bound to vfio-pci for the owner */
+        LEASE_ROLE_BYSTANDER, /* a member that stays as it is: bridges */
+        LEASE_ROLE_JOINER,    /* came after the lease began: held without a driver */
+        _LEASE_ROLE_N,
+} LeaseRole;
+
+typedef struct LeaseDevice {
+        Bdf bdf;
+        LeaseRole role;
+        bool lost;             /* gone from the machine */
+        char *driver_before;   /* "" if it was unbound */
+        char *override_before; /* "" if it was unset */
+} LeaseDevice;
+
+typedef struct LeaseGroup {
+        int32_t number; /* iommu_groups/N */
+        char *id;
+} LeaseGroup;
+
+typedef struct LeaseRecord {
+        uint32_t id;
+        LeaseState state;
+        LeaseMode mode;
+        LeaseLifetime lifetime;
+        uid_t uid;
+        char *unit;
+        char *rule;
+        uint64_t since_usec;
+        LeaseGroup *groups;
+        size_t n_groups;
+        LeaseDevice *devices;
+        size_t n_devices;
+        char **fd_names; /* by index of the fd in the service manager's store */
+        size_t n_fd_names;
+        char *trouble; /* why it is quarantined, or NULL */
+} LeaseRecord;
+
+/* Returns 0 and an empty record, or -ENOMEM. */
+_nodiscard_ int lease_record_new(LeaseRecord **ret_record);
+
+/* Frees a record (NULL is fine); returns NULL. */
+LeaseRecord *lease_record_free(LeaseRecord *record);
+DEFINE_CLEANUP(LeaseRecord *, lease_record_free);
+
+/* Append copies. Return 0, -ENOMEM or -E2BIG. */
+_nodiscard_ int lease_record_add_group(LeaseRecord *record, int32_t number, const char *id);
+_nodiscard_ int lease_record_add_device(LeaseRecord *record, Bdf bdf, LeaseRole role,
+                                        const char *driver_before, const char *override_before);
+_nodiscard_ int lease_record_add_fd_name(LeaseRecord *record, const char *name);
+
+/* The device of that address, or NULL. Borrowed. */
+LeaseDevice *lease_record_find(const LeaseRecord *record, Bdf bdf);
+
+/* Whether the kernel's group `number` is part of the lease. */
+bool lease_record_has_group(const LeaseRecord *record, int32_t number);
+
+/* Writes the record as JSON. Returns 0 and *ret (freed by the caller) or -ENOMEM. */
+_nodiscard_ int lease_record_to_json(const LeaseRecord *record, char **ret_text);
+
+/*
+ * Reads a record back. Returns 0, or -EBADMSG for anything that is not a complete record of a version
+ * known here, or -ENOMEM.
+ */
+_nodiscard_ int lease_record_from_json(const char *text, LeaseRecord **ret_record);
+
+const char *lease_state_to_string(LeaseState state);
+const char *lease_lifetime_to_string(LeaseLifetime lifetime);
+/* Returns true and *ret, or false if the text is none. */
+_nodiscard_ bool lease_lifetime_from_string(const char *text, LeaseLifetime *ret);

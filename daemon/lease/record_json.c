@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A lease record as a file: version 1, every field required.
+ *
+ * Reading is strict. A half-written file or one from a later version is not guessed at: the manager
+ * sets it aside and takes the truth from the kernel.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/lease/record.h"
+
+#define RECORD_VERSION 1
+
+static inline void json_putp(struct json_object **object)
+{
+        (void)json_object_put(*object);
+}
+
+/* Adds `value` (taken over) under `key`; a NULL value is a failed allocation. */
+static int put(struct json_object *object, const char *key, struct json_object *value)
+{
+        if (!value)
+                return -ENOMEM;
+        if (json_object_object_add(object, key, value) < 0) {
+                (void)json_object_put(value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+static int append(struct json_object *array, struct json_object *value)
+{
+        if (!value)
+                return -ENOMEM;
+        if (json_object_array_add(array, value) < 0) {
+                (void)json_object_put(value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+static int put_devices(struct json_object *root, const LeaseRecord *record)
+{
+        struct json_object *array = json_object_new_array();
+        int r = put(root, "devices", array);
+
+        for (size_t i = 0; r == 0 && i < record->n_devices; i++) {
+                const LeaseDevice *device = &record->devices[i];
+                struct json_object *entry = json_object_new_object();
+                char text[BDF_TEXT_SIZE];
+
+                r = append(array, entry);
+                if (r == 0)
+                        r = put(entry, "device",
+                                json_object_new_string(bdf_format(device->bdf, text)));
+                if (r == 0)
+                        r = put(entry, "role", json_object_new_int((int)device->role));
+                if (r == 0)
+                        r = put(entry, "lost", json_object_new_boolean(device->lost));
+                if (r == 0)
+                        r = put(entry, "driver_before",
+                                json_object_new_string(device->driver_before));
+                if (r == 0)
+                        r = put(entry, "override_before",
+                                json_object_new_string(device->override_before));
+        }
+        return r;
+}
+
+static int put_groups(struct json_object *root, const LeaseRecord *record)
+{
+        struct json_object *array = json_object_new_array();
+        int r = put(root, "groups", array);
+
+        for (size_t i = 0; r == 0 && i < record->n_groups; i++) {
+                struct json_object *entry = json_object_new_object();
+
+                r = append(array, entry);
+                if (r == 0)
+                        r = put(entry, "number", json_object_new_int(record->groups[i].number));
+                if (r == 0)
+                        r = put(entry, "id", json_object_new_string(record->groups[i].id));
+        }
+        return r;
+}
+
+static int put_fd_names(struct json_object *root, const LeaseRecord *record)
+{
+        struct json_object *array = json_object_new_array();
+        int r = put(root, "fds", array);
+
+        for (size_t i = 0; r == 0 && i < record->n_fd_names; i++)
+                r = append(array, json_object_new_string(record->fd_names[i]));
+        return r;
+}
+
+int lease_record_to_json(const LeaseRecord *record, char **ret_text)
+{
+        _cleanup_(json_putp) struct json_object *root = json_object_new_object();
+        if (!root)
+                return -ENOMEM;
+
+        const struct {
+                const char *key;
+                struct json_object *value;
+        } fields[] = {
+                {"version", json_object_new_int(RECORD_VERSION)},
+                {"id", json_object_new_int64(record->id)},
+                {"state", json_object_new_int((int)record->state)},
+                {"mode", json_object_new_int((int)record->mode)},
+                {"lifetime", json_object_new_int((int)record->lifetime)},
+                {"uid", json_object_new_int64(record->uid)},
+                {"unit", json_object_new_string(record->unit)},
+                {"rule", json_object_new_string(record->rule)},
+                {"since_usec", json_object_new_int64((int64_t)record->since_usec)},
+                {"trouble", json_object_new_string(record->trouble ? record->trouble : "")},
+        };
+        int r = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+                if (r == 0)
+                        r = put(root, fields[i].key, fields[i].value);
+                else
+                        (void)json_object_put(fields[i].value);
+        }
+        if (r == 0)
+                r = put_groups(root, record);
+        if (r == 0)
+                r = put_devices(root, record);
+        if (r == 0)
+                r = put_fd_names(root, record);
+        if (r < 0)
+                return r;
+
+        const char *text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY);
+        char *copy = text ? strdup(text) : NULL;
+        if (!copy)
+                return -ENOMEM;
+        *ret_text = copy;
+        return 0;
+}
+
+/* Reads an integer within [0, max]. */
+static bool get_number(struct json_object *object, const char *key, int64_t max, int64_t *ret)
+{
+        struct json_object *value;
+
+        if (!json_object_object_get_ex(object, key, &value) ||
+            !json_object_is_type(value, json_type_int))
+                return false;
+        int64_t number = json_object_get_int64(value);
+        if (number < 0 || number > max)
+                return false;
+        *ret = number;
+        return true;
+}
+
+/* Borrowed from `object`. */
+static const char *get_string(struct json_object *object, const char *key)
+{
+        struct json_object *value;
+
+        if (!json_object_object_get_ex(object, key, &value) ||
+            !json_object_is_type(value, json_type_string))
+                return NULL;
+        return json_object_get_string(value);
+}
+
+/* Borrowed from `object`; NULL unless an array of at most `max` entries. */
+static struct json_object *get_array(struct json_object *object, const char *key, size_t max)
+{
+        struct json_object *value;
+
+        if (!json_object_object_get_ex(object, key, &value) ||
+            !json_object_is_type(value, json_type_array) || json_object_array_length(value) > max)
+                return NULL;
+        return value;
+}
+
+static int parse_device(LeaseRecord *record, struct json_object *entry)
+{
+        struct json_object *lost;
+        int64_t role;
+        Bdf bdf;
+
+        const char *text = get_string(entry, "device");
+        const char *driver = get_string(entry, "driver_before");
+        const char *override = get_string(entry, "override_before");
+        if (!text || !bdf_parse(text, &bdf) || !driver || !override ||
+            !get_number(entry, "role", _LEASE_ROLE_N - 1, &role) ||
+            !json_object_object_get_ex(entry, "lost", &lost))
+                return -EBADMSG;
+        int r = lease_record_add_device(record, bdf, (LeaseRole)role, driver, override);
+        if (r == 0)
+                record->devices[record->n_devices - 1].lost = json_object_get_boolean(lost);
+        return r;
+}
+
+static int parse_group(LeaseRecord *record, struct json_object *entry)
+{
+        int64_t number;
+
+        const char *id = get_string(entry, "id");
+        if (!id || !get_number(entry, "number", INT32_MAX, &number))
+                return -EBADMSG;
+        return lease_record_add_group(record, (int32_t)number, id);
+}
+
+static int parse_fd_name(LeaseRecord *record, struct json_object *entry)
+{
+        if (!json_object_is_type(entry, json_type_string))
+                return -EBADMSG;
+        return lease_record_add_fd_name(record, json_object_get_string(entry));
+}
+
+static int parse_array(LeaseRecord *record, struct json_object *root, const char *key, size_t max,
+                       int (*parse)(LeaseRecord *, struct json_object *))
+{
+        struct json_object *array = get_array(root, key, max);
+        if (!array)
+                return -EBADMSG;
+        size_t n = json_object_array_length(array);
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *entry = json_object_array_get_idx(array, i);
+                int r = entry ? parse(record, entry) : -EBADMSG;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int parse_strings(LeaseRecord *record, struct json_object *root)
+{
+        const char *unit = get_string(root, "unit");
+        const char *rule = get_string(root, "rule");
+        const char *trouble = get_string(root, "trouble");
+        if (!unit || !rule || !trouble)
+                return -EBADMSG;
+
+        free(record->unit);
+        free(record->rule);
+        record->unit = strdup(unit);
+        record->rule = strdup(rule);
+        record->trouble = trouble[0] ? strdup(trouble) : NULL;
+        if (!record->unit || !record->rule || (trouble[0] && !record->trouble))
+                return -ENOMEM;
+        return 0;
+}
+
+int lease_record_from_json(const char *text, LeaseRecord **ret_record)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
+        _cleanup_(json_putp) struct json_object *root = json_tokener_parse(text);
+        int64_t version, id, state, mode, lifetime, uid, since;
+
+        if (!json_object_is_type(root, json_type_object) ||
+            !get_number(root, "version", RECORD_VERSION, &version) || version != RECORD_VERSION ||
+            !get_number(root, "id", UINT32_MAX, &id) || id == 0 ||
+            !get_number(root, "state", _LEASE_STATE_N - 1, &state) ||
+            !get_number(root, "mode", _LEASE_MODE_N - 1, &mode) || mode == LEASE_MODE_NONE ||
+            !get_number(root, "lifetime", _LEASE_LIFETIME_N - 1, &lifetime) ||
+            !get_number(root, "uid", UINT32_MAX, &uid) ||
+            !get_number(root, "since_usec", INT64_MAX, &since))
+                return -EBADMSG;
+
+        int r = lease_record_new(&record);
+        if (r < 0)
+                return r;
+        record->id = (uint32_t)id;
+        record->state = (LeaseState)state;
+        record->mode = (LeaseMode)mode;
+        record->lifetime = (LeaseLifetime)lifetime;
+        record->uid = (uid_t)uid;
+        record->since_usec = (uint64_t)since;
+        r = parse_strings(record, root);
+        if (r == 0)
+                r = parse_array(record, root, "groups", LEASE_GROUPS_MAX, parse_group);
+        if (r == 0)
+                r = parse_array(record, root, "devices", LEASE_DEVICES_MAX, parse_device);
+        if (r == 0)
+                r = parse_array(record, root, "fds", LEASE_DEVICES_MAX, parse_fd_name);
+        if (r < 0)
+                return r;
+        *ret_record = TAKE_PTR(record);
+        return 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Lease records on disk: one private file each, replaced as a whole.
+ *
+ * The directory is on /run: it lives exactly as long as the drivers and groups it speaks of.
+ */
+
+#include "daemon/lease/record.h"
+
+/* Writes `DIR/ID.json` by temporary file, fsync and rename. Returns 0 or -errno (-ENOSPC …). */
+_nodiscard_ int lease_state_save(const char *directory, const LeaseRecord *record);
+
+/* Removes the record's file; one that is not there is fine. Returns 0 or -errno. */
+_nodiscard_ int lease_state_remove(const char *directory, uint32_t id);
+
+typedef struct LeaseStateVisitor {
+        /* Takes the record over. A negative return ends the load with it. */
+        int (*loaded)(LeaseRecord *record, void *userdata);
+        /* A file that is no record; it has been renamed to `ID.json.rejected`. */
+        void (*rejected)(const char *path, void *userdata);
+        void *userdata;
+} LeaseStateVisitor;
+
+/* Reads every record. A missing directory is created (0700). Returns 0 or -errno. */
+_nodiscard_ int lease_state_load(const char *directory, const LeaseStateVisitor *visitor);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The daemon's centre: it reads the world, keeps the leases, and tells an observer what changed.
+ *
+ * The manager knows no bus. Requests come as calls with a callback for the answer; changes go out
+ * through the observer. Everything runs in one event loop; what may block runs in workers.
+ */
+
+#include <event2/event.h>
+
+#include "core/model/policy.h"
+#include "daemon/host/host.h"
+#include "daemon/host/worker.h"
+#include "daemon/lease/fdstore.h"
+#include "daemon/lease/record.h"
+#include "daemon/world.h"
+
+/* How long a worker may take before the lease is called draining and the caller is answered. */
+#define MANAGER_WORKER_DEADLINE_SECONDS 15
+
+#define MANAGER_SELECTORS_MAX 64     /* per request */
+#define MANAGER_LEASES_PER_UID_MAX 64
+#define MANAGER_PATH_SIZE 256
+
+typedef struct Manager Manager;
+typedef struct Lease Lease;
+
+typedef struct ManagerAnswer {
+        int code;            /* 0, a Refusal, or -errno */
+        const char *message; /* for people; "" if there is none */
+} ManagerAnswer;
+
+/* `lease` is NULL unless code is 0. Called exactly once, before or after the request returned. */
+typedef void (*ManagerDone)(const ManagerAnswer *answer, Lease *lease, void *userdata);
+
+struct Lease {
+        Manager *manager;
+        LeaseRecord *record;
+        VfioFds fds;          /* our copies: they own the group */
+        int owner_fd;         /* write end of the pipe whose read ends are the lease fd, or -1 */
+        int client_fd;        /* read end, until it has been handed out */
+        struct event *owner_event;
+        Worker *worker;
+        ManagerDone done;     /* who waits for the worker, or NULL */
+        void *done_userdata;
+};
+
+typedef enum Change {
+        CHANGE_ADDED,
+        CHANGE_REMOVED,
+        CHANGE_CHANGED,
+} Change;
+
+typedef struct ManagerObserver {
+        void (*device)(Change change, const char *address, void *userdata);
+        void (*group)(Change change, const char *id, void *userdata);
+        void (*lease)(Change change, uint32_t id, void *userdata);
+        void (*joined)(const Lease *lease, Bdf bdf, bool in_address_space, void *userdata);
+        void (*lost)(const Lease *lease, Bdf bdf, void *userdata);
+        void *userdata;
+} ManagerObserver;
+
+typedef struct Published Published; /* what the observer has been told: daemon/publish.h */
+
+struct Manager {
+        struct event_base *base;
+        HostPaths host;
+        char state_directory[MANAGER_PATH_SIZE];
+        World *world; /* NULL until the first reading */
+        Policy *policy;
+        char *policy_error; /* NULL if the files' policy is in force */
+        Lease **leases;
+        size_t n_leases;
+        uint32_t next_lease;
+        Published *published;
+        ManagerObserver observer;
+        struct event *rescan;
+};
+
+/* Creates a manager. Returns 0 or -errno; the caller frees *ret after the loop has ended. */
+_nodiscard_ int manager_new(struct event_base *base, const HostPaths *host,
+                            const char *state_directory, Manager **ret_manager);
+
+/* Frees a manager; leases stay as they are, for the next daemon. NULL is fine; returns NULL. */
+Manager *manager_free(Manager *manager);
+DEFINE_CLEANUP(Manager *, manager_free);
+
+/*
+ * Start, in this order: policy, world, the leases a former daemon left (their fds from `store`).
+ * Half-done ones are put back. Returns 0 or -errno.
+ */
+_nodiscard_ int manager_start(Manager *manager, FdStore *store);
+
+/* From now on changes are told to `observer`. */
+void manager_observe(Manager *manager, const ManagerObserver *observer);
+
+/* Reads the policy files again; a bad policy leaves the old one in force. Returns 0 or -errno. */
+_nodiscard_ int manager_load_policy(Manager *manager);
+
+/* Something may have changed: read the world again soon. Cheap; many calls make one reading. */
+void manager_mark_dirty(Manager *manager);
+
+/* Reads the world and acts on it. Returns 0 or -errno (the old world stays). */
+_nodiscard_ int manager_reconcile(Manager *manager);
+
+typedef struct AcquireRequest {
+        const char *const *selectors; /* NULL-terminated */
+        LeaseMode mode;               /* LEASE_MODE_NONE: the default */
+        LeaseLifetime lifetime;
+        bool with_members;
+        bool force;
+        uid_t uid;
+        const gid_t *gids;
+        size_t n_gids;
+        const char *unit;
+} AcquireRequest;
+
+/* Leases what the selectors name (manager_acquire.c). */
+void manager_acquire(Manager *manager, const AcquireRequest *request, ManagerDone done,
+                     void *userdata);
+
+/* Gives a lease back. The answer comes when the host is as it was, or the deadline has passed. */
+void manager_release(Lease *lease, ManagerDone done, void *userdata);
+
+/* Lookups; NULL if there is none. Borrowed. */
+Lease *manager_find_lease(const Manager *manager, uint32_t id);
+Lease *manager_lease_of_group(const Manager *manager, size_t group);
+Lease *manager_lease_of_device(const Manager *manager, size_t device);
+
+/* "host", "free", "leased" or "held" (org.isolationd1.Device.State). */
+const char *manager_device_state(const Manager *manager, size_t device);
+/* "free" or the lease's state. */
+const char *manager_group_state(const Manager *manager, size_t group);
+/* The strongest guard layer that holds now for a lease (NULL: for no lease). */
+const char *manager_lease_guard(const Lease *lease);
+
+/* Between the manager's own files: */
+
+/* Adds a lease around `record` (taken over). Returns 0 and *ret, borrowed, or -errno. */
+_nodiscard_ int manager_add_lease(Manager *manager, LeaseRecord *record, Lease **ret_lease);
+
+/* Forgets a lease: its file, its stored fds, itself. */
+void manager_drop_lease(Lease *lease);
+
+/* Sets and saves the lease's state and tells the observer. Returns 0 or -errno (not saved). */
+int manager_set_lease_state(Lease *lease, LeaseState state);
+
+/* Starts the worker that takes the lease's groups; `done` hears of the end. */
+void manager_begin_take(Lease *lease, ManagerDone done, void *userdata);
+
+/* Starts the worker that puts everything back; `done` may be NULL. */
+void manager_begin_restore(Lease *lease, ManagerDone done, void *userdata);
+
+/* Watches for the owner to let go of the lease fd. Returns 0 or -errno. */
+_nodiscard_ int manager_watch_owner(Lease *lease);

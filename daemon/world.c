@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Reading a world, and finding things in it by the names people use.
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/probe/sysfs.h"
+#include "daemon/world.h"
+
+static int read_types(const HostPaths *host, World *world)
+{
+        world->types = calloc(world->groups->n_groups + 1, sizeof(*world->types));
+        if (!world->types)
+                return -ENOMEM;
+        for (size_t i = 0; i < world->groups->n_groups; i++) {
+                _cleanup_(freep) char *text = NULL;
+                char path[PATH_MAX];
+
+                if (world->groups->groups[i].kernel_group < 0)
+                        continue;
+                (void)snprintf(path, sizeof(path), "%s/kernel/iommu_groups/%d/type", host->sysfs,
+                               world->groups->groups[i].kernel_group);
+                int r = host_read_text(path, &text);
+                if (r == -ENOMEM)
+                        return r;
+                if (r == 0)
+                        (void)snprintf(world->types[i], WORLD_TYPE_SIZE, "%.23s", text);
+        }
+        return 0;
+}
+
+static int read_paths(World *world)
+{
+        world->paths = calloc(world->snapshot->n_devices + 1, sizeof(*world->paths));
+        if (!world->paths)
+                return -ENOMEM;
+        for (size_t i = 0; i < world->snapshot->n_devices; i++) {
+                world->paths[i] = snapshot_path(world->snapshot, i);
+                if (!world->paths[i])
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int world_read(const HostPaths *host, World **ret_world)
+{
+        _cleanup_(world_freep) World *world = calloc(1, sizeof(*world));
+        if (!world)
+                return -ENOMEM;
+
+        int r = sysfs_read_snapshot(host->sysfs, &world->snapshot);
+        if (r == SYSFS_E_NO_PCI)
+                return REFUSAL_UNSUPPORTED;
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < world->snapshot->n_devices; i++)
+                if (world->snapshot->devices[i].kernel_group >= 0)
+                        world->has_kernel_groups = true;
+
+        r = kernel_groups_compute(world->snapshot, &world->computed);
+        if (r == 0 && world->has_kernel_groups)
+                r = observed_groups_compute(world->snapshot, world->computed, &world->groups);
+        else if (r == 0)
+                r = kernel_groups_compute(world->snapshot, &world->groups);
+        if (r == 0)
+                r = read_types(host, world);
+        if (r == 0)
+                r = read_paths(world);
+        if (r < 0)
+                return r;
+        *ret_world = TAKE_PTR(world);
+        return 0;
+}
+
+World *world_free(World *world)
+{
+        if (!world)
+                return NULL;
+        if (world->paths)
+                for (size_t i = 0; i < world->snapshot->n_devices; i++)
+                        free(world->paths[i]);
+        free(world->paths);
+        free(world->types);
+        partition_free(world->groups);
+        partition_free(world->computed);
+        snapshot_free(world->snapshot);
+        free(world);
+        return NULL;
+}
+
+/* The PCI device that /sys/class/CLASS/NAME hangs below: the last address in the link's path. */
+static bool resolve_class(const World *world, const HostPaths *host, const char *class_name,
+                          const char *name, size_t *ret_device)
+{
+        char path[PATH_MAX], target[PATH_MAX], *save = NULL;
+        size_t found = SNAPSHOT_NONE;
+        Bdf bdf;
+
+        if (strchr(name, '/') || name[0] == '.')
+                return false;
+        (void)snprintf(path, sizeof(path), "%s/class/%s/%s", host->sysfs, class_name, name);
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
+        if (n < 0)
+                return false;
+        target[n] = '\0';
+        for (char *step = strtok_r(target, "/", &save); step; step = strtok_r(NULL, "/", &save))
+                if (bdf_parse(step, &bdf))
+                        found = snapshot_find(world->snapshot, bdf);
+        if (found == SNAPSHOT_NONE)
+                return false;
+        *ret_device = found;
+        return true;
+}
+
+static bool resolve_group(const World *world, const char *selector, size_t *ret_group)
+{
+        bool by_number = strncmp(selector, "group:", 6) == 0;
+        char *end = NULL;
+        long number = -1;
+
+        if (by_number) {
+                number = strtol(selector + 6, &end, 10);
+                if (end == selector + 6 || *end || number < 0)
+                        return false;
+        }
+        for (size_t i = 0; i < world->groups->n_groups; i++) {
+                const Group *group = &world->groups->groups[i];
+                if (by_number ? group->kernel_group == number : strcmp(group->id, selector) == 0) {
+                        *ret_group = i;
+                        return true;
+                }
+        }
+        return false;
+}
+
+static bool resolve_device(const World *world, const HostPaths *host, const char *selector,
+                           size_t *ret_device)
+{
+        Bdf bdf;
+
+        if (bdf_parse(selector, &bdf)) {
+                *ret_device = snapshot_find(world->snapshot, bdf);
+                return *ret_device != SNAPSHOT_NONE;
+        }
+        for (size_t i = 0; i < world->snapshot->n_devices; i++)
+                if (strcmp(world->paths[i], selector) == 0) {
+                        *ret_device = i;
+                        return true;
+                }
+        return resolve_class(world, host, "net", selector, ret_device) ||
+               resolve_class(world, host, "block", selector, ret_device);
+}
+
+bool world_resolve(const World *world, const HostPaths *host, const char *selector,
+                   size_t *ret_device, size_t *ret_group)
+{
+        size_t device, group;
+
+        if (resolve_group(world, selector, &group)) {
+                *ret_device = SNAPSHOT_NONE;
+                *ret_group = group;
+                return true;
+        }
+        if (!resolve_device(world, host, selector, &device))
+                return false;
+        *ret_device = device;
+        *ret_group = world->groups->group_of[device];
+        return true;
+}
+
+bool world_kernel_at_least(const char *release, unsigned major, unsigned minor)
+{
+        unsigned have_major, have_minor;
+
+        if (sscanf(release, "%u.%u", &have_major, &have_minor) != 2)
+                return false;
+        return have_major > major || (have_major == major && have_minor >= minor);
+}
+
+int world_obstacle(const World *world, char **ret_text)
+{
+        const char *release = world->snapshot->kernel_release;
+        char *text = NULL;
+
+        if (!world_kernel_at_least(release, 5, 19)) {
+                /* Before 5.19 nothing stops a host driver from binding in a group in use. */
+                if (asprintf(&text,
+                             "kernel %s does not know DMA ownership; leases need 5.19 or newer",
+                             release[0] ? release : "of unknown version") < 0)
+                        return -ENOMEM;
+        } else if (!world->has_kernel_groups) {
+                text = strdup("no IOMMU is active on this machine: turn on VT-d or AMD-Vi "
+                              "(\"IOMMU\") in the firmware and boot with intel_iommu=on "
+                              "(AMD needs no option); then /sys/kernel/iommu_groups has entries");
+                if (!text)
+                        return -ENOMEM;
+        }
+        *ret_text = text;
+        return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The machine as the daemon last read it: snapshot, computed groups, and the groups in force.
+ *
+ * A world is read whole and never changed; the next reading replaces it. The groups in force are the
+ * kernel's where it has any, and the computed ones on a machine without an IOMMU, so that people can
+ * still look at it.
+ */
+
+#include "core/model/groups.h"
+#include "core/model/snapshot.h"
+#include "daemon/host/host.h"
+
+#define WORLD_TYPE_SIZE 24
+
+typedef struct World {
+        Snapshot *snapshot;
+        Partition *computed;
+        Partition *groups;               /* in force */
+        char (*types)[WORLD_TYPE_SIZE];  /* per group in force: default domain type, "" if none */
+        char **paths;                    /* per device: its stable path */
+        bool has_kernel_groups;
+} World;
+
+/* Reads the machine. Returns 0, REFUSAL_UNSUPPORTED (no PCI), or -errno; the caller frees *ret. */
+_nodiscard_ int world_read(const HostPaths *host, World **ret_world);
+
+World *world_free(World *world);
+DEFINE_CLEANUP(World *, world_free);
+
+/*
+ * Finds what a selector names: a group id or `group:N` (the whole group: *ret_device is
+ * SNAPSHOT_NONE), an address, a device's stable path, an interface or block device name. Returns
+ * true, or false if it names nothing.
+ */
+_nodiscard_ bool world_resolve(const World *world, const HostPaths *host, const char *selector,
+                               size_t *ret_device, size_t *ret_group);
+
+/*
+ * Why no group of this machine can be leased, in words, or NULL if nothing stands in the way. Returns
+ * 0 and *ret (freed by the caller), or -ENOMEM.
+ */
+_nodiscard_ int world_obstacle(const World *world, char **ret_text);
+
+/* Whether kernel release `release` is at least major.minor; a release that is no number is not. */
+bool world_kernel_at_least(const char *release, unsigned major, unsigned minor);
+
+/* A function behind a type 1 or 2 header: part of the path, never handed out. */
+static inline bool world_is_bridge(const PciDevice *device)
+{
+        return device->facts.header_known == TRISTATE_YES && device->facts.header_type != 0;
+}

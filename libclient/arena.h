@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Many small values with one lifetime.
+ *
+ * A view hands out thousands of strings and lists that all die together at the next refresh. They
+ * are taken from an arena and never freed one by one. Memory comes zeroed.
+ */
+
+#include <stddef.h>
+
+#include "core/model/base.h"
+
+typedef struct ArenaBlock ArenaBlock;
+
+typedef struct Arena {
+        ArenaBlock *blocks;
+} Arena;
+
+/* Frees everything taken from the arena; it can be used again. */
+void arena_deinit(Arena *arena);
+
+/* `n` zeroed objects of `size` bytes, or NULL if memory is short. */
+_nodiscard_ void *arena_alloc(Arena *arena, size_t n, size_t size);
+
+/* A copy of the text, or NULL if memory is short. */
+_nodiscard_ char *arena_strdup(Arena *arena, const char *text);
+
+/*
+ * A list of `n` objects with room for at least one more and a zeroed terminator behind it: `list`
+ * itself, or a larger copy. *capacity starts at 0. Returns NULL if memory is short.
+ */
+_nodiscard_ void *arena_grow(Arena *arena, const void *list, size_t n, size_t *capacity,
+                             size_t size);

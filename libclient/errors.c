@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The one table between `enum iso_error` and the names on the bus, and how every other way a bus call
+ * can fail is seen: no daemon, no permission, no such object, no answer.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "libclient/host.h"
+
+#define ERROR_PREFIX "org.isolationd1.Error."
+#define DBUS_PREFIX "org.freedesktop.DBus.Error."
+
+static const char *const error_names[] = {
+        [ISO_E_SUCCESS] = "",
+        [ISO_E_NOT_FOUND] = "NotFound",
+        [ISO_E_BUSY] = "Busy",
+        [ISO_E_NOT_VIABLE] = "NotViable",
+        [ISO_E_CRITICAL] = "Critical",
+        [ISO_E_POLICY_DENIED] = "PolicyDenied",
+        [ISO_E_NOT_AUTHORIZED] = "NotAuthorized",
+        [ISO_E_TOO_WEAK] = "TooWeak",
+        [ISO_E_CHANGED] = "Changed",
+        [ISO_E_STUCK] = "Stuck",
+        [ISO_E_QUOTA] = "Quota",
+        [ISO_E_INVALID] = "Invalid",
+        [ISO_E_UNSUPPORTED] = "Unsupported",
+        [ISO_E_KERNEL_REFUSED] = "KernelRefused",
+        [ISO_E_QUARANTINED] = "Quarantined",
+        [ISO_E_NO_DAEMON] = "NoDaemon",
+};
+
+static const struct {
+        const char *name; /* after DBUS_PREFIX; a trailing dot matches all below it */
+        int error;
+} bus_names[] = {
+        {"AccessDenied", ISO_E_NOT_AUTHORIZED},
+        {"AuthFailed", ISO_E_NO_DAEMON},
+        {"Disconnected", ISO_E_NO_DAEMON},
+        {"InteractiveAuthorizationRequired", ISO_E_NOT_AUTHORIZED},
+        {"InvalidArgs", ISO_E_INVALID},
+        {"LimitsExceeded", ISO_E_QUOTA},
+        {"NameHasNoOwner", ISO_E_NO_DAEMON},
+        {"NoReply", ISO_E_NO_DAEMON},
+        {"NoServer", ISO_E_NO_DAEMON},
+        {"ServiceUnknown", ISO_E_NO_DAEMON},
+        {"Spawn.", ISO_E_NO_DAEMON},
+        {"TimedOut", ISO_E_NO_DAEMON}, /* the bus gave up starting the daemon */
+        {"Timeout", ISO_E_STUCK},      /* we gave up waiting for it */
+        {"UnknownInterface", ISO_E_UNSUPPORTED},
+        {"UnknownMethod", ISO_E_UNSUPPORTED},
+        {"UnknownObject", ISO_E_NOT_FOUND},
+};
+
+const char *iso_error_name(int error)
+{
+        if (error <= 0 || (size_t)error >= ARRAY_SIZE(error_names))
+                return "";
+        return error_names[error];
+}
+
+static const char *after_prefix(const char *text, const char *prefix)
+{
+        size_t n = strlen(prefix);
+
+        return strncmp(text, prefix, n) == 0 ? text + n : NULL;
+}
+
+static int error_from_name(const char *name)
+{
+        const char *rest;
+
+        rest = after_prefix(name, ERROR_PREFIX);
+        if (rest) {
+                for (size_t i = ISO_E_SUCCESS + 1; i < ARRAY_SIZE(error_names); i++)
+                        if (strcmp(error_names[i], rest) == 0)
+                                return (int)i;
+                return ISO_E_SUCCESS;
+        }
+
+        rest = after_prefix(name, DBUS_PREFIX);
+        for (size_t i = 0; rest && i < ARRAY_SIZE(bus_names); i++) {
+                size_t n = strlen(bus_names[i].name);
+
+                if (strcmp(bus_names[i].name, rest) == 0)
+                        return bus_names[i].error;
+                if (bus_names[i].name[n - 1] == '.' && strncmp(bus_names[i].name, rest, n) == 0)
+                        return bus_names[i].error;
+        }
+        return ISO_E_SUCCESS;
+}
+
+/* Errors of our own socket: the bus itself is not there, or no longer. */
+static bool is_bus_gone(int error)
+{
+        switch (-error) {
+        case ECONNREFUSED:
+        case ECONNRESET:
+        case ECONNABORTED:
+        case ENOENT:
+        case ENOTCONN:
+        case ENOTDIR:
+        case EPIPE:
+        case ESHUTDOWN:
+                return true;
+        default:
+                return false;
+        }
+}
+
+int host_fail_bus(iso_host *host, int error, const sd_bus_error *bus_error)
+{
+        const char *name = bus_error && bus_error->name ? bus_error->name : "";
+        const char *text = bus_error && bus_error->message ? bus_error->message : strerror(-error);
+        int known;
+
+        if (error == -ENOMEM)
+                return host_fail(host, -ENOMEM, "Out of memory");
+
+        known = error_from_name(name);
+        if (!known && !after_prefix(name, ERROR_PREFIX) && is_bus_gone(error))
+                known = ISO_E_NO_DAEMON;
+
+        if (known == ISO_E_NO_DAEMON)
+                return host_fail(host, known,
+                                 "isolationd cannot be reached: %s (`systemctl status isolationd` "
+                                 "says more)",
+                                 text);
+        if (known == ISO_E_STUCK && after_prefix(name, DBUS_PREFIX))
+                return host_fail(host, known,
+                                 "isolationd does not answer; it may still be waiting for a driver "
+                                 "(`journalctl -u isolationd` says more)");
+        if (known)
+                return host_fail(host, known, "%s", text);
+        return host_fail(host, error < 0 ? error : -EIO, "%s", text);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Hosts: opening, refreshing and reading. A refresh makes a whole new view first and only then drops
+ * the old one, so that a failed refresh loses nothing.
+ */
+
+#include "libclient/host.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int host_fail(iso_host *host, int error, const char *format, ...)
+{
+        char *message = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        if (vasprintf(&message, format, arguments) < 0)
+                message = NULL;
+        va_end(arguments);
+
+        free(host->message);
+        host->message = message;
+        return error;
+}
+
+iso_host *iso_host_free(iso_host *host)
+{
+        if (host) {
+                view_free(host->view);
+                sd_bus_flush_close_unref(host->bus);
+                free(host->root);
+                free(host->message);
+                free(host);
+        }
+        return NULL;
+}
+
+int iso_host_refresh(iso_host *host)
+{
+        View *view = NULL;
+        int r;
+
+        free(host->message);
+        host->message = NULL;
+
+        r = host->bus ? daemon_read_view(host, &view) : tree_read_view(host, &view);
+        if (r != 0)
+                return r;
+
+        view_free(host->view);
+        host->view = view;
+        return 0;
+}
+
+/* Gives the host away on success, and with a refusal that it carries the sentence for. */
+static int host_open_finish(iso_host **host, int r, iso_host **ret)
+{
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(*host);
+        return r;
+}
+
+int iso_host_open_daemon(iso_host **ret)
+{
+        _cleanup_(iso_host_freep) iso_host *host = NULL;
+        int r;
+
+        host = calloc(1, sizeof(*host));
+        if (!host)
+                return -ENOMEM;
+
+        r = daemon_connect(host);
+        if (r == 0)
+                r = iso_host_refresh(host);
+        return host_open_finish(&host, r, ret);
+}
+
+int iso_host_open_sysfs(const char *root, iso_host **ret)
+{
+        _cleanup_(iso_host_freep) iso_host *host = NULL;
+
+        host = calloc(1, sizeof(*host));
+        if (!host)
+                return -ENOMEM;
+        host->root = strdup(root);
+        if (!host->root)
+                return -ENOMEM;
+
+        return host_open_finish(&host, iso_host_refresh(host), ret);
+}
+
+const char *iso_host_message(const iso_host *host)
+{
+        return host && host->message ? host->message : "";
+}
+
+const iso_device *iso_host_devices(const iso_host *host, size_t *ret_n)
+{
+        *ret_n = host->view ? host->view->n_devices : 0;
+        return host->view ? host->view->devices : NULL;
+}
+
+const iso_group *iso_host_groups(const iso_host *host, size_t *ret_n)
+{
+        *ret_n = host->view ? host->view->n_groups : 0;
+        return host->view ? host->view->groups : NULL;
+}
+
+const iso_lease *iso_host_leases(const iso_host *host, size_t *ret_n)
+{
+        *ret_n = host->view ? host->view->n_leases : 0;
+        return host->view ? host->view->leases : NULL;
+}
+
+const char *iso_version(void)
+{
+        return ISO_VERSION;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A host inside: where views come from, the current one, and the sentence for the last failure.
+ *
+ * Exactly one of `bus` and `root` is set. sd-bus and sysfs stay below this header: host.c speaks to
+ * both through the same three operations.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "libclient/view.h"
+
+#define HOST_SERVICE "org.isolationd1"
+#define HOST_PATH "/org/isolationd1"
+#define HOST_MANAGER "org.isolationd1.Manager"
+#define HOST_LEASE "org.isolationd1.Lease"
+
+struct iso_host {
+        sd_bus *bus;
+        char *root;
+        View *view;
+        char *message;
+};
+
+DEFINE_CLEANUP(iso_host *, iso_host_free);
+
+/* Remembers the sentence and returns `error`, for `return host_fail(…)`. */
+int host_fail(iso_host *host, int error, const char *format, ...) _printf_(3, 4);
+
+/*
+ * Turns a failed bus call into what isolation.h promises. The daemon's own sentence comes through as
+ * it is; a bus or daemon that is not there is ISO_E_NO_DAEMON. Returns `enum iso_error` or -errno.
+ */
+int host_fail_bus(iso_host *host, int error, const sd_bus_error *bus_error);
+
+_nodiscard_ int daemon_connect(iso_host *host);
+_nodiscard_ int daemon_read_view(iso_host *host, View **ret_view);
+
+/* Asks the daemon what a name stands for. *ret_device is NULL where it names a group only. */
+_nodiscard_ int daemon_resolve(iso_host *host, const char *selector, const iso_device **ret_device,
+                               const iso_group **ret_group);
+
+_nodiscard_ int tree_read_view(iso_host *host, View **ret_view);
+
+/* The device that an interface or block device of the tree belongs to, or NULL. */
+const iso_device *tree_find_named(const iso_host *host, const char *name);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The daemon as a source of views: one GetManagedObjects call, so that devices, groups and leases are
+ * of one moment; then object paths are replaced by the names that people use.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "libclient/host.h"
+#include "libclient/object.h"
+
+/* All objects of ours in one reply; sorted by path while references are looked up. */
+typedef struct ObjectList {
+        Object *objects;
+        size_t n;
+        size_t count[_OBJECT_N];
+} ObjectList;
+
+int daemon_connect(iso_host *host)
+{
+        int r;
+
+        r = sd_bus_open_system(&host->bus);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return host_fail(host, ISO_E_NO_DAEMON,
+                                 "the system bus cannot be reached: %s (is dbus.service running?)",
+                                 strerror(-r));
+
+        r = sd_bus_set_allow_interactive_authorization(host->bus, true);
+        return r < 0 ? r : 0;
+}
+
+static int read_object_list(sd_bus_message *reply, Arena *arena, ObjectList *ret_list)
+{
+        ObjectList list = {0};
+        size_t capacity = 0;
+        const char *path;
+        int r;
+
+        r = sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}");
+        if (r < 0)
+                return r;
+
+        while ((r = sd_bus_message_enter_container(reply, 'e', "oa{sa{sv}}")) > 0) {
+                list.objects = arena_grow(arena, list.objects, list.n, &capacity,
+                                          sizeof(*list.objects));
+                if (!list.objects)
+                        return -ENOMEM;
+
+                r = sd_bus_message_read_basic(reply, 'o', &path);
+                if (r < 0)
+                        return r;
+                path = arena_strdup(arena, path);
+                if (!path)
+                        return -ENOMEM;
+                r = object_read(arena, reply, path, &list.objects[list.n]);
+                if (r < 0)
+                        return r;
+                list.count[list.objects[list.n].kind]++;
+                list.n++;
+
+                r = sd_bus_message_exit_container(reply);
+                if (r < 0)
+                        return r;
+        }
+        if (r < 0)
+                return r;
+
+        *ret_list = list;
+        return 0;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+        const Object *left = a, *right = b;
+
+        return strcmp(left->path, right->path);
+}
+
+/* By kind, and within a kind as a view sorts. */
+static int compare_keys(const void *a, const void *b)
+{
+        const Object *left = a, *right = b;
+
+        if (left->kind != right->kind)
+                return left->kind < right->kind ? -1 : 1;
+        switch (left->kind) {
+        case OBJECT_DEVICE:
+                return view_compare_addresses(left->device.address, right->device.address);
+        case OBJECT_GROUP:
+                return strcmp(left->group.id, right->group.id);
+        case OBJECT_LEASE:
+                return (left->lease.id > right->lease.id) - (left->lease.id < right->lease.id);
+        case OBJECT_OTHER:
+        case _OBJECT_N:
+                break;
+        }
+        return compare_paths(a, b);
+}
+
+static Object *find_object(const ObjectList *list, const char *path, ObjectKind kind)
+{
+        Object key = {.path = path}, *found;
+
+        if (list->n == 0)
+                return NULL;
+        found = bsearch(&key, list->objects, list->n, sizeof(key), compare_paths);
+        return found && found->kind == kind ? found : NULL;
+}
+
+/* The ids of the groups that a lease refers to by path. */
+static int resolve_lease_groups(ObjectList *list, Arena *arena, Object *lease)
+{
+        const char **ids = NULL;
+        size_t n = 0, capacity = 0;
+
+        for (const char *const *path = lease->group_paths; *path; path++) {
+                const Object *group = find_object(list, *path, OBJECT_GROUP);
+
+                ids = arena_grow(arena, ids, n, &capacity, sizeof(*ids));
+                if (!ids)
+                        return -ENOMEM;
+                if (group)
+                        ids[n++] = group->group.id;
+        }
+        if (ids)
+                lease->lease.groups = ids;
+        return 0;
+}
+
+static void resolve_device(ObjectList *list, Object *device)
+{
+        const Object *group, *lease;
+
+        group = find_object(list, device->group_path, OBJECT_GROUP);
+        if (!group)
+                return;
+        device->device.group = group->group.id;
+
+        /* A bridge in a leased group stays the host's. */
+        if (strcmp(device->device.state, "leased") != 0 &&
+            strcmp(device->device.state, "held") != 0)
+                return;
+        lease = find_object(list, group->lease_path, OBJECT_LEASE);
+        device->device.lease = lease ? lease->lease.id : 0;
+}
+
+static int resolve_references(ObjectList *list, Arena *arena)
+{
+        const Object *lease;
+        int r;
+
+        if (list->n > 0)
+                qsort(list->objects, list->n, sizeof(*list->objects), compare_paths);
+
+        for (size_t i = 0; i < list->n; i++) {
+                Object *object = &list->objects[i];
+
+                switch (object->kind) {
+                case OBJECT_DEVICE:
+                        resolve_device(list, object);
+                        break;
+                case OBJECT_GROUP:
+                        lease = find_object(list, object->lease_path, OBJECT_LEASE);
+                        object->group.lease = lease ? lease->lease.id : 0;
+                        break;
+                case OBJECT_LEASE:
+                        r = resolve_lease_groups(list, arena, object);
+                        if (r < 0)
+                                return r;
+                        break;
+                case OBJECT_OTHER:
+                case _OBJECT_N:
+                        break;
+                }
+        }
+        return 0;
+}
+
+static int fill_view(ObjectList *list, View *view)
+{
+        Arena *arena = &view->arena;
+
+        view->devices = arena_alloc(arena, list->count[OBJECT_DEVICE], sizeof(iso_device));
+        view->groups = arena_alloc(arena, list->count[OBJECT_GROUP], sizeof(iso_group));
+        view->leases = arena_alloc(arena, list->count[OBJECT_LEASE], sizeof(iso_lease));
+        view->device_paths = arena_alloc(arena, list->count[OBJECT_DEVICE], sizeof(char *));
+        view->group_paths = arena_alloc(arena, list->count[OBJECT_GROUP], sizeof(char *));
+        view->lease_paths = arena_alloc(arena, list->count[OBJECT_LEASE], sizeof(char *));
+        if (!view->devices || !view->groups || !view->leases || !view->device_paths ||
+            !view->group_paths || !view->lease_paths)
+                return -ENOMEM;
+
+        if (list->n > 0)
+                qsort(list->objects, list->n, sizeof(*list->objects), compare_keys);
+        for (size_t i = 0; i < list->n; i++) {
+                const Object *object = &list->objects[i];
+
+                switch (object->kind) {
+                case OBJECT_DEVICE:
+                        view->device_paths[view->n_devices] = object->path;
+                        view->devices[view->n_devices++] = object->device;
+                        break;
+                case OBJECT_GROUP:
+                        view->group_paths[view->n_groups] = object->path;
+                        view->groups[view->n_groups++] = object->group;
+                        break;
+                case OBJECT_LEASE:
+                        view->lease_paths[view->n_leases] = object->path;
+                        view->leases[view->n_leases++] = object->lease;
+                        break;
+                case OBJECT_OTHER:
+                case _OBJECT_N:
+                        break;
+                }
+        }
+        return 0;
+}
+
+int daemon_read_view(iso_host *host, View **ret_view)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(view_freep) View *view = NULL;
+        ObjectList list;
+        int r;
+
+        r = sd_bus_call_method(host->bus, HOST_SERVICE, HOST_PATH,
+                               "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &error,
+                               &reply, NULL);
+        if (r < 0)
+                return host_fail_bus(host, r, &error);
+
+        view = view_new();
+        if (!view)
+                return -ENOMEM;
+
+        r = read_object_list(reply, &view->arena, &list);
+        if (r >= 0)
+                r = resolve_references(&list, &view->arena);
+        if (r >= 0)
+                r = fill_view(&list, view);
+        if (r < 0)
+                return host_fail(host, r, "isolationd's list of objects cannot be read: %s",
+                                 strerror(-r));
+
+        *ret_view = TAKE_PTR(view);
+        return 0;
+}
+
+int daemon_resolve(iso_host *host, const char *selector, const iso_device **ret_device,
+                   const iso_group **ret_group)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        const iso_device *device = NULL;
+        const iso_group *group = NULL;
+        const char *device_path, *group_path;
+        int r;
+
+        r = sd_bus_call_method(host->bus, HOST_SERVICE, HOST_PATH, HOST_MANAGER, "Resolve", &error,
+                               &reply, "sa{sv}", selector, 0);
+        if (r < 0)
+                return host_fail_bus(host, r, &error);
+        r = sd_bus_message_read(reply, "oo", &device_path, &group_path);
+        if (r < 0)
+                return host_fail(host, r, "isolationd's answer cannot be read: %s", strerror(-r));
+
+        for (size_t i = 0; i < host->view->n_devices; i++)
+                if (strcmp(host->view->device_paths[i], device_path) == 0)
+                        device = &host->view->devices[i];
+        for (size_t i = 0; i < host->view->n_groups; i++)
+                if (strcmp(host->view->group_paths[i], group_path) == 0)
+                        group = &host->view->groups[i];
+
+        *ret_device = device;
+        *ret_group = group;
+        return 0;
+}

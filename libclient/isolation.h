@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef ISOLATION_H
+#define ISOLATION_H
+
+/*
+ * libisolation: isolation groups seen, taken and given back.
+ *
+ * A *host* is a source of devices and groups: the daemon on the system bus, or a sysfs tree (this
+ * machine's or a copy). Reading is the same for both. Only a daemon host leases.
+ *
+ * A host holds one consistent view, read by iso_host_open_*() and again by iso_host_refresh().
+ * Pointers to devices, groups and leases belong to the host and live until the next refresh or
+ * iso_host_free(). Strings in them are never NULL; an absent value is "".
+ *
+ * Every function that can fail returns 0, a negative errno (something is broken), or a positive
+ * `enum iso_error` (an expected refusal). iso_host_message() then says, in a sentence for people,
+ * what was refused, why, and what to do next.
+ *
+ * Not thread-safe per host; different hosts are independent. The library writes nothing to stdout,
+ * stderr or a log, and installs no signal handlers.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Expected refusals; each is one D-Bus error org.isolationd1.Error.* and one exit code of isoctl. */
+enum iso_error {
+        ISO_E_SUCCESS = 0,
+        ISO_E_NOT_FOUND,      /* no device, group or lease of that name */
+        ISO_E_BUSY,           /* leased to somebody else */
+        ISO_E_NOT_VIABLE,     /* the group cannot be handed out as it is */
+        ISO_E_CRITICAL,       /* the host lives on a device in the group */
+        ISO_E_POLICY_DENIED,  /* a rule, or the default, says no */
+        ISO_E_NOT_AUTHORIZED, /* the caller may not do this to this object */
+        ISO_E_TOO_WEAK,       /* the isolation is weaker than demanded */
+        ISO_E_CHANGED,        /* the machine is not what the request was made for */
+        ISO_E_STUCK,          /* the kernel does not answer, or a deadline passed */
+        ISO_E_QUOTA,          /* a limit of the caller is reached */
+        ISO_E_INVALID,        /* the request makes no sense */
+        ISO_E_UNSUPPORTED,    /* this machine, kernel or host cannot do it */
+        ISO_E_KERNEL_REFUSED, /* the kernel said no to a step that should have worked */
+        ISO_E_QUARANTINED,    /* the group needs repair */
+        ISO_E_NO_DAEMON,      /* the bus or the daemon cannot be reached */
+};
+
+/* The name after "org.isolationd1.Error.", e.g. "NotViable"; "" for ISO_E_SUCCESS. */
+const char *iso_error_name(int error);
+
+typedef struct iso_host iso_host;
+
+typedef struct iso_device {
+        const char *address;        /* "0000:01:00.0" */
+        const char *id;             /* stable path, "0000:00/02.0/00.0" */
+        const char *parent;         /* address of the bridge above, "" on a root bus */
+        const char *group;          /* id of its group, "" if none */
+        const char *computed_group; /* id of the group the kernel's rules give, computed */
+        int kernel_group;           /* N of iommu_groups/N, or -1 */
+        uint16_t vendor;
+        uint16_t device;
+        uint32_t class_code; /* 24 bits */
+        const char *driver;  /* "" if unbound */
+        const char *state;   /* "host", "free", "leased", "held" */
+        const char *iommu;   /* /sys/class/iommu name, "" if not covered */
+        uint32_t lease;      /* 0 if none */
+} iso_device;
+
+typedef struct iso_reason {
+        const char *rule; /* "upstream-acs", … see org.isolationd1(5) */
+        const char *a;    /* addresses */
+        const char *b;
+        const char *at;
+        const char *const *missing; /* NULL-terminated ACS bit names, e.g. "SV" */
+        const char *text;           /* one sentence */
+} iso_reason;
+
+typedef struct iso_group {
+        const char *id;
+        int kernel_group;           /* -1 if the kernel has none */
+        const char *const *devices; /* NULL-terminated sorted addresses */
+        size_t n_devices;
+        const iso_reason *reasons;
+        size_t n_reasons;
+        const char *type;  /* default domain type, "" if unknown */
+        const char *guard; /* "none", "reactive", "gated", "sealed", "owned" */
+        const char *state; /* "free", "preparing", "leased", "releasing", "draining", "quarantined" */
+        uint32_t lease;    /* 0 if none */
+} iso_group;
+
+typedef struct iso_lease {
+        uint32_t id;
+        const char *const *groups;  /* NULL-terminated group ids */
+        const char *const *devices; /* NULL-terminated addresses of what was handed out */
+        const char *const *held;    /* NULL-terminated addresses of joiners */
+        uid_t uid;
+        const char *unit;
+        const char *mode;     /* "vfio", "iommufd" */
+        const char *lifetime; /* "fd", "persistent" */
+        const char *guard;
+        const char *state;
+        uint64_t since_usec; /* since the epoch */
+        const char *rule;
+} iso_lease;
+
+/*
+ * Opens the daemon on the system bus (activating it) and reads its view. Returns 0, ISO_E_NO_DAEMON,
+ * or -errno. On a positive return *ret is set too, good only for iso_host_message() and
+ * iso_host_free().
+ */
+int iso_host_open_daemon(iso_host **ret);
+
+/*
+ * Opens a sysfs tree: "/sys", or a copy. Reads the machine there with the same rules. Leases and
+ * guards are not visible. Returns 0, ISO_E_NOT_FOUND, ISO_E_INVALID (no PCI tree) or -errno.
+ */
+int iso_host_open_sysfs(const char *root, iso_host **ret);
+
+/* Reads the view again. Returns as open does. */
+int iso_host_refresh(iso_host *host);
+
+/* Frees a host (NULL is fine); returns NULL. Leases taken through it live on. */
+iso_host *iso_host_free(iso_host *host);
+
+/* The sentence for the last failure on this host, "" if none. Valid until the next call on it. */
+const char *iso_host_message(const iso_host *host);
+
+/* All devices sorted by address, all groups, all leases; *ret_n gets the count. */
+const iso_device *iso_host_devices(const iso_host *host, size_t *ret_n);
+const iso_group *iso_host_groups(const iso_host *host, size_t *ret_n);
+const iso_lease *iso_host_leases(const iso_host *host, size_t *ret_n);
+
+/*
+ * Finds what a selector names: an address (long or short), a stable id, "group:N", or (daemon and
+ * live sysfs only) an interface or block device name. *ret_device is NULL where the selector names a
+ * group. Returns 0, ISO_E_NOT_FOUND, or -errno.
+ */
+int iso_host_resolve(iso_host *host, const char *selector, const iso_device **ret_device,
+                     const iso_group **ret_group);
+
+/* Finds a lease by its number ("7") or by anything iso_host_resolve() takes. */
+int iso_host_resolve_lease(iso_host *host, const char *selector, const iso_lease **ret_lease);
+
+typedef struct iso_acquire_options {
+        const char *mode;     /* NULL: the daemon's choice */
+        const char *lifetime; /* NULL: "fd" */
+        bool with_members;
+        bool force;
+        uint64_t timeout_usec; /* how long to wait for the answer; 0: 120 seconds */
+} iso_acquire_options;
+
+typedef struct iso_fd {
+        const char *name; /* "container", "iommufd", "group:5", "device:0000:01:00.0" */
+        int fd;           /* O_CLOEXEC */
+} iso_fd;
+
+/* What iso_acquire() hands out. */
+typedef struct iso_grant {
+        uint32_t lease;
+        int lease_fd; /* O_CLOEXEC; with lifetime "fd" the lease ends when its last copy closes */
+        iso_fd *fds;
+        size_t n_fds;
+} iso_grant;
+
+/*
+ * Leases the groups that `selectors` (NULL-terminated) name. Blocks until the daemon answers.
+ * Returns 0 and *ret (iso_grant_free() closes the fds and frees it), a positive refusal, or -errno.
+ */
+int iso_acquire(iso_host *host, const char *const *selectors, const iso_acquire_options *options,
+                iso_grant **ret);
+
+/* Closes the fds still in the grant and frees it (NULL is fine); returns NULL. */
+iso_grant *iso_grant_free(iso_grant *grant);
+
+/* Gives a lease back; returns when the host's drivers are bound again. */
+int iso_release(iso_host *host, uint32_t lease);
+
+typedef struct iso_event {
+        const char *event; /* "ready", "device-added", "device-removed", "device-changed",
+                            * "group-changed", "lease-added", "lease-changed", "lease-removed",
+                            * "device-joined", "device-lost" */
+        const char *device; /* address or "" */
+        const char *group;  /* id or "" */
+        uint32_t lease;     /* 0 if none */
+        const char *driver; /* for device-changed; "" otherwise */
+        const char *state;  /* "" if it does not apply */
+} iso_event;
+
+/* Called for each event; a nonzero return ends iso_monitor() with that value. */
+typedef int (*iso_event_handler)(const iso_event *event, void *userdata);
+
+/*
+ * Follows a daemon host until the handler returns nonzero, the daemon's bus goes away
+ * (ISO_E_NO_DAEMON), or something breaks (-errno). The first event is "ready": everything after it
+ * is seen. A daemon that restarts is followed across the restart.
+ */
+int iso_monitor(iso_host *host, iso_event_handler handler, void *userdata);
+
+/* Version of the library, "0.1.0". */
+const char *iso_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * One object of the daemon, as it comes off the bus: the public value, and the paths it refers by.
+ *
+ * A newer daemon may say more than this library knows: unknown interfaces and properties are passed
+ * over. What is known must have its type, and what names an object must be there.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "libclient/view.h"
+
+typedef enum ObjectKind {
+        OBJECT_OTHER = 0, /* the Manager, an Iommu, something newer */
+        OBJECT_DEVICE,
+        OBJECT_GROUP,
+        OBJECT_LEASE,
+        _OBJECT_N,
+} ObjectKind;
+
+typedef struct Object {
+        ObjectKind kind;
+        const char *path;
+        const char *group_path;         /* of a device; "/" if none */
+        const char *lease_path;         /* of a group; "/" if none */
+        const char *const *group_paths; /* of a lease */
+        union {
+                iso_device device;
+                iso_group group;
+                iso_lease lease;
+        };
+} Object;
+
+/* OBJECT_OTHER if the name is none of ours. */
+ObjectKind object_kind_from_interface(const char *name);
+
+/* An object of that kind with every property absent; `path` is borrowed. */
+void object_init(Object *object, ObjectKind kind, const char *path);
+
+/*
+ * Reads the properties at the message's cursor, an a{sv}, into an initialised object; strings go to
+ * the arena. Returns 0, -EBADMSG for a property of a wrong type, or -errno.
+ */
+_nodiscard_ int object_read_properties(Object *object, Arena *arena, sd_bus_message *message);
+
+/*
+ * Reads the interfaces at the message's cursor, an a{sa{sv}}: the whole object at `path`. Returns 0,
+ * -EBADMSG also if the property that names it is missing, or -errno.
+ */
+_nodiscard_ int object_read(Arena *arena, sd_bus_message *message, const char *path,
+                            Object *ret_object);
