@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a test run brings into its machines: isolationd as installed, the agent, the tools."""
+
+import os
+import shutil
+import subprocess
+
+import cpio
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LIBEXEC = "usr/libexec/isolationd-lab"
+PROGRAMS = {
+    "agent": ("json-c", "libevent_core"),
+    "dma-client": (),
+}
+# On Debian these are links into /usr; a payload must not replace a link by a directory.
+MERGED = ("bin", "sbin", "lib", "lib64")
+
+
+def compile_programs(directory):
+    """The lab's own C programs, with the machine's compiler."""
+    os.makedirs(directory, exist_ok=True)
+    for name, packages in PROGRAMS.items():
+        flags = []
+        if packages:
+            flags = subprocess.run(["pkg-config", "--cflags", "--libs", *packages], check=True,
+                                   stdout=subprocess.PIPE, text=True).stdout.split()
+        subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-g",
+                        "-Wall", "-Wextra", "-Werror", "-o", os.path.join(directory, name),
+                        os.path.join(HERE, f"{name}.c"), *flags], check=True)
+
+
+def install_build(build, target):
+    """What `meson install` puts on a system, into the tree `target`."""
+    subprocess.run(["meson", "install", "--no-rebuild", "--quiet", "-C", build],
+                   check=True, env={**os.environ, "DESTDIR": target})
+    for name in MERGED:
+        if os.path.isdir(os.path.join(target, name)):
+            shutil.copytree(os.path.join(target, name), os.path.join(target, "usr", name),
+                            symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(os.path.join(target, name))
+
+
+def make(path, work, build=None, extra=None):
+    """Write the payload archive: the lab's own tree, the programs, and a build if given.
+
+    `extra` maps paths in the guest to texts.
+    """
+    tree = os.path.join(work, "tree")
+    shutil.copytree(os.path.join(HERE, "guest/tree"), tree, symlinks=True)
+    if build:
+        install_build(build, tree)
+    compile_programs(os.path.join(tree, LIBEXEC))
+    for name, text in (extra or {}).items():
+        os.makedirs(os.path.join(tree, os.path.dirname(name)), exist_ok=True)
+        with open(os.path.join(tree, name), "w", encoding="utf-8") as output:
+            output.write(text)
+    with open(path, "wb") as output:
+        archive = cpio.Archive(output)
+        archive.tree("payload", tree)
+        archive.close()
+    return path
