@@ -43,6 +43,7 @@ struct Lease {
         int client_fd;        /* read end, until it has been handed out */
         struct event *owner_event;
         Worker *worker;
+        size_t n_restoring;   /* devices the running restore knows of */
         ManagerDone done;     /* who waits for the worker, or NULL */
         void *done_userdata;
 };

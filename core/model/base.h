@@ -17,7 +17,7 @@
 
 #define _cleanup_(func) __attribute__((cleanup(func)))
 #define _nodiscard_ __attribute__((warn_unused_result))
-#define _printf_(format, first) __attribute__((format(printf, format, first)))
+#define _printf_(text, first) __attribute__((format(printf, text, first)))
 #define _unused_ __attribute__((unused))
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

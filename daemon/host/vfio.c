@@ -12,10 +12,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "daemon/host/driver.h"
 #include "daemon/host/vfio.h"
 #include "daemon/host/vfio_abi.h"
+
+#define AWAIT_STEP_NSEC 20000000L
 
 static inline void closedirp(DIR **dir)
 {
@@ -178,6 +181,27 @@ int vfio_claim_devices(const HostPaths *host, const Bdf *devices, size_t n_devic
         *ret_fds = fds;
         fds.n_items = 0;
         return 0;
+}
+
+void vfio_await_closed(const HostPaths *host, const int32_t *groups, size_t n_groups,
+                       unsigned seconds)
+{
+        const struct timespec pause = {.tv_nsec = AWAIT_STEP_NSEC};
+        const size_t n_steps = (size_t)seconds * (1000000000L / AWAIT_STEP_NSEC);
+        size_t step = 0;
+
+        for (size_t i = 0; i < n_groups; i++) {
+                char path[PATH_MAX];
+
+                (void)snprintf(path, sizeof(path), "%s/vfio/%d", host->dev, groups[i]);
+                for (; step < n_steps; step++) {
+                        /* The kernel lets one opener in at a time (kernel-facts 4.3). */
+                        _cleanup_(closep) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+                        if (fd >= 0 || errno != EBUSY)
+                                break;
+                        (void)nanosleep(&pause, NULL);
+                }
+        }
 }
 
 int vfio_load(const HostPaths *host, LeaseMode mode, char **ret_message)

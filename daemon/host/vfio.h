@@ -43,5 +43,13 @@ _nodiscard_ int vfio_claim_groups(const HostPaths *host, const int32_t *groups, 
 _nodiscard_ int vfio_claim_devices(const HostPaths *host, const Bdf *devices, size_t n_devices,
                                    VfioFds *ret_fds, char **ret_message);
 
+/*
+ * Waits, at most `seconds`, until nobody has the groups (kernel numbers) open any more: a process
+ * that exits closes its fds one after another, and the kernel tells nobody of the last. Blocks;
+ * whoever still has them after that is for the unbinding to ask.
+ */
+void vfio_await_closed(const HostPaths *host, const int32_t *groups, size_t n_groups,
+                       unsigned seconds);
+
 /* Makes sure that the drivers for `mode` are there, loading modules. Same returns. */
 _nodiscard_ int vfio_load(const HostPaths *host, LeaseMode mode, char **ret_message);

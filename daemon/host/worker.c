@@ -161,7 +161,7 @@ static void take_packet(Worker *worker, const Packet *packet, int fd)
 static void drain(Worker *worker)
 {
         Packet packet;
-        int fd;
+        int fd = -1;
 
         for (size_t i = 0; i <= VFIO_FDS_MAX; i++) {
                 if (packet_receive(worker->socket, &packet, &fd) <= 0)

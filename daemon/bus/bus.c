@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The connection: publishing the objects, and turning the loop's wake-ups into bus work.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/bus/method.h"
+#include "daemon/bus/notify.h"
+#include "daemon/log.h"
+
+/* One turn handles at most this many messages, so that the rest of the daemon has its turn too. */
+#define MESSAGES_PER_TURN 64
+
+static const BusKind *const kinds[] = {
+        &bus_device_kind,
+        &bus_group_kind,
+        &bus_lease_kind,
+        &bus_iommu_kind,
+};
+
+/* A list of paths that grows. */
+typedef struct Paths {
+        char **items; /* NULL-terminated */
+        size_t n_items;
+} Paths;
+
+static void paths_clear(Paths *paths)
+{
+        for (size_t i = 0; i < paths->n_items; i++)
+                free(paths->items[i]);
+        free(paths->items);
+}
+
+/* Takes `path` over. */
+static int paths_add(Paths *paths, char *path)
+{
+        if (!path)
+                return -ENOMEM;
+        char **items = realloc(paths->items, (paths->n_items + 2) * sizeof(*items));
+        if (!items) {
+                free(path);
+                return -ENOMEM;
+        }
+        paths->items = items;
+        items[paths->n_items++] = path;
+        items[paths->n_items] = NULL;
+        return 0;
+}
+
+static int list_iommus(const Snapshot *snapshot, Paths *paths)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < snapshot->n_devices; i++) {
+                bool seen = snapshot->devices[i].iommu[0] == '\0';
+
+                for (size_t j = 0; !seen && j < i; j++)
+                        seen = strcmp(snapshot->devices[i].iommu, snapshot->devices[j].iommu) == 0;
+                if (!seen)
+                        r = paths_add(paths, bus_path_iommu(snapshot->devices[i].iommu));
+        }
+        return r;
+}
+
+static int enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes,
+                     sd_bus_error *error)
+{
+        const Manager *manager = ((Bus *)userdata)->manager;
+        const World *world = manager->world;
+        _cleanup_(paths_clear) Paths paths = {.items = NULL};
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < world->snapshot->n_devices; i++)
+                r = paths_add(&paths, bus_path_device(world->snapshot->devices[i].bdf));
+        for (size_t i = 0; r == 0 && i < world->groups->n_groups; i++)
+                r = paths_add(&paths, bus_path_group(world->groups->groups[i].id));
+        for (size_t i = 0; r == 0 && i < manager->n_leases; i++)
+                r = paths_add(&paths, bus_path_lease(manager->leases[i]->record->id));
+        if (r == 0)
+                r = list_iommus(world->snapshot, &paths);
+        if (r < 0)
+                return r;
+        *ret_nodes = paths.items;
+        paths = (Paths){.items = NULL};
+        return 0;
+}
+
+/* Nothing that is not in the table of methods may be callable. */
+static int refuse_holes(void)
+{
+        const char *hole = method_find_hole(BUS_IFACE_MANAGER, bus_manager_vtable);
+
+        for (size_t i = 0; !hole && i < ARRAY_SIZE(kinds); i++)
+                hole = method_find_hole(kinds[i]->interface, kinds[i]->vtable);
+        if (!hole)
+                return 0;
+        log_error("method %s has no row in the table of methods", hole);
+        return -EPERM;
+}
+
+static int publish(Bus *bus)
+{
+        int r = refuse_holes();
+        if (r == 0)
+                r = sd_bus_add_object_manager(bus->bus, NULL, BUS_ROOT);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(bus->bus, NULL, BUS_ROOT, BUS_IFACE_MANAGER,
+                                             bus_manager_vtable, &bus->root_view);
+        if (r >= 0)
+                r = sd_bus_add_node_enumerator(bus->bus, NULL, BUS_ROOT, enumerate, bus);
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(kinds); i++)
+                r = sd_bus_add_fallback_vtable(bus->bus, NULL, kinds[i]->prefix,
+                                               kinds[i]->interface, kinds[i]->vtable,
+                                               kinds[i]->find, bus);
+        return r < 0 ? r : 0;
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *userdata)
+{
+        /* The work is done in bus_turn(), before the loop sleeps again. */
+}
+
+int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
+{
+        _cleanup_(bus_freep) Bus *bus = calloc(1, sizeof(*bus));
+        if (!bus)
+                return -ENOMEM;
+        bus->manager = manager;
+        bus->base = base;
+        bus->root_view = (BusView){.bus = bus};
+
+        int r = sd_bus_open_system_with_description(&bus->bus, "isolationd");
+        if (r >= 0)
+                r = publish(bus);
+        if (r < 0)
+                return r;
+        bus->io = event_new(base, sd_bus_get_fd(bus->bus), EV_READ, on_wake, bus);
+        bus->timer = evtimer_new(base, on_wake, bus);
+        if (!bus->io || !bus->timer)
+                return -ENOMEM;
+        bus_observe(bus);
+        r = sd_bus_request_name(bus->bus, BUS_NAME, 0);
+        if (r < 0)
+                return r;
+        *ret_bus = TAKE_PTR(bus);
+        return 0;
+}
+
+Bus *bus_free(Bus *bus)
+{
+        const ManagerObserver nobody = {.userdata = NULL};
+
+        if (!bus)
+                return NULL;
+        manager_observe(bus->manager, &nobody);
+        if (bus->io)
+                event_free(bus->io);
+        if (bus->timer)
+                event_free(bus->timer);
+        sd_bus_flush_close_unref(bus->bus);
+        free(bus);
+        return NULL;
+}
+
+/* Asks the loop to wake when sd-bus wants to. */
+static int arm(Bus *bus, bool at_once)
+{
+        uint64_t until = UINT64_MAX;
+        struct timespec now;
+        struct timeval delay = {.tv_sec = 0};
+
+        int events = sd_bus_get_events(bus->bus);
+        int r = sd_bus_get_timeout(bus->bus, &until);
+        if (events < 0 || r < 0)
+                return events < 0 ? events : r;
+        short wanted = (short)((events & POLLIN ? EV_READ : 0) | (events & POLLOUT ? EV_WRITE : 0));
+        (void)event_del(bus->io);
+        if (event_assign(bus->io, bus->base, sd_bus_get_fd(bus->bus), wanted, on_wake, bus) < 0 ||
+            event_add(bus->io, NULL) < 0)
+                return -ENOMEM;
+
+        (void)evtimer_del(bus->timer);
+        if (until == UINT64_MAX && !at_once)
+                return 0;
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        uint64_t now_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+        if (!at_once && until > now_usec) {
+                delay.tv_sec = (time_t)((until - now_usec) / 1000000);
+                delay.tv_usec = (suseconds_t)((until - now_usec) % 1000000);
+        }
+        return evtimer_add(bus->timer, &delay) < 0 ? -ENOMEM : 0;
+}
+
+int bus_turn(Bus *bus)
+{
+        int r = 1;
+
+        for (int i = 0; r > 0 && i < MESSAGES_PER_TURN; i++)
+                r = sd_bus_process(bus->bus, NULL);
+        if (r < 0)
+                return r;
+        return arm(bus, r > 0);
+}

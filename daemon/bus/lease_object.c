@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * org.isolationd1.Lease: who has which groups since when, and the way to give them back.
+ */
+
+#include <string.h>
+
+#include "daemon/bus/method.h"
+
+static const Lease *lease_of(void *userdata)
+{
+        const BusView *view = userdata;
+
+        return view->bus->manager->leases[view->index];
+}
+
+static int get_number(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const LeaseRecord *record = lease_of(userdata)->record;
+
+        if (strcmp(property, "Since") == 0)
+                return sd_bus_message_append(reply, "t", record->since_usec);
+        return sd_bus_message_append(reply, "u",
+                                     strcmp(property, "Id") == 0 ? record->id : record->uid);
+}
+
+static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const Lease *lease = lease_of(userdata);
+        const LeaseRecord *record = lease->record;
+        const char *text;
+
+        if (strcmp(property, "Unit") == 0)
+                text = record->unit;
+        else if (strcmp(property, "Rule") == 0)
+                text = record->rule;
+        else if (strcmp(property, "Mode") == 0)
+                text = lease_mode_to_string(record->mode);
+        else if (strcmp(property, "Lifetime") == 0)
+                text = lease_lifetime_to_string(record->lifetime);
+        else if (strcmp(property, "Guard") == 0)
+                text = manager_lease_guard(lease);
+        else
+                text = lease_state_to_string(record->state);
+        return sd_bus_message_append(reply, "s", text);
+}
+
+static int get_groups(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const LeaseRecord *record = lease_of(userdata)->record;
+
+        int r = sd_bus_message_open_container(reply, 'a', "o");
+        for (size_t i = 0; r >= 0 && i < record->n_groups; i++)
+                r = bus_append_path(reply, bus_path_group(record->groups[i].id));
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_devices(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const LeaseRecord *record = lease_of(userdata)->record;
+        LeaseRole role = strcmp(property, "Held") == 0 ? LEASE_ROLE_JOINER : LEASE_ROLE_TAKEN;
+        char text[BDF_TEXT_SIZE];
+
+        int r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < record->n_devices; i++)
+                if (record->devices[i].role == role && !record->devices[i].lost)
+                        r = sd_bus_message_append(reply, "s",
+                                                  bdf_format(record->devices[i].bdf, text));
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int find(sd_bus *sd, const char *path, const char *interface, void *userdata,
+                void **ret_found, sd_bus_error *error)
+{
+        Bus *bus = userdata;
+        const Lease *lease = bus_find_lease(bus->manager, path);
+
+        for (size_t i = 0; lease && i < bus->manager->n_leases; i++)
+                if (bus->manager->leases[i] == lease) {
+                        bus->lease_view = (BusView){.bus = bus, .index = i};
+                        *ret_found = &bus->lease_view;
+                        return 1;
+                }
+        return 0;
+}
+
+static void on_released(const ManagerAnswer *answer, Lease *lease, void *userdata)
+{
+        _cleanup_(method_call_freep) MethodCall *call = userdata;
+
+        if (answer->code != 0)
+                bus_reply_failure(call->message, answer);
+        else
+                (void)sd_bus_reply_method_return(call->message, NULL);
+}
+
+/* The lease is looked up again: it may have ended while polkit asked for a password. */
+static void release_now(MethodCall *call)
+{
+        const char *path = sd_bus_message_get_path(call->message);
+        Lease *lease = bus_find_lease(call->bus->manager, path);
+
+        if (lease)
+                return manager_release(lease, on_released, call);
+        bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: the lease has ended", path);
+        method_call_free(call);
+}
+
+void method_release(MethodCall *call)
+{
+        const Lease *lease =
+                bus_find_lease(call->bus->manager, sd_bus_message_get_path(call->message));
+        const char *option;
+
+        int r = sd_bus_message_enter_container(call->message, 'a', "{sv}");
+        if (r >= 0 && sd_bus_message_enter_container(call->message, 'e', "sv") > 0 &&
+            sd_bus_message_read(call->message, "s", &option) > 0) {
+                bus_reply_refusal(call->message, REFUSAL_INVALID, "%.64s: no such option", option);
+                method_call_free(call);
+                return;
+        }
+        if (lease && call->caller.uid != 0 && call->caller.uid != lease->record->uid)
+                return polkit_check(call, BUS_NAME ".release-other", release_now);
+        release_now(call);
+}
+
+#define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+
+static const sd_bus_vtable lease_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
+                                method_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("Id", "u", get_number, 0, CHANGES),
+        SD_BUS_PROPERTY("Groups", "ao", get_groups, 0, CHANGES),
+        SD_BUS_PROPERTY("Devices", "as", get_devices, 0, CHANGES),
+        SD_BUS_PROPERTY("Held", "as", get_devices, 0, CHANGES),
+        SD_BUS_PROPERTY("Uid", "u", get_number, 0, CHANGES),
+        SD_BUS_PROPERTY("Unit", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Mode", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Lifetime", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Guard", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("State", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Since", "t", get_number, 0, CHANGES),
+        SD_BUS_PROPERTY("Rule", "s", get_text, 0, CHANGES),
+        SD_BUS_SIGNAL_WITH_ARGS("DeviceJoined", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("DeviceLost", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
+        SD_BUS_VTABLE_END,
+};
+
+const BusKind bus_lease_kind = {
+        .prefix = BUS_ROOT "/lease",
+        .interface = BUS_IFACE_LEASE,
+        .vtable = lease_vtable,
+        .find = find,
+};

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One observer call, one signal. A signal that cannot be sent is logged and forgotten: whoever needs
+ * the state reads it.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/bus/notify.h"
+#include "daemon/bus/object.h"
+#include "daemon/log.h"
+
+static void check(int r, const char *what, const char *path)
+{
+        if (r < 0)
+                log_warning("telling the bus that %s %s failed: %s", path, what, strerror(-r));
+}
+
+/* Tells of one object; `properties` (NULL-terminated) are those that may have changed. */
+static void tell(Bus *bus, Change change, char *path, const char *interface, char **properties)
+{
+        _cleanup_(freep) char *owned = path;
+
+        if (!owned)
+                return check(-ENOMEM, "changed", interface);
+        switch (change) {
+        case CHANGE_ADDED:
+                return check(sd_bus_emit_interfaces_added(bus->bus, owned, interface, NULL),
+                             "appeared", owned);
+        case CHANGE_REMOVED:
+                return check(sd_bus_emit_interfaces_removed(bus->bus, owned, interface, NULL),
+                             "went", owned);
+        case CHANGE_CHANGED:
+                return check(sd_bus_emit_properties_changed_strv(bus->bus, owned, interface,
+                                                                 properties),
+                             "changed", owned);
+        }
+}
+
+/* sd-bus takes lists of names as char **; these are never written to. */
+#define NAMES(...)                                                                                 \
+        (char **)(const char *const[])                                                             \
+        {                                                                                          \
+                __VA_ARGS__, NULL                                                                  \
+        }
+
+static void on_device(Change change, const char *address, void *userdata)
+{
+        Bdf bdf;
+
+        if (bdf_parse(address, &bdf))
+                tell(userdata, change, bus_path_device(bdf), BUS_IFACE_DEVICE,
+                     NAMES("Driver", "State", "Group", "KernelGroup", "ComputedGroup"));
+}
+
+static void on_group(Change change, const char *id, void *userdata)
+{
+        tell(userdata, change, bus_path_group(id), BUS_IFACE_GROUP,
+             NAMES("Devices", "Reasons", "KernelGroup", "Type", "Guard", "State", "Lease"));
+}
+
+static void on_lease(Change change, uint32_t id, void *userdata)
+{
+        tell(userdata, change, bus_path_lease(id), BUS_IFACE_LEASE,
+             NAMES("Devices", "Held", "Guard", "State"));
+}
+
+static void on_joined(const Lease *lease, Bdf bdf, bool in_address_space, void *userdata)
+{
+        Bus *bus = userdata;
+        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
+        char text[BDF_TEXT_SIZE];
+
+        int r = !path ? -ENOMEM
+                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "DeviceJoined",
+                                           "sa{sv}", bdf_format(bdf, text), 1,
+                                           "in-owner-address-space", "b", (int)in_address_space);
+        check(r, "was joined", path ? path : "a lease");
+}
+
+static void on_lost(const Lease *lease, Bdf bdf, void *userdata)
+{
+        Bus *bus = userdata;
+        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
+        char text[BDF_TEXT_SIZE];
+
+        int r = !path ? -ENOMEM
+                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "DeviceLost", "sa{sv}",
+                                           bdf_format(bdf, text), 0);
+        check(r, "lost a device", path ? path : "a lease");
+}
+
+void bus_observe(Bus *bus)
+{
+        const ManagerObserver observer = {
+                .device = on_device,
+                .group = on_group,
+                .lease = on_lease,
+                .joined = on_joined,
+                .lost = on_lost,
+                .userdata = bus,
+        };
+
+        manager_observe(bus->manager, &observer);
+}

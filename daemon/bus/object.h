@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the object files share: the bus, the views that getters are given, paths and replies.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "daemon/bus/bus.h"
+
+#define BUS_IFACE_MANAGER BUS_NAME ".Manager"
+#define BUS_IFACE_DEVICE BUS_NAME ".Device"
+#define BUS_IFACE_GROUP BUS_NAME ".Group"
+#define BUS_IFACE_LEASE BUS_NAME ".Lease"
+#define BUS_IFACE_IOMMU BUS_NAME ".Iommu"
+
+/*
+ * What sd-bus hands to getters and methods: the object it just asked the finder for. sd-bus reads an
+ * object before it asks for the next, so one view per interface is enough.
+ */
+typedef struct BusView {
+        Bus *bus;
+        size_t index; /* device, group or lease; for an IOMMU a device it covers */
+} BusView;
+
+struct Bus {
+        Manager *manager;
+        struct event_base *base;
+        sd_bus *bus;
+        struct event *io;
+        struct event *timer;
+        BusView root_view;
+        BusView device_view;
+        BusView group_view;
+        BusView lease_view;
+        BusView iommu_view;
+};
+
+static inline const World *bus_view_world(const BusView *view)
+{
+        return view->bus->manager->world;
+}
+
+/* One object kind below BUS_ROOT. */
+typedef struct BusKind {
+        const char *prefix; /* "/org/isolationd1/device" */
+        const char *interface;
+        const sd_bus_vtable *vtable;
+        sd_bus_object_find_t find; /* userdata is the Bus */
+} BusKind;
+
+extern const sd_bus_vtable bus_manager_vtable[];
+extern const BusKind bus_device_kind;
+extern const BusKind bus_group_kind;
+extern const BusKind bus_lease_kind;
+extern const BusKind bus_iommu_kind;
+
+static inline void message_unrefp(sd_bus_message **message)
+{
+        (void)sd_bus_message_unref(*message);
+}
+
+/* Object paths; strings the caller frees, or NULL if memory is short. */
+char *bus_path_device(Bdf bdf);
+char *bus_path_group(const char *id);
+char *bus_path_lease(uint32_t id);
+char *bus_path_iommu(const char *name);
+
+/* Appends a path as `o` and frees it; NULL gives -ENOMEM. */
+_nodiscard_ int bus_append_path(sd_bus_message *reply, char *path);
+
+/* Index of what a path of that kind names, or SNAPSHOT_NONE. */
+size_t bus_find_device(const Manager *manager, const char *path);
+size_t bus_find_group(const Manager *manager, const char *path);
+Lease *bus_find_lease(const Manager *manager, const char *path);
+size_t bus_find_iommu(const Manager *manager, const char *path);
+
+/* Appends addresses of devices, as `as`. */
+_nodiscard_ int bus_append_addresses(sd_bus_message *reply, const Snapshot *snapshot,
+                                     const size_t *devices, size_t n_devices);
+
+/* Answers a call with the bus error of a manager's answer (code must not be 0). */
+void bus_reply_failure(sd_bus_message *call, const ManagerAnswer *answer);
+
+/* Answers a call with one refusal. */
+void bus_reply_refusal(sd_bus_message *call, Refusal refusal, const char *format, ...)
+        _printf_(3, 4);

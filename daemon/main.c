@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * isolationd: puts manager, uevents and bus on one loop, and tells the service manager how it goes.
+ *
+ * The order of the start is the order of trust: listen for changes, read the machine, take over what
+ * the last daemon left, and only then answer anybody.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+
+#include "daemon/bus/bus.h"
+#include "daemon/log.h"
+#include "daemon/manager.h"
+#include "daemon/uevents.h"
+
+#define RUNTIME_DIRECTORY "/run/isolationd"
+#define STATE_DIRECTORY RUNTIME_DIRECTORY "/leases"
+
+typedef struct Daemon {
+        struct event_base *base;
+        Manager *manager;
+        Uevents *uevents;
+        Bus *bus;
+        struct event *signals[4];
+        struct event *watchdog;
+        bool stop;
+} Daemon;
+
+static void daemon_clear(Daemon *daemon)
+{
+        bus_free(daemon->bus);
+        uevents_free(daemon->uevents);
+        manager_free(daemon->manager);
+        for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
+                if (daemon->signals[i])
+                        event_free(daemon->signals[i]);
+        if (daemon->watchdog)
+                event_free(daemon->watchdog);
+        if (daemon->base)
+                event_base_free(daemon->base);
+}
+
+static void on_stop(evutil_socket_t signal_number, short what, void *userdata)
+{
+        Daemon *daemon = userdata;
+
+        daemon->stop = true;
+}
+
+static void on_reload(evutil_socket_t signal_number, short what, void *userdata)
+{
+        Daemon *daemon = userdata;
+
+        int r = manager_load_policy(daemon->manager);
+        if (r < 0)
+                log_broken(r);
+        manager_mark_dirty(daemon->manager);
+}
+
+/* Children whose worker is already forgotten; the others are reaped by their worker. */
+static void on_child(evutil_socket_t signal_number, short what, void *userdata)
+{
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+                continue;
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *userdata)
+{
+        (void)sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_changed(void *userdata)
+{
+        Daemon *daemon = userdata;
+
+        manager_mark_dirty(daemon->manager);
+}
+
+static int watch_signals(Daemon *daemon)
+{
+        const struct {
+                int number;
+                event_callback_fn handler;
+        } wanted[] = {
+                {SIGTERM, on_stop},
+                {SIGINT, on_stop},
+                {SIGHUP, on_reload},
+                {SIGCHLD, on_child},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+                daemon->signals[i] =
+                        evsignal_new(daemon->base, wanted[i].number, wanted[i].handler, daemon);
+                if (!daemon->signals[i] || evsignal_add(daemon->signals[i], NULL) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+/* Tells the service manager that the loop turns, twice per period that it allows. */
+static int start_watchdog(Daemon *daemon)
+{
+        uint64_t usec;
+
+        int r = sd_watchdog_enabled(0, &usec);
+        if (r <= 0)
+                return r;
+        struct timeval period = {
+                .tv_sec = (time_t)(usec / 2 / 1000000),
+                .tv_usec = (suseconds_t)(usec / 2 % 1000000),
+        };
+        daemon->watchdog = event_new(daemon->base, -1, EV_PERSIST, on_watchdog, daemon);
+        if (!daemon->watchdog || event_add(daemon->watchdog, &period) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
+static int start(Daemon *daemon)
+{
+        FdStore store = {.items = NULL};
+        const HostPaths host = HOST_PATHS_LIVE;
+
+        daemon->base = event_base_new();
+        if (!daemon->base)
+                return -ENOMEM;
+        if (mkdir(RUNTIME_DIRECTORY, 0755) < 0 && errno != EEXIST)
+                return -errno;
+        int r = watch_signals(daemon);
+        if (r == 0)
+                r = fdstore_receive(&store);
+        if (r == 0)
+                r = manager_new(daemon->base, &host, STATE_DIRECTORY, &daemon->manager);
+        if (r == 0)
+                r = uevents_new(daemon->base, on_changed, daemon, &daemon->uevents);
+        if (r == 0)
+                r = manager_start(daemon->manager, &store);
+        if (r == -ENODEV)
+                log_error("this machine has no PCI bus");
+        if (r == 0)
+                r = bus_new(daemon->manager, daemon->base, &daemon->bus);
+        if (r == 0)
+                r = start_watchdog(daemon);
+        return r;
+}
+
+static int run(Daemon *daemon)
+{
+        (void)sd_notify(0, "READY=1");
+        log_info("%zu devices, %zu groups, %zu leases",
+                 daemon->manager->world->snapshot->n_devices,
+                 daemon->manager->world->groups->n_groups, daemon->manager->n_leases);
+        while (!daemon->stop) {
+                int r = bus_turn(daemon->bus);
+                if (r < 0) {
+                        log_error("the bus is gone: %s", strerror(-r));
+                        return r;
+                }
+                if (daemon->stop || event_base_loop(daemon->base, EVLOOP_ONCE) < 0)
+                        break;
+        }
+        (void)sd_notify(0, "STOPPING=1");
+        return 0;
+}
+
+static int parse(int argc, char **argv)
+{
+        static const struct option options[] = {
+                {"help", no_argument, NULL, 'h'},
+                {"version", no_argument, NULL, 'v'},
+                {.name = NULL},
+        };
+
+        switch (getopt_long(argc, argv, "h", options, NULL)) {
+        case -1:
+                if (optind == argc)
+                        return -1;
+                fprintf(stderr, "isolationd: takes no arguments\n");
+                return 2;
+        case 'h':
+                printf("isolationd [--help] [--version]\n"
+                       "Mediates device isolation groups; see isolationd(8). "
+                       "Started by systemd or the system bus.\n");
+                return 0;
+        case 'v':
+                printf("isolationd %s\n", ISO_VERSION);
+                return 0;
+        default:
+                return 2;
+        }
+}
+
+int main(int argc, char **argv)
+{
+        _cleanup_(daemon_clear) Daemon daemon = {.base = NULL};
+
+        int code = parse(argc, argv);
+        if (code >= 0)
+                return code;
+        (void)signal(SIGPIPE, SIG_IGN);
+        int r = start(&daemon);
+        if (r == 0)
+                r = run(&daemon);
+        if (r < 0)
+                log_broken(r);
+        return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One reading of the world after another, each held against the leases.
+ *
+ * Nothing here waits: a reading is asked for, comes a moment later, and serves all who asked. What it
+ * shows is compared with the records: a device in a leased group that no record knows has joined, a
+ * recorded one that is not there is lost.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/probe/policy_json.h"
+#include "daemon/host/driver.h"
+#include "daemon/lease/state.h"
+#include "daemon/lease/steps.h"
+#include "daemon/log.h"
+#include "daemon/manager.h"
+#include "daemon/publish.h"
+
+/* A burst of uevents becomes one reading. */
+#define RESCAN_DELAY_USEC 10000
+/* After a reading that failed (memory or fds short), the next try. */
+#define RESCAN_RETRY_SECONDS 1
+
+/* From 6.12 on the kernel attaches a newcomer to its group's current domain (kernel-facts 5.1). */
+#define JOINERS_ATTACHED_MAJOR 6
+#define JOINERS_ATTACHED_MINOR 12
+
+static const char *const policy_directories[] = {
+        "/etc/isolationd/policy.d",
+        "/run/isolationd/policy.d",
+        "/usr/lib/isolationd/policy.d",
+        NULL,
+};
+
+static void on_rescan(evutil_socket_t fd, short what, void *userdata)
+{
+        Manager *manager = userdata;
+        struct timeval again = {.tv_sec = RESCAN_RETRY_SECONDS};
+
+        int r = manager_reconcile(manager);
+        if (r < 0) {
+                log_error("reading the machine failed: %s; trying again", strerror(-r));
+                (void)evtimer_add(manager->rescan, &again);
+        }
+}
+
+int manager_new(struct event_base *base, const HostPaths *host, const char *state_directory,
+                Manager **ret_manager)
+{
+        _cleanup_(manager_freep) Manager *manager = calloc(1, sizeof(*manager));
+        if (!manager)
+                return -ENOMEM;
+        manager->base = base;
+        manager->host = *host;
+        manager->next_lease = 1;
+        int n = snprintf(manager->state_directory, sizeof(manager->state_directory), "%s",
+                         state_directory);
+        if (n < 0 || (size_t)n >= sizeof(manager->state_directory))
+                return -ENAMETOOLONG;
+        manager->rescan = evtimer_new(base, on_rescan, manager);
+        manager->policy = calloc(1, sizeof(*manager->policy));
+        if (!manager->rescan || !manager->policy)
+                return -ENOMEM;
+        *ret_manager = TAKE_PTR(manager);
+        return 0;
+}
+
+static Lease *lease_free(Lease *lease)
+{
+        if (!lease)
+                return NULL;
+        worker_free(lease->worker);
+        if (lease->owner_event)
+                event_free(lease->owner_event);
+        vfio_fds_close(&lease->fds);
+        closep(&lease->owner_fd);
+        closep(&lease->client_fd);
+        lease_record_free(lease->record);
+        free(lease);
+        return NULL;
+}
+
+Manager *manager_free(Manager *manager)
+{
+        if (!manager)
+                return NULL;
+        for (size_t i = 0; i < manager->n_leases; i++)
+                lease_free(manager->leases[i]);
+        free(manager->leases);
+        published_free(manager->published);
+        world_free(manager->world);
+        policy_free(manager->policy);
+        free(manager->policy_error);
+        if (manager->rescan)
+                event_free(manager->rescan);
+        free(manager);
+        return NULL;
+}
+
+void manager_observe(Manager *manager, const ManagerObserver *observer)
+{
+        manager->observer = *observer;
+}
+
+int manager_load_policy(Manager *manager)
+{
+        _cleanup_(policy_freep) Policy *policy = NULL;
+        _cleanup_(freep) char *message = NULL;
+
+        int r = policy_load(policy_directories, &policy, &message);
+        if (r < 0)
+                return r;
+        free(TAKE_PTR(manager->policy_error));
+        if (r == POLICY_E_INVALID) {
+                log_error("policy refused: %s; the policy before it stays in force", message);
+                manager->policy_error = TAKE_PTR(message);
+                return 0;
+        }
+        log_info("policy: %zu rules", policy->n_rules);
+        policy_free(manager->policy);
+        manager->policy = TAKE_PTR(policy);
+        return 0;
+}
+
+void manager_mark_dirty(Manager *manager)
+{
+        struct timeval delay = {.tv_usec = RESCAN_DELAY_USEC};
+
+        if (!evtimer_pending(manager->rescan, NULL))
+                (void)evtimer_add(manager->rescan, &delay);
+}
+
+int manager_add_lease(Manager *manager, LeaseRecord *record, Lease **ret_lease)
+{
+        Lease *lease = calloc(1, sizeof(*lease));
+        Lease **leases =
+                realloc(manager->leases, (manager->n_leases + 1) * sizeof(*manager->leases));
+        if (leases)
+                manager->leases = leases;
+        if (!lease || !leases) {
+                free(lease);
+                lease_record_free(record);
+                return -ENOMEM;
+        }
+        lease->manager = manager;
+        lease->record = record;
+        lease->owner_fd = lease->client_fd = -1;
+        leases[manager->n_leases++] = lease;
+        if (record->id >= manager->next_lease)
+                manager->next_lease = record->id + 1;
+        *ret_lease = lease;
+        return 0;
+}
+
+static void tell_lease(const Manager *manager, Change change, uint32_t id)
+{
+        if (manager->observer.lease)
+                manager->observer.lease(change, id, manager->observer.userdata);
+}
+
+static void tell_world(Manager *manager)
+{
+        int r = publish_changes(manager);
+        if (r < 0)
+                log_broken(r);
+}
+
+void manager_drop_lease(Lease *lease)
+{
+        Manager *manager = lease->manager;
+        uint32_t id = lease->record->id;
+
+        int r = lease_state_remove(manager->state_directory, id);
+        if (r < 0)
+                log_error("lease %u: removing its record failed: %s", id, strerror(-r));
+        for (size_t i = 0; i < manager->n_leases; i++)
+                if (manager->leases[i] == lease) {
+                        manager->leases[i] = manager->leases[--manager->n_leases];
+                        break;
+                }
+        lease_free(lease);
+        tell_lease(manager, CHANGE_REMOVED, id);
+        tell_world(manager);
+}
+
+int manager_set_lease_state(Lease *lease, LeaseState state)
+{
+        lease->record->state = state;
+        int r = lease_state_save(lease->manager->state_directory, lease->record);
+        if (r < 0)
+                log_error("lease %u: saving it as %s failed: %s", lease->record->id,
+                          lease_state_to_string(state), strerror(-r));
+        tell_lease(lease->manager, CHANGE_CHANGED, lease->record->id);
+        tell_world(lease->manager);
+        return r;
+}
+
+Lease *manager_find_lease(const Manager *manager, uint32_t id)
+{
+        for (size_t i = 0; i < manager->n_leases; i++)
+                if (manager->leases[i]->record->id == id)
+                        return manager->leases[i];
+        return NULL;
+}
+
+Lease *manager_lease_of_group(const Manager *manager, size_t group)
+{
+        int32_t number = manager->world->groups->groups[group].kernel_group;
+
+        if (number < 0)
+                return NULL;
+        for (size_t i = 0; i < manager->n_leases; i++)
+                if (lease_record_has_group(manager->leases[i]->record, number))
+                        return manager->leases[i];
+        return NULL;
+}
+
+Lease *manager_lease_of_device(const Manager *manager, size_t device)
+{
+        size_t group = manager->world->groups->group_of[device];
+
+        return group == SNAPSHOT_NONE ? NULL : manager_lease_of_group(manager, group);
+}
+
+const char *manager_device_state(const Manager *manager, size_t device)
+{
+        const PciDevice *pci = &manager->world->snapshot->devices[device];
+        const Lease *lease = manager_lease_of_device(manager, device);
+        const LeaseDevice *recorded = lease ? lease_record_find(lease->record, pci->bdf) : NULL;
+
+        if (recorded && recorded->role == LEASE_ROLE_TAKEN)
+                return "leased";
+        if (recorded && recorded->role == LEASE_ROLE_JOINER)
+                return "held";
+        return pci->driver[0] ? "host" : "free";
+}
+
+const char *manager_group_state(const Manager *manager, size_t group)
+{
+        const Lease *lease = manager_lease_of_group(manager, group);
+
+        return lease ? lease_state_to_string(lease->record->state) : "free";
+}
+
+const char *manager_lease_guard(const Lease *lease)
+{
+        /* Our own copies of the claim's fds are what owns the group's DMA. */
+        return lease && lease->fds.n_items > 0 ? "owned" : "none";
+}
+
+static void tell_joined(const Lease *lease, Bdf bdf)
+{
+        const Manager *manager = lease->manager;
+        const char *release = manager->world->snapshot->kernel_release;
+        bool attached = world_kernel_at_least(release, JOINERS_ATTACHED_MAJOR,
+                                              JOINERS_ATTACHED_MINOR);
+        char text[BDF_TEXT_SIZE];
+
+        log_notice("lease %u: %s joined its group and is held%s", lease->record->id,
+                   bdf_format(bdf, text),
+                   attached ? "; the kernel attached it to the owner's address space" : "");
+        if (manager->observer.joined)
+                manager->observer.joined(lease, bdf, attached, manager->observer.userdata);
+}
+
+static void tell_lost(const Lease *lease, Bdf bdf)
+{
+        const Manager *manager = lease->manager;
+        char text[BDF_TEXT_SIZE];
+
+        log_notice("lease %u: %s is gone from the machine", lease->record->id,
+                   bdf_format(bdf, text));
+        if (manager->observer.lost)
+                manager->observer.lost(lease, bdf, manager->observer.userdata);
+}
+
+/* Marks what is gone. A taken device without our driver has gone and come back between readings. */
+static bool account_for_lost(Lease *lease)
+{
+        const Snapshot *snapshot = lease->manager->world->snapshot;
+        bool changed = false;
+
+        for (size_t i = 0; i < lease->record->n_devices; i++) {
+                LeaseDevice *device = &lease->record->devices[i];
+                size_t index = snapshot_find(snapshot, device->bdf);
+                bool here = index != SNAPSHOT_NONE &&
+                            lease_record_has_group(lease->record,
+                                                   snapshot->devices[index].kernel_group);
+
+                if (here && lease->record->state == LEASE_LEASED &&
+                    device->role == LEASE_ROLE_TAKEN &&
+                    strcmp(snapshot->devices[index].driver, LEASE_DRIVER) != 0)
+                        here = false;
+                if (device->lost || here)
+                        continue;
+                device->lost = true;
+                changed = true;
+                tell_lost(lease, device->bdf);
+        }
+        return changed;
+}
+
+/* Is a recorded member of this kernel group still there? If none is, the number may be another's. */
+static bool group_is_alive(const Lease *lease, int32_t number)
+{
+        const Snapshot *snapshot = lease->manager->world->snapshot;
+
+        for (size_t i = 0; i < lease->record->n_devices; i++) {
+                size_t index = snapshot_find(snapshot, lease->record->devices[i].bdf);
+                if (!lease->record->devices[i].lost && index != SNAPSHOT_NONE &&
+                    snapshot->devices[index].kernel_group == number)
+                        return true;
+        }
+        return false;
+}
+
+/* Takes a device of a leased group that the record does not know, or knew and lost. */
+static int account_for_joiner(Lease *lease, const PciDevice *device)
+{
+        LeaseRole role = world_is_bridge(device) ? LEASE_ROLE_BYSTANDER : LEASE_ROLE_JOINER;
+        LeaseDevice *known = lease_record_find(lease->record, device->bdf);
+        char text[BDF_TEXT_SIZE];
+
+        if (known && !known->lost) {
+                if (known->role == LEASE_ROLE_JOINER && lease->record->state == LEASE_LEASED &&
+                    !driver_is_harmless(device->driver))
+                        log_error("lease %u: %s is in the leased group and bound to %s",
+                                  lease->record->id, bdf_format(device->bdf, text),
+                                  device->driver);
+                return 0;
+        }
+        if (known) {
+                known->lost = false;
+                known->role = role;
+                known->driver_before[0] = known->override_before[0] = '\0';
+        } else {
+                int r = lease_record_add_device(lease->record, device->bdf, role, "", "");
+                if (r < 0)
+                        return r;
+        }
+        if (role == LEASE_ROLE_JOINER)
+                tell_joined(lease, device->bdf);
+        return 1;
+}
+
+/* Holds one lease against the world just read. */
+static int account_for(Lease *lease)
+{
+        const Snapshot *snapshot = lease->manager->world->snapshot;
+
+        /* What a take has not claimed yet is not the lease's; its end brings another reading. */
+        if (lease->record->state == LEASE_PREPARING)
+                return 0;
+        bool changed = account_for_lost(lease);
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                const PciDevice *device = &snapshot->devices[i];
+                if (!lease_record_has_group(lease->record, device->kernel_group) ||
+                    !group_is_alive(lease, device->kernel_group))
+                        continue;
+                int r = account_for_joiner(lease, device);
+                if (r < 0)
+                        return r;
+                changed |= r > 0;
+        }
+        return changed ? manager_set_lease_state(lease, lease->record->state) : 0;
+}
+
+int manager_reconcile(Manager *manager)
+{
+        _cleanup_(world_freep) World *old = NULL;
+        World *world = NULL;
+        int failed = 0;
+
+        int r = world_read(&manager->host, &world);
+        if (r != 0)
+                return r < 0 ? r : -ENODEV;
+        old = TAKE_PTR(manager->world);
+        manager->world = world;
+        for (size_t i = 0; i < manager->n_leases; i++) {
+                r = account_for(manager->leases[i]);
+                if (r < 0)
+                        failed = r;
+        }
+        r = publish_changes(manager);
+        return failed < 0 ? failed : r;
+}

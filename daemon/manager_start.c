@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a new daemon does about the leases of the one before it.
+ *
+ * A lease that was in its owner's hands goes on if the service manager kept all its fds; everything
+ * half-done is put back from its record, which does not care how far it came.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/lease/state.h"
+#include "daemon/log.h"
+#include "daemon/manager.h"
+
+typedef struct Resume {
+        Manager *manager;
+        FdStore *store;
+} Resume;
+
+/* Returns whether the lease can go on. */
+static bool resume_leased(Lease *lease, FdStore *store)
+{
+        bool complete = fdstore_take(store, lease->record, &lease->fds, &lease->owner_fd);
+
+        if (lease->record->state != LEASE_LEASED)
+                return false;
+        if (!complete || lease->record->n_fd_names == 0)
+                return false;
+        if (lease->record->lifetime == LEASE_LIFETIME_FD && lease->owner_fd < 0)
+                return false;
+        return manager_watch_owner(lease) == 0;
+}
+
+static int on_loaded(LeaseRecord *record, void *userdata)
+{
+        Resume *resume = userdata;
+        Lease *lease;
+
+        int r = manager_add_lease(resume->manager, record, &lease);
+        if (r < 0)
+                return r;
+        if (record->state == LEASE_QUARANTINED) {
+                log_warning("lease %" PRIu32 " is still quarantined: %s", record->id,
+                            record->trouble ? record->trouble : "reason unknown");
+        } else if (resume_leased(lease, resume->store)) {
+                log_notice("lease %" PRIu32 ": resumed", record->id);
+        } else {
+                log_notice("lease %" PRIu32 ": was %s, is given back", record->id,
+                           lease_state_to_string(record->state));
+                manager_begin_restore(lease, NULL, NULL);
+        }
+        return 0;
+}
+
+static void on_rejected(const char *path, void *userdata)
+{
+        log_error("%s is no lease record; its devices may still be bound to vfio-pci: "
+                  "see driver_override in sysfs",
+                  path);
+}
+
+int manager_start(Manager *manager, FdStore *store)
+{
+        Resume resume = {.manager = manager, .store = store};
+        const LeaseStateVisitor visitor = {
+                .loaded = on_loaded,
+                .rejected = on_rejected,
+                .userdata = &resume,
+        };
+
+        int r = manager_load_policy(manager);
+        if (r < 0)
+                return r;
+        r = manager_reconcile(manager);
+        if (r < 0)
+                return r;
+        r = lease_state_load(manager->state_directory, &visitor);
+        if (r < 0)
+                return r;
+        fdstore_discard(store);
+        return manager->n_leases > 0 ? manager_reconcile(manager) : 0;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A libudev monitor on the kernel's own events: udev's come later and can be held up by rules.
+ *
+ * What an event says does not matter, sysfs is read anyway; that it came does.
+ */
+
+#include <errno.h>
+#include <libudev.h>
+
+#include "daemon/uevents.h"
+
+/* One wake-up takes at most this many events; the loop comes back for the rest. */
+#define EVENTS_PER_WAKE 256
+
+/* Bytes of kernel buffer: a burst of thousands of events must not be lost in a normal hotplug. */
+#define RECEIVE_BUFFER (4 * 1024 * 1024)
+
+struct Uevents {
+        struct udev *udev;
+        struct udev_monitor *monitor;
+        struct event *event;
+        void (*changed)(void *userdata);
+        void *userdata;
+};
+
+static void on_readable(evutil_socket_t fd, short what, void *userdata)
+{
+        Uevents *uevents = userdata;
+
+        for (int i = 0; i < EVENTS_PER_WAKE; i++) {
+                struct udev_device *device = udev_monitor_receive_device(uevents->monitor);
+                if (!device)
+                        break; /* none left; or lost some, and then reading sysfs is right too */
+                udev_device_unref(device);
+        }
+        uevents->changed(uevents->userdata);
+}
+
+int uevents_new(struct event_base *base, void (*changed)(void *userdata), void *userdata,
+                Uevents **ret_uevents)
+{
+        _cleanup_(uevents_freep) Uevents *uevents = calloc(1, sizeof(*uevents));
+        if (!uevents)
+                return -ENOMEM;
+        uevents->changed = changed;
+        uevents->userdata = userdata;
+        uevents->udev = udev_new();
+        if (!uevents->udev)
+                return -ENOMEM;
+        uevents->monitor = udev_monitor_new_from_netlink(uevents->udev, "kernel");
+        if (!uevents->monitor)
+                return -errno;
+
+        int r = udev_monitor_filter_add_match_subsystem_devtype(uevents->monitor, "pci", NULL);
+        if (r >= 0)
+                r = udev_monitor_set_receive_buffer_size(uevents->monitor, RECEIVE_BUFFER);
+        if (r >= 0)
+                r = udev_monitor_enable_receiving(uevents->monitor);
+        if (r < 0)
+                return r;
+        uevents->event = event_new(base, udev_monitor_get_fd(uevents->monitor),
+                                   EV_READ | EV_PERSIST, on_readable, uevents);
+        if (!uevents->event || event_add(uevents->event, NULL) < 0)
+                return -ENOMEM;
+        *ret_uevents = TAKE_PTR(uevents);
+        return 0;
+}
+
+Uevents *uevents_free(Uevents *uevents)
+{
+        if (!uevents)
+                return NULL;
+        if (uevents->event)
+                event_free(uevents->event);
+        udev_monitor_unref(uevents->monitor);
+        udev_unref(uevents->udev);
+        free(uevents);
+        return NULL;
+}
