@@ -43,6 +43,7 @@ struct Lease {
         int client_fd;        /* read end, until it has been handed out */
         struct event *owner_event;
         Worker *worker;
+        bool force;           /* root asked to take it even if the host lives on it */
         size_t n_restoring;   /* devices the running restore knows of */
         ManagerDone done;     /* who waits for the worker, or NULL */
         void *done_userdata;

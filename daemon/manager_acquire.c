@@ -4,8 +4,9 @@
  * From a request to a record that may be acted on: every reason to refuse, in order, before anything
  * is touched.
  *
- * Whether it may at all (machine, policy) comes before whether it can now (busy, bound, critical), so
- * that a stranger learns nothing about groups that are not for them.
+ * Whether it may at all (machine, policy) comes before whether it can now (busy, bound), so that a
+ * stranger learns nothing about groups that are not for them. The one question left, whether the host
+ * lives on it, may block and is the worker's first.
  */
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/host/critical.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/state.h"
 #include "daemon/lease/steps.h"
@@ -265,19 +265,6 @@ static int check_viable(Plan *plan, const Group *group, size_t index)
         return check_has_vfs(plan, group, index);
 }
 
-static int check_critical(Plan *plan, const Group *group, size_t index)
-{
-        const PciDevice *device = plan_device(plan, index);
-        _cleanup_(freep) char *message = NULL;
-
-        if (!is_taken(device))
-                return 0;
-        int r = critical_check(&plan->manager->host, device->bdf, &message);
-        if (r <= 0)
-                return r;
-        return refuse(plan, (Refusal)r, "group %s: %s", group->id, message ? message : "");
-}
-
 static int check_has_endpoint(Plan *plan)
 {
         for (size_t i = 0; i < plan->n_groups; i++) {
@@ -334,8 +321,6 @@ static int check_all(Plan *plan)
                 r = check_busy(plan);
         if (r == 0)
                 r = for_each_member(plan, check_viable);
-        if (r == 0 && !(plan->request->force && plan->request->uid == 0))
-                r = for_each_member(plan, check_critical);
         if (r == 0)
                 r = check_quota(plan);
         return r;
@@ -437,6 +422,7 @@ void manager_acquire(Manager *manager, const AcquireRequest *request, ManagerDon
                 done(&answer, NULL, userdata);
                 return;
         }
+        lease->force = request->force && request->uid == 0;
         if (manager->observer.lease)
                 manager->observer.lease(CHANGE_ADDED, lease->record->id,
                                         manager->observer.userdata);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon/host/critical.h"
 #include "daemon/lease/state.h"
 #include "daemon/lease/steps.h"
 #include "daemon/log.h"
@@ -163,7 +164,15 @@ static void on_take_overdue(void *userdata)
 static int job_take(const void *context, VfioFds *fds, char **ret_message)
 {
         const Lease *lease = context;
+        const LeaseRecord *record = lease->record;
 
+        for (size_t i = 0; !lease->force && i < record->n_devices; i++) {
+                if (record->devices[i].role != LEASE_ROLE_TAKEN)
+                        continue;
+                int r = critical_check(&lease->manager->host, record->devices[i].bdf, ret_message);
+                if (r != 0)
+                        return r;
+        }
         return lease_steps_take(&lease->manager->host, lease->record, fds, ret_message);
 }
 

@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,7 +53,7 @@ static int walk_refuse(const Walk *walk, const char *use, char **ret_message)
         chain[0] = '\0';
         for (size_t i = 0; i < walk->n_chain && n < sizeof(chain); i++)
                 n += (size_t)snprintf(chain + n, sizeof(chain) - n, "%s → ", walk->chain[i]);
-        return host_refuse(REFUSAL_CRITICAL, ret_message, "%s is what %s lives on  (%s%s)",
+        return host_refuse(REFUSAL_CRITICAL, ret_message, "%s is what %s lives on (%s%s)",
                            walk->chain[0], use, chain, use);
 }
 
@@ -108,7 +109,8 @@ static int block_used(const HostPaths *host, dev_t number, char **ret_use)
         size_t n_line = 0;
         char path[PATH_MAX], node[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/self/mountinfo", host->proc);
+        /* The first process's view: our own lacks what the unit's sandbox hides. */
+        (void)snprintf(path, sizeof(path), "%s/1/mountinfo", host->proc);
         _cleanup_(fclosep) FILE *mounts = fopen(path, "re");
         if (!mounts)
                 return -errno;
@@ -126,6 +128,22 @@ static int block_used(const HostPaths *host, dev_t number, char **ret_use)
                         return *ret_use ? 1 : -ENOMEM;
                 }
         return 0;
+}
+
+/*
+ * Has the kernel itself given this block device to somebody for exclusive use (mounted in whatever
+ * namespace, swap, dm, md)? A node that is not there cannot be asked; the walk has looked otherwise.
+ */
+static bool block_claimed(const HostPaths *host, const char *name)
+{
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", host->dev, name);
+        for (char *c = path + strlen(host->dev) + 1; *c; c++)
+                if (*c == '!')
+                        *c = '/'; /* sysfs writes cciss/c0d0 as cciss!c0d0 */
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+        return fd < 0 && errno == EBUSY;
 }
 
 static int walk_block(Walk *walk, const char *name, char **ret_message);
@@ -167,6 +185,8 @@ static int walk_block(Walk *walk, const char *name, char **ret_message)
                 r = 0; /* gone while we looked */
         else if (r == 0)
                 r = walk_holders(walk, name, ret_message);
+        if (r == 0 && block_claimed(walk->host, name))
+                r = walk_refuse(walk, "something the kernel runs on it", ret_message);
         walk->n_chain--;
         return r;
 }
@@ -185,8 +205,38 @@ static int walk_interface(Walk *walk, const char *name, char **ret_message)
         if (!(strtoul(text, NULL, 16) & IFF_UP))
                 return 0;
         return host_refuse(REFUSAL_CRITICAL, ret_message,
-                           "%s carries interface %s, which is up  (%s → %s); take it down first",
+                           "%s carries interface %s, which is up (%s → %s); take it down first",
                            walk->chain[0], name, walk->chain[0], name);
+}
+
+/*
+ * A multipath NVMe disk hangs below a virtual subsystem, which links to its controllers. `target` is
+ * where the disk's class link points.
+ */
+static bool nvme_subsystem_uses(const Walk *walk, const char *target, const char *needle)
+{
+        static const char marker[] = "/nvme-subsystem/";
+        char path[PATH_MAX], link[PATH_MAX], controller[PATH_MAX];
+
+        const char *name = strstr(target, marker);
+        if (!name)
+                return false;
+        name += sizeof(marker) - 1;
+        (void)snprintf(path, sizeof(path), "%s/class/nvme-subsystem/%.*s", walk->host->sysfs,
+                       (int)strcspn(name, "/"), name);
+        _cleanup_(closedirp) DIR *dir = opendir(path);
+        if (!dir)
+                return true; /* cannot tell: then it may be ours */
+        for (struct dirent *entry; (entry = readdir(dir));) {
+                (void)snprintf(link, sizeof(link), "%.3800s/%.255s", path, entry->d_name);
+                ssize_t n = readlink(link, controller, sizeof(controller) - 1);
+                if (n < 0)
+                        continue;
+                controller[n] = '\0';
+                if (strstr(controller, needle))
+                        return true;
+        }
+        return false;
 }
 
 /* Runs `visit` for every entry of /sys/class/CLASS that lives below the device. */
@@ -210,7 +260,7 @@ static int walk_class(Walk *walk, const char *class_name,
                 if (n < 0)
                         continue; /* not a link: class attributes such as bonding_masters */
                 target[n] = '\0';
-                if (!strstr(target, needle))
+                if (!strstr(target, needle) && !nvme_subsystem_uses(walk, target, needle))
                         continue;
                 int r = visit(walk, entry->d_name, ret_message);
                 if (r != 0)
