@@ -1,36 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The one table between `enum iso_error` and the names on the bus, and how every other way a bus call
- * can fail is seen: no daemon, no permission, no such object, no answer.
+ * How a failed bus call is seen. The daemon's own refusals go by the core's table of names; every
+ * other way a call can fail (no daemon, no permission, no such object, no answer) by the one here.
  */
 
 #include <errno.h>
 #include <string.h>
 
+#include "core/model/refusal.h"
 #include "libclient/host.h"
 
-#define ERROR_PREFIX "org.isolationd1.Error."
 #define DBUS_PREFIX "org.freedesktop.DBus.Error."
 
-static const char *const error_names[] = {
-        [ISO_E_SUCCESS] = "",
-        [ISO_E_NOT_FOUND] = "NotFound",
-        [ISO_E_BUSY] = "Busy",
-        [ISO_E_NOT_VIABLE] = "NotViable",
-        [ISO_E_CRITICAL] = "Critical",
-        [ISO_E_POLICY_DENIED] = "PolicyDenied",
-        [ISO_E_NOT_AUTHORIZED] = "NotAuthorized",
-        [ISO_E_TOO_WEAK] = "TooWeak",
-        [ISO_E_CHANGED] = "Changed",
-        [ISO_E_STUCK] = "Stuck",
-        [ISO_E_QUOTA] = "Quota",
-        [ISO_E_INVALID] = "Invalid",
-        [ISO_E_UNSUPPORTED] = "Unsupported",
-        [ISO_E_KERNEL_REFUSED] = "KernelRefused",
-        [ISO_E_QUARANTINED] = "Quarantined",
-        [ISO_E_NO_DAEMON] = "NoDaemon",
-};
+/* The public enum is the core's, under names that a client may see. */
+#define SAME(name) _Static_assert((int)ISO_E_##name == (int)REFUSAL_##name, "enum iso_error")
+SAME(NOT_FOUND);
+SAME(BUSY);
+SAME(NOT_VIABLE);
+SAME(CRITICAL);
+SAME(POLICY_DENIED);
+SAME(NOT_AUTHORIZED);
+SAME(TOO_WEAK);
+SAME(CHANGED);
+SAME(STUCK);
+SAME(QUOTA);
+SAME(INVALID);
+SAME(UNSUPPORTED);
+SAME(KERNEL_REFUSED);
+SAME(QUARANTINED);
+SAME(NO_DAEMON);
+_Static_assert((int)ISO_E_NO_DAEMON + 1 == (int)_REFUSAL_N, "enum iso_error");
 
 static const struct {
         const char *name; /* after DBUS_PREFIX; a trailing dot matches all below it */
@@ -56,9 +56,14 @@ static const struct {
 
 const char *iso_error_name(int error)
 {
-        if (error <= 0 || (size_t)error >= ARRAY_SIZE(error_names))
-                return "";
-        return error_names[error];
+        return error > 0 ? refusal_to_string((Refusal)error) : "";
+}
+
+int iso_error_exit_code(int error)
+{
+        if (error == 0)
+                return 0;
+        return error > 0 ? refusal_exit_code((Refusal)error) : 1;
 }
 
 static const char *after_prefix(const char *text, const char *prefix)
@@ -72,13 +77,9 @@ static int error_from_name(const char *name)
 {
         const char *rest;
 
-        rest = after_prefix(name, ERROR_PREFIX);
-        if (rest) {
-                for (size_t i = ISO_E_SUCCESS + 1; i < ARRAY_SIZE(error_names); i++)
-                        if (strcmp(error_names[i], rest) == 0)
-                                return (int)i;
-                return ISO_E_SUCCESS;
-        }
+        rest = after_prefix(name, REFUSAL_BUS_PREFIX);
+        if (rest)
+                return (int)refusal_from_string(rest);
 
         rest = after_prefix(name, DBUS_PREFIX);
         for (size_t i = 0; rest && i < ARRAY_SIZE(bus_names); i++) {
@@ -120,7 +121,7 @@ int host_fail_bus(iso_host *host, int error, const sd_bus_error *bus_error)
                 return host_fail(host, -ENOMEM, "Out of memory");
 
         known = error_from_name(name);
-        if (!known && !after_prefix(name, ERROR_PREFIX) && is_bus_gone(error))
+        if (!known && !after_prefix(name, REFUSAL_BUS_PREFIX) && is_bus_gone(error))
                 known = ISO_E_NO_DAEMON;
 
         if (known == ISO_E_NO_DAEMON)

@@ -117,6 +117,11 @@ const iso_lease *iso_host_leases(const iso_host *host, size_t *ret_n)
         return host->view ? host->view->leases : NULL;
 }
 
+const char *iso_host_obstacle(const iso_host *host)
+{
+        return host->view ? host->view->obstacle : "";
+}
+
 const char *iso_version(void)
 {
         return ISO_VERSION;

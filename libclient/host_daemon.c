@@ -11,13 +11,6 @@
 #include "libclient/host.h"
 #include "libclient/object.h"
 
-/* All objects of ours in one reply; sorted by path while references are looked up. */
-typedef struct ObjectList {
-        Object *objects;
-        size_t n;
-        size_t count[_OBJECT_N];
-} ObjectList;
-
 int daemon_connect(iso_host *host)
 {
         int r;
@@ -32,46 +25,6 @@ int daemon_connect(iso_host *host)
 
         r = sd_bus_set_allow_interactive_authorization(host->bus, true);
         return r < 0 ? r : 0;
-}
-
-static int read_object_list(sd_bus_message *reply, Arena *arena, ObjectList *ret_list)
-{
-        ObjectList list = {0};
-        size_t capacity = 0;
-        const char *path;
-        int r;
-
-        r = sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}");
-        if (r < 0)
-                return r;
-
-        while ((r = sd_bus_message_enter_container(reply, 'e', "oa{sa{sv}}")) > 0) {
-                list.objects = arena_grow(arena, list.objects, list.n, &capacity,
-                                          sizeof(*list.objects));
-                if (!list.objects)
-                        return -ENOMEM;
-
-                r = sd_bus_message_read_basic(reply, 'o', &path);
-                if (r < 0)
-                        return r;
-                path = arena_strdup(arena, path);
-                if (!path)
-                        return -ENOMEM;
-                r = object_read(arena, reply, path, &list.objects[list.n]);
-                if (r < 0)
-                        return r;
-                list.count[list.objects[list.n].kind]++;
-                list.n++;
-
-                r = sd_bus_message_exit_container(reply);
-                if (r < 0)
-                        return r;
-        }
-        if (r < 0)
-                return r;
-
-        *ret_list = list;
-        return 0;
 }
 
 static int compare_paths(const void *a, const void *b)
@@ -221,6 +174,22 @@ static int fill_view(ObjectList *list, View *view)
         return 0;
 }
 
+/* The Manager is the object manager itself, and so is not among the objects it lists. */
+static int read_obstacle(iso_host *host, View *view)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(freep) char *text = NULL;
+        int r;
+
+        r = sd_bus_get_property_string(host->bus, HOST_SERVICE, HOST_PATH, HOST_MANAGER,
+                                       "LeaseObstacle", &error, &text);
+        if (r < 0)
+                return host_fail_bus(host, r, &error);
+
+        view->obstacle = arena_strdup(&view->arena, text);
+        return view->obstacle ? 0 : -ENOMEM;
+}
+
 int daemon_read_view(iso_host *host, View **ret_view)
 {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -239,7 +208,7 @@ int daemon_read_view(iso_host *host, View **ret_view)
         if (!view)
                 return -ENOMEM;
 
-        r = read_object_list(reply, &view->arena, &list);
+        r = object_list_read(&view->arena, reply, &list);
         if (r >= 0)
                 r = resolve_references(&list, &view->arena);
         if (r >= 0)
@@ -247,6 +216,9 @@ int daemon_read_view(iso_host *host, View **ret_view)
         if (r < 0)
                 return host_fail(host, r, "isolationd's list of objects cannot be read: %s",
                                  strerror(-r));
+        r = read_obstacle(host, view);
+        if (r != 0)
+                return r;
 
         *ret_view = TAKE_PTR(view);
         return 0;

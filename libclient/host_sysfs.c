@@ -26,6 +26,11 @@ typedef struct Tree {
         View *view;
 } Tree;
 
+static const char no_iommu[] =
+        "no IOMMU is in use on this machine, so nothing isolates its devices and none can be leased. "
+        "Turn it on in the firmware's setup (VT-d, AMD-Vi or IOMMU, SMMU) and, on Intel, boot with "
+        "intel_iommu=on";
+
 static void close_fdp(int *fd)
 {
         if (*fd >= 0)
@@ -224,6 +229,8 @@ static int read_snapshot(iso_host *host, Snapshot **ret_snapshot)
                                  "%s is not a sysfs tree with PCI devices: it has no "
                                  "bus/pci/devices",
                                  host->root);
+        if (r == -ENOTDIR)
+                return host_fail(host, ISO_E_INVALID, "%s is not a directory", host->root);
         if (r < 0)
                 return host_fail(host, r, "%s cannot be read: %s", host->root, strerror(-r));
         return r;
@@ -263,6 +270,9 @@ int tree_read_view(iso_host *host, View **ret_view)
         r = fill_view(host, &(Tree){snapshot, computed, observed, view});
         if (r < 0)
                 return r;
+
+        if (!observed)
+                view->obstacle = no_iommu;
 
         *ret_view = TAKE_PTR(view);
         return 0;

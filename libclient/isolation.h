@@ -52,6 +52,9 @@ enum iso_error {
 /* The name after "org.isolationd1.Error.", e.g. "NotViable"; "" for ISO_E_SUCCESS. */
 const char *iso_error_name(int error);
 
+/* The exit code that isoctl ends with for what a function here returned: 0, 1 for -errno, 2 to 9. */
+int iso_error_exit_code(int error);
+
 typedef struct iso_host iso_host;
 
 typedef struct iso_device {
@@ -135,6 +138,12 @@ const iso_group *iso_host_groups(const iso_host *host, size_t *ret_n);
 const iso_lease *iso_host_leases(const iso_host *host, size_t *ret_n);
 
 /*
+ * Why this machine refuses leases (no IOMMU, no VFIO, an old kernel) and what to do about it, in words;
+ * "" if it does not. Read with the view and valid as long. A sysfs tree only tells of a missing IOMMU.
+ */
+const char *iso_host_obstacle(const iso_host *host);
+
+/*
  * Finds what a selector names: an address (long or short), a stable id, "group:N", or (daemon and
  * live sysfs only) an interface or block device name. *ret_device is NULL where the selector names a
  * group. Returns 0, ISO_E_NOT_FOUND, or -errno.
@@ -184,10 +193,12 @@ typedef struct iso_event {
                             * "group-changed", "lease-added", "lease-changed", "lease-removed",
                             * "device-joined", "device-lost" */
         const char *device; /* address or "" */
-        const char *group;  /* id or "" */
+        const char *group;  /* id or "" (of a lease, its first) */
         uint32_t lease;     /* 0 if none */
         const char *driver; /* for device-changed; "" otherwise */
         const char *state;  /* "" if it does not apply */
+        bool in_owner_address_space; /* device-joined: the kernel attached the device to the I/O
+                                      * address space of the lease's owner (from 6.12 on) */
 } iso_event;
 
 /* Called for each event; a nonzero return ends iso_monitor() with that value. */
@@ -196,7 +207,10 @@ typedef int (*iso_event_handler)(const iso_event *event, void *userdata);
 /*
  * Follows a daemon host until the handler returns nonzero, the daemon's bus goes away
  * (ISO_E_NO_DAEMON), or something breaks (-errno). The first event is "ready": everything after it
- * is seen. A daemon that restarts is followed across the restart.
+ * is seen. A daemon that restarts is followed across the restart: what differs then is told as
+ * events, and "ready" comes again. A group that comes or goes is a "group-changed", without a state
+ * if it went. The host's view is not refreshed. Strings of an event live until the handler returns;
+ * the handler must not use this host.
  */
 int iso_monitor(iso_host *host, iso_event_handler handler, void *userdata);
 

@@ -201,6 +201,8 @@ int iso_acquire(iso_host *host, const char *const *selectors, const iso_acquire_
                 r = sd_bus_message_append_strv(message, (char **)selectors);
         if (r >= 0)
                 r = append_options(message, options);
+        if (r == -EINVAL)
+                return host_fail(host, ISO_E_INVALID, "a selector or an option is not UTF-8 text");
         if (r < 0)
                 return host_fail_bus(host, r, NULL);
 

@@ -324,3 +324,44 @@ int object_read(Arena *arena, sd_bus_message *message, const char *path, Object 
         r = sd_bus_message_exit_container(message);
         return r < 0 ? r : 0;
 }
+
+int object_list_read(Arena *arena, sd_bus_message *message, ObjectList *ret_list)
+{
+        ObjectList list = {0};
+        size_t capacity = 0;
+        const char *path;
+        int r;
+
+        r = sd_bus_message_enter_container(message, 'a', "{oa{sa{sv}}}");
+        if (r < 0)
+                return r;
+
+        while ((r = sd_bus_message_enter_container(message, 'e', "oa{sa{sv}}")) > 0) {
+                list.objects = arena_grow(arena, list.objects, list.n, &capacity,
+                                          sizeof(*list.objects));
+                if (!list.objects)
+                        return -ENOMEM;
+
+                r = sd_bus_message_read_basic(message, 'o', &path);
+                if (r < 0)
+                        return r;
+                path = arena_strdup(arena, path);
+                if (!path)
+                        return -ENOMEM;
+                r = object_read(arena, message, path, &list.objects[list.n]);
+                if (r < 0)
+                        return r;
+                list.count[list.objects[list.n].kind]++;
+                list.n++;
+
+                r = sd_bus_message_exit_container(message);
+                if (r < 0)
+                        return r;
+        }
+        if (r < 0)
+                return r;
+
+        *ret_list = list;
+        r = sd_bus_message_exit_container(message);
+        return r < 0 ? r : 0;
+}

@@ -51,3 +51,16 @@ _nodiscard_ int object_read_properties(Object *object, Arena *arena, sd_bus_mess
  */
 _nodiscard_ int object_read(Arena *arena, sd_bus_message *message, const char *path,
                             Object *ret_object);
+
+/* All objects of one reply. */
+typedef struct ObjectList {
+        Object *objects;
+        size_t n;
+        size_t count[_OBJECT_N];
+} ObjectList;
+
+/*
+ * Reads the answer of GetManagedObjects, an a{oa{sa{sv}}}; the list and all in it is the arena's.
+ * Returns 0 or as object_read().
+ */
+_nodiscard_ int object_list_read(Arena *arena, sd_bus_message *message, ObjectList *ret_list);

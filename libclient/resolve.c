@@ -95,6 +95,8 @@ int iso_host_resolve(iso_host *host, const char *selector, const iso_device **re
         if (!device && !group && may_be_name(selector)) {
                 if (host->bus) {
                         r = daemon_resolve(host, selector, &device, &group);
+                        if (r == -EINVAL) /* not UTF-8: cannot be sent, so cannot be a name */
+                                return fail_not_found(host, selector);
                         if (r != 0)
                                 return r;
                 } else {

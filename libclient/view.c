@@ -12,7 +12,11 @@ static const char *const empty_list[] = {NULL};
 
 View *view_new(void)
 {
-        return calloc(1, sizeof(View));
+        View *view = calloc(1, sizeof(*view));
+
+        if (view)
+                view->obstacle = "";
+        return view;
 }
 
 View *view_free(View *view)

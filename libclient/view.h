@@ -19,6 +19,7 @@ typedef struct View {
         size_t n_groups;
         iso_lease *leases;
         size_t n_leases;
+        const char *obstacle; /* why leases are refused on this machine, "" if they are not */
 
         /* Bus object paths, parallel to the above; NULL in a view of a tree. */
         const char **device_paths;

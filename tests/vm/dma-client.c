@@ -16,13 +16,22 @@
  * which edu could write a moment ago, is unmapped and edu is told to write there once more: the
  * IOMMU must stop it, so the page must stay as it is.
  *
- * With --hold it goes on: each line on standard input asks for one more round trip, until EOF.
+ * With --hold it goes on: round trip after round trip, each telling its number, until standard
+ * input ends.
+ *
+ *      dma-client nodes
+ *
+ * tries to open every node of VFIO and iommufd there is, and tells how that went: one line
+ * `PATH open` or `PATH ERROR` each.
  */
 
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <glob.h>
 #include <linux/vfio.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -309,12 +318,42 @@ static void client_parse(Client *client, int argc, char **argv, bool *ret_hold) 
         client_attach(client, bdf);
 }
 
+static int try_nodes(void) {
+        static const char *const patterns[] = { "/dev/vfio/*", "/dev/vfio/devices/*", "/dev/iommu" };
+
+        for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+                glob_t found;
+
+                if (glob(patterns[i], 0, NULL, &found) != 0)
+                        continue;
+                for (size_t j = 0; j < found.gl_pathc; j++) {
+                        int fd = open(found.gl_pathv[j], O_RDWR | O_CLOEXEC);
+
+                        printf("%s %s\n", found.gl_pathv[j],
+                               fd < 0 ? strerrorname_np(errno) : "open");
+                        if (fd >= 0)
+                                close(fd);
+                }
+                globfree(&found);
+        }
+        return 0;
+}
+
+/* Whether nobody wants more: standard input is at its end. */
+static bool input_ended(void) {
+        struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+        char ignored[64];
+
+        return poll(&input, 1, 0) > 0 && read(STDIN_FILENO, ignored, sizeof(ignored)) <= 0;
+}
+
 int main(int argc, char **argv) {
         Client client = { .space = -1, .group = -1, .device = -1 };
         bool hold = false;
-        char line[256];
 
         setvbuf(stdout, NULL, _IOLBF, 0);
+        if (argc == 2 && !strcmp(argv[1], "nodes"))
+                return try_nodes();
         client_parse(&client, argc, argv, &hold);
         client.source = client_add_page(&client, IOVA_SOURCE);
         client.target = client_add_page(&client, IOVA_TARGET);
@@ -328,10 +367,10 @@ int main(int argc, char **argv) {
         printf("stray ok iova=%#x\n", IOVA_STRAY);
         if (!hold)
                 return 0;
-        printf("ready\n");
-        while (fgets(line, sizeof(line), stdin)) {
+        for (unsigned round = 1; !input_ended(); round++) {
                 client_do_round_trip(&client);
-                printf("again ok\n");
+                printf("round %u ok\n", round);
         }
+        printf("end\n");
         return 0;
 }

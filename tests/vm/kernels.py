@@ -18,12 +18,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # Stock kernel's modules that a guest can have use for; their dependencies come along.
 MODULES = (
     "virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "virtio_rng", "virtio_iommu",
-    "ext4", "crc32c_generic", "vfio-pci", "vfio_iommu_type1", "iommufd", "e1000", "e1000e", "igb", "igbvf", "nvme",
+    "ext4", "crc32c_generic", "vfio-pci", "vfio_iommu_type1", "iommufd",
+    "e1000", "e1000e", "igb", "igbvf", "nvme",
     "ahci", "sd_mod", "xhci-pci", "i2c-i801", "lpc_ich", "shpchp", "autofs4", "dummy", "bridge",
     "8021q", "tun", "dm-mod", "raid1", "loop", "overlay",
 )
-# ext4 asks for crc32c by its crypto name: no dependency says so.
-EARLY_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "virtio_console")
+# ext4 asks for crc32c by its crypto name: no dependency says so. virtio_iommu comes before the bus
+# on which it sits, so that no device is driven before its IOMMU is.
+EARLY_MODULES = ("virtio_iommu", "virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "virtio_console")
 
 STOCK = {"6.1": "bookworm", "6.12": "trixie"}
 NAMES = ("lab", *STOCK)

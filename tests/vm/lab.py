@@ -41,6 +41,11 @@ class Stream:
         self.lines = []         # of standard output, as they come
         self.errors = []
         self._seen = 0
+        self._watchers = []
+
+    def watch(self, callback):
+        """Call back whenever something of this command has arrived."""
+        self._watchers.append(callback)
 
     def feed(self, message):
         if "out" in message:
@@ -51,6 +56,8 @@ class Stream:
             self.pid = message["pid"]
         elif "exit" in message:
             self.code = message["exit"]
+        for callback in self._watchers:
+            callback()
 
     def _describe(self):
         tail = "\n".join(f"    | {line}" for line in (self.lines + self.errors)[-20:])

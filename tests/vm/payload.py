@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 
+import cache
 import cpio
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -17,9 +18,8 @@ PROGRAMS = {
 MERGED = ("bin", "sbin", "lib", "lib64")
 
 
-def compile_programs(directory):
+def _compile(directory):
     """The lab's own C programs, with the machine's compiler."""
-    os.makedirs(directory, exist_ok=True)
     for name, packages in PROGRAMS.items():
         flags = []
         if packages:
@@ -50,7 +50,9 @@ def make(path, work, build=None, extra=None):
     shutil.copytree(os.path.join(HERE, "guest/tree"), tree, symlinks=True)
     if build:
         install_build(build, tree)
-    compile_programs(os.path.join(tree, LIBEXEC))
+    programs = cache.entry("programs", cache.digest("payload.py", "iommufd-abi.h", *(
+        f"{name}.c" for name in PROGRAMS)), _compile)
+    shutil.copytree(programs, os.path.join(tree, LIBEXEC), dirs_exist_ok=True)
     for name, text in (extra or {}).items():
         os.makedirs(os.path.join(tree, os.path.dirname(name)), exist_ok=True)
         with open(os.path.join(tree, name), "w", encoding="utf-8") as output:

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Why a device is in its group; why two devices are together, or that they are not. Reasons join two
+ * devices each: between two members there is a shortest chain of them.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/document.h"
+#include "cli/text.h"
+
+#define NOT_REACHED ((size_t)-1)
+
+/* What is explained: one thing, or how `a` and `b` are related. */
+typedef struct Question {
+        const iso_host *host;
+        const iso_device *a; /* NULL if a group was named */
+        const iso_device *b; /* NULL if one thing was named */
+        const iso_group *group;
+        bool together;
+        const iso_reason **reasons; /* NULL-terminated */
+} Question;
+
+static void question_deinit(Question *question)
+{
+        free(question->reasons);
+}
+
+static size_t member_index(const iso_group *group, const char *address)
+{
+        size_t i = 0;
+
+        while (i < group->n_devices && strcmp(group->devices[i], address) != 0)
+                i++;
+        return i;
+}
+
+/*
+ * The reasons on a shortest chain from `to` back to `from`, into `chain` (room for all members);
+ * breadth first: `via` holds the reason that each member was reached by.
+ */
+static size_t find_chain(const iso_group *group, size_t from, size_t to, const iso_reason **chain)
+{
+        size_t *queue = must(calloc(group->n_devices + 1, sizeof(*queue)));
+        size_t *before = must(calloc(group->n_devices + 1, sizeof(*before)));
+        const iso_reason **via = must(calloc(group->n_devices + 1, sizeof(const iso_reason *)));
+        size_t n = 0, n_queue = 0;
+
+        for (size_t i = 0; i < group->n_devices; i++)
+                before[i] = NOT_REACHED;
+        before[from] = from;
+        queue[n_queue++] = from;
+
+        for (size_t done = 0; done < n_queue && before[to] == NOT_REACHED; done++)
+                for (size_t i = 0; i < group->n_reasons; i++) {
+                        const iso_reason *reason = &group->reasons[i];
+                        size_t a = member_index(group, reason->a);
+                        size_t b = member_index(group, reason->b);
+                        size_t next = a == queue[done] ? b : a;
+
+                        if ((a != queue[done] && b != queue[done]) || next == group->n_devices ||
+                            before[next] != NOT_REACHED)
+                                continue;
+                        before[next] = queue[done];
+                        via[next] = reason;
+                        queue[n_queue++] = next;
+                }
+
+        if (before[to] != NOT_REACHED)
+                for (size_t at = to; at != from; at = before[at])
+                        chain[n++] = via[at];
+        free(queue);
+        free(before);
+        free(via);
+        return n;
+}
+
+static void find_reasons(Question *question)
+{
+        const iso_group *group = question->group;
+        size_t room = group ? group->n_reasons + group->n_devices : 0, n = 0;
+
+        question->reasons = must(calloc(room + 1, sizeof(const iso_reason *)));
+        if (!group || (question->b && !question->together))
+                return;
+        if (question->b) {
+                size_t from = member_index(group, question->b->address);
+                size_t to = member_index(group, question->a->address);
+
+                if (from < group->n_devices && to < group->n_devices)
+                        (void)find_chain(group, from, to, question->reasons);
+                return;
+        }
+        for (size_t i = 0; i < group->n_reasons; i++)
+                question->reasons[n++] = &group->reasons[i];
+}
+
+static int print_json(const Question *question)
+{
+        static const char *const nobody[] = {NULL};
+        const iso_group *group = question->group;
+        json_object *document = json_document("explain"), *reasons;
+
+        json_add_optional(document, "device", question->a ? question->a->address : "");
+        if (question->b) {
+                json_add_text(document, "b", question->b->address);
+                json_add_bool(document, "together", question->together);
+        }
+        json_add_optional(document, "group", group ? group->id : "");
+        json_add_number(document, "kernel_group", group ? group->kernel_group : -1, 0);
+        json_add_list(document, "members", group ? group->devices : nobody);
+        reasons = json_add_array(document, "reasons");
+        for (size_t i = 0; question->reasons[i]; i++)
+                (void)json_append(reasons, json_reason(question->reasons[i]));
+        json_print(document);
+        return EXIT_DONE;
+}
+
+static void print_reasons(const Question *question)
+{
+        for (size_t i = 0; question->reasons[i]; i++)
+                (void)printf("  %zu  %s\n", i + 1, question->reasons[i]->text);
+}
+
+static void print_pair(const Question *question)
+{
+        const iso_device *a = question->a, *b = question->b;
+        _cleanup_(free_text) char *name = NULL;
+
+        if (!question->together) {
+                (void)printf("%s and %s are apart: %s%s and %s%s.\n", a->address, b->address,
+                             *a->group ? "group " : "no group", a->group,
+                             *b->group ? "group " : "no group", b->group);
+                return;
+        }
+        name = group_describe(question->group);
+        (void)printf("%s and %s are together in %s.\n", a->address, b->address, name);
+        if (!question->reasons[0])
+                return;
+        (void)printf("\nWhy\n");
+        print_reasons(question);
+}
+
+static void print_members(const Question *question)
+{
+        _cleanup_(table_deinit) Table table = {.n_columns = 4};
+        const iso_group *group = question->group;
+
+        for (size_t i = 0; i < group->n_devices; i++) {
+                const iso_device *member = device_find(question->host, group->devices[i]);
+
+                if (member && member != question->a)
+                        table_add_device(&table, member);
+        }
+        if (table.n_cells == 0) {
+                (void)printf("\nIt is alone in its group: it can be handed out by itself.\n");
+                return;
+        }
+        (void)printf("\n%s\n", question->a ? "It cannot be separated from" : "Members");
+        table_print(&table, "  ");
+        if (question->reasons[0]) {
+                (void)printf("\nWhy\n");
+                print_reasons(question);
+        }
+}
+
+/* The links are what counts; that the rules say otherwise is worth knowing. */
+static void print_difference(const iso_device *device)
+{
+        if (*device->group && *device->computed_group &&
+            strcmp(device->group, device->computed_group) != 0)
+                (void)printf("\nThe kernel's rules, computed, give group %s: an override "
+                             "(pcie_acs_override=, config_acs=), a quirk that isolationd does not "
+                             "know, or ACS changed since boot.\n",
+                             device->computed_group);
+}
+
+static void print_one(const Question *question)
+{
+        _cleanup_(free_text) char *name = NULL;
+
+        if (question->group)
+                name = group_describe(question->group);
+        if (question->a) {
+                const iso_device *device = question->a;
+
+                (void)printf("%s  %04x:%04x %s  %s  %s\n", device->address, device->vendor,
+                             device->device, class_name(device->class_code),
+                             *device->driver ? device->driver : "-", name ? name : "no group");
+        } else if (name) {
+                (void)printf("%s\n", name);
+        }
+        if (question->group)
+                print_members(question);
+        else
+                (void)printf("\nNo IOMMU covers it, so nothing isolates it and it cannot be "
+                             "leased.\n");
+        if (question->a)
+                print_difference(question->a);
+}
+
+static int resolve_pair(Invocation *invocation, Question *question)
+{
+        const iso_group *other;
+        int r;
+
+        r = iso_host_resolve(invocation->host, invocation->arguments[0], &question->a,
+                             &question->group);
+        if (r != 0)
+                return fail_host(invocation, r);
+        if (invocation->n_arguments == 1)
+                return EXIT_DONE;
+
+        r = iso_host_resolve(invocation->host, invocation->arguments[1], &question->b, &other);
+        if (r != 0)
+                return fail_host(invocation, r);
+        if (!question->a || !question->b)
+                return fail_usage(invocation, "of two things explained, both must be devices");
+        question->together = question->group && question->group == other;
+        return EXIT_DONE;
+}
+
+static int run_explain(Invocation *invocation)
+{
+        _cleanup_(question_deinit) Question question = {.host = invocation->host};
+        int code;
+
+        code = resolve_pair(invocation, &question);
+        if (code != EXIT_DONE)
+                return code;
+        find_reasons(&question);
+        if (invocation->json)
+                return print_json(&question);
+        if (question.b)
+                print_pair(&question);
+        else
+                print_one(&question);
+        return EXIT_DONE;
+}
+
+const Verb verb_explain = {
+        .name = "explain",
+        .arguments = "SELECTOR [DEVICE]",
+        .summary = "why a device is in its group, or two are together",
+        .help = "Every merge has its reason: the rule, the port, the ACS bits that it lacks.\n",
+        .options = OPTION_FROM,
+        .min_arguments = 1,
+        .max_arguments = 2,
+        .host = VERB_HOST_ANY,
+        .run = run_explain,
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Help, made from the verbs' own rows. */
+
+#include <stdio.h>
+
+#include "cli/document.h"
+#include "cli/isoctl.h"
+
+static void print_overview(void)
+{
+        (void)printf("isoctl VERB [ARGUMENTS] [OPTIONS]\n"
+                     "Isolation groups: what the IOMMU cannot tell apart is handed out whole.\n\n");
+        for (size_t i = 0; all_verbs[i]; i++)
+                (void)printf("  %-8s %-28s %s\n", all_verbs[i]->name, all_verbs[i]->arguments,
+                             all_verbs[i]->summary);
+        (void)printf("\n"
+                     "  --json       one JSON document instead of text\n"
+                     "  --from DIR   read a sysfs tree (/sys, or a copy) instead of asking "
+                     "isolationd\n\n"
+                     "Exit: 0 done, 1 failed, 2 usage, 3 not found, 4 busy, 5 denied, 6 not viable "
+                     "or too weak,\n"
+                     "7 timeout or stuck, 8 no daemon, 9 needs repair. More: isoctl help VERB, "
+                     "man isoctl\n");
+}
+
+static void print_verb(const Verb *verb)
+{
+        (void)printf("isoctl %s%s%s%s [--json]%s\n%s\n%s%s", verb->name,
+                     *verb->arguments ? " " : "", verb->arguments,
+                     verb->options & OPTION_COMMAND ? " -- COMMAND..." : "",
+                     verb->options & OPTION_FROM ? " [--from DIR]" : "", verb->summary,
+                     *verb->help ? "\n" : "", verb->help);
+}
+
+static void print_json(void)
+{
+        json_object *document = json_document("help");
+        json_object *verbs = json_add_array(document, "verbs");
+
+        for (size_t i = 0; all_verbs[i]; i++) {
+                json_object *object = json_append(verbs, must(json_object_new_object()));
+
+                json_add_text(object, "verb", all_verbs[i]->name);
+                json_add_text(object, "arguments", all_verbs[i]->arguments);
+                json_add_text(object, "summary", all_verbs[i]->summary);
+        }
+        json_print(document);
+}
+
+static int run_help(Invocation *invocation)
+{
+        const Verb *verb = NULL;
+
+        if (invocation->n_arguments > 0) {
+                verb = verb_find(invocation->arguments[0]);
+                if (!verb)
+                        return fail_usage(invocation, "there is no verb '%s'",
+                                          invocation->arguments[0]);
+        }
+        if (invocation->json)
+                print_json();
+        else if (verb)
+                print_verb(verb);
+        else
+                print_overview();
+        return EXIT_DONE;
+}
+
+const Verb verb_help = {
+        .name = "help",
+        .arguments = "[VERB]",
+        .summary = "this, or more about a verb",
+        .help = "",
+        .max_arguments = 1,
+        .host = VERB_HOST_NONE,
+        .run = run_help,
+};

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What a verb is and what it is given.
+ *
+ * A verb is a row: its name, the options and how many arguments it takes, the host it reads, and its
+ * function. Parsing, opening the host, help and usage errors come from the row; the function only does
+ * what the verb is about. It returns isoctl's exit code.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "libclient/isolation.h"
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define _cleanup_(func) __attribute__((cleanup(func)))
+#define _printf_(string, first) __attribute__((format(printf, string, first)))
+
+enum {
+        EXIT_DONE = 0,
+        EXIT_FAILED = 1,
+        EXIT_USAGE = 2,
+        EXIT_NOT_FOUND = 3,
+};
+
+enum {
+        OPTION_FROM = 1 << 0,
+        OPTION_PARTITION = 1 << 1,
+        OPTION_MODE = 1 << 2,
+        OPTION_MEMBERS = 1 << 3,
+        OPTION_FORCE = 1 << 4,
+        OPTION_COMMAND = 1 << 5, /* takes `-- CMD…` */
+};
+
+#define ANY_NUMBER ((size_t)-1)
+
+typedef enum VerbHost {
+        VERB_HOST_NONE,
+        VERB_HOST_DAEMON,
+        VERB_HOST_ANY, /* the daemon, or the tree that --from names */
+} VerbHost;
+
+typedef struct Verb Verb;
+
+typedef struct Invocation {
+        const Verb *verb;
+        bool json;
+        const char *from;
+        const char *partition;
+        const char *mode;
+        bool with_members;
+        bool force;
+        const char *const *arguments; /* NULL-terminated */
+        size_t n_arguments;
+        char **command; /* NULL-terminated; NULL without `--` */
+        iso_host *host;
+} Invocation;
+
+struct Verb {
+        const char *name;
+        const char *arguments; /* in the synopsis */
+        const char *summary;   /* one line of `isoctl help` */
+        const char *help;      /* what `isoctl help VERB` says below the synopsis */
+        unsigned options;
+        size_t min_arguments;
+        size_t max_arguments;
+        VerbHost host;
+        int (*run)(Invocation *invocation);
+};
+
+extern const Verb verb_acquire, verb_explain, verb_groups, verb_help, verb_leases, verb_list,
+        verb_monitor, verb_release, verb_run, verb_show, verb_tree, verb_version;
+
+/* All verbs in the order of the help, NULL-terminated. */
+extern const Verb *const all_verbs[];
+
+/* NULL if there is none. */
+const Verb *verb_find(const char *name);
+
+/*
+ * Fills an invocation from the command line; what it holds is borrowed from `argv`, which is
+ * permuted. Returns EXIT_DONE, or EXIT_USAGE when it has said what is wrong.
+ */
+int options_parse(int argc, char **argv, Invocation *invocation);
+
+
+/* Failures: a line on stderr, with --json also an object on stdout. They return the exit code. */
+int fail_usage(const Invocation *invocation, const char *format, ...) _printf_(2, 3);
+int fail_refusal(const Invocation *invocation, int error, const char *format, ...) _printf_(3, 4);
+/* What a function of libisolation returned on the invocation's host. */
+int fail_host(const Invocation *invocation, int error);
+
+/* One line on stderr that is not a failure. */
+void note(const char *format, ...) _printf_(1, 2);
+
+/* Ends isoctl if memory is short (an open lease ends with it); returns the pointer. */
+void *must(void *pointer);
+char *must_format(const char *format, ...) _printf_(1, 2);
+
+void free_text(char **text);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A lease just made, in a line and as a document. */
+
+#include "cli/lease_text.h"
+
+#include "cli/text.h"
+
+iso_acquire_options lease_options(const Invocation *invocation, const char *lifetime)
+{
+        return (iso_acquire_options){
+                .mode = invocation->mode,
+                .lifetime = lifetime,
+                .with_members = invocation->with_members,
+                .force = invocation->force,
+        };
+}
+
+char *lease_describe(const iso_lease *lease)
+{
+        _cleanup_(free_text) char *groups = join_texts(lease->groups, ", ");
+
+        return must_format("lease %u · group%s %s · %s · guard %s", lease->id,
+                           lease->groups[0] && lease->groups[1] ? "s" : "", groups, lease->mode,
+                           lease->guard);
+}
+
+json_object *json_acquired(const iso_lease *lease)
+{
+        json_object *document = json_document("acquire");
+
+        json_add_number(document, "lease", lease->id, 1);
+        json_add_list(document, "groups", lease->groups);
+        json_add_list(document, "devices", lease->devices);
+        json_add_text(document, "mode", lease->mode);
+        json_add_text(document, "guard", lease->guard);
+        json_add_text(document, "lifetime", lease->lifetime);
+        return document;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Who has what, since when, and by which rule. */
+
+#include <pwd.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "cli/document.h"
+#include "cli/text.h"
+
+#define TIME_SIZE 64
+
+static const char *format_time(uint64_t usec, bool for_people, char text[static TIME_SIZE])
+{
+        time_t then = (time_t)(usec / 1000000), now = time(NULL);
+        struct tm broken, today;
+
+        text[0] = '\0';
+        if (!for_people) {
+                if (gmtime_r(&then, &broken))
+                        (void)strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &broken);
+                return text;
+        }
+        if (!localtime_r(&then, &broken) || !localtime_r(&now, &today))
+                return text;
+        if (broken.tm_year == today.tm_year && broken.tm_yday == today.tm_yday)
+                (void)strftime(text, TIME_SIZE, "%H:%M", &broken);
+        else
+                (void)strftime(text, TIME_SIZE, "%Y-%m-%d %H:%M", &broken);
+        return text;
+}
+
+static int print_json(const iso_lease *leases, size_t n)
+{
+        json_object *document = json_document("leases");
+        json_object *array = json_add_array(document, "leases");
+        char since[TIME_SIZE];
+
+        for (size_t i = 0; i < n; i++) {
+                json_object *object = json_append(array, must(json_object_new_object()));
+
+                json_add_number(object, "lease", leases[i].id, 1);
+                json_add_list(object, "groups", leases[i].groups);
+                json_add_list(object, "devices", leases[i].devices);
+                json_add_list(object, "held", leases[i].held);
+                json_add_number(object, "uid", leases[i].uid, 0);
+                json_add_optional(object, "unit", leases[i].unit);
+                json_add_text(object, "mode", leases[i].mode);
+                json_add_text(object, "lifetime", leases[i].lifetime);
+                json_add_text(object, "guard", leases[i].guard);
+                json_add_text(object, "state", leases[i].state);
+                json_add_text(object, "since", format_time(leases[i].since_usec, false, since));
+                json_add_optional(object, "rule", leases[i].rule);
+        }
+        json_print(document);
+        return EXIT_DONE;
+}
+
+static void add_header(Table *table)
+{
+        static const char *const names[] = {"LEASE",    "GROUP", "DEVICES", "OWNER", "UNIT", "MODE",
+                                            "LIFETIME", "GUARD", "STATE",   "SINCE", "HELD"};
+
+        table->n_columns = ARRAY_SIZE(names);
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                table_add(table, "%s", names[i]);
+}
+
+static void add_row(Table *table, const iso_lease *lease)
+{
+        _cleanup_(free_text) char *groups = join_texts(lease->groups, ",");
+        _cleanup_(free_text) char *held = join_texts(lease->held, " ");
+        const struct passwd *user = getpwuid(lease->uid);
+        char since[TIME_SIZE];
+        size_t n = 0;
+
+        while (lease->devices[n])
+                n++;
+        table_add(table, "%u", lease->id);
+        table_add(table, "%s", groups);
+        table_add(table, "%zu", n);
+        if (user)
+                table_add(table, "%u(%s)", lease->uid, user->pw_name);
+        else
+                table_add(table, "%u", lease->uid);
+        table_add(table, "%s", lease->unit);
+        table_add(table, "%s", lease->mode);
+        table_add(table, "%s", lease->lifetime);
+        table_add(table, "%s", lease->guard);
+        table_add(table, "%s", lease->state);
+        table_add(table, "%s", format_time(lease->since_usec, true, since));
+        table_add(table, "%s", held);
+}
+
+static int run_leases(Invocation *invocation)
+{
+        _cleanup_(table_deinit) Table table = {0};
+        const iso_lease *leases;
+        size_t n;
+
+        leases = iso_host_leases(invocation->host, &n);
+        if (invocation->json)
+                return print_json(leases, n);
+
+        add_header(&table);
+        for (size_t i = 0; i < n; i++)
+                add_row(&table, &leases[i]);
+        table_print(&table, "");
+        return EXIT_DONE;
+}
+
+const Verb verb_leases = {
+        .name = "leases",
+        .arguments = "",
+        .summary = "who has what, since when",
+        .help = "HELD are devices that joined a leased group: kept from host drivers.\n",
+        .host = VERB_HOST_DAEMON,
+        .run = run_leases,
+};

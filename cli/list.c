@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Every PCI function, its group, and who has it. */
+
+#include "cli/document.h"
+#include "cli/text.h"
+
+static int print_json(const iso_device *devices, size_t n)
+{
+        json_object *document = json_document("list");
+        json_object *array = json_add_array(document, "devices");
+
+        for (size_t i = 0; i < n; i++)
+                (void)json_append(array, json_device(&devices[i]));
+        json_print(document);
+        return EXIT_DONE;
+}
+
+static void add_header(Table *table)
+{
+        static const char *const names[] = {"DEVICE", "ID",    "CLASS", "GROUP",
+                                            "KERNEL", "DRIVER", "STATE", "LEASE"};
+
+        table->n_columns = ARRAY_SIZE(names);
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                table_add(table, "%s", names[i]);
+}
+
+static void add_row(Table *table, const iso_device *device)
+{
+        table_add(table, "%s", device->address);
+        table_add(table, "%04x:%04x", device->vendor, device->device);
+        table_add(table, "%s", class_name(device->class_code));
+        table_add(table, "%s", device->group);
+        if (device->kernel_group >= 0)
+                table_add(table, "%d", device->kernel_group);
+        else
+                table_add(table, "%s", "");
+        table_add(table, "%s", device->driver);
+        table_add(table, "%s", device->state);
+        if (device->lease > 0)
+                table_add(table, "%u", device->lease);
+        else
+                table_add(table, "%s", "");
+}
+
+static int run_list(Invocation *invocation)
+{
+        _cleanup_(table_deinit) Table table = {0};
+        const iso_device *devices;
+        size_t n;
+
+        devices = iso_host_devices(invocation->host, &n);
+        note_obstacle(invocation->host);
+        if (invocation->json)
+                return print_json(devices, n);
+
+        add_header(&table);
+        for (size_t i = 0; i < n; i++)
+                add_row(&table, &devices[i]);
+        table_print(&table, "");
+        return EXIT_DONE;
+}
+
+const Verb verb_list = {
+        .name = "list",
+        .arguments = "",
+        .summary = "all devices: group, driver, state",
+        .help = "States: host (a host driver's, or a bridge), free (no driver), leased (handed out),\n"
+                "held (joined a leased group: kept from host drivers).\n",
+        .options = OPTION_FROM,
+        .host = VERB_HOST_ANY,
+        .run = run_list,
+};

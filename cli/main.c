@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * isoctl: isolation groups for people and scripts. A command line becomes a verb and what it needs;
+ * the verb does the rest. What was printed has to have arrived: a full disk is a failure.
+ */
+
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/isoctl.h"
+
+const Verb *const all_verbs[] = {
+        &verb_list,    &verb_show, &verb_groups, &verb_tree,    &verb_explain, &verb_acquire,
+        &verb_release, &verb_run,  &verb_leases, &verb_monitor, &verb_version, &verb_help,
+        NULL,
+};
+
+const Verb *verb_find(const char *name)
+{
+        for (size_t i = 0; all_verbs[i]; i++)
+                if (strcmp(all_verbs[i]->name, name) == 0)
+                        return all_verbs[i];
+        return NULL;
+}
+
+static int open_host(Invocation *invocation)
+{
+        int r;
+
+        if (invocation->verb->host == VERB_HOST_NONE)
+                return EXIT_DONE;
+        r = invocation->from ? iso_host_open_sysfs(invocation->from, &invocation->host)
+                             : iso_host_open_daemon(&invocation->host);
+        return r == 0 ? EXIT_DONE : fail_host(invocation, r);
+}
+
+int main(int argc, char **argv)
+{
+        Invocation invocation = {0};
+        int code;
+
+        (void)setlocale(LC_TIME, "");
+        code = options_parse(argc, argv, &invocation);
+        if (code == EXIT_DONE)
+                code = open_host(&invocation);
+        if (code == EXIT_DONE)
+                code = invocation.verb->run(&invocation);
+        invocation.host = iso_host_free(invocation.host);
+
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                note("the output could not be written: %s", strerror(errno));
+                return code == EXIT_DONE ? EXIT_FAILED : code;
+        }
+        return code;
+}

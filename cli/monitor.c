@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Changes as they happen, a line each, out at once. After "ready" nothing is missed.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/document.h"
+#include "cli/text.h"
+
+static void print_json(const iso_event *event)
+{
+        json_object *document = json_document("event");
+
+        json_add_text(document, "event", event->event);
+        json_add_optional(document, "device", event->device);
+        json_add_optional(document, "group", event->group);
+        json_add_number(document, "lease", event->lease, 1);
+        json_add_optional(document, "driver", event->driver);
+        json_add_optional(document, "state", event->state);
+        if (strcmp(event->event, "device-joined") == 0)
+                json_add_bool(document, "in_owner_address_space", event->in_owner_address_space);
+        json_print(document);
+}
+
+static void print_text(const iso_event *event)
+{
+        (void)printf("%s", event->event);
+        if (*event->device)
+                (void)printf(" %s", event->device);
+        if (*event->group)
+                (void)printf(" · group %s", event->group);
+        if (event->lease > 0)
+                (void)printf(" · lease %u", event->lease);
+        if (strcmp(event->event, "device-changed") == 0)
+                (void)printf(" · driver %s", *event->driver ? event->driver : "-");
+        if (*event->state)
+                (void)printf(" · %s", event->state);
+        if (event->in_owner_address_space)
+                (void)printf(" · in the owner's I/O address space");
+        (void)printf("\n");
+}
+
+static int on_event(const iso_event *event, void *userdata)
+{
+        const Invocation *invocation = userdata;
+
+        if (invocation->json)
+                print_json(event);
+        else
+                print_text(event);
+        return fflush(stdout) == 0 ? 0 : -errno;
+}
+
+static int run_monitor(Invocation *invocation)
+{
+        int r = iso_monitor(invocation->host, on_event, invocation);
+
+        /* That nobody reads is said once, by main(). */
+        return ferror(stdout) ? EXIT_FAILED : fail_host(invocation, r);
+}
+
+const Verb verb_monitor = {
+        .name = "monitor",
+        .arguments = "",
+        .summary = "changes as they happen",
+        .help = "A line per event; the first is ready, and comes again when isolationd has\n"
+                "restarted. Ends only with the bus, or when it is interrupted.\n",
+        .host = VERB_HOST_DAEMON,
+        .run = run_monitor,
+};

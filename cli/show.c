@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* One group: its members, its guard, who has it. */
+
+#include <stdio.h>
+
+#include "cli/document.h"
+#include "cli/text.h"
+
+static int print_json(const iso_host *host, const iso_group *group)
+{
+        json_object *document = json_document("show");
+        json_object *object = json_add(document, "group", must(json_object_new_object()));
+        json_object *devices;
+
+        json_add_text(object, "id", group->id);
+        json_add_number(object, "kernel_group", group->kernel_group, 0);
+        json_add_optional(object, "type", group->type);
+        json_add_text(object, "guard", group->guard);
+        json_add_text(object, "state", group->state);
+        json_add_number(object, "lease", group->lease, 1);
+        devices = json_add_array(object, "devices");
+        for (size_t i = 0; i < group->n_devices; i++) {
+                const iso_device *device = device_find(host, group->devices[i]);
+
+                if (device)
+                        (void)json_append(devices, json_device(device));
+        }
+        json_print(document);
+        return EXIT_DONE;
+}
+
+static void print_heading(const iso_group *group)
+{
+        (void)printf("Group %s", group->id);
+        if (group->kernel_group >= 0)
+                (void)printf(" · kernel group %d", group->kernel_group);
+        if (*group->type)
+                (void)printf(" · type %s", group->type);
+        (void)printf(" · guard %s · %s", group->guard, group->state);
+        if (group->lease > 0)
+                (void)printf(" (lease %u)", group->lease);
+        (void)printf("\n");
+}
+
+static int run_show(Invocation *invocation)
+{
+        const iso_host *host = invocation->host;
+        _cleanup_(table_deinit) Table table = {.n_columns = 5};
+        const iso_device *device;
+        const iso_group *group;
+        int r;
+
+        r = iso_host_resolve(invocation->host, invocation->arguments[0], &device, &group);
+        if (r != 0)
+                return fail_host(invocation, r);
+        if (!group)
+                return fail_refusal(invocation, ISO_E_NOT_FOUND,
+                                    "%s is in no group: no IOMMU covers it", device->address);
+        if (invocation->json)
+                return print_json(host, group);
+
+        print_heading(group);
+        for (size_t i = 0; i < group->n_devices; i++) {
+                device = device_find(host, group->devices[i]);
+                if (!device)
+                        continue;
+                table_add_device(&table, device);
+                table_add(&table, "%s", device->state);
+        }
+        table_print(&table, "  ");
+        return EXIT_DONE;
+}
+
+const Verb verb_show = {
+        .name = "show",
+        .arguments = "SELECTOR",
+        .summary = "one group: members, guard, lease",
+        .help = "SELECTOR names a device or a group: 01:00.0, 0000:00/1c.4, group:5, enp3s0.\n",
+        .options = OPTION_FROM,
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .host = VERB_HOST_ANY,
+        .run = run_show,
+};

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Braces are common in command lines (QEMU's JSON, shell text), so only the names that a lease can
+ * have fds for are taken for names.
+ */
+
+#include "cli/substitute.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/text.h"
+
+void command_deinit(Command *command)
+{
+        for (size_t i = 0; command->words && command->words[i]; i++)
+                free(command->words[i]);
+        free(command->words);
+        free(command->is_used);
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+        return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_fd_name(const char *name)
+{
+        return strcmp(name, "iommufd") == 0 || strcmp(name, "container") == 0 ||
+               strcmp(name, "group") == 0 || starts_with(name, "group:") ||
+               starts_with(name, "device:");
+}
+
+/* The fd of that name, or of the device that is called so; n_fds if there is none. */
+static size_t find_named(Invocation *invocation, const iso_grant *grant, const char *name)
+{
+        _cleanup_(free_text) char *full = NULL;
+        const iso_device *device;
+        const iso_group *group;
+        size_t i = 0;
+
+        if (starts_with(name, "device:") &&
+            iso_host_resolve(invocation->host, name + strlen("device:"), &device, &group) == 0 &&
+            device) {
+                full = must_format("device:%s", device->address);
+                name = full;
+        }
+        while (i < grant->n_fds && strcmp(grant->fds[i].name, name) != 0)
+                i++;
+        return i;
+}
+
+/* The fd of the only group; n_fds if there is none, *ret_many set if there are several. */
+static size_t find_only_group(const iso_grant *grant, bool *ret_many)
+{
+        size_t found = grant->n_fds;
+
+        for (size_t i = 0; i < grant->n_fds; i++) {
+                if (!starts_with(grant->fds[i].name, "group:"))
+                        continue;
+                *ret_many = found < grant->n_fds;
+                found = i;
+        }
+        return found;
+}
+
+static int fail_no_fd(const Invocation *invocation, const iso_grant *grant, const char *name,
+                      bool many)
+{
+        const char **names = must(calloc(grant->n_fds + 1, sizeof(*names)));
+        _cleanup_(free_text) char *list = NULL;
+
+        for (size_t i = 0; i < grant->n_fds; i++)
+                names[i] = grant->fds[i].name;
+        list = join_texts(names, ", ");
+        free(names);
+        if (many)
+                return fail_refusal(invocation, ISO_E_INVALID,
+                                    "{%s} could be several; the lease has %s", name, list);
+        return fail_refusal(invocation, ISO_E_INVALID, "the lease has no fd {%s}; it has %s", name,
+                            list);
+}
+
+/* The index of the fd that `name` stands for. Returns EXIT_DONE or the exit code. */
+static int find_fd(Invocation *invocation, const iso_grant *grant, const char *name, size_t *ret)
+{
+        bool many = false;
+        size_t i;
+
+        i = strcmp(name, "group") == 0 ? find_only_group(grant, &many)
+                                       : find_named(invocation, grant, name);
+        if (many || i == grant->n_fds)
+                return fail_no_fd(invocation, grant, name, many);
+        *ret = i;
+        return EXIT_DONE;
+}
+
+/* Appends to a text that it takes over. */
+static char *append(char *text, const char *more, size_t n)
+{
+        char *longer = must_format("%s%.*s", text, (int)n, more);
+
+        free(text);
+        return longer;
+}
+
+static int substitute_word(Invocation *invocation, const iso_grant *grant, const char *word,
+                           Command *command, char **ret_word)
+{
+        char *text = must(strdup(""));
+
+        while (*word) {
+                const char *end = *word == '{' ? strchr(word, '}') : NULL;
+                _cleanup_(free_text) char *name = NULL, *number = NULL;
+                size_t index = 0;
+                int code;
+
+                name = end ? must(strndup(word + 1, (size_t)(end - word - 1))) : NULL;
+                if (!name || !is_fd_name(name)) {
+                        size_t plain = 1 + strcspn(word + 1, "{");
+
+                        text = append(text, word, plain);
+                        word += plain;
+                        continue;
+                }
+                code = find_fd(invocation, grant, name, &index);
+                if (code != EXIT_DONE) {
+                        free(text);
+                        return code;
+                }
+                command->is_used[index] = true;
+                number = must_format("%d", grant->fds[index].fd);
+                text = append(text, number, strlen(number));
+                word = end + 1;
+        }
+        *ret_word = text;
+        return EXIT_DONE;
+}
+
+int command_substitute(Invocation *invocation, const iso_grant *grant, Command *ret_command)
+{
+        _cleanup_(command_deinit) Command command = {0};
+        size_t n = 0;
+
+        while (invocation->command[n])
+                n++;
+        command.words = must(calloc(n + 1, sizeof(*command.words)));
+        command.is_used = must(calloc(grant->n_fds + 1, sizeof(*command.is_used)));
+        for (size_t i = 0; i < n; i++) {
+                int code = substitute_word(invocation, grant, invocation->command[i], &command,
+                                           &command.words[i]);
+
+                if (code != EXIT_DONE)
+                        return code;
+        }
+        *ret_command = command;
+        command = (Command){0};
+        return EXIT_DONE;
+}

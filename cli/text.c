@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Tables are collected before they are printed, so that a column is as wide as its widest cell. */
+
+#include "cli/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void table_deinit(Table *table)
+{
+        for (size_t i = 0; i < table->n_cells; i++)
+                free(table->cells[i]);
+        free(table->cells);
+}
+
+void table_add(Table *table, const char *format, ...)
+{
+        va_list arguments;
+        char *text;
+
+        va_start(arguments, format);
+        if (vasprintf(&text, format, arguments) < 0)
+                text = NULL;
+        va_end(arguments);
+        must(text);
+
+        table->cells = must(reallocarray(table->cells, table->n_cells + 1, sizeof(char *)));
+        table->cells[table->n_cells++] = text;
+}
+
+void table_print(const Table *table, const char *indent)
+{
+        for (size_t i = 0; i < table->n_cells; i++) {
+                const char *text = *table->cells[i] ? table->cells[i] : "-";
+                size_t column = i % table->n_columns, width = 0;
+
+                for (size_t k = column; k < table->n_cells; k += table->n_columns)
+                        if (strlen(table->cells[k]) > width)
+                                width = strlen(table->cells[k]);
+                (void)fputs(column == 0 ? indent : "  ", stdout);
+                if (column + 1 == table->n_columns)
+                        (void)printf("%s\n", text);
+                else
+                        (void)printf("%-*s", width > 0 ? (int)width : 1, text);
+        }
+}
+
+/* PCI Code and ID Assignment Specification: base class and subclass; 0x100 stands for any subclass. */
+static const struct {
+        unsigned base;
+        unsigned sub;
+        const char *name;
+} class_names[] = {
+        {0x01, 0x01, "IDE"},        {0x01, 0x04, "RAID"},       {0x01, 0x06, "SATA"},
+        {0x01, 0x07, "SAS"},        {0x01, 0x08, "NVMe"},       {0x01, 0x100, "storage"},
+        {0x02, 0x00, "Ethernet"},   {0x02, 0x07, "InfiniBand"}, {0x02, 0x100, "network"},
+        {0x03, 0x00, "VGA"},        {0x03, 0x02, "3D"},         {0x03, 0x100, "display"},
+        {0x04, 0x03, "audio"},      {0x04, 0x100, "multimedia"}, {0x05, 0x100, "memory"},
+        {0x06, 0x00, "host bridge"}, {0x06, 0x01, "ISA bridge"}, {0x06, 0x04, "PCI bridge"},
+        {0x06, 0x100, "bridge"},    {0x07, 0x00, "serial port"}, {0x07, 0x100, "communication"},
+        {0x08, 0x06, "IOMMU"},      {0x08, 0x100, "system"},    {0x09, 0x100, "input"},
+        {0x0a, 0x100, "docking"},   {0x0b, 0x100, "processor"}, {0x0c, 0x03, "USB"},
+        {0x0c, 0x05, "SMBus"},      {0x0c, 0x100, "serial bus"}, {0x0d, 0x100, "wireless"},
+        {0x0e, 0x100, "intelligent I/O"}, {0x0f, 0x100, "satellite"}, {0x10, 0x100, "encryption"},
+        {0x11, 0x100, "signal processing"}, {0x12, 0x100, "accelerator"},
+        {0x13, 0x100, "instrumentation"},
+};
+
+const char *class_name(uint32_t class_code)
+{
+        unsigned base = class_code >> 16 & 0xff, sub = class_code >> 8 & 0xff;
+
+        for (size_t i = 0; i < ARRAY_SIZE(class_names); i++)
+                if (class_names[i].base == base &&
+                    (class_names[i].sub == sub || class_names[i].sub == 0x100))
+                        return class_names[i].name;
+        return "unclassified";
+}
+
+void table_add_device(Table *table, const iso_device *device)
+{
+        table_add(table, "%s", device->address);
+        table_add(table, "%04x:%04x", device->vendor, device->device);
+        table_add(table, "%s", class_name(device->class_code));
+        table_add(table, "%s", device->driver);
+}
+
+char *join_texts(const char *const *texts, const char *separator)
+{
+        char *joined = must(strdup(""));
+
+        for (size_t i = 0; texts[i]; i++) {
+                char *longer = must_format("%s%s%s", joined, i > 0 ? separator : "", texts[i]);
+
+                free(joined);
+                joined = longer;
+        }
+        return joined;
+}
+
+const iso_device *device_find(const iso_host *host, const char *address)
+{
+        size_t n;
+        const iso_device *devices = iso_host_devices(host, &n);
+
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(devices[i].address, address) == 0)
+                        return &devices[i];
+        return NULL;
+}
+
+const iso_group *group_find(const iso_host *host, const char *id)
+{
+        size_t n;
+        const iso_group *groups = iso_host_groups(host, &n);
+
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(groups[i].id, id) == 0)
+                        return &groups[i];
+        return NULL;
+}
+
+const iso_lease *lease_find(const iso_host *host, uint32_t id)
+{
+        size_t n;
+        const iso_lease *leases = iso_host_leases(host, &n);
+
+        for (size_t i = 0; i < n; i++)
+                if (leases[i].id == id)
+                        return &leases[i];
+        return NULL;
+}
+
+char *group_describe(const iso_group *group)
+{
+        if (group->kernel_group < 0)
+                return must_format("group %s (the kernel has none)", group->id);
+        return must_format("group %s (kernel group %d)", group->id, group->kernel_group);
+}
+
+void note_obstacle(const iso_host *host)
+{
+        const char *obstacle = iso_host_obstacle(host);
+
+        if (*obstacle)
+                note("%s", obstacle);
+}

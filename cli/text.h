@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Text for people: columns that line up, and what a device is called.
+ */
+
+#include <stddef.h>
+
+#include "cli/isoctl.h"
+
+typedef struct Table {
+        size_t n_columns;
+        char **cells;
+        size_t n_cells;
+} Table;
+
+void table_deinit(Table *table);
+
+/* Adds the next cell of the row; an empty one shows as "-". */
+void table_add(Table *table, const char *format, ...) _printf_(2, 3);
+
+/* Prints all rows, each behind `indent`; the last column is as long as its text. */
+void table_print(const Table *table, const char *indent);
+
+/* "Ethernet" for 020000; the name of the base class, or "unclassified", for what has none. */
+const char *class_name(uint32_t class_code);
+
+/* Adds ADDRESS, vendor:device, what it is, driver: how a device is shown below a group. */
+void table_add_device(Table *table, const iso_device *device);
+
+/* "a, b" for a list; the caller frees it. */
+char *join_texts(const char *const *texts, const char *separator);
+
+/* The device with that address, or NULL. */
+const iso_device *device_find(const iso_host *host, const char *address);
+const iso_group *group_find(const iso_host *host, const char *id);
+const iso_lease *lease_find(const iso_host *host, uint32_t id);
+
+/* "group 0000:00/1c.4 (kernel group 5)"; the caller frees it. */
+char *group_describe(const iso_group *group);
+
+/* Says once, on stderr, why this machine cannot lease, if so. */
+void note_obstacle(const iso_host *host);

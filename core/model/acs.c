@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Does a function, alone, keep its peers apart?
+ *
+ * Access Control Services (PCIe Base Specification 6.12) let a port or function send peer-to-peer
+ * requests up to the IOMMU instead of turning them around. The kernel's test (kernel-facts 1.2):
+ * the quirk rows first, then by port type whether the capability is needed at all, then whether
+ * every required bit that the capability offers is switched on.
+ */
+
+#include "core/model/groups.h"
+#include "core/model/quirks.h"
+
+#define ACS_REQUIRED (ACS_SV | ACS_RR | ACS_CR | ACS_UF)
+
+/* Where the capability has to speak; a bit it does not offer has nothing to switch on. */
+static uint8_t missing_by_capability(const Snapshot *snapshot, const PciDevice *device)
+{
+        if (device->facts.acs != TRISTATE_YES)
+                return ACS_REQUIRED;
+        return (uint8_t)(ACS_REQUIRED & quirk_acs_capability(snapshot, device) &
+                         ~device->facts.acs_ctrl);
+}
+
+static uint8_t missing_by_type(const Snapshot *snapshot, const PciDevice *device)
+{
+        if (device->facts.pcie != TRISTATE_YES)
+                return ACS_REQUIRED;
+        if (device->pcie_type_uncertain)
+                return missing_by_capability(snapshot, device);
+
+        switch (device->pcie_type) {
+        case PCIE_TYPE_PCIE_TO_PCI:
+        case PCIE_TYPE_PCI_TO_PCIE:
+        case PCIE_TYPE_RC_EVENT_COLLECTOR:
+                return ACS_REQUIRED;
+        case PCIE_TYPE_ROOT_PORT:
+        case PCIE_TYPE_DOWNSTREAM:
+                return missing_by_capability(snapshot, device);
+        case PCIE_TYPE_ENDPOINT:
+        case PCIE_TYPE_LEGACY_ENDPOINT:
+        case PCIE_TYPE_UPSTREAM:
+        case PCIE_TYPE_RC_ENDPOINT:
+                /* Alone in its slot, it has no peer that does not pass a port. */
+                if (device->multifunction == TRISTATE_NO)
+                        return 0;
+                return missing_by_capability(snapshot, device);
+        default:
+                return 0; /* reserved encodings: the kernel lets them pass */
+        }
+}
+
+bool acs_isolated(const Snapshot *snapshot, size_t index, uint8_t *ret_missing)
+{
+        uint8_t missing = 0;
+
+        if (quirk_acs(snapshot, index, &missing) == QUIRK_NO_OPINION)
+                missing = missing_by_type(snapshot, &snapshot->devices[index]);
+        if (ret_missing)
+                *ret_missing = missing;
+        return missing == 0;
+}

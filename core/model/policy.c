@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The verdict: a walk down the rules to the first that matches.
+ */
+
+#include "core/model/policy.h"
+
+#include <string.h>
+
+static const char *const lease_mode_names[_LEASE_MODE_N] = {
+        [LEASE_MODE_NONE] = "none",
+        [LEASE_MODE_VFIO] = "vfio",
+        [LEASE_MODE_IOMMUFD] = "iommufd",
+};
+
+const char *lease_mode_to_string(LeaseMode mode)
+{
+        if ((int)mode < 0 || mode >= _LEASE_MODE_N)
+                return "none";
+        return lease_mode_names[mode];
+}
+
+LeaseMode lease_mode_from_string(const char *text)
+{
+        for (int i = LEASE_MODE_NONE + 1; i < _LEASE_MODE_N; i++)
+                if (strcmp(lease_mode_names[i], text) == 0)
+                        return (LeaseMode)i;
+        return LEASE_MODE_NONE;
+}
+
+Policy *policy_free(Policy *policy)
+{
+        if (!policy)
+                return NULL;
+        for (size_t i = 0; i < policy->n_rules; i++) {
+                PolicyRule *rule = &policy->rules[i];
+
+                free(rule->name);
+                free(rule->origin);
+                free(rule->path);
+                free(rule->address);
+                free(rule->uids);
+                free(rule->gids);
+        }
+        free(policy->rules);
+        free(policy);
+        return NULL;
+}
+
+/*
+ * Only the last star is ever retried: what an earlier one matched stays matched, so the work is at
+ * most the product of the two lengths, and there is no recursion.
+ */
+bool policy_glob(const char *pattern, const char *text)
+{
+        const char *star = NULL, *retry = NULL;
+
+        while (*text) {
+                if (*pattern == '*') {
+                        star = ++pattern;
+                        retry = text;
+                } else if (*pattern == '?' || *pattern == *text) {
+                        pattern++;
+                        text++;
+                } else if (star) {
+                        pattern = star;
+                        text = ++retry;
+                } else {
+                        return false;
+                }
+        }
+
+        while (*pattern == '*')
+                pattern++;
+        return *pattern == '\0';
+}
+
+static bool rule_matches(const PolicyRule *rule, const PciDevice *device, const char *path)
+{
+        char address[BDF_TEXT_SIZE];
+
+        if (rule->has_vendor && rule->vendor != device->vendor)
+                return false;
+        if (rule->has_device && rule->device != device->device)
+                return false;
+        if (rule->has_class && ((rule->class_value ^ device->class_code) & rule->class_mask) != 0)
+                return false;
+        if (rule->path && !policy_glob(rule->path, path))
+                return false;
+        return !rule->address || policy_glob(rule->address, bdf_format(device->bdf, address));
+}
+
+static bool rule_knows(const PolicyRule *rule, const PolicyRequest *request)
+{
+        for (size_t i = 0; i < rule->n_uids; i++)
+                if (rule->uids[i] == request->uid)
+                        return true;
+        for (size_t i = 0; i < rule->n_gids; i++)
+                for (size_t k = 0; k < request->n_gids; k++)
+                        if (rule->gids[i] == request->gids[k])
+                                return true;
+        return false;
+}
+
+/* A request without a mode asks whether any would do. */
+static bool rule_has_mode(const PolicyRule *rule, LeaseMode mode)
+{
+        return rule->modes == 0 || mode == LEASE_MODE_NONE || (rule->modes >> mode & 1);
+}
+
+static PolicyVerdict rule_verdict(const PolicyRule *rule, const PolicyRequest *request)
+{
+        PolicyVerdict verdict = {.rule = rule};
+
+        if (rule->deny)
+                return verdict;
+        if (request->uid == 0) {
+                verdict.allowed = true;
+        } else if (rule_knows(rule, request)) {
+                verdict.allowed = rule_has_mode(rule, request->mode);
+                verdict.mode_refused = !verdict.allowed;
+        }
+        return verdict;
+}
+
+PolicyVerdict policy_check(const Policy *policy, const PciDevice *device, const char *path,
+                           const PolicyRequest *request)
+{
+        for (size_t i = 0; policy && i < policy->n_rules; i++)
+                if (rule_matches(&policy->rules[i], device, path))
+                        return rule_verdict(&policy->rules[i], request);
+
+        return (PolicyVerdict){.allowed = request->uid == 0};
+}

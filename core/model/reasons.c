@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Reasons in words: one sentence that names the devices, what is missing where, and what follows.
+ */
+
+#include "core/model/groups.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TERM_SIZE 64
+
+const char *reason_rule_to_string(ReasonRule rule)
+{
+        switch (rule) {
+        case REASON_UPSTREAM_ACS:
+                return "upstream-acs";
+        case REASON_MULTIFUNCTION_ACS:
+                return "multifunction-acs";
+        case REASON_BRIDGE_ALIAS:
+                return "bridge-alias";
+        case REASON_DMA_ALIAS:
+                return "dma-alias";
+        case REASON_REAL_DMA_DEVICE:
+                return "real-dma-device";
+        case REASON_OBSERVED:
+                return "observed";
+        case _REASON_N:
+                break;
+        }
+        return "";
+}
+
+char *acs_bits_to_string(uint8_t bits)
+{
+        static const struct {
+                uint8_t bit;
+                const char *name;
+        } rows[] = {
+                {ACS_SV, "SV"}, {ACS_TB, "TB"}, {ACS_RR, "RR"}, {ACS_CR, "CR"},
+                {ACS_UF, "UF"}, {ACS_EC, "EC"}, {ACS_DT, "DT"},
+        };
+        char *text = calloc(ARRAY_SIZE(rows) * 3 + 1, 1);
+        size_t n = 0;
+
+        if (!text)
+                return NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                if (!(bits & rows[i].bit))
+                        continue;
+                if (n > 0)
+                        text[n++] = '|';
+                memcpy(text + n, rows[i].name, 2);
+                n += 2;
+        }
+        return text;
+}
+
+_printf_(1, 2) static char *print(const char *format, ...)
+{
+        va_list arguments;
+        char *text;
+        int n;
+
+        va_start(arguments, format);
+        n = vasprintf(&text, format, arguments);
+        va_end(arguments);
+        return n < 0 ? NULL : text;
+}
+
+/* What kind of thing `at` is, with its article. */
+static const char *port_noun(const PciDevice *device)
+{
+        if (device->facts.pcie == TRISTATE_UNKNOWN)
+                return "a function whose capabilities cannot be read";
+        if (device->facts.pcie == TRISTATE_NO)
+                return device->facts.header_type == 0 ? "a conventional PCI function"
+                                                      : "a conventional PCI bridge";
+        switch (device->pcie_type) {
+        case PCIE_TYPE_ROOT_PORT:
+                return "a root port";
+        case PCIE_TYPE_UPSTREAM:
+                return "a switch upstream port";
+        case PCIE_TYPE_DOWNSTREAM:
+                return "a switch downstream port";
+        case PCIE_TYPE_PCIE_TO_PCI:
+                return "a PCIe-to-PCI bridge";
+        case PCIE_TYPE_PCI_TO_PCIE:
+                return "a PCI-to-PCIe bridge";
+        default:
+                return "a PCIe function";
+        }
+}
+
+/* "has no ACS", "has ACS with SV|RR off", "… cannot be read"; into `text`. */
+static const char *lack(const PciDevice *device, const Reason *reason, char text[static TERM_SIZE])
+{
+        _cleanup_(freep) char *bits = acs_bits_to_string(reason->missing);
+
+        if (reason->acs == TRISTATE_YES)
+                (void)snprintf(text, TERM_SIZE, "has ACS but not %s switched on",
+                               bits ?: "all of it");
+        else if (device->facts.pcie == TRISTATE_UNKNOWN || reason->acs == TRISTATE_UNKNOWN)
+                (void)snprintf(text, TERM_SIZE, "has no ACS that could be read");
+        else
+                (void)snprintf(text, TERM_SIZE, "has no ACS");
+        return text;
+}
+
+static char *describe_upstream(const Snapshot *snapshot, const Reason *reason, const char *a,
+                               const char *b, const char *at)
+{
+        const PciDevice *port = &snapshot->devices[reason->at];
+        char term[TERM_SIZE];
+
+        if (reason->missing == 0 || reason->at == reason->a)
+                return print("The bridge above %s is not known, so %s and %s are not kept apart.",
+                             at, a, b);
+        return print("%s (%s above %s) %s, so requests from below it may turn around before the "
+                     "IOMMU: %s joins %s.",
+                     at, port_noun(port), a, lack(port, reason, term), a, b);
+}
+
+static char *describe_functions(const Snapshot *snapshot, const Reason *reason, const char *a,
+                                const char *b, const char *at)
+{
+        char term[TERM_SIZE];
+
+        return print("%s and %s are functions of one slot that may reach each other inside it: %s "
+                     "%s, nor does the other isolate itself.",
+                     a, b, at, lack(&snapshot->devices[reason->at], reason, term));
+}
+
+static char *describe_bridge(const Snapshot *snapshot, const Reason *reason, const char *a,
+                             const char *b)
+{
+        const PciDevice *bridge = &snapshot->devices[reason->b];
+
+        if (bridge->facts.pcie == TRISTATE_UNKNOWN)
+                return print("%s is above %s and cannot be read: it may be a bridge to "
+                             "conventional PCI, whose requester id would stand for both.",
+                             b, a);
+        return print("%s (%s above %s) puts its own requester id on what passes from conventional "
+                     "PCI, so the IOMMU cannot tell %s from it.",
+                     b, port_noun(bridge), a, a);
+}
+
+char *reason_describe(const Snapshot *snapshot, const Reason *reason)
+{
+        char a[BDF_TEXT_SIZE], b[BDF_TEXT_SIZE], at[BDF_TEXT_SIZE];
+
+        (void)bdf_format(snapshot->devices[reason->a].bdf, a);
+        (void)bdf_format(snapshot->devices[reason->b].bdf, b);
+        (void)bdf_format(snapshot->devices[reason->at].bdf, at);
+
+        switch (reason->rule) {
+        case REASON_UPSTREAM_ACS:
+                return describe_upstream(snapshot, reason, a, b, at);
+        case REASON_MULTIFUNCTION_ACS:
+                return describe_functions(snapshot, reason, a, b, at);
+        case REASON_BRIDGE_ALIAS:
+                return describe_bridge(snapshot, reason, a, b);
+        case REASON_DMA_ALIAS:
+                return print("%s and %s share a requester id: %s is known to send requests under "
+                             "another function's id.",
+                             a, b, at);
+        case REASON_REAL_DMA_DEVICE:
+                return print("%s sits behind the VMD endpoint %s and its requests carry the "
+                             "endpoint's id.",
+                             reason->a == reason->at ? b : a, at);
+        case REASON_OBSERVED:
+                return print("The kernel has %s and %s in one group; no rule known here explains "
+                             "why.",
+                             a, b);
+        case _REASON_N:
+                break;
+        }
+        return NULL;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One pass over bus/pci/devices.
+ *
+ * Each function's directory is opened once and everything is read relative to it, so that a
+ * function that goes away and comes back in between cannot be mixed up. Configuration space is read
+ * dword by dword where the walk asks: a read wakes the bridge above, and the whole of it would take
+ * seconds on a machine with hundreds of functions.
+ */
+
+#include "core/probe/sysfs.h"
+
+#include "core/model/quirks.h"
+#include "core/probe/sysfs_file.h"
+#include "core/probe/sysfs_place.h"
+
+#include <dirent.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#define DEVICES_PATH "bus/pci/devices"
+#define TABLES_PATH "firmware/acpi/tables"
+#define CONFIG_SIZE_PCIE 4096
+#define VFS_MAX 65535 /* PCIe Base Specification 9.3.3.5: TotalVFs has 16 bits */
+
+static void closedirp(DIR **directory)
+{
+        if (*directory)
+                (void)closedir(*directory);
+}
+
+static bool read_config(void *context, unsigned offset, uint32_t *ret_value)
+{
+        const int *fd = context;
+        uint32_t value;
+
+        if (pread(*fd, &value, sizeof(value), (off_t)offset) != (ssize_t)sizeof(value))
+                return false;
+        *ret_value = le32toh(value);
+        return true;
+}
+
+static void read_facts(int directory, PciDevice *device)
+{
+        _cleanup_(closep) int fd = -1;
+        off_t size = 0;
+
+        fd = sysfs_open_file(directory, "config", &size);
+        if (fd < 0)
+                return;
+
+        pcicap_read(read_config, &fd, size >= CONFIG_SIZE_PCIE ? CONFIG_SIZE_PCIE : (unsigned)size,
+                    &device->facts);
+        if (quirk_is_intel_pch_port(device->vendor, device->device))
+                pcicap_read_pch(read_config, &fd, &device->facts);
+}
+
+/* Returns -ENOENT or -ENODEV if the device is gone. */
+static int read_ids(int directory, PciDevice *device)
+{
+        const struct {
+                const char *name;
+                uint16_t *value;
+        } rows[] = {
+                {"vendor", &device->vendor},
+                {"device", &device->device},
+                {"subsystem_vendor", &device->subsystem_vendor},
+                {"subsystem_device", &device->subsystem_device},
+        };
+        uint32_t value;
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                int r = sysfs_read_number(directory, rows[i].name, 16, &value);
+
+                if (r == 0)
+                        *rows[i].value = (uint16_t)value;
+                else if (rows[i].value == &device->vendor && (r == -ENOENT || r == -ENODEV))
+                        return r;
+        }
+        if (sysfs_read_number(directory, "class", 16, &value) == 0)
+                device->class_code = value & 0xffffff;
+        return 0;
+}
+
+static void read_kernel_view(int directory, PciDevice *device)
+{
+        char name[SNAPSHOT_NAME_SIZE], *end;
+        unsigned long group;
+
+        device->kernel_group = -1;
+        if (sysfs_read_link_name(directory, "iommu_group", name, sizeof(name)) == 0 &&
+            name[0] >= '0' && name[0] <= '9') {
+                group = strtoul(name, &end, 10);
+                if (*end == '\0' && group <= INT32_MAX)
+                        device->kernel_group = (int32_t)group;
+        }
+
+        (void)!sysfs_read_link_name(directory, "iommu", device->iommu, sizeof(device->iommu));
+        device->iommu_kind = iommu_kind_from_name(device->iommu);
+        /* A name too long to keep is still a driver: "" would say that there is none. */
+        if (sysfs_read_link_name(directory, "driver", device->driver, sizeof(device->driver)) ==
+            -ENAMETOOLONG)
+                (void)snprintf(device->driver, sizeof(device->driver), "(name too long)");
+}
+
+/* Is number `n` of the PF's functions the one at `bdf`? Returns 0 if so, 1 if another, or -errno.
+ */
+static int check_vf(int directory, unsigned n, Bdf bdf)
+{
+        char link[sizeof("physfn/virtfn") + 10], name[BDF_TEXT_SIZE];
+        Bdf found;
+        int r;
+
+        (void)snprintf(link, sizeof(link), "physfn/virtfn%u", n);
+        r = sysfs_read_link_name(directory, link, name, sizeof(name));
+        if (r < 0)
+                return r;
+        return bdf_parse(name, &found) && bdf_equal(found, bdf) ? 0 : 1;
+}
+
+/* PCIe 9.2.1.2: a VF's routing id is its PF's, plus offset, plus stride for each VF before it. */
+static bool guess_vf(int directory, const PciDevice *device, unsigned *ret_n)
+{
+        uint32_t offset, stride, id, first;
+
+        if (sysfs_read_number(directory, "physfn/sriov_offset", 10, &offset) < 0 ||
+            sysfs_read_number(directory, "physfn/sriov_stride", 10, &stride) < 0)
+                return false;
+        id = (uint32_t)device->bdf.bus << 8 | device->bdf.devfn;
+        first = ((uint32_t)device->physfn_bdf.bus << 8 | device->physfn_bdf.devfn) + offset;
+        if (offset > VFS_MAX || id < first || (id > first && stride == 0))
+                return false;
+        *ret_n = id > first ? (id - first) / stride : 0;
+        return check_vf(directory, *ret_n, device->bdf) == 0;
+}
+
+static void read_vf(int directory, PciDevice *device)
+{
+        char name[BDF_TEXT_SIZE];
+        unsigned n;
+
+        if (sysfs_read_link_name(directory, "physfn", name, sizeof(name)) < 0 ||
+            !bdf_parse(name, &device->physfn_bdf))
+                return;
+
+        device->is_vf = true;
+        device->vf_index = VF_INDEX_NONE;
+        if (guess_vf(directory, device, &n)) {
+                device->vf_index = n;
+                return;
+        }
+        for (n = 0; n < VFS_MAX; n++) {
+                int r = check_vf(directory, n, device->bdf);
+
+                if (r == 0)
+                        device->vf_index = n;
+                if (r <= 0)
+                        return;
+        }
+}
+
+/* Returns 0 (a device that vanished is left out), or -errno. */
+static int read_device(int devices, const char *name, Snapshot *snapshot)
+{
+        _cleanup_(closep) int directory = -1;
+        char path[PATH_MAX];
+        PciDevice device = {0};
+
+        if (!bdf_parse(name, &device.bdf))
+                return 0;
+        directory = openat(devices, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0)
+                return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : 0;
+
+        /* A tree copied without its links has no paths: nothing is known of what is above. */
+        if (sysfs_read_link(devices, name, path, sizeof(path)) < 0)
+                path[0] = '\0';
+        sysfs_place_parse(&device, path);
+
+        if (read_ids(directory, &device) < 0)
+                return 0;
+        read_kernel_view(directory, &device);
+        read_vf(directory, &device);
+        read_facts(directory, &device);
+        return snapshot_add(snapshot, &device);
+}
+
+static int read_devices(int root, Snapshot *snapshot)
+{
+        _cleanup_(closedirp) DIR *devices = NULL;
+        _cleanup_(closep) int fd = -1;
+
+        fd = openat(root, DEVICES_PATH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT || errno == ENOTDIR ? SYSFS_E_NO_PCI : -errno;
+        devices = fdopendir(fd);
+        if (!devices)
+                return -errno;
+        (void)TAKE_FD(fd);
+
+        for (;;) {
+                struct dirent *entry;
+                int r;
+
+                errno = 0;
+                entry = readdir(devices);
+                if (!entry)
+                        return -errno;
+                r = read_device(dirfd(devices), entry->d_name, snapshot);
+                if (r < 0)
+                        return r;
+        }
+}
+
+/* The table's contents need privilege, its name does not. */
+static Tristate read_ivrs(int root)
+{
+        struct stat status;
+
+        if (fstatat(root, TABLES_PATH "/IVRS", &status, 0) == 0)
+                return TRISTATE_YES;
+        if (errno == ENOENT && fstatat(root, TABLES_PATH, &status, 0) == 0)
+                return TRISTATE_NO;
+        return TRISTATE_UNKNOWN;
+}
+
+static void read_release(const char *root, Snapshot *snapshot)
+{
+        struct utsname name;
+
+        if (strcmp(root, "/sys") != 0 || uname(&name) < 0)
+                return; /* a copy does not say which kernel it was taken from */
+        (void)snprintf(snapshot->kernel_release, sizeof(snapshot->kernel_release), "%.*s",
+                       SNAPSHOT_NAME_SIZE - 1, name.release);
+}
+
+int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+        _cleanup_(closep) int fd = -1;
+        int r;
+
+        fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        r = snapshot_new(&snapshot);
+        if (r < 0)
+                return r;
+        r = read_devices(fd, snapshot);
+        if (r != 0)
+                return r;
+
+        snapshot->ivrs = read_ivrs(fd);
+        read_release(root, snapshot);
+        r = snapshot_finish(snapshot);
+        if (r < 0)
+                return r;
+        *ret_snapshot = TAKE_PTR(snapshot);
+        return 0;
+}

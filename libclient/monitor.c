@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * In step with the daemon.
+ *
+ * Subscribe first, then ask for all objects: the bus keeps the order, so signals that come before the
+ * answer are already in it and are passed over, and those after it apply to it. A daemon that starts
+ * again is asked anew, and the difference to what was known is told. Only its own signals count.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "libclient/monitor.h"
+
+#define MATCH_DAEMON "type='signal',sender='" HOST_SERVICE "',path_namespace='" HOST_PATH "'"
+#define MATCH_OWNER                                                                                \
+        "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"                \
+        "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" HOST_SERVICE "'"
+
+static void monitor_deinit(Monitor *monitor)
+{
+        sd_bus_slot_unref(monitor->call);
+        monitor_table_deinit(&monitor->table);
+        free(monitor->owner);
+}
+
+static void fail_message(Monitor *monitor, int error)
+{
+        monitor_end(monitor, host_fail(monitor->host, error, "a signal cannot be read: %s",
+                                       strerror(-error)));
+}
+
+static void adopt_objects(Monitor *monitor, sd_bus_message *reply)
+{
+        _cleanup_(arena_deinit) Arena arena = {NULL};
+        _cleanup_(monitor_table_deinit) MonitorTable fresh = {NULL};
+        const char *owner = sd_bus_message_get_sender(reply);
+        ObjectList list;
+        int r;
+
+        r = object_list_read(&arena, reply, &list);
+        if (r == 0)
+                r = monitor_table_fill(&fresh, &list);
+        if (r < 0) {
+                monitor_end(monitor, host_fail(monitor->host, r,
+                                               "isolationd's list of objects cannot be read: %s",
+                                               strerror(-r)));
+                return;
+        }
+
+        free(monitor->owner);
+        monitor->owner = owner ? strdup(owner) : NULL;
+        if (!monitor->owner) {
+                monitor_end(monitor, -ENOMEM);
+                return;
+        }
+        monitor->is_synced = true;
+        if (monitor->is_ready) {
+                monitor_replace_table(monitor, &fresh);
+        } else {
+                monitor->table = fresh;
+                fresh = (MonitorTable){NULL};
+        }
+        monitor_tell_ready(monitor);
+}
+
+static int on_objects(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+        Monitor *monitor = userdata;
+        int r;
+
+        monitor->call = sd_bus_slot_unref(monitor->call);
+        if (!sd_bus_message_is_method_error(reply, NULL)) {
+                adopt_objects(monitor, reply);
+                return 0;
+        }
+
+        r = host_fail_bus(monitor->host, -sd_bus_message_get_errno(reply),
+                          sd_bus_message_get_error(reply));
+        /* Gone again before it could answer: the next one will be asked. */
+        if (r == ISO_E_NO_DAEMON && monitor->is_ready)
+                return 0;
+        monitor_end(monitor, r);
+        return 0;
+}
+
+static int ask_for_objects(Monitor *monitor)
+{
+        int r;
+
+        monitor->is_synced = false;
+        monitor->call = sd_bus_slot_unref(monitor->call);
+        r = sd_bus_call_method_async(monitor->host->bus, &monitor->call, HOST_SERVICE, HOST_PATH,
+                                     "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                                     on_objects, monitor, NULL);
+        return r < 0 ? host_fail_bus(monitor->host, r, NULL) : 0;
+}
+
+static int on_owner(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        Monitor *monitor = userdata;
+        const char *name, *before, *now;
+        int r;
+
+        r = sd_bus_message_read(message, "sss", &name, &before, &now);
+        if (r < 0) {
+                fail_message(monitor, r);
+                return 0;
+        }
+
+        monitor->is_synced = false;
+        free(monitor->owner);
+        monitor->owner = NULL;
+        /* The first question is under way already, and may be what started this daemon. */
+        if (!*now || (!monitor->is_ready && monitor->call))
+                return 0;
+        r = ask_for_objects(monitor);
+        if (r != 0)
+                monitor_end(monitor, r);
+        return 0;
+}
+
+static int apply_added(Monitor *monitor, sd_bus_message *message)
+{
+        _cleanup_(arena_deinit) Arena arena = {NULL};
+        MonitorEntry *entry;
+        const MonitorEntry *known;
+        const char *path;
+        MonitorChange change;
+        Object object;
+        int r;
+
+        r = sd_bus_message_read_basic(message, 'o', &path);
+        if (r < 0)
+                return r;
+        r = object_read(&arena, message, path, &object);
+        if (r < 0)
+                return r;
+        if (object.kind == OBJECT_OTHER)
+                return 0;
+
+        entry = monitor_entry_new(&object);
+        if (!entry)
+                return -ENOMEM;
+        change = monitor_table_find(&monitor->table, path) ? MONITOR_CHANGED : MONITOR_ADDED;
+        known = monitor_table_put(&monitor->table, entry);
+        if (!known)
+                return -ENOMEM;
+        monitor_tell_entry(monitor, known, change);
+        return 0;
+}
+
+/* An object is gone when the interface that it is known by is. */
+static int apply_removed(Monitor *monitor, sd_bus_message *message)
+{
+        _cleanup_(monitor_entry_freep) MonitorEntry *entry = NULL;
+        const MonitorEntry *known;
+        const char *path, *interface;
+        int r;
+
+        r = sd_bus_message_read_basic(message, 'o', &path);
+        if (r < 0)
+                return r;
+        known = monitor_table_find(&monitor->table, path);
+        if (!known)
+                return 0;
+
+        r = sd_bus_message_enter_container(message, 'a', "s");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read_basic(message, 's', &interface)) > 0) {
+                if (object_kind_from_interface(interface) != known->kind)
+                        continue;
+                entry = monitor_table_take(&monitor->table, path);
+                monitor_tell_entry(monitor, entry, MONITOR_REMOVED);
+                return 0;
+        }
+        return r;
+}
+
+static int apply_changed(Monitor *monitor, sd_bus_message *message)
+{
+        _cleanup_(arena_deinit) Arena arena = {NULL};
+        const MonitorEntry *known;
+        MonitorEntry *entry;
+        const char *interface, *group_paths[2];
+        Object object;
+        int r;
+
+        r = sd_bus_message_read_basic(message, 's', &interface);
+        if (r < 0)
+                return r;
+        known = monitor_table_find(&monitor->table, sd_bus_message_get_path(message));
+        if (!known || object_kind_from_interface(interface) != known->kind)
+                return 0;
+
+        monitor_entry_to_object(known, group_paths, &object);
+        r = object_read_properties(&object, &arena, message);
+        if (r < 0)
+                return r;
+        /* Values that were not sent along are read with everything else. */
+        r = sd_bus_message_enter_container(message, 'a', "s");
+        if (r < 0)
+                return r;
+        if (sd_bus_message_at_end(message, false) == 0)
+                return ask_for_objects(monitor);
+
+        entry = monitor_entry_new(&object);
+        if (!entry)
+                return -ENOMEM;
+        known = monitor_table_put(&monitor->table, entry);
+        if (!known)
+                return -ENOMEM;
+        monitor_tell_entry(monitor, known, MONITOR_CHANGED);
+        return 0;
+}
+
+static int read_in_address_space(sd_bus_message *message, bool *ret)
+{
+        int value = false, r;
+        const char *name;
+
+        r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+                r = sd_bus_message_read_basic(message, 's', &name);
+                if (r < 0)
+                        return r;
+                if (strcmp(name, "in-owner-address-space") == 0)
+                        r = sd_bus_message_read(message, "v", "b", &value);
+                else
+                        r = sd_bus_message_skip(message, "v");
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_exit_container(message);
+                if (r < 0)
+                        return r;
+        }
+        if (r < 0)
+                return r;
+        *ret = value;
+        return 0;
+}
+
+static int apply_member(Monitor *monitor, sd_bus_message *message, bool joined)
+{
+        bool in_address_space;
+        const char *address;
+        int r;
+
+        r = sd_bus_message_read_basic(message, 's', &address);
+        if (r < 0)
+                return r;
+        r = read_in_address_space(message, &in_address_space);
+        if (r < 0)
+                return r;
+        monitor_tell_member(monitor, sd_bus_message_get_path(message), address, joined,
+                            in_address_space);
+        return 0;
+}
+
+static int apply_signal(Monitor *monitor, sd_bus_message *message)
+{
+        const char *manager = "org.freedesktop.DBus.ObjectManager";
+
+        if (sd_bus_message_is_signal(message, manager, "InterfacesAdded"))
+                return apply_added(monitor, message);
+        if (sd_bus_message_is_signal(message, manager, "InterfacesRemoved"))
+                return apply_removed(monitor, message);
+        if (sd_bus_message_is_signal(message, "org.freedesktop.DBus.Properties",
+                                     "PropertiesChanged"))
+                return apply_changed(monitor, message);
+        if (sd_bus_message_is_signal(message, HOST_LEASE, "DeviceJoined"))
+                return apply_member(monitor, message, true);
+        if (sd_bus_message_is_signal(message, HOST_LEASE, "DeviceLost"))
+                return apply_member(monitor, message, false);
+        return 0;
+}
+
+static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        const char *sender = sd_bus_message_get_sender(message);
+        Monitor *monitor = userdata;
+        int r;
+
+        if (monitor->is_ended || !monitor->is_synced || !sender ||
+            strcmp(sender, monitor->owner) != 0)
+                return 0;
+        r = apply_signal(monitor, message);
+        if (r < 0)
+                fail_message(monitor, r);
+        else if (r > 0)
+                monitor_end(monitor, r);
+        return 0;
+}
+
+int iso_monitor(iso_host *host, iso_event_handler handler, void *userdata)
+{
+        _cleanup_(monitor_deinit) Monitor monitor = {
+                .host = host,
+                .handler = handler,
+                .userdata = userdata,
+        };
+        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *signals = NULL, *owner = NULL;
+        int r;
+
+        if (!host->bus)
+                return host_fail(host, ISO_E_UNSUPPORTED,
+                                 "a sysfs tree cannot be followed: isolationd is asked for that");
+
+        r = sd_bus_add_match(host->bus, &owner, MATCH_OWNER, on_owner, &monitor);
+        if (r >= 0)
+                r = sd_bus_add_match(host->bus, &signals, MATCH_DAEMON, on_signal, &monitor);
+        if (r < 0)
+                return host_fail_bus(host, r, NULL);
+        r = ask_for_objects(&monitor);
+        if (r != 0)
+                return r;
+
+        while (!monitor.is_ended) {
+                r = sd_bus_process(host->bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(host->bus, UINT64_MAX);
+                if (r < 0 && r != -EINTR)
+                        return host_fail_bus(host, r, NULL);
+        }
+        return monitor.result;
+}

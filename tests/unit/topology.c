@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Parts to snapshots, partitions to text.
+ */
+
+#include "topology.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static Bdf parse(const char *text)
+{
+        Bdf bdf;
+
+        if (!bdf_parse(text, &bdf)) {
+                fprintf(stderr, "%s is no address\n", text);
+                abort();
+        }
+        return bdf;
+}
+
+static void fill_facts(PciDevice *device, const Part *part)
+{
+        PciFacts *facts = &device->facts;
+
+        facts->present = TRISTATE_YES;
+        facts->header_known = TRISTATE_YES;
+        facts->multifunction_bit = part->multifunction;
+        facts->ari = TRISTATE_NO;
+        facts->header_type = part->type >= PCIE_TYPE_ROOT_PORT && part->type <= PCIE_TYPE_PCI_TO_PCIE;
+        if (part->type == PART_UNKNOWN)
+                return;
+        facts->pcie = tristate_from_bool(part->type != PART_PCI);
+        facts->pcie_type = part->type == PART_PCI ? 0 : (uint8_t)part->type;
+        if (part->acs == PART_ACS_UNKNOWN)
+                return;
+        facts->acs = tristate_from_bool(part->acs != 0);
+        if (part->acs != 0) {
+                facts->acs_offset = 0x100;
+                facts->acs_cap = PART_ACS_ON;
+                facts->acs_ctrl = (uint16_t)(part->acs & 0xff);
+        }
+}
+
+Snapshot *topology_build(const Part *parts, size_t n_parts)
+{
+        Snapshot *snapshot;
+
+        if (snapshot_new(&snapshot) < 0)
+                abort();
+        for (size_t i = 0; i < n_parts; i++) {
+                const Part *part = &parts[i];
+                PciDevice device = {
+                        .bdf = parse(part->bdf),
+                        .vendor = part->vendor,
+                        .device = part->device,
+                        .kernel_group = part->kernel_group - 1,
+                };
+
+                device.root_domain = device.bdf.domain;
+                if (part->above) {
+                        device.has_parent = true;
+                        device.parent_bdf = parse(part->above);
+                } else {
+                        device.root_bus = device.bdf.bus;
+                }
+                if (part->physfn) {
+                        device.is_vf = true;
+                        device.physfn_bdf = parse(part->physfn);
+                        device.vf_index = VF_INDEX_NONE;
+                }
+                if (part->real_dma) {
+                        device.has_real_dma = true;
+                        device.real_dma_bdf = parse(part->real_dma);
+                }
+                fill_facts(&device, part);
+                if (snapshot_add(snapshot, &device) < 0)
+                        abort();
+        }
+        if (snapshot_finish(snapshot) < 0)
+                abort();
+        return snapshot;
+}
+
+size_t topology_find(const Snapshot *snapshot, const char *bdf)
+{
+        size_t index = snapshot_find(snapshot, parse(bdf));
+
+        if (index == SNAPSHOT_NONE) {
+                fprintf(stderr, "%s is not in the topology\n", bdf);
+                abort();
+        }
+        return index;
+}
+
+char *topology_text(const Snapshot *snapshot, const Partition *partition)
+{
+        char *text = NULL;
+        size_t n = 0;
+        FILE *out = open_memstream(&text, &n);
+
+        if (!out)
+                abort();
+        for (size_t g = 0; g < partition->n_groups; g++) {
+                const Group *group = &partition->groups[g];
+
+                for (size_t i = 0; i < group->n_members; i++) {
+                        char bdf[BDF_TEXT_SIZE];
+                        const char *full;
+
+                        full = bdf_format(snapshot->devices[group->members[i]].bdf, bdf);
+                        fprintf(out, "%s%s", i > 0 ? " " : g > 0 ? " | " : "",
+                                strncmp(full, "0000:", 5) == 0 ? full + 5 : full);
+                }
+        }
+        if (fclose(out) != 0)
+                abort();
+        return text;
+}
+
+char *topology_rules(const Snapshot *snapshot, const Partition *partition, const char *bdf)
+{
+        const Group *group =
+                &partition->groups[partition->group_of[topology_find(snapshot, bdf)]];
+        char *text = NULL;
+        size_t n = 0;
+        FILE *out = open_memstream(&text, &n);
+
+        if (!out)
+                abort();
+        for (size_t i = 0; i < group->n_reasons; i++)
+                fprintf(out, "%s%s", i > 0 ? " " : "",
+                        reason_rule_to_string(group->reasons[i].rule));
+        if (fclose(out) != 0)
+                abort();
+        return text;
+}
+
+/* Spreads from the first member along the reasons until nothing is added. */
+static bool group_connects(const Partition *partition, size_t g)
+{
+        const Group *group = &partition->groups[g];
+        bool *reached = calloc(partition->n_devices, sizeof(*reached));
+        size_t n_reached = 1;
+        bool grew = true, ok = true;
+
+        if (!reached)
+                abort();
+        reached[group->members[0]] = true;
+        while (grew) {
+                grew = false;
+                for (size_t i = 0; i < group->n_reasons; i++) {
+                        const Reason *reason = &group->reasons[i];
+
+                        if (partition->group_of[reason->a] != g ||
+                            partition->group_of[reason->b] != g)
+                                ok = false;
+                        if (reached[reason->a] == reached[reason->b])
+                                continue;
+                        reached[reason->a] = reached[reason->b] = grew = true;
+                        n_reached++;
+                }
+        }
+        free(reached);
+        return ok && n_reached == group->n_members;
+}
+
+bool topology_reasons_connect(const Partition *partition)
+{
+        size_t n = 0;
+
+        for (size_t g = 0; g < partition->n_groups; g++) {
+                const Group *group = &partition->groups[g];
+
+                for (size_t i = 0; i < group->n_members; i++)
+                        if (partition->group_of[group->members[i]] != g ||
+                            (i > 0 && group->members[i - 1] >= group->members[i]))
+                                return false;
+                n += group->n_members;
+                if (!group_connects(partition, g))
+                        return false;
+        }
+        for (size_t i = 0; i < partition->n_devices; i++)
+                n -= partition->group_of[i] != SNAPSHOT_NONE;
+        return n == 0;
+}

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which tests run where, in as few boots as possible, and how it all went.
+
+A boot is one kernel on one topology; it serves all the tests that fit there. A machine in which
+a test has failed is not trusted any more: the tests after it get a new one.
+"""
+
+import concurrent.futures
+import dataclasses
+import json
+import os
+import threading
+import time
+import traceback
+
+import lab
+import suite
+
+# Every test leaves the machine like this: nothing leased, the daemon not restarted by surprise,
+# no sanitizer's report in its journal.
+AFTER = ("isoctl leases --json; "
+         "systemctl show isolationd.service -p NRestarts -p Result; "
+         "journalctl -u isolationd -o cat --no-pager | "
+         "grep -E -A40 'AddressSanitizer|LeakSanitizer|runtime error:|Assertion' >&2")
+
+
+@dataclasses.dataclass
+class Outcome:
+    kernel: str
+    topology: str
+    test: str
+    seconds: float
+    failure: str = ""
+
+
+class Boot:
+    """One kernel × topology and the tests to run there."""
+
+    def __init__(self, kernel, topology, tests, payload, directory, report):
+        self.kernel = kernel
+        self.topology = topology
+        self.tests = list(tests)
+        self._payload = payload
+        self._base = os.path.join(directory, f"{kernel}-{topology.name}")
+        self._report = report
+
+    def run(self):
+        """Run all the tests; an Outcome is reported for each."""
+        left = list(self.tests)
+        number = 0
+        while left:
+            number += 1
+            serial = f"{self._base}-{number}.serial.log"
+            with open(f"{self._base}-{number}.log", "w", encoding="utf-8") as notes:
+                left = self._run_in_one_machine(left, serial, notes)
+
+    def _run_in_one_machine(self, left, serial, notes):
+        """Run tests until one fails or none is left; those that are left."""
+        started = time.monotonic()
+        try:
+            with lab.Machine(self.kernel, self.topology, self._payload, serial) as machine:
+                self._report.booted(self, machine.release, time.monotonic() - started)
+                restarts = 0
+                while left:
+                    each = left.pop(0)
+                    outcome, restarts = self._run_test(machine, each, notes, restarts)
+                    self._report.ended(outcome, notes.name, serial)
+                    if outcome.failure:
+                        break
+        except lab.LabError as error:
+            each = left.pop(0)
+            self._report.ended(Outcome(self.kernel, self.topology.name, each.name,
+                                       time.monotonic() - started, f"no machine: {error}"),
+                               notes.name, serial)
+        return left
+
+    def _run_test(self, machine, each, notes, restarts):
+        context = suite.Context(machine, notes)
+        context.note(f"=== {each.name}")
+        started = time.monotonic()
+        failure = ""
+        try:
+            try:
+                each.function(context)
+            finally:
+                context.unwind()
+            restarts = self._check_after(context, restarts)
+        except (suite.Failure, lab.LabError) as error:
+            failure = str(error)
+        except Exception:
+            failure = traceback.format_exc()
+        if failure:
+            context.note(f"--- failed: {failure}")
+            self._keep_journal(machine, notes)
+        return Outcome(self.kernel, self.topology.name, each.name, time.monotonic() - started,
+                       failure), restarts
+
+    @staticmethod
+    def _check_after(context, restarts):
+        result = context.run(AFTER)
+        answer, _, unit = result.out.rpartition("}")
+        context.ok(not result.err, f"the daemon's journal has a report:\n{result.err}")
+        leases = json.loads(answer + "}")["leases"]
+        context.equal(leases, [], "leases left behind")
+        values = dict(line.split("=", 1) for line in unit.split())
+        context.ok(int(values["NRestarts"]) <= restarts + context.restarts_allowed,
+                   f"the daemon was restarted by surprise ({unit.split()})")
+        return int(values["NRestarts"])
+
+    @staticmethod
+    def _keep_journal(machine, notes):
+        """What the machine can still tell after a failure."""
+        try:
+            for command in ("journalctl -u isolationd -o short-monotonic --no-pager -n 200",
+                            "dmesg | tail -60"):
+                notes.write(f"--- {command}\n{machine.run(command, timeout=60).out}\n")
+        except lab.LabError as error:
+            notes.write(f"--- it tells nothing more: {error}\n")
+
+
+class Report:
+    """Lines as things happen, and the table at the end."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self.outcomes = []
+
+    def booted(self, boot, release, seconds):
+        self._print(f"BOOT {boot.kernel:5} {boot.topology.name:7} Linux {release} "
+                    f"({seconds:.0f} s), {len(boot.tests)} tests")
+
+    def ended(self, outcome, notes, serial):
+        word = "FAIL" if outcome.failure else "PASS"
+        line = (f"{word} {outcome.kernel:5} {outcome.topology:7} {outcome.test} "
+                f"({outcome.seconds:.1f} s)")
+        if outcome.failure:
+            line += "\n" + "\n".join(f"     {text}" for text in outcome.failure.splitlines()[:40])
+            line += f"\n     log: {notes}\n     serial log: {serial}"
+        self._print(line)
+        with self._lock:
+            self.outcomes.append(outcome)
+
+    def _print(self, line):
+        with self._lock:
+            print(line, flush=True)
+
+    def failed(self):
+        return [each for each in self.outcomes if each.failure]
+
+    def table(self):
+        """Kernel × topology × test: seconds, FAIL, or · where the test does not apply."""
+        columns = sorted({(each.kernel, each.topology) for each in self.outcomes})
+        tests = list(dict.fromkeys(each.test for each in
+                                   sorted(self.outcomes, key=lambda each: each.test)))
+        cells = {(each.kernel, each.topology, each.test):
+                 "FAIL" if each.failure else f"{each.seconds:.1f}" for each in self.outcomes}
+        width = max(map(len, tests), default=0)
+        lines = [" " * width + "".join(f"{kernel:>8}" for kernel, _ in columns),
+                 " " * width + "".join(f"{topology:>8}" for _, topology in columns)]
+        lines += [f"{name:{width}}" + "".join(f"{cells.get((*column, name), '·'):>8}"
+                                              for column in columns) for name in tests]
+        return "\n".join(lines)
+
+
+def run(boots, jobs, report):
+    """All boots, the longest first, `jobs` at a time."""
+    ordered = sorted(boots, key=lambda boot: -len(boot.tests))
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for future in [pool.submit(boot.run) for boot in ordered]:
+            future.result()
+    return report

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The VM tests, a file for each thing the daemon promises; here, the order in which they run."""
+
+import importlib
+
+ORDER = ("service", "groups", "lease", "guard", "clean", "bad")
+
+
+def load():
+    for name in ORDER:
+        importlib.import_module(f"suites.{name}")

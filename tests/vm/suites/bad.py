@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Bad input: machines, kernels, files and requests that cannot work are told why."""
+
+from suite import LAB, ROOT, test
+from suites import places
+from suites.places import EDU, JOIN_CARD, JOINER
+
+POLICY = "/etc/isolationd/policy.d"
+
+
+@test(on=("none",))
+def no_iommu(context):
+    """Looking works; taking is refused with the way to turn the IOMMU on."""
+    before = places.listing(context)
+    context.ok(context.json("list")["devices"], "list shows no device")
+    for uid in (ROOT, LAB):
+        context.refused(f"acquire {EDU}", 6, r"IOMMU", uid)
+        context.refused(f"acquire {EDU}", 6, r"intel_iommu=on|amd_iommu|firmware|BIOS", uid)
+    context.ok("IOMMU" in context.bus_property("LeaseObstacle"), "LeaseObstacle says nothing")
+    context.same_lines(before, places.listing(context), "the machine after refusals")
+
+
+@test(on=("virtio",), kernels=("lab",))
+def interrupts_not_isolated(context):
+    """virtio-iommu does not remap interrupts: VFIO refuses, and the refusal is passed on."""
+    before = places.listing(context)
+    result = context.run(f"isoctl acquire {EDU}", LAB)
+    context.ok(result.code in (1, 6), f"acquire ended with {result.code}: {result.err}")
+    context.ok(result.err.startswith("isoctl: "), f"no words: {result.err}")
+    context.same_lines(before, places.listing(context), "the machine after the refusal")
+
+
+@test(on=("basic",), kernels=("6.1", "6.12"))
+def no_vfio_modules(context):
+    context.undo("systemctl stop isolationd.service")
+    context.write("/run/modprobe.d/no-vfio.conf", "\n".join(
+        f"install {name} /bin/false" for name in ("vfio", "vfio-pci", "vfio_pci", "vfio-pci-core",
+                                                  "vfio_pci_core", "vfio_iommu_type1")))
+    context.sh("systemctl stop isolationd.service; "
+               "for m in vfio_pci vfio_pci_core vfio_iommu_type1 vfio_virqfd vfio; do "
+               "if grep -q \"^$m \" /proc/modules; then rmmod $m; fi; done")
+    before = places.listing(context)
+    context.refused(f"acquire {EDU}", 6, r"vfio", LAB)
+    context.ok(context.json("list")["devices"], "list shows no device")
+    context.same_lines(before, places.listing(context), "the machine after the refusal")
+
+
+@test(on=("basic",))
+def old_kernel(context):
+    """A kernel before 5.19 cannot keep what joins from host drivers: no lease there."""
+    context.undo("systemctl daemon-reload; systemctl stop isolationd.service")
+    context.write("/run/systemd/system/isolationd.service.d/old-kernel.conf",
+                  "[Service]\nExecStart=\n"
+                  "ExecStart=/usr/bin/setarch --uname-2.6 /usr/libexec/isolationd")
+    context.sh("systemctl daemon-reload; systemctl stop isolationd.service")
+    context.refused(f"acquire {EDU}", 6, r"5\.19", LAB)
+    context.ok(context.bus_property("KernelRelease").startswith("2.6."), "it sees another kernel")
+    context.ok("5.19" in context.bus_property("LeaseObstacle"), "LeaseObstacle says nothing")
+    context.ok(context.json("list")["devices"], "list shows no device")
+
+
+@test(on=("basic", "acpi"))
+def member_in_use(context):
+    """A member that nobody named and that a host driver has is not taken by surprise."""
+    events = places.watch(context)
+    context.machine.plug("e1000e", "joiner", "jb")
+    try:
+        places.expect_event(events, "device-added", device=JOINER)
+        context.sh("udevadm settle")
+        context.equal(places.driver_of(context, JOINER), "e1000e", "the second card's driver")
+        before = places.listing(context)
+        group = context.json(f"show {JOIN_CARD}")["group"]["id"]
+        words = context.refused(f"acquire {JOIN_CARD}", 6, "", LAB)
+        context.equal(places.error_word(words).strip(),
+                      f"group {group}: {JOINER} is bound to e1000e; "
+                      "acquire with --with-members or unbind it", "the refusal")
+        context.same_lines(before, places.listing(context), "the machine after the refusal")
+        number = context.json(f"acquire --with-members {JOIN_CARD}", LAB)["lease"]
+        context.equal(places.driver_of(context, JOINER), "vfio-pci", "the member's driver")
+        context.isoctl(f"release {number}", LAB)
+        context.same_lines(before, places.listing(context), "the machine after the lease")
+    finally:
+        context.machine.unplug("joiner")
+
+
+@test(on=("basic", "none"))
+def the_root_disk_is_critical(context):
+    if context.topology == "none":
+        code, words = 6, r"IOMMU|critical|mounted|/"
+    else:
+        code, words = 6, r"vda.*/"
+    context.refused(f"acquire {places.ROOT_DISK}", code, words)
+    context.sh("touch /root/still-there")
+
+
+@test(on=("basic",))
+def a_typo_in_the_policy(context):
+    """The file, line and column are told, and what was in force stays in force."""
+    context.isoctl("list")
+    context.equal(context.bus_property("PolicyError"), "", "PolicyError before")
+    context.undo("systemctl reload isolationd.service")
+    context.write(f"{POLICY}/60-typo.json", """{
+        "rules": [
+                { "name": "typo", "match": { "vendr": "1234" }, "lease": "deny" }
+        ]
+}""")
+    # A reload that refuses the files may say so by its exit code too.
+    context.run("systemctl reload isolationd.service")
+    error = context.bus_property("PolicyError")
+    context.ok("60-typo.json:3:" in error and "vendr" in error, f"PolicyError: {error!r}")
+    context.isoctl(f"run {EDU} -- true", LAB)
+    context.sh(f"rm {POLICY}/60-typo.json; systemctl reload isolationd.service")
+    context.equal(context.bus_property("PolicyError"), "", "PolicyError after")
+
+
+@test(on=("basic", "none"))
+def no_bus(context):
+    nowhere = "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent"
+    for command in ("leases", f"acquire {EDU}", f"run {EDU} -- true"):
+        result = context.run(f"{nowhere} isoctl {command}", LAB)
+        context.equal(result.code, 8, f"exit code of `isoctl {command}` without a bus")
+        context.ok(result.err.startswith("isoctl: "), f"no words: {result.err}")
+
+
+@test(on=("basic", "none"))
+def no_daemon(context):
+    """Masked, it cannot be started: exit 8; unmasked, the next call starts it."""
+    context.undo("systemctl unmask --runtime isolationd.service")
+    context.sh("systemctl stop isolationd.service; systemctl mask --runtime isolationd.service")
+    for command in ("leases", f"acquire {EDU}"):
+        context.refused(command, 8, "isolationd", LAB)
+    context.sh("systemctl unmask --runtime isolationd.service")
+    context.json("leases", uid=LAB)
+
+
+@test(on=("basic",))
+def nonsense_on_the_command_line(context):
+    for arguments in ("", "frobnicate", "list --no-such-option", "acquire", f"run {EDU}",
+                      f"acquire --mode nonsense {EDU}"):
+        result = context.run(f"isoctl {arguments}", LAB)
+        context.equal(result.code, 2, f"exit code of `isoctl {arguments}`")
+        context.ok(result.err, f"`isoctl {arguments}` says nothing on standard error")

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Groups: the daemon's partition is the kernel's, and every merge has a reason."""
+
+import itertools
+import re
+
+from suite import test
+
+RULES = {"upstream-acs", "multifunction-acs", "bridge-alias", "dma-alias", "real-dma-device"}
+
+
+def kernel_partition(context):
+    """{number: sorted addresses} of /sys/kernel/iommu_groups."""
+    groups = {}
+    listed = context.sh("find /sys/kernel/iommu_groups/*/devices/* -maxdepth 0 2>/dev/null; true")
+    for number, address in re.findall(r"iommu_groups/(\d+)/devices/(\S+)", listed):
+        groups.setdefault(int(number), []).append(address)
+    return {number: sorted(addresses) for number, addresses in groups.items()}
+
+
+def as_sets(groups):
+    return sorted(tuple(sorted(devices)) for devices in groups)
+
+
+@test()
+def kernel_partition_is_the_kernels(context):
+    answer = context.json("groups --partition kernel")
+    context.equal(answer["partition"], "kernel", "partition")
+    seen = {each["kernel_group"]: sorted(each["devices"]) for each in answer["groups"]}
+    wanted = kernel_partition(context)
+    context.ok(wanted or context.topology == "none", "this machine's kernel shows no group")
+    context.equal(seen, wanted, "`isoctl groups --partition kernel`")
+
+
+# With a virtio-iommu that is a module, the kernel puts a device into a group only when a driver
+# takes it: what it shows is no partition of the machine.
+@test(on=("basic", "acpi", "switch", "sriov", "amd"))
+def computed_partition_is_the_kernels(context):
+    answer = context.json("groups --partition computed")
+    context.equal(answer["partition"], "computed", "partition")
+    context.equal(as_sets(each["devices"] for each in answer["groups"]),
+                  as_sets(kernel_partition(context).values()),
+                  "`isoctl groups --partition computed`")
+
+
+@test(on=("basic", "acpi", "switch", "sriov", "amd"))
+def every_merge_has_a_reason(context):
+    """The reasons' edges join all members of a group, and none says merely `observed`."""
+    many = [group for group in kernel_partition(context).values() if len(group) > 1]
+    context.ok(many, "no group of this machine has two members")
+    for group in many:
+        answer = context.json(f"explain {group[-1]}")
+        context.equal(sorted(answer["members"]), group, f"members of {group[-1]}'s group")
+        joined = {address: {address} for address in group}
+        for reason in answer["reasons"]:
+            context.ok(reason["rule"] in RULES, f"no real reason: {reason}")
+            context.ok(reason["text"].strip(), f"no words: {reason}")
+            if reason["rule"] == "upstream-acs":
+                context.ok(reason["missing"], f"no ACS bit named: {reason}")
+            ends = [end for end in (reason["a"], reason["b"]) if end in joined]
+            union = set().union(*(joined[end] for end in ends))
+            for address in union:
+                joined[address] = union
+        context.equal(sorted(joined[group[0]]), group,
+                      f"what the reasons join, of {answer['reasons']}")
+
+
+@test(on=("basic", "switch"))
+def explain_tells_pairs_apart(context):
+    groups = list(kernel_partition(context).values())
+    many = next(group for group in groups if len(group) > 1)
+    for a, b in itertools.combinations(many, 2):
+        answer = context.json(f"explain {a} {b}")
+        context.equal(answer["together"], True, f"{a} and {b} of one group")
+        context.ok(answer["reasons"], f"no reason why {a} and {b} are one")
+    other = next(group for group in groups if group is not many)[0]
+    answer = context.json(f"explain {many[0]} {other}")
+    context.equal(answer["together"], False, f"{many[0]} and {other} of two groups")
+
+
+@test()
+def list_has_every_device(context):
+    present = context.sh("ls /sys/bus/pci/devices").split()
+    devices = context.json("list")["devices"]
+    context.equal(sorted(each["device"] for each in devices), sorted(present), "`isoctl list`")
+    links = dict(re.findall(r"^(\S+) (\S+)$", context.sh(
+        "cd /sys/bus/pci/devices; for d in *; do [ -e $d/driver ] && "
+        "echo $d $(basename $(readlink $d/driver)); done; true"), re.MULTILINE))
+    context.equal({each["device"]: each["driver"] for each in devices if each["driver"]}, links,
+                  "drivers in `isoctl list`")
+    ids = dict(re.findall(r"^(\S+) (\S+)$", context.sh(
+        "cd /sys/bus/pci/devices; for d in *; do read v <$d/vendor; read i <$d/device; "
+        "echo $d ${v#0x}:${i#0x}; done"), re.MULTILINE))
+    context.equal({each["device"]: f"{each['vendor']}:{each['device_id']}" for each in devices},
+                  ids, "identities in `isoctl list`")
+    context.ok(len({each["id"] for each in devices}) == len(devices), "stable ids are not unique")
+
+
+@test()
+def tree_is_the_topology(context):
+    """Each device hangs below the bridge under which sysfs has it."""
+    parents = {}
+    paths = context.sh("cd /sys/bus/pci/devices; for d in *; do readlink -f $d; done")
+    for path in paths.splitlines():
+        steps = re.findall(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", path)
+        parents[steps[-1]] = steps[-2] if len(steps) > 1 else None
+    seen = {}
+
+    def walk(nodes, parent):
+        for node in nodes:
+            seen[node["device"]] = parent
+            walk(node["children"], node["device"])
+    walk(context.json("tree")["roots"], None)
+    context.equal(seen, parents, "`isoctl tree`")
+
+
+@test(on=("basic", "switch"))
+def show_is_the_group(context):
+    for number, members in kernel_partition(context).items():
+        group = context.json(f"show {members[0]}")["group"]
+        context.equal(group["kernel_group"], number, f"kernel group of {members[0]}")
+        context.equal(sorted(each["device"] for each in group["devices"]), members,
+                      f"devices of group {number}")
+        shown = context.sh(f"cat /sys/kernel/iommu_groups/{number}/type").strip()
+        context.equal(group["type"], shown, f"type of group {number}")
+        context.equal((group["state"], group["lease"], group["guard"]), ("free", None, "none"),
+                      f"state of group {number}")
+        context.equal(context.json(f"show group:{number}")["group"], group,
+                      f"`show group:{number}`")
+
+
+@test(on=("basic", "none"))
+def words_for_people(context):
+    """Without --json the same commands write lines that name every device."""
+    present = context.sh("ls /sys/bus/pci/devices").split()
+    for verb in ("list", "groups", "tree"):
+        out = context.isoctl(verb).out
+        for address in present:
+            context.ok(address in out or address.removeprefix("0000:") in out,
+                       f"`isoctl {verb}` does not name {address}:\n{out}")

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The guard: what joins a leased group is kept from the host's drivers, however it came.
+
+Port "jb" shares a slot without ACS with port "ja": whatever comes below it is in the group of
+ja's card. It comes by PCIe hotplug, by ACPI hotplug (the topology decides which of the two QEMU
+uses), and by a rescan of the bus.
+"""
+
+import json
+import re
+
+from suite import LAB, PROGRAM, test
+from suites import places
+from suites.places import JOIN_CARD, JOINER
+
+HOST_DRIVER = "e1000e"
+MARKER = "/devices/virtual/mem/null"
+
+
+class Uevents:
+    """The kernel's own events, from now on."""
+
+    def __init__(self, context):
+        self._context = context
+        self._stream = context.spawn("exec udevadm monitor --kernel --property")
+        # It says so once it listens.
+        self._stream.expect("^KERNEL - ")
+
+    def until_now(self):
+        """All events so far, as dictionaries.
+
+        Adding a device, its drivers' probing included, is done under the lock that a rescan
+        takes: when a rescan returns, whatever was being added is. Then an event of our own marks
+        the end of those that came before it.
+        """
+        self._context.sh("echo 1 > /sys/bus/pci/rescan")
+        self._context.sh(f"udevadm trigger --action=change /sys{MARKER}")
+        self._stream.expect(f"^DEVPATH={MARKER}$")
+        events, event = [], {}
+        for line in [*self._stream.lines, ""]:
+            key, equals, value = line.partition("=")
+            if equals and not line.startswith("KERNEL["):
+                event[key] = value
+            elif event:
+                events.append(event)
+                event = {}
+        return events
+
+
+def _watch_signals(context):
+    """The bus as it is, seen by root: ready when it says so."""
+    stream = context.spawn("exec busctl monitor --json=short --match="
+                           "\"type='signal',interface='org.isolationd1.Lease'\" 2>&1")
+    stream.expect("Monitoring bus message stream")
+    return stream
+
+
+def _check_held(context, uevents, number):
+    """No host driver has, or ever had, the joiner; and everybody is told that it is held."""
+    binds = [event for event in uevents.until_now()
+             if event.get("ACTION") == "bind" and event["DEVPATH"].endswith("/" + JOINER)
+             and event.get("DRIVER") != "vfio-pci"]
+    context.equal(binds, [], "a host driver was bound to the joiner")
+    context.ok(places.driver_of(context, JOINER) in ("", "vfio-pci"),
+               f"the joiner's driver is {places.driver_of(context, JOINER)}")
+    group = context.json(f"show {JOINER}")["group"]
+    states = {each["device"]: each["state"] for each in group["devices"]}
+    context.equal(states.get(JOINER), "held", f"the joiner's state, of {states}")
+    context.equal(states.get(JOIN_CARD), "leased", f"the card's state, of {states}")
+    lease, = context.json("leases")["leases"]
+    context.equal((lease["lease"], lease["held"], lease["state"]), (number, [JOINER], "leased"),
+                  "the lease and what it holds")
+    return group
+
+
+def _join(context, mode, bring):
+    """Lease the card, let `bring` bring the joiner, and see that it is held until release."""
+    before = places.driver_of(context, JOIN_CARD)
+    context.equal(before, HOST_DRIVER, "the card's driver before the lease")
+    signals = _watch_signals(context)
+    events = places.watch(context, LAB)
+    stream = places.hold(context, JOIN_CARD, mode)
+    number = context.json("leases")["leases"][0]["lease"]
+    uevents = Uevents(context)
+    bring()
+    event = places.expect_event(events, "device-joined", device=JOINER)
+    context.equal(event["lease"], number, "the lease in device-joined")
+    signal = json.loads(signals.expect(lambda line: '"DeviceJoined"' in line))
+    context.equal(signal["payload"]["data"][0], JOINER, "the device in DeviceJoined")
+    context.ok("in-owner-address-space" in signal["payload"]["data"][1], f"details of {signal}")
+    _check_held(context, uevents, number)
+    places.let_go(stream)
+    # It was given back, so both have their host driver again.
+    for address in (JOIN_CARD, JOINER):
+        context.sh("udevadm settle")
+        context.equal(places.driver_of(context, address), HOST_DRIVER,
+                      f"driver of {address} after release")
+
+
+def _plugged(context, mode):
+    """A real hotplug by QEMU, and the unplug at the end."""
+    listed = places.listing(context)
+    try:
+        _join(context, mode, lambda: context.machine.plug("e1000e", "joiner", "jb"))
+    finally:
+        context.machine.unplug("joiner")
+    context.same_lines(listed, places.listing(context), "the machine after plug, join and unplug")
+
+
+@test(on=("basic", "amd"))
+def pciehp_joiner_is_held(context):
+    context.ok("pciehp" in context.sh("ls /sys/bus/pci_express/drivers/pciehp"),
+               "pciehp drives no port: this is no PCIe hotplug")
+    for mode in places.modes(context.kernel):
+        _plugged(context, mode)
+
+
+@test(on=("acpi",))
+def acpi_joiner_is_held(context):
+    context.equal(re.findall(r":pcie\S*", context.sh("ls /sys/bus/pci_express/drivers/pciehp "
+                                                      "2>/dev/null || true")), [],
+                  "ports that pciehp drives: this is no ACPI hotplug")
+    for mode in places.modes(context.kernel):
+        _plugged(context, mode)
+
+
+@test(on=places.JOINABLE)
+def rescanned_joiner_is_held(context):
+    events = places.watch(context)
+    context.machine.plug("e1000e", "joiner", "jb")
+    try:
+        places.expect_event(events, "device-added", device=JOINER)
+        for mode in places.modes(context.kernel):
+            context.sh(f"echo 1 > /sys/bus/pci/devices/{JOINER}/remove")
+            _join(context, mode, lambda: context.sh("echo 1 > /sys/bus/pci/rescan"))
+    finally:
+        context.machine.unplug("joiner")
+
+
+@test(on=("basic",))
+def a_joiner_that_leaves_is_lost(context):
+    """Plugged in and out again while leased: held, then lost, and nothing of it stays."""
+    listed = places.listing(context)
+    events = places.watch(context, LAB)
+    stream = places.hold(context, JOIN_CARD)
+    context.machine.plug("e1000e", "joiner", "jb")
+    places.expect_event(events, "device-joined", device=JOINER)
+    context.machine.unplug("joiner")
+    places.expect_event(events, "device-lost", device=JOINER)
+    lease, = context.json("leases")["leases"]
+    context.equal(lease["held"], [], "held after it left")
+    places.let_go(stream)
+    context.same_lines(listed, places.listing(context), f"the machine ({PROGRAM}/listing)")
+
+
+@test(on=("basic",))
+def a_bind_by_hand_is_refused(context):
+    """Not even root's own write gives the joiner to a host driver while the group is owned."""
+    events = places.watch(context, LAB)
+    stream = places.hold(context, JOIN_CARD)
+    context.machine.plug("e1000e", "joiner", "jb")
+    try:
+        places.expect_event(events, "device-joined", device=JOINER)
+        context.run(f"echo > /sys/bus/pci/devices/{JOINER}/driver_override; "
+                    f"echo {JOINER} > /sys/bus/pci/devices/{JOINER}/driver/unbind; "
+                    f"echo {JOINER} > /sys/bus/pci/drivers/{HOST_DRIVER}/bind")
+        context.ok(places.driver_of(context, JOINER) != HOST_DRIVER, "the kernel let it bind")
+        places.let_go(stream)
+    finally:
+        context.machine.unplug("joiner")

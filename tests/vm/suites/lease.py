@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A lease: who gets one, what it is good for, and what one gets without it."""
+
+import re
+
+from suite import LAB, ROOT, STRANGER, test
+from suites import places
+from suites.places import EDU
+
+
+def _run_client(context, mode):
+    """User lab does DMA through a lease; the kernel's log tells of the write that strayed."""
+    mark = context.machine.console_mark()
+    result = context.isoctl(f"run --mode {mode} {EDU} -- {places.CLIENTS[mode]}", LAB)
+    context.ok("roundtrip ok" in result.out, f"no round trip:\n{result.out}")
+    context.ok("stray ok" in result.out, f"no word on the stray write:\n{result.out}")
+    context.ok(re.search(r"^lease \d+ · group \S+ · ", result.err, re.MULTILINE),
+               f"`isoctl run` does not say which lease it has:\n{result.err}")
+    pattern = places.fault_pattern(context.topology)
+    if pattern:
+        context.note(context.machine.console_expect(pattern, mark))
+
+
+@test(on=places.LEASABLE)
+def dma_by_vfio(context):
+    _run_client(context, "vfio")
+
+
+@test(on=places.LEASABLE, kernels=("lab",))
+def dma_by_iommufd(context):
+    _run_client(context, "iommufd")
+
+
+@test(on=("basic",), kernels=("6.1", "6.12"))
+def iommufd_needs_a_kernel_with_it(context):
+    context.refused(f"run --mode iommufd {EDU} -- true", 6, "iommufd", LAB)
+
+
+@test(on=("basic", "amd"))
+def run_gives_back_and_passes_the_code(context):
+    context.isoctl(f"run {EDU} -- sh -c 'exit 7'", LAB, code=7)
+    context.equal(context.json("leases")["leases"], [], "leases after run")
+    context.equal(places.driver_of(context, EDU), "", "edu's driver after run")
+    context.isoctl(f"run {EDU} -- sh -c 'kill -TERM $$'", LAB, code=128 + 15)
+    context.equal(context.json("leases")["leases"], [], "leases after a client that was killed")
+
+
+@test(on=("basic",))
+def leases_tells_who_has_what(context):
+    stream = places.hold(context, EDU)
+    lease, = context.json("leases")["leases"]
+    context.equal({key: lease[key] for key in ("devices", "held", "uid", "mode", "lifetime",
+                                               "guard", "state", "rule")},
+                  {"devices": [EDU], "held": [], "uid": LAB, "mode": "vfio", "lifetime": "fd",
+                   "guard": "owned", "state": "leased", "rule": "lab-edu"}, "the lease")
+    context.ok(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", lease["since"]), f"since: {lease}")
+    group = context.json(f"show {EDU}")["group"]
+    context.equal((group["state"], group["lease"], group["guard"]),
+                  ("leased", lease["lease"], "owned"), "the group while leased")
+    context.equal(group["devices"][0]["state"], "leased", "edu's state while leased")
+    context.equal(places.driver_of(context, EDU), "vfio-pci", "edu's driver while leased")
+    places.let_go(stream)
+    context.equal(context.json("leases")["leases"], [], "leases afterwards")
+
+
+@test(on=("basic", "amd"))
+def a_leased_group_is_busy(context):
+    stream = places.hold(context, EDU)
+    context.refused(f"acquire {EDU}", 4, r"leased", ROOT)
+    answer = context.json(f"acquire {EDU}", ROOT, code=4)
+    context.equal(answer["error"], "Busy", "the error's name")
+    context.ok(answer["message"], "the error has no words")
+    places.let_go(stream)
+
+
+@test(on=("basic",))
+def persistent_lease_is_released_by_its_owner(context):
+    answer = context.json(f"acquire {EDU}", LAB)
+    number = answer["lease"]
+    context.undo(f"isoctl release --force {number} >/dev/null 2>&1 || "
+                 f"isoctl release {number} >/dev/null 2>&1 || true")
+    context.equal((answer["lifetime"], answer["devices"]), ("persistent", [EDU]), "the answer")
+    context.equal([each["lease"] for each in context.json("leases")["leases"]], [number],
+                  "leases after acquire")
+    context.isoctl(f"release {number}", STRANGER, code=5)
+    answer = context.json(f"release {number}", LAB)
+    context.equal(answer["lease"], number, "what release says")
+    context.equal(context.json("leases")["leases"], [], "leases after release")
+
+
+@test(on=("basic", "amd"))
+def stranger_is_refused_by_rule(context):
+    """No rule speaks for the stranger: the refusal says which default decided."""
+    context.refused(f"run {EDU} -- true", 5, r"stranger|1001", STRANGER)
+    context.refused(f"run {EDU} -- true", 5, r"lab-edu|rule", STRANGER)
+    context.refused(f"run {places.LONE} -- true", 5, r"rule", LAB)
+
+
+@test(on=("basic",))
+def a_deny_rule_is_named(context):
+    context.write("/etc/isolationd/policy.d/10-never.json", """{ "rules": [
+        { "name": "never-edu", "match": { "vendor": "1234" }, "lease": "deny" } ] }""")
+    context.undo("systemctl reload isolationd.service")
+    context.isoctl("list")
+    context.sh("systemctl reload isolationd.service")
+    context.refused(f"run {EDU} -- true", 5, "never-edu", LAB)
+    context.sh("rm /etc/isolationd/policy.d/10-never.json")
+    context.sh("systemctl reload isolationd.service")
+    context.isoctl(f"run {EDU} -- true", LAB)
+
+
+def _nodes(context, uid):
+    """{path: how opening it went} for the nodes that give access to a device."""
+    out = context.sh(f"{places.CLIENT} nodes", uid)
+    nodes = dict(line.split() for line in out.splitlines())
+    # Anybody may open an empty container: it is nothing but a handle.
+    nodes.pop("/dev/vfio/vfio", None)
+    nodes.pop("/dev/vfio/devices", None)
+    return nodes
+
+
+@test(on=("basic", "amd"))
+def without_a_lease_no_node_opens(context):
+    for mode in places.modes(context.kernel):
+        answer = context.json(f"acquire --mode {mode} {EDU}", ROOT)
+        context.undo(f"isoctl release {answer['lease']} >/dev/null 2>&1 || true")
+        for uid in (LAB, STRANGER):
+            nodes = _nodes(context, uid)
+            context.ok(nodes, "no node is there though a device is leased")
+            context.equal({path: how for path, how in nodes.items() if how != "EACCES"}, {},
+                          f"nodes that uid {uid} can do anything with")
+        context.isoctl(f"release {answer['lease']}")
+
+
+@test()
+def unknown_selectors_are_not_found(context):
+    for selector in ("0000:7f:00.0", "group:9999", "no-such-thing"):
+        context.refused(f"show {selector}", 3, re.escape(selector), LAB)
+        context.refused(f"run {selector} -- true", 3, re.escape(selector), LAB)
+    context.refused("release 4711", 3, "4711", LAB)
