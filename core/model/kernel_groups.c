@@ -31,6 +31,12 @@ typedef struct Chain {
         Reason direct; /* otherwise: from the device to the group */
 } Chain;
 
+/* A VMD endpoint that is not in the snapshot: all that use its id are together. */
+typedef struct LostEndpoint {
+        Bdf bdf;
+        size_t first; /* the first of them to be grouped, or SNAPSHOT_NONE */
+} LostEndpoint;
+
 typedef struct Replay {
         const Snapshot *snapshot;
         size_t *labels; /* group of each device, or SNAPSHOT_NONE */
@@ -40,6 +46,9 @@ typedef struct Replay {
         size_t *bus_first; /* lowest index on the same bus */
         AliasMask *aliases;
         bool *bus_aliases; /* by bus_first: does any function there have aliases? */
+
+        LostEndpoint *lost; /* sorted by address */
+        size_t n_lost;
 
         AliasMask visited;  /* of the search going on */
         ReasonList steps;   /* of the search going on */
@@ -58,6 +67,7 @@ static void replay_deinitp(Replay *replay)
         free(replay->bus_first);
         free(replay->aliases);
         free(replay->bus_aliases);
+        free(replay->lost);
         free(replay->steps.reasons);
         free(replay->reasons.reasons);
         free(replay->chained.reasons);
@@ -74,6 +84,53 @@ static bool is_orphan(const PciDevice *device)
         return device->has_parent && device->parent == SNAPSHOT_NONE;
 }
 
+static bool is_behind_lost(const PciDevice *device)
+{
+        return device->has_real_dma && device->real_dma == SNAPSHOT_NONE;
+}
+
+static int lost_compare(const void *a, const void *b)
+{
+        const LostEndpoint *x = a, *y = b;
+
+        return bdf_compare(x->bdf, y->bdf);
+}
+
+/* The endpoint `device` is behind, or NULL if that is in the snapshot or there is none. */
+static LostEndpoint *lost_find(const Replay *replay, const PciDevice *device)
+{
+        LostEndpoint key = {.bdf = device->real_dma_bdf};
+
+        if (!is_behind_lost(device))
+                return NULL;
+        return bsearch(&key, replay->lost, replay->n_lost, sizeof(key), lost_compare);
+}
+
+static int lost_prepare(Replay *replay)
+{
+        const Snapshot *snapshot = replay->snapshot;
+        size_t n = 0;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                n += is_behind_lost(&snapshot->devices[i]);
+        if (n == 0)
+                return 0;
+        replay->lost = calloc(n, sizeof(*replay->lost));
+        if (!replay->lost)
+                return -ENOMEM;
+
+        n = 0;
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (is_behind_lost(&snapshot->devices[i]))
+                        replay->lost[n++] =
+                                (LostEndpoint){snapshot->devices[i].real_dma_bdf, SNAPSHOT_NONE};
+        qsort(replay->lost, n, sizeof(*replay->lost), lost_compare);
+        for (size_t i = 0; i < n; i++)
+                if (i == 0 || !bdf_equal(replay->lost[i].bdf, replay->lost[i - 1].bdf))
+                        replay->lost[replay->n_lost++] = replay->lost[i];
+        return 0;
+}
+
 static int replay_allocate(Replay *replay)
 {
         size_t n = replay->snapshot->n_devices + 1;
@@ -87,7 +144,7 @@ static int replay_allocate(Replay *replay)
         if (!replay->labels || !replay->missing || !replay->blame || !replay->bus_first ||
             !replay->aliases || !replay->bus_aliases)
                 return -ENOMEM;
-        return 0;
+        return lost_prepare(replay);
 }
 
 /* What holds for a device whatever is grouped; bridges come before what is below them. */
@@ -156,7 +213,12 @@ static size_t search_topology(Replay *replay, size_t *at)
 {
         const PciDevice *devices = replay->snapshot->devices;
         size_t real = devices[*at].real_dma;
+        const LostEndpoint *lost = lost_find(replay, &devices[*at]);
 
+        if (lost && lost->first != SNAPSHOT_NONE) {
+                (void)step_push(replay, REASON_REAL_DMA_DEVICE, *at, lost->first, lost->first);
+                return replay->labels[lost->first];
+        }
         if (real != SNAPSHOT_NONE) {
                 (void)step_push(replay, REASON_REAL_DMA_DEVICE, *at, real, real);
                 *at = real;
@@ -336,10 +398,13 @@ static int chain_add(Replay *replay, const Reason *direct)
 static int replay_device(Replay *replay, size_t index)
 {
         size_t label = search(replay, index);
+        LostEndpoint *lost = lost_find(replay, &replay->snapshot->devices[index]);
         Reason reason;
 
         if (replay->error < 0)
                 return replay->error;
+        if (lost && lost->first == SNAPSHOT_NONE)
+                lost->first = index;
         if (label == SNAPSHOT_NONE) {
                 replay->labels[index] = replay->n_labels++;
                 return 0;

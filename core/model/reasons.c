@@ -128,8 +128,8 @@ static char *describe_functions(const Snapshot *snapshot, const Reason *reason, 
 {
         char term[TERM_SIZE];
 
-        return print("%s and %s are functions of one slot that may reach each other inside it: %s "
-                     "%s, nor does the other isolate itself.",
+        return print("%s and %s are functions of one slot that may reach each other inside it: "
+                     "neither isolates itself (%s %s).",
                      a, b, at, lack(&snapshot->devices[reason->at], reason, term));
 }
 
@@ -167,6 +167,11 @@ char *reason_describe(const Snapshot *snapshot, const Reason *reason)
                              "another function's id.",
                              a, b, at);
         case REASON_REAL_DMA_DEVICE:
+                if (snapshot->devices[reason->a].has_real_dma &&
+                    snapshot->devices[reason->a].real_dma == SNAPSHOT_NONE)
+                        return print("%s and %s are behind one VMD endpoint, which is not known; "
+                                     "their requests carry its id.",
+                                     a, b);
                 return print("%s sits behind the VMD endpoint %s and its requests carry the "
                              "endpoint's id.",
                              reason->a == reason->at ? b : a, at);

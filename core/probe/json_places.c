@@ -31,10 +31,10 @@ static void find_line(const JsonText *json, size_t offset, size_t *ret_line, siz
         size_t line = 1, column = 1;
 
         for (size_t i = 0; i < offset && i < json->n_text; i++) {
-                if (json->text[i] == '\n') {
+                if (json->original[i] == '\n') {
                         line++;
                         column = 1;
-                } else if (((unsigned char)json->text[i] & 0xc0) != 0x80) {
+                } else if (((unsigned char)json->original[i] & 0xc0) != 0x80) {
                         column++;
                 }
         }
@@ -101,6 +101,8 @@ static int blank_comments(JsonText *json, char **ret_message)
                         i = skip_string(text, json->n_text, i);
                         continue;
                 }
+                if (text[i] == '\'')
+                        return json_text_complain(json, i, ret_message, "text is quoted with \"");
                 if (text[i] != '/' || i + 1 >= json->n_text ||
                     (text[i + 1] != '/' && text[i + 1] != '*')) {
                         i++;
@@ -134,8 +136,8 @@ static int parse_values(JsonText *json, char **ret_message)
         json->root = json_tokener_parse_ex(tokener, json->text, (int)json->n_text + 1);
         error = json_tokener_get_error(tokener);
         if (error == json_tokener_continue)
-                return json_text_complain(json, json->n_text, ret_message,
-                                          "the text ends too early");
+                return json_text_complain(json, json->n_text, ret_message, "%s",
+                                          json_tokener_error_desc(json_tokener_error_parse_eof));
         if (error != json_tokener_success)
                 return json_text_complain(json, json_tokener_get_parse_end(tokener), ret_message,
                                           "%s", json_tokener_error_desc(error));
@@ -350,7 +352,7 @@ int json_text_parse(JsonText *json, const char *name, const char *text, size_t n
         const char *nul;
         int r;
 
-        *json = (JsonText){.name = name, .n_text = n_text};
+        *json = (JsonText){.name = name, .original = text, .n_text = n_text};
         if (n_text >= INT_MAX)
                 return -E2BIG;
         json->text = malloc(n_text + 1);

@@ -18,8 +18,9 @@ typedef struct JsonPlace {
 } JsonPlace;
 
 typedef struct JsonText {
-        const char *name; /* borrowed: what messages call it */
-        char *text;       /* comments blanked out, offsets as in the original */
+        const char *name;     /* borrowed: what messages call it */
+        const char *original; /* borrowed */
+        char *text;           /* comments blanked out, offsets as in the original */
         size_t n_text;
         json_object *root;
         JsonPlace *places; /* of all values in order of appearance */
@@ -39,7 +40,7 @@ enum {
 
 /*
  * Parses strictly but for comments; null, a repeated key and a NUL in a string are refused.
- * `json` is initialised (and stays borrowing `name`); deinit it whatever is returned. Returns 0,
+ * `json` is initialised (and borrows `name` and `text`); deinit it whatever is returned. Returns 0,
  * JSON_TEXT_E_INVALID with *ret_message (freed by the caller), or -ENOMEM.
  */
 _nodiscard_ int json_text_parse(JsonText *json, const char *name, const char *text, size_t n_text,
