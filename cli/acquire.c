@@ -30,7 +30,8 @@ static int run_acquire(Invocation *invocation)
                 return fail_host(invocation, r);
         lease = lease_find(invocation->host, id);
         if (!lease)
-                return fail_refusal(invocation, ISO_E_CHANGED, "lease %u was made and has ended", id);
+                return fail_refusal(invocation, ISO_E_CHANGED, "lease %u was made and has ended",
+                                    id);
 
         if (invocation->json) {
                 json_print(json_acquired(lease));

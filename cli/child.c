@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Fork, exec, wait. Signals are not handled but waited for, so nothing here is interrupted half-way.
+ * Fork, exec, wait. Signals are not handled but waited for, so nothing here is interrupted
+ * half-way.
  *
- * A child that outlived isoctl would keep VFIO's fds open, and the daemon could not give the devices
- * back: so the kernel kills it when isoctl dies (PR_SET_PDEATHSIG).
+ * A child that outlived isoctl would keep VFIO's fds open, and the daemon could not give the
+ * devices back: so the kernel kills it when isoctl dies (PR_SET_PDEATHSIG).
  */
 
 #include "cli/child.h"

@@ -88,8 +88,7 @@ void json_add_optional(json_object *object, const char *key, const char *text)
 
 void json_add_number(json_object *object, const char *key, int64_t number, int64_t least)
 {
-        (void)json_add(object, key,
-                       number < least ? NULL : must(json_object_new_int64(number)));
+        (void)json_add(object, key, number < least ? NULL : must(json_object_new_int64(number)));
 }
 
 void json_add_bool(json_object *object, const char *key, bool value)

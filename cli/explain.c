@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Why a device is in its group; why two devices are together, or that they are not. Reasons join two
- * devices each: between two members there is a shortest chain of them.
+ * Why a device is in its group; why two devices are together, or that they are not. Reasons join
+ * two devices each: between two members there is a shortest chain of them.
  */
 
 #include <stdio.h>
@@ -156,7 +156,8 @@ static void print_members(const Question *question)
                         table_add_device(&table, member);
         }
         if (table.n_cells == 0) {
-                (void)printf("\nIt is alone in its group: it can be handed out by itself.\n");
+                (void)printf("\nIt is alone in its group%s.\n",
+                             group->kernel_group >= 0 ? ": it can be handed out by itself" : "");
                 return;
         }
         (void)printf("\n%s\n", question->a ? "It cannot be separated from" : "Members");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * All groups, as one of three partitions: `kernel`, what is enforced (the kernel's groups, and where
- * a machine has none the ones its rules would give); `computed`, the kernel's rules replayed;
+ * All groups, as one of three partitions: `kernel`, what is enforced (the kernel's groups, and
+ * where a machine has none the ones its rules would give); `computed`, the kernel's rules replayed;
  * `observed`, only what the kernel's own links say.
  */
 
@@ -96,8 +96,8 @@ static int print_json(const Partition *partition, const char *name)
                 json_add_number(group, "kernel_group", group_number(members, n), 0);
                 devices = json_add_array(group, "devices");
                 for (size_t k = 0; k < n; k++)
-                        (void)json_append(devices, must(json_object_new_string(
-                                                           members[k].device->address)));
+                        (void)json_append(devices,
+                                          must(json_object_new_string(members[k].device->address)));
                 (void)json_append(groups, group);
         }
         json_print(document);

@@ -4,9 +4,9 @@
 /*
  * What a verb is and what it is given.
  *
- * A verb is a row: its name, the options and how many arguments it takes, the host it reads, and its
- * function. Parsing, opening the host, help and usage errors come from the row; the function only does
- * what the verb is about. It returns isoctl's exit code.
+ * A verb is a row: its name, the options and how many arguments it takes, the host it reads, and
+ * its function. Parsing, opening the host, help and usage errors come from the row; the function
+ * only does what the verb is about. It returns isoctl's exit code.
  */
 
 #include <stdbool.h>
@@ -84,7 +84,6 @@ const Verb *verb_find(const char *name);
  * permuted. Returns EXIT_DONE, or EXIT_USAGE when it has said what is wrong.
  */
 int options_parse(int argc, char **argv, Invocation *invocation);
-
 
 /* Failures: a line on stderr, with --json also an object on stdout. They return the exit code. */
 int fail_usage(const Invocation *invocation, const char *format, ...) _printf_(2, 3);

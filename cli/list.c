@@ -18,7 +18,7 @@ static int print_json(const iso_device *devices, size_t n)
 
 static void add_header(Table *table)
 {
-        static const char *const names[] = {"DEVICE", "ID",    "CLASS", "GROUP",
+        static const char *const names[] = {"DEVICE", "ID",     "CLASS", "GROUP",
                                             "KERNEL", "DRIVER", "STATE", "LEASE"};
 
         table->n_columns = ARRAY_SIZE(names);
@@ -66,7 +66,8 @@ const Verb verb_list = {
         .name = "list",
         .arguments = "",
         .summary = "all devices: group, driver, state",
-        .help = "States: host (a host driver's, or a bridge), free (no driver), leased (handed out),\n"
+        .help = "States: host (a host driver's, or a bridge), free (no driver), leased (handed "
+                "out),\n"
                 "held (joined a leased group: kept from host drivers).\n",
         .options = OPTION_FROM,
         .host = VERB_HOST_ANY,

@@ -189,7 +189,8 @@ int options_parse(int argc, char **argv, Invocation *invocation)
                                : fail_usage(invocation, "a verb is needed, for instance: list");
         if (seen.help || seen.version) {
                 /* `isoctl list --help` is `isoctl help list`. */
-                invocation->arguments = (const char *const *)(argv + (optind < argc ? optind : argc));
+                invocation->arguments =
+                        (const char *const *)(argv + (optind < argc ? optind : argc));
                 invocation->n_arguments = seen.help && optind < argc;
                 if (seen.help)
                         invocation->verb = &verb_help;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * How isoctl fails: a sentence on stderr that says what to do next, an object on stdout for scripts,
- * and the exit code that belongs to the error.
+ * How isoctl fails: a sentence on stderr that says what to do next, an object on stdout for
+ * scripts, and the exit code that belongs to the error.
  */
 
 #include <stdarg.h>

@@ -93,7 +93,8 @@ const Verb verb_run = {
         .name = "run",
         .arguments = "SELECTOR...",
         .summary = "lease groups for a command, give them back",
-        .help = "In COMMAND, the number of an inherited fd replaces {container}, {iommufd}, {group},\n"
+        .help = "In COMMAND, the number of an inherited fd replaces {container}, {iommufd}, "
+                "{group},\n"
                 "{group:N} and {device:ADDRESS}. Returns COMMAND's exit code.\n"
                 "--mode MODE      vfio (the default): container, group:N, device:ADDRESS\n"
                 "                 iommufd: iommufd, device:ADDRESS\n"

@@ -8,7 +8,7 @@
 #include "cli/isoctl.h"
 
 typedef struct Command {
-        char **words; /* NULL-terminated */
+        char **words;  /* NULL-terminated */
         bool *is_used; /* per fd of the grant: its number is in a word */
 } Command;
 

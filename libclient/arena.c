@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Blocks in a list, each allocated on its own, so that a sanitizer sees a write past any of them. */
+/* Blocks in a list, each allocated on its own, so that a sanitizer sees a write past any of them.
+ */
 
 #include "libclient/arena.h"
 

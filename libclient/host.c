@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Hosts: opening, refreshing and reading. A refresh makes a whole new view first and only then drops
- * the old one, so that a failed refresh loses nothing.
+ * Hosts: opening, refreshing and reading. A refresh makes a whole new view first and only then
+ * drops the old one, so that a failed refresh loses nothing.
  */
 
 #include "libclient/host.h"

@@ -30,15 +30,19 @@ DEFINE_CLEANUP(iso_host *, iso_host_free);
 int host_fail(iso_host *host, int error, const char *format, ...) _printf_(3, 4);
 
 /*
- * Turns a failed bus call into what isolation.h promises. The daemon's own sentence comes through as
- * it is; a bus or daemon that is not there is ISO_E_NO_DAEMON. Returns `enum iso_error` or -errno.
+ * Turns a failed bus call into what isolation.h promises. The daemon's own sentence comes through
+ * as it is; a bus or daemon that is not there is ISO_E_NO_DAEMON. Returns `enum iso_error` or
+ * -errno.
  */
 int host_fail_bus(iso_host *host, int error, const sd_bus_error *bus_error);
 
 _nodiscard_ int daemon_connect(iso_host *host);
 _nodiscard_ int daemon_read_view(iso_host *host, View **ret_view);
 
-/* Asks the daemon what a name stands for. *ret_device is NULL where it names a group only. */
+/*
+ * Asks the daemon what a name stands for. *ret_device is NULL where it names a group only. -EINVAL
+ * for a text that cannot be sent.
+ */
 _nodiscard_ int daemon_resolve(iso_host *host, const char *selector, const iso_device **ret_device,
                                const iso_group **ret_group);
 

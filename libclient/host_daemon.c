@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The daemon as a source of views: one GetManagedObjects call, so that devices, groups and leases are
- * of one moment; then object paths are replaced by the names that people use.
+ * The daemon as a source of views: one GetManagedObjects call, so that devices, groups and leases
+ * are of one moment; then object paths are replaced by the names that people use.
  */
 
 #include <errno.h>
@@ -228,14 +228,19 @@ int daemon_resolve(iso_host *host, const char *selector, const iso_device **ret_
                    const iso_group **ret_group)
 {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
         const iso_device *device = NULL;
         const iso_group *group = NULL;
         const char *device_path, *group_path;
         int r;
 
-        r = sd_bus_call_method(host->bus, HOST_SERVICE, HOST_PATH, HOST_MANAGER, "Resolve", &error,
-                               &reply, "sa{sv}", selector, 0);
+        r = sd_bus_message_new_method_call(host->bus, &message, HOST_SERVICE, HOST_PATH,
+                                           HOST_MANAGER, "Resolve");
+        if (r >= 0)
+                r = sd_bus_message_append(message, "sa{sv}", selector, 0);
+        if (r < 0)
+                return r;
+        r = sd_bus_call(host->bus, message, 0, &error, &reply);
         if (r < 0)
                 return host_fail_bus(host, r, &error);
         r = sd_bus_message_read(reply, "oo", &device_path, &group_path);

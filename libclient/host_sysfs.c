@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A sysfs tree as a source of views: read into a snapshot, grouped by the same model that the daemon
- * runs. The kernel's own groups are what is shown where there are any; computed ones explain them,
- * and stand in for them where the tree has none.
+ * A sysfs tree as a source of views: read into a snapshot, grouped by the same model that the
+ * daemon runs. The kernel's own groups are what is shown where there are any; computed ones explain
+ * them, and stand in for them where the tree has none.
  */
 
 #include <errno.h>
@@ -27,7 +27,8 @@ typedef struct Tree {
 } Tree;
 
 static const char no_iommu[] =
-        "no IOMMU is in use on this machine, so nothing isolates its devices and none can be leased. "
+        "no IOMMU is in use on this machine, so nothing isolates its devices and none can be "
+        "leased. "
         "Turn it on in the firmware's setup (VT-d, AMD-Vi or IOMMU, SMMU) and, on Intel, boot with "
         "intel_iommu=on";
 
@@ -37,7 +38,8 @@ static void close_fdp(int *fd)
                 (void)close(*fd);
 }
 
-/* A copied tree is anybody's text: what reaches a terminal or a JSON document is printable ASCII. */
+/* A copied tree is anybody's text: what reaches a terminal or a JSON document is printable ASCII.
+ */
 static char *arena_strdup_printable(Arena *arena, const char *text)
 {
         char *copy = arena_strdup(arena, text);

@@ -29,7 +29,7 @@
 extern "C" {
 #endif
 
-/* Expected refusals; each is one D-Bus error org.isolationd1.Error.* and one exit code of isoctl. */
+/* Expected refusals; each is a D-Bus error org.isolationd1.Error.* and an exit code of isoctl. */
 enum iso_error {
         ISO_E_SUCCESS = 0,
         ISO_E_NOT_FOUND,      /* no device, group or lease of that name */
@@ -52,7 +52,7 @@ enum iso_error {
 /* The name after "org.isolationd1.Error.", e.g. "NotViable"; "" for ISO_E_SUCCESS. */
 const char *iso_error_name(int error);
 
-/* The exit code that isoctl ends with for what a function here returned: 0, 1 for -errno, 2 to 9. */
+/* The exit code that isoctl ends with for what a function here returned: 1 for -errno, 0 to 9. */
 int iso_error_exit_code(int error);
 
 typedef struct iso_host iso_host;
@@ -91,7 +91,8 @@ typedef struct iso_group {
         size_t n_reasons;
         const char *type;  /* default domain type, "" if unknown */
         const char *guard; /* "none", "reactive", "gated", "sealed", "owned" */
-        const char *state; /* "free", "preparing", "leased", "releasing", "draining", "quarantined" */
+        const char *state; /* "free", or the state of its lease: "preparing", "leased",
+                            * "releasing", "draining", "quarantined" */
         uint32_t lease;    /* 0 if none */
 } iso_group;
 
@@ -111,9 +112,9 @@ typedef struct iso_lease {
 } iso_lease;
 
 /*
- * Opens the daemon on the system bus (activating it) and reads its view. Returns 0, ISO_E_NO_DAEMON,
- * or -errno. On a positive return *ret is set too, good only for iso_host_message() and
- * iso_host_free().
+ * Opens the daemon on the system bus (activating it) and reads its view. Returns 0,
+ * ISO_E_NO_DAEMON, or -errno. On a positive return *ret is set too, good only for
+ * iso_host_message() and iso_host_free().
  */
 int iso_host_open_daemon(iso_host **ret);
 
@@ -138,15 +139,16 @@ const iso_group *iso_host_groups(const iso_host *host, size_t *ret_n);
 const iso_lease *iso_host_leases(const iso_host *host, size_t *ret_n);
 
 /*
- * Why this machine refuses leases (no IOMMU, no VFIO, an old kernel) and what to do about it, in words;
- * "" if it does not. Read with the view and valid as long. A sysfs tree only tells of a missing IOMMU.
+ * Why this machine refuses leases (no IOMMU, no VFIO, an old kernel) and what to do about it, in
+ * words; "" if it does not. Read with the view and valid as long. A sysfs tree only tells of a
+ * missing IOMMU.
  */
 const char *iso_host_obstacle(const iso_host *host);
 
 /*
  * Finds what a selector names: an address (long or short), a stable id, "group:N", or (daemon and
- * live sysfs only) an interface or block device name. *ret_device is NULL where the selector names a
- * group. Returns 0, ISO_E_NOT_FOUND, or -errno.
+ * live sysfs only) an interface or block device name. *ret_device is NULL where the selector names
+ * a group, *ret_group where the device is in none. Returns 0, ISO_E_NOT_FOUND, or -errno.
  */
 int iso_host_resolve(iso_host *host, const char *selector, const iso_device **ret_device,
                      const iso_group **ret_group);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Leases taken and given back. The fds of a reply belong to the message, so each is duplicated, above
- * the three that a program may have closed. A lease whose reply cannot be used is given back at once.
+ * Leases taken and given back. The fds of a reply belong to the message, so each is duplicated,
+ * above the three that a program may have closed. A lease whose reply cannot be used is given back
+ * at once.
  */
 
 #include <errno.h>
@@ -176,7 +177,8 @@ static int fail_grant(iso_host *host, sd_bus_message *reply, int error)
         if (sd_bus_message_rewind(reply, true) >= 0 &&
             sd_bus_message_read_basic(reply, 'o', &path) > 0)
                 (void)call_release(host, path);
-        return host_fail(host, error, "the lease was made and given back: its fds cannot be used: %s",
+        return host_fail(host, error,
+                         "the lease was made and given back: its fds cannot be used: %s",
                          strerror(-error));
 }
 
@@ -190,7 +192,8 @@ int iso_acquire(iso_host *host, const char *const *selectors, const iso_acquire_
         int r;
 
         if (!host->bus)
-                return host_fail(host, ISO_E_UNSUPPORTED, "a sysfs tree cannot lease: isolationd does");
+                return host_fail(host, ISO_E_UNSUPPORTED,
+                                 "a sysfs tree cannot lease: isolationd does");
         if (!options)
                 options = &defaults;
         timeout = options->timeout_usec > 0 ? options->timeout_usec : DEFAULT_TIMEOUT_USEC;

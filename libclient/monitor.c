@@ -3,9 +3,10 @@
 /*
  * In step with the daemon.
  *
- * Subscribe first, then ask for all objects: the bus keeps the order, so signals that come before the
- * answer are already in it and are passed over, and those after it apply to it. A daemon that starts
- * again is asked anew, and the difference to what was known is told. Only its own signals count.
+ * Subscribe first, then ask for all objects: the bus keeps the order, so signals that come before
+ * the answer are already in it and are passed over, and those after it apply to it. A daemon that
+ * starts again is asked anew, and the difference to what was known is told. Only its own signals
+ * count.
  */
 
 #include <errno.h>

@@ -51,8 +51,8 @@ void monitor_table_deinit(MonitorTable *table);
 /* NULL if there is none. */
 const MonitorEntry *monitor_table_find(const MonitorTable *table, const char *path);
 
-/* Adds the entry, or puts it in the place of the one with its path. Returns it, or NULL if memory is
- * short (then it is freed). */
+/* Adds the entry, or puts it in the place of the one with its path. Returns it, or NULL if memory
+ * is short (then it is freed). */
 const MonitorEntry *monitor_table_put(MonitorTable *table, MonitorEntry *entry);
 
 /* Takes the entry with that path out; the caller frees it. NULL if there is none. */

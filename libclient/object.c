@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Properties by a table: interface, name, D-Bus type and where the value goes. The table is the whole
- * list of what this library reads from the daemon.
+ * Properties by a table: interface, name, D-Bus type and where the value goes. The table is the
+ * whole list of what this library reads from the daemon.
  */
 
 #include "libclient/object.h"
@@ -150,13 +150,25 @@ static int read_list(sd_bus_message *message, const char *type, Arena *arena,
                 return r;
 
         *ret_list = list;
-        return sd_bus_message_exit_container(message);
+        r = sd_bus_message_exit_container(message);
+        return r < 0 ? r : 0;
+}
+
+static int read_members(sd_bus_message *message, Arena *arena, iso_group *group)
+{
+        int r;
+
+        r = read_list(message, "s", arena, &group->devices);
+        if (r < 0)
+                return r;
+        for (group->n_devices = 0; group->devices[group->n_devices];)
+                group->n_devices++;
+        return 0;
 }
 
 static int read_reason(sd_bus_message *message, Arena *arena, iso_reason *ret_reason)
 {
-        const char **texts[] = {&ret_reason->rule, &ret_reason->a, &ret_reason->b,
-                                &ret_reason->at};
+        const char **texts[] = {&ret_reason->rule, &ret_reason->a, &ret_reason->b, &ret_reason->at};
         int r;
 
         r = sd_bus_message_enter_container(message, 'r', "ssssass");
@@ -208,6 +220,8 @@ static int read_value(Object *object, const struct Field *field, Arena *arena,
 
         if (strcmp(field->type, "a(ssssass)") == 0)
                 return read_reasons(message, arena, &object->group);
+        if (target == &object->group.devices && field->kind == OBJECT_GROUP)
+                return read_members(message, arena, &object->group);
         if (field->type[0] == 'a')
                 return read_list(message, field->type + 1, arena, target);
         if (field->type[0] == 's' || field->type[0] == 'o')
@@ -337,8 +351,8 @@ int object_list_read(Arena *arena, sd_bus_message *message, ObjectList *ret_list
                 return r;
 
         while ((r = sd_bus_message_enter_container(message, 'e', "oa{sa{sv}}")) > 0) {
-                list.objects = arena_grow(arena, list.objects, list.n, &capacity,
-                                          sizeof(*list.objects));
+                list.objects =
+                        arena_grow(arena, list.objects, list.n, &capacity, sizeof(*list.objects));
                 if (!list.objects)
                         return -ENOMEM;
 

@@ -46,8 +46,8 @@ void object_init(Object *object, ObjectKind kind, const char *path);
 _nodiscard_ int object_read_properties(Object *object, Arena *arena, sd_bus_message *message);
 
 /*
- * Reads the interfaces at the message's cursor, an a{sa{sv}}: the whole object at `path`. Returns 0,
- * -EBADMSG also if the property that names it is missing, or -errno.
+ * Reads the interfaces at the message's cursor, an a{sa{sv}}: the whole object at `path`. Returns
+ * 0, -EBADMSG also if the property that names it is missing, or -errno.
  */
 _nodiscard_ int object_read(Arena *arena, sd_bus_message *message, const char *path,
                             Object *ret_object);

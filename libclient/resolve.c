@@ -2,7 +2,8 @@
 
 /*
  * From what people write to what they mean: addresses, stable ids, kernel group numbers, names of
- * interfaces and block devices, lease numbers. The view is asked first, then the tree or the daemon.
+ * interfaces and block devices, lease numbers. The view is asked first, then the tree or the
+ * daemon.
  */
 
 #include <errno.h>
@@ -55,7 +56,8 @@ static const iso_group *find_group(const View *view, const char *selector)
         return view_find_group(view, selector);
 }
 
-/* Addresses and group numbers are complete in the view; only other names are asked for elsewhere. */
+/* Addresses and group numbers are complete in the view; only other names are asked for elsewhere.
+ */
 static bool may_be_name(const char *selector)
 {
         Bdf bdf;
