@@ -28,7 +28,8 @@ static void fill_facts(PciDevice *device, const Part *part)
         facts->header_known = TRISTATE_YES;
         facts->multifunction_bit = part->multifunction;
         facts->ari = TRISTATE_NO;
-        facts->header_type = part->type >= PCIE_TYPE_ROOT_PORT && part->type <= PCIE_TYPE_PCI_TO_PCIE;
+        facts->header_type =
+                part->type >= PCIE_TYPE_ROOT_PORT && part->type <= PCIE_TYPE_PCI_TO_PCIE;
         if (part->type == PART_UNKNOWN)
                 return;
         facts->pcie = tristate_from_bool(part->type != PART_PCI);
@@ -110,7 +111,10 @@ char *topology_text(const Snapshot *snapshot, const Partition *partition)
                         const char *full;
 
                         full = bdf_format(snapshot->devices[group->members[i]].bdf, bdf);
-                        fprintf(out, "%s%s", i > 0 ? " " : g > 0 ? " | " : "",
+                        fprintf(out, "%s%s",
+                                i > 0   ? " "
+                                : g > 0 ? " | "
+                                        : "",
                                 strncmp(full, "0000:", 5) == 0 ? full + 5 : full);
                 }
         }
@@ -121,8 +125,7 @@ char *topology_text(const Snapshot *snapshot, const Partition *partition)
 
 char *topology_rules(const Snapshot *snapshot, const Partition *partition, const char *bdf)
 {
-        const Group *group =
-                &partition->groups[partition->group_of[topology_find(snapshot, bdf)]];
+        const Group *group = &partition->groups[partition->group_of[topology_find(snapshot, bdf)]];
         char *text = NULL;
         size_t n = 0;
         FILE *out = open_memstream(&text, &n);

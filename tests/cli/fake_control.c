@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What the test makes happen, a word and its arguments a line:
+ *   driver NAME    the NIC is bound to that driver
+ *   state STATE    the NIC's state changes; only that something did is told, without a value
+ *   join           a device is plugged in, below the first lease's group
+ *   lose           it is pulled again
+ *   forge          not the daemon, but somebody else, says that a device was lost
+ */
+
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/cli/fake_daemon.h"
+
+static void change_nic(Fake *fake, const char *property)
+{
+        check(sd_bus_emit_properties_changed(fake->bus, fake->devices[1].path, INTERFACE "Device",
+                                             property, NULL),
+              "device change");
+}
+
+static void set_driver(Fake *fake, const char *name)
+{
+        free(fake->devices[1].driver);
+        fake->devices[1].driver = strdup(name);
+        change_nic(fake, "Driver");
+}
+
+static void join(Fake *fake)
+{
+        FakeDevice *device = &fake->devices[DEVICES_MAX - 1];
+        FakeLease *lease = fake->leases[0];
+
+        fake_add_device(device);
+        check(sd_bus_emit_object_added(fake->bus, device->path), "device added");
+        if (lease)
+                check(sd_bus_emit_signal(fake->bus, lease->path, INTERFACE "Lease", "DeviceJoined",
+                                         "sa{sv}", device->address, 2, "in-owner-address-space",
+                                         "b", true, "newer-than-the-library", "s", "x"),
+                      "device joined");
+}
+
+static void lose(Fake *fake)
+{
+        FakeDevice *device = &fake->devices[DEVICES_MAX - 1];
+        FakeLease *lease = fake->leases[0];
+
+        if (lease)
+                check(sd_bus_emit_signal(fake->bus, lease->path, INTERFACE "Lease", "DeviceLost",
+                                         "sa{sv}", device->address, 0),
+                      "device lost");
+        check(sd_bus_emit_object_removed(fake->bus, device->path), "device removed");
+        device->slot = sd_bus_slot_unref(device->slot);
+        free(device->path);
+        device->path = NULL;
+}
+
+/* A second connection, which does not own the daemon's name, sends the daemon's signal to all. */
+static void forge(Fake *fake)
+{
+        sd_bus *other = NULL;
+
+        check(sd_bus_open_system(&other), "second connection");
+        check(sd_bus_emit_signal(other, ROOT "/lease/1", INTERFACE "Lease", "DeviceLost", "sa{sv}",
+                                 "0000:ff:00.0", 0),
+              "forged signal");
+        check(sd_bus_flush(other), "forged signal");
+        sd_bus_flush_close_unref(other);
+}
+
+static void obey(Fake *fake, const char *word, const char *argument)
+{
+        if (strcmp(word, "driver") == 0)
+                set_driver(fake, argument);
+        else if (strcmp(word, "join") == 0)
+                join(fake);
+        else if (strcmp(word, "lose") == 0)
+                lose(fake);
+        else if (strcmp(word, "forge") == 0)
+                forge(fake);
+        else if (strcmp(word, "state") == 0) {
+                fake->devices[1].state = strcmp(argument, "held") == 0 ? "held" : "free";
+                change_nic(fake, "Iommu");
+        } else
+                check(-1, word);
+}
+
+int control_read(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Fake *fake = userdata;
+        char text[256], *rest = text;
+        ssize_t n;
+
+        n = read(fd, text, sizeof(text) - 1);
+        if (n <= 0)
+                return sd_event_exit(fake->event, 0);
+        text[n] = '\0';
+
+        for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+                const char *word = strsep(&line, " ");
+
+                obey(fake, word, line ? line : "");
+        }
+        return 0;
+}

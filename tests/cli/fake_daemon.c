@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The fake's leases and its loop. `fake-daemon [DRIVER [OBSTACLE]]`: the NIC's driver at the start,
+ * and why leases are refused. A selector `refuse-NAME` is refused with that error.
+ */
+
+#include "tests/cli/fake_daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+void check(int r, const char *what)
+{
+        if (r >= 0)
+                return;
+        (void)fprintf(stderr, "fake-daemon: %s: %s\n", what, strerror(-r));
+        exit(EXIT_FAILURE);
+}
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void say(const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vprintf(format, arguments);
+        va_end(arguments);
+        (void)printf("\n");
+        (void)fflush(stdout);
+}
+
+int lease_release(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        FakeLease *lease = userdata;
+
+        if (strcmp(lease->lifetime, "fd") == 0 && lease->owner_fd < 0)
+                return sd_bus_error_set(ret_error, INTERFACE "Error.Stuck", "nobody holds it");
+        say("released %u", lease->id);
+        fake_end_lease(lease);
+        return sd_bus_reply_method_return(message, NULL);
+}
+
+static int owner_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        FakeLease *lease = userdata;
+
+        say("let-go %u", lease->id);
+        fake_end_lease(lease);
+        return 0;
+}
+
+/* What acquire was asked for. */
+typedef struct Request {
+        char **selectors;
+        const char *mode;
+        const char *lifetime;
+        int with_members;
+        int force;
+} Request;
+
+static int read_request(sd_bus_message *message, Request *request)
+{
+        int r;
+
+        r = sd_bus_message_read_strv(message, &request->selectors);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+                const char *name;
+
+                r = sd_bus_message_read_basic(message, 's', &name);
+                if (r < 0)
+                        return r;
+                if (strcmp(name, "mode") == 0)
+                        r = sd_bus_message_read(message, "v", "s", &request->mode);
+                else if (strcmp(name, "lifetime") == 0)
+                        r = sd_bus_message_read(message, "v", "s", &request->lifetime);
+                else if (strcmp(name, "with-members") == 0)
+                        r = sd_bus_message_read(message, "v", "b", &request->with_members);
+                else if (strcmp(name, "force") == 0)
+                        r = sd_bus_message_read(message, "v", "b", &request->force);
+                else
+                        r = -EINVAL;
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(message);
+        }
+        return r;
+}
+
+/* A file that holds its own name, so that a program can tell which it was given. */
+static int named_fd(const char *name)
+{
+        int fd = memfd_create(name, MFD_CLOEXEC);
+
+        check(fd < 0 ? -errno : 0, "memfd");
+        check((int)write(fd, name, strlen(name)), "memfd");
+        check((int)lseek(fd, 0, SEEK_SET), "memfd");
+        return fd;
+}
+
+static int append_fd(sd_bus_message *reply, const char *name)
+{
+        int fd = named_fd(name), r;
+
+        r = sd_bus_message_append(reply, "(sh)", name, fd);
+        (void)close(fd);
+        return r;
+}
+
+static int append_fds(sd_bus_message *reply, const FakeLease *lease)
+{
+        bool vfio = strcmp(lease->mode, "vfio") == 0;
+        char name[64];
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "(sh)");
+        if (r >= 0)
+                r = append_fd(reply, vfio ? "container" : "iommufd");
+        (void)snprintf(name, sizeof(name), "group:%d", lease->group->kernel_group);
+        if (r >= 0 && vfio)
+                r = append_fd(reply, name);
+        for (char **address = lease->devices; r >= 0 && *address; address++) {
+                (void)snprintf(name, sizeof(name), "device:%s", *address);
+                r = append_fd(reply, name);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static FakeLease *new_lease(Fake *fake, const Request *request, int *ret_client_fd)
+{
+        static char *devices[] = {(char *)"0000:01:00.0", NULL};
+        static char *held[] = {NULL};
+        FakeLease *lease = calloc(1, sizeof(*lease));
+        size_t slot = 0;
+        int ends[2];
+
+        check(lease ? 0 : -ENOMEM, "lease");
+        check(pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0, "pipe");
+        while (slot < LEASES_MAX && fake->leases[slot])
+                slot++;
+        check(slot < LEASES_MAX ? 0 : -E2BIG, "leases");
+        fake->leases[slot] = lease;
+        *lease = (FakeLease){
+                .fake = fake,
+                .group = &fake->groups[0],
+                .id = ++fake->next_lease,
+                .devices = devices,
+                .held = held,
+                .uid = 0,
+                .unit = "test.service",
+                .mode = strdup(request->mode ? request->mode : "vfio"),
+                .lifetime = strdup(request->lifetime ? request->lifetime : "fd"),
+                .guard = "owned",
+                .state = "leased",
+                .since = 1700000000ULL * 1000000,
+                .rule = "50-test.json: nics",
+                .owner_fd = ends[1],
+        };
+        *ret_client_fd = ends[0];
+        if (strcmp(lease->lifetime, "fd") == 0)
+                check(sd_event_add_io(fake->event, &lease->owner_source, ends[1], 0, owner_gone,
+                                      lease),
+                      "owner");
+        return lease;
+}
+
+static int grant(sd_bus_message *message, Fake *fake, const Request *request)
+{
+        sd_bus_message *reply = NULL;
+        FakeLease *lease;
+        int client_fd, r;
+
+        lease = new_lease(fake, request, &client_fd);
+        fake_add_lease(lease);
+        r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "oh", lease->path, client_fd);
+        (void)close(client_fd);
+        if (r >= 0)
+                r = append_fds(reply, lease);
+        if (r >= 0)
+                r = sd_bus_send(fake->bus, reply, NULL);
+        sd_bus_message_unref(reply);
+        return r < 0 ? r : 1;
+}
+
+int manager_acquire(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        static const char refusal[] = "refuse-";
+        Request request = {0};
+        Fake *fake = userdata;
+        char name[64];
+        int r;
+
+        r = read_request(message, &request);
+        if (r >= 0 && !request.selectors)
+                r = -EINVAL;
+        if (r < 0)
+                return r;
+
+        say("acquire mode=%s lifetime=%s with-members=%d force=%d %s",
+            request.mode ? request.mode : "-", request.lifetime ? request.lifetime : "-",
+            request.with_members, request.force, request.selectors[0]);
+        if (strncmp(request.selectors[0], refusal, strlen(refusal)) == 0) {
+                (void)snprintf(name, sizeof(name), INTERFACE "Error.%s",
+                               request.selectors[0] + strlen(refusal));
+                r = sd_bus_error_setf(ret_error, name, "no: %s", request.selectors[0]);
+        } else {
+                r = grant(message, fake, &request);
+        }
+        for (char **selector = request.selectors; *selector; selector++)
+                free(*selector);
+        free(request.selectors);
+        return r;
+}
+
+int main(int argc, char **argv)
+{
+        Fake fake = {.obstacle = argc > 2 ? argv[2] : ""};
+        int r;
+
+        fake.devices[0] = (FakeDevice){.address = "0000:00:01.0",
+                                       .id = "0000:00/01.0",
+                                       .parent = "",
+                                       .vendor = 0x8086,
+                                       .device = 0x3420,
+                                       .class_code = 0x060400,
+                                       .driver = strdup("pcieport"),
+                                       .state = "host"};
+        fake.devices[1] = (FakeDevice){.address = "0000:01:00.0",
+                                       .id = "0000:00/01.0/00.0",
+                                       .parent = "0000:00:01.0",
+                                       .vendor = 0x8086,
+                                       .device = 0x10d3,
+                                       .class_code = 0x020000,
+                                       .driver = strdup(argc > 1 ? argv[1] : "e1000e"),
+                                       .state = "host"};
+        fake.devices[2] = (FakeDevice){.address = "0000:02:00.0",
+                                       .id = "0000:00/02.0",
+                                       .parent = "",
+                                       .vendor = 0x1234,
+                                       .device = 0x11e8,
+                                       .class_code = 0x00ff00,
+                                       .driver = strdup(""),
+                                       .state = "free"};
+        fake.devices[3] = (FakeDevice){.address = "0000:03:00.0",
+                                       .id = "0000:00/01.0/00.1",
+                                       .parent = "0000:00:01.0",
+                                       .vendor = 0x8086,
+                                       .device = 0x10d3,
+                                       .class_code = 0x020000,
+                                       .driver = strdup(""),
+                                       .state = "held"};
+
+        check(sd_event_default(&fake.event), "event loop");
+        check(sd_bus_open_system(&fake.bus), "bus");
+        fake_add_objects(&fake);
+        check(sd_bus_attach_event(fake.bus, fake.event, 0), "bus in the event loop");
+        check(sd_bus_set_exit_on_disconnect(fake.bus, true), "bus in the event loop");
+        r = sd_event_add_io(fake.event, NULL, STDIN_FILENO, EPOLLIN, control_read, &fake);
+        check(r == -EPERM ? 0 : r, "control"); /* started by the bus: /dev/null */
+        check(sd_bus_request_name(fake.bus, "org.isolationd1", 0), "name");
+        say("ready");
+
+        check(sd_event_loop(fake.event), "event loop");
+        fake_drop_objects(&fake);
+        sd_bus_flush_close_unref(fake.bus);
+        sd_event_unref(fake.event);
+        return 0;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The objects, their properties and how they come and go. */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/cli/fake_daemon.h"
+
+#define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+
+static int get_reasons(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+        const FakeGroup *group = userdata;
+
+        if (group->kernel_group != 5)
+                return sd_bus_message_append(reply, "a(ssssass)", 0);
+        return sd_bus_message_append(reply, "a(ssssass)", 1, "upstream-acs", "0000:01:00.0",
+                                     "0000:00:01.0", "0000:00:01.0", 2, "SV", "RR",
+                                     "0000:00:01.0 has no ACS.");
+}
+
+static int get_groups(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+        const FakeLease *lease = userdata;
+
+        return sd_bus_message_append(reply, "ao", 1, lease->group->path);
+}
+
+static int resolve(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        Fake *fake = userdata;
+        const char *selector;
+        int r;
+
+        r = sd_bus_message_read_basic(message, 's', &selector);
+        if (r < 0)
+                return r;
+        if (strcmp(selector, "eth-fake") != 0)
+                return sd_bus_error_setf(ret_error, INTERFACE "Error.NotFound",
+                                         "nothing is called %s here", selector);
+        return sd_bus_reply_method_return(message, "oo", fake->devices[1].path,
+                                          fake->groups[0].path);
+}
+
+static const sd_bus_vtable manager_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("Acquire", "asa{sv}", "oha(sh)", manager_acquire, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Resolve", "sa{sv}", "oo", resolve, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("LeaseObstacle", "s", NULL, offsetof(Fake, obstacle), 0),
+        SD_BUS_VTABLE_END,
+};
+
+static const sd_bus_vtable device_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("Address", "s", NULL, offsetof(FakeDevice, address), CHANGES),
+        SD_BUS_PROPERTY("Id", "s", NULL, offsetof(FakeDevice, id), CHANGES),
+        SD_BUS_PROPERTY("Parent", "s", NULL, offsetof(FakeDevice, parent), CHANGES),
+        SD_BUS_PROPERTY("Group", "o", NULL, offsetof(FakeDevice, group_path), CHANGES),
+        SD_BUS_PROPERTY("ComputedGroup", "s", NULL, offsetof(FakeDevice, group_id), CHANGES),
+        SD_BUS_PROPERTY("KernelGroup", "i", NULL, offsetof(FakeDevice, kernel_group), CHANGES),
+        SD_BUS_PROPERTY("Vendor", "q", NULL, offsetof(FakeDevice, vendor), CHANGES),
+        SD_BUS_PROPERTY("Device", "q", NULL, offsetof(FakeDevice, device), CHANGES),
+        SD_BUS_PROPERTY("Class", "u", NULL, offsetof(FakeDevice, class_code), CHANGES),
+        SD_BUS_PROPERTY("Driver", "s", NULL, offsetof(FakeDevice, driver), CHANGES),
+        SD_BUS_PROPERTY("State", "s", NULL, offsetof(FakeDevice, state), CHANGES),
+        /* Told without its value, so that clients have to ask. */
+        SD_BUS_PROPERTY("Iommu", "s", NULL, offsetof(FakeDevice, iommu),
+                        SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
+        SD_BUS_VTABLE_END,
+};
+
+static const sd_bus_vtable group_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("Id", "s", NULL, offsetof(FakeGroup, id), CHANGES),
+        SD_BUS_PROPERTY("KernelGroup", "i", NULL, offsetof(FakeGroup, kernel_group), CHANGES),
+        SD_BUS_PROPERTY("Devices", "as", NULL, offsetof(FakeGroup, devices), CHANGES),
+        SD_BUS_PROPERTY("Reasons", "a(ssssass)", get_reasons, 0, CHANGES),
+        SD_BUS_PROPERTY("Type", "s", NULL, offsetof(FakeGroup, type), CHANGES),
+        SD_BUS_PROPERTY("Guard", "s", NULL, offsetof(FakeGroup, guard), CHANGES),
+        SD_BUS_PROPERTY("State", "s", NULL, offsetof(FakeGroup, state), CHANGES),
+        SD_BUS_PROPERTY("Lease", "o", NULL, offsetof(FakeGroup, lease_path), CHANGES),
+        SD_BUS_PROPERTY("NewerThanTheLibrary", "s", NULL, offsetof(FakeGroup, type), CHANGES),
+        SD_BUS_VTABLE_END,
+};
+
+static const sd_bus_vtable lease_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("Release", "a{sv}", "", lease_release, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_PROPERTY("Id", "u", NULL, offsetof(FakeLease, id), CHANGES),
+        SD_BUS_PROPERTY("Groups", "ao", get_groups, 0, CHANGES),
+        SD_BUS_PROPERTY("Devices", "as", NULL, offsetof(FakeLease, devices), CHANGES),
+        SD_BUS_PROPERTY("Held", "as", NULL, offsetof(FakeLease, held), CHANGES),
+        SD_BUS_PROPERTY("Uid", "u", NULL, offsetof(FakeLease, uid), CHANGES),
+        SD_BUS_PROPERTY("Unit", "s", NULL, offsetof(FakeLease, unit), CHANGES),
+        SD_BUS_PROPERTY("Mode", "s", NULL, offsetof(FakeLease, mode), CHANGES),
+        SD_BUS_PROPERTY("Lifetime", "s", NULL, offsetof(FakeLease, lifetime), CHANGES),
+        SD_BUS_PROPERTY("Guard", "s", NULL, offsetof(FakeLease, guard), CHANGES),
+        SD_BUS_PROPERTY("State", "s", NULL, offsetof(FakeLease, state), CHANGES),
+        SD_BUS_PROPERTY("Since", "t", NULL, offsetof(FakeLease, since), CHANGES),
+        SD_BUS_PROPERTY("Rule", "s", NULL, offsetof(FakeLease, rule), CHANGES),
+        SD_BUS_SIGNAL("DeviceJoined", "sa{sv}", 0),
+        SD_BUS_SIGNAL("DeviceLost", "sa{sv}", 0),
+        SD_BUS_VTABLE_END,
+};
+
+void fake_add_device(FakeDevice *device)
+{
+        Fake *fake = device->fake;
+
+        check(sd_bus_path_encode(ROOT "/device", device->address, &device->path), "device path");
+        check(sd_bus_add_object_vtable(fake->bus, &device->slot, device->path, INTERFACE "Device",
+                                       device_vtable, device),
+              "device object");
+}
+
+static void add_groups(Fake *fake)
+{
+        static char *first[] = {(char *)"0000:00:01.0", (char *)"0000:01:00.0", NULL};
+        static char *second[] = {(char *)"0000:02:00.0", NULL};
+
+        fake->groups[0] = (FakeGroup){.id = "0000:00/01.0", .kernel_group = 5, .devices = first};
+        fake->groups[1] = (FakeGroup){.id = "0000:00/02.0", .kernel_group = 6, .devices = second};
+        for (size_t i = 0; i < 2; i++) {
+                FakeGroup *group = &fake->groups[i];
+
+                group->type = "DMA";
+                group->guard = "none";
+                group->state = "free";
+                group->lease_path = strdup("/");
+                check(sd_bus_path_encode(ROOT "/group", group->id, &group->path), "group path");
+                check(sd_bus_add_object_vtable(fake->bus, &group->slot, group->path,
+                                               INTERFACE "Group", group_vtable, group),
+                      "group object");
+        }
+}
+
+void fake_add_objects(Fake *fake)
+{
+        check(sd_bus_add_object_manager(fake->bus, NULL, ROOT), "object manager");
+        check(sd_bus_add_object_vtable(fake->bus, NULL, ROOT, INTERFACE "Manager", manager_vtable,
+                                       fake),
+              "manager object");
+        add_groups(fake);
+        for (size_t i = 0; i < DEVICES_MAX; i++) {
+                FakeDevice *device = &fake->devices[i];
+                const FakeGroup *group = &fake->groups[i == 2];
+
+                device->fake = fake;
+                device->group_path = group->path;
+                device->group_id = group->id;
+                device->kernel_group = group->kernel_group;
+                device->iommu = "dmar0";
+                if (i + 1 < DEVICES_MAX)
+                        fake_add_device(device);
+        }
+}
+
+void fake_drop_objects(Fake *fake)
+{
+        for (size_t i = 0; i < LEASES_MAX; i++)
+                if (fake->leases[i])
+                        fake_end_lease(fake->leases[i]);
+        for (size_t i = 0; i < DEVICES_MAX; i++) {
+                sd_bus_slot_unref(fake->devices[i].slot);
+                free(fake->devices[i].path);
+                free(fake->devices[i].driver);
+        }
+        for (size_t i = 0; i < 2; i++) {
+                sd_bus_slot_unref(fake->groups[i].slot);
+                free(fake->groups[i].path);
+                free(fake->groups[i].lease_path);
+        }
+}
+
+static void set_group_lease(FakeLease *lease, bool leased)
+{
+        FakeGroup *group = lease->group;
+
+        free(group->lease_path);
+        group->lease_path = strdup(leased ? lease->path : "/");
+        group->state = leased ? "leased" : "free";
+        group->guard = leased ? "owned" : "none";
+        check(sd_bus_emit_properties_changed(lease->fake->bus, group->path, INTERFACE "Group",
+                                             "State", "Lease", "Guard", NULL),
+              "group change");
+}
+
+void fake_add_lease(FakeLease *lease)
+{
+        Fake *fake = lease->fake;
+
+        check(asprintf(&lease->path, ROOT "/lease/%u", lease->id), "lease path");
+        check(sd_bus_add_object_vtable(fake->bus, &lease->slot, lease->path, INTERFACE "Lease",
+                                       lease_vtable, lease),
+              "lease object");
+        check(sd_bus_emit_object_added(fake->bus, lease->path), "lease added");
+        set_group_lease(lease, true);
+}
+
+void fake_end_lease(FakeLease *lease)
+{
+        Fake *fake = lease->fake;
+
+        set_group_lease(lease, false);
+        check(sd_bus_emit_object_removed(fake->bus, lease->path), "lease removed");
+        for (size_t i = 0; i < LEASES_MAX; i++)
+                if (fake->leases[i] == lease)
+                        fake->leases[i] = NULL;
+        sd_bus_slot_unref(lease->slot);
+        sd_event_source_unref(lease->owner_source);
+        if (lease->owner_fd >= 0)
+                (void)close(lease->owner_fd);
+        free(lease->path);
+        free(lease->mode);
+        free(lease->lifetime);
+        free(lease);
+}

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the tests share: running isoctl, and programs whose lines are awaited with a deadline."""
+
+import json
+import os
+import queue
+import subprocess
+import threading
+import time
+
+ISOCTL = os.environ["ISOCTL"]
+DEADLINE = 60  # seconds; a failing test takes this long, a passing one never waits for it
+
+
+def environment(bus="unix:path=/nonexistent/bus"):
+    return {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": bus, "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+
+
+def isoctl(*arguments, bus="unix:path=/nonexistent/bus", **more):
+    return subprocess.run([ISOCTL, *arguments], env=environment(bus), capture_output=True,
+                          text=True, errors="replace", timeout=DEADLINE, check=False, **more)
+
+
+def document(result):
+    """The one JSON document that stdout is, on one line."""
+    lines = result.stdout.splitlines()
+    assert len(lines) == 1, f"one line of JSON expected: {result.stdout!r} {result.stderr!r}"
+    return json.loads(lines[0])
+
+
+class Program:
+    """A running program; its stdout and stderr come as lines of one queue each."""
+
+    def __init__(self, arguments, env, **more):
+        self.process = subprocess.Popen(arguments, env=env, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        **more)
+        self.seen = []
+        self.out = self._lines(self.process.stdout)
+        self.err = self._lines(self.process.stderr)
+
+    def _lines(self, stream):
+        lines = queue.Queue()
+
+        def read():
+            with stream:
+                for line in stream:
+                    lines.put(line.rstrip("\n"))
+            lines.put(None)
+
+        threading.Thread(target=read, daemon=True).start()
+        return lines
+
+    def await_line(self, wanted, stream=None):
+        """The first line that `wanted` accepts; others are passed over, and shown if none comes."""
+        stream = stream or self.out
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            try:
+                line = stream.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                line = None
+            assert line is not None, f"a line did not come; before it: {self.seen}"
+            self.seen.append(line)
+            if wanted(line):
+                return line
+
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def wait(self):
+        return self.process.wait(timeout=DEADLINE)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(timeout=DEADLINE)
+        self.process.stdin.close()

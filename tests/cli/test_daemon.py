@@ -1,0 +1,323 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""isoctl over a private bus, with a fake isolationd on it."""
+
+import json
+import os
+import pwd
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from harness import DEADLINE, ISOCTL, Program, document, environment, isoctl
+
+FAKE = os.environ["FAKE_DAEMON"]
+CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={directory}/bus</listen>
+  <servicedir>{directory}/services</servicedir>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow receive_sender="*"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+
+
+class WithBus(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="isoctl-bus-")
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+        os.mkdir(os.path.join(self.directory, "services"))
+        config = os.path.join(self.directory, "bus.conf")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(CONFIG.format(directory=self.directory))
+        self.address = f"unix:path={self.directory}/bus"
+        self.bus = self.start(["dbus-daemon", f"--config-file={config}", "--nofork",
+                               "--print-address"])
+        self.bus.await_line(lambda line: line.startswith("unix:"))
+
+    def start(self, arguments, **more):
+        program = Program(arguments, environment(self.address), **more)
+        self.addCleanup(program.kill)
+        return program
+
+    def start_daemon(self, *arguments):
+        daemon = self.start([FAKE, *arguments])
+        daemon.await_line(lambda line: line == "ready")
+        return daemon
+
+    def isoctl(self, *arguments, **more):
+        return isoctl(*arguments, bus=self.address, **more)
+
+    def json(self, *arguments):
+        result = self.isoctl(*arguments, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return document(result)
+
+
+class Reading(WithBus):
+    def test_no_daemon(self):
+        result = self.isoctl("list")
+        self.assertEqual(result.returncode, 8)
+        self.assertIn("--from /sys", result.stderr)
+
+    def test_activation(self):
+        service = os.path.join(self.directory, "services", "org.isolationd1.service")
+        with open(service, "w", encoding="ascii") as file:
+            file.write(f"[D-BUS Service]\nName=org.isolationd1\nExec={FAKE}\n")
+        # The bus notices the file by itself; asking it to look makes that certain.
+        subprocess.run(["dbus-send", f"--bus={self.address}", "--dest=org.freedesktop.DBus",
+                        "--print-reply", "/org/freedesktop/DBus",
+                        "org.freedesktop.DBus.ReloadConfig"], check=True, capture_output=True)
+        self.assertEqual(len(self.json("list")["devices"]), 3)
+
+    def test_documents(self):
+        self.start_daemon()
+        devices = self.json("list")["devices"]
+        self.assertEqual([device["device"] for device in devices],
+                         ["0000:00:01.0", "0000:01:00.0", "0000:02:00.0"])
+        self.assertEqual((devices[1]["group"], devices[1]["driver"], devices[1]["lease"]),
+                         ("0000:00/01.0", "e1000e", None))
+        for selector in ("01:00.0", "group:5", "0000:00/01.0", "eth-fake"):
+            group = self.json("show", selector)["group"]
+            self.assertEqual((group["kernel_group"], len(group["devices"])), (5, 2))
+        self.assertEqual(len(self.json("groups")["groups"]), 2)
+        self.assertEqual(self.json("explain", "01:00.0")["reasons"], [{
+            "rule": "upstream-acs", "a": "0000:01:00.0", "b": "0000:00:01.0",
+            "at": "0000:00:01.0", "missing": ["SV", "RR"], "text": "0000:00:01.0 has no ACS."}])
+        self.assertEqual([root["device"] for root in self.json("tree")["roots"]],
+                         ["0000:00:01.0", "0000:02:00.0"])
+        self.assertEqual(self.json("leases"), {"schema": "isolationd.leases/1", "leases": []})
+
+    def test_names_are_the_daemons(self):
+        self.start_daemon()
+        result = self.isoctl("show", "eth-none")
+        self.assertEqual((result.returncode, result.stderr),
+                         (3, "isoctl: nothing is called eth-none here\n"))
+        self.assertEqual(self.isoctl("show", b"\xff").returncode, 3)
+
+    def test_obstacle(self):
+        self.start_daemon("e1000e", "the kernel is too old")
+        result = self.isoctl("list")
+        self.assertEqual((result.returncode, result.stderr), (0, "isoctl: the kernel is too old\n"))
+
+
+class Leasing(WithBus):
+    def setUp(self):
+        super().setUp()
+        self.daemon = self.start_daemon()
+
+    def await_daemon(self, line):
+        return self.daemon.await_line(lambda seen: seen == line)
+
+    def test_acquire_and_release(self):
+        answer = self.json("acquire", "01:00.0", "--mode", "iommufd", "--with-members", "--force")
+        self.await_daemon("acquire mode=iommufd lifetime=persistent with-members=1 force=1 01:00.0")
+        self.assertEqual(answer, {
+            "schema": "isolationd.acquire/1", "lease": 1, "groups": ["0000:00/01.0"],
+            "devices": ["0000:01:00.0"], "mode": "iommufd", "guard": "owned",
+            "lifetime": "persistent"})
+        self.assertEqual(self.json("leases")["leases"], [{
+            "lease": 1, "groups": ["0000:00/01.0"], "devices": ["0000:01:00.0"], "held": [],
+            "uid": 0, "unit": "test.service", "mode": "iommufd", "lifetime": "persistent",
+            "guard": "owned", "state": "leased", "since": "2023-11-14T22:13:20Z",
+            "rule": "50-test.json: nics"}])
+        row = self.isoctl("leases").stdout.splitlines()[1].split()
+        self.assertEqual(row[:6], ["1", "0000:00/01.0", "1", f"0({pwd.getpwuid(0).pw_name})",
+                                   "test.service", "iommufd"])
+        self.assertEqual(self.json("show", "01:00.0")["group"]["lease"], 1)
+
+        self.assertEqual(self.json("release", "01:00.0"),
+                         {"schema": "isolationd.release/1", "lease": 1})
+        self.await_daemon("released 1")
+        self.assertEqual(self.isoctl("release", "1").returncode, 3)
+
+        self.assertEqual(self.isoctl("acquire", "01:00.0").stdout,
+                         "lease 2 · group 0000:00/01.0 · vfio · guard owned\n")
+        self.assertEqual(self.isoctl("release", "2").stdout, "lease 2 given back\n")
+
+    def test_refusals(self):
+        codes = {"NotFound": 3, "Busy": 4, "NotViable": 6, "Critical": 6, "PolicyDenied": 5,
+                 "NotAuthorized": 5, "TooWeak": 6, "Changed": 6, "Stuck": 7, "Quota": 5,
+                 "Invalid": 2, "Unsupported": 6, "KernelRefused": 1, "Quarantined": 9}
+        for name, code in codes.items():
+            with self.subTest(name):
+                result = self.isoctl("acquire", f"refuse-{name}", "--json")
+                self.assertEqual(result.returncode, code)
+                self.assertEqual(document(result), {"schema": "isolationd.error/1", "error": name,
+                                                    "message": f"no: refuse-{name}"})
+                result = self.isoctl("run", f"refuse-{name}", "--", "true")
+                self.assertEqual((result.returncode, result.stderr),
+                                 (code, f"isoctl: no: refuse-{name}\n"))
+
+    def test_run_substitutes_fds(self):
+        script = "cat <&$1; echo; cat <&$2; echo; cat <&$3; echo; cat <&$4; echo; echo $5"
+        result = self.isoctl("run", "01:00.0", "--", "bash", "-c", script, "-", "{container}",
+                             "{group}", "{group:5}", "{device:01:00.0}", 'x{"y": {nothing}} {}')
+        self.assertEqual(result.returncode, 0, result.stderr)
+        # {group} and {group:5} are one fd, read to its end the first time.
+        self.assertEqual(result.stdout.splitlines(),
+                         ["container", "group:5", "", "device:0000:01:00.0",
+                          'x{"y": {nothing}} {}'])
+        self.assertEqual(result.stderr, "lease 1 · group 0000:00/01.0 · vfio · guard owned\n")
+        self.await_daemon("acquire mode=- lifetime=fd with-members=0 force=0 01:00.0")
+        self.await_daemon("released 1")
+
+        result = self.isoctl("run", "--mode=iommufd", "01:00.0", "--json", "--", "bash", "-c",
+                             "cat <&$1", "-", "{iommufd}")
+        self.assertEqual((result.returncode, result.stdout), (0, "iommufd"))
+        self.assertEqual(json.loads(result.stderr)["lifetime"], "fd")
+
+    def test_run_passes_only_what_is_named(self):
+        # No lease fd (a pipe), no bus (a socket), no other memfd.
+        script = ("import os, sys\n"
+                  "for fd in os.listdir('/proc/self/fd'):\n"
+                  "    try: print(fd, os.readlink('/proc/self/fd/' + fd))\n"
+                  "    except OSError: pass\n")
+        result = self.isoctl("run", "01:00.0", "--", sys.executable, "-c", script, "{group}",
+                             stdin=subprocess.DEVNULL)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        extra = [line for line in result.stdout.splitlines() if int(line.split()[0]) > 2]
+        extra = [line for line in extra if not line.split()[1].startswith("/proc/")]
+        self.assertEqual([line.split()[1] for line in extra], ["/memfd:group:5"])
+
+    def test_run_names_that_are_not_there(self):
+        for name in ("iommufd", "group:9", "device:02:00.0", "device:nothing"):
+            with self.subTest(name):
+                result = self.isoctl("run", "01:00.0", "--", "false", "{%s}" % name)
+                self.assertEqual(result.returncode, 2)
+                self.assertIn("container, group:5, device:0000:01:00.0", result.stderr)
+                self.daemon.await_line(lambda line: line.startswith("released"))
+
+    def test_run_passes_the_end_on(self):
+        for command, code in ((["true"], 0), (["false"], 1), (["sh", "-c", "exit 42"], 42),
+                              (["sh", "-c", "kill -TERM $$"], 128 + signal.SIGTERM),
+                              (["/nonexistent/program"], 127), (["/dev/null"], 126)):
+            with self.subTest(command):
+                result = self.isoctl("run", "01:00.0", "--", *command)
+                self.assertEqual(result.returncode, code, result.stderr)
+                self.daemon.await_line(lambda line: line.startswith("released"))
+
+    def start_run(self, script):
+        run = self.start([ISOCTL, "run", "01:00.0", "--", "sh", "-c", script])
+        run.await_line(lambda line: line.startswith("lease "), run.err)
+        return run, int(run.await_line(str.isdigit))
+
+    def test_run_forwards_signals(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number):
+                # `read` waits for ever on a pipe; the trap ends it.
+                run, _ = self.start_run(f"trap 'exit 7' {int(number)}; echo $$; read line")
+                run.process.send_signal(number)
+                self.assertEqual(run.wait(), 7)
+                self.daemon.await_line(lambda line: line.startswith("released"))
+
+    def test_run_killed(self):
+        run, child = self.start_run("echo $$; read line")
+        pidfd = os.pidfd_open(child)
+        self.addCleanup(os.close, pidfd)
+        run.process.kill()
+        # The lease ends with its fd, and the program with isoctl: its stdout closes.
+        self.await_daemon("let-go 1")
+        with self.assertRaisesRegex(AssertionError, "did not come"):
+            run.await_line(lambda line: False)
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)  # readable once the process has ended
+        self.assertTrue(poll.poll(DEADLINE * 1000), "the program outlives isoctl")
+        self.assertEqual(self.json("leases")["leases"], [])
+
+    def test_run_whose_daemon_goes_away(self):
+        run, _ = self.start_run("trap 'exit 0' TERM; echo $$; read line")
+        self.daemon.kill()
+        run.process.send_signal(signal.SIGTERM)
+        self.assertEqual(run.wait(), 8)
+        run.await_line(lambda line: "lease 1 was not given back" in line, run.err)
+
+
+class Monitoring(WithBus):
+    def setUp(self):
+        super().setUp()
+        self.daemon = self.start_daemon()
+        self.monitor = self.start([ISOCTL, "monitor", "--json"])
+        self.await_event("ready")
+
+    def await_event(self, name, **wanted):
+        def matches(line):
+            event = json.loads(line)
+            self.assertEqual(event["schema"], "isolationd.event/1")
+            return event["event"] == name and all(event[key] == value
+                                                  for key, value in wanted.items())
+        return json.loads(self.monitor.await_line(matches))
+
+    def test_devices(self):
+        self.daemon.say("driver vfio-pci")
+        event = self.await_event("device-changed")
+        self.assertEqual(event, {"schema": "isolationd.event/1", "event": "device-changed",
+                                 "device": "0000:01:00.0", "group": "0000:00/01.0", "lease": None,
+                                 "driver": "vfio-pci", "state": "host"})
+        self.daemon.say("state free")  # comes without its value
+        self.assertEqual(self.await_event("device-changed")["state"], "free")
+
+    def test_leases(self):
+        self.isoctl("acquire", "01:00.0")
+        self.assertEqual(self.await_event("lease-added")["lease"], 1)
+        event = self.await_event("group-changed")
+        self.assertEqual((event["group"], event["lease"], event["state"]),
+                         ("0000:00/01.0", 1, "leased"))
+        self.daemon.say("join")
+        event = self.await_event("device-added")
+        self.assertEqual((event["device"], event["state"], event["lease"]),
+                         ("0000:03:00.0", "held", 1))
+        event = self.await_event("device-joined")
+        self.assertEqual((event["device"], event["lease"], event["group"]),
+                         ("0000:03:00.0", 1, "0000:00/01.0"))
+        self.assertIs(event["in_owner_address_space"], True)
+        self.daemon.say("lose")
+        self.assertEqual(self.await_event("device-lost")["lease"], 1)
+        self.assertEqual(self.await_event("device-removed")["device"], "0000:03:00.0")
+        self.isoctl("release", "1")
+        self.assertEqual(self.await_event("group-changed")["state"], "free")
+        self.assertEqual(self.await_event("lease-removed")["lease"], 1)
+
+    def test_others_are_not_believed(self):
+        self.daemon.say("forge")
+        self.daemon.say("driver vfio-pci")
+        self.await_event("device-changed")
+        self.assertFalse([line for line in self.monitor.seen if "0000:ff:00.0" in line])
+
+    def test_restart(self):
+        self.isoctl("acquire", "01:00.0")
+        self.await_event("lease-added")
+        self.daemon.kill()
+        self.daemon = self.start_daemon("igb")
+        self.await_event("lease-removed", lease=1)
+        event = self.await_event("device-changed", device="0000:01:00.0")
+        self.assertEqual(event["driver"], "igb")
+        self.await_event("ready")
+        self.daemon.say("driver vfio-pci")
+        self.await_event("device-changed", driver="vfio-pci")
+
+    def test_bus_gone(self):
+        self.bus.kill()
+        self.assertEqual(self.monitor.wait(), 8)
+        self.assertEqual(json.loads(self.monitor.await_line(lambda line: True))["error"],
+                         "NoDaemon")
+
+    def test_text(self):
+        monitor = self.start([ISOCTL, "monitor"])
+        self.assertEqual(monitor.await_line(lambda line: True), "ready")
+        self.daemon.say("driver vfio-pci")
+        self.assertEqual(monitor.await_line(lambda line: True),
+                         "device-changed 0000:01:00.0 · group 0000:00/01.0 · driver vfio-pci · host")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

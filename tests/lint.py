@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The conventions that a compiler does not check, one rule per function.
+
+A rule gets a file's path (below the root) and text and yields (line, message). The rules are run on
+bad snippets first: a rule that finds nothing there would find nothing anywhere.
+"""
+
+import pathlib
+import re
+import sys
+
+FOLDERS = ["core", "libclient", "cli", "daemon", "tests", "dbus", "units", "man"]
+FILE_LINES_MAX = 500
+FUNCTION_LINES_MAX = 60
+
+# The pure part of libc: memory, strings, formatting into memory.
+MODEL_HEADERS = {
+    "errno.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h",
+    "stdio.h", "stdlib.h", "string.h", "sys/types.h",
+}
+# folder: what its files may include of the project, or what they may not.
+MAY_INCLUDE = {"core/model/": ("core/model/",), "core/probe/": ("core/",)}
+MAY_NOT_INCLUDE = {
+    "libclient/": ("daemon/", "cli/", "tests/"),
+    "cli/": ("daemon/", "tests/"),
+    "daemon/": ("libclient/", "cli/", "tests/"),
+}
+BANNED = re.compile(r"\b(system|popen|strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|"
+                    r"strtok|tmpnam|mktemp|alloca)\s*\(")
+
+
+def is_c(path):
+    return path.endswith((".c", ".h"))
+
+
+def is_source(path):
+    return path.endswith((".c", ".h", ".py", ".sh", "meson.build", "meson_options.txt", ".service",
+                          ".rules", ".map", ".sym"))
+
+
+def blank(text):
+    """C without the contents of comments and strings; lines stay."""
+    def spaces(match):
+        kept = re.sub(r"[^\n]", " ", match[0])
+        return kept if match[0][0] == "/" else match[0][0] + kept[1:-1] + match[0][-1]
+
+    return re.sub(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", spaces, text,
+                  flags=re.S)
+
+
+def rule_spdx(path, text):
+    if is_source(path) and not any("SPDX-License-Identifier: LGPL-2.1-or-later" in line
+                                   for line in text.splitlines()[:3]):
+        yield 1, "no SPDX line"
+
+
+def rule_file_length(path, text):
+    n = text.count("\n")
+    if is_c(path) and n > FILE_LINES_MAX:
+        yield n, f"{n} lines, more than {FILE_LINES_MAX}"
+
+
+def rule_function_length(path, text):
+    if not is_c(path):
+        return
+    start = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if line == "{":
+            start = number
+        elif line.startswith("}") and start:
+            if number - start + 1 > FUNCTION_LINES_MAX:
+                yield start, (f"function of {number - start + 1} lines, "
+                              f"more than {FUNCTION_LINES_MAX}")
+            start = None
+
+
+def rule_concept(path, text):
+    if not is_c(path):
+        return
+    rest = re.sub(r"\A/\*[^\n]*SPDX[^\n]*\*/\s*"
+                  r"(#pragma once\s*|#ifndef \w+\s+#define \w+\s*)?", "", text)
+    comment = re.match(r"/\*(.*?)\*/", rest, flags=re.S)
+    if not comment or len(comment[1].split()) < 3:
+        yield 1, "does not open with a comment on its concept"
+
+
+def rule_layers(path, text):
+    if not is_c(path):
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        include = re.match(r"\s*#\s*include\s*([\"<])([^\">]+)", line)
+        if not include:
+            continue
+        ours, name = include[1] == '"', include[2]
+        if ".." in name.split("/"):
+            yield number, f"includes {name}, upwards"
+        for folder, allowed in MAY_INCLUDE.items():
+            if path.startswith(folder) and ours and not name.startswith(allowed):
+                yield number, f"{folder} includes {name}"
+        for folder, banned in MAY_NOT_INCLUDE.items():
+            if path.startswith(folder) and name.startswith(banned):
+                yield number, f"{folder} includes {name}"
+        if path.startswith("core/model/") and not ours and name not in MODEL_HEADERS:
+            yield number, f"core/model/ includes <{name}>, which is not pure"
+
+
+def rule_banned(path, text):
+    if not is_c(path):
+        return
+    for number, line in enumerate(blank(text).splitlines(), 1):
+        for match in BANNED.finditer(line):
+            yield number, f"calls {match[1]}()"
+
+
+def rule_white_space(path, text):
+    if not is_source(path):
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if line != line.rstrip():
+            yield number, "ends in white space"
+        if is_c(path) and "\t" in line:
+            yield number, "has a tab"
+    if text and not text.endswith("\n"):
+        yield text.count("\n") + 1, "the last line does not end"
+
+
+RULES = [rule_spdx, rule_file_length, rule_function_length, rule_concept, rule_layers, rule_banned,
+         rule_white_space]
+
+HEAD = "/* SPDX-License-Identifier: LGPL-2.1-or-later */\n\n/*\n * What this is.\n */\n\n"
+# rule: (path, text that offends, line at fault, text that does not)
+SNIPPETS = {
+    rule_spdx: [("core/a.c", "int a;\n", 1, HEAD), ("x/meson.build", "test()\n", 1, HEAD)],
+    rule_file_length: [("core/a.c", HEAD + "\n" * 500, 506, HEAD + "\n" * 400)],
+    rule_function_length: [
+        ("core/a.c", "int a(void)\n{\n" + "\n" * 59 + "}\n", 2,
+         "int a(void)\n{\n" + "\n" * 58 + "}\n"),
+    ],
+    rule_concept: [
+        ("core/a.c", HEAD.split("\n\n")[0] + "\n\n#include <stdio.h>\n", 1, HEAD),
+        ("core/a.h", HEAD.split("\n\n")[0] + "\n#pragma once\n\n/* */\n", 1,
+         HEAD.replace("*/\n\n/*", "*/\n#pragma once\n\n/*", 1)),
+    ],
+    rule_layers: [
+        ("core/model/a.c", '#include "core/probe/sysfs.h"\n', 1, '#include "core/model/bdf.h"\n'),
+        ("core/model/a.c", "#include <unistd.h>\n", 1, "#include <string.h>\n"),
+        ("core/probe/a.c", '\n#include "daemon/log.h"\n', 2, '#include "core/model/bdf.h"\n'),
+        ("libclient/a.c", '#include "daemon/log.h"\n', 1, '#include "core/model/bdf.h"\n'),
+        ("cli/a.c", '#include "daemon/log.h"\n', 1, '#include "libclient/isolation.h"\n'),
+        ("daemon/a.c", '#include "libclient/host.h"\n', 1, '#include "daemon/log.h"\n'),
+        ("cli/a.c", '#include "../daemon/log.h"\n', 1, '#include "json.h"\n'),
+    ],
+    rule_banned: [
+        ("cli/a.c", "x = 1;\ny = system (\"a\");\n", 2, "/* system(\"a\") */ a = \"system()\";\n"),
+        ("cli/a.c", "strcpy(a, b);\n", 1, "my_strcpy(a, b);\n"),
+        ("cli/a.c", "sprintf(a, b);\n", 1, "snprintf(a, 1, b);\n"),
+    ],
+    rule_white_space: [("core/a.c", "int a; \n", 1, "int a;\n"), ("core/a.c", "\tx\n", 1, "x\n")],
+}
+
+
+def test_rules():
+    """Returns what is wrong with the rules themselves."""
+    wrong = []
+    for rule in RULES:
+        for path, bad, line, good in SNIPPETS[rule]:
+            found = [number for number, _ in rule(path, bad)]
+            if line not in found:
+                wrong.append(f"{rule.__name__} finds {found} in {bad[:60]!r}, not line {line}")
+            if list(rule(path, good)):
+                wrong.append(f"{rule.__name__} objects to {good[:60]!r}")
+    return wrong
+
+
+def files(root):
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            name = path.relative_to(root).as_posix()
+            if path.is_file() and "/corpus/" not in name and "__pycache__" not in name \
+                    and (is_c(name) or is_source(name)):
+                yield name, path.read_text(errors="replace")
+
+
+def report(number, name, offences):
+    for offence in offences:
+        print(f"# {offence}")
+    print("not ok" if offences else "ok", number, "-", name)
+    return bool(offences)
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    sources = list(files(root))
+
+    print(f"1..{len(RULES) + 1}")
+    failed = report(1, "the rules find what they are for", test_rules())
+    for number, rule in enumerate(RULES, 2):
+        offences = [f"{name}:{line}: {message}" for name, text in sources
+                    for line, message in rule(name, text)]
+        if not sources:
+            offences = [f"no sources below {root}"]
+        failed |= report(number, rule.__name__.replace("rule_", "").replace("_", " "), offences)
+    return 1 if failed else 0
+
+
+sys.exit(main())

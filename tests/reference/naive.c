@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Facts first (who is above, which type, which quirk), then the two ways of grouping.
+ */
+
+#include "naive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NOBODY ((size_t)-1)
+#define REQUIRED 0x1d /* SV, RR, CR, UF */
+
+typedef const Snapshot World;
+
+static const PciDevice *dev(World *world, size_t i)
+{
+        return &world->devices[i];
+}
+
+static size_t lookup(World *world, Bdf bdf)
+{
+        for (size_t i = 0; i < world->n_devices; i++)
+                if (dev(world, i)->bdf.domain == bdf.domain && dev(world, i)->bdf.bus == bdf.bus &&
+                    dev(world, i)->bdf.devfn == bdf.devfn)
+                        return i;
+        return NOBODY;
+}
+
+static size_t bridge_above(World *world, size_t i)
+{
+        return dev(world, i)->has_parent ? lookup(world, dev(world, i)->parent_bdf) : NOBODY;
+}
+
+static bool bridge_is_missing(World *world, size_t i)
+{
+        return dev(world, i)->has_parent && bridge_above(world, i) == NOBODY;
+}
+
+static size_t sender(World *world, size_t i)
+{
+        size_t real = NOBODY;
+
+        if (dev(world, i)->has_real_dma)
+                real = lookup(world, dev(world, i)->real_dma_bdf);
+        return real != NOBODY && !dev(world, real)->is_vf ? real : i;
+}
+
+/* Not the kernel's: an endpoint that is not in the snapshot, or is no endpoint. */
+static bool sender_is_missing(World *world, size_t i)
+{
+        return dev(world, i)->has_real_dma && sender(world, i) == i;
+}
+
+static bool share_missing_sender(World *world, size_t a, size_t b)
+{
+        return sender_is_missing(world, a) && sender_is_missing(world, b) &&
+               bdf_equal(dev(world, a)->real_dma_bdf, dev(world, b)->real_dma_bdf);
+}
+
+static bool on_one_bus(World *world, size_t a, size_t b)
+{
+        return dev(world, a)->bdf.domain == dev(world, b)->bdf.domain &&
+               dev(world, a)->bdf.bus == dev(world, b)->bdf.bus;
+}
+
+static bool in_one_slot(World *world, size_t a, size_t b)
+{
+        return on_one_bus(world, a, b) &&
+               dev(world, a)->bdf.devfn / 8 == dev(world, b)->bdf.devfn / 8;
+}
+
+/* As a set of possibilities, one bit per PCIe type; bit 16: not PCIe. */
+static uint32_t possible_types(World *world, size_t i)
+{
+        const PciFacts *facts = &dev(world, i)->facts;
+        uint32_t above, types = 0;
+        size_t bridge = bridge_above(world, i);
+
+        if (facts->pcie == TRISTATE_UNKNOWN)
+                return 0x1ffff;
+        if (facts->pcie == TRISTATE_NO)
+                return 1U << 16;
+        if (facts->pcie_type != 5 && facts->pcie_type != 6)
+                return 1U << facts->pcie_type;
+        if (bridge == NOBODY)
+                return dev(world, i)->has_parent ? 1U << 5 | 1U << 6 : 1U << facts->pcie_type;
+
+        above = possible_types(world, bridge);
+        for (unsigned type = 0; type <= 16; type++) {
+                if (!(above & 1U << type))
+                        continue;
+                if (facts->pcie_type == 6)
+                        types |= type == 4 || type == 6 || type == 8 ? 1U << 5 : 1U << 6;
+                else
+                        types |= type == 5 ? 1U << 6 : 1U << 5;
+        }
+        return types;
+}
+
+static bool may_be_one_of_several(World *world, size_t i)
+{
+        const PciDevice *device = dev(world, i);
+        size_t bridge = bridge_above(world, i);
+
+        if (device->is_vf)
+                return false;
+        if (device->bdf.devfn % 8 != 0)
+                return true;
+        /* An ARI function: not 0, below a port, where there is but one device. */
+        if (device->bdf.devfn != 0 && bridge != NOBODY && device->facts.ari != TRISTATE_NO &&
+            dev(world, bridge)->facts.pcie == TRISTATE_YES &&
+            (possible_types(world, bridge) & (1U << 4 | 1U << 6)) != 0 &&
+            (possible_types(world, bridge) & (1U << 4 | 1U << 6)) == possible_types(world, bridge))
+                return true;
+        return device->facts.header_known != TRISTATE_YES || device->facts.multifunction_bit;
+}
+
+static bool is_certainly_several(World *world, size_t i)
+{
+        const PciDevice *device = dev(world, i);
+
+        return may_be_one_of_several(world, i) &&
+               (device->bdf.devfn % 8 != 0 || device->facts.header_known == TRISTATE_YES);
+}
+
+static unsigned release_major(World *world)
+{
+        return (unsigned)strtoul(world->kernel_release, NULL, 10);
+}
+
+/* 1: isolated, 0: not, -1: no opinion. */
+static int quirk(World *world, size_t i, uint32_t types)
+{
+        const PciDevice *device = dev(world, i);
+        uint32_t id = (uint32_t)device->vendor << 16 | device->device;
+        const PciFacts *facts = &device->facts;
+
+        switch (id) {
+        case 0x10024385:
+                if (is_certainly_several(world, i) && !device->has_parent &&
+                    world->ivrs == TRISTATE_YES)
+                        return 1;
+                return -1;
+        case 0x808610fb:
+        case 0x19578d80:
+        case 0x80881001:
+                return 1;
+        case 0x80880110:
+                return 0;
+        case 0x177da100:
+                return types == 1U << 4 ? 1 : -1;
+        case 0x1d170721:
+                return types == 1U << 4 || types == 1U << 6 ? 1 : -1;
+        case 0x1d170720:
+                return facts->pcie == TRISTATE_YES && (types & (1U << 4 | 1U << 6)) ? 0 : -1;
+        default:
+                break;
+        }
+        if (device->vendor != 0x8086)
+                return -1;
+        if (types == 1U << 9)
+                return 1;
+        if (types != 1U << 4)
+                return -1;
+        if (device->device == 0x8c10)
+                return facts->pch_redirect == TRISTATE_YES;
+        if (device->device == 0xa110 && facts->acs == TRISTATE_YES)
+                return (facts->acs_dword8 & REQUIRED & facts->acs_dword4) ==
+                       (REQUIRED & facts->acs_dword4);
+        return -1;
+}
+
+static bool capability_isolates(World *world, size_t i)
+{
+        const PciDevice *device = dev(world, i);
+        unsigned needed = REQUIRED & device->facts.acs_cap;
+
+        if (device->facts.acs != TRISTATE_YES)
+                return false;
+        if (device->vendor == 0x111d && device->device == 0x80b5 && release_major(world) >= 7)
+                needed &= ~1U;
+        return (device->facts.acs_ctrl & needed) == needed;
+}
+
+/* Certainly isolated: for every type that the function may be of. */
+static bool isolated(World *world, size_t i)
+{
+        uint32_t types = possible_types(world, i);
+        int opinion = quirk(world, i, types);
+
+        if (opinion >= 0)
+                return opinion;
+        for (unsigned type = 0; type <= 16; type++) {
+                bool ok;
+
+                if (!(types & 1U << type))
+                        continue;
+                if (type == 16 || type == 7 || type == 8 || type == 10)
+                        ok = false;
+                else if (type == 4 || type == 6)
+                        ok = capability_isolates(world, i);
+                else if (type == 0 || type == 1 || type == 5 || type == 9)
+                        ok = !may_be_one_of_several(world, i) || capability_isolates(world, i);
+                else
+                        ok = true;
+                if (!ok)
+                        return false;
+        }
+        return true;
+}
+
+static bool way_up_isolated(World *world, size_t bridge)
+{
+        for (; bridge != NOBODY; bridge = bridge_above(world, bridge))
+                if (!isolated(world, bridge) || bridge_is_missing(world, bridge))
+                        return false;
+        return true;
+}
+
+static bool stands_for_what_is_below(World *world, size_t bridge)
+{
+        uint32_t types = possible_types(world, bridge);
+
+        if (types & (1U << 16 | 1U << 8))
+                return true;
+        if (!(types & 1U << 7))
+                return false;
+        return !(dev(world, bridge)->vendor == 0x1a03 && dev(world, bridge)->device == 0x1150 &&
+                 release_major(world) >= 7);
+}
+
+static bool translates(World *world, size_t bridge)
+{
+        return dev(world, bridge)->vendor == 0x14e4 && dev(world, bridge)->device == 0x9084;
+}
+
+/* Does the function at i also send as devfn? */
+static bool sends_as(World *world, size_t i, unsigned devfn)
+{
+        const PciDevice *device = dev(world, i);
+        unsigned slot = device->bdf.devfn & ~7U, function = device->bdf.devfn & 7U;
+
+        switch ((uint32_t)device->vendor << 16 | device->device) {
+        case 0x1180e476:
+                return function != 0 && devfn == slot;
+        case 0x1b4b9230:
+                return function != 1 && devfn == slot + 1;
+        case 0x10b587b0:
+                return true;
+        case 0x80862260:
+                return devfn == 0x80 || devfn == 0x88 || devfn == 0x93;
+        case 0x90050285:
+                return device->subsystem_vendor == 0x9005 && device->subsystem_device == 0x02bc &&
+                       devfn == 8;
+        default:
+                return false;
+        }
+}
+
+static bool aliases(World *world, size_t a, size_t b)
+{
+        return sends_as(world, a, dev(world, b)->bdf.devfn) ||
+               sends_as(world, b, dev(world, a)->bdf.devfn) || sender(world, a) == b ||
+               sender(world, b) == a;
+}
+
+/* --- the replay ------------------------------------------------------------------------------ */
+
+static size_t by_slot(World *world, const size_t *groups, size_t p, bool *visited);
+
+static size_t by_alias(World *world, const size_t *groups, size_t p, bool *visited)
+{
+        if (visited[dev(world, p)->bdf.devfn])
+                return NOBODY;
+        visited[dev(world, p)->bdf.devfn] = true;
+        if (groups[p] != NOBODY)
+                return groups[p];
+        for (size_t t = 0; t < world->n_devices; t++) {
+                size_t group;
+
+                if (t == p || !on_one_bus(world, p, t) || !aliases(world, p, t))
+                        continue;
+                group = by_alias(world, groups, t, visited);
+                if (group == NOBODY)
+                        group = by_slot(world, groups, t, visited);
+                if (group != NOBODY)
+                        return group;
+        }
+        return NOBODY;
+}
+
+static size_t by_slot(World *world, const size_t *groups, size_t p, bool *visited)
+{
+        if (!may_be_one_of_several(world, p) || isolated(world, p))
+                return NOBODY;
+        for (size_t t = 0; t < world->n_devices; t++) {
+                size_t group;
+
+                if (t == p || !in_one_slot(world, p, t) || isolated(world, t))
+                        continue;
+                group = by_alias(world, groups, t, visited);
+                if (group != NOBODY)
+                        return group;
+        }
+        return NOBODY;
+}
+
+static size_t group_for(World *world, const size_t *groups, size_t i)
+{
+        bool visited[256] = {false};
+        size_t p = sender(world, i), group;
+
+        if (groups[p] != NOBODY)
+                return groups[p];
+        for (size_t t = 0; t < world->n_devices; t++)
+                if (groups[t] != NOBODY && share_missing_sender(world, i, t))
+                        return groups[t];
+        for (size_t b = bridge_above(world, p); b != NOBODY; b = bridge_above(world, b)) {
+                if (translates(world, b))
+                        break;
+                if (!stands_for_what_is_below(world, b))
+                        continue;
+                p = b;
+                if (groups[b] != NOBODY)
+                        return groups[b];
+        }
+        for (size_t b = bridge_above(world, p); b != NOBODY; b = bridge_above(world, b)) {
+                if (way_up_isolated(world, b))
+                        break;
+                p = b;
+                if (groups[b] != NOBODY)
+                        return groups[b];
+        }
+        /* Not the kernel's: below a bridge that is not in the snapshot all are together. */
+        for (size_t t = 0; t < world->n_devices; t++)
+                if (t != p && groups[t] != NOBODY && bridge_is_missing(world, p) &&
+                    bridge_is_missing(world, t) && on_one_bus(world, p, t))
+                        return groups[t];
+        group = by_alias(world, groups, p, visited);
+        return group != NOBODY ? group : by_slot(world, groups, p, visited);
+}
+
+void naive_replay(const Snapshot *snapshot, size_t *groups)
+{
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                groups[i] = NOBODY;
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                size_t group = group_for(snapshot, groups, i);
+
+                groups[i] = group != NOBODY ? group : i;
+        }
+}
+
+/* --- the closure ----------------------------------------------------------------------------- */
+
+/* The device above to which i is tied, or NOBODY. */
+static size_t tied_above(World *world, size_t i)
+{
+        size_t p = sender(world, i);
+
+        if (p != i)
+                return p;
+        for (size_t b = bridge_above(world, i); b != NOBODY; b = bridge_above(world, b)) {
+                if (translates(world, b))
+                        break;
+                if (stands_for_what_is_below(world, b))
+                        return b;
+        }
+        p = bridge_above(world, i);
+        return p != NOBODY && !way_up_isolated(world, p) ? p : NOBODY;
+}
+
+static bool tied(World *world, size_t a, size_t b)
+{
+        if (tied_above(world, a) == b || share_missing_sender(world, a, b))
+                return true;
+        if (tied_above(world, a) != NOBODY || !on_one_bus(world, a, b))
+                return false;
+        if (aliases(world, a, b) || (bridge_is_missing(world, a) && bridge_is_missing(world, b)))
+                return true;
+        return in_one_slot(world, a, b) && may_be_one_of_several(world, a) && !isolated(world, a) &&
+               !isolated(world, b);
+}
+
+void naive_closure(const Snapshot *snapshot, size_t *groups)
+{
+        bool grew = true;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                groups[i] = i;
+        while (grew) {
+                grew = false;
+                for (size_t a = 0; a < snapshot->n_devices; a++) {
+                        for (size_t b = 0; b < snapshot->n_devices; b++) {
+                                size_t low, high;
+
+                                if (groups[a] == groups[b] || !tied(snapshot, a, b))
+                                        continue;
+                                low = groups[a] < groups[b] ? groups[a] : groups[b];
+                                high = groups[a] < groups[b] ? groups[b] : groups[a];
+                                for (size_t i = 0; i < snapshot->n_devices; i++)
+                                        if (groups[i] == high)
+                                                groups[i] = low;
+                                grew = true;
+                        }
+                }
+        }
+}

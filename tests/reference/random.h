@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Random machines: root buses, ports, switches, bridges, functions, VFs and VMDs, with the quirks
+ * the naive reference knows, and facts missing. The same seed gives the same machine.
+ */
+
+#include "core/model/snapshot.h"
+
+typedef struct Random {
+        uint64_t state;
+} Random;
+
+/* Uniform enough, below `limit`. */
+unsigned random_below(Random *random, unsigned limit);
+
+/* True `per_thousand` times in a thousand. */
+bool random_chance(Random *random, unsigned per_thousand);
+
+typedef struct RandomOptions {
+        bool tidy;              /* functions of a slot agree on being several; VFs have no quirks */
+        unsigned unknown;       /* per thousand: a fact is UNKNOWN */
+        unsigned n_devices_max; /* stop growing there */
+} RandomOptions;
+
+/* A finished snapshot whose addresses ascend from bridges to what is below them. */
+Snapshot *random_topology(Random *random, const RandomOptions *options);
+
+/* Makes one random known fact unknown and finishes anew; false if the one chosen was unknown. */
+bool random_degrade(Random *random, Snapshot *snapshot);

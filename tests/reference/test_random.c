@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The model against the naive reference, on many random machines.
+ *
+ * ISO_REFERENCE_COUNT sets how many (20 000 without it), ISO_REFERENCE_SEED the first seed. A
+ * difference names the seed of the one machine that shows it; with that seed and a count of 1 it
+ * comes back.
+ */
+
+#include "core/model/groups.h"
+#include "naive.h"
+#include "random.h"
+#include "tap.h"
+#include "topology.h"
+
+#define COUNT_NORMAL 20000
+#define SEED_NORMAL 0x15011a7e
+
+static unsigned long from_environment(const char *name, unsigned long normal)
+{
+        const char *text = getenv(name);
+
+        return text && text[0] ? strtoul(text, NULL, 0) : normal;
+}
+
+static Random seeded(unsigned long seed)
+{
+        Random random = {seed * 0x9e3779b97f4a7c15ULL + 1};
+
+        (void)random_below(&random, 2);
+        return random;
+}
+
+static Partition *compute(const Snapshot *snapshot)
+{
+        Partition *partition = NULL;
+
+        if (kernel_groups_compute(snapshot, &partition) < 0)
+                abort();
+        return partition;
+}
+
+static void print_difference(const Snapshot *snapshot, const Partition *partition,
+                             const size_t *groups, unsigned long seed)
+{
+        _cleanup_(freep) char *text = topology_text(snapshot, partition);
+
+        printf("# seed %lu: the model says %s\n# the reference says", seed, text);
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                char a[BDF_TEXT_SIZE], b[BDF_TEXT_SIZE];
+
+                printf(" %s:%s", bdf_format(snapshot->devices[i].bdf, a),
+                       bdf_format(snapshot->devices[groups[i]].bdf, b));
+        }
+        printf("\n");
+}
+
+/* Are two devices together in one exactly if they are in the other? */
+static bool is_same(const Snapshot *snapshot, const Partition *partition, const size_t *groups)
+{
+        for (size_t a = 0; a < snapshot->n_devices; a++)
+                for (size_t b = 0; b < a; b++)
+                        if ((groups[a] == groups[b]) !=
+                            (partition->group_of[a] == partition->group_of[b]))
+                                return false;
+        return true;
+}
+
+/* Returns false at a difference. */
+static bool compare_one(unsigned long seed, bool tidy, unsigned unknown,
+                        void (*reference)(const Snapshot *, size_t *), size_t *n_merged)
+{
+        Random random = seeded(seed);
+        RandomOptions options = {.tidy = tidy, .unknown = unknown, .n_devices_max = 40};
+        _cleanup_(snapshot_freep) Snapshot *snapshot = random_topology(&random, &options);
+        _cleanup_(partition_freep) Partition *partition = compute(snapshot);
+        _cleanup_(freep) size_t *groups = calloc(snapshot->n_devices + 1, sizeof(*groups));
+
+        if (!groups)
+                abort();
+        reference(snapshot, groups);
+        *n_merged += snapshot->n_devices - partition->n_groups;
+        if (is_same(snapshot, partition, groups) && topology_reasons_connect(partition))
+                return true;
+        print_difference(snapshot, partition, groups, seed);
+        return false;
+}
+
+static void test_replay(void)
+{
+        unsigned long seed = from_environment("ISO_REFERENCE_SEED", SEED_NORMAL);
+        unsigned long count = from_environment("ISO_REFERENCE_COUNT", COUNT_NORMAL);
+        size_t n_merged = 0;
+
+        printf("# %lu machines from seed %lu\n", count, seed);
+        for (unsigned long i = 0; i < count; i++)
+                if (!CHECK(compare_one(seed + i, (seed + i) % 2, (seed + i) % 4 < 2 ? 0 : 60,
+                                       naive_replay, &n_merged)))
+                        return;
+        printf("# %zu joins\n", n_merged);
+        CHECK(count < 100 || n_merged > count / 10); /* else nothing was tried */
+}
+
+static void test_closure(void)
+{
+        unsigned long seed = from_environment("ISO_REFERENCE_SEED", SEED_NORMAL);
+        unsigned long count = (from_environment("ISO_REFERENCE_COUNT", COUNT_NORMAL) + 1) / 2;
+        size_t n_merged = 0;
+
+        for (unsigned long i = 0; i < count; i++)
+                if (!CHECK(compare_one(seed + i, true, 0, naive_closure, &n_merged)))
+                        return;
+        CHECK(count < 100 || n_merged > count / 10);
+}
+
+/* Were a and b together, they still are. */
+static bool is_coarser(const Partition *before, const Partition *after)
+{
+        for (size_t a = 0; a < before->n_devices; a++)
+                for (size_t b = 0; b < a; b++)
+                        if (before->group_of[a] == before->group_of[b] &&
+                            after->group_of[a] != after->group_of[b])
+                                return false;
+        return true;
+}
+
+static bool degrade_one(unsigned long seed, size_t *n_degraded, size_t *n_coarser)
+{
+        Random random = seeded(seed);
+        RandomOptions options = {.tidy = true, .unknown = seed % 2 ? 0 : 40, .n_devices_max = 30};
+        _cleanup_(snapshot_freep) Snapshot *snapshot = random_topology(&random, &options);
+
+        for (int i = 0; i < 4 && snapshot->n_devices > 0; i++) {
+                _cleanup_(partition_freep) Partition *before = compute(snapshot), *after = NULL;
+
+                *n_degraded += random_degrade(&random, snapshot);
+                after = compute(snapshot);
+                *n_coarser += after->n_groups < before->n_groups;
+                if (is_coarser(before, after))
+                        continue;
+                printf("# seed %lu, step %d: less is known and more is apart\n", seed, i);
+                return false;
+        }
+        return true;
+}
+
+static void test_unknown_never_separates(void)
+{
+        unsigned long seed = from_environment("ISO_REFERENCE_SEED", SEED_NORMAL);
+        unsigned long count = (from_environment("ISO_REFERENCE_COUNT", COUNT_NORMAL) + 1) / 2;
+        size_t n_degraded = 0, n_coarser = 0;
+
+        for (unsigned long i = 0; i < count; i++)
+                if (!CHECK(degrade_one(seed + i, &n_degraded, &n_coarser)))
+                        return;
+        printf("# %zu facts forgotten, %zu partitions coarser\n", n_degraded, n_coarser);
+        CHECK(count < 100 || n_coarser > count / 100);
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"equal to the naive replay", test_replay},
+                {"equal to the closure of pairs", test_closure},
+                {"what is unknown never separates", test_unknown_never_separates},
+        };
+
+        return tap_run(tests);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The capability walk over configuration spaces made up byte by byte: good ones, and every way in
+ * which a device, a short dump or a missing privilege can spoil them.
+ */
+
+#include "core/model/pcicap.h"
+#include "tap.h"
+
+typedef struct Config {
+        uint8_t bytes[4096];
+        size_t n_readable; /* reads beyond fail */
+        unsigned n_reads;
+} Config;
+
+static bool config_read(void *context, unsigned offset, uint32_t *ret_value)
+{
+        Config *config = context;
+
+        config->n_reads++;
+        CHECK(offset % 4 == 0 && offset + 4 <= sizeof(config->bytes));
+        if (offset + 4 > config->n_readable)
+                return false;
+        *ret_value = (uint32_t)config->bytes[offset] | (uint32_t)config->bytes[offset + 1] << 8 |
+                     (uint32_t)config->bytes[offset + 2] << 16 |
+                     (uint32_t)config->bytes[offset + 3] << 24;
+        return true;
+}
+
+static void put16(Config *config, unsigned offset, unsigned value)
+{
+        config->bytes[offset] = (uint8_t)value;
+        config->bytes[offset + 1] = (uint8_t)(value >> 8);
+}
+
+static void put32(Config *config, unsigned offset, uint32_t value)
+{
+        put16(config, offset, value & 0xffff);
+        put16(config, offset + 2, value >> 16);
+}
+
+static void put_extended(Config *config, unsigned offset, unsigned id, unsigned next)
+{
+        put32(config, offset, id | 1U << 16 | (uint32_t)next << 20);
+}
+
+/* A root port: power management at 0x40, PCI Express at 0x50; AER, then ACS with SV and RR on. */
+static Config root_port(void)
+{
+        Config config = {.n_readable = 4096};
+
+        put16(&config, 0x00, 0x8086);
+        put16(&config, 0x06, 0x0010);
+        config.bytes[0x0e] = 0x81;
+        config.bytes[0x34] = 0x40;
+        put16(&config, 0x40, 0x5001);
+        put16(&config, 0x50, 0x0010);
+        put16(&config, 0x52, 0x0042);
+        put_extended(&config, 0x100, 0x0001, 0x148);
+        put_extended(&config, 0x148, 0x000d, 0);
+        put16(&config, 0x14c, 0x001f);
+        put16(&config, 0x14e, 0x0005);
+        return config;
+}
+
+static PciFacts walk(Config *config, unsigned size)
+{
+        PciFacts facts;
+
+        config->n_reads = 0;
+        pcicap_read(config_read, config, size, &facts);
+        CHECK(config->n_reads < 1200); /* bounded whatever the list */
+        return facts;
+}
+
+static void test_good(void)
+{
+        Config config = root_port();
+        PciFacts facts = walk(&config, 4096);
+
+        CHECK_NUMBER(facts.present, TRISTATE_YES);
+        CHECK_NUMBER(facts.header_type, 1);
+        CHECK(facts.multifunction_bit);
+        CHECK_NUMBER(facts.pcie, TRISTATE_YES);
+        CHECK_NUMBER(facts.pcie_type, PCIE_TYPE_ROOT_PORT);
+        CHECK_NUMBER(facts.acs, TRISTATE_YES);
+        CHECK_NUMBER(facts.acs_offset, 0x148);
+        CHECK_NUMBER(facts.acs_cap, 0x1f);
+        CHECK_NUMBER(facts.acs_ctrl, 0x05);
+        CHECK_NUMBER(facts.ari, TRISTATE_NO);
+        CHECK_NUMBER(facts.sriov, TRISTATE_NO);
+        CHECK(config.n_reads <= 12);
+}
+
+static void test_dword_registers(void)
+{
+        Config config = root_port();
+
+        put32(&config, 0x14c, 0x0000001f);
+        put32(&config, 0x150, 0x0000001d);
+        CHECK_NUMBER(walk(&config, 4096).acs_dword4, 0x1f);
+        CHECK_NUMBER(walk(&config, 4096).acs_dword8, 0x1d);
+        CHECK_NUMBER(walk(&config, 4096).acs_ctrl, 0);
+}
+
+static void test_no_capabilities(void)
+{
+        Config config = root_port();
+        PciFacts facts;
+
+        put16(&config, 0x06, 0);
+        facts = walk(&config, 256);
+        CHECK_NUMBER(facts.pcie, TRISTATE_NO);
+        CHECK_NUMBER(facts.acs, TRISTATE_NO);
+}
+
+static void test_unprivileged(void)
+{
+        Config config = root_port();
+        PciFacts facts;
+
+        config.n_readable = 64;
+        facts = walk(&config, 4096);
+        CHECK_NUMBER(facts.present, TRISTATE_YES);
+        CHECK_NUMBER(facts.header_known, TRISTATE_YES);
+        CHECK_NUMBER(facts.pcie, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.acs, TRISTATE_UNKNOWN);
+        config.n_readable = 0;
+        facts = walk(&config, 4096);
+        CHECK_NUMBER(facts.present, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.header_known, TRISTATE_UNKNOWN);
+}
+
+static void test_short_dump(void)
+{
+        Config config = root_port();
+        PciFacts facts;
+
+        /* What was found before the end is a fact, what was not is unknown. */
+        config.n_readable = 256;
+        facts = walk(&config, 4096);
+        CHECK_NUMBER(facts.pcie, TRISTATE_YES);
+        CHECK_NUMBER(facts.acs, TRISTATE_UNKNOWN);
+        config.n_readable = 0x14c;
+        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+        config.n_readable = 64;
+        CHECK_NUMBER(walk(&config, 64).acs, TRISTATE_UNKNOWN);
+        config.n_readable = 256;
+        CHECK_NUMBER(walk(&config, 256).acs, TRISTATE_NO);
+}
+
+static void test_gone(void)
+{
+        Config config = {.n_readable = 4096};
+        PciFacts facts;
+
+        memset(config.bytes, 0xff, sizeof(config.bytes));
+        facts = walk(&config, 4096);
+        CHECK_NUMBER(facts.present, TRISTATE_NO);
+        CHECK_NUMBER(facts.pcie, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.acs, TRISTATE_UNKNOWN);
+
+        /* Gone half-way: the control word would read as "everything on". */
+        config = root_port();
+        memset(config.bytes + 0x14c, 0xff, 4);
+        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+        memset(config.bytes + 0x100, 0xff, 0xf00);
+        facts = walk(&config, 4096);
+        CHECK_NUMBER(facts.pcie, TRISTATE_YES);
+        CHECK_NUMBER(facts.acs, TRISTATE_UNKNOWN);
+}
+
+static void test_virtual_function(void)
+{
+        Config config = root_port();
+
+        /* Vendor and device read all-ones in a virtual function that is there. */
+        put32(&config, 0x00, 0xffffffff);
+        CHECK_NUMBER(walk(&config, 4096).present, TRISTATE_YES);
+}
+
+static void test_standard_loops(void)
+{
+        Config config = root_port();
+
+        put16(&config, 0x50, 0x4005); /* back to 0x40, and no PCI Express */
+        CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_UNKNOWN);
+        put16(&config, 0x40, 0x4001); /* to itself */
+        CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_UNKNOWN);
+        put16(&config, 0x40, 0x1001); /* into the header */
+        CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_UNKNOWN);
+        put16(&config, 0x40, 0x0001); /* a proper end */
+        CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_NO);
+        config.bytes[0x34] = 0x43; /* the low bits are reserved */
+        CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_NO);
+        config.bytes[0x34] = 0;
+        CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_NO);
+}
+
+static void test_extended_loops(void)
+{
+        Config config = root_port();
+
+        put_extended(&config, 0x148, 0x0002, 0x100); /* back to the front */
+        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+        put_extended(&config, 0x148, 0x0002, 0x148); /* to itself */
+        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+        put_extended(&config, 0x148, 0x0002, 0x040); /* into the standard part */
+        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+        put_extended(&config, 0x148, 0x000d, 0x100); /* found before it loops: a fact */
+        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).sriov, TRISTATE_UNKNOWN);
+}
+
+static void test_edges(void)
+{
+        Config config = root_port();
+
+        /* ACS in the last dword has no registers. */
+        put_extended(&config, 0x100, 0x000d, 0xffc);
+        put_extended(&config, 0x100, 0x0001, 0xffc);
+        put_extended(&config, 0xffc, 0x000d, 0);
+        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+
+        /* An empty extended list. */
+        put32(&config, 0x100, 0);
+        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_NO);
+
+        /* CardBus has its pointer elsewhere. */
+        config.bytes[0x0e] = 2;
+        config.bytes[0x14] = 0x50;
+        config.bytes[0x34] = 0;
+        CHECK_NUMBER(walk(&config, 256).pcie, TRISTATE_YES);
+}
+
+static void test_other_capabilities(void)
+{
+        Config config = root_port();
+        PciFacts facts;
+
+        put_extended(&config, 0x148, 0x000e, 0x160);
+        put_extended(&config, 0x160, 0x000f, 0x180);
+        put_extended(&config, 0x180, 0x0010, 0);
+        facts = walk(&config, 4096);
+        CHECK_NUMBER(facts.ari, TRISTATE_YES);
+        CHECK_NUMBER(facts.ats, TRISTATE_YES);
+        CHECK_NUMBER(facts.sriov, TRISTATE_YES);
+        CHECK_NUMBER(facts.acs, TRISTATE_NO);
+}
+
+static void test_pch(void)
+{
+        Config config = root_port();
+        PciFacts facts = {0};
+
+        pcicap_read_pch(config_read, &config, &facts);
+        CHECK_NUMBER(facts.pch_redirect, TRISTATE_NO);
+        put32(&config, 0xd8, 1U << 26);
+        pcicap_read_pch(config_read, &config, &facts);
+        CHECK_NUMBER(facts.pch_redirect, TRISTATE_YES);
+        config.n_readable = 64;
+        pcicap_read_pch(config_read, &config, &facts);
+        CHECK_NUMBER(facts.pch_redirect, TRISTATE_UNKNOWN);
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"a root port with ACS", test_good},
+                {"ACS registers as dwords", test_dword_registers},
+                {"no capability list", test_no_capabilities},
+                {"no privilege", test_unprivileged},
+                {"a short dump", test_short_dump},
+                {"a device that is gone", test_gone},
+                {"a virtual function has no ids", test_virtual_function},
+                {"looping standard lists", test_standard_loops},
+                {"looping extended lists", test_extended_loops},
+                {"edges of the space", test_edges},
+                {"ARI, ATS and SR-IOV", test_other_capabilities},
+                {"an Intel PCH port's own register", test_pch},
+        };
+
+        return tap_run(tests);
+}

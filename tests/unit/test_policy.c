@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Verdicts from rules made by hand, and the glob.
+ */
+
+#include "core/model/policy.h"
+#include "tap.h"
+
+static void test_glob(void)
+{
+        static const struct {
+                const char *pattern, *text;
+                bool matches;
+        } rows[] = {
+                {"", "", true},
+                {"", "a", false},
+                {"*", "", true},
+                {"*", "abc", true},
+                {"?", "", false},
+                {"?", "a", true},
+                {"a?c", "abc", true},
+                {"a*c", "ac", true},
+                {"a*c", "abbbc", true},
+                {"a*c", "abbbd", false},
+                {"*b*", "abc", true},
+                {"*b*", "ac", false},
+                {"a**c", "abc", true},
+                {"*abab", "ababab", true},
+                {"abc", "ab", false},
+                {"ab", "abc", false},
+                {"[a]", "a", false},
+                {"[a]", "[a]", true},
+                {"0000:00/02.*", "0000:00/02.1/00.0", true},
+                {"0000:00/02.?", "0000:00/02.1/00.0", false},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                if (!CHECK(policy_glob(rows[i].pattern, rows[i].text) == rows[i].matches))
+                        printf("# %s against %s\n", rows[i].pattern, rows[i].text);
+}
+
+/* Exponential for a naive glob; the product of the lengths for this one. */
+static void test_glob_bounded(void)
+{
+        char pattern[2001], text[20001];
+
+        for (size_t i = 0; i < 2000; i += 2)
+                memcpy(pattern + i, "a*", 2);
+        pattern[1999] = 'b';
+        pattern[2000] = '\0';
+        memset(text, 'a', 20000);
+        text[20000] = '\0';
+        CHECK(!policy_glob(pattern, text));
+        text[19999] = 'b';
+        CHECK(policy_glob(pattern, text));
+}
+
+static void test_modes(void)
+{
+        for (int i = LEASE_MODE_NONE + 1; i < _LEASE_MODE_N; i++)
+                CHECK_NUMBER(lease_mode_from_string(lease_mode_to_string((LeaseMode)i)), i);
+        CHECK_NUMBER(lease_mode_from_string("none"), LEASE_MODE_NONE);
+        CHECK_NUMBER(lease_mode_from_string("VFIO"), LEASE_MODE_NONE);
+        CHECK_STRING(lease_mode_to_string(LEASE_MODE_VFIO), "vfio");
+        CHECK_STRING(lease_mode_to_string(_LEASE_MODE_N), "none");
+}
+
+static uid_t lab[] = {1000};
+static gid_t vfio[] = {44, 45};
+static char bridges[] = "0000:00/1c.*", low[] = "0000:0?:*";
+
+static PolicyRule rules[] = {
+        {.has_class = true, .class_value = 0x060000, .class_mask = 0xff0000, .deny = true},
+        {.has_vendor = true,
+         .vendor = 0x1234,
+         .has_device = true,
+         .device = 0x11e8,
+         .uids = lab,
+         .n_uids = 1,
+         .modes = 1U << LEASE_MODE_VFIO},
+        {.path = bridges, .gids = vfio, .n_gids = 2},
+        {.has_vendor = true, .vendor = 0x1234, .uids = lab, .n_uids = 1},
+        {.address = low},
+};
+static const Policy policy = {rules, ARRAY_SIZE(rules)};
+
+static PolicyVerdict ask(uid_t uid, gid_t gid, LeaseMode mode, const PciDevice *device,
+                         const char *path)
+{
+        PolicyRequest request = {.uid = uid, .gids = &gid, .n_gids = 1, .mode = mode};
+
+        return policy_check(&policy, device, path, &request);
+}
+
+static void test_check(void)
+{
+        PciDevice edu = {.vendor = 0x1234, .device = 0x11e8, .class_code = 0x00ff00};
+        PciDevice bridge = {.vendor = 0x1234, .device = 0x11e8, .class_code = 0x060400};
+        PciDevice other = {.vendor = 0x8086, .bdf = {0, 0x10, 0}};
+        PolicyVerdict verdict;
+
+        verdict = ask(1000, 5, LEASE_MODE_VFIO, &edu, "0000:00/05.0");
+        CHECK(verdict.allowed && verdict.rule == &rules[1] && !verdict.mode_refused);
+        verdict = ask(1000, 5, LEASE_MODE_IOMMUFD, &edu, "0000:00/05.0");
+        CHECK(!verdict.allowed && verdict.rule == &rules[1] && verdict.mode_refused);
+        verdict = ask(1000, 5, LEASE_MODE_NONE, &edu, "0000:00/05.0");
+        CHECK(verdict.allowed);
+        /* The first rule that matches decides, though the fourth would allow. */
+        verdict = ask(1001, 5, LEASE_MODE_VFIO, &edu, "0000:00/05.0");
+        CHECK(!verdict.allowed && verdict.rule == &rules[1] && !verdict.mode_refused);
+        verdict = ask(1001, 45, LEASE_MODE_IOMMUFD, &other, "0000:00/1c.4/00.0");
+        CHECK(verdict.allowed && verdict.rule == &rules[2]);
+        verdict = ask(1001, 45, LEASE_MODE_IOMMUFD, &bridge, "0000:00/1c.4/00.0");
+        CHECK(!verdict.allowed && verdict.rule == &rules[0]);
+        /* A rule that names nobody is for root. */
+        other.bdf.bus = 1;
+        verdict = ask(1000, 44, LEASE_MODE_VFIO, &other, "0000:00/1d.0");
+        CHECK(!verdict.allowed && verdict.rule == &rules[4]);
+        CHECK(ask(0, 44, LEASE_MODE_VFIO, &other, "0000:00/1d.0").allowed);
+}
+
+static void test_root(void)
+{
+        PciDevice other = {.vendor = 0x8086, .bdf = {0, 0x10, 0}};
+        PciDevice bridge = {.class_code = 0x060400};
+        PolicyRequest request = {.uid = 0, .mode = LEASE_MODE_VFIO};
+        PolicyVerdict verdict;
+
+        verdict = ask(0, 0, LEASE_MODE_VFIO, &other, "0000:00/05.0");
+        CHECK(verdict.allowed && !verdict.rule);
+        verdict = ask(1000, 0, LEASE_MODE_VFIO, &other, "0000:00/05.0");
+        CHECK(!verdict.allowed && !verdict.rule);
+        verdict = ask(0, 0, LEASE_MODE_VFIO, &bridge, "0000:00/05.0");
+        CHECK(!verdict.allowed && verdict.rule == &rules[0]);
+        CHECK(policy_check(NULL, &bridge, "", &request).allowed);
+        request.uid = 1000;
+        CHECK(!policy_check(NULL, &bridge, "", &request).allowed);
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"globs", test_glob},
+                {"globs take bounded time", test_glob_bounded},
+                {"modes", test_modes},
+                {"the first rule that matches decides", test_check},
+                {"root and the default", test_root},
+        };
+
+        return tap_run(tests);
+}

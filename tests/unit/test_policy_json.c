@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Policy files: what is understood, and that everything else is refused where it stands.
+ */
+
+#include "core/probe/policy_json.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void expect_refusal(const char *text, const char *want)
+{
+        _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
+        _cleanup_(freep) char *message = NULL;
+
+        CHECK_NUMBER(policy_parse(policy, "p.json", text, strlen(text), &message),
+                     POLICY_E_INVALID);
+        CHECK_STRING(message, want);
+}
+
+static Policy *expect_policy(const char *text)
+{
+        Policy *policy = calloc(1, sizeof(*policy));
+        _cleanup_(freep) char *message = NULL;
+
+        if (!CHECK(policy_parse(policy, "p.json", text, strlen(text), &message) == 0))
+                printf("# %s\n", message ? message : "(no message)");
+        return policy;
+}
+
+static void test_good(void)
+{
+        _cleanup_(policy_freep) Policy *policy = expect_policy(
+                "{ // a comment with \"quotes\" and /* more\n"
+                "  \"rules\": [ /* one\n     and two */\n"
+                "    { \"name\": \"edu // no comment\", \"match\": { \"vendor\": \"0x1234\",\n"
+                "      \"device\": \"11E8\", \"class\": \"0200\", \"path\": \"0000:00/02.*\",\n"
+                "      \"address\": \"0000:01:*\" },\n"
+                "      \"lease\": { \"users\": [\"root\", 1000], \"groups\": [\"root\"],\n"
+                "                 \"modes\": [\"vfio\", \"iommufd\"] } },\n"
+                "    { \"match\": {}, \"lease\": \"deny\" }\n  ]\n}\n");
+        const PolicyRule *rule = policy->rules;
+
+        if (!CHECK(policy->n_rules == 2))
+                return;
+        CHECK_STRING(rule->name, "edu // no comment");
+        CHECK_STRING(rule->origin, "p.json: edu // no comment");
+        CHECK(rule->has_vendor && rule->vendor == 0x1234);
+        CHECK(rule->has_device && rule->device == 0x11e8);
+        CHECK(rule->has_class && rule->class_value == 0x020000 && rule->class_mask == 0xffff00);
+        CHECK_STRING(rule->path, "0000:00/02.*");
+        CHECK_STRING(rule->address, "0000:01:*");
+        CHECK(!rule->deny && rule->n_uids == 2 && rule->uids[0] == 0 && rule->uids[1] == 1000);
+        CHECK(rule->n_gids == 1 && rule->gids[0] == 0);
+        CHECK_NUMBER(rule->modes, 1U << LEASE_MODE_VFIO | 1U << LEASE_MODE_IOMMUFD);
+        CHECK(rule[1].deny);
+        CHECK_STRING(rule[1].origin, "p.json: rule 2");
+}
+
+static void test_classes(void)
+{
+        static const struct {
+                const char *text;
+                uint32_t value, mask;
+        } rows[] = {
+                {"02", 0x020000, 0xff0000},       {"0200", 0x020000, 0xffff00},
+                {"0x0c0330", 0x0c0330, 0xffffff}, {"network", 0x020000, 0xff0000},
+                {"display", 0x030000, 0xff0000},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                _cleanup_(policy_freep) Policy *policy = NULL;
+                char text[128];
+
+                (void)snprintf(text, sizeof(text),
+                               "{\"rules\":[{\"match\":{\"class\":\"%s\"},\"lease\":\"deny\"}]}",
+                               rows[i].text);
+                policy = expect_policy(text);
+                if (!CHECK(policy->n_rules == 1))
+                        continue;
+                CHECK_NUMBER(policy->rules[0].class_value, rows[i].value);
+                CHECK_NUMBER(policy->rules[0].class_mask, rows[i].mask);
+        }
+}
+
+static void test_syntax(void)
+{
+        expect_refusal("", "p.json:1:1: unexpected end of data");
+        expect_refusal("{\n  \"rules\": [\n", "p.json:3:1: unexpected end of data");
+        expect_refusal("{ /* never\n", "p.json:1:3: comment does not end");
+        expect_refusal("{\n  \"rules\": [] }\n  x", "p.json:3:3: unexpected character");
+        expect_refusal("{\n  \"rules\": [],\n}", "p.json:3:1: unexpected character");
+        expect_refusal("{'rules': []}", "p.json:1:2: text is quoted with \"");
+        expect_refusal("{\"rules\": null}", "p.json:1:11: null is no value");
+        expect_refusal("[]", "p.json:1:1: expected object, not array");
+        expect_refusal("{}", "p.json:1:1: there are no \"rules\"");
+        expect_refusal("{\"rules\": [\"\\u0000\"]}", "p.json:1:12: text contains a NUL");
+}
+
+static void test_limits(void)
+{
+        _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
+        _cleanup_(freep) char *large = malloc((1 << 20) + 2), *message = NULL;
+        size_t n;
+
+        expect_refusal("[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", "p.json:1:17: nesting too deep");
+        memset(large, ' ', (1 << 20) + 1);
+        large[(1 << 20) + 1] = '\0';
+        expect_refusal(large, "p.json: larger than 1048576 bytes");
+
+        n = (size_t)snprintf(large, 32, "{\"rules\":[");
+        for (int i = 0; i < 4097; i++)
+                n += (size_t)snprintf(large + n, 64, "%s{\"match\":{},\"lease\":\"deny\"}",
+                                      i ? "," : "");
+        (void)snprintf(large + n, 8, "]}");
+        expect_refusal(large, "p.json:1:10: more than 4096 rules");
+
+        CHECK_NUMBER(policy_parse(policy, "p.json", "{\0}", 3, &message), POLICY_E_INVALID);
+        CHECK_STRING(message, "p.json:1:2: the text contains a NUL");
+}
+
+/* A rule around the part that is wrong, at line 2. */
+static void expect_rule_refusal(const char *rule, const char *want)
+{
+        char text[512], message[512];
+
+        (void)snprintf(text, sizeof(text), "{ \"rules\": [\n%s\n] }", rule);
+        (void)snprintf(message, sizeof(message), "p.json:2:%s", want);
+        expect_refusal(text, message);
+}
+
+static void test_meaning(void)
+{
+        expect_refusal("{\"rules\":[],\n \"rulse\":[]}", "p.json:2:2: unknown key \"rulse\"");
+        expect_rule_refusal("{\"match\":{\"vendr\":\"1\"},\"lease\":\"deny\"}",
+                            "11: unknown key \"vendr\"");
+        expect_rule_refusal("{\"match\":{\"vendor\":1},\"lease\":\"deny\"}",
+                            "20: expected string, not int");
+        expect_rule_refusal("{\"match\":{\"vendor\":\"12345\"},\"lease\":\"deny\"}",
+                            "20: \"12345\" is no vendor id: one to four hexadecimal digits");
+        expect_rule_refusal("{\"match\":{\"class\":\"020\"},\"lease\":\"deny\"}",
+                            "19: \"020\" is no class: two, four or six hexadecimal digits, or the "
+                            "name of a base class");
+        expect_rule_refusal("{\"match\":{}}", "1: the rule has no \"lease\"");
+        expect_rule_refusal("{\"lease\":\"deny\"}", "1: the rule has no \"match\"");
+        expect_rule_refusal("{\"match\":{},\"lease\":\"allow\"}",
+                            "21: a lease is an object or \"deny\"");
+        expect_rule_refusal("{\"match\":{},\"lease\":[]}", "21: a lease is an object or \"deny\"");
+        expect_rule_refusal("{\"name\":\"\",\"match\":{},\"lease\":\"deny\"}",
+                            "9: a rule's name may not be empty");
+        expect_rule_refusal("7", "1: expected object, not int");
+}
+
+static void test_lease_meaning(void)
+{
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"users\":[\"no-such-user-here\"]}}",
+                            "31: there is no user \"no-such-user-here\"");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"groups\":[0, \"no-such-group\"]}}",
+                            "35: there is no group \"no-such-group\"");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"users\":[-1]}}",
+                            "31: a user or group number is 0 to 4294967294");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"users\":[4294967295]}}",
+                            "31: a user or group number is 0 to 4294967294");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"users\":[1.5]}}",
+                            "31: expected string, not double");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"users\":[]}}", "30: the list is empty");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"modes\":[]}}", "30: the list is empty");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"modes\":[\"vfoi\"]}}",
+                            "31: unknown mode \"vfoi\"");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"modes\":[\"none\"]}}",
+                            "31: unknown mode \"none\"");
+}
+
+/* The parser keeps the last of two; a reader may have meant the first. */
+static void test_repeated_keys(void)
+{
+        expect_rule_refusal("{\"match\":{\"vendor\":\"1\"},\"match\":{},\"lease\":\"deny\"}",
+                            "25: key appears a second time");
+        expect_rule_refusal("{\"name\":\"a\",\"name\":\"b\",\"match\":{},\"lease\":\"deny\"}",
+                            "13: key appears a second time");
+        expect_rule_refusal("{\"match\":{},\"lease\":\"deny\",\"le\\u0061se\":{\"users\":[5]}}",
+                            "1: key appears a second time");
+}
+
+/* Columns count characters, not bytes; comments keep their place. */
+static void test_columns(void)
+{
+        expect_rule_refusal(
+                "/* \xc3\xa4\xe2\x82\xac */ {\"match\":{\"x\":\"1\"},\"lease\":\"deny\"}",
+                "20: unknown key \"x\"");
+}
+
+static char directory[] = "/tmp/isolationd-policy-XXXXXX";
+
+static void put(const char *name, const char *text)
+{
+        char path[256];
+        FILE *file;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+        file = fopen(path, "w");
+        if (!CHECK(file != NULL))
+                return;
+        CHECK(fputs(text, file) >= 0);
+        CHECK(fclose(file) == 0);
+}
+
+static void drop(const char *name)
+{
+        char path[256];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+        CHECK(unlink(path) == 0 || rmdir(path) == 0);
+}
+
+#define DENY(name) "{\"rules\":[{\"name\":\"" name "\",\"match\":{},\"lease\":\"deny\"}]}"
+
+static void check_load(const char *const *directories, int want, const char *want_text)
+{
+        _cleanup_(policy_freep) Policy *policy = NULL;
+        _cleanup_(freep) char *message = NULL;
+        char text[512] = "";
+        int r = policy_load(directories, &policy, &message);
+
+        CHECK_NUMBER(r, want);
+        if (r != 0) {
+                CHECK(message && strstr(message, want_text));
+                return;
+        }
+        for (size_t i = 0; i < policy->n_rules; i++)
+                (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+                               i > 0 ? ", " : "", policy->rules[i].origin);
+        CHECK_STRING(text, want_text);
+}
+
+static void test_load(void)
+{
+        char etc[128], run[128], lib[128], masked[160];
+        const char *directories[] = {etc, run, lib, NULL};
+
+        if (!CHECK(mkdtemp(directory) != NULL))
+                return;
+        (void)snprintf(etc, sizeof(etc), "%s/etc", directory);
+        (void)snprintf(run, sizeof(run), "%s/run", directory);
+        (void)snprintf(lib, sizeof(lib), "%s/lib", directory);
+        check_load(directories, 0, "");
+
+        CHECK(mkdir(etc, 0700) == 0 && mkdir(lib, 0700) == 0);
+        put("etc/50-a.json", DENY("etc"));
+        put("lib/50-a.json", DENY("lib"));
+        put("lib/10-b.json", DENY("first"));
+        put("lib/90-c.json", DENY("last"));
+        put("lib/60-d.conf", "no policy");
+        put("lib/.60-e.json", "hidden");
+        check_load(directories, 0, "10-b.json: first, 50-a.json: etc, 90-c.json: last");
+
+        (void)snprintf(masked, sizeof(masked), "%s/90-c.json", etc);
+        CHECK(symlink("/dev/null", masked) == 0);
+        check_load(directories, 0, "10-b.json: first, 50-a.json: etc");
+
+        put("etc/10-b.json", "{\"rules\": 1}");
+        check_load(directories, POLICY_E_INVALID, "10-b.json:1:11: expected array, not int");
+        drop("etc/10-b.json");
+        (void)snprintf(masked, sizeof(masked), "%s/20-x.json", etc);
+        CHECK(symlink("nowhere", masked) == 0);
+        check_load(directories, POLICY_E_INVALID, "20-x.json: No such file");
+        drop("etc/20-x.json");
+        CHECK(mkdir(masked, 0700) == 0);
+        check_load(directories, POLICY_E_INVALID, "20-x.json: not a regular file");
+
+        drop("etc/20-x.json");
+        drop("etc/90-c.json");
+        drop("etc/50-a.json");
+        drop("lib/50-a.json");
+        drop("lib/10-b.json");
+        drop("lib/90-c.json");
+        drop("lib/60-d.conf");
+        drop("lib/.60-e.json");
+        drop("etc");
+        drop("lib");
+        CHECK(rmdir(directory) == 0);
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"a whole policy", test_good},
+                {"classes", test_classes},
+                {"errors of syntax", test_syntax},
+                {"limits", test_limits},
+                {"errors of meaning", test_meaning},
+                {"errors of meaning in a lease", test_lease_meaning},
+                {"repeated keys", test_repeated_keys},
+                {"columns", test_columns},
+                {"directories", test_load},
+        };
+
+        return tap_run(tests);
+}
