@@ -12,7 +12,8 @@
  *                     {"id":1,"kill":9}                    signal its process group
  *      guest → host   {"hello":"7.2.13"}                   once: ready, on this kernel release
  *                     {"id":1,"pid":423}                   started
- *                     {"id":1,"out":"line"}                a line of standard output ("err": of error)
+ *                     {"id":1,"out":"line"}                a line of standard output ("err": of
+ * error)
  *                     {"id":1,"exit":0}                    it ended (128 + signal if by a signal)
  *
  * "exit" is sent when the command itself is gone, after all it wrote before. A process that it
@@ -51,9 +52,9 @@ struct Command {
         LIST_ENTRY(Command) link;
         Agent *agent;
         int64_t id;
-        pid_t pid;                      /* 0 once it has been reaped */
+        pid_t pid; /* 0 once it has been reaped */
         struct bufferevent *in;
-        struct bufferevent *out;        /* NULL once at its end, as err */
+        struct bufferevent *out; /* NULL once at its end, as err */
         struct bufferevent *err;
 };
 
@@ -63,7 +64,8 @@ struct Agent {
         LIST_HEAD(, Command) commands;
 };
 
-static void agent_send(Agent *agent, struct json_object *message) {
+static void agent_send(Agent *agent, struct json_object *message)
+{
         struct evbuffer *output = bufferevent_get_output(agent->port);
         const char *text;
         size_t length;
@@ -74,7 +76,8 @@ static void agent_send(Agent *agent, struct json_object *message) {
         json_object_put(message);
 }
 
-static void command_send(Command *command, const char *key, struct json_object *value) {
+static void command_send(Command *command, const char *key, struct json_object *value)
+{
         struct json_object *message = json_object_new_object();
 
         json_object_object_add(message, "id", json_object_new_int64(command->id));
@@ -82,7 +85,8 @@ static void command_send(Command *command, const char *key, struct json_object *
         agent_send(command->agent, message);
 }
 
-static void command_free_if_done(Command *command) {
+static void command_free_if_done(Command *command)
+{
         if (command->pid != 0 || command->out || command->err)
                 return;
         LIST_REMOVE(command, link);
@@ -92,7 +96,8 @@ static void command_free_if_done(Command *command) {
 }
 
 /* Send the whole lines that have arrived; with `all`, what is left without a newline too. */
-static void command_send_lines(Command *command, struct bufferevent *pipe, bool all) {
+static void command_send_lines(Command *command, struct bufferevent *pipe, bool all)
+{
         const char *key = pipe == command->out ? "out" : "err";
         struct evbuffer *input = bufferevent_get_input(pipe);
         size_t length;
@@ -113,11 +118,13 @@ static void command_send_lines(Command *command, struct bufferevent *pipe, bool 
         }
 }
 
-static void command_on_readable(struct bufferevent *pipe, void *userdata) {
+static void command_on_readable(struct bufferevent *pipe, void *userdata)
+{
         command_send_lines(userdata, pipe, false);
 }
 
-static void command_on_end(struct bufferevent *pipe, short what, void *userdata) {
+static void command_on_end(struct bufferevent *pipe, short what, void *userdata)
+{
         Command *command = userdata;
 
         (void)what;
@@ -131,7 +138,8 @@ static void command_on_end(struct bufferevent *pipe, short what, void *userdata)
 }
 
 /* Its reader went away: the rest of what the host writes has nowhere to go. */
-static void command_on_input_end(struct bufferevent *pipe, short what, void *userdata) {
+static void command_on_input_end(struct bufferevent *pipe, short what, void *userdata)
+{
         Command *command = userdata;
 
         (void)what;
@@ -139,12 +147,14 @@ static void command_on_input_end(struct bufferevent *pipe, short what, void *use
         bufferevent_free(pipe);
 }
 
-static void command_on_input_written(struct bufferevent *pipe, void *userdata) {
+static void command_on_input_written(struct bufferevent *pipe, void *userdata)
+{
         command_on_input_end(pipe, 0, userdata);
 }
 
 /* Take what a command wrote before it ended out of the pipe: its exit must be told after it. */
-static void command_drain(Command *command, struct bufferevent *pipe) {
+static void command_drain(Command *command, struct bufferevent *pipe)
+{
         struct evbuffer *input;
 
         if (!pipe)
@@ -158,7 +168,8 @@ static void command_drain(Command *command, struct bufferevent *pipe) {
         command_send_lines(command, pipe, true);
 }
 
-static void agent_on_child(evutil_socket_t number, short what, void *userdata) {
+static void agent_on_child(evutil_socket_t number, short what, void *userdata)
+{
         Agent *agent = userdata;
         Command *command, *next;
         int status;
@@ -180,7 +191,8 @@ static void agent_on_child(evutil_socket_t number, short what, void *userdata) {
 }
 
 /* In the child: become the user and the shell. Never returns. */
-static void child_exec(const char *text, uid_t uid, const int fds[3]) {
+static void child_exec(const char *text, uid_t uid, const int fds[3])
+{
         const struct passwd *user = getpwuid(uid);
         sigset_t none;
 
@@ -204,8 +216,9 @@ static void child_exec(const char *text, uid_t uid, const int fds[3]) {
 }
 
 static struct bufferevent *command_add_pipe(Command *command, int fd, bufferevent_data_cb readable,
-                                            bufferevent_data_cb written,
-                                            bufferevent_event_cb end, short events) {
+                                            bufferevent_data_cb written, bufferevent_event_cb end,
+                                            short events)
+{
         struct bufferevent *pipe;
 
         if (evutil_make_socket_nonblocking(fd) < 0)
@@ -219,7 +232,8 @@ static struct bufferevent *command_add_pipe(Command *command, int fd, buffereven
         return pipe;
 }
 
-static void agent_start_command(Agent *agent, int64_t id, const char *text, uid_t uid) {
+static void agent_start_command(Agent *agent, int64_t id, const char *text, uid_t uid)
+{
         int in[2], out[2], errors[2];
         Command *command;
 
@@ -234,30 +248,32 @@ static void agent_start_command(Agent *agent, int64_t id, const char *text, uid_
         if (command->pid < 0)
                 err(1, "fork");
         if (command->pid == 0)
-                child_exec(text, uid, (const int[3]){ in[0], out[1], errors[1] });
+                child_exec(text, uid, (const int[3]){in[0], out[1], errors[1]});
         close(in[0]);
         close(out[1]);
         close(errors[1]);
         command->in = command_add_pipe(command, in[1], NULL, NULL, command_on_input_end, EV_WRITE);
-        command->out = command_add_pipe(command, out[0], command_on_readable, NULL,
-                                        command_on_end, EV_READ);
+        command->out = command_add_pipe(command, out[0], command_on_readable, NULL, command_on_end,
+                                        EV_READ);
         command->err = command_add_pipe(command, errors[0], command_on_readable, NULL,
                                         command_on_end, EV_READ);
         LIST_INSERT_HEAD(&agent->commands, command, link);
         command_send(command, "pid", json_object_new_int(command->pid));
 }
 
-static Command *agent_find_command(Agent *agent, int64_t id) {
+static Command *agent_find_command(Agent *agent, int64_t id)
+{
         Command *command;
 
         LIST_FOREACH(command, &agent->commands, link)
-                if (command->id == id)
-                        return command;
+        if (command->id == id)
+                return command;
         return NULL;
 }
 
 /* A message for a command that has just ended is no error: the two crossed on the way. */
-static void agent_dispatch(Agent *agent, struct json_object *message) {
+static void agent_dispatch(Agent *agent, struct json_object *message)
+{
         struct json_object *id, *value;
         Command *command;
 
@@ -268,8 +284,7 @@ static void agent_dispatch(Agent *agent, struct json_object *message) {
                 struct json_object *uid = NULL;
 
                 json_object_object_get_ex(message, "uid", &uid);
-                agent_start_command(agent, json_object_get_int64(id),
-                                    json_object_get_string(value),
+                agent_start_command(agent, json_object_get_int64(id), json_object_get_string(value),
                                     (uid_t)json_object_get_int64(uid));
         } else if (!command) {
                 return;
@@ -288,11 +303,11 @@ static void agent_dispatch(Agent *agent, struct json_object *message) {
         }
 }
 
-static void agent_on_message(struct bufferevent *port, void *userdata) {
+static void agent_on_message(struct bufferevent *port, void *userdata)
+{
         for (;;) {
                 size_t length;
-                char *line = evbuffer_readln(bufferevent_get_input(port), &length,
-                                             EVBUFFER_EOL_LF);
+                char *line = evbuffer_readln(bufferevent_get_input(port), &length, EVBUFFER_EOL_LF);
                 struct json_object *message;
 
                 if (!line)
@@ -306,14 +321,16 @@ static void agent_on_message(struct bufferevent *port, void *userdata) {
         }
 }
 
-static void agent_on_port_end(struct bufferevent *port, short what, void *userdata) {
+static void agent_on_port_end(struct bufferevent *port, short what, void *userdata)
+{
         (void)port;
         (void)userdata;
         errx(1, "the port to the host ended (%#x)", (unsigned)what);
 }
 
 /* The device node is found by the port's name: its number depends on the machine. */
-static int open_port(void) {
+static int open_port(void)
+{
         DIR *ports = opendir("/sys/class/virtio-ports");
         const struct dirent *entry;
         int found = -1;
@@ -340,8 +357,9 @@ static int open_port(void) {
         return found;
 }
 
-int main(void) {
-        Agent agent = { .commands = LIST_HEAD_INITIALIZER(agent.commands) };
+int main(void)
+{
+        Agent agent = {.commands = LIST_HEAD_INITIALIZER(agent.commands)};
         struct json_object *hello = json_object_new_object();
         struct event *child;
         struct utsname kernel;

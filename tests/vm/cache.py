@@ -11,6 +11,10 @@ import os
 import shutil
 import sys
 import tempfile
+import time
+
+# Another checkout may make, and be using, the same things from other inputs.
+UNUSED_SECONDS_MAX = 14 * 24 * 3600
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -39,6 +43,15 @@ def digest(*inputs):
     return state.hexdigest()[:16]
 
 
+def _evict(kind):
+    """Remove what has not been used for long."""
+    for name in os.listdir(root()):
+        path = os.path.join(root(), name)
+        if (name.startswith(f"{kind}-")
+                and time.time() - os.stat(path).st_mtime > UNUSED_SECONDS_MAX):
+            shutil.rmtree(path)
+
+
 def entry(kind, key, build, refresh=False):
     """The directory of an entry; build(directory) fills it when it is missing."""
     final = os.path.join(root(), f"{kind}-{key}")
@@ -48,6 +61,7 @@ def entry(kind, key, build, refresh=False):
         if refresh and os.path.isdir(final):
             shutil.rmtree(final)
         if os.path.isdir(final):
+            os.utime(final)
             return final
         print(f"lab: making {kind} ({final})", file=sys.stderr, flush=True)
         work = tempfile.mkdtemp(prefix=f".{kind}-", dir=root())
@@ -58,8 +72,5 @@ def entry(kind, key, build, refresh=False):
         except BaseException:
             shutil.rmtree(work)
             raise
-        for name in os.listdir(root()):
-            # Entries of the same kind with another hash can never be used again.
-            if name.startswith(f"{kind}-") and os.path.join(root(), name) != final:
-                shutil.rmtree(os.path.join(root(), name))
+        _evict(kind)
     return final

@@ -45,14 +45,14 @@
 #include "iommufd-abi.h"
 
 /* edu's registers in BAR 0 (QEMU, docs/specs/edu). */
-#define EDU_IDENTIFICATION 0x00U        /* reads 0xMMmm00ed: version MM.mm */
-#define EDU_DMA_SOURCE     0x80U
-#define EDU_DMA_TARGET     0x88U
-#define EDU_DMA_COUNT      0x90U
-#define EDU_DMA_COMMAND    0x98U
-#define EDU_BUFFER         0x40000U     /* where its 4 KiB buffer sits in its own addresses */
+#define EDU_IDENTIFICATION 0x00U /* reads 0xMMmm00ed: version MM.mm */
+#define EDU_DMA_SOURCE 0x80U
+#define EDU_DMA_TARGET 0x88U
+#define EDU_DMA_COUNT 0x90U
+#define EDU_DMA_COMMAND 0x98U
+#define EDU_BUFFER 0x40000U /* where its 4 KiB buffer sits in its own addresses */
 
-#define EDU_COMMAND_START  0x1U         /* reads back set until the transfer is over */
+#define EDU_COMMAND_START 0x1U /* reads back set until the transfer is over */
 #define EDU_COMMAND_TO_RAM 0x2U
 
 /* QEMU 7.2 aborts when a transfer touches the end of the buffer: stay well inside. */
@@ -62,14 +62,14 @@
 /* edu addresses 28 bits. */
 #define IOVA_SOURCE 0x100000U
 #define IOVA_TARGET 0x200000U
-#define IOVA_STRAY  0x800000U
+#define IOVA_STRAY 0x800000U
 
 #define PCI_COMMAND_OFFSET 4
-#define PCI_COMMAND_BITS   0x6U         /* memory space, bus master */
+#define PCI_COMMAND_BITS 0x6U /* memory space, bus master */
 
 typedef struct Client {
         bool is_iommufd;
-        int space;              /* the container, or the iommufd */
+        int space; /* the container, or the iommufd */
         int group;
         int device;
         uint32_t ioas;
@@ -77,10 +77,11 @@ typedef struct Client {
         uint8_t *source;
         uint8_t *target;
         uint8_t *stray;
-        uint8_t round;          /* makes the pattern of each round trip another one */
+        uint8_t round; /* makes the pattern of each round trip another one */
 } Client;
 
-static void client_map(Client *client, uint8_t *page, uint64_t iova) {
+static void client_map(Client *client, uint8_t *page, uint64_t iova)
+{
         struct vfio_iommu_type1_dma_map vfio = {
                 .argsz = sizeof(vfio),
                 .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
@@ -102,7 +103,8 @@ static void client_map(Client *client, uint8_t *page, uint64_t iova) {
                 err(1, "cannot map memory for the device");
 }
 
-static void client_unmap(Client *client, uint64_t iova) {
+static void client_unmap(Client *client, uint64_t iova)
+{
         struct vfio_iommu_type1_dma_unmap vfio = {
                 .argsz = sizeof(vfio),
                 .iova = iova,
@@ -120,9 +122,10 @@ static void client_unmap(Client *client, uint64_t iova) {
                 err(1, "cannot unmap memory");
 }
 
-static uint8_t *client_add_page(Client *client, uint64_t iova) {
-        uint8_t *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+static uint8_t *client_add_page(Client *client, uint64_t iova)
+{
+        uint8_t *page =
+                mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         if (page == MAP_FAILED)
                 err(1, "mmap");
@@ -130,8 +133,9 @@ static uint8_t *client_add_page(Client *client, uint64_t iova) {
         return page;
 }
 
-static struct vfio_region_info client_get_region(const Client *client, uint32_t index) {
-        struct vfio_region_info region = { .argsz = sizeof(region), .index = index };
+static struct vfio_region_info client_get_region(const Client *client, uint32_t index)
+{
+        struct vfio_region_info region = {.argsz = sizeof(region), .index = index};
 
         if (ioctl(client->device, VFIO_DEVICE_GET_REGION_INFO, &region) < 0)
                 err(1, "no region %u", index);
@@ -139,7 +143,8 @@ static struct vfio_region_info client_get_region(const Client *client, uint32_t 
 }
 
 /* Let the device answer and do DMA, and make its registers visible here. */
-static void client_enable_device(Client *client) {
+static void client_enable_device(Client *client)
+{
         struct vfio_region_info config = client_get_region(client, VFIO_PCI_CONFIG_REGION_INDEX);
         struct vfio_region_info bar = client_get_region(client, VFIO_PCI_BAR0_REGION_INDEX);
         off_t offset = (off_t)config.offset + PCI_COMMAND_OFFSET;
@@ -158,17 +163,20 @@ static void client_enable_device(Client *client) {
         client->registers = mapping;
 }
 
-static uint32_t client_read(const Client *client, uint32_t offset) {
+static uint32_t client_read(const Client *client, uint32_t offset)
+{
         return *(volatile uint32_t *)(client->registers + offset);
 }
 
-static void client_write(const Client *client, uint32_t offset, uint64_t value) {
+static void client_write(const Client *client, uint32_t offset, uint64_t value)
+{
         *(volatile uint64_t *)(client->registers + offset) = value;
 }
 
 /* One transfer, from its start to its end. edu takes 100 ms for any. */
-static void client_transfer(const Client *client, uint64_t source, uint64_t target, uint32_t flags) {
-        const struct timespec millisecond = { .tv_nsec = 1000000 };
+static void client_transfer(const Client *client, uint64_t source, uint64_t target, uint32_t flags)
+{
+        const struct timespec millisecond = {.tv_nsec = 1000000};
         struct timespec now, start;
 
         client_write(client, EDU_DMA_SOURCE, source);
@@ -185,7 +193,8 @@ static void client_transfer(const Client *client, uint64_t source, uint64_t targ
 }
 
 /* RAM → edu → other RAM: what arrives must be what was sent, and nothing beside it. */
-static void client_do_round_trip(Client *client) {
+static void client_do_round_trip(Client *client)
+{
         client->round++;
         for (unsigned i = 0; i < PAGE_BYTES; i++)
                 client->source[i] = (uint8_t)(i * 7U + client->round);
@@ -200,7 +209,8 @@ static void client_do_round_trip(Client *client) {
 }
 
 /* The same write that has just reached the page must not reach it once it is unmapped. */
-static void client_do_stray_write(Client *client) {
+static void client_do_stray_write(Client *client)
+{
         client_transfer(client, EDU_BUFFER, IOVA_STRAY, EDU_COMMAND_TO_RAM);
         if (memcmp(client->source, client->stray, TRANSFER_BYTES) != 0)
                 errx(1, "stray write: the page cannot be reached even while it is mapped");
@@ -212,7 +222,8 @@ static void client_do_stray_write(Client *client) {
                         errx(1, "stray write: byte %u of unmapped memory was changed", i);
 }
 
-static int must_open(const char *path) {
+static int must_open(const char *path)
+{
         int fd = open(path, O_RDWR | O_CLOEXEC);
 
         if (fd < 0)
@@ -221,7 +232,8 @@ static int must_open(const char *path) {
 }
 
 /* For --open: do what isolationd does before it hands the fds out. */
-static void client_open_group(Client *client, const char *number) {
+static void client_open_group(Client *client, const char *number)
+{
         char path[64];
 
         snprintf(path, sizeof(path), "/dev/vfio/%s", number);
@@ -232,8 +244,9 @@ static void client_open_group(Client *client, const char *number) {
                 err(1, "cannot claim group %s", number);
 }
 
-static void client_open_cdev(Client *client, const char *path) {
-        LabVfioBind bind = { .argsz = sizeof(bind) };
+static void client_open_cdev(Client *client, const char *path)
+{
+        LabVfioBind bind = {.argsz = sizeof(bind)};
 
         client->space = must_open("/dev/iommu");
         client->device = must_open(path);
@@ -242,9 +255,10 @@ static void client_open_cdev(Client *client, const char *path) {
                 err(1, "cannot bind %s", path);
 }
 
-static void client_attach(Client *client, const char *bdf) {
-        LabIoasAlloc ioas = { .size = sizeof(ioas) };
-        LabVfioAttach attach = { .argsz = sizeof(attach) };
+static void client_attach(Client *client, const char *bdf)
+{
+        LabIoasAlloc ioas = {.size = sizeof(ioas)};
+        LabVfioAttach attach = {.argsz = sizeof(attach)};
 
         if (!client->is_iommufd) {
                 client->device = ioctl(client->group, VFIO_GROUP_GET_DEVICE_FD, bdf);
@@ -259,7 +273,8 @@ static void client_attach(Client *client, const char *bdf) {
                 err(1, "cannot attach the device to the address space");
 }
 
-static int parse_fd(const char *text) {
+static int parse_fd(const char *text)
+{
         char *end;
         long fd = strtol(text, &end, 10);
 
@@ -268,16 +283,17 @@ static int parse_fd(const char *text) {
         return (int)fd;
 }
 
-static void client_parse(Client *client, int argc, char **argv, bool *ret_hold) {
+static void client_parse(Client *client, int argc, char **argv, bool *ret_hold)
+{
         static const struct option options[] = {
-                { "container", required_argument, NULL, 'c' },
-                { "group", required_argument, NULL, 'g' },
-                { "device", required_argument, NULL, 'd' },
-                { "iommufd", required_argument, NULL, 'i' },
-                { "device-fd", required_argument, NULL, 'f' },
-                { "open", required_argument, NULL, 'o' },
-                { "hold", no_argument, NULL, 'h' },
-                { NULL, 0, NULL, 0 },
+                {"container", required_argument, NULL, 'c'},
+                {"group", required_argument, NULL, 'g'},
+                {"device", required_argument, NULL, 'd'},
+                {"iommufd", required_argument, NULL, 'i'},
+                {"device-fd", required_argument, NULL, 'f'},
+                {"open", required_argument, NULL, 'o'},
+                {"hold", no_argument, NULL, 'h'},
+                {NULL, 0, NULL, 0},
         };
         const char *bdf = NULL, *path = NULL;
         int option;
@@ -318,8 +334,9 @@ static void client_parse(Client *client, int argc, char **argv, bool *ret_hold) 
         client_attach(client, bdf);
 }
 
-static int try_nodes(void) {
-        static const char *const patterns[] = { "/dev/vfio/*", "/dev/vfio/devices/*", "/dev/iommu" };
+static int try_nodes(void)
+{
+        static const char *const patterns[] = {"/dev/vfio/*", "/dev/vfio/devices/*", "/dev/iommu"};
 
         for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
                 glob_t found;
@@ -340,15 +357,17 @@ static int try_nodes(void) {
 }
 
 /* Whether nobody wants more: standard input is at its end. */
-static bool input_ended(void) {
-        struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+static bool input_ended(void)
+{
+        struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
         char ignored[64];
 
         return poll(&input, 1, 0) > 0 && read(STDIN_FILENO, ignored, sizeof(ignored)) <= 0;
 }
 
-int main(int argc, char **argv) {
-        Client client = { .space = -1, .group = -1, .device = -1 };
+int main(int argc, char **argv)
+{
+        Client client = {.space = -1, .group = -1, .device = -1};
         bool hold = false;
 
         setvbuf(stdout, NULL, _IOLBF, 0);

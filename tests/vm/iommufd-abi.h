@@ -13,17 +13,17 @@
 
 /* On /dev/iommu: type ';', numbers from 0x80. */
 #define LAB_IOMMU_IOAS_ALLOC _IO(';', 0x81)
-#define LAB_IOMMU_IOAS_MAP   _IO(';', 0x85)
+#define LAB_IOMMU_IOAS_MAP _IO(';', 0x85)
 #define LAB_IOMMU_IOAS_UNMAP _IO(';', 0x86)
 
 /* On a vfio device: type ';', numbers from 100. */
 #define LAB_VFIO_BIND_IOMMUFD _IO(';', 100 + 18)
-#define LAB_VFIO_ATTACH_PT    _IO(';', 100 + 19)
+#define LAB_VFIO_ATTACH_PT _IO(';', 100 + 19)
 
 enum {
         LAB_MAP_FIXED_IOVA = 1 << 0,
-        LAB_MAP_WRITEABLE  = 1 << 1,
-        LAB_MAP_READABLE   = 1 << 2,
+        LAB_MAP_WRITEABLE = 1 << 1,
+        LAB_MAP_READABLE = 1 << 2,
 };
 
 typedef struct LabIoasAlloc {

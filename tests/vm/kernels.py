@@ -25,7 +25,8 @@ MODULES = (
 )
 # ext4 asks for crc32c by its crypto name: no dependency says so. virtio_iommu comes before the bus
 # on which it sits, so that no device is driven before its IOMMU is.
-EARLY_MODULES = ("virtio_iommu", "virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "virtio_console")
+EARLY_MODULES = ("virtio_iommu", "virtio_pci", "virtio_blk", "crc32c_generic", "ext4",
+                 "virtio_console")
 
 STOCK = {"6.1": "bookworm", "6.12": "trixie"}
 NAMES = ("lab", *STOCK)

@@ -15,8 +15,7 @@ import socket
 import subprocess
 import time
 
-import kernels
-import rootfs
+import qemu
 
 # Software emulation on a busy machine is slow: deadlines are for hangs, not for slowness.
 BOOT_SECONDS = 180
@@ -40,6 +39,7 @@ class Stream:
         self.code = None
         self.lines = []         # of standard output, as they come
         self.errors = []
+        self.told = []          # both, in the order in which they came
         self._seen = 0
         self._watchers = []
 
@@ -50,8 +50,10 @@ class Stream:
     def feed(self, message):
         if "out" in message:
             self.lines.append(message["out"])
+            self.told.append(message["out"])
         elif "err" in message:
             self.errors.append(message["err"])
+            self.told.append(message["err"])
         elif "pid" in message:
             self.pid = message["pid"]
         elif "exit" in message:
@@ -101,11 +103,10 @@ class Stream:
 class Machine:
     """A booted machine. Use as a context manager: it is always ended."""
 
-    def __init__(self, kernel, topology, payload, log, extra=(), append="", memory=1024):
+    def __init__(self, kernel, topology, payload, log, append=""):
         self.kernel = kernel
         self.topology = topology
         self.release = None
-        self._log_path = log
         self._log = open(log, "wb")
         self._console = bytearray()
         self._streams = {}
@@ -114,59 +115,42 @@ class Machine:
         self._replies = []
         self._ended = False
         self._selector = selectors.DefaultSelector()
-        # The payload is one more archive behind the kernel's own initramfs.
-        kernel_directory = kernels.kernel(kernel)
-        initramfs = log + ".initramfs"
-        with open(initramfs, "wb") as output:
-            for path in (os.path.join(kernel_directory, "initramfs"), payload):
-                with open(path, "rb") as part:
-                    output.write(part.read())
-        arguments = [
-            "qemu-system-x86_64", "-machine", "q35,kernel-irqchip=split",
-            "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(memory),
-            "-display", "none", "-nodefaults", "-no-reboot",
-            "-kernel", os.path.join(kernel_directory, "vmlinuz"), "-initrd", initramfs,
-            "-append", " ".join((
-                "console=ttyS0 root=/dev/vda rw panic=-1 oops=panic "
-                "systemd.mask=serial-getty@ttyS0.service", topology.append, append)),
-            *topology.devices,
-            "-drive", f"file={rootfs.image()},format=raw,if=none,id=root,snapshot=on",
-            "-device", "virtio-blk-pci,drive=root,addr=0x10",
-            "-device", "virtio-serial-pci,id=serial,addr=0x11",
-            "-device", "virtserialport,chardev=agent,name=org.isolationd.lab",
-            "-mon", "chardev=monitor,mode=control", "-serial", "chardev:console",
-        ]
-        for model in ("e1000", "e1000e", "igb", "virtio-blk-pci", "virtio-net-pci"):
-            # The firmware would run each card's boot ROM.
-            if any(model in argument for argument in arguments):
-                arguments += ["-global", f"{model}.romfile="]
-        handed = []
         self._sockets = {}
+        self._process = None
+        initramfs = log + ".initramfs"
+        qemu.write_initramfs(initramfs, kernel, payload)
+        try:
+            self._start(qemu.command(kernel, topology, initramfs,
+                                     "systemd.mask=serial-getty@ttyS0.service " + append))
+            self._tell_monitor({"execute": "qmp_capabilities"})
+            self.await_(lambda: self.release, BOOT_SECONDS, lambda: "the agent's hello")
+            # Up is when the units are, and each device has the driver that udev finds for it.
+            self.run("systemctl is-system-running --wait; udevadm settle")
+        except BaseException:
+            self.kill()
+            raise
+        finally:
+            os.unlink(initramfs)
+
+    def _start(self, command):
+        """Start QEMU with a socket pair for each of its console, monitor and agent's port."""
+        handed = []
         for name in ("console", "monitor", "agent"):
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             self._sockets[name] = ours
             handed.append(theirs)
-            arguments += ["-chardev", f"socket,id={name},fd={theirs.fileno()}"]
+            command += ["-chardev", f"socket,id={name},fd={theirs.fileno()}"]
             self._selector.register(ours, selectors.EVENT_READ, (name, bytearray()))
-        arguments += extra
+        command += ["-device", "virtserialport,chardev=agent,name=org.isolationd.lab",
+                    "-mon", "chardev=monitor,mode=control", "-serial", "chardev:console"]
         self._process = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, pass_fds=[each.fileno() for each in handed])
         for each in handed:
             each.close()
         self._selector.register(self._process.stdout, selectors.EVENT_READ,
                                 ("qemu", bytearray()))
-        try:
-            self._start(initramfs)
-        except BaseException:
-            self.kill()
-            raise
-
-    def _start(self, initramfs):
-        self._tell_monitor({"execute": "qmp_capabilities"})
-        self.await_(lambda: self.release, BOOT_SECONDS, lambda: "the agent's hello")
-        os.unlink(initramfs)
 
     def __enter__(self):
         return self
@@ -306,11 +290,12 @@ class Machine:
         self.kill()
 
     def kill(self):
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
+        if self._process:
+            if self._process.poll() is None:
+                self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
         self._ended = True
         for channel in self._sockets.values():
             channel.close()
-        self._process.stdout.close()
         self._log.close()

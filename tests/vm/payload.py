@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a test run brings into its machines: isolationd as installed, the agent, the tools."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +15,13 @@ PROGRAMS = {
     "agent": ("json-c", "libevent_core"),
     "dma-client": (),
 }
+# A sanitizer's report ends the program, the daemon as well as isoctl, and is a test's failure.
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
+}
+SANITIZED_UNIT = "[Service]\n" + "".join(f'Environment="{name}={value}"\n'
+                                         for name, value in SANITIZER_OPTIONS.items())
 # On Debian these are links into /usr; a payload must not replace a link by a directory.
 MERGED = ("bin", "sbin", "lib", "lib64")
 
@@ -41,22 +49,33 @@ def install_build(build, target):
             shutil.rmtree(os.path.join(target, name))
 
 
-def make(path, work, build=None, extra=None):
-    """Write the payload archive: the lab's own tree, the programs, and a build if given.
+def is_sanitized(build):
+    listing = subprocess.run(["meson", "introspect", "--buildoptions", build], check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+    values = {option["name"]: option["value"] for option in json.loads(listing)}
+    return values["b_sanitize"] not in ("none", [])
 
-    `extra` maps paths in the guest to texts.
-    """
+
+def _write(tree, name, text):
+    path = os.path.join(tree, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as output:
+        output.write(text)
+
+
+def make(path, work, build=None):
+    """Write the payload archive: the lab's own tree, the programs, and a build if given."""
     tree = os.path.join(work, "tree")
     shutil.copytree(os.path.join(HERE, "guest/tree"), tree, symlinks=True)
     if build:
         install_build(build, tree)
+        if is_sanitized(build):
+            for unit in ("isolationd", "lab-agent"):
+                _write(tree, f"etc/systemd/system/{unit}.service.d/sanitizers.conf",
+                       SANITIZED_UNIT)
     programs = cache.entry("programs", cache.digest("payload.py", "iommufd-abi.h", *(
         f"{name}.c" for name in PROGRAMS)), _compile)
     shutil.copytree(programs, os.path.join(tree, LIBEXEC), dirs_exist_ok=True)
-    for name, text in (extra or {}).items():
-        os.makedirs(os.path.join(tree, os.path.dirname(name)), exist_ok=True)
-        with open(os.path.join(tree, name), "w", encoding="utf-8") as output:
-            output.write(text)
     with open(path, "wb") as output:
         archive = cpio.Archive(output)
         archive.tree("payload", tree)

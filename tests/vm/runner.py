@@ -16,6 +16,9 @@ import traceback
 import lab
 import suite
 
+# A kernel × topology where so many machines had a failure is given up: what is left there fails.
+MACHINES_MAX = 8
+
 # Every test leaves the machine like this: nothing leased, the daemon not restarted by surprise,
 # no sanitizer's report in its journal.
 AFTER = ("isoctl leases --json; "
@@ -31,6 +34,7 @@ class Outcome:
     test: str
     seconds: float
     failure: str = ""
+    told: tuple = ()
 
 
 class Boot:
@@ -50,9 +54,18 @@ class Boot:
         number = 0
         while left:
             number += 1
+            if number > MACHINES_MAX:
+                self._give_up(left)
+                return
             serial = f"{self._base}-{number}.serial.log"
             with open(f"{self._base}-{number}.log", "w", encoding="utf-8") as notes:
                 left = self._run_in_one_machine(left, serial, notes)
+
+    def _give_up(self, left):
+        for each in left:
+            self._report.ended(Outcome(self.kernel, self.topology.name, each.name, 0.0,
+                                       f"not run: {MACHINES_MAX} machines here had a failure"),
+                               self._base, self._base)
 
     def _run_in_one_machine(self, left, serial, notes):
         """Run tests until one fails or none is left; those that are left."""
@@ -93,7 +106,7 @@ class Boot:
             context.note(f"--- failed: {failure}")
             self._keep_journal(machine, notes)
         return Outcome(self.kernel, self.topology.name, each.name, time.monotonic() - started,
-                       failure), restarts
+                       failure, tuple(context.told)), restarts
 
     @staticmethod
     def _check_after(context, restarts):
@@ -133,6 +146,7 @@ class Report:
         word = "FAIL" if outcome.failure else "PASS"
         line = (f"{word} {outcome.kernel:5} {outcome.topology:7} {outcome.test} "
                 f"({outcome.seconds:.1f} s)")
+        line += "".join(f"\n     {text}" for text in outcome.told)
         if outcome.failure:
             line += "\n" + "\n".join(f"     {text}" for text in outcome.failure.splitlines()[:40])
             line += f"\n     log: {notes}\n     serial log: {serial}"

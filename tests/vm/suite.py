@@ -29,16 +29,21 @@ class Test:
     function: object
     kernels: tuple
     topologies: tuple
+    any_kernel: bool
 
     def fits(self, kernel, topology):
         return kernel in self.kernels and topology in self.topologies
 
 
-def test(on=tuple(topologies.ALL), kernels=("lab", "6.1", "6.12")):
-    """Register a function as the test SUITE.FUNCTION."""
+def test(on=tuple(topologies.ALL), kernels=("lab", "6.1", "6.12"), any_kernel=False):
+    """Register a function as the test SUITE.FUNCTION.
+
+    Where the kernel plays no part (any_kernel), the usual run tries it on the lab's alone.
+    """
     def register(function):
         suite = function.__module__.rpartition(".")[2]
-        REGISTRY.append(Test(f"{suite}.{function.__name__}", function, tuple(kernels), tuple(on)))
+        REGISTRY.append(Test(f"{suite}.{function.__name__}", function, tuple(kernels), tuple(on),
+                             any_kernel))
         return function
     return register
 
@@ -51,6 +56,7 @@ class Context:
         self.kernel = machine.kernel
         self.topology = machine.topology.name
         self.restarts_allowed = 0
+        self.told = []
         self._notes = notes
         self._undos = []
         self._streams = []
@@ -62,6 +68,11 @@ class Context:
         self._notes.write(text.rstrip("\n") + "\n")
         self._notes.flush()
 
+    def tell(self, text):
+        """Into the report, below the test's own line: for what is worth being seen each time."""
+        self.told += text.splitlines()
+        self.note(text)
+
     # -- commands --
 
     def spawn(self, command, uid=ROOT):
@@ -71,7 +82,8 @@ class Context:
 
     def run(self, command, uid=ROOT):
         result = self.machine.run(command, uid)
-        self.note(f"$ {command}    (uid {uid}) -> {result.code}\n{result.out}\n{result.err}".rstrip())
+        self.note(f"$ {command}    (uid {uid}) -> {result.code}\n"
+                  f"{result.out}\n{result.err}".rstrip())
         return result
 
     def sh(self, command, uid=ROOT):

@@ -45,12 +45,12 @@ def no_vfio_modules(context):
     context.same_lines(before, places.listing(context), "the machine after the refusal")
 
 
-@test(on=("basic",))
+@test(on=("basic",), any_kernel=True)
 def old_kernel(context):
     """A kernel before 5.19 cannot keep what joins from host drivers: no lease there."""
     context.undo("systemctl daemon-reload; systemctl stop isolationd.service")
     context.write("/run/systemd/system/isolationd.service.d/old-kernel.conf",
-                  "[Service]\nExecStart=\n"
+                  "[Service]\nLockPersonality=no\nExecStart=\n"
                   "ExecStart=/usr/bin/setarch --uname-2.6 /usr/libexec/isolationd")
     context.sh("systemctl daemon-reload; systemctl stop isolationd.service")
     context.refused(f"acquire {EDU}", 6, r"5\.19", LAB)
@@ -83,7 +83,7 @@ def member_in_use(context):
         context.machine.unplug("joiner")
 
 
-@test(on=("basic", "none"))
+@test(on=("basic", "none"), any_kernel=True)
 def the_root_disk_is_critical(context):
     if context.topology == "none":
         code, words = 6, r"IOMMU|critical|mounted|/"
@@ -93,7 +93,7 @@ def the_root_disk_is_critical(context):
     context.sh("touch /root/still-there")
 
 
-@test(on=("basic",))
+@test(on=("basic",), any_kernel=True)
 def a_typo_in_the_policy(context):
     """The file, line and column are told, and what was in force stays in force."""
     context.isoctl("list")
@@ -113,7 +113,7 @@ def a_typo_in_the_policy(context):
     context.equal(context.bus_property("PolicyError"), "", "PolicyError after")
 
 
-@test(on=("basic", "none"))
+@test(on=("basic", "none"), any_kernel=True)
 def no_bus(context):
     nowhere = "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent"
     for command in ("leases", f"acquire {EDU}", f"run {EDU} -- true"):
@@ -122,7 +122,7 @@ def no_bus(context):
         context.ok(result.err.startswith("isoctl: "), f"no words: {result.err}")
 
 
-@test(on=("basic", "none"))
+@test(on=("basic", "none"), any_kernel=True)
 def no_daemon(context):
     """Masked, it cannot be started: exit 8; unmasked, the next call starts it."""
     context.undo("systemctl unmask --runtime isolationd.service")
@@ -133,7 +133,7 @@ def no_daemon(context):
     context.json("leases", uid=LAB)
 
 
-@test(on=("basic",))
+@test(on=("basic",), any_kernel=True)
 def nonsense_on_the_command_line(context):
     for arguments in ("", "frobnicate", "list --no-such-option", "acquire", f"run {EDU}",
                       f"acquire --mode nonsense {EDU}"):

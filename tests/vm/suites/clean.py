@@ -18,6 +18,16 @@ def _same(context, before, what):
     context.same_lines(before, after, f"the machine after {what}")
 
 
+def _tell_changes(context, before, during, what):
+    """The lines in which a lease differs; the whole listings are in the boot's log."""
+    lines = [f"  before | {line}" for line in before.splitlines()
+             if line not in during.splitlines()]
+    lines += [f"  leased | {line}" for line in during.splitlines()
+              if line not in before.splitlines()]
+    context.tell(f"lease of {what} ({len(before.splitlines())} lines before, "
+                 "the same after release):\n" + "\n".join(lines))
+
+
 def _start(context):
     """The listing before, and a monitor that will tell when the lease is over."""
     context.isoctl("list")
@@ -36,9 +46,10 @@ def after_release(context):
             context.ok(before != during, "a lease changed nothing: the listing sees nothing")
             context.isoctl(f"release {number}", LAB)
             _same(context, before, f"release of {selector} ({mode})")
+            _tell_changes(context, before, during, f"{selector} by {mode}")
 
 
-@test(on=places.LEASABLE)
+@test(on=places.ENDABLE)
 def after_the_clients_exit(context):
     for mode in places.modes(context.kernel):
         before, _ = _start(context)
@@ -46,7 +57,7 @@ def after_the_clients_exit(context):
         _same(context, before, f"the client's exit ({mode})")
 
 
-@test(on=places.JOINABLE)
+@test(on=places.ENDABLE)
 def after_the_clients_kill(context):
     """isoctl and the client, killed in the middle of DMA: the fds' end is the lease's end."""
     for mode in places.modes(context.kernel):
@@ -56,6 +67,33 @@ def after_the_clients_kill(context):
         stream.wait()
         places.expect_event(events, "lease-removed")
         _same(context, before, f"kill -9 of the client ({mode})")
+
+
+@test(on=places.ENDABLE, any_kernel=True)
+def after_isoctls_kill(context):
+    """isoctl alone is killed: its program goes with it, and the lease with both."""
+    before, events = _start(context)
+    stream = places.hold_edu(context)
+    context.sh(f"/bin/kill -9 {stream.pid}")
+    places.expect_event(events, "lease-removed")
+    _same(context, before, "kill -9 of isoctl alone")
+
+
+@test(on=("basic",))
+def an_orphan_with_the_fds_is_waited_for(context):
+    """A grandchild outlives both and still does DMA: the group is nobody else's until it ends."""
+    before, events = _start(context)
+    stream = context.spawn(f"exec isoctl run {EDU} -- "
+                           f"sh -c '{places.CLIENT_VFIO} --hold; true'", LAB)
+    stream.expect("^round 1 ok$")
+    context.sh(f"/bin/kill -9 {stream.pid}")
+    places.expect_event(events, "lease-changed")
+    context.refused(f"acquire {EDU}", 4, "")
+    rounds = len(stream.lines)
+    context.machine.await_(lambda: len(stream.lines) > rounds + 1, 20, lambda: "more DMA")
+    context.sh("pkill -x dma-client")
+    places.expect_event(events, "lease-removed")
+    _same(context, before, "the orphan's end")
 
 
 def _kill_daemon(context):
@@ -69,7 +107,7 @@ def _kill_daemon(context):
     context.equal(int(again), int(restarts) + 1, "systemd's count of restarts")
 
 
-@test(on=places.LEASABLE)
+@test(on=places.ENDABLE)
 def lease_outlives_the_daemon(context):
     """The daemon is killed with DMA going on: lease, fds and DMA go on, its end is clean."""
     for mode in places.modes(context.kernel):
@@ -88,7 +126,7 @@ def lease_outlives_the_daemon(context):
         _same(context, before, f"kill -9 of the daemon, then the client's exit ({mode})")
 
 
-@test(on=("basic",))
+@test(on=("basic",), any_kernel=True)
 def persistent_lease_outlives_the_daemon(context):
     before, _ = _start(context)
     number = context.json(f"acquire {JOIN_CARD}", LAB)["lease"]
@@ -106,7 +144,8 @@ def lease_ends_while_no_daemon_runs(context):
     before, _ = _start(context)
     stream = places.hold_edu(context)
     context.restarts_allowed += 1
-    context.sh(f"kill -9 -- -{stream.pid} $(systemctl show isolationd.service -p MainPID --value)")
+    daemon, = context.unit("MainPID")
+    context.sh(f"/bin/kill -9 -- -{stream.pid} {daemon}")
     stream.wait()
     events = context.spawn("exec isoctl monitor --json", LAB)
     places.expect_event(events, "ready")

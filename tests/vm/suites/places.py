@@ -13,9 +13,13 @@ JOINER = "0000:02:00.0"         # what is plugged into port "jb", 00:02.1
 JOIN_PORTS = ("0000:00:02.0", "0000:00:02.1")
 ROOT_DISK = "0000:00:10.0"
 
-# Topologies with an IOMMU whose kernel hands out leases, and those of them with the join slot.
-LEASABLE = ("basic", "acpi", "switch", "sriov", "amd")
+# Topologies where a lease is tried out: an IOMMU each, whose kernel hands leases out. (acpi is
+# basic but for how devices come and go.)
+LEASABLE = ("basic", "switch", "sriov", "amd")
+# Those with the join slot.
 JOINABLE = ("basic", "acpi", "amd")
+# Those where every way in which a lease may end is tried out.
+ENDABLE = ("basic", "amd")
 
 CLIENT = f"{PROGRAM}/dma-client"
 CLIENT_VFIO = f"{CLIENT} vfio --container {{container}} --group {{group}} --device {EDU}"

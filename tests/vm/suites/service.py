@@ -22,7 +22,7 @@ def comes_when_called(context):
                   ["active", "running", "notify", "org.isolationd1"], "state after a call")
 
 
-@test(on=EVERYWHERE)
+@test(on=EVERYWHERE, any_kernel=True)
 def is_watched(context):
     context.isoctl("list")
     watchdog, notify = context.unit("WatchdogUSec", "NotifyAccess")
@@ -47,7 +47,7 @@ def _members(node):
     return found
 
 
-@test(on=EVERYWHERE)
+@test(on=EVERYWHERE, any_kernel=True)
 def bus_is_as_documented(context):
     """What the daemon says of itself is what the installed XML says of it."""
     documented = _members(xml.etree.ElementTree.fromstring(context.sh(f"cat {XML}")))
@@ -70,7 +70,7 @@ def bus_is_as_documented(context):
             context.ok("org.freedesktop.DBus.ObjectManager" in live, "no ObjectManager")
 
 
-@test(on=("basic",))
+@test(on=("basic",), any_kernel=True)
 def managed_objects_are_all(context):
     text = context.sh("busctl call --json=short org.isolationd1 /org/isolationd1 "
                       "org.freedesktop.DBus.ObjectManager GetManagedObjects")
@@ -81,7 +81,7 @@ def managed_objects_are_all(context):
                   "devices in GetManagedObjects")
 
 
-@test(on=("basic",))
+@test(on=("basic",), any_kernel=True)
 def idles(context):
     """With nothing assigned it only wakes up to pet the watchdog."""
     context.isoctl("list")
@@ -101,7 +101,7 @@ def idles(context):
     context.ok(ticks <= 1, f"{ticks} ticks of CPU in {window} s of idleness")
 
 
-@test(on=EVERYWHERE)
+@test(on=EVERYWHERE, any_kernel=True)
 def stops_in_order(context):
     context.isoctl("list")
     context.sh(f"systemctl restart {UNIT}")

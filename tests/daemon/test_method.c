@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The bus's face: the table of methods, the vtables and the published XML say the same.
+ */
+
+#include <stdio.h>
+
+#include "daemon/bus/method.h"
+#include "tests/unit/tap.h"
+
+static const struct {
+        const char *interface;
+        const sd_bus_vtable *vtable;
+} *faces;
+static size_t n_faces;
+static char xml[65536];
+
+static const char *member_of(const sd_bus_vtable *entry, const char **ret_kind)
+{
+        switch (entry->type) {
+        case _SD_BUS_VTABLE_METHOD:
+                *ret_kind = "method";
+                return entry->x.method.member;
+        case _SD_BUS_VTABLE_SIGNAL:
+                *ret_kind = "signal";
+                return entry->x.signal.member;
+        case _SD_BUS_VTABLE_PROPERTY:
+        case _SD_BUS_VTABLE_WRITABLE_PROPERTY:
+                *ret_kind = "property";
+                return entry->x.property.member;
+        default:
+                return NULL;
+        }
+}
+
+/* How often `what` is in the part of the XML that describes `interface`. */
+static size_t count_in_xml(const char *interface, const char *what)
+{
+        char start[128];
+        size_t n = 0;
+
+        (void)snprintf(start, sizeof(start), "<interface name=\"%s\">", interface);
+        const char *from = strstr(xml, start);
+        const char *to = from ? strstr(from, "</interface>") : NULL;
+        for (const char *at = from; to && (at = strstr(at, what)) && at < to; at++)
+                n++;
+        return n;
+}
+
+static void test_vtables_are_the_xml(void)
+{
+        for (size_t f = 0; f < n_faces; f++) {
+                size_t n_members = 0, n_described = 0;
+
+                for (const sd_bus_vtable *entry = faces[f].vtable;
+                     entry->type != _SD_BUS_VTABLE_END; entry++) {
+                        const char *kind, *member = member_of(entry, &kind);
+                        char what[128];
+
+                        if (!member)
+                                continue;
+                        n_members++;
+                        (void)snprintf(what, sizeof(what), "<%s name=\"%s\"", kind, member);
+                        if (!CHECK(count_in_xml(faces[f].interface, what) == 1))
+                                printf("# %s of %s\n", what, faces[f].interface);
+                }
+                n_described += count_in_xml(faces[f].interface, "<method name=");
+                n_described += count_in_xml(faces[f].interface, "<signal name=");
+                n_described += count_in_xml(faces[f].interface, "<property name=");
+                CHECK_NUMBER(n_described, n_members);
+        }
+}
+
+static int not_dispatched(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+        return 0;
+}
+
+static void test_holes_are_found(void)
+{
+        static const sd_bus_vtable unlisted[] = {
+                SD_BUS_VTABLE_START(0),
+                SD_BUS_METHOD("FormatDisk", "", "", method_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_VTABLE_END,
+        };
+        static const sd_bus_vtable aside[] = {
+                SD_BUS_VTABLE_START(0),
+                SD_BUS_METHOD("Release", "", "", not_dispatched, SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_VTABLE_END,
+        };
+
+        for (size_t f = 0; f < n_faces; f++)
+                CHECK(!method_find_hole(faces[f].interface, faces[f].vtable));
+        CHECK_STRING(method_find_hole(BUS_IFACE_LEASE, unlisted), "FormatDisk");
+        CHECK_STRING(method_find_hole(BUS_IFACE_LEASE, aside), "Release");
+        CHECK(!method_find(BUS_IFACE_DEVICE, "Acquire"));
+        CHECK(!method_find(BUS_IFACE_MANAGER, "acquire"));
+        CHECK_NUMBER(method_find(BUS_IFACE_LEASE, "Release")->access, METHOD_OWNER);
+        CHECK_NUMBER(method_find(BUS_IFACE_MANAGER, "Acquire")->access, METHOD_POLICY);
+}
+
+static void test_paths_go_both_ways(void)
+{
+        const Bdf vmd = {.domain = 0x10000, .bus = 0xe1, .devfn = 0x0b};
+        _cleanup_(freep) char *device = bus_path_device(vmd);
+        _cleanup_(freep) char *group = bus_path_group("0000:00/1c.4");
+        _cleanup_(freep) char *lease = bus_path_lease(7);
+
+        CHECK_STRING(device, "/org/isolationd1/device/10000_e1_01_3");
+        CHECK_STRING(group, "/org/isolationd1/group/_30000_3a00_2f1c_2e4");
+        CHECK_STRING(lease, "/org/isolationd1/lease/7");
+}
+
+int main(int argc, char **argv)
+{
+        static const TapTest tests[] = {
+                {"vtables and XML say the same", test_vtables_are_the_xml},
+                {"a method without a row is found", test_holes_are_found},
+                {"object paths", test_paths_go_both_ways},
+        };
+        const __typeof__(*faces) all[] = {
+                {BUS_IFACE_MANAGER, bus_manager_vtable},
+                {BUS_IFACE_DEVICE, bus_device_kind.vtable},
+                {BUS_IFACE_GROUP, bus_group_kind.vtable},
+                {BUS_IFACE_LEASE, bus_lease_kind.vtable},
+                {BUS_IFACE_IOMMU, bus_iommu_kind.vtable},
+        };
+
+        FILE *file = argc == 2 ? fopen(argv[1], "re") : NULL;
+        if (!file || fread(xml, 1, sizeof(xml) - 1, file) == 0) {
+                printf("Bail out! cannot read the XML\n");
+                return 1;
+        }
+        (void)fclose(file);
+        faces = all;
+        n_faces = ARRAY_SIZE(all);
+        return tap_run(tests);
+}

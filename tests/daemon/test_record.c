@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Lease records: what is written comes back, and nothing else is taken for a record.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/lease/record.h"
+#include "daemon/lease/state.h"
+#include "tests/unit/tap.h"
+#include "tests/unit/tree.h"
+
+static const Bdf nic = {.domain = 0x10000, .bus = 1, .devfn = 0x0a};
+static const Bdf port = {.bus = 0, .devfn = 0xe4};
+
+static LeaseRecord *make(void)
+{
+        LeaseRecord *record = NULL;
+
+        CHECK(lease_record_new(&record) == 0);
+        record->id = 7;
+        record->state = LEASE_LEASED;
+        record->mode = LEASE_MODE_IOMMUFD;
+        record->lifetime = LEASE_LIFETIME_PERSISTENT;
+        record->uid = 4294967290U;
+        free(record->unit);
+        record->unit = strdup("a \"unit\"\n.service");
+        record->since_usec = 1790000000123456ULL;
+        CHECK(lease_record_add_group(record, 14, "0000:00/1c.4") == 0);
+        CHECK(lease_record_add_device(record, port, LEASE_ROLE_BYSTANDER, "pcieport", "") == 0);
+        CHECK(lease_record_add_device(record, nic, LEASE_ROLE_TAKEN, "e1000e", "my-driver") == 0);
+        CHECK(lease_record_add_fd_name(record, "iommufd") == 0);
+        CHECK(lease_record_add_fd_name(record, "device:10000:01:01.2") == 0);
+        return record;
+}
+
+static void test_round_trip(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make(), *back = NULL;
+        _cleanup_(freep) char *text = NULL, *again = NULL;
+
+        CHECK(lease_record_to_json(record, &text) == 0);
+        if (!CHECK(lease_record_from_json(text, &back) == 0))
+                return;
+        CHECK_NUMBER(back->id, 7);
+        CHECK_NUMBER(back->uid, 4294967290U);
+        CHECK_NUMBER(back->since_usec, 1790000000123456ULL);
+        CHECK_STRING(back->unit, "a \"unit\"\n.service");
+        const LeaseDevice *device = lease_record_find(back, nic);
+        if (CHECK(device)) {
+                CHECK_STRING(device->driver_before, "e1000e");
+                CHECK_STRING(device->override_before, "my-driver");
+                CHECK_NUMBER(device->role, LEASE_ROLE_TAKEN);
+        }
+        CHECK(lease_record_has_group(back, 14));
+        CHECK(!lease_record_has_group(back, -1));
+        CHECK(lease_record_to_json(back, &again) == 0);
+        CHECK_STRING(again, text);
+}
+
+/* A crash may leave any prefix of a file behind. */
+static void test_every_prefix_is_refused(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make();
+        _cleanup_(freep) char *text = NULL;
+
+        CHECK(lease_record_to_json(record, &text) == 0);
+        size_t n = strlen(text);
+        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
+                text[--n] = '\0';
+        for (; n > 0; n--) {
+                LeaseRecord *back = NULL;
+
+                text[n - 1] = '\0';
+                CHECK_NUMBER(lease_record_from_json(text, &back), -EBADMSG);
+                lease_record_free(back);
+        }
+}
+
+/* Replaces the first `from` in a record's text by `to` and reads it. */
+static int read_edited(const char *from, const char *to)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make(), *back = NULL;
+        _cleanup_(freep) char *text = NULL, *edited = NULL;
+
+        CHECK(lease_record_to_json(record, &text) == 0);
+        char *at = strstr(text, from);
+        if (!CHECK(at) ||
+            asprintf(&edited, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)) < 0)
+                return 0;
+        return lease_record_from_json(edited, &back);
+}
+
+static void test_strange_records_are_refused(void)
+{
+        static const char *const edits[][2] = {
+                {"\"version\":1", "\"version\":2"},
+                {"\"id\":7", "\"id\":-7"},
+                {"\"id\":7", "\"id\":0"},
+                {"\"id\":7", "\"id\":\"7\""},
+                {"\"id\":7", "\"id\":99999999999"},
+                {"\"state\":1", "\"state\":99"},
+                {"10000:01:01.2", "nonsense"},
+                {"\"role\":0", "\"role\":7"},
+                {"e1000e", "../../e1000e"},
+                {"\"devices\":[", "\"devices\":7,\"others\":["},
+        };
+
+        CHECK_NUMBER(read_edited("e1000e", "igb"), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(edits); i++)
+                if (!CHECK(read_edited(edits[i][0], edits[i][1]) == -EBADMSG))
+                        printf("# %s was taken for %s\n", edits[i][1], edits[i][0]);
+}
+
+static LeaseRecord *loaded;
+static size_t n_loaded, n_rejected;
+
+static int on_loaded(LeaseRecord *record, void *userdata)
+{
+        n_loaded++;
+        lease_record_free(loaded);
+        loaded = record;
+        return 0;
+}
+
+static void on_rejected(const char *path, void *userdata)
+{
+        n_rejected++;
+}
+
+static void test_files(void)
+{
+        const LeaseStateVisitor visitor = {.loaded = on_loaded, .rejected = on_rejected};
+        _cleanup_(lease_record_freep) LeaseRecord *record = make();
+        char directory[4096], path[4200];
+        struct stat st;
+
+        (void)snprintf(directory, sizeof(directory), "%s/leases", tree_make());
+        CHECK_NUMBER(lease_state_save(directory, record), -ENOENT);
+        CHECK_NUMBER(lease_state_load(directory, &visitor), 0);
+        CHECK_NUMBER(lease_state_save(directory, record), 0);
+        (void)snprintf(path, sizeof(path), "%s/7.json", directory);
+        CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+        tree_file("leases/8.json", "{\"version\":1,");
+        tree_file("leases/.9.json.tmp", "half");
+        CHECK_NUMBER(lease_state_load(directory, &visitor), 0);
+        CHECK_NUMBER(n_loaded, 1);
+        CHECK_NUMBER(n_rejected, 1);
+        CHECK(loaded && loaded->id == 7);
+        CHECK_NUMBER(lease_state_load(directory, &visitor), 0);
+        CHECK_NUMBER(n_rejected, 1);
+
+        /* A record under another's name would restore the wrong thing later. */
+        char wrong[4200];
+        (void)snprintf(wrong, sizeof(wrong), "%s/3.json", directory);
+        CHECK(rename(path, wrong) == 0);
+        CHECK_NUMBER(lease_state_load(directory, &visitor), 0);
+        CHECK_NUMBER(n_rejected, 2);
+        CHECK_NUMBER(lease_state_remove(directory, 3), 0);
+        loaded = lease_record_free(loaded);
+        tree_remove();
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"what is written comes back", test_round_trip},
+                {"every prefix of a record is refused", test_every_prefix_is_refused},
+                {"strange records are refused", test_strange_records_are_refused},
+                {"files are private, whole, and set aside if they are none", test_files},
+        };
+
+        return tap_run(tests);
+}

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Everything that is tested, in order, and how much of it passed: what ./test runs.
+
+Two builds with the address and undefined-behaviour sanitizers (gcc's is the one that goes into the
+machines), the tests of each, an installation that is taken away again, and the VM suites.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.normpath(os.path.join(HERE, "../.."))
+# Dumps of real machines, beside the checkout where they are at hand.
+CORPUS = os.path.normpath(os.path.join(TOP, "../shared/corpus"))
+LAB = os.path.join(TOP, ".lab")
+
+# Random machines whose groups are computed twice, in a --full run.
+LONG_SWEEP = 200000
+
+COMPILERS = ("gcc", "clang")
+# What an installation must at least put down, below its prefix.
+INSTALLED = ("libexec/isolationd", "bin/isoctl", "include/isolation.h",
+             "lib/systemd/system/isolationd.service",
+             "share/dbus-1/system.d/org.isolationd1.conf",
+             "share/dbus-1/system-services/org.isolationd1.service",
+             "share/dbus-1/interfaces/org.isolationd1.xml",
+             "share/polkit-1/actions/org.isolationd1.policy",
+             "lib/udev/rules.d/60-isolationd.rules",
+             "lib/sysusers.d/isolationd.conf", "lib/tmpfiles.d/isolationd.conf")
+
+
+class Tally:
+    """What passed and what failed, told as it happens."""
+
+    def __init__(self):
+        self.passed = 0
+        self.skipped = 0
+        self.failures = []
+        self._started = time.monotonic()
+
+    def count(self, good, name, details=""):
+        if good:
+            self.passed += 1
+            print(f"PASS {name}", flush=True)
+            return
+        self.failures.append(name)
+        print(f"FAIL {name}", flush=True)
+        for line in details.splitlines()[-60:]:
+            print(f"     {line}", flush=True)
+
+    def skip(self, name, reason):
+        self.skipped += 1
+        print(f"SKIP {name}: {reason}", flush=True)
+
+    def section(self, title):
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
+        print(f"\n== {title} [{minutes}:{seconds:02}]", flush=True)
+
+
+def run(command, **options):
+    """A command's success and all it wrote."""
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            errors="replace", check=False, cwd=TOP, **options)
+    return result.returncode == 0, result.stdout
+
+
+def build(compiler, tally):
+    """Configure and compile; the build directory, or None."""
+    directory = os.path.join(LAB, f"build-{compiler}")
+    name = f"build ({compiler}, address and undefined-behaviour sanitizers)"
+    if not os.path.exists(os.path.join(directory, "build.ninja")):
+        shutil.rmtree(directory, ignore_errors=True)
+        options = ["-Db_sanitize=address,undefined"]
+        if compiler == "clang":
+            # clang leaves a shared library's calls into its sanitizer runtime open on purpose.
+            options.append("-Db_lundef=false")
+        good, out = run(["meson", "setup", directory, *options],
+                        env={**os.environ, "CC": compiler})
+        if not good:
+            tally.count(False, name, out)
+            return None
+    good, out = run(["ninja", "-k", "0", "-C", directory])
+    tally.count(good, name, re.sub(r"(?m)^\[\d+/\d+\] (Comp|Link|Gen).*\n", "", out))
+    return directory if good else None
+
+
+def run_meson_tests(directory, compiler, full, tally):
+    """`meson test`, counted test by test."""
+    log = os.path.join(directory, "meson-logs/testlog.json")
+    if os.path.exists(log):
+        os.unlink(log)
+    environment = {**os.environ, "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1",
+                   "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1"}
+    if os.path.isdir(CORPUS):
+        environment["ISO_CORPUS"] = CORPUS
+    if full:
+        environment["ISO_REFERENCE_COUNT"] = str(LONG_SWEEP)
+    _, out = run(["meson", "test", "-C", directory, "--no-rebuild", "--timeout-multiplier", "20" if full else "4"],
+                 env=environment)
+    if not os.path.exists(log):
+        tally.count(False, f"meson test ({compiler})", out or "it ran no test")
+        return
+    with open(log, encoding="utf-8") as source:
+        for line in source:
+            result = json.loads(line)
+            details = result.get("stdout", "") + result.get("stderr", "")
+            name = f"{compiler}: {result['name']} ({result['duration']:.1f} s)"
+            if result["result"] == "SKIP":
+                tally.skip(name, " ".join(details.split()) or "it gives no reason")
+            else:
+                tally.count(result["result"] in ("OK", "EXPECTEDFAIL"), name, details)
+
+
+def _files(top):
+    found = []
+    for here, directories, files in os.walk(top):
+        found += [os.path.join(here, name) for name in files]
+        found += [os.path.join(here, name) for name in directories
+                  if os.path.islink(os.path.join(here, name))]
+    return sorted(os.path.relpath(path, top) for path in found)
+
+
+def check_installation(directory, tally):
+    """What `meson install` puts down is all there, and `ninja uninstall` leaves nothing of it."""
+    with tempfile.TemporaryDirectory(prefix="isolationd-install-") as target:
+        environment = {**os.environ, "DESTDIR": target}
+        good, out = run(["meson", "install", "--no-rebuild", "-C", directory], env=environment)
+        names = _files(target)
+        absent = [name for name in INSTALLED if f"usr/{name}" not in names]
+        absent += [pattern for pattern in (r"usr/lib/.*libisolation\.so\.0", r"pkgconfig/.*\.pc$")
+                   if not any(re.search(pattern, name) for name in names)]
+        tally.count(good and not absent, f"install ({len(names)} files)",
+                    out + "".join(f"missing: {name}\n" for name in absent))
+        good, out = run(["ninja", "-C", directory, "uninstall"], env=environment)
+        left = _files(target)
+        tally.count(good and not left, "uninstall leaves nothing",
+                    out + "".join(f"left: {name}\n" for name in left))
+
+
+def run_vm_suites(directory, full, tally):
+    """The VM suites; their last line says how many passed."""
+    command = [os.path.join(HERE, "run"), "--build", directory] + (["--full"] if full else [])
+    total = None
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", cwd=TOP) as process:
+        for line in process.stdout:
+            total = re.fullmatch(r"(\d+) passed, (\d+) failed\n", line)
+            if not total:
+                print(line, end="", flush=True)
+                failure = re.match(r"FAIL\s+(\S+)\s+(\S+)\s+(\S+)", line)
+                if failure:
+                    tally.failures.append(" ".join(failure.groups()))
+    if not total or (process.returncode != 0) != (int(total.group(2)) > 0):
+        tally.count(False, "VM suites", f"they ended with {process.returncode}, without a count")
+        return
+    tally.passed += int(total.group(1))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./test", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true",
+                        help="every kernel on every topology, and the long reference sweeps")
+    parser.add_argument("--no-vm", action="store_true", help="leave the VM suites out")
+    arguments = parser.parse_args()
+    os.makedirs(LAB, exist_ok=True)
+    tally = Tally()
+    directories = {}
+    for compiler in COMPILERS:
+        tally.section(f"{compiler}: build and its tests")
+        directories[compiler] = build(compiler, tally)
+        if directories[compiler]:
+            run_meson_tests(directories[compiler], compiler, arguments.full, tally)
+    if directories["gcc"]:
+        tally.section("installation")
+        check_installation(directories["gcc"], tally)
+        tally.section("VM suites")
+        if arguments.no_vm:
+            tally.skip("VM suites", "--no-vm was asked for")
+        else:
+            run_vm_suites(directories["gcc"], arguments.full, tally)
+    tally.section("result")
+    for name in tally.failures:
+        print(f"failed: {name}")
+    print(f"{tally.passed} passed, {len(tally.failures)} failed"
+          + (f", {tally.skipped} skipped" if tally.skipped else ""))
+    return 1 if tally.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

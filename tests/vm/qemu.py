@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The QEMU command line of a machine of the lab, but for where its console goes."""
+
+import os
+
+import kernels
+import rootfs
+
+# Cards whose boot ROM the firmware would run, which costs more than the rest of the boot.
+WITH_ROM = ("e1000", "e1000e", "virtio-blk-pci")
+
+
+def write_initramfs(path, kernel, payload):
+    """The payload is one more archive behind the kernel's own initramfs."""
+    with open(path, "wb") as output:
+        for source in (os.path.join(kernels.kernel(kernel), "initramfs"), payload):
+            with open(source, "rb") as part:
+                output.write(part.read())
+
+
+def command(kernel, topology, initramfs, append=""):
+    """The machine itself; `append` goes to the end of the kernel's command line."""
+    arguments = [
+        "qemu-system-x86_64", "-machine", "q35,kernel-irqchip=split",
+        "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024",
+        "-display", "none", "-nodefaults", "-no-reboot",
+        "-kernel", os.path.join(kernels.kernel(kernel), "vmlinuz"), "-initrd", initramfs,
+        "-append", " ".join(("console=ttyS0 root=/dev/vda rw panic=-1 oops=panic",
+                             topology.append, append)),
+        *topology.devices,
+        "-drive", f"file={rootfs.image()},format=raw,if=none,id=root,snapshot=on",
+        "-device", "virtio-blk-pci,drive=root,addr=0x10",
+        "-device", "virtio-serial-pci,id=serial,addr=0x11",
+    ]
+    for model in WITH_ROM:
+        arguments += ["-global", f"{model}.romfile="]
+    return arguments

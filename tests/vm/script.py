@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the demo plays, and how it is told.
+
+A Terminal shows a command behind the prompt of the user who types it, runs it, and prints what it
+answers. Each command says what it must end with and what must be in its answer.
+"""
+
+import re
+import sys
+import textwrap
+
+BOLD, DIM, PLAIN = "\033[1m", "\033[2m", "\033[0m"
+USERS = {"root": 0, "lab": 1000, "stranger": 1001}
+
+EDU = "00:05.0"
+CLIENT = "/usr/libexec/isolationd-lab/dma-client"
+BY_GROUP = f"dma-client vfio --container {{container}} --group {{group}} --device 0000:{EDU}"
+BY_IOMMUFD = f"dma-client iommufd --iommufd {{iommufd}} --device-fd {{device:0000:{EDU}}}"
+
+
+class Unexpected(Exception):
+    """A command did not end, or did not answer, as it must."""
+
+
+class Terminal:
+    def __init__(self, machine, colours):
+        self.machine = machine
+        self._bold, self._dim, self._plain = (BOLD, DIM, PLAIN) if colours else ("", "", "")
+
+    def chapter(self, title):
+        print(f"\n{self._bold}── {title} {'─' * max(0, 92 - len(title))}{self._plain}", flush=True)
+
+    def say(self, text):
+        print(f"\n{self._dim}{textwrap.fill(' '.join(text.split()), 96)}{self._plain}", flush=True)
+
+    def _prompt(self, user, command, tail=""):
+        sign = "#" if user == "root" else "$"
+        print(f"{self._bold}{user}{sign}{self._plain} {command}{tail}", flush=True)
+
+    def _spawn(self, command, user):
+        # The client is not on the PATH: its directory would only be in the way of reading.
+        stream = self.machine.spawn(f"PATH=$PATH:{CLIENT.rpartition('/')[0]}; {command}",
+                                    USERS[user])
+        stream.shown = 0
+        return stream
+
+    @staticmethod
+    def show(stream):
+        """Print what a command has said since the last time."""
+        for line in stream.told[stream.shown:]:
+            print(line, flush=True)
+        stream.shown = len(stream.told)
+
+    def run(self, command, user="root", code=0, answer=""):
+        """Run a command to its end, which must be `code`, with `answer` in what it said."""
+        self._prompt(user, command)
+        stream = self._spawn(command, user)
+        stream.watch(lambda: self.show(stream))
+        result = stream.wait()
+        if result.code != code:
+            raise Unexpected(f"`{command}` ended with {result.code}, not {code}")
+        if not re.search(answer, "\n".join(stream.told), re.MULTILINE):
+            raise Unexpected(f"the answer of `{command}` has no /{answer}/")
+        if code:
+            print(f"{self._dim}(exit code {code}){self._plain}")
+        return result.out
+
+    def start(self, command, user, until):
+        """Start a command in the background; returned once it has said a line with `until`."""
+        self._prompt(user, command, " &")
+        stream = self._spawn("exec " + command, user)
+        stream.expect(until)
+        self.show(stream)
+        return stream
+
+    def finish(self, stream, what):
+        """Let a background command end, by the end of its input."""
+        stream.eof()
+        result = stream.wait()
+        stream.shown = max(stream.shown, len(stream.told) - 2)
+        self.show(stream)
+        if result.code != 0:
+            raise Unexpected(f"{what} ended with {result.code}")
+
+    def kernel_says(self, pattern, since):
+        """Await a line of the kernel's log, and show it."""
+        line = self.machine.console_expect(rf"[^\n]*{pattern}[^\r\n]*", since)
+        print(f"{self._dim}kernel:{self._plain} {line.strip()}", flush=True)
+
+
+def look(terminal):
+    terminal.chapter("1 · What is in this machine")
+    terminal.say("Nothing has started the daemon yet: the first call does, over the system bus.")
+    terminal.run("systemctl is-active isolationd.service", code=3, answer="inactive")
+    terminal.run("isoctl list", "lab", answer="1234:11e8")
+    terminal.run("systemctl is-active isolationd.service", answer="^active")
+    terminal.say("The groups are the kernel's; the daemon computes them too, and knows why.")
+    terminal.run("isoctl groups", "lab", answer="0000:00:02.0 0000:00:02.1 0000:01:00.0")
+    terminal.run("isoctl tree", "lab", answer="01:00.0")
+    terminal.run("isoctl explain 01:00.0", "lab", answer="(?s)00:02.1.*ACS")
+
+
+def lease(terminal):
+    terminal.chapter("2 · A lease, and real DMA with it")
+    terminal.say("edu is a device with a DMA engine. User lab has no right on any node of VFIO, "
+                 "but a policy file names them:")
+    terminal.run("cat /etc/isolationd/policy.d/50-lab.json", answer="lab-edu")
+    terminal.run("dma-client nodes", "lab")
+    terminal.say("The client gets the group as open file descriptors. It moves a pattern through "
+                 "edu into other memory, compares it, and then aims at memory it has unmapped.")
+    since = terminal.machine.console_mark()
+    terminal.run(f"isoctl run {EDU} -- {BY_GROUP}", "lab", answer="(?s)roundtrip ok.*stray ok")
+    terminal.kernel_says("DMA Write.*fault addr 0x800000", since)
+    if terminal.machine.kernel == "lab":
+        terminal.say("The same by iommufd: the device comes bound to an I/O address space.")
+        since = terminal.machine.console_mark()
+        terminal.run(f"isoctl run --mode iommufd {EDU} -- {BY_IOMMUFD}", "lab",
+                     answer="(?s)roundtrip ok.*stray ok")
+        terminal.kernel_says("DMA Write.*fault addr 0x800000", since)
+    terminal.say("Whom no rule names gets nothing but the reason.")
+    terminal.run(f"isoctl run {EDU} -- true", "stranger", code=5, answer="lab-edu")
+    terminal.run("isoctl acquire 00:10.0", code=6, answer="/")
+
+
+def guard(terminal):
+    terminal.chapter("3 · The guard: what joins a leased group is held")
+    terminal.say("Ports 00:02.0 and 00:02.1 share a slot without ACS. lab leases the card under "
+                 "the first; then somebody plugs a second card into the other.")
+    monitor = terminal.start("isoctl monitor", "lab", "^ready")
+    holder = terminal.start("isoctl run 01:00.0 -- sh -c 'echo leased; exec cat'", "lab",
+                            "^leased$")
+    print("(QEMU: device_add e1000e behind port 00:02.1)", flush=True)
+    terminal.machine.plug("e1000e", "joiner", "jb")
+    monitor.expect("^device-joined 0000:02:00.0")
+    terminal.show(monitor)
+    terminal.run("isoctl show 02:00.0", "lab", answer="0000:02:00.0.*held")
+    terminal.run("basename $(readlink /sys/bus/pci/devices/0000:02:00.0/driver || echo none)",
+                 answer="none|vfio-pci")
+    terminal.say("No host driver got it. Once the group is given back, the host may have both.")
+    terminal.finish(holder, "the holder")
+    monitor.expect("^lease-removed")
+    terminal.show(monitor)
+    terminal.run("udevadm settle; isoctl list | grep -e DEVICE -e e1000e",
+                 answer="(?s)0000:01:00.0.*e1000e.*0000:02:00.0.*e1000e")
+    monitor.kill()
+    monitor.wait()
+    terminal.machine.unplug("joiner")
+
+
+def clean(terminal):
+    terminal.chapter("4 · It comes back clean, even when the daemon dies")
+    terminal.say("A listing of every driver, override, domain type and switch a lease may touch:")
+    listing = "/usr/libexec/isolationd-lab/listing"
+    terminal.run(f"{listing} > /tmp/before; wc -l < /tmp/before; grep 05.0 /tmp/before")
+    holder = terminal.start(f"isoctl run {EDU} -- {BY_GROUP} --hold", "lab", "^round 1 ok$")
+    terminal.say("DMA goes on in the background. The daemon is killed, and systemd starts another.")
+    terminal.run("isoctl leases", "lab", answer=r"0000:00/05\.0")
+    terminal.run("systemctl kill --signal=KILL isolationd.service")
+    terminal.run("isoctl leases", "lab", answer=r"0000:00/05\.0")
+    terminal.run("systemctl show isolationd.service -p NRestarts -p ActiveState",
+                 answer="(?s)NRestarts=1|active")
+    done = int(holder.lines[-1].split()[1])
+    holder.expect(rf"^round {done + 1} ok$")
+    terminal.finish(holder, "the client")
+    terminal.run("isoctl leases", "lab")
+    terminal.run(f"{listing} | diff /tmp/before - && echo no difference", answer="no difference")
+    terminal.say("A lease can also outlive the command that asked for it, until it is released.")
+    out = terminal.run("isoctl acquire 01:00.0", "lab", answer=r"lease \d+")
+    number = re.search(r"lease (\d+)", out).group(1)
+    terminal.run(f"isoctl release {number}", "stranger", code=5)
+    terminal.run(f"isoctl release {number}", "lab")
+    terminal.run(f"{listing} | diff /tmp/before - && echo no difference", answer="no difference")
+
+
+def play(machine):
+    """All chapters, in a machine that is up."""
+    terminal = Terminal(machine, sys.stdout.isatty())
+    for chapter in (look, lease, guard, clean):
+        chapter(terminal)
