@@ -126,7 +126,7 @@ static int start_watchdog(Daemon *daemon)
 
 static int start(Daemon *daemon)
 {
-        FdStore store = {.items = NULL};
+        _cleanup_(fdstore_clear) FdStore store = {.items = NULL};
         const HostPaths host = HOST_PATHS_LIVE;
 
         daemon->base = event_base_new();

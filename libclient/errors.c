@@ -12,6 +12,8 @@
 #include "libclient/host.h"
 
 #define DBUS_PREFIX "org.freedesktop.DBus.Error."
+/* The service manager's, which the bus passes on when it could not start the daemon for us. */
+#define SYSTEMD_PREFIX "org.freedesktop.systemd1."
 
 /* The public enum is the core's, under names that a client may see. */
 #define SAME(name) _Static_assert((int)ISO_E_##name == (int)REFUSAL_##name, "enum iso_error")
@@ -80,6 +82,8 @@ static int error_from_name(const char *name)
         rest = after_prefix(name, REFUSAL_BUS_PREFIX);
         if (rest)
                 return (int)refusal_from_string(rest);
+        if (after_prefix(name, SYSTEMD_PREFIX))
+                return ISO_E_NO_DAEMON;
 
         rest = after_prefix(name, DBUS_PREFIX);
         for (size_t i = 0; rest && i < ARRAY_SIZE(bus_names); i++) {

@@ -177,12 +177,13 @@ static int walk_block(Walk *walk, const char *name, char **ret_message)
 
         walk->chain[walk->n_chain++] = name;
         int r = block_number(walk->host, name, &number);
+        bool gone = r == -ENOENT;
         if (r == 0)
                 r = block_used(walk->host, number, &use);
         if (r > 0)
                 r = walk_refuse(walk, use, ret_message);
-        else if (r == -ENOENT)
-                r = 0; /* gone while we looked */
+        else if (gone)
+                r = 0; /* while we looked */
         else if (r == 0)
                 r = walk_holders(walk, name, ret_message);
         if (r == 0 && block_claimed(walk->host, name))

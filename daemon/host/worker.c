@@ -114,6 +114,14 @@ static void close_others(int socket_fd, const VfioFds *fds)
         (void)syscall(SYS_close_range, next, ~0U, 0);
 }
 
+/* A worker that nobody watches must not touch anything: it starts on a word, not on its birth. */
+static bool is_told_to_start(int socket_fd)
+{
+        char go;
+
+        return TEMP_FAILURE_RETRY(recv(socket_fd, &go, sizeof(go), 0)) == sizeof(go);
+}
+
 static _Noreturn void child_run(WorkerJob job, const void *context, const VfioFds *given,
                                 int socket_fd)
 {
@@ -127,6 +135,8 @@ static _Noreturn void child_run(WorkerJob job, const void *context, const VfioFd
         (void)sigemptyset(&none);
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
         close_others(socket_fd, &fds);
+        if (!is_told_to_start(socket_fd))
+                _exit(1);
 
         int code = job(context, &fds, &message);
         for (size_t i = 0; code == 0 && i < fds.n_items; i++) {
@@ -242,11 +252,10 @@ int worker_start(struct event_base *base, WorkerJob job, const void *context, co
 
         worker->pid_fd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
         int r = worker->pid_fd < 0 ? -errno : watch(worker, base, deadline_seconds);
-        if (r < 0) {
-                /* It has had no time to touch anything; main reaps strays at the next SIGCHLD. */
-                (void)kill(worker->pid, SIGKILL);
-                return r;
-        }
+        if (r == 0 && send(worker->socket, "", 1, MSG_NOSIGNAL) != 1)
+                r = -errno;
+        if (r < 0)
+                return r; /* our end closes, the child leaves, main reaps it */
         *ret_worker = TAKE_PTR(worker);
         return 0;
 }

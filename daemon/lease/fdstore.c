@@ -52,11 +52,16 @@ int fdstore_receive(FdStore *ret_store)
 
 void fdstore_discard(FdStore *store)
 {
-        for (size_t i = 0; i < store->n_items; i++) {
-                if (store->items[i].fd >= 0) {
+        for (size_t i = 0; i < store->n_items; i++)
+                if (store->items[i].fd >= 0)
                         remove_name(store->items[i].name);
-                        closep(&store->items[i].fd);
-                }
+        fdstore_clear(store);
+}
+
+void fdstore_clear(FdStore *store)
+{
+        for (size_t i = 0; i < store->n_items; i++) {
+                closep(&store->items[i].fd);
                 free(store->items[i].name);
         }
         free(store->items);

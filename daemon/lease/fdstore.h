@@ -30,6 +30,9 @@ _nodiscard_ int fdstore_receive(FdStore *ret_store);
 /* Closes and forgets what nobody took, and drops it from the service manager's store. */
 void fdstore_discard(FdStore *store);
 
+/* Closes and forgets what nobody took; the service manager's own copies stay for the next start. */
+void fdstore_clear(FdStore *store);
+
 /*
  * Moves a lease's fds out of the store. Returns true if all the record names are there; *ret_owner is
  * -1 if the owner's end is not.

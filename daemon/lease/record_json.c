@@ -179,6 +179,12 @@ static struct json_object *get_array(struct json_object *object, const char *key
         return value;
 }
 
+/* What is written to `bind` and `driver_override` at restore: one name, never a path or two lines. */
+static bool is_driver_name(const char *name)
+{
+        return !strpbrk(name, "/\n");
+}
+
 static int parse_device(LeaseRecord *record, struct json_object *entry)
 {
         struct json_object *lost;
@@ -188,7 +194,8 @@ static int parse_device(LeaseRecord *record, struct json_object *entry)
         const char *text = get_string(entry, "device");
         const char *driver = get_string(entry, "driver_before");
         const char *override = get_string(entry, "override_before");
-        if (!text || !bdf_parse(text, &bdf) || !driver || !override ||
+        if (!text || !bdf_parse(text, &bdf) || !driver || !is_driver_name(driver) || !override ||
+            !is_driver_name(override) ||
             !get_number(entry, "role", _LEASE_ROLE_N - 1, &role) ||
             !json_object_object_get_ex(entry, "lost", &lost))
                 return -EBADMSG;

@@ -18,16 +18,21 @@
 static const Bdf nic = {.bus = 1};
 static HostPaths host;
 
-static LeaseRecord *make(const char *driver_before)
+static void make_host(void)
 {
-        LeaseRecord *record = NULL;
-
         host = (HostPaths){.sysfs = tree_make(), .dev = "/nonexistent", .proc = "/nonexistent"};
         tree_file("bus/pci/drivers/vfio-pci/bind", "");
         tree_file("bus/pci/drivers/e1000e/unbind", "");
         tree_file("bus/pci/drivers_probe", "");
         tree_file(DEVICE "/driver_override", "(null)\n");
         tree_link(DEVICE "/driver", "../../../bus/pci/drivers/e1000e");
+}
+
+static LeaseRecord *make(const char *driver_before)
+{
+        LeaseRecord *record = NULL;
+
+        make_host();
         CHECK(lease_record_new(&record) == 0);
         record->id = 1;
         record->mode = LEASE_MODE_VFIO;
@@ -38,10 +43,10 @@ static LeaseRecord *make(const char *driver_before)
 
 static void test_reading(void)
 {
-        _cleanup_(lease_record_freep) LeaseRecord *record = make("e1000e");
         _cleanup_(freep) char *driver = NULL, *override = NULL;
         const Bdf nobody = {.bus = 9};
 
+        make_host();
         CHECK_NUMBER(driver_read(&host, nic, &driver), 0);
         CHECK_STRING(driver, "e1000e");
         CHECK_NUMBER(driver_override_read(&host, nic, &override), 0);
@@ -52,9 +57,9 @@ static void test_reading(void)
 
 static void test_unbinding_that_does_not_happen(void)
 {
-        _cleanup_(lease_record_freep) LeaseRecord *record = make("e1000e");
         _cleanup_(freep) char *message = NULL;
 
+        make_host();
         CHECK_NUMBER(driver_unbind(&host, nic, &message), REFUSAL_KERNEL_REFUSED);
         CHECK_STRING(message, "0000:01:00.0: still bound to e1000e after unbinding: "
                               "No such file or directory");
@@ -63,9 +68,9 @@ static void test_unbinding_that_does_not_happen(void)
 
 static void test_binding_that_does_not_happen(void)
 {
-        _cleanup_(lease_record_freep) LeaseRecord *record = make("e1000e");
         _cleanup_(freep) char *message = NULL;
 
+        make_host();
         CHECK_NUMBER(driver_bind(&host, nic, "vfio-pci", &message), REFUSAL_KERNEL_REFUSED);
         CHECK_STRING(message, "0000:01:00.0: e1000e took the device instead of vfio-pci");
         CHECK_NUMBER(driver_bind(&host, nic, "e1000e", &message), 0);

@@ -76,10 +76,15 @@ static void test_without_an_iommu(void)
 static void test_no_pci(void)
 {
         World *world = NULL;
+        char path[4200];
 
-        host = (HostPaths){.sysfs = "/nonexistent", .dev = "/nonexistent", .proc = "/nonexistent"};
+        (void)snprintf(path, sizeof(path), "%s/bus", tree_make());
+        host = (HostPaths){.sysfs = path, .dev = "/nonexistent", .proc = "/nonexistent"};
         CHECK_NUMBER(world_read(&host, &world), REFUSAL_UNSUPPORTED);
+        host.sysfs = "/nonexistent";
+        CHECK_NUMBER(world_read(&host, &world), -ENOENT);
         CHECK(!world);
+        tree_remove();
 }
 
 static void test_kernel_releases(void)
