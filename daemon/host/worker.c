@@ -29,7 +29,8 @@ struct Worker {
         pid_t pid;
         int pid_fd;
         int socket;
-        bool heard; /* a result came */
+        bool heard;   /* a result came */
+        bool lost_fd; /* and what it says is there is not all there */
         int code;
         char *message;
         VfioFds fds;
@@ -143,7 +144,7 @@ static _Noreturn void child_run(WorkerJob job, const void *context, const VfioFd
                 (void)snprintf(packet.text, sizeof(packet.text), "%s", fds.items[i].name);
                 int r = packet_send(socket_fd, &packet, fds.items[i].fd);
                 if (r < 0)
-                        code = r;
+                        code = REFUSAL_STUCK; /* the work is done, and nobody can have it */
         }
         packet.type = 'R';
         packet.code = code;
@@ -163,6 +164,8 @@ static void take_packet(Worker *worker, const Packet *packet, int fd)
                 (void)snprintf(item->name, sizeof(item->name), "%.47s", packet->text);
                 item->fd = fd;
                 return;
+        } else {
+                worker->lost_fd = true;
         }
         closep(&fd);
 }
@@ -204,10 +207,11 @@ static void on_exit_seen(evutil_socket_t fd, short what, void *userdata)
         drain(worker);
         (void)waitpid(worker->pid, NULL, WNOHANG);
         WorkerResult result = {
-                .code = worker->heard ? worker->code : (int)REFUSAL_STUCK,
-                .message = worker->message  ? worker->message
-                           : worker->heard ? ""
-                                            : "the worker process died before it was done",
+                .code = worker->heard && !worker->lost_fd ? worker->code : (int)REFUSAL_STUCK,
+                .message = worker->lost_fd   ? "a file descriptor was lost between processes"
+                           : worker->message ? worker->message
+                           : worker->heard   ? ""
+                                             : "the worker process died before it was done",
                 .fds = &worker->fds,
         };
         worker->handler.done(&result, worker->handler.userdata);

@@ -23,7 +23,7 @@ typedef struct Worker Worker;
 typedef int (*WorkerJob)(const void *context, VfioFds *fds, char **ret_message);
 
 typedef struct WorkerResult {
-        int code;            /* what the job returned; REFUSAL_STUCK if the worker died unheard */
+        int code;            /* what the job returned; REFUSAL_STUCK if it died, or not all its fds came */
         const char *message; /* "" if there is none. Borrowed. */
         VfioFds *fds;        /* the callee may take them (and set n_items to 0); the rest is closed */
 } WorkerResult;

@@ -95,6 +95,21 @@ static void test_fds_arrive(void)
         vfio_fds_close(&heard.fds);
 }
 
+static int job_lose(const void *context, VfioFds *fds, char **ret_message)
+{
+        fds->items[fds->n_items++] = (VfioFd){.name = "container", .fd = -1};
+        return 0;
+}
+
+/* Half a claim is none: whoever gets it must undo it, not use it. */
+static void test_an_fd_that_does_not_arrive(void)
+{
+        Heard heard = run(job_lose, NULL, NULL);
+
+        CHECK_NUMBER(heard.code, REFUSAL_STUCK);
+        CHECK(strstr(heard.message, "lost"));
+}
+
 static int job_refuse(const void *context, VfioFds *fds, char **ret_message)
 {
         return host_refuse(REFUSAL_NOT_VIABLE, ret_message, "%s says no", (const char *)context);
@@ -169,6 +184,7 @@ int main(void)
 {
         static const TapTest tests[] = {
                 {"fds arrive under their names", test_fds_arrive},
+                {"a file descriptor that does not arrive", test_an_fd_that_does_not_arrive},
                 {"a refusal keeps its words", test_refusals_keep_their_words},
                 {"a hanging job is overdue, once", test_a_hanging_job_is_overdue_once},
                 {"a death is heard of", test_a_death_is_heard},
