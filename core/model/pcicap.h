@@ -61,6 +61,16 @@ typedef struct PciFacts {
         Tristate sriov;       /* has an SR-IOV capability */
         Tristate ari;
         Tristate ats;
+        Tristate ats_enabled; /* NO without the capability */
+        Tristate pri;
+        Tristate pasid;
+        Tristate flr;         /* can reset itself alone, by PCI Express or Advanced Features */
+        Tristate serial;      /* has a serial number, the next field */
+        uint64_t serial_number;
+
+        Tristate buses_known;    /* of a bridge; NO for what is none */
+        uint8_t secondary_bus;   /* 0x19 */
+        uint8_t subordinate_bus; /* 0x1a */
 
         /* Intel root ports without ACS that redirect otherwise; only pcicap_read_pch() asks. */
         Tristate pch_redirect;

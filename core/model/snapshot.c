@@ -41,6 +41,9 @@ Snapshot *snapshot_free(Snapshot *snapshot)
                 return NULL;
         free(snapshot->devices);
         free(snapshot->probe_order);
+        free(snapshot->command_line);
+        free(snapshot->kernel_groups);
+        free(snapshot->slots);
         free(snapshot);
         return NULL;
 }

@@ -19,6 +19,8 @@
 #define SNAPSHOT_NONE ((size_t)-1) /* no such device */
 #define VF_INDEX_NONE ((unsigned)-1)   /* a VF whose PF does not name it */
 #define SNAPSHOT_NAME_SIZE 64      /* longest driver or IOMMU name kept, with NUL */
+#define SNAPSHOT_TYPE_SIZE 16      /* longest domain type kept, with NUL */
+#define SNAPSHOT_SLOT_SIZE 32      /* longest slot name kept, with NUL */
 
 typedef enum IommuKind {
         IOMMU_KIND_NONE = 0, /* no `iommu` link: not covered */
@@ -51,6 +53,8 @@ typedef struct PciDevice {
 
         /* What the kernel says. */
         int32_t kernel_group; /* N of iommu_groups/N, or -1 */
+        Tristate removable;   /* the platform calls it so: Thunderbolt, ExpressCard */
+        Tristate resettable;  /* the kernel knows a way: `reset_method` is not empty */
         IommuKind iommu_kind;
         char iommu[SNAPSHOT_NAME_SIZE];
         char driver[SNAPSHOT_NAME_SIZE]; /* "" if unbound */
@@ -66,6 +70,19 @@ typedef struct PciDevice {
         unsigned depth;    /* bridges above, a VMD endpoint counted as one */
 } PciDevice;
 
+/* What the kernel says about one of its groups. */
+typedef struct KernelGroup {
+        int32_t number;
+        char type[SNAPSHOT_TYPE_SIZE]; /* default domain: "DMA", "DMA-FQ", "identity", "" unknown */
+        Tristate direct; /* firmware demands an identity mapping that cannot be given up */
+} KernelGroup;
+
+/* A slot that the platform has a name for. */
+typedef struct PciSlot {
+        char name[SNAPSHOT_SLOT_SIZE];
+        Bdf bdf; /* function 0 of what is or would be in it */
+} PciSlot;
+
 typedef struct Snapshot {
         PciDevice *devices;
         size_t n_devices;
@@ -74,6 +91,12 @@ typedef struct Snapshot {
         Tristate ivrs;       /* an IVRS table exists (AMD) */
         bool finished;
         char kernel_release[SNAPSHOT_NAME_SIZE]; /* uname -r, "" if unknown */
+        char *command_line;                      /* of the kernel; NULL if unknown. Owned. */
+        KernelGroup *kernel_groups;              /* sorted by number. Owned. */
+        size_t n_kernel_groups;
+        PciSlot *slots; /* Owned. */
+        size_t n_slots;
+        Tristate interrupt_remapping; /* messages pass the IOMMU */
 } Snapshot;
 
 /* Allocates an empty snapshot. Returns 0, or -ENOMEM. */
