@@ -13,6 +13,8 @@
 
 #include "core/model/quirks.h"
 #include "core/probe/sysfs_file.h"
+#include "core/probe/sysfs_groups.h"
+#include "core/probe/sysfs_live.h"
 #include "core/probe/sysfs_place.h"
 
 #include <dirent.h>
@@ -23,7 +25,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 
 #define DEVICES_PATH "bus/pci/devices"
 #define TABLES_PATH "firmware/acpi/tables"
@@ -110,6 +111,32 @@ static void read_kernel_view(int directory, PciDevice *device)
                 (void)snprintf(device->driver, sizeof(device->driver), "(name too long)");
 }
 
+/* Kernels before 5.15 have no `reset_method`: there, a file `reset` says that a way is known. */
+static Tristate read_resettable(int directory)
+{
+        char text[64];
+        int r = sysfs_read_line(directory, "reset_method", text, sizeof(text));
+
+        if (r == 0)
+                return tristate_from_bool(text[0] != '\0');
+        if (r == -ENOENT && faccessat(directory, "reset", F_OK, 0) == 0)
+                return TRISTATE_YES;
+        return TRISTATE_UNKNOWN;
+}
+
+static void read_traits(int directory, PciDevice *device)
+{
+        char text[16];
+
+        if (sysfs_read_line(directory, "removable", text, sizeof(text)) == 0) {
+                if (strcmp(text, "removable") == 0)
+                        device->removable = TRISTATE_YES;
+                else if (strcmp(text, "fixed") == 0)
+                        device->removable = TRISTATE_NO;
+        }
+        device->resettable = read_resettable(directory);
+}
+
 /* Is number `n` of the PF's functions the one at `bdf`? Returns 0 if so, 1 if another, or -errno.
  */
 static int check_vf(int directory, unsigned n, Bdf bdf)
@@ -187,6 +214,7 @@ static int read_device(int devices, const char *name, Snapshot *snapshot)
         if (read_ids(directory, &device) < 0)
                 return 0;
         read_kernel_view(directory, &device);
+        read_traits(directory, &device);
         read_vf(directory, &device);
         read_facts(directory, &device);
         return snapshot_add(snapshot, &device);
@@ -231,16 +259,6 @@ static Tristate read_ivrs(int root)
         return TRISTATE_UNKNOWN;
 }
 
-static void read_release(const char *root, Snapshot *snapshot)
-{
-        struct utsname name;
-
-        if (strcmp(root, "/sys") != 0 || uname(&name) < 0)
-                return; /* a copy does not say which kernel it was taken from */
-        (void)snprintf(snapshot->kernel_release, sizeof(snapshot->kernel_release), "%.*s",
-                       SNAPSHOT_NAME_SIZE - 1, name.release);
-}
-
 int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
@@ -258,7 +276,11 @@ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
                 return r;
 
         snapshot->ivrs = read_ivrs(fd);
-        read_release(root, snapshot);
+        r = sysfs_groups_read(fd, snapshot);
+        if (r == 0 && strcmp(root, "/sys") == 0)
+                r = sysfs_live_read(snapshot); /* a copy does not say what it was taken from */
+        if (r < 0)
+                return r;
         r = snapshot_finish(snapshot);
         if (r < 0)
                 return r;

@@ -28,7 +28,7 @@ int sysfs_open_file(int directory, const char *name, off_t *ret_size)
         return TAKE_FD(fd);
 }
 
-int sysfs_read_line(int directory, const char *name, char *text, size_t n_text)
+int sysfs_read_text(int directory, const char *name, char *text, size_t n_text)
 {
         _cleanup_(closep) int fd = -1;
         size_t n = 0;
@@ -52,8 +52,15 @@ int sysfs_read_line(int directory, const char *name, char *text, size_t n_text)
                 n += (size_t)r;
         }
         text[n] = '\0';
-        text[strcspn(text, "\n")] = '\0';
         return 0;
+}
+
+int sysfs_read_line(int directory, const char *name, char *text, size_t n_text)
+{
+        int r = sysfs_read_text(directory, name, text, n_text);
+
+        text[strcspn(text, "\n")] = '\0';
+        return r;
 }
 
 int sysfs_read_number(int directory, const char *name, int base, uint32_t *ret_value)

@@ -27,6 +27,12 @@ static inline void closep(int *fd)
 _nodiscard_ int sysfs_open_file(int directory, const char *name, off_t *ret_size);
 
 /*
+ * Reads up to `n_text - 1` bytes of a file into `text`; a NUL in the file ends it. Returns 0 or
+ * -errno; `text` is a string either way.
+ */
+_nodiscard_ int sysfs_read_text(int directory, const char *name, char *text, size_t n_text);
+
+/*
  * Reads up to `n_text - 1` bytes of a file into `text`, up to the end of its first line. Returns 0
  * or -errno; `text` is a string either way.
  */

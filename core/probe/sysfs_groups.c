@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Two small directories of directories, read entry by entry. Their contents may be anybody's copy:
+ * the number of entries and the size of each file are bounded, names are cut to nothing rather than
+ * to something else.
+ */
+
+#include "core/probe/sysfs_groups.h"
+
+#include "core/probe/sysfs_file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GROUPS_PATH "kernel/iommu_groups"
+#define SLOTS_PATH "bus/pci/slots"
+#define ENTRIES_MAX ((size_t)1 << 20)
+#define REGIONS_SIZE 16384
+
+/* Reads the entry `name` of `directory` into the snapshot. Returns 0 or -ENOMEM. */
+typedef int (*EntryReader)(int directory, const char *name, Snapshot *snapshot);
+
+static void closedirp(DIR **directory)
+{
+        if (*directory)
+                (void)closedir(*directory);
+}
+
+/* Makes room for one more element; doubles at each power of two. */
+static int grow(void **list, size_t n, size_t size)
+{
+        size_t room = n < 16 ? 16 : n;
+        void *larger;
+
+        if (n != 0 && (n < 16 || (n & (n - 1)) != 0))
+                return 0;
+        larger = realloc(*list, (n < 16 ? room : room * 2) * size);
+        if (!larger)
+                return -ENOMEM;
+        *list = larger;
+        return 0;
+}
+
+/*
+ * Lines of "0xstart 0xend kind" (kernel-facts 5). A mapping that the kernel may give up is another
+ * kind, "direct-relaxable".
+ */
+static Tristate read_direct(int group)
+{
+        _cleanup_(freep) char *text = malloc(REGIONS_SIZE);
+        bool is_whole;
+        char *rest;
+
+        if (!text || sysfs_read_text(group, "reserved_regions", text, REGIONS_SIZE) < 0)
+                return TRISTATE_UNKNOWN;
+        is_whole = strlen(text) + 1 < REGIONS_SIZE;
+        rest = text;
+        for (char *line; (line = strsep(&rest, "\n"));) {
+                const char *kind = strrchr(line, ' ');
+
+                if (kind && strcmp(kind, " direct") == 0)
+                        return TRISTATE_YES;
+        }
+        return is_whole ? TRISTATE_NO : TRISTATE_UNKNOWN;
+}
+
+static int read_group(int groups, const char *name, Snapshot *snapshot)
+{
+        _cleanup_(closep) int fd = -1;
+        KernelGroup group = {0};
+        unsigned long number;
+        char *end, type[64];
+
+        if (name[0] < '0' || name[0] > '9')
+                return 0;
+        number = strtoul(name, &end, 10);
+        if (*end != '\0' || number > INT32_MAX)
+                return 0;
+        fd = openat(groups, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return 0;
+
+        group.number = (int32_t)number;
+        if (sysfs_read_line(fd, "type", type, sizeof(type)) == 0 &&
+            strlen(type) < sizeof(group.type))
+                memcpy(group.type, type, strlen(type) + 1);
+        group.direct = read_direct(fd);
+
+        if (grow((void **)&snapshot->kernel_groups, snapshot->n_kernel_groups, sizeof(group)) < 0)
+                return -ENOMEM;
+        snapshot->kernel_groups[snapshot->n_kernel_groups++] = group;
+        return 0;
+}
+
+static int read_slot(int slots, const char *name, Snapshot *snapshot)
+{
+        _cleanup_(closep) int fd = -1;
+        char address[BDF_TEXT_SIZE], whole[BDF_TEXT_SIZE + 2];
+        PciSlot slot = {0};
+
+        if (name[0] == '.' || strlen(name) >= sizeof(slot.name))
+                return 0;
+        memcpy(slot.name, name, strlen(name) + 1);
+        fd = openat(slots, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || sysfs_read_line(fd, "address", address, sizeof(address)) < 0)
+                return 0;
+        /* A slot's address names a device, not a function; without one there is no bus below yet.
+         */
+        (void)snprintf(whole, sizeof(whole), "%s.0", address);
+        if (!bdf_parse(whole, &slot.bdf))
+                return 0;
+
+        if (grow((void **)&snapshot->slots, snapshot->n_slots, sizeof(slot)) < 0)
+                return -ENOMEM;
+        snapshot->slots[snapshot->n_slots++] = slot;
+        return 0;
+}
+
+static int read_entries(int root, const char *path, Snapshot *snapshot, EntryReader read)
+{
+        _cleanup_(closedirp) DIR *directory = NULL;
+        _cleanup_(closep) int fd = -1;
+        struct dirent *entry;
+
+        fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return 0;
+        directory = fdopendir(fd);
+        if (!directory)
+                return -errno;
+        (void)TAKE_FD(fd);
+
+        for (size_t n = 0; n < ENTRIES_MAX && (entry = readdir(directory)); n++) {
+                int r = read(dirfd(directory), entry->d_name, snapshot);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int group_compare(const void *a, const void *b)
+{
+        const KernelGroup *x = a, *y = b;
+
+        return (x->number > y->number) - (x->number < y->number);
+}
+
+static int slot_compare(const void *a, const void *b)
+{
+        const PciSlot *x = a, *y = b;
+        int order = strcmp(x->name, y->name);
+
+        return order != 0 ? order : bdf_compare(x->bdf, y->bdf);
+}
+
+int sysfs_groups_read(int root, Snapshot *snapshot)
+{
+        int r = read_entries(root, GROUPS_PATH, snapshot, read_group);
+
+        if (r == 0)
+                r = read_entries(root, SLOTS_PATH, snapshot, read_slot);
+        if (snapshot->n_kernel_groups > 0)
+                qsort(snapshot->kernel_groups, snapshot->n_kernel_groups,
+                      sizeof(*snapshot->kernel_groups), group_compare);
+        if (snapshot->n_slots > 0)
+                qsort(snapshot->slots, snapshot->n_slots, sizeof(*snapshot->slots), slot_compare);
+        return r;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What only the running machine says, outside of its sysfs: the kernel's release, its command line,
+ * and whether interrupt messages pass the IOMMU.
+ */
+
+#include <stdio.h>
+
+#include "core/model/base.h"
+#include "core/model/snapshot.h"
+
+/* Fills those fields of a snapshot of this machine. What cannot be read stays unknown. Returns 0 or
+ * -ENOMEM. */
+_nodiscard_ int sysfs_live_read(Snapshot *snapshot);
+
+/*
+ * Reads /proc/interrupts for the names of interrupt chips: with remapping on, x86 puts "IR-" in
+ * front of them (kernel-facts 5). YES if any has it, NO if there are only PCI messages without.
+ */
+Tristate sysfs_live_remapping(FILE *interrupts);
