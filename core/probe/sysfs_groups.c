@@ -8,6 +8,7 @@
 
 #include "core/probe/sysfs_groups.h"
 
+#include "core/probe/snapshot_extras.h"
 #include "core/probe/sysfs_file.h"
 
 #include <dirent.h>
@@ -21,28 +22,13 @@
 #define ENTRIES_MAX ((size_t)1 << 20)
 #define REGIONS_SIZE 16384
 
-/* Reads the entry `name` of `directory` into the snapshot. Returns 0 or -ENOMEM. */
+/* Reads the entry `name` of `directory` into the snapshot. Returns 0 or -errno. */
 typedef int (*EntryReader)(int directory, const char *name, Snapshot *snapshot);
 
 static void closedirp(DIR **directory)
 {
         if (*directory)
                 (void)closedir(*directory);
-}
-
-/* Makes room for one more element; doubles at each power of two. */
-static int grow(void **list, size_t n, size_t size)
-{
-        size_t room = n < 16 ? 16 : n;
-        void *larger;
-
-        if (n != 0 && (n < 16 || (n & (n - 1)) != 0))
-                return 0;
-        larger = realloc(*list, (n < 16 ? room : room * 2) * size);
-        if (!larger)
-                return -ENOMEM;
-        *list = larger;
-        return 0;
 }
 
 /*
@@ -90,10 +76,7 @@ static int read_group(int groups, const char *name, Snapshot *snapshot)
                 memcpy(group.type, type, strlen(type) + 1);
         group.direct = read_direct(fd);
 
-        if (grow((void **)&snapshot->kernel_groups, snapshot->n_kernel_groups, sizeof(group)) < 0)
-                return -ENOMEM;
-        snapshot->kernel_groups[snapshot->n_kernel_groups++] = group;
-        return 0;
+        return snapshot_add_group(snapshot, &group);
 }
 
 static int read_slot(int slots, const char *name, Snapshot *snapshot)
@@ -114,10 +97,7 @@ static int read_slot(int slots, const char *name, Snapshot *snapshot)
         if (!bdf_parse(whole, &slot.bdf))
                 return 0;
 
-        if (grow((void **)&snapshot->slots, snapshot->n_slots, sizeof(slot)) < 0)
-                return -ENOMEM;
-        snapshot->slots[snapshot->n_slots++] = slot;
-        return 0;
+        return snapshot_add_slot(snapshot, &slot);
 }
 
 static int read_entries(int root, const char *path, Snapshot *snapshot, EntryReader read)
@@ -131,7 +111,7 @@ static int read_entries(int root, const char *path, Snapshot *snapshot, EntryRea
                 return 0;
         directory = fdopendir(fd);
         if (!directory)
-                return -errno;
+                return -ENOMEM;
         (void)TAKE_FD(fd);
 
         for (size_t n = 0; n < ENTRIES_MAX && (entry = readdir(directory)); n++) {
@@ -143,31 +123,12 @@ static int read_entries(int root, const char *path, Snapshot *snapshot, EntryRea
         return 0;
 }
 
-static int group_compare(const void *a, const void *b)
-{
-        const KernelGroup *x = a, *y = b;
-
-        return (x->number > y->number) - (x->number < y->number);
-}
-
-static int slot_compare(const void *a, const void *b)
-{
-        const PciSlot *x = a, *y = b;
-        int order = strcmp(x->name, y->name);
-
-        return order != 0 ? order : bdf_compare(x->bdf, y->bdf);
-}
-
 int sysfs_groups_read(int root, Snapshot *snapshot)
 {
         int r = read_entries(root, GROUPS_PATH, snapshot, read_group);
 
         if (r == 0)
                 r = read_entries(root, SLOTS_PATH, snapshot, read_slot);
-        if (snapshot->n_kernel_groups > 0)
-                qsort(snapshot->kernel_groups, snapshot->n_kernel_groups,
-                      sizeof(*snapshot->kernel_groups), group_compare);
-        if (snapshot->n_slots > 0)
-                qsort(snapshot->slots, snapshot->n_slots, sizeof(*snapshot->slots), slot_compare);
+        snapshot_sort_extras(snapshot);
         return r;
 }

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Growing lists, and the one order that they have whoever filled them.
+ */
+
+#include "core/probe/snapshot_extras.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define EXTRAS_MAX ((size_t)1 << 20)
+#define ROOM_LEAST ((size_t)16)
+
+/* Makes room for one more element; the room doubles whenever the list is as long as it. */
+static int grow(void **list, size_t n, size_t size)
+{
+        size_t room = n < ROOM_LEAST ? ROOM_LEAST : n * 2;
+        void *larger;
+
+        if (n >= EXTRAS_MAX)
+                return -E2BIG;
+        if (n != 0 && (n < ROOM_LEAST || (n & (n - 1)) != 0))
+                return 0;
+        larger = realloc(*list, room * size);
+        if (!larger)
+                return -ENOMEM;
+        *list = larger;
+        return 0;
+}
+
+int snapshot_add_group(Snapshot *snapshot, const KernelGroup *group)
+{
+        void *list = snapshot->kernel_groups;
+        int r = grow(&list, snapshot->n_kernel_groups, sizeof(*group));
+
+        if (r < 0)
+                return r;
+        snapshot->kernel_groups = list;
+        snapshot->kernel_groups[snapshot->n_kernel_groups++] = *group;
+        return 0;
+}
+
+int snapshot_add_slot(Snapshot *snapshot, const PciSlot *slot)
+{
+        void *list = snapshot->slots;
+        int r = grow(&list, snapshot->n_slots, sizeof(*slot));
+
+        if (r < 0)
+                return r;
+        snapshot->slots = list;
+        snapshot->slots[snapshot->n_slots++] = *slot;
+        return 0;
+}
+
+static int group_compare(const void *a, const void *b)
+{
+        const KernelGroup *x = a, *y = b;
+        int order = (x->number > y->number) - (x->number < y->number);
+
+        if (order == 0)
+                order = strcmp(x->type, y->type);
+        return order != 0 ? order : (int)x->direct - (int)y->direct;
+}
+
+static int slot_compare(const void *a, const void *b)
+{
+        const PciSlot *x = a, *y = b;
+        int order = strcmp(x->name, y->name);
+
+        return order != 0 ? order : bdf_compare(x->bdf, y->bdf);
+}
+
+/* Of one group said in two ways the kernel means neither; the first in the order stays. */
+static size_t unique_groups(KernelGroup *groups, size_t n)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < n; i++)
+                if (kept == 0 || groups[kept - 1].number != groups[i].number)
+                        groups[kept++] = groups[i];
+        return kept;
+}
+
+static size_t unique_slots(PciSlot *slots, size_t n)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < n; i++)
+                if (kept == 0 || slot_compare(&slots[kept - 1], &slots[i]) != 0)
+                        slots[kept++] = slots[i];
+        return kept;
+}
+
+void snapshot_sort_extras(Snapshot *snapshot)
+{
+        if (snapshot->n_kernel_groups > 0)
+                qsort(snapshot->kernel_groups, snapshot->n_kernel_groups,
+                      sizeof(*snapshot->kernel_groups), group_compare);
+        snapshot->n_kernel_groups =
+                unique_groups(snapshot->kernel_groups, snapshot->n_kernel_groups);
+        if (snapshot->n_slots > 0)
+                qsort(snapshot->slots, snapshot->n_slots, sizeof(*snapshot->slots), slot_compare);
+        snapshot->n_slots = unique_slots(snapshot->slots, snapshot->n_slots);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A snapshot as text, a line for each entry, so that two of them can be compared with diff.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/probe/snapshot_json.h"
+
+/* null for ""; names are ASCII, and what is not comes from a forged tree. */
+static void put_text(FILE *stream, const char *text)
+{
+        if (!text || text[0] == '\0') {
+                (void)fputs("null", stream);
+                return;
+        }
+        (void)fputc('"', stream);
+        for (const char *p = text; *p; p++) {
+                if (*p == '"' || *p == '\\')
+                        (void)fputc('\\', stream);
+                (void)fputc(*p >= ' ' && *p <= '~' ? *p : '?', stream);
+        }
+        (void)fputc('"', stream);
+}
+
+static void put_text_member(FILE *stream, const char *key, const char *text)
+{
+        (void)fprintf(stream, ", \"%s\": ", key);
+        put_text(stream, text);
+}
+
+static const char *tristate_text(Tristate value)
+{
+        switch (value) {
+        case TRISTATE_YES:
+                return "true";
+        case TRISTATE_NO:
+                return "false";
+        case TRISTATE_UNKNOWN:
+                return "null";
+        }
+        return "null";
+}
+
+static void put_tristate(FILE *stream, const char *key, Tristate value)
+{
+        (void)fprintf(stream, ", \"%s\": %s", key, tristate_text(value));
+}
+
+static void put_address(FILE *stream, const char *key, bool has, Bdf bdf)
+{
+        char text[BDF_TEXT_SIZE];
+
+        if (has)
+                (void)fprintf(stream, ", \"%s\": \"%s\"", key, bdf_format(bdf, text));
+        else
+                (void)fprintf(stream, ", \"%s\": null", key);
+}
+
+/* Starts the value of a fact that has one: returns whether it is YES, and writes it whole if not.
+ */
+static bool put_fact(FILE *stream, const char *key, Tristate value)
+{
+        if (value != TRISTATE_YES) {
+                put_tristate(stream, key, value);
+                return false;
+        }
+        (void)fprintf(stream, ", \"%s\": ", key);
+        return true;
+}
+
+static void put_serial(FILE *stream, const PciFacts *facts, unsigned flags)
+{
+        if (!put_fact(stream, "serial", facts->serial))
+                return;
+        if ((flags & SNAPSHOT_JSON_ANONYMISE) || facts->serial_number == 0)
+                (void)fputs("true", stream);
+        else
+                (void)fprintf(stream, "\"%016" PRIx64 "\"", facts->serial_number);
+}
+
+static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
+{
+        (void)fprintf(stream, ", \"facts\": {\"present\": %s", tristate_text(facts->present));
+        if (put_fact(stream, "header", facts->header_known))
+                (void)fprintf(stream, "{\"type\": %u, \"multifunction\": %s}", facts->header_type,
+                              facts->multifunction_bit ? "true" : "false");
+        if (put_fact(stream, "pcie", facts->pcie))
+                (void)fprintf(stream, "{\"type\": %u}", facts->pcie_type);
+        if (put_fact(stream, "acs", facts->acs))
+                (void)fprintf(stream,
+                              "{\"offset\": \"%03x\", \"cap\": \"%04x\", \"ctrl\": \"%04x\", "
+                              "\"dword4\": \"%08x\", \"dword8\": \"%08x\"}",
+                              facts->acs_offset, facts->acs_cap, facts->acs_ctrl, facts->acs_dword4,
+                              facts->acs_dword8);
+        put_tristate(stream, "sriov", facts->sriov);
+        put_tristate(stream, "ari", facts->ari);
+        put_tristate(stream, "ats", facts->ats);
+        put_tristate(stream, "ats_enabled", facts->ats_enabled);
+        put_tristate(stream, "pri", facts->pri);
+        put_tristate(stream, "pasid", facts->pasid);
+        put_tristate(stream, "flr", facts->flr);
+        put_serial(stream, facts, flags);
+        if (put_fact(stream, "buses", facts->buses_known))
+                (void)fprintf(stream, "{\"secondary\": \"%02x\", \"subordinate\": \"%02x\"}",
+                              facts->secondary_bus, facts->subordinate_bus);
+        put_tristate(stream, "pch_redirect", facts->pch_redirect);
+        (void)fputc('}', stream);
+}
+
+static void put_place(FILE *stream, const PciDevice *device)
+{
+        if (!device->has_parent)
+                (void)fputs(", \"parent\": \"root\"", stream);
+        else
+                put_address(stream, "parent", !bdf_equal(device->parent_bdf, device->bdf),
+                            device->parent_bdf);
+        (void)fprintf(stream, ", \"root_bus\": \"%04x:%02x\"", device->root_domain,
+                      device->root_bus);
+
+        if (device->is_vf) {
+                char text[BDF_TEXT_SIZE];
+
+                (void)fprintf(stream, ", \"vf\": {\"physfn\": \"%s\", \"index\": ",
+                              bdf_format(device->physfn_bdf, text));
+                if (device->vf_index == VF_INDEX_NONE)
+                        (void)fputs("null}", stream);
+                else
+                        (void)fprintf(stream, "%u}", device->vf_index);
+        } else {
+                (void)fputs(", \"vf\": null", stream);
+        }
+        put_address(stream, "real_dma", device->has_real_dma, device->real_dma_bdf);
+}
+
+static void put_device(FILE *stream, const PciDevice *device, unsigned flags)
+{
+        char text[BDF_TEXT_SIZE];
+
+        (void)fprintf(stream,
+                      "{\"address\": \"%s\", \"vendor\": \"%04x\", \"device\": \"%04x\", "
+                      "\"subsystem_vendor\": \"%04x\", \"subsystem_device\": \"%04x\", "
+                      "\"class\": \"%06x\"",
+                      bdf_format(device->bdf, text), device->vendor, device->device,
+                      device->subsystem_vendor, device->subsystem_device, device->class_code);
+        put_place(stream, device);
+        if (device->kernel_group >= 0)
+                (void)fprintf(stream, ", \"group\": %d", (int)device->kernel_group);
+        else
+                (void)fputs(", \"group\": null", stream);
+        put_text_member(stream, "iommu", device->iommu);
+        put_text_member(stream, "iommu_kind", iommu_kind_to_string(device->iommu_kind));
+        put_text_member(stream, "driver", device->driver);
+        put_tristate(stream, "removable", device->removable);
+        put_tristate(stream, "resettable", device->resettable);
+        put_facts(stream, &device->facts, flags);
+        (void)fputc('}', stream);
+}
+
+/* Is this word of a command line about isolation? What else is there may be a secret. */
+static bool is_about_iommu(const char *word)
+{
+        return strstr(word, "iommu") || strstr(word, "vfio") || strncmp(word, "pci=", 4) == 0 ||
+               strncmp(word, "intremap", 8) == 0 ||
+               strncmp(word, "pcie_acs_override", strlen("pcie_acs_override")) == 0;
+}
+
+/* Words end at a space that is not quoted, as the kernel has it. */
+static char *reduce_command_line(const char *line)
+{
+        _cleanup_(freep) char *copy = strdup(line), *kept = calloc(1, strlen(line) + 1);
+        size_t n = 0;
+
+        if (!copy || !kept)
+                return NULL;
+        for (char *word = copy, *end; *word; word = end) {
+                bool quoted = false, last;
+
+                for (end = word; *end && (quoted || *end != ' '); end++)
+                        quoted ^= *end == '"';
+                last = *end == '\0';
+                *end = '\0';
+                if (is_about_iommu(word)) {
+                        if (n > 0)
+                                kept[n++] = ' ';
+                        memcpy(kept + n, word, (size_t)(end - word));
+                        n += (size_t)(end - word);
+                }
+                end += !last;
+        }
+        return TAKE_PTR(kept);
+}
+
+static int put_command_line(FILE *stream, const char *line, unsigned flags)
+{
+        _cleanup_(freep) char *reduced = NULL;
+
+        if (line && (flags & SNAPSHOT_JSON_ANONYMISE)) {
+                reduced = reduce_command_line(line);
+                if (!reduced)
+                        return -ENOMEM;
+                line = reduced;
+        }
+        (void)fputs(",\n\"command_line\": ", stream);
+        if (line && line[0] == '\0')
+                (void)fputs("\"\"", stream); /* known to be empty */
+        else
+                put_text(stream, line);
+        return 0;
+}
+
+static void put_extras(FILE *stream, const Snapshot *snapshot)
+{
+        (void)fputs(",\n\"groups\": [", stream);
+        for (size_t i = 0; i < snapshot->n_kernel_groups; i++) {
+                const KernelGroup *group = &snapshot->kernel_groups[i];
+
+                (void)fprintf(stream, "%s{\"number\": %d", i ? ",\n" : "\n", (int)group->number);
+                put_text_member(stream, "type", group->type);
+                put_tristate(stream, "direct", group->direct);
+                (void)fputc('}', stream);
+        }
+        (void)fputs("],\n\"slots\": [", stream);
+        for (size_t i = 0; i < snapshot->n_slots; i++) {
+                char text[BDF_TEXT_SIZE];
+
+                (void)fputs(i ? ",\n{\"name\": " : "\n{\"name\": ", stream);
+                put_text(stream, snapshot->slots[i].name);
+                (void)fprintf(stream, ", \"address\": \"%s\"}",
+                              bdf_format(snapshot->slots[i].bdf, text));
+        }
+        (void)fputs("]", stream);
+}
+
+int snapshot_json_write(const Snapshot *snapshot, unsigned flags, FILE *stream)
+{
+        int r;
+
+        (void)fputs("{\"schema\": \"" SNAPSHOT_JSON_SCHEMA "\",\n\"kernel_release\": ", stream);
+        put_text(stream, snapshot->kernel_release);
+        r = put_command_line(stream, snapshot->command_line, flags);
+        if (r < 0)
+                return r;
+        (void)fprintf(stream, ",\n\"ivrs\": %s,\n\"interrupt_remapping\": %s",
+                      tristate_text(snapshot->ivrs), tristate_text(snapshot->interrupt_remapping));
+        put_extras(stream, snapshot);
+
+        (void)fputs(",\n\"devices\": [", stream);
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                (void)fputs(i ? ",\n" : "\n", stream);
+                put_device(stream, &snapshot->devices[i], flags);
+        }
+        (void)fputs("]}\n", stream);
+
+        errno = 0;
+        if (fflush(stream) != 0 || ferror(stream))
+                return errno != 0 ? -errno : -EIO;
+        return 0;
+}
