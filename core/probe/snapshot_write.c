@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A snapshot as text, a line for each entry, so that two of them can be compared with diff.
+ * A snapshot as text, a line for each entry, so that two of them can be compared with diff. What is
+ * null is left out of an entry: a large machine has many of them.
  */
 
 #include <errno.h>
@@ -28,7 +29,9 @@ static void put_text(FILE *stream, const char *text)
 
 static void put_text_member(FILE *stream, const char *key, const char *text)
 {
-        (void)fprintf(stream, ", \"%s\": ", key);
+        if (text[0] == '\0')
+                return;
+        (void)fprintf(stream, ",\"%s\":", key);
         put_text(stream, text);
 }
 
@@ -47,7 +50,8 @@ static const char *tristate_text(Tristate value)
 
 static void put_tristate(FILE *stream, const char *key, Tristate value)
 {
-        (void)fprintf(stream, ", \"%s\": %s", key, tristate_text(value));
+        if (value != TRISTATE_UNKNOWN)
+                (void)fprintf(stream, ",\"%s\":%s", key, tristate_text(value));
 }
 
 static void put_address(FILE *stream, const char *key, bool has, Bdf bdf)
@@ -55,20 +59,17 @@ static void put_address(FILE *stream, const char *key, bool has, Bdf bdf)
         char text[BDF_TEXT_SIZE];
 
         if (has)
-                (void)fprintf(stream, ", \"%s\": \"%s\"", key, bdf_format(bdf, text));
-        else
-                (void)fprintf(stream, ", \"%s\": null", key);
+                (void)fprintf(stream, ",\"%s\":\"%s\"", key, bdf_format(bdf, text));
 }
 
-/* Starts the value of a fact that has one: returns whether it is YES, and writes it whole if not.
- */
+/* Starts the value of a fact that has one: writes it whole and returns false if it is not YES. */
 static bool put_fact(FILE *stream, const char *key, Tristate value)
 {
         if (value != TRISTATE_YES) {
                 put_tristate(stream, key, value);
                 return false;
         }
-        (void)fprintf(stream, ", \"%s\": ", key);
+        (void)fprintf(stream, ",\"%s\":", key);
         return true;
 }
 
@@ -84,16 +85,16 @@ static void put_serial(FILE *stream, const PciFacts *facts, unsigned flags)
 
 static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
 {
-        (void)fprintf(stream, ", \"facts\": {\"present\": %s", tristate_text(facts->present));
+        (void)fprintf(stream, ",\"facts\":{\"present\":%s", tristate_text(facts->present));
         if (put_fact(stream, "header", facts->header_known))
-                (void)fprintf(stream, "{\"type\": %u, \"multifunction\": %s}", facts->header_type,
+                (void)fprintf(stream, "{\"type\":%u,\"multifunction\":%s}", facts->header_type,
                               facts->multifunction_bit ? "true" : "false");
         if (put_fact(stream, "pcie", facts->pcie))
-                (void)fprintf(stream, "{\"type\": %u}", facts->pcie_type);
+                (void)fprintf(stream, "{\"type\":%u}", facts->pcie_type);
         if (put_fact(stream, "acs", facts->acs))
                 (void)fprintf(stream,
-                              "{\"offset\": \"%03x\", \"cap\": \"%04x\", \"ctrl\": \"%04x\", "
-                              "\"dword4\": \"%08x\", \"dword8\": \"%08x\"}",
+                              "{\"offset\":\"%03x\",\"cap\":\"%04x\",\"ctrl\":\"%04x\","
+                              "\"dword4\":\"%08x\",\"dword8\":\"%08x\"}",
                               facts->acs_offset, facts->acs_cap, facts->acs_ctrl, facts->acs_dword4,
                               facts->acs_dword8);
         put_tristate(stream, "sriov", facts->sriov);
@@ -105,7 +106,7 @@ static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
         put_tristate(stream, "flr", facts->flr);
         put_serial(stream, facts, flags);
         if (put_fact(stream, "buses", facts->buses_known))
-                (void)fprintf(stream, "{\"secondary\": \"%02x\", \"subordinate\": \"%02x\"}",
+                (void)fprintf(stream, "{\"secondary\":\"%02x\",\"subordinate\":\"%02x\"}",
                               facts->secondary_bus, facts->subordinate_bus);
         put_tristate(stream, "pch_redirect", facts->pch_redirect);
         (void)fputc('}', stream);
@@ -114,24 +115,20 @@ static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
 static void put_place(FILE *stream, const PciDevice *device)
 {
         if (!device->has_parent)
-                (void)fputs(", \"parent\": \"root\"", stream);
+                (void)fputs(",\"parent\":\"root\"", stream);
         else
                 put_address(stream, "parent", !bdf_equal(device->parent_bdf, device->bdf),
                             device->parent_bdf);
-        (void)fprintf(stream, ", \"root_bus\": \"%04x:%02x\"", device->root_domain,
-                      device->root_bus);
+        (void)fprintf(stream, ",\"root_bus\":\"%04x:%02x\"", device->root_domain, device->root_bus);
 
         if (device->is_vf) {
                 char text[BDF_TEXT_SIZE];
 
-                (void)fprintf(stream, ", \"vf\": {\"physfn\": \"%s\", \"index\": ",
+                (void)fprintf(stream, ",\"vf\":{\"physfn\":\"%s\"",
                               bdf_format(device->physfn_bdf, text));
-                if (device->vf_index == VF_INDEX_NONE)
-                        (void)fputs("null}", stream);
-                else
-                        (void)fprintf(stream, "%u}", device->vf_index);
-        } else {
-                (void)fputs(", \"vf\": null", stream);
+                if (device->vf_index != VF_INDEX_NONE)
+                        (void)fprintf(stream, ",\"index\":%u", device->vf_index);
+                (void)fputc('}', stream);
         }
         put_address(stream, "real_dma", device->has_real_dma, device->real_dma_bdf);
 }
@@ -141,16 +138,17 @@ static void put_device(FILE *stream, const PciDevice *device, unsigned flags)
         char text[BDF_TEXT_SIZE];
 
         (void)fprintf(stream,
-                      "{\"address\": \"%s\", \"vendor\": \"%04x\", \"device\": \"%04x\", "
-                      "\"subsystem_vendor\": \"%04x\", \"subsystem_device\": \"%04x\", "
-                      "\"class\": \"%06x\"",
+                      "{\"address\":\"%s\",\"vendor\":\"%04x\",\"device\":\"%04x\","
+                      "\"class\":\"%06x\"",
                       bdf_format(device->bdf, text), device->vendor, device->device,
-                      device->subsystem_vendor, device->subsystem_device, device->class_code);
+                      device->class_code);
+        if (device->subsystem_vendor != 0 || device->subsystem_device != 0)
+                (void)fprintf(stream,
+                              ",\"subsystem_vendor\":\"%04x\",\"subsystem_device\":\"%04x\"",
+                              device->subsystem_vendor, device->subsystem_device);
         put_place(stream, device);
         if (device->kernel_group >= 0)
-                (void)fprintf(stream, ", \"group\": %d", (int)device->kernel_group);
-        else
-                (void)fputs(", \"group\": null", stream);
+                (void)fprintf(stream, ",\"group\":%d", (int)device->kernel_group);
         put_text_member(stream, "iommu", device->iommu);
         put_text_member(stream, "iommu_kind", iommu_kind_to_string(device->iommu_kind));
         put_text_member(stream, "driver", device->driver);
@@ -218,7 +216,7 @@ static void put_extras(FILE *stream, const Snapshot *snapshot)
         for (size_t i = 0; i < snapshot->n_kernel_groups; i++) {
                 const KernelGroup *group = &snapshot->kernel_groups[i];
 
-                (void)fprintf(stream, "%s{\"number\": %d", i ? ",\n" : "\n", (int)group->number);
+                (void)fprintf(stream, "%s{\"number\":%d", i ? ",\n" : "\n", (int)group->number);
                 put_text_member(stream, "type", group->type);
                 put_tristate(stream, "direct", group->direct);
                 (void)fputc('}', stream);
@@ -227,9 +225,9 @@ static void put_extras(FILE *stream, const Snapshot *snapshot)
         for (size_t i = 0; i < snapshot->n_slots; i++) {
                 char text[BDF_TEXT_SIZE];
 
-                (void)fputs(i ? ",\n{\"name\": " : "\n{\"name\": ", stream);
+                (void)fputs(i ? ",\n{\"name\":" : "\n{\"name\":", stream);
                 put_text(stream, snapshot->slots[i].name);
-                (void)fprintf(stream, ", \"address\": \"%s\"}",
+                (void)fprintf(stream, ",\"address\":\"%s\"}",
                               bdf_format(snapshot->slots[i].bdf, text));
         }
         (void)fputs("]", stream);
