@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Rows of bytes, walked by the same capability walk that reads hardware.
+ */
+
+#include <string.h>
+
+#include "core/model/quirks.h"
+#include "core/probe/lspci_entry.h"
+
+#define CONFIG_SIZE_PCI 256
+#define PCI_REVISION_CLASS 0x08 /* PCIe Base Specification 7.5.1.1.6: class in bits 31:8 */
+#define PCI_BUS_NUMBERS 0x18    /* 7.5.1.3.2 to 7.5.1.3.4 */
+#define PCI_SUBSYSTEM 0x2c      /* 7.5.1.2.3 */
+
+#define EXT_CAP_ID_SRIOV 0x0010
+#define SRIOV_CONTROL 0x08 /* 9.3.3.3; bit 0: VF Enable */
+#define SRIOV_NUM_VFS 0x10 /* 9.3.3.7 */
+#define SRIOV_OFFSET 0x14  /* 9.3.3.9, and the stride (9.3.3.10) in the upper half */
+
+static int digit(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F')
+                return c - 'A' + 10;
+        return -1;
+}
+
+bool lspci_take_row(LspciBytes *bytes, const char *line)
+{
+        uint8_t row[LSPCI_ROW_SIZE];
+        unsigned offset = 0;
+        size_t n = 0;
+
+        for (; n < 3 && digit(line[n]) >= 0; n++)
+                offset = offset << 4 | (unsigned)digit(line[n]);
+        if (n < 2 || line[n] != ':' || offset % LSPCI_ROW_SIZE != 0)
+                return false;
+        line += n + 1;
+        for (size_t i = 0; i < LSPCI_ROW_SIZE; i++, line += 3) {
+                if (line[0] != ' ' || digit(line[1]) < 0 || digit(line[2]) < 0)
+                        return false;
+                row[i] = (uint8_t)(digit(line[1]) << 4 | digit(line[2]));
+        }
+        if (line[0] != '\0' && line[0] != ' ')
+                return false;
+        memcpy(bytes->bytes + offset, row, sizeof(row));
+        bytes->rows[offset / LSPCI_ROW_SIZE] = true;
+        bytes->any = true;
+        return true;
+}
+
+static bool read_dword(void *context, unsigned offset, uint32_t *ret_value)
+{
+        const LspciBytes *bytes = context;
+
+        if (offset + 4 > LSPCI_CONFIG_SIZE || !bytes->rows[offset / LSPCI_ROW_SIZE])
+                return false;
+        *ret_value = (uint32_t)bytes->bytes[offset] | (uint32_t)bytes->bytes[offset + 1] << 8 |
+                     (uint32_t)bytes->bytes[offset + 2] << 16 |
+                     (uint32_t)bytes->bytes[offset + 3] << 24;
+        return true;
+}
+
+static void read_ids(LspciEntry *entry, LspciBytes *bytes)
+{
+        PciDevice *device = &entry->device;
+        uint32_t value;
+
+        /* A virtual function has all-ones here, and its ids in the title. */
+        if (device->device == 0 && read_dword(bytes, 0, &value) && (value & 0xffff) != 0xffff) {
+                device->vendor = (uint16_t)value;
+                device->device = (uint16_t)(value >> 16);
+                entry->is_spt_port = false; /* the id says it better than the name */
+        }
+        if (read_dword(bytes, PCI_REVISION_CLASS, &value) && value != 0xffffffff)
+                device->class_code = value >> 8;
+        if (device->facts.header_known == TRISTATE_YES && device->facts.header_type == 0 &&
+            read_dword(bytes, PCI_SUBSYSTEM, &value) && value != 0xffffffff) {
+                device->subsystem_vendor = (uint16_t)value;
+                device->subsystem_device = (uint16_t)(value >> 16);
+        }
+}
+
+/* Bridges of both kinds have their buses in the same place. */
+static void read_buses(PciFacts *facts, LspciBytes *bytes)
+{
+        uint32_t value;
+
+        if (facts->header_known != TRISTATE_YES || facts->buses_known == TRISTATE_YES)
+                return;
+        if (facts->header_type == 0) {
+                facts->buses_known = TRISTATE_NO;
+        } else if (read_dword(bytes, PCI_BUS_NUMBERS, &value)) {
+                facts->buses_known = TRISTATE_YES;
+                facts->secondary_bus = (uint8_t)(value >> 8);
+                facts->subordinate_bus = (uint8_t)(value >> 16);
+        }
+}
+
+/* The walk has said that there is the capability; this finds it again, in no more steps. */
+static void read_vfs(LspciEntry *entry, LspciBytes *bytes)
+{
+        uint32_t value, control, number, numbers;
+        unsigned offset = CONFIG_SIZE_PCI;
+
+        for (unsigned i = 0; i < LSPCI_CONFIG_SIZE / 4 && offset >= CONFIG_SIZE_PCI; i++) {
+                if (!read_dword(bytes, offset, &value))
+                        return;
+                if ((value & 0xffff) != EXT_CAP_ID_SRIOV) {
+                        offset = value >> 20 & 0xffc;
+                        continue;
+                }
+                if (!read_dword(bytes, offset + SRIOV_CONTROL, &control) || !(control & 1) ||
+                    !read_dword(bytes, offset + SRIOV_NUM_VFS, &number) ||
+                    !read_dword(bytes, offset + SRIOV_OFFSET, &numbers))
+                        return;
+                entry->vfs = (LspciVfs){true, number & 0xffff, numbers & 0xffff, numbers >> 16};
+                return;
+        }
+}
+
+void lspci_merge_facts(PciFacts *facts, const PciFacts *other)
+{
+        const struct {
+                Tristate *fact;
+                Tristate other;
+        } rows[] = {
+                {&facts->present, other->present},
+                {&facts->sriov, other->sriov},
+                {&facts->ari, other->ari},
+                {&facts->ats, other->ats},
+                {&facts->ats_enabled, other->ats_enabled},
+                {&facts->pri, other->pri},
+                {&facts->pasid, other->pasid},
+                {&facts->flr, other->flr},
+                {&facts->pch_redirect, other->pch_redirect},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                if (*rows[i].fact == TRISTATE_UNKNOWN)
+                        *rows[i].fact = rows[i].other;
+        if (facts->header_known != TRISTATE_YES) {
+                facts->header_known = other->header_known;
+                facts->header_type = other->header_type;
+                facts->multifunction_bit = other->multifunction_bit;
+        }
+        if (facts->pcie == TRISTATE_UNKNOWN) {
+                facts->pcie = other->pcie;
+                facts->pcie_type = other->pcie_type;
+        }
+        if (facts->acs == TRISTATE_UNKNOWN) {
+                facts->acs = other->acs;
+                facts->acs_offset = other->acs_offset;
+                facts->acs_cap = other->acs_cap;
+                facts->acs_ctrl = other->acs_ctrl;
+                facts->acs_dword4 = other->acs_dword4;
+                facts->acs_dword8 = other->acs_dword8;
+        }
+        if (facts->serial == TRISTATE_UNKNOWN) {
+                facts->serial = other->serial;
+                facts->serial_number = other->serial_number;
+        }
+        if (facts->buses_known == TRISTATE_UNKNOWN) {
+                facts->buses_known = other->buses_known;
+                facts->secondary_bus = other->secondary_bus;
+                facts->subordinate_bus = other->subordinate_bus;
+        }
+}
+
+void lspci_read_bytes(LspciEntry *entry, const LspciBytes *bytes)
+{
+        LspciBytes *context = (LspciBytes *)bytes; /* only read, as everything here does */
+        PciDevice *device = &entry->device;
+        const PciFacts words = device->facts;
+
+        if (!bytes->any)
+                return;
+        entry->has_details = true;
+        /* Of a PCI Express function 256 bytes are not all; of others they are. */
+        pcicap_read(read_dword, context, CONFIG_SIZE_PCI, &device->facts);
+        if (bytes->rows[CONFIG_SIZE_PCI / LSPCI_ROW_SIZE] || device->facts.pcie != TRISTATE_NO)
+                pcicap_read(read_dword, context, LSPCI_CONFIG_SIZE, &device->facts);
+        read_buses(&device->facts, context);
+        read_ids(entry, context);
+        if (device->facts.sriov == TRISTATE_YES)
+                read_vfs(entry, context);
+        if (quirk_is_intel_pch_port(device->vendor, device->device))
+                pcicap_read_pch(read_dword, context, &device->facts);
+        entry->has_header = device->facts.header_known == TRISTATE_YES;
+        entry->has_acs = device->facts.acs == TRISTATE_YES;
+        lspci_merge_facts(&device->facts, &words);
+}

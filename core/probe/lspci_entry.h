@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * One function as lspci shows it: from its lines to facts, by itself, before it is known what is
+ * around it.
+ */
+
+#include <stdint.h>
+
+#include "core/model/base.h"
+#include "core/model/snapshot.h"
+
+#define LSPCI_CONFIG_SIZE 4096
+#define LSPCI_ROW_SIZE 16
+
+/* How a physical function numbers its virtual ones, PCIe Base Specification 9.3.3. */
+typedef struct LspciVfs {
+        bool known; /* the next three are valid and the functions are switched on */
+        uint32_t n;
+        uint32_t offset;
+        uint32_t stride;
+} LspciVfs;
+
+typedef struct LspciEntry {
+        PciDevice device;
+        LspciVfs vfs;
+        char slot[SNAPSHOT_SLOT_SIZE];
+        size_t seq;       /* place in the text */
+        bool has_details; /* more than its title was there */
+        bool has_header;  /* its header type is in bytes */
+        bool has_acs;     /* its ACS registers are in bytes */
+        bool is_vmd;      /* by id or name, a Volume Management Device */
+        bool is_spt_port; /* by name, a root port with dword ACS registers */
+} LspciEntry;
+
+/* Bytes of configuration space, as far as the text has them. */
+typedef struct LspciBytes {
+        uint8_t bytes[LSPCI_CONFIG_SIZE];
+        bool rows[LSPCI_CONFIG_SIZE / LSPCI_ROW_SIZE];
+        bool any;
+} LspciBytes;
+
+/* The title: what follows the address in the first line. Fills ids, class and names. */
+void lspci_read_title(LspciEntry *entry, const char *title);
+
+/* The lines below it, in one string with single spaces. Fills facts, driver, group and slot. */
+void lspci_read_words(LspciEntry *entry, const char *words);
+
+/* Takes "40: 01 90 …", a row of bytes; returns false if the line is none. */
+bool lspci_take_row(LspciBytes *bytes, const char *line);
+
+/* The bytes' facts take precedence over what the entry has. */
+void lspci_read_bytes(LspciEntry *entry, const LspciBytes *bytes);
+
+/* Fills what `facts` does not know from `other`. */
+void lspci_merge_facts(PciFacts *facts, const PciFacts *other);
+
+/*
+ * Fills what the machine as a whole tells of its functions: which IOMMU covers them, and what the
+ * kernel has set. Sorted as below.
+ */
+void lspci_settle(Snapshot *snapshot, LspciEntry *entries, size_t n_entries);
+
+/*
+ * Finds parents, virtual functions, root buses and VMD endpoints of all functions, sorted by
+ * address and each there once. Returns 0 or -ENOMEM.
+ */
+_nodiscard_ int lspci_place(LspciEntry *entries, size_t n_entries);

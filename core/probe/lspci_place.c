@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Who is above whom, by bus numbers.
+ *
+ * A bridge leads to the buses from its secondary to its subordinate one, and a function on its
+ * secondary bus is below it. On a bus in that range but not at its start, a bridge in between is
+ * not in the text; on one that no bridge leads to, either it is a root bus or the text is not the
+ * whole machine. The functions of such a bus are below a bridge that nobody knows, together.
+ */
+
+#include <errno.h>
+
+#include "core/probe/lspci_entry.h"
+
+#define CLASS_HOST_BRIDGE 0x0600
+#define VMD_DOMAIN_FIRST 0x10000 /* the firmware's have 16 bits */
+#define BUSES 256
+#define VF_STEPS_MAX ((size_t)1 << 22) /* in one text; a real machine has some thousands */
+
+/* The functions of one domain. */
+typedef struct Domain {
+        LspciEntry *entries;
+        size_t n;
+        size_t covers[BUSES]; /* innermost bridge that leads to a bus, or SNAPSHOT_NONE */
+        bool doubtful[BUSES]; /* another bridge says the same */
+        bool roots[BUSES];    /* something on it is only ever on a root bus */
+        bool is_whole;        /* its first function is there */
+} Domain;
+
+static size_t find_entry(const LspciEntry *entries, size_t n_entries, Bdf bdf)
+{
+        size_t low = 0, high = n_entries;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int order = bdf_compare(entries[middle].device.bdf, bdf);
+
+                if (order == 0)
+                        return middle;
+                if (order < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return SNAPSHOT_NONE;
+}
+
+/* PCIe 9.2.1.2: a VF's routing id is its PF's, plus offset, plus stride for each VF before it. */
+static void mark_vfs(LspciEntry *entries, size_t n_entries)
+{
+        size_t n_steps = 0;
+
+        for (size_t i = 0; i < n_entries; i++) {
+                const LspciVfs *vfs = &entries[i].vfs;
+                const Bdf physfn = entries[i].device.bdf;
+                uint64_t id = ((uint64_t)physfn.bus << 8 | physfn.devfn) + vfs->offset;
+
+                if (!vfs->known || vfs->offset == 0)
+                        continue;
+                for (uint32_t n = 0; n < vfs->n && id <= 0xffff; n++, id += vfs->stride) {
+                        size_t at =
+                                find_entry(entries, n_entries,
+                                           (Bdf){physfn.domain, (uint8_t)(id >> 8), (uint8_t)id});
+
+                        if (++n_steps > VF_STEPS_MAX || (n > 0 && vfs->stride == 0))
+                                break;
+                        if (at == SNAPSHOT_NONE || entries[at].device.is_vf)
+                                continue;
+                        entries[at].device.is_vf = true;
+                        entries[at].device.vf_index = n;
+                        entries[at].device.physfn_bdf = physfn;
+                }
+        }
+}
+
+/* The header does not say in words whether there are more functions, but the others do. */
+static void mark_multifunction(LspciEntry *entries, size_t n_entries)
+{
+        size_t first, end;
+
+        for (first = 0; first < n_entries; first = end) {
+                const Bdf bdf = entries[first].device.bdf;
+                size_t n = 0;
+
+                for (end = first; end < n_entries; end++) {
+                        const Bdf other = entries[end].device.bdf;
+
+                        if (other.domain != bdf.domain || other.bus != bdf.bus ||
+                            bdf_device(other) != bdf_device(bdf))
+                                break;
+                        n += !entries[end].device.is_vf;
+                }
+                for (size_t i = first; i < end; i++)
+                        if (!entries[i].has_header)
+                                entries[i].device.facts.multifunction_bit = n > 1;
+        }
+}
+
+static bool is_on_root_bus(const PciDevice *device)
+{
+        const PciFacts *facts = &device->facts;
+
+        if (device->class_code >> 8 == CLASS_HOST_BRIDGE)
+                return true;
+        return facts->pcie == TRISTATE_YES && (facts->pcie_type == PCIE_TYPE_ROOT_PORT ||
+                                               facts->pcie_type == PCIE_TYPE_RC_ENDPOINT ||
+                                               facts->pcie_type == PCIE_TYPE_RC_EVENT_COLLECTOR);
+}
+
+/* A bridge leads downwards: what it says is not taken if it leads to itself. */
+static void cover_buses(Domain *domain, size_t index)
+{
+        const PciDevice *bridge = &domain->entries[index].device;
+        const PciFacts *facts = &bridge->facts;
+
+        if (facts->buses_known != TRISTATE_YES || facts->secondary_bus <= bridge->bdf.bus ||
+            facts->subordinate_bus < facts->secondary_bus)
+                return;
+        for (unsigned bus = facts->secondary_bus; bus <= facts->subordinate_bus; bus++) {
+                size_t other = domain->covers[bus];
+                unsigned there = other == SNAPSHOT_NONE
+                                         ? 0
+                                         : domain->entries[other].device.facts.secondary_bus;
+
+                if (there < facts->secondary_bus) {
+                        domain->covers[bus] = index;
+                        domain->doubtful[bus] = false;
+                } else if (there == facts->secondary_bus) {
+                        domain->doubtful[bus] = true;
+                }
+        }
+}
+
+static void domain_prepare(Domain *domain)
+{
+        const Bdf first = domain->entries[0].device.bdf;
+
+        domain->is_whole = first.bus == 0 && first.devfn == 0;
+        for (size_t bus = 0; bus < BUSES; bus++) {
+                domain->covers[bus] = SNAPSHOT_NONE;
+                domain->doubtful[bus] = domain->roots[bus] = false;
+        }
+        for (size_t i = 0; i < domain->n; i++) {
+                const PciDevice *device = &domain->entries[i].device;
+
+                domain->roots[device->bdf.bus] |= is_on_root_bus(device);
+                cover_buses(domain, i);
+        }
+}
+
+/* An address on the bus that no function has, or else any of them. */
+static Bdf unknown_bridge(const Domain *domain, Bdf bdf)
+{
+        for (unsigned devfn = BUSES; devfn-- > 0;) {
+                Bdf free = {bdf.domain, bdf.bus, (uint8_t)devfn};
+
+                if (find_entry(domain->entries, domain->n, free) == SNAPSHOT_NONE)
+                        return free;
+        }
+        return bdf;
+}
+
+/* Is this bus, which no bridge leads to, a root bus? */
+static bool is_root_bus(const Domain *domain, const PciDevice *device)
+{
+        const PciFacts *facts = &device->facts;
+
+        if (device->bdf.bus == 0 || domain->roots[device->bdf.bus] ||
+            device->bdf.domain >= VMD_DOMAIN_FIRST)
+                return true;
+        /* The others that PCI Express has are at the end of a link. */
+        return domain->is_whole && facts->pcie != TRISTATE_YES;
+}
+
+static void place_device(const Domain *domain, PciDevice *device)
+{
+        size_t bridge = domain->covers[device->bdf.bus];
+        const PciDevice *above;
+
+        device->has_parent = true;
+        if (bridge == SNAPSHOT_NONE && is_root_bus(domain, device)) {
+                device->has_parent = false;
+                return;
+        }
+        if (bridge == SNAPSHOT_NONE || domain->doubtful[device->bdf.bus]) {
+                device->parent_bdf = unknown_bridge(domain, device->bdf);
+                return;
+        }
+        above = &domain->entries[bridge].device;
+        device->parent_bdf = above->facts.secondary_bus == device->bdf.bus
+                                     ? above->bdf
+                                     : unknown_bridge(domain, device->bdf);
+}
+
+/* As the kernel has it, a VF is below its PF's bridge, on whatever bus it is. */
+static void place_vf(const Domain *domain, PciDevice *device)
+{
+        size_t at = find_entry(domain->entries, domain->n, device->physfn_bdf);
+        const PciDevice *physfn = at == SNAPSHOT_NONE ? device : &domain->entries[at].device;
+
+        if (physfn->is_vf) {
+                device->has_parent = true;
+                device->parent_bdf = unknown_bridge(domain, device->bdf);
+                return;
+        }
+        device->has_parent = physfn->has_parent;
+        device->parent_bdf = physfn->parent_bdf;
+}
+
+/* Climbs to the root bus. Bus numbers become smaller on the way, so it ends. */
+static void find_root(const Domain *domain, PciDevice *device)
+{
+        const PciDevice *at = device;
+
+        while (at->has_parent) {
+                size_t above = find_entry(domain->entries, domain->n, at->parent_bdf);
+
+                if (above == SNAPSHOT_NONE || domain->entries[above].device.bdf.bus >= at->bdf.bus)
+                        break;
+                at = &domain->entries[above].device;
+        }
+        device->root_domain = device->bdf.domain;
+        device->root_bus = at->bdf.bus;
+}
+
+/*
+ * A VMD's functions are in a domain of their own and use its requester id. The text does not say
+ * whose domain it is unless there is only one VMD and one such domain; all of a domain share an id
+ * in any case, that of an endpoint nobody knows.
+ */
+static void place_vmd(Domain *domain, const PciDevice *endpoint)
+{
+        if (domain->entries[0].device.bdf.domain < VMD_DOMAIN_FIRST)
+                return;
+        for (size_t i = 0; i < domain->n; i++) {
+                PciDevice *device = &domain->entries[i].device;
+
+                device->has_real_dma = true;
+                device->real_dma_bdf =
+                        endpoint ? endpoint->bdf
+                                 : unknown_bridge(domain, domain->entries[0].device.bdf);
+        }
+}
+
+static const PciDevice *find_vmd(const LspciEntry *entries, size_t n_entries)
+{
+        const PciDevice *found = NULL;
+        uint32_t domain = 0;
+
+        for (size_t i = 0; i < n_entries; i++) {
+                if (entries[i].is_vmd) {
+                        if (found)
+                                return NULL;
+                        found = &entries[i].device;
+                }
+                if (entries[i].device.bdf.domain < VMD_DOMAIN_FIRST)
+                        continue;
+                if (domain != 0 && domain != entries[i].device.bdf.domain)
+                        return NULL;
+                domain = entries[i].device.bdf.domain;
+        }
+        return found;
+}
+
+static void domain_place(Domain *domain, const PciDevice *vmd)
+{
+        domain_prepare(domain);
+        for (size_t i = 0; i < domain->n; i++)
+                if (!domain->entries[i].device.is_vf)
+                        place_device(domain, &domain->entries[i].device);
+        for (size_t i = 0; i < domain->n; i++)
+                if (domain->entries[i].device.is_vf)
+                        place_vf(domain, &domain->entries[i].device);
+        for (size_t i = 0; i < domain->n; i++)
+                find_root(domain, &domain->entries[i].device);
+        place_vmd(domain, vmd);
+}
+
+int lspci_place(LspciEntry *entries, size_t n_entries)
+{
+        _cleanup_(freep) Domain *domain = calloc(1, sizeof(*domain));
+        const PciDevice *vmd = find_vmd(entries, n_entries);
+        size_t end;
+
+        if (!domain)
+                return -ENOMEM;
+        mark_vfs(entries, n_entries);
+        mark_multifunction(entries, n_entries);
+        for (size_t first = 0; first < n_entries; first = end) {
+                for (end = first; end < n_entries && entries[end].device.bdf.domain ==
+                                                             entries[first].device.bdf.domain;
+                     end++)
+                        ;
+                domain->entries = &entries[first];
+                domain->n = end - first;
+                domain_place(domain, vmd);
+        }
+        return 0;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What lspci says about a function in words.
+ *
+ * A capability is a section of its own: from its "Capabilities: [" to the next. What is not listed
+ * does not exist only if the listing was whole: with rights, and the chain not broken.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/probe/lspci_entry.h"
+
+/* A stretch of the words; the text goes on behind it. */
+typedef struct Section {
+        const char *text;
+        size_t n;
+} Section;
+
+typedef struct Listing {
+        bool shown;    /* capabilities were listed */
+        bool in_doubt; /* no rights, or a chain that does not end */
+} Listing;
+
+static const struct {
+        const char *name;
+        uint8_t type;
+} pcie_types[] = {
+        {"Root Complex Integrated Endpoint", PCIE_TYPE_RC_ENDPOINT},
+        {"Root Complex Event Collector", PCIE_TYPE_RC_EVENT_COLLECTOR},
+        {"Legacy Endpoint", PCIE_TYPE_LEGACY_ENDPOINT},
+        {"Endpoint", PCIE_TYPE_ENDPOINT},
+        {"Root Port", PCIE_TYPE_ROOT_PORT},
+        {"Upstream Port", PCIE_TYPE_UPSTREAM},
+        {"Downstream Port", PCIE_TYPE_DOWNSTREAM},
+        {"PCI-Express to PCI/PCI-X Bridge", PCIE_TYPE_PCIE_TO_PCI},
+        {"PCI/PCI-X Bridge", PCIE_TYPE_PCIE_TO_PCI},
+        {"PCI/PCI-X to PCI-Express Bridge", PCIE_TYPE_PCI_TO_PCIE},
+};
+
+static const struct {
+        const char *name;
+        uint16_t bit;
+} acs_bits[] = {
+        {"SrcValid", ACS_SV},    {"TransBlk", ACS_TB},    {"ReqRedir", ACS_RR},
+        {"CmpltRedir", ACS_CR},  {"UpstreamFwd", ACS_UF}, {"EgressCtrl", ACS_EC},
+        {"DirectTrans", ACS_DT},
+};
+
+/* Does the text go on with `pattern`? A space in it is also the end of a line: lines get wrapped.
+ */
+static bool goes_on(const char *text, size_t n, const char *pattern)
+{
+        size_t i = 0;
+
+        for (; pattern[i]; i++)
+                if (i >= n || (text[i] != pattern[i] && !(pattern[i] == ' ' && text[i] == '\n')))
+                        return false;
+        return true;
+}
+
+/* Behind the first `pattern` of the section, or NULL. */
+static const char *find(Section section, const char *pattern)
+{
+        const char *end = section.text + section.n, *p = section.text;
+
+        while ((p = memchr(p, pattern[0], (size_t)(end - p)))) {
+                if (goes_on(p, (size_t)(end - p), pattern))
+                        return p + strlen(pattern);
+                p++;
+        }
+        return NULL;
+}
+
+static Section rest_of(Section section, const char *from)
+{
+        return (Section){from, section.n - (size_t)(from - section.text)};
+}
+
+static bool starts(Section section, const char *pattern)
+{
+        return goes_on(section.text, section.n, pattern);
+}
+
+/* A number behind `pattern`; returns false if there is none. */
+static bool find_number(Section section, const char *pattern, int base, uint32_t *ret)
+{
+        const char *at = find(section, pattern);
+        unsigned long value;
+        char *end;
+
+        if (!at)
+                return false;
+        at += *at == ' ' || *at == '\n';
+        if (*at == '-' || *at == '+' || *at == ' ' || *at == '\n')
+                return false;
+        value = strtoul(at, &end, base);
+        if (end == at || value > UINT32_MAX)
+                return false;
+        *ret = (uint32_t)value;
+        return true;
+}
+
+/* "NAME+" or "NAME-" behind where `section` starts. */
+static Tristate find_switch(Section section, const char *name)
+{
+        const char *at = find(section, name);
+
+        if (!at || at >= section.text + section.n)
+                return TRISTATE_UNKNOWN;
+        return *at == '+' ? TRISTATE_YES : *at == '-' ? TRISTATE_NO : TRISTATE_UNKNOWN;
+}
+
+/* All bits of a line "ACSCap: SrcValid+ …"; one that is not printed is not set. */
+static bool find_acs(Section section, const char *pattern, const char *before, uint16_t *ret_bits)
+{
+        const char *at = find(section, pattern), *end = NULL;
+        Section line;
+
+        if (!at)
+                return false;
+        line = rest_of(section, at);
+        if (before)
+                end = find(line, before);
+        if (end)
+                line.n = (size_t)(end - line.text);
+        *ret_bits = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(acs_bits); i++)
+                if (find_switch(line, acs_bits[i].name) == TRISTATE_YES)
+                        *ret_bits |= acs_bits[i].bit;
+        return find_switch(line, "SrcValid") != TRISTATE_UNKNOWN;
+}
+
+/* Capability and control, PCIe Base Specification 7.7.11; with -v alone their bits are not told. */
+static void read_acs(Section section, uint16_t offset, PciFacts *facts)
+{
+        uint16_t capability, control;
+
+        if (!find_acs(section, "ACSCap:", "ACSCtl:", &capability) ||
+            !find_acs(section, "ACSCtl:", NULL, &control))
+                return;
+        facts->acs = TRISTATE_YES;
+        facts->acs_offset = offset;
+        facts->acs_cap = capability;
+        facts->acs_ctrl = control;
+        facts->acs_dword4 = (uint32_t)control << 16 | capability;
+}
+
+/* "(v2) Root Port (Slot+), MSI 00": behind the word Express. */
+static void read_express(Section section, PciFacts *facts)
+{
+        uint32_t number;
+        Tristate flr;
+
+        if (starts(section, "(v") && section.n > 5)
+                section = rest_of(section, section.text + strlen("(v2) "));
+        for (size_t i = 0; i < ARRAY_SIZE(pcie_types); i++)
+                if (starts(section, pcie_types[i].name)) {
+                        facts->pcie = TRISTATE_YES;
+                        facts->pcie_type = pcie_types[i].type;
+                        break;
+                }
+        if (starts(section, "Unknown type ") && find_number(section, "Unknown type", 10, &number) &&
+            number <= 0xf) {
+                facts->pcie = TRISTATE_YES;
+                facts->pcie_type = (uint8_t)number;
+        }
+
+        /* Ports have no such bit, and it is not printed for them. */
+        if (!find(section, "DevCap:"))
+                return;
+        flr = find_switch(section, "FLReset");
+        facts->flr = flr == TRISTATE_UNKNOWN ? TRISTATE_NO : flr;
+}
+
+/* "00-11-22-33-44-55-66-77", the most significant byte first. */
+static void read_serial(Section section, PciFacts *facts)
+{
+        uint64_t number = 0;
+
+        for (size_t i = 0; i < 8; i++) {
+                char digits[3] = {0}, *end;
+
+                if (section.n < i * 3 + 2 || (i > 0 && section.text[i * 3 - 1] != '-'))
+                        return;
+                memcpy(digits, section.text + i * 3, 2);
+                number = number << 8 | strtoul(digits, &end, 16);
+                if (end != digits + 2)
+                        return;
+        }
+        facts->serial = TRISTATE_YES;
+        facts->serial_number = number;
+}
+
+static void read_sriov(Section section, LspciEntry *entry)
+{
+        LspciVfs vfs = {0};
+
+        entry->device.facts.sriov = TRISTATE_YES;
+        vfs.known =
+                find(section, "IOVCtl:") &&
+                find_switch(rest_of(section, find(section, "IOVCtl:")), "Enable") == TRISTATE_YES &&
+                find_number(section, "Number of VFs:", 10, &vfs.n) &&
+                find_number(section, "VF offset:", 10, &vfs.offset) &&
+                find_number(section, "stride:", 10, &vfs.stride);
+        if (vfs.known)
+                entry->vfs = vfs;
+}
+
+/* One capability; `section` starts behind its "Capabilities: [". */
+static void read_capability(Section section, LspciEntry *entry)
+{
+        PciFacts *facts = &entry->device.facts;
+        uint16_t offset = (uint16_t)(strtoul(section.text, NULL, 16) & 0xfff);
+        const char *at = memchr(section.text, ']', section.n < 16 ? section.n : 16);
+
+        if (!at)
+                return;
+        at += 1 + (at[1] == ' ' || at[1] == '\n');
+        section = rest_of(section, at);
+        if (starts(section, "Express ")) {
+                read_express(rest_of(section, at + strlen("Express ")), facts);
+        } else if (starts(section, "Access Control Services")) {
+                read_acs(section, offset, facts);
+        } else if (starts(section, "Alternative Routing-ID Interpretation")) {
+                facts->ari = TRISTATE_YES;
+        } else if (starts(section, "Single Root I/O Virtualization")) {
+                read_sriov(section, entry);
+        } else if (starts(section, "Address Translation Service")) {
+                facts->ats = TRISTATE_YES;
+                at = find(section, "ATSCtl:");
+                if (at)
+                        facts->ats_enabled = find_switch(rest_of(section, at), "Enable");
+        } else if (starts(section, "Page Request Interface")) {
+                facts->pri = TRISTATE_YES;
+        } else if (starts(section, "Process Address Space ID")) {
+                facts->pasid = TRISTATE_YES;
+        } else if (starts(section, "Device Serial Number ")) {
+                read_serial(rest_of(section, at + strlen("Device Serial Number ")), facts);
+        } else if (starts(section, "PCI Advanced Features")) {
+                if (find_switch(section, "FLR") == TRISTATE_YES)
+                        facts->flr = TRISTATE_YES;
+        }
+}
+
+static Listing read_capabilities(Section words, LspciEntry *entry)
+{
+        static const char *const doubts[] = {"Capabilities: <", "<chain looped>", "<chain broken>",
+                                             "<unreadable>", "<invalid>"};
+        static const char start[] = "Capabilities: [";
+        const char *at = find(words, start);
+        Listing listing = {.shown = at != NULL};
+
+        for (size_t i = 0; i < ARRAY_SIZE(doubts); i++)
+                listing.in_doubt |= find(words, doubts[i]) != NULL;
+        while (at) {
+                Section section = rest_of(words, at);
+                const char *next = find(section, start);
+
+                if (next)
+                        section.n = (size_t)(next - at) - strlen(start);
+                read_capability(section, entry);
+                at = next;
+        }
+        return listing;
+}
+
+/* What a whole listing does not show does not exist. */
+static void settle_absent(Section words, Listing listing, PciFacts *facts)
+{
+        const char *status = find(words, "Status:");
+        bool has_list = !status || find_switch(rest_of(words, status), "Cap") != TRISTATE_NO;
+        Tristate *extended[] = {&facts->sriov, &facts->ari,   &facts->ats,
+                                &facts->pri,   &facts->pasid, &facts->serial};
+
+        if (listing.in_doubt || (has_list && !listing.shown))
+                return;
+        if (facts->pcie == TRISTATE_UNKNOWN && !find(words, "] Express"))
+                facts->pcie = TRISTATE_NO;
+        if (facts->acs == TRISTATE_UNKNOWN && !find(words, "] Access Control Services"))
+                facts->acs = TRISTATE_NO;
+        for (size_t i = 0; i < ARRAY_SIZE(extended); i++)
+                if (*extended[i] == TRISTATE_UNKNOWN)
+                        *extended[i] = TRISTATE_NO;
+        if (facts->ats == TRISTATE_NO)
+                facts->ats_enabled = TRISTATE_NO;
+        if (facts->pcie == TRISTATE_NO && facts->flr == TRISTATE_UNKNOWN)
+                facts->flr = TRISTATE_NO;
+}
+
+/* "Bus: primary=00, secondary=01, subordinate=05", in hexadecimal. */
+static void read_header(Section words, PciDevice *device)
+{
+        const char *at = find(words, "Bus: primary=");
+        PciFacts *facts = &device->facts;
+        uint32_t secondary, subordinate;
+
+        if (find(words, "Unknown header type")) {
+                facts->present = device->vendor == 0xffff ? TRISTATE_NO : TRISTATE_UNKNOWN;
+                return;
+        }
+        facts->present = TRISTATE_YES;
+        facts->header_known = TRISTATE_YES; /* which of several functions it is comes later */
+        if (!at) {
+                facts->buses_known = TRISTATE_NO;
+                return;
+        }
+        facts->header_type = device->class_code >> 8 == 0x0607 ? 2 : 1;
+        if (find_number(rest_of(words, at), "secondary=", 16, &secondary) && secondary <= 0xff &&
+            find_number(rest_of(words, at), "subordinate=", 16, &subordinate) &&
+            subordinate <= 0xff) {
+                facts->buses_known = TRISTATE_YES;
+                facts->secondary_bus = (uint8_t)secondary;
+                facts->subordinate_bus = (uint8_t)subordinate;
+        }
+}
+
+/* The rest of the line behind `pattern`, or what of it `stops` allows. */
+static void copy_value(Section words, const char *pattern, const char *stops, char *text,
+                       size_t n_text)
+{
+        const char *at = find(words, pattern);
+        size_t n;
+
+        if (!at)
+                return;
+        at += strspn(at, " ");
+        n = strcspn(at, stops);
+        if (n > 0 && n < n_text) {
+                memcpy(text, at, n);
+                text[n] = '\0';
+        }
+}
+
+static void read_subsystem(Section words, PciDevice *device)
+{
+        const char *at = find(words, "Subsystem:");
+        size_t n = at ? strcspn(at, "\n") : 0;
+        unsigned vendor, id;
+
+        /* "[1028:0001]" at the end of the line, or ("-n") nothing else in it. */
+        if (n >= 10 && at[n - 1] == ']' && sscanf(at + n - 11, "[%4x:%4x]", &vendor, &id) == 2) {
+                device->subsystem_vendor = (uint16_t)vendor;
+                device->subsystem_device = (uint16_t)id;
+        } else if (n == 10 && sscanf(at, " %4x:%4x", &vendor, &id) == 2) {
+                device->subsystem_vendor = (uint16_t)vendor;
+                device->subsystem_device = (uint16_t)id;
+        }
+}
+
+void lspci_read_words(LspciEntry *entry, const char *words)
+{
+        static const char *const details[] = {
+                "Control:", "Status:", "Flags:", "Bus: primary=", "Capabilities:"};
+        const Section all = {words, strlen(words)};
+        PciDevice *device = &entry->device;
+        uint32_t group;
+
+        for (size_t i = 0; i < ARRAY_SIZE(details); i++)
+                entry->has_details |= find(all, details[i]) != NULL;
+        if (find_number(all, "IOMMU group:", 10, &group) ||
+            find_number(all, "IOMMU group", 10, &group))
+                device->kernel_group = group <= INT32_MAX ? (int32_t)group : -1;
+        copy_value(all, "Kernel driver in use:", " \n", device->driver, sizeof(device->driver));
+        copy_value(all, "Physical Slot:", "\n", entry->slot, sizeof(entry->slot));
+        read_subsystem(all, device);
+        if (!entry->has_details)
+                return;
+
+        read_header(all, device);
+        if (device->facts.present == TRISTATE_YES)
+                settle_absent(all, read_capabilities(all, entry), &device->facts);
+}
