@@ -77,10 +77,8 @@ static int read_all(int fd, char **ret_text, size_t *ret_n)
 
 static bool is_compressed(const char *text, size_t n_text)
 {
-        static const char *const magics[] = {"\x1f\x8b", "BZh",
-                                             "\xfd"
-                                             "7zXZ",
-                                             "\x28\xb5\x2f\xfd", "PK\x03\x04"};
+        static const char *const magics[] = {"\x1f\x8b", "BZh", "\xfd\x37zXZ", "\x28\xb5\x2f\xfd",
+                                             "PK\x03\x04"};
 
         for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
                 if (n_text >= strlen(magics[i]) && memcmp(text, magics[i], strlen(magics[i])) == 0)
