@@ -16,8 +16,9 @@ static void print_overview(void)
                              all_verbs[i]->summary);
         (void)printf("\n"
                      "  --json       one JSON document instead of text\n"
-                     "  --from DIR   read a sysfs tree (/sys, or a copy) instead of asking "
-                     "isolationd\n\n"
+                     "  --from PATH  read a sysfs tree (/sys, or a copy), a snapshot or the output "
+                     "of lspci\n"
+                     "               instead of asking isolationd\n\n"
                      "Exit: 0 done, 1 failed, 2 usage, 3 not found, 4 busy, 5 denied, 6 not viable "
                      "or too weak,\n"
                      "7 timeout or stuck, 8 no daemon, 9 needs repair. More: isoctl help VERB, "
@@ -29,7 +30,7 @@ static void print_verb(const Verb *verb)
         (void)printf("isoctl %s%s%s%s [--json]%s\n%s\n%s%s", verb->name,
                      *verb->arguments ? " " : "", verb->arguments,
                      verb->options & OPTION_COMMAND ? " -- COMMAND..." : "",
-                     verb->options & OPTION_FROM ? " [--from DIR]" : "", verb->summary,
+                     verb->options & OPTION_FROM ? " [--from PATH]" : "", verb->summary,
                      *verb->help ? "\n" : "", verb->help);
 }
 

@@ -32,6 +32,8 @@ enum {
         OPTION_MEMBERS = 1 << 3,
         OPTION_FORCE = 1 << 4,
         OPTION_COMMAND = 1 << 5, /* takes `-- CMD…` */
+        OPTION_ANONYMISE = 1 << 6,
+        OPTION_OUTPUT = 1 << 7,
 };
 
 #define ANY_NUMBER ((size_t)-1)
@@ -39,7 +41,8 @@ enum {
 typedef enum VerbHost {
         VERB_HOST_NONE,
         VERB_HOST_DAEMON,
-        VERB_HOST_ANY, /* the daemon, or the tree that --from names */
+        VERB_HOST_ANY,  /* the daemon, or what --from names */
+        VERB_HOST_FILE, /* what --from names, or this machine's /sys */
 } VerbHost;
 
 typedef struct Verb Verb;
@@ -52,6 +55,8 @@ typedef struct Invocation {
         const char *mode;
         bool with_members;
         bool force;
+        bool anonymise;
+        const char *output;
         const char *const *arguments; /* NULL-terminated */
         size_t n_arguments;
         char **command; /* NULL-terminated; NULL without `--` */
@@ -71,7 +76,7 @@ struct Verb {
 };
 
 extern const Verb verb_acquire, verb_explain, verb_groups, verb_help, verb_leases, verb_list,
-        verb_monitor, verb_release, verb_run, verb_show, verb_tree, verb_version;
+        verb_monitor, verb_release, verb_run, verb_show, verb_snapshot, verb_tree, verb_version;
 
 /* All verbs in the order of the help, NULL-terminated. */
 extern const Verb *const all_verbs[];

@@ -13,9 +13,9 @@
 #include "cli/isoctl.h"
 
 const Verb *const all_verbs[] = {
-        &verb_list,    &verb_show,    &verb_groups, &verb_tree,   &verb_explain,
-        &verb_acquire, &verb_release, &verb_run,    &verb_leases, &verb_monitor,
-        &verb_version, &verb_help,    NULL,
+        &verb_list,     &verb_show,    &verb_groups, &verb_tree,   &verb_explain,
+        &verb_acquire,  &verb_release, &verb_run,    &verb_leases, &verb_monitor,
+        &verb_snapshot, &verb_version, &verb_help,   NULL,
 };
 
 const Verb *verb_find(const char *name)
@@ -32,8 +32,12 @@ static int open_host(Invocation *invocation)
 
         if (invocation->verb->host == VERB_HOST_NONE)
                 return EXIT_DONE;
-        r = invocation->from ? iso_host_open_sysfs(invocation->from, &invocation->host)
-                             : iso_host_open_daemon(&invocation->host);
+        if (invocation->from)
+                r = iso_host_open_file(invocation->from, &invocation->host);
+        else if (invocation->verb->host == VERB_HOST_FILE)
+                r = iso_host_open_file("/sys", &invocation->host);
+        else
+                r = iso_host_open_daemon(&invocation->host);
         return r == 0 ? EXIT_DONE : fail_host(invocation, r);
 }
 

@@ -18,6 +18,7 @@ enum {
         KEY_MODE,
         KEY_MEMBERS,
         KEY_FORCE,
+        KEY_ANONYMISE,
         KEY_HELP,
         KEY_VERSION,
 };
@@ -29,6 +30,8 @@ static const struct option long_options[] = {
         {"mode", required_argument, NULL, KEY_MODE},
         {"with-members", no_argument, NULL, KEY_MEMBERS},
         {"force", no_argument, NULL, KEY_FORCE},
+        {"anonymise", no_argument, NULL, KEY_ANONYMISE},
+        {"output", required_argument, NULL, 'o'},
         {"help", no_argument, NULL, KEY_HELP},
         {"version", no_argument, NULL, KEY_VERSION},
         {NULL, 0, NULL, 0},
@@ -67,6 +70,14 @@ static int read_option(Invocation *invocation, int key, Seen *seen)
                 invocation->force = true;
                 seen->options |= OPTION_FORCE;
                 return EXIT_DONE;
+        case KEY_ANONYMISE:
+                invocation->anonymise = true;
+                seen->options |= OPTION_ANONYMISE;
+                return EXIT_DONE;
+        case 'o':
+                invocation->output = optarg;
+                seen->options |= OPTION_OUTPUT;
+                return EXIT_DONE;
         case 'h':
         case KEY_HELP:
                 seen->help = true;
@@ -84,7 +95,7 @@ static int read_options(int argc, char **argv, Invocation *invocation, Seen *see
         int key;
 
         opterr = 0;
-        while ((key = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        while ((key = getopt_long(argc, argv, ":ho:", long_options, NULL)) != -1) {
                 if (key == ':')
                         return fail_usage(invocation, "%s needs a value", argv[optind - 1]);
                 if (read_option(invocation, key, seen) == EXIT_DONE)
@@ -109,6 +120,10 @@ static const char *option_name(unsigned option)
                 return "--with-members";
         case OPTION_FORCE:
                 return "--force";
+        case OPTION_ANONYMISE:
+                return "--anonymise";
+        case OPTION_OUTPUT:
+                return "--output";
         default:
                 return "--";
         }
@@ -118,7 +133,7 @@ static int check_arguments(const Invocation *invocation, unsigned seen)
 {
         const Verb *verb = invocation->verb;
 
-        for (unsigned option = OPTION_FROM; option <= OPTION_FORCE; option <<= 1)
+        for (unsigned option = OPTION_FROM; option <= OPTION_OUTPUT; option <<= 1)
                 if (seen & option & ~verb->options)
                         return fail_usage(invocation, "%s takes no %s", verb->name,
                                           option_name(option));

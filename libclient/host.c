@@ -8,9 +8,19 @@
 #include "libclient/host.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "core/probe/snapshot_json.h"
+
+static void fclosep(FILE **file)
+{
+        if (*file)
+                (void)fclose(*file);
+}
 
 int host_fail(iso_host *host, int error, const char *format, ...)
 {
@@ -31,6 +41,7 @@ iso_host *iso_host_free(iso_host *host)
 {
         if (host) {
                 view_free(host->view);
+                snapshot_free(host->snapshot);
                 sd_bus_flush_close_unref(host->bus);
                 free(host->root);
                 free(host->message);
@@ -80,18 +91,56 @@ int iso_host_open_daemon(iso_host **ret)
         return host_open_finish(&host, r, ret);
 }
 
-int iso_host_open_sysfs(const char *root, iso_host **ret)
+static int open_path(const char *path, bool is_file, iso_host **ret)
 {
         _cleanup_(iso_host_freep) iso_host *host = NULL;
 
         host = calloc(1, sizeof(*host));
         if (!host)
                 return -ENOMEM;
-        host->root = strdup(root);
+        host->is_file = is_file;
+        host->root = strdup(path);
         if (!host->root)
                 return -ENOMEM;
 
         return host_open_finish(&host, iso_host_refresh(host), ret);
+}
+
+int iso_host_open_sysfs(const char *root, iso_host **ret)
+{
+        return open_path(root, false, ret);
+}
+
+int iso_host_open_file(const char *path, iso_host **ret)
+{
+        return open_path(path, true, ret);
+}
+
+int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd)
+{
+        _cleanup_(fclosep) FILE *stream = NULL;
+        int copy, r;
+
+        if (flags & ~(unsigned)ISO_SNAPSHOT_ANONYMISE)
+                return host_fail(host, ISO_E_INVALID, "there is no such flag for a snapshot");
+        if (!host->snapshot)
+                return host_fail(host, ISO_E_UNSUPPORTED,
+                                 "the daemon gives no snapshots: read /sys instead");
+        copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (copy < 0)
+                return host_fail(host, -errno, "the snapshot cannot be written: %s",
+                                 strerror(errno));
+        stream = fdopen(copy, "w");
+        if (!stream) {
+                (void)close(copy);
+                return -ENOMEM;
+        }
+        r = snapshot_json_write(host->snapshot,
+                                flags & ISO_SNAPSHOT_ANONYMISE ? SNAPSHOT_JSON_ANONYMISE : 0,
+                                stream);
+        if (r < 0)
+                return host_fail(host, r, "the snapshot cannot be written: %s", strerror(-r));
+        return 0;
 }
 
 const char *iso_host_message(const iso_host *host)

@@ -4,12 +4,13 @@
 /*
  * A host inside: where views come from, the current one, and the sentence for the last failure.
  *
- * Exactly one of `bus` and `root` is set. sd-bus and sysfs stay below this header: host.c speaks to
- * both through the same three operations.
+ * Exactly one of `bus` and `root` is set. sd-bus and what is read from files stay below this
+ * header: host.c speaks to both through the same three operations.
  */
 
 #include <systemd/sd-bus.h>
 
+#include "core/model/snapshot.h"
 #include "libclient/view.h"
 
 #define HOST_SERVICE "org.isolationd1"
@@ -19,7 +20,9 @@
 
 struct iso_host {
         sd_bus *bus;
-        char *root;
+        char *root; /* a sysfs tree or, if `is_file`, anything that holds a machine */
+        bool is_file;
+        Snapshot *snapshot; /* that the view was made of; NULL with a bus */
         View *view;
         char *message;
 };
@@ -50,3 +53,12 @@ _nodiscard_ int tree_read_view(iso_host *host, View **ret_view);
 
 /* The device that an interface or block device of the tree belongs to, or NULL. */
 const iso_device *tree_find_named(const iso_host *host, const char *name);
+
+/* Is this text a serial number or a slot ("serial:…", eight bytes with dashes, "slot:…")? */
+bool tree_is_label(const char *selector);
+
+/*
+ * The first function with such a serial number, or the first one in the slot; NULL if there is
+ * none.
+ */
+const iso_device *tree_find_label(const iso_host *host, const char *selector);

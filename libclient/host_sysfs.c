@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A sysfs tree as a source of views: read into a snapshot, grouped by the same model that the
- * daemon runs. The kernel's own groups are what is shown where there are any; computed ones explain
- * them, and stand in for them where the tree has none.
+ * A machine's copy as a source of views, a sysfs tree (also the live one) or a file: read into a
+ * snapshot, grouped by the same model that the daemon runs. The kernel's own groups are what is
+ * shown where there are any; computed ones explain them, and stand in for them where the tree has
+ * none.
  */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/model/groups.h"
+#include "core/probe/machine.h"
 #include "core/probe/sysfs.h"
 #include "libclient/host.h"
 
@@ -31,12 +30,6 @@ static const char no_iommu[] =
         "leased. "
         "Turn it on in the firmware's setup (VT-d, AMD-Vi or IOMMU, SMMU) and, on Intel, boot with "
         "intel_iommu=on";
-
-static void close_fdp(int *fd)
-{
-        if (*fd >= 0)
-                (void)close(*fd);
-}
 
 /* A copied tree is anybody's text: what reaches a terminal or a JSON document is printable ASCII.
  */
@@ -128,31 +121,30 @@ static int fill_reason(const Tree *tree, const Reason *reason, iso_reason *ret_r
         return ret_reason->text ? 0 : -ENOMEM;
 }
 
-/* ROOT/kernel/iommu_groups/N/type; "" if it cannot be read. */
-static const char *read_group_type(const iso_host *host, Arena *arena, int number)
+static const char no_groups[] =
+        "no groups of a kernel are told here: either no IOMMU was in use on that machine, or the "
+        "text leaves them out";
+
+static int compare_numbers(const void *a, const void *b)
 {
-        _cleanup_(close_fdp) int root = -1, fd = -1;
-        char path[64], text[64];
-        ssize_t n;
+        const KernelGroup *x = a, *y = b;
 
-        (void)snprintf(path, sizeof(path), "kernel/iommu_groups/%d/type", number);
-        root = open(host->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (root < 0)
-                return "";
-        fd = openat(root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        if (fd < 0)
-                return "";
-        n = read(fd, text, sizeof(text) - 1);
-        if (n <= 0)
-                return "";
-
-        text[n] = '\0';
-        text[strcspn(text, "\n")] = '\0';
-        return arena_strdup_printable(arena, text);
+        return (x->number > y->number) - (x->number < y->number);
 }
 
-static int fill_group(const iso_host *host, const Tree *tree, const Group *group,
-                      iso_group *ret_group)
+/* The type of a group's default domain; "" if it is not known. */
+static const char *find_group_type(const Snapshot *snapshot, int32_t number)
+{
+        const KernelGroup key = {.number = number};
+        const KernelGroup *group = NULL;
+
+        if (snapshot->n_kernel_groups > 0)
+                group = bsearch(&key, snapshot->kernel_groups, snapshot->n_kernel_groups,
+                                sizeof(key), compare_numbers);
+        return group ? group->type : "";
+}
+
+static int fill_group(const Tree *tree, const Group *group, iso_group *ret_group)
 {
         Arena *arena = &tree->view->arena;
         const char **devices, *id, *type;
@@ -162,7 +154,7 @@ static int fill_group(const iso_host *host, const Tree *tree, const Group *group
         id = arena_strdup(arena, group->id);
         devices = arena_alloc(arena, group->n_members + 1, sizeof(*devices));
         reasons = arena_alloc(arena, group->n_reasons, sizeof(*reasons));
-        type = group->kernel_group < 0 ? "" : read_group_type(host, arena, group->kernel_group);
+        type = arena_strdup_printable(arena, find_group_type(tree->snapshot, group->kernel_group));
         if (!id || !devices || !reasons || !type)
                 return -ENOMEM;
 
@@ -188,7 +180,7 @@ static int fill_group(const iso_host *host, const Tree *tree, const Group *group
         return 0;
 }
 
-static int fill_view(const iso_host *host, const Tree *tree)
+static int fill_view(const Tree *tree)
 {
         const Partition *shown = tree->observed ? tree->observed : tree->computed;
         View *view = tree->view;
@@ -207,7 +199,7 @@ static int fill_view(const iso_host *host, const Tree *tree)
                 view->n_devices++;
         }
         for (size_t i = 0; i < shown->n_groups; i++) {
-                r = fill_group(host, tree, &shown->groups[i], &view->groups[i]);
+                r = fill_group(tree, &shown->groups[i], &view->groups[i]);
                 if (r < 0)
                         return r;
                 view->n_groups++;
@@ -217,11 +209,27 @@ static int fill_view(const iso_host *host, const Tree *tree)
         return 0;
 }
 
+static int read_file(iso_host *host, Snapshot **ret_snapshot)
+{
+        _cleanup_(freep) char *message = NULL;
+        int r = machine_read(host->root, ret_snapshot, &message);
+
+        if (r == MACHINE_E_NOT_FOUND)
+                return host_fail(host, ISO_E_NOT_FOUND, "%s", message);
+        if (r > 0)
+                return host_fail(host, ISO_E_INVALID, "%s", message);
+        if (r < 0)
+                return host_fail(host, r, "%s cannot be read: %s", host->root, strerror(-r));
+        return 0;
+}
+
 static int read_snapshot(iso_host *host, Snapshot **ret_snapshot)
 {
         struct stat status;
         int r;
 
+        if (host->is_file)
+                return read_file(host, ret_snapshot);
         if (stat(host->root, &status) < 0 && errno == ENOENT)
                 return host_fail(host, ISO_E_NOT_FOUND, "there is no %s", host->root);
 
@@ -236,6 +244,16 @@ static int read_snapshot(iso_host *host, Snapshot **ret_snapshot)
         if (r < 0)
                 return host_fail(host, r, "%s cannot be read: %s", host->root, strerror(-r));
         return r;
+}
+
+/* Of a copy nobody knows whether there was none, or whether the copy leaves it out. */
+static const char *obstacle_of(const iso_host *host)
+{
+        struct stat status;
+
+        if (host->is_file && (stat(host->root, &status) < 0 || !S_ISDIR(status.st_mode)))
+                return no_groups;
+        return no_iommu;
 }
 
 static bool has_kernel_groups(const Snapshot *snapshot)
@@ -269,63 +287,15 @@ int tree_read_view(iso_host *host, View **ret_view)
         view = view_new();
         if (!view)
                 return -ENOMEM;
-        r = fill_view(host, &(Tree){snapshot, computed, observed, view});
+        r = fill_view(&(Tree){snapshot, computed, observed, view});
         if (r < 0)
                 return r;
 
         if (!observed)
-                view->obstacle = no_iommu;
+                view->obstacle = obstacle_of(host);
 
+        snapshot_free(host->snapshot);
+        host->snapshot = TAKE_PTR(snapshot);
         *ret_view = TAKE_PTR(view);
         return 0;
-}
-
-/* The last device address among the components of a link's target. */
-static const iso_device *find_in_link(const iso_host *host, int root, const char *path)
-{
-        char target[PATH_MAX], address[BDF_TEXT_SIZE];
-        ssize_t n;
-
-        n = readlinkat(root, path, target, sizeof(target) - 1);
-        if (n <= 0)
-                return NULL;
-        target[n] = '\0';
-
-        for (char *slash; (slash = strrchr(target, '/')); *slash = '\0') {
-                const iso_device *device;
-                Bdf bdf;
-
-                if (!bdf_parse(slash + 1, &bdf))
-                        continue;
-                device = view_find_device(host->view, bdf_format(bdf, address));
-                if (device)
-                        return device;
-        }
-        return NULL;
-}
-
-const iso_device *tree_find_named(const iso_host *host, const char *name)
-{
-        static const char *const classes[] = {"net", "block"};
-        static const char *const links[] = {"", "/device"};
-        _cleanup_(close_fdp) int root = -1;
-        char path[NAME_MAX + 64];
-
-        if (strlen(name) > NAME_MAX || name[0] == '.')
-                return NULL;
-        root = open(host->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (root < 0)
-                return NULL;
-
-        for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
-                for (size_t k = 0; k < ARRAY_SIZE(links); k++) {
-                        const iso_device *device;
-
-                        (void)snprintf(path, sizeof(path), "class/%s/%s%s", classes[i], name,
-                                       links[k]);
-                        device = find_in_link(host, root, path);
-                        if (device)
-                                return device;
-                }
-        return NULL;
 }

@@ -5,8 +5,8 @@
 /*
  * libisolation: isolation groups seen, taken and given back.
  *
- * A *host* is a source of devices and groups: the daemon on the system bus, or a sysfs tree (this
- * machine's or a copy). Reading is the same for both. Only a daemon host leases.
+ * A *host* is a source of devices and groups: the daemon on the system bus, a sysfs tree (this
+ * machine's or a copy), or a file that holds a machine. Reading is the same for both. Only a daemon host leases.
  *
  * A host holds one consistent view, read by iso_host_open_*() and again by iso_host_refresh().
  * Pointers to devices, groups and leases belong to the host and live until the next refresh or
@@ -124,6 +124,26 @@ int iso_host_open_daemon(iso_host **ret);
  */
 int iso_host_open_sysfs(const char *root, iso_host **ret);
 
+/*
+ * Opens whatever holds a machine, told apart by its content: a sysfs tree, a snapshot
+ * (isolationd.snapshot(5)), or the output of lspci -v, -vv, -x, -xxx or -xxxx; "-" is standard
+ * input, which a refresh cannot read again. What such a text does not tell is unknown, and never
+ * makes devices look isolated. Returns 0, ISO_E_NOT_FOUND, ISO_E_INVALID (none of these, or with
+ * mistakes) or -errno.
+ */
+int iso_host_open_file(const char *path, iso_host **ret);
+
+enum iso_snapshot_flags {
+        ISO_SNAPSHOT_ANONYMISE = 1 << 0, /* without serial numbers and most of the command line */
+};
+
+/*
+ * Writes what a sysfs or file host has read, as JSON of schema isolationd.snapshot/1, to `fd`, which
+ * stays open. Returns 0, ISO_E_UNSUPPORTED (a daemon host), ISO_E_INVALID (a flag that is none), or
+ * -errno.
+ */
+int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd);
+
 /* Reads the view again. Returns as open does. */
 int iso_host_refresh(iso_host *host);
 
@@ -146,8 +166,10 @@ const iso_lease *iso_host_leases(const iso_host *host, size_t *ret_n);
 const char *iso_host_obstacle(const iso_host *host);
 
 /*
- * Finds what a selector names: an address (long or short), a stable id, "group:N", or (daemon and
- * live sysfs only) an interface or block device name. *ret_device is NULL where the selector names
+ * Finds what a selector names: an address (long or short), a stable id, "group:N", (daemon and
+ * sysfs only) an interface or block device name, or (sysfs and file only) "slot:NAME" or a serial
+ * number "00-1b-21-ff-ff-3a-4c-5d", with or without "serial:" in front, of which the first function
+ * is meant. *ret_device is NULL where the selector names
  * a group, *ret_group where the device is in none. Returns 0, ISO_E_NOT_FOUND, or -errno.
  */
 int iso_host_resolve(iso_host *host, const char *selector, const iso_device **ret_device,

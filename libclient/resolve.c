@@ -2,8 +2,8 @@
 
 /*
  * From what people write to what they mean: addresses, stable ids, kernel group numbers, names of
- * interfaces and block devices, lease numbers. The view is asked first, then the tree or the
- * daemon.
+ * interfaces and block devices, slots, serial numbers, lease numbers. The view is asked first, then
+ * the tree or the daemon.
  */
 
 #include <errno.h>
@@ -75,6 +75,12 @@ static int fail_not_found(iso_host *host, const char *selector)
         if (strncmp(selector, "group:", 6) == 0)
                 return host_fail(host, ISO_E_NOT_FOUND, "there is no kernel group %s",
                                  selector + 6);
+        if (strncmp(selector, "slot:", 5) == 0)
+                return host_fail(host, ISO_E_NOT_FOUND,
+                                 "no slot is called '%s', or nothing is in it", selector + 5);
+        if (!host->bus && tree_is_label(selector))
+                return host_fail(host, ISO_E_NOT_FOUND, "no device has the serial number %s",
+                                 strncmp(selector, "serial:", 7) == 0 ? selector + 7 : selector);
         return host_fail(host, ISO_E_NOT_FOUND,
                          "nothing is called '%s': give an address (01:00.0), a stable id "
                          "(0000:00/1c.4), group:N, or the name of an interface or block device",
@@ -101,6 +107,8 @@ int iso_host_resolve(iso_host *host, const char *selector, const iso_device **re
                                 return fail_not_found(host, selector);
                         if (r != 0)
                                 return r;
+                } else if (tree_is_label(selector)) {
+                        device = tree_find_label(host, selector);
                 } else {
                         device = tree_find_named(host, selector);
                 }
