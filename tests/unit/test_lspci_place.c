@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Dumps of whole machines: who is above whom, virtual functions, VMD; and bytes, which decide.
+ */
+
+#include "core/model/groups.h"
+#include "core/probe/lspci.h"
+#include "tap.h"
+#include "topology.h"
+
+#define BUS(secondary, subordinate)                                                                \
+        "\tBus: primary=00, secondary=" secondary ", subordinate=" subordinate ", sec-latency=0\n"
+#define EXPRESS(type) "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) " type ", MSI 00\n"
+
+static Snapshot *read_text(const char *text)
+{
+        Snapshot *snapshot = NULL;
+
+        CHECK_NUMBER(lspci_read(text, strlen(text), &snapshot), 0);
+        return snapshot;
+}
+
+/* The address of the bridge above, "root", or "?" where it is not known. */
+static const char *above(const Snapshot *snapshot, const char *bdf)
+{
+        static char text[BDF_TEXT_SIZE];
+        const PciDevice *device = &snapshot->devices[topology_find(snapshot, bdf)];
+
+        if (!device->has_parent)
+                return "root";
+        if (device->parent == SNAPSHOT_NONE)
+                return "?";
+        return bdf_format(snapshot->devices[device->parent].bdf, text);
+}
+
+static void test_parents(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(
+                "00:00.0 Host bridge: A\n\tStatus: Cap-\n"
+                "00:1c.0 PCI bridge: A\n" BUS("01", "05") EXPRESS(
+                        "Root Port (Slot+)") "01:00.0 PCI bridge: A\n" BUS("02", "05")
+                        EXPRESS("Upstream Port") "02:00.0 PCI bridge: A\n" BUS("03", "03")
+                                EXPRESS("Downstream Port (Slot+)") "02:01.0 PCI bridge: A\n" BUS(
+                                        "05", "05")
+                                        EXPRESS("Downstream Port (Slot+)") "03:00.0 USB "
+                                                                           "controller: "
+                                                                           "A\n" EXPRESS("Endpoint") "04:00.0 USB controller: A\n" EXPRESS("Endpoint") "04:00.1 USB controller: A\n" EXPRESS(
+                                                                                   "Endpoint") "40:"
+                                                                                               "00."
+                                                                                               "0 "
+                                                                                               "Hos"
+                                                                                               "t "
+                                                                                               "bri"
+                                                                                               "dge"
+                                                                                               ": "
+                                                                                               "A\n"
+                                                                                               "\tS"
+                                                                                               "tat"
+                                                                                               "us:"
+                                                                                               " Ca"
+                                                                                               "p-"
+                                                                                               "\n"
+                                                                                               "40:"
+                                                                                               "03."
+                                                                                               "0 "
+                                                                                               "USB"
+                                                                                               " co"
+                                                                                               "ntr"
+                                                                                               "oll"
+                                                                                               "er:"
+                                                                                               " A"
+                                                                                               "\n"
+                                                                                               "\tS"
+                                                                                               "tat"
+                                                                                               "us:"
+                                                                                               " Ca"
+                                                                                               "p-"
+                                                                                               "\n"
+                                                                                               "50:"
+                                                                                               "00."
+                                                                                               "0 "
+                                                                                               "USB"
+                                                                                               " co"
+                                                                                               "ntr"
+                                                                                               "oll"
+                                                                                               "er:"
+                                                                                               " A"
+                                                                                               "\n" EXPRESS(
+                                                                                                       "Endpoint") "60:00.0 USB controller: A\n\tStatus: Cap-\n"
+                                                                                                                   "0001:01:00.0 USB controller: A\n\tStatus: Cap-\n");
+        const PciDevice *device;
+
+        if (!CHECK(snapshot && snapshot->n_devices == 13))
+                return;
+        CHECK_STRING(above(snapshot, "00:1c.0"), "root");
+        CHECK_STRING(above(snapshot, "01:00.0"), "0000:00:1c.0");
+        CHECK_STRING(above(snapshot, "02:01.0"), "0000:01:00.0");
+        CHECK_STRING(above(snapshot, "03:00.0"), "0000:02:00.0");
+        CHECK_STRING(above(snapshot, "04:00.0"), "?"); /* a bridge is missing in between */
+        CHECK_STRING(above(snapshot, "40:03.0"), "root");
+        CHECK_STRING(above(snapshot, "50:00.0"), "?");
+        CHECK_STRING(above(snapshot, "60:00.0"), "root");
+        CHECK_STRING(above(snapshot, "0001:01:00.0"), "?"); /* that domain is not all there */
+        device = &snapshot->devices[topology_find(snapshot, "03:00.0")];
+        CHECK_NUMBER(device->root_bus, 0);
+        CHECK_NUMBER(device->depth, 3);
+}
+
+/* Functions below the same unknown bridge stay together. */
+static void test_unknown_bridge(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot =
+                read_text("05:00.0 USB controller: A\n" EXPRESS(
+                        "Endpoint") "05:01.0 USB controller: A\n" EXPRESS("Endpoint") "06:00.0 USB "
+                                                                                      "controller: "
+                                                                                      "A\n" EXPRESS("Endpoint"));
+        _cleanup_(partition_freep) Partition *partition = NULL;
+        _cleanup_(freep) char *text = NULL;
+
+        if (!CHECK(snapshot))
+                return;
+        CHECK_NUMBER(kernel_groups_compute(snapshot, &partition), 0);
+        text = topology_text(snapshot, partition);
+        CHECK_STRING(text, "05:00.0 05:01.0 | 06:00.0");
+}
+
+/* Bridges that lead to themselves, backwards, or to the same bus twice. */
+static void test_forged(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(
+                "00:01.0 PCI bridge: A\n" BUS("00", "ff") EXPRESS(
+                        "Root Port (Slot-)") "00:02.0 PCI bridge: A\n" BUS("05", "03")
+                        EXPRESS("Root Port (Slot-)") "00:03.0 PCI bridge: A\n" BUS(
+                                "07",
+                                "09") EXPRESS("Root Port (Slot-)") "00:04.0 PCI bridge: A\n" BUS("0"
+                                                                                                 "7",
+                                                                                                 "0"
+                                                                                                 "8")
+                                EXPRESS("Root Port (Slot-)") "05:00.0 PCI bridge: A\n" BUS("05",
+                                                                                           "05")
+                                        EXPRESS("Upstream Port") "07:00.0 USB controller: "
+                                                                 "A\n" EXPRESS(
+                                                                         "Endpoint") "08:00.0 PCI "
+                                                                                     "bridge: "
+                                                                                     "A\n" BUS("01",
+                                                                                               "ff")
+                                                                                             EXPRESS("Upstream Port"));
+
+        if (!CHECK(snapshot && snapshot->n_devices == 7))
+                return;
+        CHECK_STRING(above(snapshot, "00:01.0"), "root");
+        CHECK_STRING(above(snapshot, "05:00.0"), "?");
+        CHECK_STRING(above(snapshot, "07:00.0"), "?");
+        CHECK_STRING(above(snapshot, "08:00.0"), "?");
+}
+
+static void test_vfs(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *
+                snapshot = read_text("00:01.0 PCI bridge: A\n" BUS("01", "02") EXPRESS("Root Port "
+                                                                                       "(Slot-)") "01:00.0 Ethernet controller: A\n" EXPRESS(
+                        "Endpoint") "\tCapabilities: [160 v1] Single Root I/O Virtualization "
+                                    "(SR-IOV)\n"
+                                    "\t\tIOVCtl:\tEnable+ Migration-\n"
+                                    "\t\tInitial VFs: 8, Total VFs: 8, Number of VFs: 3, Function "
+                                    "Dependency\n"
+                                    "\t\tVF offset: 128, stride: 128, Device ID: 10ed\n"
+                                    "01:00.1 Ethernet controller: A\n" EXPRESS(
+                                            "Endpoint") "\tCapabilities: [160 v1] Single Root I/O "
+                                                        "Virtualization (SR-IOV)\n"
+                                                        "\t\tIOVCtl:\tEnable- Migration-\n"
+                                                        "\t\tInitial VFs: 8, Total VFs: 8, Number "
+                                                        "of VFs: 2, Function Dependency\n"
+                                                        "\t\tVF offset: 1, stride: 1, Device ID: "
+                                                        "10ed\n"
+                                                        "01:00.2 Ethernet controller: A\n" EXPRESS("Endpoint") "01:10.0 Ethernet controller: A Virtual Function\n" EXPRESS("Endpoint") "02:00.0 Ethernet controller: A Virtual Function\n" EXPRESS(
+                                                                "Endpoint") "02:10.0 Ethernet "
+                                                                            "controller: A Virtual "
+                                                                            "Function\n" EXPRESS("E"
+                                                                                                 "n"
+                                                                                                 "d"
+                                                                                                 "p"
+                                                                                                 "o"
+                                                                                                 "i"
+                                                                                                 "n"
+                                                                                                 "t") "02:18.0 Ethernet controller: A Virtual Function\n" EXPRESS("Endpoint"));
+        static const char *const vfs[] = {"01:10.0", "02:00.0", "02:10.0"};
+
+        if (!CHECK(snapshot && snapshot->n_devices == 8))
+                return;
+        for (size_t i = 0; i < ARRAY_SIZE(vfs); i++) {
+                const PciDevice *device = &snapshot->devices[topology_find(snapshot, vfs[i])];
+
+                CHECK(device->is_vf && device->physfn == topology_find(snapshot, "01:00.0"));
+                CHECK_NUMBER(device->vf_index, i);
+                CHECK_STRING(above(snapshot, vfs[i]), "0000:00:01.0");
+        }
+        CHECK(!snapshot->devices[topology_find(snapshot, "01:00.2")].is_vf);
+        /* Called so, but nobody's number leads there. */
+        CHECK(!snapshot->devices[topology_find(snapshot, "02:18.0")].is_vf);
+}
+
+#define VMD "[0104]: Intel Corporation Volume Management Device NVMe RAID Controller [8086:467f]\n"
+#define BEHIND                                                                                     \
+        "10000:e0:06.0 PCI bridge: A\n" BUS("e1", "e1")                                            \
+                EXPRESS("Root Port (Slot+)") "10000:e1:00.0 Non-Volatile memory controller: "      \
+                                             "A\n" EXPRESS("Endpoint")
+
+static void test_vmd(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *one = NULL, *two = NULL;
+        const PciDevice *device;
+
+        one = read_text("0000:00:0e.0 RAID bus controller " VMD BEHIND);
+        if (!CHECK(one && one->n_devices == 3))
+                return;
+        device = &one->devices[topology_find(one, "10000:e1:00.0")];
+        CHECK_NUMBER(device->real_dma, topology_find(one, "00:0e.0"));
+        CHECK_NUMBER(device->root_bus, 0xe0);
+        CHECK_STRING(above(one, "10000:e1:00.0"), "10000:e0:06.0");
+        CHECK_STRING(above(one, "10000:e0:06.0"), "root");
+
+        two = read_text("0000:00:0e.0 RAID bus controller " VMD
+                        "0000:00:0f.0 RAID bus controller " VMD BEHIND);
+        if (!CHECK(two && two->n_devices == 4))
+                return;
+        device = &two->devices[topology_find(two, "10000:e1:00.0")];
+        CHECK(device->has_real_dma && device->real_dma == SNAPSHOT_NONE);
+        CHECK(bdf_equal(device->real_dma_bdf,
+                        two->devices[topology_find(two, "10000:e0:06.0")].real_dma_bdf));
+}
+
+/* Rows of a root port, PCI Express at 40, ACS at 100; `header` and `control` are put in. */
+static char *bytes_text(const char *header, const char *control, bool extended)
+{
+        char *text = NULL;
+
+        if (asprintf(&text,
+                     "00:1c.0 PCI bridge: A\n\tStatus: Cap+\n"
+                     "\tCapabilities: [40] Express (v2) Downstream Port (Slot+), MSI 00\n"
+                     "\tCapabilities: [200 v1] Access Control Services\n"
+                     "\t\tACSCap:\tSrcValid+ TransBlk-\n\t\tACSCtl:\tSrcValid- TransBlk-\n"
+                     "00: 86 80 01 19 07 04 10 00 07 00 04 06 10 00 %s 00\n"
+                     "10: 00 00 00 00 00 00 00 00 00 05 07 00 e0 e0 00 20\n"
+                     "20: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+                     "30: 00 00 00 00 40 00 00 00 00 00 00 00 ff 01 1a 00\n"
+                     "40: 10 00 42 01 00 00 00 00 00 00 00 00 00 00 00 00\n"
+                     "%s%s%s",
+                     header, extended ? "100: 0d 00 01 00 1f 00 " : "", extended ? control : "",
+                     extended ? " 00 00 00 00 00 00 00 00 00\n" : "") < 0)
+                abort();
+        return text;
+}
+
+static void test_bytes(void)
+{
+        _cleanup_(freep) char *text = bytes_text("81", "1d", true);
+        _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(text);
+        const PciDevice *device;
+
+        if (!CHECK(snapshot && snapshot->n_devices == 1))
+                return;
+        device = &snapshot->devices[0];
+        CHECK_NUMBER(device->vendor, 0x8086);
+        CHECK_NUMBER(device->device, 0x1901);
+        CHECK_NUMBER(device->class_code, 0x060400);
+        CHECK_NUMBER(device->facts.pcie_type, PCIE_TYPE_ROOT_PORT);
+        CHECK(device->facts.multifunction_bit);
+        CHECK_NUMBER(device->facts.acs_offset, 0x100);
+        CHECK_NUMBER(device->facts.acs_ctrl, 0x1d);
+        CHECK_NUMBER(device->facts.secondary_bus, 5);
+        CHECK_NUMBER(device->facts.subordinate_bus, 7);
+}
+
+/* What the bytes do not reach, the words say. */
+static void test_few_bytes(void)
+{
+        _cleanup_(freep) char *text = bytes_text("01", "", false);
+        _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(text);
+
+        if (!CHECK(snapshot && snapshot->n_devices == 1))
+                return;
+        CHECK_NUMBER(snapshot->devices[0].facts.pcie_type, PCIE_TYPE_ROOT_PORT);
+        CHECK_NUMBER(snapshot->devices[0].facts.acs_offset, 0x200);
+        CHECK_NUMBER(snapshot->devices[0].facts.acs_ctrl, 0);
+        CHECK(!snapshot->devices[0].facts.multifunction_bit);
+}
+
+static void test_only_bytes(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot =
+                read_text("00:1c.0 0604: 8086:1901\n"
+                          "00: 86 80 01 19 07 04 10 00 07 00 04 06 10 00 01 00\n"
+                          "10: 00 00 00 00 00 00 00 00 00 05 07 00 e0 e0 00 20\n"
+                          "20: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+                          "30: 00 00 00 00 40 00 00 00 00 00 00 00 ff 01 1a 00\n"
+                          "00:1d.0 0200: 8086:1234\n"
+                          "00: ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff\n");
+
+        if (!CHECK(snapshot && snapshot->n_devices == 2))
+                return;
+        CHECK_NUMBER(snapshot->devices[0].facts.present, TRISTATE_YES);
+        CHECK_NUMBER(snapshot->devices[0].facts.pcie, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(snapshot->devices[0].facts.acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(snapshot->devices[1].facts.present, TRISTATE_NO);
+}
+
+/* Root ports whose control lspci shows wrongly: on a machine with groups the kernel has set it. */
+static void test_dword_ports(void)
+{
+        static const char *const titles[] = {
+                "Intel Corporation Sunrise Point-LP PCI Express Root Port #1 (rev f1)",
+                "Intel Corporation Sunrise Point-LP PCI Express Root Port #1 [8086:9d10] (rev f1)",
+                "Intel Corporation Made Up Root Port [8086:abcd]",
+        };
+
+        for (size_t i = 0; i < 2 * ARRAY_SIZE(titles); i++) {
+                bool in_use = i % 2, wanted = in_use && i / 2 < 2;
+                _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+                char text[1024];
+
+                (void)snprintf(text, sizeof(text),
+                               "00:1c.0 PCI bridge: %s\n%s" EXPRESS(
+                                       "Root Port (Slot+)") "\tCapabilities: [140 v1] Access "
+                                                            "Control Services\n"
+                                                            "\t\tACSCap:\tSrcValid+ TransBlk+ "
+                                                            "ReqRedir+ CmpltRedir+\n"
+                                                            "\t\tACSCtl:\tSrcValid- TransBlk- "
+                                                            "ReqRedir- CmpltRedir-\n",
+                               titles[i / 2], in_use ? "\tIOMMU group: 8\n" : "");
+                snapshot = read_text(text);
+                if (CHECK(snapshot))
+                        CHECK_NUMBER(acs_isolated(snapshot, 0, NULL), wanted);
+        }
+}
+
+static void test_iommu(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(
+                "00:00.0 Host bridge: Advanced Micro Devices, Inc. [AMD] A\n\tStatus: Cap-\n"
+                "00:00.2 IOMMU: Advanced Micro Devices, Inc. [AMD] A\n\tStatus: Cap-\n"
+                "00:01.0 USB controller: A\n\tStatus: Cap-\n\tIOMMU group: 0\n");
+
+        if (!CHECK(snapshot && snapshot->n_devices == 3))
+                return;
+        CHECK_NUMBER(snapshot->ivrs, TRISTATE_YES);
+        CHECK_NUMBER(snapshot->devices[0].iommu_kind, IOMMU_KIND_NONE);
+        CHECK_NUMBER(snapshot->devices[2].iommu_kind, IOMMU_KIND_IVHD);
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"parents by bus numbers", test_parents},
+                {"below a bridge that nobody knows", test_unknown_bridge},
+                {"forged bus numbers", test_forged},
+                {"virtual functions", test_vfs},
+                {"VMD domains", test_vmd},
+                {"bytes decide", test_bytes},
+                {"words say what bytes do not reach", test_few_bytes},
+                {"only bytes", test_only_bytes},
+                {"root ports with dword registers", test_dword_ports},
+                {"which IOMMU", test_iommu},
+        };
+
+        return tap_run(tests);
+}
