@@ -3,13 +3,16 @@
 """The manual pages name every verb, option, function, bus member and error, and are clean."""
 
 import glob
+import json
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unittest
 import xml.etree.ElementTree
 
+import tree
 from harness import document, isoctl
 
 MAN = os.environ["MAN_DIRECTORY"]
@@ -35,12 +38,24 @@ class Manual(unittest.TestCase):
         self.assert_names(page("isoctl.1"), verbs)
 
     def test_options(self):
-        words = " ".join(isoctl("help", verb).stdout for verb in ("groups", "run", "list"))
+        words = " ".join(isoctl("help", verb).stdout for verb in ("groups", "run", "list", "snapshot"))
         self.assert_names(page("isoctl.1"), sorted(set(re.findall(r"--([a-z][a-z-]+)", words))))
 
     def test_functions(self):
         self.assert_names(page("libisolation.3"),
                           re.findall(r"\biso_\w+(?=;)", read("LIBISOLATION_SYM")))
+
+    def test_snapshot(self):
+        with tempfile.TemporaryDirectory(prefix="isoctl-test-") as directory:
+            tree.build(os.path.join(directory, "tree"))
+            result = isoctl("snapshot", "--from", os.path.join(directory, "tree"))
+        snapshot = json.loads(result.stdout)
+        names = set(snapshot)
+        for entry in snapshot["devices"]:
+            names |= set(entry) | set(entry["facts"])
+            for value in entry["facts"].values():
+                names |= set(value) if isinstance(value, dict) else set()
+        self.assert_names(page("isolationd.snapshot.5"), sorted(names))
 
     def test_bus(self):
         text = page("org.isolationd1.5")
@@ -60,7 +75,7 @@ class Manual(unittest.TestCase):
         if not shutil.which("mandoc"):
             self.skipTest("mandoc is not installed: the pages' markup was not checked")
         pages = sorted(glob.glob(os.path.join(MAN, "*.[1-8]")))
-        self.assertEqual(len(pages), 5)
+        self.assertEqual(len(pages), 6)
         lint = subprocess.run(["mandoc", "-Tlint", "-Wwarning", *pages], capture_output=True,
                               text=True, check=False)
         self.assertEqual((lint.returncode, lint.stdout), (0, ""))

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""isoctl on machines that are files: snapshots and lspci's output, told apart by content."""
+
+import json
+import os
+import tempfile
+import unittest
+
+import tree
+from harness import document, isoctl
+
+DUMP = """\
+00:00.0 Host bridge [0600]: Made Up Host Bridge [8086:29c0]
+\tStatus: Cap- 66MHz-
+00:1c.0 PCI bridge [0604]: Made Up Root Port [1234:0001]
+\tStatus: Cap+ 66MHz-
+\tIOMMU group: 4
+\tBus: primary=00, secondary=01, subordinate=01, sec-latency=0
+\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00
+01:00.0 Ethernet controller [0200]: Made Up Adapter [1234:0002]
+\tPhysical Slot: 4-1
+\tStatus: Cap+ 66MHz-
+\tIOMMU group: 4
+\tCapabilities: [40] Express (v2) Endpoint, MSI 00
+\tCapabilities: [140 v1] Device Serial Number 00-11-22-ff-fe-33-44-55
+\tKernel driver in use: madeup
+"""
+SERIAL = "00-11-22-ff-fe-33-44-55"
+
+
+class Files(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        directory = tempfile.TemporaryDirectory(prefix="isoctl-test-")
+        cls.addClassCleanup(directory.cleanup)
+        cls.directory = directory.name
+        cls.root = cls.path("tree")
+        tree.build(cls.root)
+        os.makedirs(os.path.join(cls.root, "bus/pci/slots/7"))
+        with open(os.path.join(cls.root, "bus/pci/slots/7/address"), "w",
+                  encoding="ascii") as file:
+            file.write("0000:03:00\n")
+        cls.dump = cls.write("dump", DUMP)
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.directory, name)
+
+    @classmethod
+    def write(cls, name, text):
+        with open(cls.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return cls.path(name)
+
+    def answer(self, *arguments, **more):
+        result = isoctl(*arguments, "--json", **more)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return document(result)
+
+    def snapshot(self, *arguments):
+        result = isoctl("snapshot", *arguments)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return result.stdout
+
+    def refused(self, code, wanted, *arguments, **more):
+        result = isoctl(*arguments, **more)
+        self.assertEqual(result.returncode, code, result.stderr)
+        self.assertIn(wanted, result.stderr)
+        self.assertEqual(result.stdout, "")
+
+    def test_the_same_from_a_snapshot(self):
+        for source in (self.root, self.dump):
+            copy = self.write("copy", self.snapshot("--from", source))
+            for verb in (["list"], ["groups"], ["groups", "--partition", "computed"],
+                         ["groups", "--partition", "observed"]):
+                with self.subTest(source=source, verb=verb):
+                    self.assertEqual(self.answer(*verb, "--from", source),
+                                     self.answer(*verb, "--from", copy))
+
+    def test_type_of_groups(self):
+        copy = self.write("copy", self.snapshot("--from", self.root))
+        self.assertEqual(self.answer("show", "group:1", "--from", copy)["group"]["type"],
+                         "DMA-FQ")
+
+    def test_written_again(self):
+        first = self.snapshot("--from", self.root)
+        self.assertEqual(self.snapshot("--from", self.write("first", first)), first)
+        self.assertEqual(json.loads(first)["schema"], "isolationd.snapshot/1")
+        self.assertEqual(len(json.loads(first)["devices"]), 7)
+
+    def test_output(self):
+        for option in ("-o", "--output"):
+            self.assertEqual(self.snapshot("--from", self.dump, option, self.path("out")), "")
+            with open(self.path("out"), encoding="utf-8") as file:
+                self.assertEqual(file.read(), self.snapshot("--from", self.dump, option, "-"))
+        self.refused(1, "cannot be written", "snapshot", "--from", self.dump, "-o",
+                     self.path("nowhere/out"))
+        self.refused(1, "No space left", "snapshot", "--from", self.root, "-o", "/dev/full")
+
+    def test_anonymise(self):
+        number = SERIAL.replace("-", "")
+        self.assertIn(number, self.snapshot("--from", self.dump))
+        anonymous = self.snapshot("--anonymise", "--from", self.dump)
+        self.assertNotIn(number, anonymous)
+        self.assertIs(json.loads(anonymous)["devices"][2]["facts"]["serial"], True)
+
+    def test_dump(self):
+        devices = {device["device"]: device
+                   for device in self.answer("list", "--from", self.dump)["devices"]}
+        self.assertEqual(devices["0000:01:00.0"], {
+            "device": "0000:01:00.0", "id": "0000:00/1c.0/00.0", "group": "0000:00/1c.0",
+            "kernel_group": 4, "vendor": "1234", "device_id": "0002", "class": "020000",
+            "driver": "madeup", "state": "host", "lease": None, "parent": "0000:00:1c.0"})
+
+    def test_standard_input(self):
+        for text in (DUMP, self.snapshot("--from", self.dump), "> " + DUMP.replace("\n", "\r\n> ")):
+            answer = self.answer("groups", "--from", "-", input=text)
+            self.assertEqual(answer, self.answer("groups", "--from", self.dump))
+        self.refused(2, "standard input is empty", "list", "--from", "-", input="")
+
+    def test_selectors(self):
+        for selector in ("slot:4-1", SERIAL, "serial:" + SERIAL, SERIAL.upper(), "01:00.0"):
+            with self.subTest(selector):
+                answer = self.answer("explain", selector, "--from", self.dump)
+                self.assertIn("0000:01:00.0", json.dumps(answer))
+        answer = self.answer("show", "slot:7", "--from", self.root)
+        self.assertIn("0000:03:00.0", json.dumps(answer))
+        self.assertNotIn("0000:01:00.0", json.dumps(answer))
+        for selector, message in {
+            "slot:9": "no slot is called '9'",
+            "serial:00-11-22-ff-fe-33-44-56": "no device has the serial number 00-11-22",
+            "serial:1": "no device has the serial number 1",
+            "00-11-22": "nothing is called",
+        }.items():
+            with self.subTest(selector):
+                self.refused(3, message, "show", selector, "--from", self.dump)
+
+    def test_no_groups_told(self):
+        result = isoctl("groups", "--from", "-", input="00:00.0 0600: 8086:29c0\n")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("no groups of a kernel are told here", result.stderr)
+
+    def test_refused(self):
+        self.refused(3, "there is no", "list", "--from", self.path("nothing"))
+        self.refused(2, "is empty", "list", "--from", self.write("empty", "\n \n"))
+        self.refused(2, "is not text", "list", "--from", self.write("binary", "a\0b"))
+        self.refused(2, "is neither a snapshot of isoctl nor the output of lspci", "list", "--from",
+                     self.write("prose", "It was a dark and stormy night.\n"))
+        self.refused(2, ":2:13: devices[0].address: is missing", "list", "--from", self.write(
+            "mistake", '{"schema": "isolationd.snapshot/1",\n"devices": [{}]}'))
+        self.refused(2, "only \"isolationd.snapshot/1\" is understood", "list", "--from",
+                     self.write("newer", '{"schema": "isolationd.snapshot/9"}'))
+        self.refused(2, "takes no --anonymise", "list", "--anonymise", "--from", self.dump)
+        self.refused(2, "takes no --output", "list", "-o", "x", "--from", self.dump)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
