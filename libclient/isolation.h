@@ -6,7 +6,8 @@
  * libisolation: isolation groups seen, taken and given back.
  *
  * A *host* is a source of devices and groups: the daemon on the system bus, a sysfs tree (this
- * machine's or a copy), or a file that holds a machine. Reading is the same for both. Only a daemon host leases.
+ * machine's or a copy), or a file that holds a machine. Reading is the same for all. Only a daemon
+ * host leases.
  *
  * A host holds one consistent view, read by iso_host_open_*() and again by iso_host_refresh().
  * Pointers to devices, groups and leases belong to the host and live until the next refresh or
@@ -138,8 +139,8 @@ enum iso_snapshot_flags {
 };
 
 /*
- * Writes what a sysfs or file host has read, as JSON of schema isolationd.snapshot/1, to `fd`, which
- * stays open. Returns 0, ISO_E_UNSUPPORTED (a daemon host), ISO_E_INVALID (a flag that is none), or
+ * Writes what a sysfs or file host has read, as JSON of schema isolationd.snapshot/1, to `fd`,
+ * which stays open. Returns 0, ISO_E_UNSUPPORTED (a daemon host), ISO_E_INVALID (a flag that is none), or
  * -errno.
  */
 int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd);

@@ -38,7 +38,8 @@ class Manual(unittest.TestCase):
         self.assert_names(page("isoctl.1"), verbs)
 
     def test_options(self):
-        words = " ".join(isoctl("help", verb).stdout for verb in ("groups", "run", "list", "snapshot"))
+        verbs = ("groups", "run", "list", "snapshot")
+        words = " ".join(isoctl("help", verb).stdout for verb in verbs)
         self.assert_names(page("isoctl.1"), sorted(set(re.findall(r"--([a-z][a-z-]+)", words))))
 
     def test_functions(self):

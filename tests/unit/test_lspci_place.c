@@ -9,10 +9,6 @@
 #include "tap.h"
 #include "topology.h"
 
-#define BUS(secondary, subordinate)                                                                \
-        "\tBus: primary=00, secondary=" secondary ", subordinate=" subordinate ", sec-latency=0\n"
-#define EXPRESS(type) "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) " type ", MSI 00\n"
-
 static Snapshot *read_text(const char *text)
 {
         Snapshot *snapshot = NULL;
@@ -38,57 +34,32 @@ static void test_parents(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(
                 "00:00.0 Host bridge: A\n\tStatus: Cap-\n"
-                "00:1c.0 PCI bridge: A\n" BUS("01", "05") EXPRESS(
-                        "Root Port (Slot+)") "01:00.0 PCI bridge: A\n" BUS("02", "05")
-                        EXPRESS("Upstream Port") "02:00.0 PCI bridge: A\n" BUS("03", "03")
-                                EXPRESS("Downstream Port (Slot+)") "02:01.0 PCI bridge: A\n" BUS(
-                                        "05", "05")
-                                        EXPRESS("Downstream Port (Slot+)") "03:00.0 USB "
-                                                                           "controller: "
-                                                                           "A\n" EXPRESS("Endpoint") "04:00.0 USB controller: A\n" EXPRESS("Endpoint") "04:00.1 USB controller: A\n" EXPRESS(
-                                                                                   "Endpoint") "40:"
-                                                                                               "00."
-                                                                                               "0 "
-                                                                                               "Hos"
-                                                                                               "t "
-                                                                                               "bri"
-                                                                                               "dge"
-                                                                                               ": "
-                                                                                               "A\n"
-                                                                                               "\tS"
-                                                                                               "tat"
-                                                                                               "us:"
-                                                                                               " Ca"
-                                                                                               "p-"
-                                                                                               "\n"
-                                                                                               "40:"
-                                                                                               "03."
-                                                                                               "0 "
-                                                                                               "USB"
-                                                                                               " co"
-                                                                                               "ntr"
-                                                                                               "oll"
-                                                                                               "er:"
-                                                                                               " A"
-                                                                                               "\n"
-                                                                                               "\tS"
-                                                                                               "tat"
-                                                                                               "us:"
-                                                                                               " Ca"
-                                                                                               "p-"
-                                                                                               "\n"
-                                                                                               "50:"
-                                                                                               "00."
-                                                                                               "0 "
-                                                                                               "USB"
-                                                                                               " co"
-                                                                                               "ntr"
-                                                                                               "oll"
-                                                                                               "er:"
-                                                                                               " A"
-                                                                                               "\n" EXPRESS(
-                                                                                                       "Endpoint") "60:00.0 USB controller: A\n\tStatus: Cap-\n"
-                                                                                                                   "0001:01:00.0 USB controller: A\n\tStatus: Cap-\n");
+                "00:1c.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=01, subordinate=05, sec-latency=0\n"
+                "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00\n"
+                "01:00.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=02, subordinate=05, sec-latency=0\n"
+                "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) Upstream Port, MSI 00\n"
+                "02:00.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=03, subordinate=03, sec-latency=0\n"
+                "\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Downstream Port (Slot+), MSI 00\n"
+                "02:01.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=05, subordinate=05, sec-latency=0\n"
+                "\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Downstream Port (Slot+), MSI 00\n"
+                "03:00.0 USB controller: A\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                "04:00.0 USB controller: A\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                "04:00.1 USB controller: A\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                "40:00.0 Host bridge: A\n\tStatus: Cap-\n"
+                "40:03.0 USB controller: A\n\tStatus: Cap-\n"
+                "50:00.0 USB controller: A\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                "60:00.0 USB controller: A\n\tStatus: Cap-\n"
+                "0001:01:00.0 USB controller: A\n\tStatus: Cap-\n");
         const PciDevice *device;
 
         if (!CHECK(snapshot && snapshot->n_devices == 13))
@@ -111,10 +82,12 @@ static void test_parents(void)
 static void test_unknown_bridge(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot =
-                read_text("05:00.0 USB controller: A\n" EXPRESS(
-                        "Endpoint") "05:01.0 USB controller: A\n" EXPRESS("Endpoint") "06:00.0 USB "
-                                                                                      "controller: "
-                                                                                      "A\n" EXPRESS("Endpoint"));
+                read_text("05:00.0 USB controller: A\n\tStatus: Cap+\n"
+                          "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                          "05:01.0 USB controller: A\n\tStatus: Cap+\n"
+                          "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                          "06:00.0 USB controller: A\n\tStatus: Cap+\n"
+                          "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n");
         _cleanup_(partition_freep) Partition *partition = NULL;
         _cleanup_(freep) char *text = NULL;
 
@@ -129,23 +102,26 @@ static void test_unknown_bridge(void)
 static void test_forged(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(
-                "00:01.0 PCI bridge: A\n" BUS("00", "ff") EXPRESS(
-                        "Root Port (Slot-)") "00:02.0 PCI bridge: A\n" BUS("05", "03")
-                        EXPRESS("Root Port (Slot-)") "00:03.0 PCI bridge: A\n" BUS(
-                                "07",
-                                "09") EXPRESS("Root Port (Slot-)") "00:04.0 PCI bridge: A\n" BUS("0"
-                                                                                                 "7",
-                                                                                                 "0"
-                                                                                                 "8")
-                                EXPRESS("Root Port (Slot-)") "05:00.0 PCI bridge: A\n" BUS("05",
-                                                                                           "05")
-                                        EXPRESS("Upstream Port") "07:00.0 USB controller: "
-                                                                 "A\n" EXPRESS(
-                                                                         "Endpoint") "08:00.0 PCI "
-                                                                                     "bridge: "
-                                                                                     "A\n" BUS("01",
-                                                                                               "ff")
-                                                                                             EXPRESS("Upstream Port"));
+                "00:01.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=00, subordinate=ff, sec-latency=0\n"
+                "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) Root Port (Slot-), MSI 00\n"
+                "00:02.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=05, subordinate=03, sec-latency=0\n"
+                "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) Root Port (Slot-), MSI 00\n"
+                "00:03.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=07, subordinate=09, sec-latency=0\n"
+                "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) Root Port (Slot-), MSI 00\n"
+                "00:04.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=07, subordinate=08, sec-latency=0\n"
+                "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) Root Port (Slot-), MSI 00\n"
+                "05:00.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=05, subordinate=05, sec-latency=0\n"
+                "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) Upstream Port, MSI 00\n"
+                "07:00.0 USB controller: A\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                "08:00.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=01, subordinate=ff, sec-latency=0\n"
+                "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) Upstream Port, MSI 00\n");
 
         if (!CHECK(snapshot && snapshot->n_devices == 7))
                 return;
@@ -157,34 +133,32 @@ static void test_forged(void)
 
 static void test_vfs(void)
 {
-        _cleanup_(snapshot_freep) Snapshot *
-                snapshot = read_text("00:01.0 PCI bridge: A\n" BUS("01", "02") EXPRESS("Root Port "
-                                                                                       "(Slot-)") "01:00.0 Ethernet controller: A\n" EXPRESS(
-                        "Endpoint") "\tCapabilities: [160 v1] Single Root I/O Virtualization "
-                                    "(SR-IOV)\n"
-                                    "\t\tIOVCtl:\tEnable+ Migration-\n"
-                                    "\t\tInitial VFs: 8, Total VFs: 8, Number of VFs: 3, Function "
-                                    "Dependency\n"
-                                    "\t\tVF offset: 128, stride: 128, Device ID: 10ed\n"
-                                    "01:00.1 Ethernet controller: A\n" EXPRESS(
-                                            "Endpoint") "\tCapabilities: [160 v1] Single Root I/O "
-                                                        "Virtualization (SR-IOV)\n"
-                                                        "\t\tIOVCtl:\tEnable- Migration-\n"
-                                                        "\t\tInitial VFs: 8, Total VFs: 8, Number "
-                                                        "of VFs: 2, Function Dependency\n"
-                                                        "\t\tVF offset: 1, stride: 1, Device ID: "
-                                                        "10ed\n"
-                                                        "01:00.2 Ethernet controller: A\n" EXPRESS("Endpoint") "01:10.0 Ethernet controller: A Virtual Function\n" EXPRESS("Endpoint") "02:00.0 Ethernet controller: A Virtual Function\n" EXPRESS(
-                                                                "Endpoint") "02:10.0 Ethernet "
-                                                                            "controller: A Virtual "
-                                                                            "Function\n" EXPRESS("E"
-                                                                                                 "n"
-                                                                                                 "d"
-                                                                                                 "p"
-                                                                                                 "o"
-                                                                                                 "i"
-                                                                                                 "n"
-                                                                                                 "t") "02:18.0 Ethernet controller: A Virtual Function\n" EXPRESS("Endpoint"));
+        _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(
+                "00:01.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=01, subordinate=02, sec-latency=0\n"
+                "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) Root Port (Slot-), MSI 00\n"
+                "01:00.0 Ethernet controller: A\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                "\tCapabilities: [160 v1] Single Root I/O Virtualization (SR-IOV)\n"
+                "\t\tIOVCtl:\tEnable+ Migration-\n"
+                "\t\tInitial VFs: 8, Total VFs: 8, Number of VFs: 3, Function Dependency\n"
+                "\t\tVF offset: 128, stride: 128, Device ID: 10ed\n"
+                "01:00.1 Ethernet controller: A\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                "\tCapabilities: [160 v1] Single Root I/O Virtualization (SR-IOV)\n"
+                "\t\tIOVCtl:\tEnable- Migration-\n"
+                "\t\tInitial VFs: 8, Total VFs: 8, Number of VFs: 2, Function Dependency\n"
+                "\t\tVF offset: 1, stride: 1, Device ID: 10ed\n"
+                "01:00.2 Ethernet controller: A\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                "01:10.0 Ethernet controller: A Virtual Function\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                "02:00.0 Ethernet controller: A Virtual Function\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                "02:10.0 Ethernet controller: A Virtual Function\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n"
+                "02:18.0 Ethernet controller: A Virtual Function\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n");
         static const char *const vfs[] = {"01:10.0", "02:00.0", "02:10.0"};
 
         if (!CHECK(snapshot && snapshot->n_devices == 8))
@@ -201,18 +175,18 @@ static void test_vfs(void)
         CHECK(!snapshot->devices[topology_find(snapshot, "02:18.0")].is_vf);
 }
 
-#define VMD "[0104]: Intel Corporation Volume Management Device NVMe RAID Controller [8086:467f]\n"
-#define BEHIND                                                                                     \
-        "10000:e0:06.0 PCI bridge: A\n" BUS("e1", "e1")                                            \
-                EXPRESS("Root Port (Slot+)") "10000:e1:00.0 Non-Volatile memory controller: "      \
-                                             "A\n" EXPRESS("Endpoint")
-
 static void test_vmd(void)
 {
         _cleanup_(snapshot_freep) Snapshot *one = NULL, *two = NULL;
         const PciDevice *device;
 
-        one = read_text("0000:00:0e.0 RAID bus controller " VMD BEHIND);
+        one = read_text(
+                "0000:00:0e.0 RAID bus controller [0104]: Intel Corporation A [8086:467f]\n"
+                "10000:e0:06.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=e1, subordinate=e1, sec-latency=0\n"
+                "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00\n"
+                "10000:e1:00.0 Non-Volatile memory controller: A\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n");
         if (!CHECK(one && one->n_devices == 3))
                 return;
         device = &one->devices[topology_find(one, "10000:e1:00.0")];
@@ -221,8 +195,14 @@ static void test_vmd(void)
         CHECK_STRING(above(one, "10000:e1:00.0"), "10000:e0:06.0");
         CHECK_STRING(above(one, "10000:e0:06.0"), "root");
 
-        two = read_text("0000:00:0e.0 RAID bus controller " VMD
-                        "0000:00:0f.0 RAID bus controller " VMD BEHIND);
+        two = read_text(
+                "0000:00:0e.0 RAID bus controller [0104]: Intel Corporation A [8086:467f]\n"
+                "0000:00:0f.0 RAID bus controller [0104]: Intel Corporation A [8086:467f]\n"
+                "10000:e0:06.0 PCI bridge: A\n"
+                "\tBus: primary=00, secondary=e1, subordinate=e1, sec-latency=0\n"
+                "\tStatus: Cap+\n\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00\n"
+                "10000:e1:00.0 Non-Volatile memory controller: A\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Endpoint, MSI 00\n");
         if (!CHECK(two && two->n_devices == 4))
                 return;
         device = &two->devices[topology_find(two, "10000:e1:00.0")];
@@ -321,13 +301,12 @@ static void test_dword_ports(void)
                 char text[1024];
 
                 (void)snprintf(text, sizeof(text),
-                               "00:1c.0 PCI bridge: %s\n%s" EXPRESS(
-                                       "Root Port (Slot+)") "\tCapabilities: [140 v1] Access "
-                                                            "Control Services\n"
-                                                            "\t\tACSCap:\tSrcValid+ TransBlk+ "
-                                                            "ReqRedir+ CmpltRedir+\n"
-                                                            "\t\tACSCtl:\tSrcValid- TransBlk- "
-                                                            "ReqRedir- CmpltRedir-\n",
+                               "00:1c.0 PCI bridge: %s\n"
+                               "%s\tStatus: Cap+\n"
+                               "\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00\n"
+                               "\tCapabilities: [140 v1] Access Control Services\n"
+                               "\t\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+ CmpltRedir+\n"
+                               "\t\tACSCtl:\tSrcValid- TransBlk- ReqRedir- CmpltRedir-\n",
                                titles[i / 2], in_use ? "\tIOMMU group: 8\n" : "");
                 snapshot = read_text(text);
                 if (CHECK(snapshot))
