@@ -73,10 +73,13 @@ static char *describe_turn(const Snapshot *snapshot, const Reason *reason, const
 {
         char text[LACK_SIZE];
 
+        if (reason->b == reason->at)
+                return print("A request or completion from below %s %s is turned around there "
+                             "(%s) and reaches %s.",
+                             port_noun(&snapshot->devices[reason->at]), at, lack(reason, text), a);
         return print("A request or completion from %s at %s %s is turned around there (%s) and "
                      "reaches %s.",
-                     reason->b == reason->at ? "below" : b,
-                     port_noun(&snapshot->devices[reason->at]), at, lack(reason, text), a);
+                     b, port_noun(&snapshot->devices[reason->at]), at, lack(reason, text), a);
 }
 
 static char *describe_forged(const Snapshot *snapshot, const Reason *reason, const char *a,
@@ -87,7 +90,7 @@ static char *describe_forged(const Snapshot *snapshot, const Reason *reason, con
 
         return print("A write from %s under the id of %s passes %s %s, which does not check "
                      "requester ids (%s), and uses the mappings of %s.",
-                     reason->b == reason->at ? "below" : b, a, noun, at, lack(reason, text), a);
+                     b, a, noun, at, lack(reason, text), a);
 }
 
 char *sound_reason_describe(const Snapshot *snapshot, const Reason *reason)
@@ -113,9 +116,10 @@ char *sound_reason_describe(const Snapshot *snapshot, const Reason *reason)
         if (reason->rule == REASON_FORGED_ID)
                 return describe_forged(snapshot, reason, a, b, at);
         if (reason->rule == REASON_ROOT_PORT_PEER)
-                return print("A write from %s at root port %s, which does not redirect requests "
+                return print("A write from %s%s root port %s, which does not redirect requests "
                              "(%s), is routed to the other root ports of its slot and reaches %s.",
-                             reason->b == reason->at ? "below" : b, at, lack(reason, text), a);
+                             reason->b == reason->at ? "" : b,
+                             reason->b == reason->at ? "below" : " at", at, lack(reason, text), a);
         if (reason->rule == REASON_VIRTUAL_FUNCTION)
                 return print("A write from %s, which has ACS but does not redirect requests (%s), "
                              "reaches %s inside their SR-IOV device.",
