@@ -27,7 +27,8 @@ typedef struct Sound {
         size_t *above;    /* the forest of what is together so far */
         uint8_t *missing; /* ACS bits each function lacks */
         size_t *leaf;     /* a function below each bridge that has nothing below it, or NONE */
-        size_t *culprit;  /* of the edge at hand, by what it joins: who lets requests pass, or NONE */
+        size_t *culprit;  /* of the edge at hand, by what it joins: who lets requests pass, or NONE
+                           */
         size_t *first;    /* of the edge at hand, by bridge or PF: the first culprit, or NONE */
         ReasonList reasons;
         int error; /* of the first allocation that failed */
@@ -201,7 +202,8 @@ static void edge_alias(Sound *sound)
         }
 }
 
-/* 3. Functions of one device: of one slot, and below a link, where there is but one device (6.13). */
+/* 3. Functions of one device: of one slot, and below a link, where there is but one device (6.13).
+ */
 static void edge_functions(Sound *sound)
 {
         const Snapshot *snapshot = sound->snapshot;
@@ -272,7 +274,8 @@ static void edge_turn_around(Sound *sound)
         join_below(sound, REASON_TURNED_AROUND, ACS_UF | ACS_CR);
 }
 
-/* 6. Where a device's port lets any requester id pass, the next port up that does not is the end. */
+/* 6. Where a device's port lets any requester id pass, the next port up that does not is the end.
+ */
 static int edge_forged_id(Sound *sound)
 {
         _cleanup_(freep) SourceCheck *checks = NULL;
@@ -329,9 +332,9 @@ static void edge_virtual_functions(Sound *sound)
 
                 if (physfn == SNAPSHOT_NONE || sound->first[physfn] != SNAPSHOT_NONE)
                         continue;
-                if (devices[physfn].facts.acs != TRISTATE_NO && sound->missing[physfn] & ACS_RR)
+                if (function_may_talk(snapshot, physfn))
                         sound->first[physfn] = physfn;
-                else if (devices[i].facts.acs != TRISTATE_NO && sound->missing[i] & ACS_RR)
+                else if (function_may_talk(snapshot, i))
                         sound->first[physfn] = i;
         }
         for (size_t i = 0; i < snapshot->n_devices; i++) {

@@ -3,11 +3,13 @@
 /*
  * Ports by role, where requester ids are checked, and what a group takes for granted.
  *
- * A role is certain, possible or excluded. Edges that join take what is possible; what ends an edge,
- * a port that checks ids, has to be certain.
+ * A role is certain, possible or excluded. Edges that join take what is possible; what ends an
+ * edge, a port that checks ids, has to be certain.
  */
 
 #include "core/model/sound_notes.h"
+
+#include "core/model/quirks.h"
 
 #include <errno.h>
 
@@ -60,6 +62,17 @@ bool port_may_be_downstream(const Snapshot *snapshot, size_t index)
                 return may_be_bridge(device);
         parent = &snapshot->devices[device->parent];
         return parent->pcie_type_uncertain || !port_is_link(parent);
+}
+
+/* A row that only denies what ACS says does not make functions talk: without ACS they would not. */
+bool function_may_talk(const Snapshot *snapshot, size_t index)
+{
+        const PciFacts *facts = &snapshot->devices[index].facts;
+
+        if (facts->acs == TRISTATE_NO || quirk_acs(snapshot, index, NULL) == QUIRK_ISOLATED)
+                return false;
+        return facts->acs == TRISTATE_UNKNOWN || facts->pcie != TRISTATE_YES ||
+               facts->acs_cap & ~facts->acs_ctrl & ACS_RR;
 }
 
 static bool is_port(const PciDevice *device)

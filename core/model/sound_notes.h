@@ -14,6 +14,9 @@
 bool port_may_be_root(const Snapshot *snapshot, size_t index);
 bool port_may_be_downstream(const Snapshot *snapshot, size_t index);
 
+/* May the function have an ACS capability that offers RR and has it off? */
+bool function_may_talk(const Snapshot *snapshot, size_t index);
+
 /* Is there a link with one device below: a root port, downstream port or PCI-to-PCIe bridge? */
 bool port_is_link(const PciDevice *device);
 

@@ -218,6 +218,8 @@ int what_if_move(const Snapshot *snapshot, Bdf card_bdf, Bdf port_bdf, Snapshot 
         r = snapshot_finish(copy);
         if (r < 0)
                 return r;
+        if (copy->n_devices != snapshot->n_devices)
+                return WHAT_IF_E_OCCUPIED; /* a card of several domains, in a forged tree */
         *ret_snapshot = TAKE_PTR(copy);
         return 0;
 }

@@ -79,7 +79,9 @@ static Fact look_at(World *world, size_t i)
                 .conventional = types & ~(1U << 4 | 1U << 5 | 1U << 6 | 1U << 8),
         };
 
-        fact.talks = facts->acs != TRISTATE_NO && fact.lacks & RR;
+        if (facts->acs != TRISTATE_NO && naive_quirk(world, i, types) != 1)
+                fact.talks = facts->acs == TRISTATE_UNKNOWN || facts->pcie != TRISTATE_YES ||
+                             (facts->acs_cap & RR && !(facts->acs_ctrl & RR));
         return fact;
 }
 

@@ -298,10 +298,9 @@ Snapshot *random_topology(Random *random, const RandomOptions *options)
         return growth.snapshot;
 }
 
-void random_add_acs(Random *random, Snapshot *snapshot)
+void add_acs(Snapshot *snapshot, PciDevice *device)
 {
-        PciFacts *facts =
-                &snapshot->devices[random_below(random, (unsigned)snapshot->n_devices)].facts;
+        PciFacts *facts = &device->facts;
 
         facts->acs = TRISTATE_YES;
         facts->acs_cap = facts->acs_ctrl = 0x1f;
@@ -372,7 +371,13 @@ Snapshot *random_renumber(Random *random, const Snapshot *snapshot)
 
 bool random_degrade(Random *random, Snapshot *snapshot)
 {
-        PciDevice *device = &snapshot->devices[random_below(random, (unsigned)snapshot->n_devices)];
+        unsigned index = random_below(random, (unsigned)snapshot->n_devices);
+
+        return random_degrade_device(random, snapshot, &snapshot->devices[index]);
+}
+
+bool random_degrade_device(Random *random, Snapshot *snapshot, PciDevice *device)
+{
         Tristate *const facts[] = {
                 &device->facts.pcie,         &device->facts.acs, &device->facts.header_known,
                 &device->facts.pch_redirect, &device->facts.ari, &snapshot->ivrs,

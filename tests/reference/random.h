@@ -32,8 +32,11 @@ Snapshot *random_topology(Random *random, const RandomOptions *options);
 /* Makes one random known fact unknown and finishes anew; false if the one chosen was unknown. */
 bool random_degrade(Random *random, Snapshot *snapshot);
 
-/* Gives one random function ACS with everything on and finishes anew. */
-void random_add_acs(Random *random, Snapshot *snapshot);
+/* The same for one device's facts. */
+bool random_degrade_device(Random *random, Snapshot *snapshot, PciDevice *device);
+
+/* Gives a function ACS with everything on and finishes anew. */
+void add_acs(Snapshot *snapshot, PciDevice *device);
 
 /* A copy with other numbers for all but the root buses, added in another order, finished. */
 Snapshot *random_renumber(Random *random, const Snapshot *snapshot);

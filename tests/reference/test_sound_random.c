@@ -152,6 +152,7 @@ static void test_naive(void)
 
 typedef struct Change {
         unsigned long seed;
+        Bdf device; /* whose facts change */
         bool adds_acs;
 } Change;
 
@@ -160,16 +161,19 @@ static bool changes_wrongly(const Snapshot *snapshot, void *context)
 {
         const Change *change = context;
         Random random = seeded(change->seed);
-        _cleanup_(snapshot_freep) Snapshot *after = random_renumber(&random, snapshot);
+        size_t index = snapshot_find(snapshot, change->device);
+        _cleanup_(snapshot_freep) Snapshot *after = NULL;
         _cleanup_(both_deinitp) Both old = {0}, new = {0};
 
-        if (snapshot->n_devices == 0)
+        if (index == SNAPSHOT_NONE)
                 return false;
-        old = compute(after);
+        if (snapshot_copy(snapshot, &after) < 0)
+                abort();
+        old = compute(snapshot);
         if (change->adds_acs)
-                random_add_acs(&random, after);
+                add_acs(after, &after->devices[index]);
         else
-                (void)random_degrade(&random, after);
+                (void)random_degrade_device(&random, after, &after->devices[index]);
         new = compute(after);
         if (change->adds_acs)
                 return !is_coarser(new.kernel, old.kernel, NULL) ||
@@ -185,12 +189,16 @@ static void check_changes(bool adds_acs)
         for (unsigned long i = 0; i < count; i++) {
                 Random random = seeded(seed + i);
                 RandomOptions options = options_of(seed + i);
-                Change change = {seed + i, adds_acs};
+                Change change = {.seed = seed + i, .adds_acs = adds_acs};
                 _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
 
                 options.tidy = true; /* else the kernel's result depends on the order */
                 options.n_devices_max = 30;
                 snapshot = random_topology(&random, &options);
+                if (snapshot->n_devices == 0)
+                        continue;
+                change.device =
+                        snapshot->devices[random_below(&random, (unsigned)snapshot->n_devices)].bdf;
                 if (CHECK(!changes_wrongly(snapshot, &change)))
                         continue;
                 print_fault(snapshot, changes_wrongly, &change, seed + i);

@@ -216,6 +216,14 @@ static void test_virtual_functions(void)
                 {"01:10.0", "00:1c.0", .type = EP, .physfn = "01:00.0"},
         };
 
+        /* A row that denies what ACS says: without ACS or with, they do not talk. */
+        static const Part denied[] = {
+                {"00:1c.0", .type = RP, .acs = ON},
+                {"01:00.0", "00:1c.0", .type = EP, .acs = ON, .vendor = 0x8088, .device = 0x0110},
+                {"01:10.0", "00:1c.0", .type = EP, .physfn = "01:00.0"},
+        };
+
+        EXPECT(denied, "00:1c.0 | 01:00.0 | 01:10.0", "01:10.0", "");
         EXPECT(off, "00:1c.0 | 01:00.0 01:10.0 01:10.2", "01:10.2",
                "virtual-function virtual-function");
         expect_sentence(off, ARRAY_SIZE(off), REASON_VIRTUAL_FUNCTION,
