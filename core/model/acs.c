@@ -61,3 +61,14 @@ bool acs_isolated(const Snapshot *snapshot, size_t index, uint8_t *ret_missing)
                 *ret_missing = missing;
         return missing == 0;
 }
+
+uint8_t acs_missing(const Snapshot *snapshot, size_t index)
+{
+        const PciDevice *device = &snapshot->devices[index];
+        uint8_t missing = 0;
+
+        if (quirk_acs(snapshot, index, &missing) != QUIRK_NO_OPINION)
+                return missing;
+        return device->facts.pcie == TRISTATE_YES ? missing_by_capability(snapshot, device)
+                                                  : ACS_REQUIRED;
+}

@@ -4,8 +4,9 @@
 /*
  * A partition of a snapshot's devices into groups, and why.
  *
- * Two come from here: `kernel`, the kernel's own algorithm replayed so that it can be explained, and
- * `observed`, what the kernel's iommu_group links say. Each merge keeps its reason.
+ * Three come from here: `kernel`, the kernel's own algorithm replayed so that it can be explained,
+ * `observed`, what the kernel's iommu_group links say, and `sound`, who can really reach whom. Each
+ * merge keeps its reason.
  */
 
 #include <stdbool.h>
@@ -21,6 +22,15 @@ typedef enum ReasonRule {
         REASON_DMA_ALIAS,         /* a quirk: a and b share a requester id */
         REASON_REAL_DMA_DEVICE,   /* a's requests carry b's id (VMD) */
         REASON_OBSERVED,          /* the kernel says so; no rule here explains it */
+
+        /* Of the sound partition only: b, or what is below `at`, reaches a. */
+        REASON_SHARED_BUS,      /* a is on the conventional bus that b owns */
+        REASON_FUNCTION_PEER,   /* b is a function of the same device and lacks RR */
+        REASON_SWITCH_PEER,     /* the downstream port `at` lacks RR */
+        REASON_TURNED_AROUND,   /* the port `at` lacks UF or CR */
+        REASON_FORGED_ID,       /* the port `at` lacks SV */
+        REASON_ROOT_PORT_PEER,  /* the root port `at` of a slot with several lacks RR */
+        REASON_VIRTUAL_FUNCTION, /* `at`, a PF or VF of the device, has ACS and RR off */
         _REASON_N,
 } ReasonRule;
 
@@ -30,9 +40,15 @@ typedef struct Reason {
         size_t a;
         size_t b;
         size_t at;        /* the port or bridge that causes it (may equal a or b) */
-        uint8_t missing;  /* ACS bits of SV|RR|CR|UF that `at` lacks; 0 where ACS plays no part */
+        uint8_t missing;  /* ACS bits of SV|RR|CR|UF that `at` lacks and that matter here, or 0 */
         Tristate acs;     /* whether `at` has an ACS capability at all */
 } Reason;
+
+/* What the sound partition takes for granted about a group. */
+enum {
+        SOUND_ASSUMES_ROOT_COMPLEX = 1 << 0, /* that routes between its slots only by the IOMMU */
+        SOUND_ASSUMES_SRIOV = 1 << 1,        /* functions of an SR-IOV device without ACS do not talk */
+};
 
 typedef struct Group {
         size_t *members; /* sorted device indices; never empty */
@@ -42,6 +58,10 @@ typedef struct Group {
         size_t anchor;        /* topmost member; its path is the group's id */
         int32_t kernel_group; /* the number all members share in the snapshot, or -1 */
         char *id;             /* owned */
+
+        /* Of the sound partition only. */
+        uint8_t assumes; /* SOUND_ASSUMES_* */
+        bool spoofable;  /* no port up to the root checks a member's requester id */
 } Group;
 
 typedef struct Partition {
@@ -60,6 +80,9 @@ DEFINE_CLEANUP(Partition *, partition_free);
  */
 _nodiscard_ int kernel_groups_compute(const Snapshot *snapshot, Partition **ret_partition);
 
+/* The same, but a device that is in none of the kernel's groups is in none here. */
+_nodiscard_ int kernel_groups_compute_covered(const Snapshot *snapshot, Partition **ret_partition);
+
 /*
  * The partition the kernel's links show. Devices without a link are in none. Reasons are taken from
  * `computed` (may be NULL) where it explains the merge, REASON_OBSERVED otherwise. Returns 0 or
@@ -69,10 +92,27 @@ _nodiscard_ int observed_groups_compute(const Snapshot *snapshot, const Partitio
                                         Partition **ret_partition);
 
 /*
+ * Who can really reach whom: the closure of what `kernel` has together (its reasons must connect its
+ * groups) and of the requests that the kernel does not ask about. Every device gets a group. Returns
+ * 0 or -ENOMEM; the caller frees *ret.
+ */
+_nodiscard_ int sound_groups_compute(const Snapshot *snapshot, const Partition *kernel,
+                                     Partition **ret_partition);
+
+/* "root-complex" and "sriov" for one SOUND_ASSUMES_* bit, "" for anything else. */
+const char *sound_assumption_to_string(unsigned bit);
+
+/*
  * A literal reading of `acs_ok` (kernel-facts 1.2): does this function, alone, keep its peers apart?
  * *ret_missing gets the bits of SV|RR|CR|UF it lacks (may be NULL).
  */
 bool acs_isolated(const Snapshot *snapshot, size_t index, uint8_t *ret_missing);
+
+/*
+ * Which of SV|RR|CR|UF a function really lacks, whatever its type: bits that are on, that its ACS
+ * capability does not offer, or that a quirk row vouches for are not lacking.
+ */
+uint8_t acs_missing(const Snapshot *snapshot, size_t index);
 
 const char *reason_rule_to_string(ReasonRule rule);
 

@@ -428,7 +428,8 @@ static int replay_settle_chains(Replay *replay)
                 int r = 0;
 
                 for (size_t i = 0; i < chain->n; i++)
-                        if (replay->labels[steps[i].a] != replay->labels[steps[i].b])
+                        if (replay->labels[steps[i].a] != replay->labels[steps[i].b] ||
+                            replay->labels[steps[i].a] == SNAPSHOT_NONE)
                                 holds = false;
                 if (!holds)
                         r = reason_list_add(&replay->reasons, &chain->direct);
@@ -440,7 +441,7 @@ static int replay_settle_chains(Replay *replay)
         return 0;
 }
 
-int kernel_groups_compute(const Snapshot *snapshot, Partition **ret_partition)
+static int compute(const Snapshot *snapshot, bool covered_only, Partition **ret_partition)
 {
         _cleanup_(replay_deinitp) Replay replay = {.snapshot = snapshot};
         int r = replay_allocate(&replay);
@@ -449,8 +450,12 @@ int kernel_groups_compute(const Snapshot *snapshot, Partition **ret_partition)
                 return r;
         replay_prepare(&replay);
 
-        for (size_t i = 0; i < snapshot->n_devices; i++) {
-                r = replay_device(&replay, snapshot->probe_order[i]);
+        for (size_t k = 0; k < snapshot->n_devices; k++) {
+                size_t i = snapshot->probe_order[k];
+
+                if (covered_only && snapshot->devices[i].kernel_group < 0)
+                        continue;
+                r = replay_device(&replay, i);
                 if (r < 0)
                         return r;
         }
@@ -459,4 +464,14 @@ int kernel_groups_compute(const Snapshot *snapshot, Partition **ret_partition)
                 return r;
         return partition_build(snapshot, replay.labels, replay.n_labels, &replay.reasons,
                                ret_partition);
+}
+
+int kernel_groups_compute(const Snapshot *snapshot, Partition **ret_partition)
+{
+        return compute(snapshot, false, ret_partition);
+}
+
+int kernel_groups_compute_covered(const Snapshot *snapshot, Partition **ret_partition)
+{
+        return compute(snapshot, true, ret_partition);
 }

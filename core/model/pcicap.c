@@ -9,8 +9,9 @@
  * header or nowhere. What was found before that is a fact. What was not found is NO only if the list
  * ended properly, else UNKNOWN.
  *
- * Nothing is read twice and nothing beyond what the model asks: four dwords for a conventional
- * function, and for PCI Express one per capability up to the last one of interest.
+ * Nothing is read twice and nothing beyond what the model asks: two dwords for a conventional
+ * function without capabilities, one more for a bridge's buses, then one per capability up to the
+ * last one of interest and one or two for the registers of those that are there.
  */
 
 #include "core/model/pcicap.h"
@@ -19,8 +20,11 @@
 #define PCI_COMMAND_STATUS 0x04 /* 7.5.1.1.3, 7.5.1.1.4 */
 #define PCI_STATUS_CAP_LIST (1U << (16 + 4))
 #define PCI_HEADER_DWORD 0x0c       /* 7.5.1.1.9: header type is byte 0x0e */
+#define PCI_BUS_NUMBERS 0x18        /* 7.5.1.3.3, 7.5.1.3.4; the same place for CardBus */
 #define PCI_CAP_POINTER 0x34        /* 7.5.1.1.11 */
 #define PCI_CARDBUS_CAP_POINTER 0x14 /* PC Card Standard, volume 7: header type 2 */
+#define PCI_HEADER_ENDPOINT 0
+#define PCI_HEADER_BRIDGE 1
 #define PCI_HEADER_CARDBUS 2
 #define PCI_HEADER_END 0x40
 
@@ -33,12 +37,21 @@
 #define ALL_ONES 0xffffffffU
 
 #define CAP_ID_EXP 0x10 /* 7.5.3.1 PCI Express Capability List register */
+#define EXP_DEVCAP 0x04 /* 7.5.3.3 Device Capabilities register */
+#define EXP_DEVCAP_FLR (1U << 28)
+#define CAP_ID_AF 0x13 /* ECN Advanced Capabilities for Conventional PCI */
+#define AF_FLR (1U << (24 + 1))
 
 /* Extended capability ids, PCI Code and ID Assignment Specification; layouts in PCIe 7.6.3. */
-#define EXT_CAP_ID_ACS 0x000d   /* 7.7.11 */
-#define EXT_CAP_ID_ARI 0x000e   /* 7.8.8 */
-#define EXT_CAP_ID_ATS 0x000f   /* 10.5.1 */
-#define EXT_CAP_ID_SRIOV 0x0010 /* 9.3.3 */
+#define EXT_CAP_ID_SERIAL 0x0003 /* 7.9.3 */
+#define EXT_CAP_ID_ACS 0x000d    /* 7.7.11 */
+#define EXT_CAP_ID_ARI 0x000e    /* 7.8.8 */
+#define EXT_CAP_ID_ATS 0x000f    /* 10.5.1 */
+#define EXT_CAP_ID_SRIOV 0x0010  /* 9.3.3 */
+#define EXT_CAP_ID_PRI 0x0013    /* 10.5.2 */
+#define EXT_CAP_ID_PASID 0x001b  /* 7.8.9 */
+
+#define ATS_ENABLE (1U << (16 + 15)) /* 10.5.1.3, control word at +6 */
 
 /* One step of a walk, by what it means for capabilities not found yet. */
 typedef enum WalkEnd {
@@ -80,9 +93,25 @@ static Tristate walk_absent(WalkEnd end)
         return end == WALK_ENDED ? TRISTATE_NO : TRISTATE_UNKNOWN;
 }
 
-/* Follows the standard list until the PCI Express capability, the only one the model needs. */
+/* 7.5.3.3: a function level reset is something that only endpoints have. */
+static Tristate read_express_flr(Walk *walk, unsigned offset, const PciFacts *facts)
+{
+        uint32_t value;
+
+        if (facts->header_type != PCI_HEADER_ENDPOINT)
+                return TRISTATE_NO;
+        if (!walk_read(walk, offset + EXP_DEVCAP, &value))
+                return TRISTATE_UNKNOWN;
+        return tristate_from_bool(value & EXP_DEVCAP_FLR);
+}
+
+/*
+ * Follows the standard list until both questions are answered: is it PCI Express, and can it reset
+ * itself alone, which a function may say there or in its Advanced Features.
+ */
 static WalkEnd walk_standard(Walk *walk, unsigned pointer_offset, PciFacts *facts)
 {
+        Tristate express = TRISTATE_NO, advanced = TRISTATE_NO;
         uint32_t value;
         unsigned offset;
 
@@ -94,13 +123,23 @@ static WalkEnd walk_standard(Walk *walk, unsigned pointer_offset, PciFacts *fact
                 if (offset < PCI_HEADER_END || !walk_enter(walk, offset) ||
                     !walk_read(walk, offset, &value))
                         return WALK_BROKE;
-                if ((value & 0xff) == CAP_ID_EXP) {
+                if ((value & 0xff) == CAP_ID_AF && facts->header_type == PCI_HEADER_ENDPOINT)
+                        advanced = tristate_from_bool(value & AF_FLR);
+                if ((value & 0xff) == CAP_ID_EXP && facts->pcie != TRISTATE_YES) {
                         facts->pcie = TRISTATE_YES;
                         facts->pcie_type = (value >> (16 + 4)) & 0xf; /* 7.5.3.2, bits 7:4 */
-                        return WALK_ENDED;
+                        if (advanced != TRISTATE_YES)
+                                express = read_express_flr(walk, offset, facts);
                 }
+                if (advanced == TRISTATE_YES || express == TRISTATE_YES)
+                        facts->flr = TRISTATE_YES;
+                if (facts->pcie == TRISTATE_YES && (facts->flr == TRISTATE_YES ||
+                                                    facts->header_type != PCI_HEADER_ENDPOINT))
+                        break;
         }
 
+        if (facts->flr != TRISTATE_YES)
+                facts->flr = express; /* NO, or what could not be read */
         return WALK_ENDED;
 }
 
@@ -125,41 +164,100 @@ static void read_acs(Walk *walk, unsigned offset, PciFacts *facts)
                 facts->acs_dword8 = 0;
 }
 
-/* Follows the extended list until everything of interest is found; leaves the rest UNKNOWN. */
-static WalkEnd walk_extended(Walk *walk, PciFacts *facts, bool *ret_acs_seen)
+static void read_ats(Walk *walk, unsigned offset, PciFacts *facts)
 {
-        bool acs_seen = false;
+        uint32_t value;
+
+        facts->ats = TRISTATE_YES;
+        if (offset + 8 <= CONFIG_SIZE_PCIE && walk_read(walk, offset + 4, &value))
+                facts->ats_enabled = tristate_from_bool(value & ATS_ENABLE);
+}
+
+/* 7.9.3.2: the lower dword comes first. A number that is all ones was never written. */
+static void read_serial(Walk *walk, unsigned offset, PciFacts *facts)
+{
+        uint32_t low, high;
+
+        if (offset + 12 > CONFIG_SIZE_PCIE || !walk_read(walk, offset + 4, &low) ||
+            !walk_read(walk, offset + 8, &high))
+                return;
+        facts->serial = TRISTATE_YES;
+        facts->serial_number = (uint64_t)high << 32 | low;
+}
+
+/* Which capabilities were met, whether or not their registers could be read. */
+enum {
+        SEEN_ACS = 1 << 0,
+        SEEN_ARI = 1 << 1,
+        SEEN_ATS = 1 << 2,
+        SEEN_SRIOV = 1 << 3,
+        SEEN_PRI = 1 << 4,
+        SEEN_PASID = 1 << 5,
+        SEEN_SERIAL = 1 << 6,
+        SEEN_ALL = (1 << 7) - 1,
+};
+
+static unsigned seen_bit(unsigned id)
+{
+        switch (id) {
+        case EXT_CAP_ID_ACS:
+                return SEEN_ACS;
+        case EXT_CAP_ID_ARI:
+                return SEEN_ARI;
+        case EXT_CAP_ID_ATS:
+                return SEEN_ATS;
+        case EXT_CAP_ID_SRIOV:
+                return SEEN_SRIOV;
+        case EXT_CAP_ID_PRI:
+                return SEEN_PRI;
+        case EXT_CAP_ID_PASID:
+                return SEEN_PASID;
+        case EXT_CAP_ID_SERIAL:
+                return SEEN_SERIAL;
+        default:
+                return 0;
+        }
+}
+
+/* The first capability of each kind counts. */
+static void read_capability(Walk *walk, unsigned offset, unsigned bit, PciFacts *facts)
+{
+        if (bit == SEEN_ACS)
+                read_acs(walk, offset, facts);
+        else if (bit == SEEN_ARI)
+                facts->ari = TRISTATE_YES;
+        else if (bit == SEEN_ATS)
+                read_ats(walk, offset, facts);
+        else if (bit == SEEN_SRIOV)
+                facts->sriov = TRISTATE_YES;
+        else if (bit == SEEN_PRI)
+                facts->pri = TRISTATE_YES;
+        else if (bit == SEEN_PASID)
+                facts->pasid = TRISTATE_YES;
+        else if (bit == SEEN_SERIAL)
+                read_serial(walk, offset, facts);
+}
+
+/* Follows the extended list until everything of interest is found; leaves the rest UNKNOWN. */
+static WalkEnd walk_extended(Walk *walk, PciFacts *facts, unsigned *ret_seen)
+{
         unsigned offset, next;
         uint32_t value;
 
-        for (offset = CONFIG_SIZE_PCI; offset != 0; offset = next) {
+        *ret_seen = 0;
+        for (offset = CONFIG_SIZE_PCI; offset != 0 && *ret_seen != SEEN_ALL; offset = next) {
+                unsigned bit;
+
                 if (offset < CONFIG_SIZE_PCI || !walk_enter(walk, offset) ||
                     !walk_read(walk, offset, &value))
                         return WALK_BROKE;
 
                 /* 7.6.3: id 15:0, version 19:16, next 31:20 with its two low bits reserved. */
                 next = (value >> 20) & 0xffc;
-                switch (value & 0xffff) {
-                case EXT_CAP_ID_ACS:
-                        if (!acs_seen)
-                                read_acs(walk, offset, facts);
-                        acs_seen = *ret_acs_seen = true;
-                        break;
-                case EXT_CAP_ID_ARI:
-                        facts->ari = TRISTATE_YES;
-                        break;
-                case EXT_CAP_ID_ATS:
-                        facts->ats = TRISTATE_YES;
-                        break;
-                case EXT_CAP_ID_SRIOV:
-                        facts->sriov = TRISTATE_YES;
-                        break;
-                default:
-                        break;
-                }
-                if (acs_seen && facts->ari == TRISTATE_YES && facts->ats == TRISTATE_YES &&
-                    facts->sriov == TRISTATE_YES)
-                        return WALK_ENDED;
+                bit = seen_bit(value & 0xffff);
+                if (bit & ~*ret_seen)
+                        read_capability(walk, offset, bit, facts);
+                *ret_seen |= bit;
         }
 
         return WALK_ENDED;
@@ -168,21 +266,28 @@ static WalkEnd walk_extended(Walk *walk, PciFacts *facts, bool *ret_acs_seen)
 static void read_extended(Walk *walk, unsigned config_size, PciFacts *facts)
 {
         Tristate absent = TRISTATE_UNKNOWN; /* a truncated dump */
-        bool acs_seen = false;
+        unsigned seen = 0;
 
         if (config_size == CONFIG_SIZE_PCI)
                 absent = TRISTATE_NO; /* conventional: there is no extended space */
         else if (config_size >= CONFIG_SIZE_PCIE)
-                absent = walk_absent(walk_extended(walk, facts, &acs_seen));
+                absent = walk_absent(walk_extended(walk, facts, &seen));
 
-        if (facts->acs == TRISTATE_UNKNOWN && !acs_seen)
+        /* What was met but not read stays UNKNOWN. */
+        if (!(seen & SEEN_ACS))
                 facts->acs = absent;
-        if (facts->ari == TRISTATE_UNKNOWN)
+        if (!(seen & SEEN_ARI))
                 facts->ari = absent;
-        if (facts->ats == TRISTATE_UNKNOWN)
-                facts->ats = absent;
-        if (facts->sriov == TRISTATE_UNKNOWN)
+        if (!(seen & SEEN_ATS))
+                facts->ats = facts->ats_enabled = absent;
+        if (!(seen & SEEN_SRIOV))
                 facts->sriov = absent;
+        if (!(seen & SEEN_PRI))
+                facts->pri = absent;
+        if (!(seen & SEEN_PASID))
+                facts->pasid = absent;
+        if (!(seen & SEEN_SERIAL))
+                facts->serial = absent;
 }
 
 /* Reads the header's two dwords; returns false if the rest need not be tried. */
@@ -209,6 +314,20 @@ static bool read_header(Walk *walk, PciFacts *facts, uint32_t *ret_status)
         return true;
 }
 
+/* 7.5.1.3: primary, secondary and subordinate bus, each a byte, and a latency timer. */
+static void read_buses(Walk *walk, PciFacts *facts)
+{
+        uint32_t value;
+
+        if (facts->header_type != PCI_HEADER_BRIDGE && facts->header_type != PCI_HEADER_CARDBUS) {
+                facts->buses_known = TRISTATE_NO;
+        } else if (walk_read(walk, PCI_BUS_NUMBERS, &value)) {
+                facts->buses_known = TRISTATE_YES;
+                facts->secondary_bus = (uint8_t)(value >> 8);
+                facts->subordinate_bus = (uint8_t)(value >> 16);
+        }
+}
+
 void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFacts *ret_facts)
 {
         Walk walk = { .read = read, .context = context };
@@ -221,8 +340,11 @@ void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFac
                                            : PCI_CAP_POINTER;
                 WalkEnd end = WALK_ENDED;
 
+                read_buses(&walk, &facts);
                 if (status & PCI_STATUS_CAP_LIST)
                         end = walk_standard(&walk, pointer, &facts);
+                else
+                        facts.flr = TRISTATE_NO;
                 if (facts.pcie == TRISTATE_UNKNOWN)
                         facts.pcie = walk_absent(end);
                 read_extended(&walk, config_size, &facts);

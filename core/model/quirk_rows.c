@@ -145,6 +145,12 @@ const AcsQuirk quirk_acs_rows[] = {
 };
 const size_t quirk_n_acs_rows = ARRAY_SIZE(quirk_acs_rows);
 
+const uint16_t quirk_acs_vendors[] = {
+        0x0014, 0x1002, 0x1022, 0x10df, 0x10e8, 0x14e4, 0x177d, 0x17cb, 0x1924, 0x1957, 0x19a2,
+        0x1c36, 0x1d17, 0x1dbf, 0x1def, 0x8086, 0x8088,
+};
+const size_t quirk_n_acs_vendors = ARRAY_SIZE(quirk_acs_vendors);
+
 const AliasQuirk quirk_alias_rows[] = {
         { 0x1180, 0xe832, ALIAS_RULE_FUNCTION_0 },
         { 0x1180, 0xe476, ALIAS_RULE_FUNCTION_0 },

@@ -108,10 +108,20 @@ static QuirkAnswer apply_rule(const Snapshot *snapshot, const PciDevice *device,
         return QUIRK_NO_OPINION;
 }
 
+static bool has_acs_rows(uint16_t vendor)
+{
+        for (size_t i = 0; i < quirk_n_acs_vendors; i++)
+                if (quirk_acs_vendors[i] == vendor)
+                        return true;
+        return false;
+}
+
 QuirkAnswer quirk_acs(const Snapshot *snapshot, size_t index, uint8_t *ret_missing)
 {
         const PciDevice *device = &snapshot->devices[index];
 
+        if (!has_acs_rows(device->vendor))
+                return QUIRK_NO_OPINION;
         for (size_t i = 0; i < quirk_n_acs_rows; i++) {
                 const AcsQuirk *row = &quirk_acs_rows[i];
                 uint8_t missing = ACS_REQUIRED;

@@ -68,6 +68,8 @@ typedef struct IdRanges {
 /* Ordered: the first row that matches and has an opinion decides. */
 extern const AcsQuirk quirk_acs_rows[];
 extern const size_t quirk_n_acs_rows;
+extern const uint16_t quirk_acs_vendors[]; /* each vendor of a row, once: most devices have no row */
+extern const size_t quirk_n_acs_vendors;
 extern const AliasQuirk quirk_alias_rows[];
 extern const size_t quirk_n_alias_rows;
 

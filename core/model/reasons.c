@@ -5,6 +5,7 @@
  */
 
 #include "core/model/groups.h"
+#include "core/model/sound_notes.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +28,20 @@ const char *reason_rule_to_string(ReasonRule rule)
                 return "real-dma-device";
         case REASON_OBSERVED:
                 return "observed";
+        case REASON_SHARED_BUS:
+                return "shared-bus";
+        case REASON_FUNCTION_PEER:
+                return "function-peer";
+        case REASON_SWITCH_PEER:
+                return "switch-peer";
+        case REASON_TURNED_AROUND:
+                return "turned-around";
+        case REASON_FORGED_ID:
+                return "forged-id";
+        case REASON_ROOT_PORT_PEER:
+                return "root-port-peer";
+        case REASON_VIRTUAL_FUNCTION:
+                return "virtual-function";
         case _REASON_N:
                 break;
         }
@@ -179,6 +194,14 @@ char *reason_describe(const Snapshot *snapshot, const Reason *reason)
                 return print("The kernel has %s and %s in one group; no rule known here explains "
                              "why.",
                              a, b);
+        case REASON_SHARED_BUS:
+        case REASON_FUNCTION_PEER:
+        case REASON_SWITCH_PEER:
+        case REASON_TURNED_AROUND:
+        case REASON_FORGED_ID:
+        case REASON_ROOT_PORT_PEER:
+        case REASON_VIRTUAL_FUNCTION:
+                return sound_reason_describe(snapshot, reason);
         case _REASON_N:
                 break;
         }

@@ -48,6 +48,38 @@ Snapshot *snapshot_free(Snapshot *snapshot)
         return NULL;
 }
 
+/* Copies `n` elements of an array that may be NULL, with room for one more. */
+static void *copy_array(const void *from, size_t n, size_t size)
+{
+        void *to = calloc(n + 1, size);
+
+        if (to && from)
+                memcpy(to, from, n * size);
+        return to;
+}
+
+int snapshot_copy(const Snapshot *snapshot, Snapshot **ret_snapshot)
+{
+        _cleanup_(snapshot_freep) Snapshot *copy = calloc(1, sizeof(*copy));
+
+        if (!copy)
+                return -ENOMEM;
+        *copy = *snapshot;
+        copy->n_allocated = copy->n_devices;
+        copy->devices = copy_array(snapshot->devices, copy->n_devices, sizeof(*copy->devices));
+        copy->probe_order = copy_array(snapshot->probe_order, copy->n_devices,
+                                       sizeof(*copy->probe_order));
+        copy->kernel_groups = copy_array(snapshot->kernel_groups, copy->n_kernel_groups,
+                                         sizeof(*copy->kernel_groups));
+        copy->slots = copy_array(snapshot->slots, copy->n_slots, sizeof(*copy->slots));
+        copy->command_line = snapshot->command_line ? strdup(snapshot->command_line) : NULL;
+        if (!copy->devices || !copy->probe_order || !copy->kernel_groups || !copy->slots ||
+            (snapshot->command_line && !copy->command_line))
+                return -ENOMEM;
+        *ret_snapshot = TAKE_PTR(copy);
+        return 0;
+}
+
 int snapshot_add(Snapshot *snapshot, const PciDevice *device)
 {
         if (snapshot->n_devices >= SNAPSHOT_DEVICES_MAX)

@@ -102,6 +102,12 @@ typedef struct Snapshot {
 /* Allocates an empty snapshot. Returns 0, or -ENOMEM. */
 _nodiscard_ int snapshot_new(Snapshot **ret_snapshot);
 
+/*
+ * Makes a copy that owns all it has, finished if `snapshot` is. Returns 0 or -ENOMEM; the caller
+ * frees *ret.
+ */
+_nodiscard_ int snapshot_copy(const Snapshot *snapshot, Snapshot **ret_snapshot);
+
 /* Frees a snapshot (NULL is fine); returns NULL. */
 Snapshot *snapshot_free(Snapshot *snapshot);
 DEFINE_CLEANUP(Snapshot *, snapshot_free);

@@ -5,14 +5,12 @@
  */
 
 #include "naive.h"
+#include "naive_facts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define NOBODY ((size_t)-1)
 #define REQUIRED 0x1d /* SV, RR, CR, UF */
-
-typedef const Snapshot World;
 
 static const PciDevice *dev(World *world, size_t i)
 {
@@ -28,17 +26,17 @@ static size_t lookup(World *world, Bdf bdf)
         return NOBODY;
 }
 
-static size_t bridge_above(World *world, size_t i)
+size_t naive_bridge_above(World *world, size_t i)
 {
         return dev(world, i)->has_parent ? lookup(world, dev(world, i)->parent_bdf) : NOBODY;
 }
 
 static bool bridge_is_missing(World *world, size_t i)
 {
-        return dev(world, i)->has_parent && bridge_above(world, i) == NOBODY;
+        return dev(world, i)->has_parent && naive_bridge_above(world, i) == NOBODY;
 }
 
-static size_t sender(World *world, size_t i)
+size_t naive_sender(World *world, size_t i)
 {
         size_t real = NOBODY;
 
@@ -50,33 +48,33 @@ static size_t sender(World *world, size_t i)
 /* Not the kernel's: an endpoint that is not in the snapshot, or is no endpoint. */
 static bool sender_is_missing(World *world, size_t i)
 {
-        return dev(world, i)->has_real_dma && sender(world, i) == i;
+        return dev(world, i)->has_real_dma && naive_sender(world, i) == i;
 }
 
-static bool share_missing_sender(World *world, size_t a, size_t b)
+bool naive_share_missing_sender(World *world, size_t a, size_t b)
 {
         return sender_is_missing(world, a) && sender_is_missing(world, b) &&
                bdf_equal(dev(world, a)->real_dma_bdf, dev(world, b)->real_dma_bdf);
 }
 
-static bool on_one_bus(World *world, size_t a, size_t b)
+bool naive_on_one_bus(World *world, size_t a, size_t b)
 {
         return dev(world, a)->bdf.domain == dev(world, b)->bdf.domain &&
                dev(world, a)->bdf.bus == dev(world, b)->bdf.bus;
 }
 
-static bool in_one_slot(World *world, size_t a, size_t b)
+bool naive_in_one_slot(World *world, size_t a, size_t b)
 {
-        return on_one_bus(world, a, b) &&
+        return naive_on_one_bus(world, a, b) &&
                dev(world, a)->bdf.devfn / 8 == dev(world, b)->bdf.devfn / 8;
 }
 
 /* As a set of possibilities, one bit per PCIe type; bit 16: not PCIe. */
-static uint32_t possible_types(World *world, size_t i)
+uint32_t naive_possible_types(World *world, size_t i)
 {
         const PciFacts *facts = &dev(world, i)->facts;
         uint32_t above, types = 0;
-        size_t bridge = bridge_above(world, i);
+        size_t bridge = naive_bridge_above(world, i);
 
         if (facts->pcie == TRISTATE_UNKNOWN)
                 return 0x1ffff;
@@ -87,7 +85,7 @@ static uint32_t possible_types(World *world, size_t i)
         if (bridge == NOBODY)
                 return dev(world, i)->has_parent ? 1U << 5 | 1U << 6 : 1U << facts->pcie_type;
 
-        above = possible_types(world, bridge);
+        above = naive_possible_types(world, bridge);
         for (unsigned type = 0; type <= 16; type++) {
                 if (!(above & 1U << type))
                         continue;
@@ -102,7 +100,7 @@ static uint32_t possible_types(World *world, size_t i)
 static bool may_be_one_of_several(World *world, size_t i)
 {
         const PciDevice *device = dev(world, i);
-        size_t bridge = bridge_above(world, i);
+        size_t bridge = naive_bridge_above(world, i);
 
         if (device->is_vf)
                 return false;
@@ -111,8 +109,9 @@ static bool may_be_one_of_several(World *world, size_t i)
         /* An ARI function: not 0, below a port, where there is but one device. */
         if (device->bdf.devfn != 0 && bridge != NOBODY && device->facts.ari != TRISTATE_NO &&
             dev(world, bridge)->facts.pcie == TRISTATE_YES &&
-            (possible_types(world, bridge) & (1U << 4 | 1U << 6)) != 0 &&
-            (possible_types(world, bridge) & (1U << 4 | 1U << 6)) == possible_types(world, bridge))
+            (naive_possible_types(world, bridge) & (1U << 4 | 1U << 6)) != 0 &&
+            (naive_possible_types(world, bridge) & (1U << 4 | 1U << 6)) ==
+                    naive_possible_types(world, bridge))
                 return true;
         return device->facts.header_known != TRISTATE_YES || device->facts.multifunction_bit;
 }
@@ -125,13 +124,13 @@ static bool is_certainly_several(World *world, size_t i)
                (device->bdf.devfn % 8 != 0 || device->facts.header_known == TRISTATE_YES);
 }
 
-static unsigned release_major(World *world)
+unsigned naive_release_major(World *world)
 {
         return (unsigned)strtoul(world->kernel_release, NULL, 10);
 }
 
 /* 1: isolated, 0: not, -1: no opinion. */
-static int quirk(World *world, size_t i, uint32_t types)
+int naive_quirk(World *world, size_t i, uint32_t types)
 {
         const PciDevice *device = dev(world, i);
         uint32_t id = (uint32_t)device->vendor << 16 | device->device;
@@ -179,7 +178,7 @@ static bool capability_isolates(World *world, size_t i)
 
         if (device->facts.acs != TRISTATE_YES)
                 return false;
-        if (device->vendor == 0x111d && device->device == 0x80b5 && release_major(world) >= 7)
+        if (device->vendor == 0x111d && device->device == 0x80b5 && naive_release_major(world) >= 7)
                 needed &= ~1U;
         return (device->facts.acs_ctrl & needed) == needed;
 }
@@ -187,8 +186,8 @@ static bool capability_isolates(World *world, size_t i)
 /* Certainly isolated: for every type that the function may be of. */
 static bool isolated(World *world, size_t i)
 {
-        uint32_t types = possible_types(world, i);
-        int opinion = quirk(world, i, types);
+        uint32_t types = naive_possible_types(world, i);
+        int opinion = naive_quirk(world, i, types);
 
         if (opinion >= 0)
                 return opinion;
@@ -213,7 +212,7 @@ static bool isolated(World *world, size_t i)
 
 static bool way_up_isolated(World *world, size_t bridge)
 {
-        for (; bridge != NOBODY; bridge = bridge_above(world, bridge))
+        for (; bridge != NOBODY; bridge = naive_bridge_above(world, bridge))
                 if (!isolated(world, bridge) || bridge_is_missing(world, bridge))
                         return false;
         return true;
@@ -221,14 +220,14 @@ static bool way_up_isolated(World *world, size_t bridge)
 
 static bool stands_for_what_is_below(World *world, size_t bridge)
 {
-        uint32_t types = possible_types(world, bridge);
+        uint32_t types = naive_possible_types(world, bridge);
 
         if (types & (1U << 16 | 1U << 8))
                 return true;
         if (!(types & 1U << 7))
                 return false;
         return !(dev(world, bridge)->vendor == 0x1a03 && dev(world, bridge)->device == 0x1150 &&
-                 release_major(world) >= 7);
+                 naive_release_major(world) >= 7);
 }
 
 static bool translates(World *world, size_t bridge)
@@ -259,11 +258,11 @@ static bool sends_as(World *world, size_t i, unsigned devfn)
         }
 }
 
-static bool aliases(World *world, size_t a, size_t b)
+bool naive_aliases(World *world, size_t a, size_t b)
 {
         return sends_as(world, a, dev(world, b)->bdf.devfn) ||
-               sends_as(world, b, dev(world, a)->bdf.devfn) || sender(world, a) == b ||
-               sender(world, b) == a;
+               sends_as(world, b, dev(world, a)->bdf.devfn) || naive_sender(world, a) == b ||
+               naive_sender(world, b) == a;
 }
 
 /* --- the replay ------------------------------------------------------------------------------ */
@@ -280,7 +279,7 @@ static size_t by_alias(World *world, const size_t *groups, size_t p, bool *visit
         for (size_t t = 0; t < world->n_devices; t++) {
                 size_t group;
 
-                if (t == p || !on_one_bus(world, p, t) || !aliases(world, p, t))
+                if (t == p || !naive_on_one_bus(world, p, t) || !naive_aliases(world, p, t))
                         continue;
                 group = by_alias(world, groups, t, visited);
                 if (group == NOBODY)
@@ -298,7 +297,7 @@ static size_t by_slot(World *world, const size_t *groups, size_t p, bool *visite
         for (size_t t = 0; t < world->n_devices; t++) {
                 size_t group;
 
-                if (t == p || !in_one_slot(world, p, t) || isolated(world, t))
+                if (t == p || !naive_in_one_slot(world, p, t) || isolated(world, t))
                         continue;
                 group = by_alias(world, groups, t, visited);
                 if (group != NOBODY)
@@ -310,14 +309,15 @@ static size_t by_slot(World *world, const size_t *groups, size_t p, bool *visite
 static size_t group_for(World *world, const size_t *groups, size_t i)
 {
         bool visited[256] = {false};
-        size_t p = sender(world, i), group;
+        size_t p = naive_sender(world, i), group;
 
         if (groups[p] != NOBODY)
                 return groups[p];
         for (size_t t = 0; t < world->n_devices; t++)
-                if (groups[t] != NOBODY && share_missing_sender(world, i, t))
+                if (groups[t] != NOBODY && naive_share_missing_sender(world, i, t))
                         return groups[t];
-        for (size_t b = bridge_above(world, p); b != NOBODY; b = bridge_above(world, b)) {
+        for (size_t b = naive_bridge_above(world, p); b != NOBODY;
+             b = naive_bridge_above(world, b)) {
                 if (translates(world, b))
                         break;
                 if (!stands_for_what_is_below(world, b))
@@ -326,7 +326,8 @@ static size_t group_for(World *world, const size_t *groups, size_t i)
                 if (groups[b] != NOBODY)
                         return groups[b];
         }
-        for (size_t b = bridge_above(world, p); b != NOBODY; b = bridge_above(world, b)) {
+        for (size_t b = naive_bridge_above(world, p); b != NOBODY;
+             b = naive_bridge_above(world, b)) {
                 if (way_up_isolated(world, b))
                         break;
                 p = b;
@@ -336,7 +337,7 @@ static size_t group_for(World *world, const size_t *groups, size_t i)
         /* Not the kernel's: below a bridge that is not in the snapshot all are together. */
         for (size_t t = 0; t < world->n_devices; t++)
                 if (t != p && groups[t] != NOBODY && bridge_is_missing(world, p) &&
-                    bridge_is_missing(world, t) && on_one_bus(world, p, t))
+                    bridge_is_missing(world, t) && naive_on_one_bus(world, p, t))
                         return groups[t];
         group = by_alias(world, groups, p, visited);
         return group != NOBODY ? group : by_slot(world, groups, p, visited);
@@ -358,30 +359,32 @@ void naive_replay(const Snapshot *snapshot, size_t *groups)
 /* The device above to which i is tied, or NOBODY. */
 static size_t tied_above(World *world, size_t i)
 {
-        size_t p = sender(world, i);
+        size_t p = naive_sender(world, i);
 
         if (p != i)
                 return p;
-        for (size_t b = bridge_above(world, i); b != NOBODY; b = bridge_above(world, b)) {
+        for (size_t b = naive_bridge_above(world, i); b != NOBODY;
+             b = naive_bridge_above(world, b)) {
                 if (translates(world, b))
                         break;
                 if (stands_for_what_is_below(world, b))
                         return b;
         }
-        p = bridge_above(world, i);
+        p = naive_bridge_above(world, i);
         return p != NOBODY && !way_up_isolated(world, p) ? p : NOBODY;
 }
 
 static bool tied(World *world, size_t a, size_t b)
 {
-        if (tied_above(world, a) == b || share_missing_sender(world, a, b))
+        if (tied_above(world, a) == b || naive_share_missing_sender(world, a, b))
                 return true;
-        if (tied_above(world, a) != NOBODY || !on_one_bus(world, a, b))
+        if (tied_above(world, a) != NOBODY || !naive_on_one_bus(world, a, b))
                 return false;
-        if (aliases(world, a, b) || (bridge_is_missing(world, a) && bridge_is_missing(world, b)))
+        if (naive_aliases(world, a, b) ||
+            (bridge_is_missing(world, a) && bridge_is_missing(world, b)))
                 return true;
-        return in_one_slot(world, a, b) && may_be_one_of_several(world, a) && !isolated(world, a) &&
-               !isolated(world, b);
+        return naive_in_one_slot(world, a, b) && may_be_one_of_several(world, a) &&
+               !isolated(world, a) && !isolated(world, b);
 }
 
 void naive_closure(const Snapshot *snapshot, size_t *groups)

@@ -19,3 +19,9 @@ void naive_replay(const Snapshot *snapshot, size_t *groups);
  * to the replay where all functions of a slot agree on being several (kernel-facts 0.3).
  */
 void naive_closure(const Snapshot *snapshot, size_t *groups);
+
+/*
+ * The sound partition, pair by pair from the text of its definition: what the replay has together,
+ * and the eight edges. Whatever hangs together by pairs is one group.
+ */
+void naive_sound(const Snapshot *snapshot, size_t *groups);

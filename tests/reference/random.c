@@ -55,7 +55,7 @@ static void random_ids(Growth *growth, PciDevice *device)
         };
         uint32_t id = 0xabcd0001;
 
-        if (random_chance(growth->random, 250))
+        if (random_chance(growth->random, growth->options->redirecting ? 60 : 250))
                 id = ids[random_below(growth->random, ARRAY_SIZE(ids))];
         device->vendor = (uint16_t)(id >> 16);
         device->device = (uint16_t)id;
@@ -67,6 +67,17 @@ static void random_acs(Growth *growth, PciFacts *facts)
 {
         static const uint16_t caps[] = {0x1f, 0x5f, 0x7f, 0x1d, 0x05, 0x00, 0x42};
 
+        /* One bit of a good port is off, now and then. */
+        if (growth->options->redirecting && random_chance(growth->random, 800)) {
+                facts->acs = TRISTATE_YES;
+                facts->acs_offset = 0x140;
+                facts->acs_cap = facts->acs_dword4 = 0x1f;
+                facts->acs_ctrl = 0x1d;
+                facts->acs_dword8 = 0x1d;
+                if (random_chance(growth->random, 250))
+                        facts->acs_ctrl ^= (uint16_t)(1U << random_below(growth->random, 5));
+                return;
+        }
         facts->acs = tristate_from_bool(random_chance(growth->random, 550));
         if (facts->acs == TRISTATE_YES) {
                 facts->acs_offset = 0x140;
@@ -107,13 +118,19 @@ static void random_facts(Growth *growth, PciDevice *device, int type, bool sever
 }
 
 /* The type of a function below a bridge of type `above` (-1 conventional, 16 none). */
-static int random_type(Random *random, int above)
+static int random_type(Random *random, int above, bool redirecting)
 {
         static const int root[] = {4, 4, 4, 4, 9, 9, -1, -1, -1, 0, 10, 7, 15};
         static const int link[] = {0, 0, 0, 0, 0, 1, 5, 5, 7, 6, -1};
         static const int inside[] = {6, 6, 6, 6, 6, 0, 5};
         static const int bus[] = {-1, -1, -1, -1, 8, 0};
 
+        if (redirecting && above == 16 && random_chance(random, 700))
+                return 4;
+        if (redirecting && above == 5)
+                return 6;
+        if (redirecting && above >= 4 && above <= 6 && random_chance(random, 400))
+                return random_chance(random, 600) ? 5 : 0;
         switch (above) {
         case 16:
                 return root[random_below(random, ARRAY_SIZE(root))];
@@ -200,7 +217,7 @@ static void grow_slot(Growth *growth, unsigned bus, unsigned slot, const PciDevi
                 functions |= random_below(growth->random, 256) & random_below(growth->random, 256);
         for (unsigned i = 0; i < 8; i++) {
                 PciDevice device = blank(growth, bus, slot << 3 | i, bridge);
-                int type = random_type(growth->random, above);
+                int type = random_type(growth->random, above, growth->options->redirecting);
 
                 if (!(functions & 1U << i) || taken[slot << 3 | i])
                         continue;
@@ -215,6 +232,13 @@ static void grow_bus(Growth *growth, unsigned bus, const PciDevice *bridge, unsi
 {
         bool taken[256] = {false};
         unsigned n = 1 + random_below(growth->random, bridge ? 3 : 6);
+        bool tidy_link =
+                growth->options->redirecting && bridge && !random_chance(growth->random, 100);
+
+        if (tidy_link && bridge->facts.pcie_type == PCIE_TYPE_UPSTREAM)
+                n = 2 + random_below(growth->random, 3);
+        else if (tidy_link && bridge->facts.pcie != TRISTATE_NO)
+                n = 1;
 
         for (unsigned i = 0; i < n; i++) {
                 /* Slots that some quirks alias are met more often. */
@@ -223,6 +247,8 @@ static void grow_bus(Growth *growth, unsigned bus, const PciDevice *bridge, unsi
                                         ? slots[random_below(growth->random, ARRAY_SIZE(slots))]
                                         : random_below(growth->random, 32);
 
+                if (tidy_link && bridge->facts.pcie != TRISTATE_NO)
+                        slot = i;
                 if (growth->snapshot->n_devices < growth->options->n_devices_max &&
                     !taken[slot << 3])
                         grow_slot(growth, bus, slot, bridge, depth, taken);
@@ -272,9 +298,86 @@ Snapshot *random_topology(Random *random, const RandomOptions *options)
         return growth.snapshot;
 }
 
+void add_acs(Snapshot *snapshot, PciDevice *device)
+{
+        PciFacts *facts = &device->facts;
+
+        facts->acs = TRISTATE_YES;
+        facts->acs_cap = facts->acs_ctrl = 0x1f;
+        facts->acs_dword4 = facts->acs_dword8 = 0x1f;
+        if (snapshot_finish(snapshot) < 0)
+                fail("snapshot_finish");
+}
+
+/* Draws a number for each bus of each of the two domains; root buses keep theirs. */
+static void draw_buses(Random *random, const Snapshot *snapshot, uint8_t numbers[2][256])
+{
+        bool fixed[2][256] = {{false}};
+
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (!snapshot->devices[i].has_parent)
+                        fixed[snapshot->devices[i].bdf.domain != 0][snapshot->devices[i].bdf.bus] =
+                                true;
+        for (unsigned d = 0; d < 2; d++)
+                for (unsigned i = 0; i < 256; i++)
+                        numbers[d][i] = (uint8_t)i;
+        for (unsigned d = 0; d < 2; d++)
+                for (unsigned i = 255; i > 0; i--) {
+                        unsigned other = random_below(random, i + 1);
+                        uint8_t number = numbers[d][i];
+
+                        if (fixed[d][i] || fixed[d][other])
+                                continue;
+                        numbers[d][i] = numbers[d][other];
+                        numbers[d][other] = number;
+                }
+}
+
+Snapshot *random_renumber(Random *random, const Snapshot *snapshot)
+{
+        uint8_t numbers[2][256];
+        size_t *order = calloc(snapshot->n_devices + 1, sizeof(*order));
+        Snapshot *copy = NULL;
+
+        if (!order || snapshot_new(&copy) < 0)
+                fail("out of memory");
+        draw_buses(random, snapshot, numbers);
+        copy->ivrs = snapshot->ivrs;
+        memcpy(copy->kernel_release, snapshot->kernel_release, SNAPSHOT_NAME_SIZE);
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                size_t other = random_below(random, (unsigned)i + 1);
+
+                order[i] = order[other];
+                order[other] = i;
+        }
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                PciDevice device = snapshot->devices[order[i]];
+
+                device.bdf.bus = numbers[device.bdf.domain != 0][device.bdf.bus];
+                device.parent_bdf.bus =
+                        numbers[device.parent_bdf.domain != 0][device.parent_bdf.bus];
+                device.physfn_bdf.bus =
+                        numbers[device.physfn_bdf.domain != 0][device.physfn_bdf.bus];
+                device.kernel_group = device.kernel_group < 0 ? -1 : 4096 - device.kernel_group;
+                device.facts.serial_number = order[i]; /* who it was */
+                if (snapshot_add(copy, &device) < 0)
+                        fail("snapshot_add");
+        }
+        if (snapshot_finish(copy) < 0)
+                fail("snapshot_finish");
+        free(order);
+        return copy;
+}
+
 bool random_degrade(Random *random, Snapshot *snapshot)
 {
-        PciDevice *device = &snapshot->devices[random_below(random, (unsigned)snapshot->n_devices)];
+        unsigned index = random_below(random, (unsigned)snapshot->n_devices);
+
+        return random_degrade_device(random, snapshot, &snapshot->devices[index]);
+}
+
+bool random_degrade_device(Random *random, Snapshot *snapshot, PciDevice *device)
+{
         Tristate *const facts[] = {
                 &device->facts.pcie,         &device->facts.acs, &device->facts.header_known,
                 &device->facts.pch_redirect, &device->facts.ari, &snapshot->ivrs,

@@ -21,6 +21,8 @@ bool random_chance(Random *random, unsigned per_thousand);
 typedef struct RandomOptions {
         bool tidy;              /* functions of a slot agree on being several; VFs have no quirks */
         unsigned unknown;       /* per thousand: a fact is UNKNOWN */
+        bool redirecting;       /* ports mostly redirect, switches have several: so that little */
+                                /* is together for the kernel, and the sound edges show */
         unsigned n_devices_max; /* stop growing there */
 } RandomOptions;
 
@@ -29,3 +31,12 @@ Snapshot *random_topology(Random *random, const RandomOptions *options);
 
 /* Makes one random known fact unknown and finishes anew; false if the one chosen was unknown. */
 bool random_degrade(Random *random, Snapshot *snapshot);
+
+/* The same for one device's facts. */
+bool random_degrade_device(Random *random, Snapshot *snapshot, PciDevice *device);
+
+/* Gives a function ACS with everything on and finishes anew. */
+void add_acs(Snapshot *snapshot, PciDevice *device);
+
+/* A copy with other numbers for all but the root buses, added in another order, finished. */
+Snapshot *random_renumber(Random *random, const Snapshot *snapshot);

@@ -229,9 +229,22 @@ static void test_aliases(void)
         CHECK(!quirk_alias_mask(&device, &mask));
 }
 
+/* The short list of vendors is that of the rows. */
+static void test_vendors(void)
+{
+        for (size_t i = 0; i < quirk_n_acs_rows; i++) {
+                size_t n = 0;
+
+                for (size_t k = 0; k < quirk_n_acs_vendors; k++)
+                        n += quirk_acs_vendors[k] == quirk_acs_rows[i].vendor;
+                CHECK_NUMBER(n, 1);
+        }
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
+                {"vendors with rows", test_vendors},
                 {"by port type", test_types},
                 {"one function or several", test_functions},
                 {"what is unknown isolates nobody", test_unknown},

@@ -90,7 +90,11 @@ static void test_good(void)
         CHECK_NUMBER(facts.acs_ctrl, 0x05);
         CHECK_NUMBER(facts.ari, TRISTATE_NO);
         CHECK_NUMBER(facts.sriov, TRISTATE_NO);
-        CHECK(config.n_reads <= 12);
+        CHECK_NUMBER(facts.flr, TRISTATE_NO);
+        CHECK_NUMBER(facts.serial, TRISTATE_NO);
+        CHECK_NUMBER(facts.ats_enabled, TRISTATE_NO);
+        /* Header 2, buses 1, pointer 1, power management, PCI Express, AER, ACS with 2 registers. */
+        CHECK_NUMBER(config.n_reads, 10);
 }
 
 static void test_dword_registers(void)
@@ -113,6 +117,104 @@ static void test_no_capabilities(void)
         facts = walk(&config, 256);
         CHECK_NUMBER(facts.pcie, TRISTATE_NO);
         CHECK_NUMBER(facts.acs, TRISTATE_NO);
+        CHECK_NUMBER(facts.flr, TRISTATE_NO);
+        CHECK_NUMBER(facts.serial, TRISTATE_NO);
+        CHECK_NUMBER(config.n_reads, 3);
+        config.bytes[0x0e] = 0;
+        CHECK_NUMBER(walk(&config, 256).buses_known, TRISTATE_NO);
+        CHECK_NUMBER(config.n_reads, 2); /* an endpoint has no buses to ask for */
+}
+
+/* An endpoint: PCI Express at 0x40, Advanced Features at 0x60; DSN, ATS, PRI and PASID. */
+static Config endpoint(void)
+{
+        Config config = {.n_readable = 4096};
+
+        put16(&config, 0x06, 0x0010);
+        config.bytes[0x34] = 0x40;
+        put16(&config, 0x40, 0x6010);
+        put32(&config, 0x44, 1U << 28);
+        put16(&config, 0x60, 0x0013);
+        config.bytes[0x63] = 0x03;
+        put_extended(&config, 0x100, 0x0003, 0x120);
+        put32(&config, 0x104, 0x89abcdef);
+        put32(&config, 0x108, 0x01234567);
+        put_extended(&config, 0x120, 0x000f, 0x130);
+        put32(&config, 0x124, 0x80000020);
+        put_extended(&config, 0x130, 0x0013, 0x140);
+        put_extended(&config, 0x140, 0x001b, 0);
+        return config;
+}
+
+static void test_endpoint(void)
+{
+        Config config = endpoint();
+        PciFacts facts = walk(&config, 4096);
+
+        CHECK_NUMBER(facts.flr, TRISTATE_YES);
+        CHECK_NUMBER(facts.serial, TRISTATE_YES);
+        CHECK(facts.serial_number == 0x0123456789abcdefULL);
+        CHECK_NUMBER(facts.ats, TRISTATE_YES);
+        CHECK_NUMBER(facts.ats_enabled, TRISTATE_YES);
+        CHECK_NUMBER(facts.pri, TRISTATE_YES);
+        CHECK_NUMBER(facts.pasid, TRISTATE_YES);
+        CHECK_NUMBER(facts.acs, TRISTATE_NO);
+        CHECK_NUMBER(facts.buses_known, TRISTATE_NO);
+        /* Header 2, pointer, PCI Express with 1, serial with 2, ATS with 1, PRI, PASID. */
+        CHECK_NUMBER(config.n_reads, 12);
+        put32(&config, 0x124, 0x00000020);
+        CHECK_NUMBER(walk(&config, 4096).ats_enabled, TRISTATE_NO);
+        memset(config.bytes + 0x124, 0xff, 4);
+        CHECK_NUMBER(walk(&config, 4096).ats, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).ats_enabled, TRISTATE_UNKNOWN);
+        memset(config.bytes + 0x108, 0xff, 4);
+        CHECK_NUMBER(walk(&config, 4096).serial, TRISTATE_UNKNOWN);
+        put_extended(&config, 0x140, 0x0002, 0x100); /* loops before PASID */
+        CHECK_NUMBER(walk(&config, 4096).pasid, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).pri, TRISTATE_YES);
+        put_extended(&config, 0x100, 0x0001, 0xff8);
+        put_extended(&config, 0xff8, 0x0003, 0); /* no room for the number */
+        CHECK_NUMBER(walk(&config, 4096).serial, TRISTATE_UNKNOWN);
+}
+
+/* By PCI Express, by Advanced Features, by neither, or nobody knows. */
+static void test_flr(void)
+{
+        Config config = endpoint();
+
+        put32(&config, 0x44, 0);
+        CHECK_NUMBER(walk(&config, 4096).flr, TRISTATE_YES);
+        config.bytes[0x63] = 0x01;
+        CHECK_NUMBER(walk(&config, 4096).flr, TRISTATE_NO);
+        put16(&config, 0x60, 0x4013); /* loops */
+        CHECK_NUMBER(walk(&config, 4096).flr, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_YES);
+        put32(&config, 0x44, 1U << 28); /* found before the loop */
+        CHECK_NUMBER(walk(&config, 4096).flr, TRISTATE_YES);
+        put16(&config, 0x60, 0x0013);
+        memset(config.bytes + 0x44, 0xff, 4);
+        CHECK_NUMBER(walk(&config, 4096).flr, TRISTATE_UNKNOWN);
+        config.bytes[0x34] = 0x60; /* conventional */
+        CHECK_NUMBER(walk(&config, 256).flr, TRISTATE_NO);
+        config.bytes[0x63] = 0x02;
+        CHECK_NUMBER(walk(&config, 256).flr, TRISTATE_YES);
+        CHECK_NUMBER(config.n_reads, 4);
+        config.n_readable = 64;
+        CHECK_NUMBER(walk(&config, 256).flr, TRISTATE_UNKNOWN);
+}
+
+static void test_buses(void)
+{
+        Config config = root_port();
+
+        put32(&config, 0x18, 0x00090502);
+        CHECK_NUMBER(walk(&config, 4096).buses_known, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).secondary_bus, 5);
+        CHECK_NUMBER(walk(&config, 4096).subordinate_bus, 9);
+        config.bytes[0x0e] = 2;
+        CHECK_NUMBER(walk(&config, 256).secondary_bus, 5);
+        config.n_readable = 0x18;
+        CHECK_NUMBER(walk(&config, 256).buses_known, TRISTATE_UNKNOWN);
 }
 
 static void test_unprivileged(void)
@@ -126,6 +228,10 @@ static void test_unprivileged(void)
         CHECK_NUMBER(facts.header_known, TRISTATE_YES);
         CHECK_NUMBER(facts.pcie, TRISTATE_UNKNOWN);
         CHECK_NUMBER(facts.acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.flr, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.serial, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.ats_enabled, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.buses_known, TRISTATE_YES);
         config.n_readable = 0;
         facts = walk(&config, 4096);
         CHECK_NUMBER(facts.present, TRISTATE_UNKNOWN);
@@ -270,6 +376,9 @@ int main(void)
                 {"a root port with ACS", test_good},
                 {"ACS registers as dwords", test_dword_registers},
                 {"no capability list", test_no_capabilities},
+                {"what an endpoint can do", test_endpoint},
+                {"function level reset", test_flr},
+                {"the buses of a bridge", test_buses},
                 {"no privilege", test_unprivileged},
                 {"a short dump", test_short_dump},
                 {"a device that is gone", test_gone},

@@ -90,7 +90,10 @@ static void test_bits(void)
 static void test_rules(void)
 {
         static const char *const names[] = {"upstream-acs", "multifunction-acs", "bridge-alias",
-                                            "dma-alias",    "real-dma-device",   "observed"};
+                                            "dma-alias",    "real-dma-device",   "observed",
+                                            "shared-bus",   "function-peer",     "switch-peer",
+                                            "turned-around", "forged-id",        "root-port-peer",
+                                            "virtual-function"};
 
         CHECK_NUMBER(ARRAY_SIZE(names), _REASON_N);
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)

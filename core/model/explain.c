@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Chains by breadth first search over a group's reasons; separators by climbing.
+ */
+
+#include "core/model/explain.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* The reasons at each member, as one list of reason numbers and where each member's begin. */
+typedef struct Graph {
+        const Group *group;
+        size_t *begin;
+        size_t *reasons;
+        size_t *before; /* the reason by which a member was reached, or NONE */
+        size_t *queue;
+} Graph;
+
+static void graph_deinitp(Graph *graph)
+{
+        free(graph->begin);
+        free(graph->reasons);
+        free(graph->before);
+        free(graph->queue);
+}
+
+static size_t place_of(const Group *group, size_t index)
+{
+        size_t low = 0, high = group->n_members;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (group->members[middle] < index)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+static int graph_init(Graph *graph)
+{
+        const Group *group = graph->group;
+
+        graph->begin = calloc(group->n_members + 2, sizeof(*graph->begin));
+        graph->reasons = calloc(2 * group->n_reasons + 1, sizeof(*graph->reasons));
+        graph->before = calloc(group->n_members + 1, sizeof(*graph->before));
+        graph->queue = calloc(group->n_members + 1, sizeof(*graph->queue));
+        if (!graph->begin || !graph->reasons || !graph->before || !graph->queue)
+                return -ENOMEM;
+
+        /* Counted one place on; filling then moves each beginning to where it belongs. */
+        for (size_t i = 0; i < group->n_reasons; i++) {
+                graph->begin[place_of(group, group->reasons[i].a) + 1]++;
+                graph->begin[place_of(group, group->reasons[i].b) + 1]++;
+        }
+        for (size_t i = 0; i <= group->n_members; i++)
+                graph->begin[i + 1] += graph->begin[i];
+        for (size_t i = group->n_reasons; i > 0; i--) {
+                graph->reasons[--graph->begin[place_of(group, group->reasons[i - 1].a) + 1]] =
+                        i - 1;
+                graph->reasons[--graph->begin[place_of(group, group->reasons[i - 1].b) + 1]] =
+                        i - 1;
+        }
+        for (size_t i = 0; i < group->n_members; i++)
+                graph->before[i] = SNAPSHOT_NONE;
+        return 0;
+}
+
+static size_t other_end(const Group *group, size_t reason, size_t place)
+{
+        size_t a = place_of(group, group->reasons[reason].a);
+
+        return a == place ? place_of(group, group->reasons[reason].b) : a;
+}
+
+/* Fills `before` from `from` on until `to` is reached. */
+static void graph_search(Graph *graph, size_t from, size_t to)
+{
+        size_t n_queue = 0;
+
+        graph->queue[n_queue++] = from;
+        for (size_t done = 0; done < n_queue && graph->before[to] == SNAPSHOT_NONE; done++) {
+                size_t place = graph->queue[done];
+
+                for (size_t k = graph->begin[place + 1];
+                     k < (place + 1 < graph->group->n_members ? graph->begin[place + 2]
+                                                              : 2 * graph->group->n_reasons);
+                     k++) {
+                        size_t next = other_end(graph->group, graph->reasons[k], place);
+
+                        if (next == from || graph->before[next] != SNAPSHOT_NONE)
+                                continue;
+                        graph->before[next] = graph->reasons[k];
+                        graph->queue[n_queue++] = next;
+                }
+        }
+}
+
+static int find_chain(const Group *group, size_t a, size_t b, Explanation *explanation)
+{
+        _cleanup_(graph_deinitp) Graph graph = {.group = group};
+        size_t from = place_of(group, b), to = place_of(group, a);
+        int r = graph_init(&graph);
+
+        if (r < 0)
+                return r;
+        explanation->chain = calloc(group->n_reasons + 1, sizeof(*explanation->chain));
+        if (!explanation->chain)
+                return -ENOMEM;
+        if (from == to)
+                return 0;
+
+        /* Searched from `b`, so that going back from `a` meets the reasons in order. */
+        graph_search(&graph, from, to);
+        for (size_t at = to; at != from && graph.before[at] != SNAPSHOT_NONE;
+             at = other_end(group, graph.before[at], at))
+                explanation->chain[explanation->n_chain++] = group->reasons[graph.before[at]];
+        return 0;
+}
+
+_printf_(1, 2) static char *print(const char *format, ...)
+{
+        va_list arguments;
+        char *text;
+        int n;
+
+        va_start(arguments, format);
+        n = vasprintf(&text, format, arguments);
+        va_end(arguments);
+        return n < 0 ? NULL : text;
+}
+
+static bool is_port(const PciDevice *device)
+{
+        return device->facts.pcie == TRISTATE_YES && !device->pcie_type_uncertain &&
+               (device->pcie_type == PCIE_TYPE_ROOT_PORT ||
+                device->pcie_type == PCIE_TYPE_DOWNSTREAM);
+}
+
+static int find_separator(const Snapshot *snapshot, size_t index, Separator *separator)
+{
+        size_t port = snapshot->devices[index].parent;
+        char text[BDF_TEXT_SIZE], above[BDF_TEXT_SIZE];
+
+        while (port != SNAPSHOT_NONE &&
+               (!is_port(&snapshot->devices[port]) || !acs_isolated(snapshot, port, NULL)))
+                port = snapshot->devices[port].parent;
+
+        separator->port = port;
+        (void)bdf_format(snapshot->devices[index].bdf, text);
+        if (port == SNAPSHOT_NONE) {
+                separator->text = print("No port above %s redirects; what is between is the root "
+                                        "complex.",
+                                        text);
+        } else {
+                const PciFacts *facts = &snapshot->devices[port].facts;
+                _cleanup_(freep) char *on = acs_bits_to_string((uint8_t)facts->acs_ctrl);
+                _cleanup_(freep) char *has = acs_bits_to_string((uint8_t)facts->acs_cap);
+
+                (void)bdf_format(snapshot->devices[port].bdf, above);
+                if (facts->acs == TRISTATE_YES)
+                        separator->text = print("%s above %s redirects: of %s its ACS control has "
+                                                "%s.",
+                                                above, text, has && *has ? has : "nothing",
+                                                on && *on ? on : "nothing");
+                else
+                        separator->text =
+                                print("%s above %s is known to redirect without ACS.", above, text);
+        }
+        return separator->text ? 0 : -ENOMEM;
+}
+
+int explain_pair(const Snapshot *snapshot, const Partition *partition, size_t a, size_t b,
+                 Explanation **ret_explanation)
+{
+        _cleanup_(explanation_freep) Explanation *explanation = calloc(1, sizeof(*explanation));
+        int r;
+
+        if (!explanation)
+                return -ENOMEM;
+        explanation->together = a == b || (partition->group_of[a] != SNAPSHOT_NONE &&
+                                           partition->group_of[a] == partition->group_of[b]);
+        explanation->separators[0].port = explanation->separators[1].port = SNAPSHOT_NONE;
+        if (!explanation->together) {
+                r = find_separator(snapshot, a, &explanation->separators[0]);
+                if (r == 0)
+                        r = find_separator(snapshot, b, &explanation->separators[1]);
+        } else if (partition->group_of[a] != SNAPSHOT_NONE) {
+                r = find_chain(&partition->groups[partition->group_of[a]], a, b, explanation);
+        } else {
+                r = 0;
+        }
+        if (r < 0)
+                return r;
+        *ret_explanation = TAKE_PTR(explanation);
+        return 0;
+}
+
+Explanation *explanation_free(Explanation *explanation)
+{
+        if (!explanation)
+                return NULL;
+        free(explanation->chain);
+        free(explanation->separators[0].text);
+        free(explanation->separators[1].text);
+        free(explanation);
+        return NULL;
+}

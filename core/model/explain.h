@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Two devices: what ties them together, or what keeps them apart.
+ */
+
+#include "core/model/base.h"
+#include "core/model/groups.h"
+#include "core/model/snapshot.h"
+
+/* On the way up from one device: the first port that redirects everything. */
+typedef struct Separator {
+        size_t port; /* SNAPSHOT_NONE: none, only the root complex is between */
+        char *text;  /* a sentence, with the ACS bits seen */
+} Separator;
+
+typedef struct Explanation {
+        bool together;
+        Reason *chain; /* a shortest one, from `a` to `b`; empty if they are apart or the same */
+        size_t n_chain;
+        Separator separators[2]; /* of `a` and of `b`; without text if they are together */
+} Explanation;
+
+/*
+ * Explains a pair by the reasons of `partition`. A device in no group is with nobody. Returns 0 or
+ * -ENOMEM; the caller frees *ret.
+ */
+_nodiscard_ int explain_pair(const Snapshot *snapshot, const Partition *partition, size_t a,
+                             size_t b, Explanation **ret_explanation);
+
+Explanation *explanation_free(Explanation *explanation);
+DEFINE_CLEANUP(Explanation *, explanation_free);

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One function per bit. Each goes through what the bit rests on and stops at the first thing that
+ * speaks against it; what is not known is remembered and decides if nothing does.
+ */
+
+#include "core/model/strength.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Question {
+        const Snapshot *snapshot;
+        const Partition *partition;
+        const Partition *sound;
+        size_t number;
+        const Group *group;
+} Question;
+
+/* Answers with a sentence; an answer given before is taken back. */
+_printf_(3, 4) static void answer(StrengthFact *fact, Tristate value, const char *format, ...)
+{
+        va_list arguments;
+
+        free(fact->text);
+        fact->text = NULL;
+        fact->value = value;
+        va_start(arguments, format);
+        if (vasprintf(&fact->text, format, arguments) < 0)
+                fact->text = NULL;
+        va_end(arguments);
+}
+
+static bool is_member(const Question *question, size_t index)
+{
+        return question->partition->group_of[index] == question->number;
+}
+
+static const PciDevice *member(const Question *question, size_t i, char text[static BDF_TEXT_SIZE])
+{
+        const PciDevice *device = &question->snapshot->devices[question->group->members[i]];
+
+        (void)bdf_format(device->bdf, text);
+        return device;
+}
+
+static bool is_bridge(const PciDevice *device)
+{
+        return device->facts.header_known == TRISTATE_YES && device->facts.header_type != 0;
+}
+
+static const KernelGroup *find_kernel_group(const Snapshot *snapshot, int32_t number)
+{
+        for (size_t i = 0; i < snapshot->n_kernel_groups; i++)
+                if (snapshot->kernel_groups[i].number == number)
+                        return &snapshot->kernel_groups[i];
+        return NULL;
+}
+
+/* Does the snapshot come from a reader that sees the kernel's groups, so that none means none? */
+static bool knows_groups(const Snapshot *snapshot)
+{
+        if (snapshot->kernel_release[0] || snapshot->n_kernel_groups > 0)
+                return true;
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (snapshot->devices[i].kernel_group >= 0)
+                        return true;
+        return false;
+}
+
+/* YES if the kernel has all members in groups; otherwise the answer is given. */
+static bool is_grouped(const Question *question, StrengthFact *fact)
+{
+        for (size_t i = 0; i < question->group->n_members; i++) {
+                char text[BDF_TEXT_SIZE];
+
+                if (member(question, i, text)->kernel_group >= 0)
+                        continue;
+                if (knows_groups(question->snapshot))
+                        answer(fact, TRISTATE_NO, "No IOMMU covers %s.", text);
+                else
+                        answer(fact, TRISTATE_UNKNOWN,
+                               "Whether an IOMMU covers %s is not in the snapshot.", text);
+                return false;
+        }
+        return true;
+}
+
+static void ask_translated(const Question *question, StrengthFact *fact)
+{
+        bool known = true;
+
+        if (!is_grouped(question, fact))
+                return;
+        answer(fact, TRISTATE_YES,
+               "An IOMMU covers all members, and the default domain "
+               "translates.");
+        for (size_t i = 0; i < question->group->n_members; i++) {
+                char text[BDF_TEXT_SIZE];
+                const PciDevice *device = member(question, i, text);
+                const KernelGroup *group =
+                        find_kernel_group(question->snapshot, device->kernel_group);
+
+                if (group && strcmp(group->type, "identity") == 0) {
+                        answer(fact, TRISTATE_NO,
+                               "The default domain of %s's group is identity: it reaches all "
+                               "memory when nobody owns it.",
+                               text);
+                        return;
+                }
+                if (known && device->iommu_kind == IOMMU_KIND_NONE)
+                        answer(fact, TRISTATE_UNKNOWN, "Which IOMMU covers %s is not known.", text);
+                else if (known &&
+                         (!group || !group->type[0] || strcmp(group->type, "unknown") == 0))
+                        answer(fact, TRISTATE_UNKNOWN,
+                               "The default domain of %s's group is not known.", text);
+                known = fact->value == TRISTATE_YES;
+        }
+}
+
+static bool is_unknown(const Snapshot *snapshot, size_t index)
+{
+        const PciDevice *device = &snapshot->devices[index];
+
+        return device->facts.pcie == TRISTATE_UNKNOWN ||
+               (device->facts.pcie == TRISTATE_YES && device->facts.acs == TRISTATE_UNKNOWN);
+}
+
+/* Somebody outside in the sound group of a member: the reason that leads there is the evidence. */
+static void ask_p2p(const Question *question, StrengthFact *fact)
+{
+        const Reason *crossing = NULL;
+
+        for (size_t i = 0; i < question->group->n_members; i++) {
+                size_t s = question->sound->group_of[question->group->members[i]];
+                const Group *group = &question->sound->groups[s];
+
+                if (i > 0 && question->sound->group_of[question->group->members[i - 1]] == s)
+                        continue; /* asked about already */
+                for (size_t k = 0; k < group->n_reasons; k++) {
+                        const Reason *reason = &group->reasons[k];
+
+                        if (is_member(question, reason->a) == is_member(question, reason->b))
+                                continue;
+                        if (!crossing || is_unknown(question->snapshot, crossing->at))
+                                crossing = reason;
+                }
+        }
+
+        if (crossing) {
+                _cleanup_(freep) char *text = reason_describe(question->snapshot, crossing);
+
+                answer(fact,
+                       is_unknown(question->snapshot, crossing->at) ? TRISTATE_UNKNOWN
+                                                                    : TRISTATE_NO,
+                       "%s", text ?: "");
+                return;
+        }
+        answer(fact, TRISTATE_YES, "No path leads to or from a member past the IOMMU%s.",
+               question->sound->groups[question->sound->group_of[question->group->members[0]]]
+                                       .assumes &
+                               SOUND_ASSUMES_ROOT_COMPLEX
+                       ? ", if the root complex has none of its own"
+                       : "");
+}
+
+static void ask_msi(const Question *question, StrengthFact *fact)
+{
+        switch (question->snapshot->interrupt_remapping) {
+        case TRISTATE_YES:
+                answer(fact, TRISTATE_YES, "Interrupts pass the IOMMU.");
+                break;
+        case TRISTATE_NO:
+                answer(fact, TRISTATE_NO,
+                       "Interrupts are not remapped: a member can raise any on the host.");
+                break;
+        case TRISTATE_UNKNOWN:
+                answer(fact, TRISTATE_UNKNOWN,
+                       "Whether interrupts are remapped is not in the snapshot.");
+                break;
+        }
+}
+
+/* Drivers that leave DMA to others and so may stay (kernel-facts 3.4). */
+static bool is_exempt(const char *driver)
+{
+        return driver[0] == '\0' || strcmp(driver, "pcieport") == 0 ||
+               strcmp(driver, "pci-stub") == 0 || strncmp(driver, "vfio", 4) == 0;
+}
+
+static void ask_claimable(const Question *question, StrengthFact *fact)
+{
+        bool known = true;
+
+        if (!is_grouped(question, fact))
+                return;
+        answer(fact, TRISTATE_YES,
+               "No region has to stay mapped, and every driver can be taken "
+               "away or may stay.");
+        for (size_t i = 0; i < question->group->n_members; i++) {
+                char text[BDF_TEXT_SIZE];
+                const PciDevice *device = member(question, i, text);
+                const KernelGroup *group =
+                        find_kernel_group(question->snapshot, device->kernel_group);
+
+                if (group && group->direct == TRISTATE_YES) {
+                        answer(fact, TRISTATE_NO,
+                               "Firmware demands a fixed mapping for %s's group that cannot be "
+                               "given up.",
+                               text);
+                        return;
+                }
+                if (is_bridge(device) && !is_exempt(device->driver)) {
+                        answer(fact, TRISTATE_NO,
+                               "Bridge %s is bound to %s, which does DMA in the host's name.", text,
+                               device->driver);
+                        return;
+                }
+                if (known && (!group || group->direct == TRISTATE_UNKNOWN))
+                        answer(fact, TRISTATE_UNKNOWN,
+                               "Whether firmware demands a fixed mapping for %s's group is not "
+                               "known.",
+                               text);
+                else if (known && device->facts.header_known != TRISTATE_YES &&
+                         !is_exempt(device->driver))
+                        answer(fact, TRISTATE_UNKNOWN,
+                               "Whether %s, bound to %s, is a bridge is not known.", text,
+                               device->driver);
+                known = fact->value == TRISTATE_YES;
+        }
+}
+
+/* A function that a reset of the whole bus would reach and that is not in the group, or NONE. */
+static size_t find_bus_neighbour(const Question *question, size_t index)
+{
+        const PciDevice *devices = question->snapshot->devices;
+        size_t i = index;
+
+        while (i > 0 && devices[i - 1].bdf.domain == devices[index].bdf.domain &&
+               devices[i - 1].bdf.bus == devices[index].bdf.bus)
+                i--;
+        for (; i < question->snapshot->n_devices &&
+               devices[i].bdf.domain == devices[index].bdf.domain &&
+               devices[i].bdf.bus == devices[index].bdf.bus;
+             i++)
+                if (!is_member(question, i))
+                        return i;
+        return SNAPSHOT_NONE;
+}
+
+/* Of one member; returns false if nothing more need be asked. */
+static bool ask_reset_of(const Question *question, size_t index, StrengthFact *fact)
+{
+        const PciDevice *device = &question->snapshot->devices[index];
+        char text[BDF_TEXT_SIZE], other[BDF_TEXT_SIZE];
+        size_t neighbour;
+
+        (void)bdf_format(device->bdf, text);
+        if (is_bridge(device))
+                return true;
+        if (device->resettable == TRISTATE_NO) {
+                answer(fact, TRISTATE_NO, "The kernel knows no way to reset %s.", text);
+                return false;
+        }
+        if (device->facts.flr == TRISTATE_YES)
+                return true;
+        neighbour = find_bus_neighbour(question, index);
+        if (device->resettable == TRISTATE_UNKNOWN)
+                answer(fact, TRISTATE_UNKNOWN,
+                       "%s cannot reset itself%s, and whether the kernel "
+                       "knows a way is not known.",
+                       text, device->facts.flr == TRISTATE_UNKNOWN ? " as far as is known" : "");
+        else if (neighbour != SNAPSHOT_NONE)
+                answer(fact, TRISTATE_UNKNOWN,
+                       "%s cannot reset itself%s; a reset of its bus would reach %s, which is in "
+                       "another group.",
+                       text, device->facts.flr == TRISTATE_UNKNOWN ? " as far as is known" : "",
+                       bdf_format(question->snapshot->devices[neighbour].bdf, other));
+        return true;
+}
+
+static void ask_resettable(const Question *question, StrengthFact *fact)
+{
+        answer(fact, TRISTATE_YES, "Every member can be reset without anybody else.");
+        for (size_t i = 0; i < question->group->n_members; i++)
+                if (!ask_reset_of(question, question->group->members[i], fact))
+                        return;
+}
+
+static void ask_trusted_ats(const Question *question, StrengthFact *fact)
+{
+        answer(fact, TRISTATE_YES, "No removable member translates addresses by itself (ATS).");
+        for (size_t i = 0; i < question->group->n_members; i++) {
+                char text[BDF_TEXT_SIZE];
+                const PciDevice *device = member(question, i, text);
+
+                if (device->facts.ats_enabled == TRISTATE_NO || device->removable == TRISTATE_NO)
+                        continue;
+                if (device->facts.ats_enabled == TRISTATE_YES &&
+                    device->removable == TRISTATE_YES) {
+                        answer(fact, TRISTATE_NO,
+                               "%s is removable and has ATS switched on: what it calls translated "
+                               "passes the IOMMU unchecked.",
+                               text);
+                        return;
+                }
+                answer(fact, TRISTATE_UNKNOWN, "%s: whether %s is not known.", text,
+                       device->facts.ats_enabled == TRISTATE_UNKNOWN ? "ATS is switched on"
+                                                                     : "it is removable");
+        }
+}
+
+/* Requests with a PASID must reach the IOMMU from the device itself on (kernel-facts 6c). */
+static void ask_pasid(const Question *question, StrengthFact *fact)
+{
+        bool capable = false, known = true;
+        char text[BDF_TEXT_SIZE], at[BDF_TEXT_SIZE];
+
+        for (size_t i = 0; i < question->group->n_members; i++) {
+                const PciDevice *device = member(question, i, text);
+
+                known &= device->facts.pasid != TRISTATE_UNKNOWN;
+                if (device->facts.pasid != TRISTATE_YES)
+                        continue;
+                capable = true;
+                for (size_t k = question->group->members[i]; k != SNAPSHOT_NONE;
+                     k = question->snapshot->devices[k].parent) {
+                        uint8_t missing;
+
+                        (void)acs_isolated(question->snapshot, k, &missing);
+                        if (!(missing & (ACS_RR | ACS_UF)))
+                                continue;
+                        (void)bdf_format(question->snapshot->devices[k].bdf, at);
+                        answer(fact,
+                               is_unknown(question->snapshot, k) ? TRISTATE_UNKNOWN : TRISTATE_NO,
+                               "%s does not redirect and forward all requests of %s (RR, UF).", at,
+                               text);
+                        return;
+                }
+        }
+        if (capable)
+                answer(fact, TRISTATE_UNKNOWN,
+                       "The devices and the way up allow it; whether the "
+                       "IOMMU does is not in the snapshot.");
+        else
+                answer(fact, known ? TRISTATE_NO : TRISTATE_UNKNOWN,
+                       "No member is known to have "
+                       "PASID.");
+}
+
+Strength *strength_free(Strength *strength)
+{
+        if (!strength)
+                return NULL;
+        for (size_t i = 0; i < _STRENGTH_N; i++)
+                free(strength->bits[i].text);
+        free(strength);
+        return NULL;
+}
+
+int strength_compute(const Snapshot *snapshot, const Partition *partition, size_t group,
+                     const Partition *sound, Strength **ret_strength)
+{
+        static void (*const ask[_STRENGTH_N])(const Question *, StrengthFact *) = {
+                [STRENGTH_TRANSLATED] = ask_translated,
+                [STRENGTH_P2P] = ask_p2p,
+                [STRENGTH_MSI] = ask_msi,
+                [STRENGTH_CLAIMABLE] = ask_claimable,
+                [STRENGTH_RESETTABLE] = ask_resettable,
+                [STRENGTH_TRUSTED_ATS] = ask_trusted_ats,
+                [STRENGTH_PASID] = ask_pasid,
+        };
+        const Question question = {snapshot, partition, sound, group, &partition->groups[group]};
+        _cleanup_(strength_freep) Strength *strength = calloc(1, sizeof(*strength));
+
+        if (!strength)
+                return -ENOMEM;
+        for (size_t i = 0; i < _STRENGTH_N; i++) {
+                ask[i](&question, &strength->bits[i]);
+                if (!strength->bits[i].text)
+                        return -ENOMEM;
+        }
+        *ret_strength = TAKE_PTR(strength);
+        return 0;
+}
+
+const char *strength_bit_to_string(StrengthBit bit)
+{
+        switch (bit) {
+        case STRENGTH_TRANSLATED:
+                return "translated";
+        case STRENGTH_P2P:
+                return "p2p";
+        case STRENGTH_MSI:
+                return "msi";
+        case STRENGTH_CLAIMABLE:
+                return "claimable";
+        case STRENGTH_RESETTABLE:
+                return "resettable";
+        case STRENGTH_TRUSTED_ATS:
+                return "trusted-ats";
+        case STRENGTH_PASID:
+                return "pasid";
+        case _STRENGTH_N:
+                break;
+        }
+        return "";
+}

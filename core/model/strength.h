@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * How strong the isolation of a group is, bit by bit, each with its evidence.
+ *
+ * A bit is YES only if everything it rests on is known and says so, NO if something known speaks
+ * against it, and UNKNOWN otherwise.
+ */
+
+#include "core/model/base.h"
+#include "core/model/groups.h"
+#include "core/model/snapshot.h"
+
+typedef enum StrengthBit {
+        STRENGTH_TRANSLATED, /* an IOMMU covers all members and does not pass addresses unchanged */
+        STRENGTH_P2P,        /* nobody else reaches a member past the IOMMU */
+        STRENGTH_MSI,        /* interrupts are remapped */
+        STRENGTH_CLAIMABLE,  /* the kernel will let the group be owned */
+        STRENGTH_RESETTABLE, /* members can be reset, and nobody else is with them */
+        STRENGTH_TRUSTED_ATS, /* no device that somebody plugged in may translate by itself */
+        STRENGTH_PASID,       /* address spaces per process are possible */
+        _STRENGTH_N,
+} StrengthBit;
+
+typedef struct StrengthFact {
+        Tristate value;
+        char *text; /* the evidence, a sentence */
+} StrengthFact;
+
+typedef struct Strength {
+        StrengthFact bits[_STRENGTH_N];
+} Strength;
+
+/*
+ * The strength of group `group` of `partition` (the kernel's, observed or computed); `sound` is the
+ * sound partition of the same snapshot. Returns 0 or -ENOMEM; the caller frees *ret.
+ */
+_nodiscard_ int strength_compute(const Snapshot *snapshot, const Partition *partition, size_t group,
+                                 const Partition *sound, Strength **ret_strength);
+
+Strength *strength_free(Strength *strength);
+DEFINE_CLEANUP(Strength *, strength_free);
+
+/* "translated", "p2p", …; "" for what is no bit. */
+const char *strength_bit_to_string(StrengthBit bit);

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Changing a copy. Finishing it again derives from the changed facts what follows from them: types,
+ * depth, order, places.
+ */
+
+#include "core/model/what_if.h"
+
+#include "core/model/quirks.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ACS_BITS 7
+#define N_BUSES 256
+
+static bool is_same_bus(Bdf a, Bdf b)
+{
+        return a.domain == b.domain && a.bus == b.bus;
+}
+
+/* Adds to `chosen` whatever is below what is chosen, and the VFs of chosen functions. */
+static void choose_below(const Snapshot *snapshot, bool *chosen)
+{
+        bool grew = true;
+
+        /* A VF comes with its PF, and what is below a bridge after the bridge: few passes do. */
+        while (grew) {
+                grew = false;
+                for (size_t k = 0; k < snapshot->n_devices; k++) {
+                        size_t i = snapshot->probe_order[k];
+                        const PciDevice *device = &snapshot->devices[i];
+
+                        if (chosen[i] ||
+                            !((device->parent != SNAPSHOT_NONE && chosen[device->parent]) ||
+                              (device->physfn != SNAPSHOT_NONE && chosen[device->physfn])))
+                                continue;
+                        chosen[i] = grew = true;
+                }
+        }
+}
+
+/* Is there room for but one device below? */
+static bool is_link(const PciDevice *port)
+{
+        return port->facts.pcie == TRISTATE_YES &&
+               (port->pcie_type == PCIE_TYPE_ROOT_PORT || port->pcie_type == PCIE_TYPE_DOWNSTREAM ||
+                port->pcie_type == PCIE_TYPE_PCI_TO_PCIE);
+}
+
+static bool can_hold_cards(const PciDevice *port)
+{
+        if (is_link(port))
+                return true;
+        if (port->facts.pcie == TRISTATE_YES)
+                return port->pcie_type == PCIE_TYPE_PCIE_TO_PCI;
+        return port->facts.header_known == TRISTATE_YES && port->facts.header_type != 0;
+}
+
+/* All functions of one device, and what is below: the card. */
+static void choose_card(const Snapshot *snapshot, size_t card, bool *chosen)
+{
+        const PciDevice *devices = snapshot->devices;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (i == card || (is_same_bus(devices[i].bdf, devices[card].bdf) &&
+                                  (bdf_device(devices[i].bdf) == bdf_device(devices[card].bdf) ||
+                                   is_link(&devices[devices[card].parent]))))
+                        chosen[i] = true;
+        choose_below(snapshot, chosen);
+}
+
+/* Marks the bus numbers of a domain that stay in use, or that a bridge there has for itself. */
+static void mark_buses(const Snapshot *snapshot, uint32_t domain, const bool *chosen, bool *used)
+{
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                const PciDevice *device = &snapshot->devices[i];
+
+                if (device->bdf.domain != domain)
+                        continue;
+                if (!chosen[i])
+                        used[device->bdf.bus] = true;
+                if (!device->has_parent)
+                        used[device->root_bus] = true;
+                if (!chosen[i] && device->facts.buses_known == TRISTATE_YES)
+                        used[device->facts.secondary_bus] = true;
+        }
+}
+
+static int take_bus(bool *used, uint8_t *ret_bus)
+{
+        for (unsigned bus = 1; bus < N_BUSES; bus++)
+                if (!used[bus]) {
+                        used[bus] = true;
+                        *ret_bus = (uint8_t)bus;
+                        return 0;
+                }
+        return WHAT_IF_E_NO_BUS;
+}
+
+/* The bus below the port: that of what is there, else the port's own number, else a free one. */
+static int find_target_bus(const Snapshot *snapshot, size_t port, const bool *chosen, bool *used,
+                           uint8_t *ret_bus)
+{
+        const PciDevice *device = &snapshot->devices[port];
+
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (!chosen[i] && snapshot->devices[i].parent == port) {
+                        *ret_bus = snapshot->devices[i].bdf.bus;
+                        return is_link(device) ? WHAT_IF_E_OCCUPIED : 0;
+                }
+        if (device->facts.buses_known == TRISTATE_YES && device->facts.secondary_bus != 0) {
+                *ret_bus = device->facts.secondary_bus;
+                return 0;
+        }
+        return take_bus(used, ret_bus);
+}
+
+/* New numbers for all buses of the card, by old number; `map` is of the card's domain. */
+static int map_buses(const Snapshot *snapshot, size_t card, size_t port, const bool *chosen,
+                     uint8_t *map)
+{
+        bool used[N_BUSES] = {false}, mapped[N_BUSES] = {false};
+        uint32_t domain = snapshot->devices[port].bdf.domain;
+        int r;
+
+        mark_buses(snapshot, domain, chosen, used);
+        r = find_target_bus(snapshot, port, chosen, used, &map[snapshot->devices[card].bdf.bus]);
+        if (r != 0)
+                return r;
+        mapped[snapshot->devices[card].bdf.bus] = true;
+        used[map[snapshot->devices[card].bdf.bus]] = true;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                uint8_t bus = snapshot->devices[i].bdf.bus;
+
+                if (!chosen[i] || mapped[bus])
+                        continue;
+                mapped[bus] = true;
+                if (used[bus]) {
+                        r = take_bus(used, &map[bus]);
+                        if (r != 0)
+                                return r;
+                } else {
+                        used[bus] = true;
+                        map[bus] = bus;
+                }
+        }
+        return 0;
+}
+
+/* Is the address free once the card has left? */
+static bool is_free(const Snapshot *snapshot, const bool *chosen, Bdf bdf)
+{
+        size_t index = snapshot_find(snapshot, bdf);
+
+        return index == SNAPSHOT_NONE || chosen[index];
+}
+
+static void move_device(PciDevice *device, const PciDevice *card, const PciDevice *port,
+                        const uint8_t *map)
+{
+        bool on_card_bus = device->has_parent && card->has_parent &&
+                           bdf_equal(device->parent_bdf, card->parent_bdf);
+
+        device->bdf = (Bdf){port->bdf.domain, map[device->bdf.bus], device->bdf.devfn};
+        if (on_card_bus)
+                device->parent_bdf = port->bdf;
+        else
+                device->parent_bdf = (Bdf){port->bdf.domain, map[device->parent_bdf.bus],
+                                           device->parent_bdf.devfn};
+        device->physfn_bdf =
+                (Bdf){port->bdf.domain, map[device->physfn_bdf.bus], device->physfn_bdf.devfn};
+        device->root_bus = port->root_bus;
+        device->root_domain = port->root_domain;
+        device->has_real_dma = port->has_real_dma;
+        device->real_dma_bdf = port->real_dma_bdf;
+        device->kernel_group = -1;
+        device->iommu_kind = port->iommu_kind;
+        memcpy(device->iommu, port->iommu, sizeof(device->iommu));
+}
+
+int what_if_move(const Snapshot *snapshot, Bdf card_bdf, Bdf port_bdf, Snapshot **ret_snapshot)
+{
+        _cleanup_(snapshot_freep) Snapshot *copy = NULL;
+        _cleanup_(freep) bool *chosen = calloc(snapshot->n_devices + 1, sizeof(*chosen));
+        size_t card = snapshot_find(snapshot, card_bdf), port = snapshot_find(snapshot, port_bdf);
+        uint8_t map[N_BUSES] = {0};
+        int r;
+
+        if (!chosen)
+                return -ENOMEM;
+        if (card == SNAPSHOT_NONE || port == SNAPSHOT_NONE)
+                return WHAT_IF_E_NO_DEVICE;
+        if (snapshot->devices[card].parent == SNAPSHOT_NONE)
+                return WHAT_IF_E_NO_CARD;
+        choose_card(snapshot, card, chosen);
+        if (chosen[port])
+                return WHAT_IF_E_LOOP;
+        if (!can_hold_cards(&snapshot->devices[port]))
+                return WHAT_IF_E_NO_PORT;
+        r = map_buses(snapshot, card, port, chosen, map);
+        if (r != 0)
+                return r;
+        r = snapshot_copy(snapshot, &copy);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                if (!chosen[i])
+                        continue;
+                move_device(&copy->devices[i], &snapshot->devices[card], &snapshot->devices[port],
+                            map);
+                if (!is_free(snapshot, chosen, copy->devices[i].bdf))
+                        return WHAT_IF_E_OCCUPIED;
+        }
+        r = snapshot_finish(copy);
+        if (r < 0)
+                return r;
+        if (copy->n_devices != snapshot->n_devices)
+                return WHAT_IF_E_OCCUPIED; /* a card of several domains, in a forged tree */
+        *ret_snapshot = TAKE_PTR(copy);
+        return 0;
+}
+
+/* Ports with dword registers have their control elsewhere (kernel-facts 1.5). */
+static bool has_dword_registers(const PciDevice *device)
+{
+        if (device->vendor != 0x8086 || device->pcie_type != PCIE_TYPE_ROOT_PORT)
+                return false;
+        for (size_t i = 0; i < quirk_intel_spt_ids.n_ranges; i++)
+                if (device->device >= quirk_intel_spt_ids.ranges[i].first &&
+                    device->device <= quirk_intel_spt_ids.ranges[i].last)
+                        return true;
+        return false;
+}
+
+static void set_acs(PciDevice *device, uint16_t on, uint16_t off)
+{
+        PciFacts *facts = &device->facts;
+
+        if (has_dword_registers(device)) {
+                facts->acs_dword8 |= on & facts->acs_dword4;
+                facts->acs_dword8 &= ~(uint32_t)off;
+                return;
+        }
+        facts->acs_ctrl |= on & facts->acs_cap;
+        facts->acs_ctrl &= (uint16_t)~off;
+        facts->acs_dword4 = (uint32_t)facts->acs_ctrl << 16 | facts->acs_cap;
+}
+
+/* Applies one "BITS@ADDRESS" of `n` characters. */
+static int apply_acs(Snapshot *snapshot, const char *spec, size_t n)
+{
+        size_t n_bits = strcspn(spec, "@"), index;
+        char text[BDF_TEXT_SIZE] = "";
+        uint16_t on = 0, off = 0;
+        PciDevice *device;
+        Bdf bdf;
+
+        if (n_bits == 0 || n_bits > ACS_BITS || n_bits >= n || n - n_bits - 1 >= sizeof(text))
+                return WHAT_IF_E_MALFORMED;
+        for (size_t i = 0; i < n_bits; i++) {
+                uint16_t bit = (uint16_t)(1U << (n_bits - 1 - i));
+
+                if (spec[i] == '1')
+                        on |= bit;
+                else if (spec[i] == '0')
+                        off |= bit;
+                else if (spec[i] != 'x')
+                        return WHAT_IF_E_MALFORMED;
+        }
+        memcpy(text, spec + n_bits + 1, n - n_bits - 1);
+        if (!bdf_parse(text, &bdf))
+                return WHAT_IF_E_MALFORMED;
+
+        index = snapshot_find(snapshot, bdf);
+        if (index == SNAPSHOT_NONE)
+                return WHAT_IF_E_NO_DEVICE;
+        device = &snapshot->devices[index];
+        if (device->facts.acs != TRISTATE_YES)
+                return WHAT_IF_E_NO_ACS;
+        set_acs(device, on, off);
+        return 0;
+}
+
+int what_if_acs(const Snapshot *snapshot, const char *spec, Snapshot **ret_snapshot)
+{
+        _cleanup_(snapshot_freep) Snapshot *copy = NULL;
+        int r = snapshot_copy(snapshot, &copy);
+
+        if (r < 0)
+                return r;
+        for (;;) {
+                size_t n = strcspn(spec, ";");
+
+                r = apply_acs(copy, spec, n);
+                if (r != 0)
+                        return r;
+                if (spec[n] == '\0')
+                        break;
+                spec += n + 1;
+        }
+        r = snapshot_finish(copy);
+        if (r < 0)
+                return r;
+        *ret_snapshot = TAKE_PTR(copy);
+        return 0;
+}
+
+int what_if_remove(const Snapshot *snapshot, Bdf function, Snapshot **ret_snapshot)
+{
+        _cleanup_(snapshot_freep) Snapshot *copy = NULL;
+        _cleanup_(freep) bool *chosen = calloc(snapshot->n_devices + 1, sizeof(*chosen));
+        size_t index = snapshot_find(snapshot, function);
+        int r;
+
+        if (!chosen)
+                return -ENOMEM;
+        if (index == SNAPSHOT_NONE)
+                return WHAT_IF_E_NO_DEVICE;
+        r = snapshot_copy(snapshot, &copy);
+        if (r < 0)
+                return r;
+
+        chosen[index] = true;
+        choose_below(snapshot, chosen);
+        copy->n_devices = 0;
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (!chosen[i])
+                        copy->devices[copy->n_devices++] = snapshot->devices[i];
+        r = snapshot_finish(copy);
+        if (r < 0)
+                return r;
+        *ret_snapshot = TAKE_PTR(copy);
+        return 0;
+}
+
+const char *what_if_error_to_string(int error)
+{
+        static const char *const texts[_WHAT_IF_N] = {
+                [WHAT_IF_E_NO_DEVICE] = "no function has that address",
+                [WHAT_IF_E_NO_CARD] = "it is on a root bus: a part of the machine, not a card",
+                [WHAT_IF_E_NO_PORT] = "nothing can be put below it",
+                [WHAT_IF_E_LOOP] = "the port is on the card itself",
+                [WHAT_IF_E_OCCUPIED] = "something is below the port already",
+                [WHAT_IF_E_NO_BUS] = "no bus number is left",
+                [WHAT_IF_E_NO_ACS] = "it is not known to have ACS",
+                [WHAT_IF_E_MALFORMED] = "not of the form BITS@ADDRESS, as in 1x0@0000:00:1c.0",
+        };
+
+        return error > 0 && error < _WHAT_IF_N ? texts[error] : "";
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Machines that are not: a copy of a snapshot with one thing changed, to see which groups it would
+ * have. Nothing is done to the machine itself.
+ */
+
+#include "core/model/base.h"
+#include "core/model/snapshot.h"
+
+/* What speaks against a change. */
+enum {
+        _WHAT_IF_E_SUCCESS = 0,
+        WHAT_IF_E_NO_DEVICE, /* no function with that address */
+        WHAT_IF_E_NO_CARD,   /* it is on a root bus: a part of the machine, not a card */
+        WHAT_IF_E_NO_PORT,   /* nothing can be put below it */
+        WHAT_IF_E_LOOP,      /* the port is on the card itself */
+        WHAT_IF_E_OCCUPIED,  /* something is below the port already */
+        WHAT_IF_E_NO_BUS,    /* no bus number is left */
+        WHAT_IF_E_NO_ACS,    /* the port has no ACS capability, or it is not known */
+        WHAT_IF_E_MALFORMED, /* not of the form BITS@ADDRESS[;…] */
+        _WHAT_IF_N,
+};
+
+/*
+ * Moves the device that `card` is a function of, and all below it, to `port`. What is moved gets
+ * new bus numbers where it must and is in none of the kernel's groups. Returns 0 and a finished
+ * snapshot that the caller frees, WHAT_IF_E_* or -ENOMEM.
+ */
+_nodiscard_ int what_if_move(const Snapshot *snapshot, Bdf card, Bdf port, Snapshot **ret_snapshot);
+
+/*
+ * Sets ACS control as the kernel's config_acs= does: bits right-aligned, `0` off, `1` on, `x` as it
+ * is, from bit 0 at the right: SV, TB, RR, CR, UF, EC, DT; "1x0@0000:00:1c.0", several joined by
+ * `;`. Bits that the capability does not offer stay off. Returns as what_if_move().
+ */
+_nodiscard_ int what_if_acs(const Snapshot *snapshot, const char *spec, Snapshot **ret_snapshot);
+
+/* Takes a function out, its VFs and all that is below. Returns as what_if_move(). */
+_nodiscard_ int what_if_remove(const Snapshot *snapshot, Bdf function, Snapshot **ret_snapshot);
+
+/* "no function has that address" for WHAT_IF_E_*, "" for anything else. */
+const char *what_if_error_to_string(int error);

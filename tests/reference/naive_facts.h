@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the naive readings of the kernel's rules and of the sound ones both ask about a device.
+ */
+
+#include "core/model/snapshot.h"
+
+typedef const Snapshot World;
+
+#define NOBODY ((size_t)-1)
+
+/* The bridge a device is below, looked up by address, or NOBODY. */
+size_t naive_bridge_above(World *world, size_t i);
+
+/* Whose requester id a device's requests carry: its own or a VMD endpoint's. */
+size_t naive_sender(World *world, size_t i);
+
+/* Are both behind one VMD endpoint that is not there? */
+bool naive_share_missing_sender(World *world, size_t a, size_t b);
+
+bool naive_on_one_bus(World *world, size_t a, size_t b);
+bool naive_in_one_slot(World *world, size_t a, size_t b);
+
+/* The types that the function may be of, a bit each; bit 16: not PCIe. */
+uint32_t naive_possible_types(World *world, size_t i);
+
+/* 1: a quirk says isolated, 0: not, -1: no opinion. */
+int naive_quirk(World *world, size_t i, uint32_t types);
+
+/* The major number of the kernel. */
+unsigned naive_release_major(World *world);
+
+/* Do two functions of one bus use one id, by a quirk or as a VMD endpoint does? */
+bool naive_aliases(World *world, size_t a, size_t b);

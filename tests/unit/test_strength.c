@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Strength bit by bit: one machine on which everything is well, spoiled one thing at a time.
+ */
+
+#include "core/model/strength.h"
+#include "tap.h"
+#include "topology.h"
+
+#define RP PCIE_TYPE_ROOT_PORT
+#define EP PCIE_TYPE_ENDPOINT
+#define ON PART_ACS_ON
+
+static const Part parts[] = {
+        {"00:1c.0", .type = RP, .acs = ON, .kernel_group = 1},
+        {"01:00.0", "00:1c.0", .type = EP, .acs = ON, .multifunction = true, .kernel_group = 2},
+        {"01:00.1", "00:1c.0", .type = EP, .acs = ON, .kernel_group = 3},
+};
+static KernelGroup groups[] = {{0, "DMA", TRISTATE_NO}, {1, "DMA-FQ", TRISTATE_NO},
+                               {2, "DMA", TRISTATE_NO}};
+
+static Snapshot *machine(void)
+{
+        Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));
+
+        snapshot->kernel_groups = calloc(ARRAY_SIZE(groups), sizeof(*groups));
+        if (!snapshot->kernel_groups)
+                abort();
+        memcpy(snapshot->kernel_groups, groups, sizeof(groups));
+        snapshot->n_kernel_groups = ARRAY_SIZE(groups);
+        snapshot->interrupt_remapping = TRISTATE_YES;
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                PciDevice *device = &snapshot->devices[i];
+
+                device->iommu_kind = IOMMU_KIND_DMAR;
+                device->resettable = device->facts.flr = tristate_from_bool(i > 0);
+                device->removable = TRISTATE_YES;
+                device->facts.ats_enabled = TRISTATE_NO;
+                device->facts.pasid = TRISTATE_NO;
+        }
+        return snapshot;
+}
+
+/* The bit of 01:00.0's group. */
+static void expect(const Snapshot *snapshot, StrengthBit bit, Tristate value, const char *text)
+{
+        _cleanup_(partition_freep) Partition *kernel = NULL, *sound = NULL;
+        _cleanup_(strength_freep) Strength *strength = NULL;
+
+        if (kernel_groups_compute(snapshot, &kernel) < 0 ||
+            sound_groups_compute(snapshot, kernel, &sound) < 0 ||
+            strength_compute(snapshot, kernel, kernel->group_of[1], sound, &strength) < 0)
+                abort();
+        CHECK_NUMBER(strength->bits[bit].value, value);
+        CHECK_STRING(strength->bits[bit].text, text);
+}
+
+static void test_strong(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
+
+        expect(snapshot, STRENGTH_TRANSLATED, TRISTATE_YES,
+               "An IOMMU covers all members, and the default domain translates.");
+        expect(snapshot, STRENGTH_P2P, TRISTATE_YES,
+               "No path leads to or from a member past the IOMMU.");
+        expect(snapshot, STRENGTH_MSI, TRISTATE_YES, "Interrupts pass the IOMMU.");
+        expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_YES,
+               "No region has to stay mapped, and every driver can be taken away or may stay.");
+        expect(snapshot, STRENGTH_RESETTABLE, TRISTATE_YES,
+               "Every member can be reset without anybody else.");
+        expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_YES,
+               "No removable member translates addresses by itself (ATS).");
+        expect(snapshot, STRENGTH_PASID, TRISTATE_NO, "No member is known to have PASID.");
+}
+
+static void test_translated(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
+
+        (void)snprintf(snapshot->kernel_groups[1].type, SNAPSHOT_TYPE_SIZE, "unknown");
+        expect(snapshot, STRENGTH_TRANSLATED, TRISTATE_UNKNOWN,
+               "The default domain of 0000:01:00.0's group is not known.");
+        (void)snprintf(snapshot->kernel_groups[1].type, SNAPSHOT_TYPE_SIZE, "identity");
+        expect(snapshot, STRENGTH_TRANSLATED, TRISTATE_NO,
+               "The default domain of 0000:01:00.0's group is identity: it reaches all memory when "
+               "nobody owns it.");
+        snapshot->devices[1].kernel_group = -1;
+        expect(snapshot, STRENGTH_TRANSLATED, TRISTATE_NO, "No IOMMU covers 0000:01:00.0.");
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                snapshot->devices[i].kernel_group = -1;
+        snapshot->n_kernel_groups = 0;
+        expect(snapshot, STRENGTH_TRANSLATED, TRISTATE_UNKNOWN,
+               "Whether an IOMMU covers 0000:01:00.0 is not in the snapshot.");
+}
+
+static void test_p2p(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
+
+        snapshot->devices[2].facts.acs = TRISTATE_NO;
+        expect(snapshot, STRENGTH_P2P, TRISTATE_NO,
+               "A write from 0000:01:00.1, which does not redirect requests (no RR), reaches "
+               "0000:01:00.0 inside the device that both are functions of.");
+        snapshot->devices[2].facts.acs = TRISTATE_UNKNOWN;
+        expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
+               "A write from 0000:01:00.1, which does not redirect requests (no RR that could be "
+               "read), reaches 0000:01:00.0 inside the device that both are functions of.");
+}
+
+static void test_msi(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
+
+        snapshot->interrupt_remapping = TRISTATE_NO;
+        expect(snapshot, STRENGTH_MSI, TRISTATE_NO,
+               "Interrupts are not remapped: a member can raise any on the host.");
+        snapshot->interrupt_remapping = TRISTATE_UNKNOWN;
+        expect(snapshot, STRENGTH_MSI, TRISTATE_UNKNOWN,
+               "Whether interrupts are remapped is not in the snapshot.");
+}
+
+static void test_claimable(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
+
+        (void)snprintf(snapshot->devices[1].driver, SNAPSHOT_NAME_SIZE, "e1000e");
+        expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_YES,
+               "No region has to stay mapped, and every driver can be taken away or may stay.");
+        snapshot->kernel_groups[1].direct = TRISTATE_UNKNOWN;
+        expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_UNKNOWN,
+               "Whether firmware demands a fixed mapping for 0000:01:00.0's group is not known.");
+        snapshot->kernel_groups[1].direct = TRISTATE_YES;
+        expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_NO,
+               "Firmware demands a fixed mapping for 0000:01:00.0's group that cannot be given "
+               "up.");
+        snapshot->kernel_groups[1].direct = TRISTATE_NO;
+        snapshot->devices[1].facts.header_type = 1;
+        (void)snprintf(snapshot->devices[1].driver, SNAPSHOT_NAME_SIZE, "shpchp");
+        expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_NO,
+               "Bridge 0000:01:00.0 is bound to shpchp, which does DMA in the host's name.");
+        snapshot->devices[1].facts.header_known = TRISTATE_UNKNOWN;
+        expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_UNKNOWN,
+               "Whether 0000:01:00.0, bound to shpchp, is a bridge is not known.");
+}
+
+static void test_resettable(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
+
+        snapshot->devices[1].facts.flr = TRISTATE_NO;
+        expect(snapshot, STRENGTH_RESETTABLE, TRISTATE_UNKNOWN,
+               "0000:01:00.0 cannot reset itself; a reset of its bus would reach 0000:01:00.1, "
+               "which is in another group.");
+        snapshot->devices[1].facts.flr = TRISTATE_UNKNOWN;
+        snapshot->devices[1].resettable = TRISTATE_UNKNOWN;
+        expect(snapshot, STRENGTH_RESETTABLE, TRISTATE_UNKNOWN,
+               "0000:01:00.0 cannot reset itself as far as is known, and whether the kernel knows "
+               "a way is not known.");
+        snapshot->devices[1].resettable = TRISTATE_NO;
+        expect(snapshot, STRENGTH_RESETTABLE, TRISTATE_NO,
+               "The kernel knows no way to reset 0000:01:00.0.");
+}
+
+static void test_trusted_ats(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
+
+        snapshot->devices[1].facts.ats_enabled = TRISTATE_UNKNOWN;
+        expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_UNKNOWN,
+               "0000:01:00.0: whether ATS is switched on is not known.");
+        snapshot->devices[1].facts.ats_enabled = TRISTATE_YES;
+        expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_NO,
+               "0000:01:00.0 is removable and has ATS switched on: what it calls translated passes "
+               "the IOMMU unchecked.");
+        snapshot->devices[1].removable = TRISTATE_UNKNOWN;
+        expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_UNKNOWN,
+               "0000:01:00.0: whether it is removable is not known.");
+        snapshot->devices[1].removable = TRISTATE_NO;
+        expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_YES,
+               "No removable member translates addresses by itself (ATS).");
+}
+
+static void test_pasid(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
+
+        snapshot->devices[1].facts.pasid = TRISTATE_YES;
+        expect(snapshot, STRENGTH_PASID, TRISTATE_UNKNOWN,
+               "The devices and the way up allow it; whether the IOMMU does is not in the "
+               "snapshot.");
+        snapshot->devices[0].facts.acs_ctrl = ACS_SV | ACS_RR | ACS_CR;
+        expect(snapshot, STRENGTH_PASID, TRISTATE_NO,
+               "0000:00:1c.0 does not redirect and forward all requests of 0000:01:00.0 (RR, UF).");
+        snapshot->devices[0].facts.acs = TRISTATE_UNKNOWN;
+        expect(snapshot, STRENGTH_PASID, TRISTATE_UNKNOWN,
+               "0000:00:1c.0 does not redirect and forward all requests of 0000:01:00.0 (RR, UF).");
+        snapshot->devices[1].facts.pasid = TRISTATE_UNKNOWN;
+        expect(snapshot, STRENGTH_PASID, TRISTATE_UNKNOWN, "No member is known to have PASID.");
+}
+
+static void test_names(void)
+{
+        static const char *const names[] = {"translated", "p2p",         "msi",  "claimable",
+                                            "resettable", "trusted-ats", "pasid"};
+
+        CHECK_NUMBER(ARRAY_SIZE(names), _STRENGTH_N);
+        for (size_t i = 0; i < _STRENGTH_N; i++)
+                CHECK_STRING(strength_bit_to_string((StrengthBit)i), names[i]);
+        CHECK_STRING(strength_bit_to_string(_STRENGTH_N), "");
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"everything well", test_strong},
+                {"translated", test_translated},
+                {"p2p", test_p2p},
+                {"msi", test_msi},
+                {"claimable", test_claimable},
+                {"resettable", test_resettable},
+                {"trusted-ats", test_trusted_ats},
+                {"pasid", test_pasid},
+                {"names", test_names},
+        };
+
+        return tap_run(tests);
+}
