@@ -26,6 +26,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <json-c/json.h>
+#include <linux/netlink.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -34,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -329,7 +331,7 @@ static void agent_on_port_end(struct bufferevent *port, short what, void *userda
 }
 
 /* The device node is found by the port's name: its number depends on the machine. */
-static int open_port(void)
+static int find_port(void)
 {
         DIR *ports = opendir("/sys/class/virtio-ports");
         const struct dirent *entry;
@@ -352,8 +354,24 @@ static int open_port(void)
                 fclose(file);
         }
         closedir(ports);
-        if (found < 0)
-                errx(1, "no virtio-serial port " PORT_NAME);
+        return found;
+}
+
+/* The host tells a port's name a moment after the port came; the kernel then says so. */
+static int open_port(void)
+{
+        struct sockaddr_nl kernel = {.nl_family = AF_NETLINK, .nl_groups = 1};
+        int uevents = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+        char event[8192];
+        int found;
+
+        if (uevents < 0 || bind(uevents, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+                err(1, "uevents");
+        while ((found = find_port()) < 0)
+                if (recv(uevents, event, sizeof(event), 0) < 0 && errno != EINTR &&
+                    errno != ENOBUFS)
+                        err(1, "awaiting the virtio-serial port " PORT_NAME);
+        close(uevents);
         return found;
 }
 

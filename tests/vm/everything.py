@@ -22,7 +22,10 @@ CORPUS = os.path.normpath(os.path.join(TOP, "../shared/corpus"))
 LAB = os.path.join(TOP, ".lab")
 
 # Random machines whose groups are computed twice, in a --full run.
-LONG_SWEEP = 200000
+LONG_SWEEP = 1000000
+# Random machines that boot, in a usual and in a --full run.
+SWEEP_MACHINES = 30
+LONG_SWEEP_MACHINES = 150
 
 COMPILERS = ("gcc", "clang")
 # What an installation must at least put down, below its prefix.
@@ -144,9 +147,8 @@ def check_installation(directory, tally):
                     out + "".join(f"left: {name}\n" for name in left))
 
 
-def run_vm_suites(directory, full, tally):
-    """The VM suites; their last line says how many passed."""
-    command = [os.path.join(HERE, "run"), "--build", directory] + (["--full"] if full else [])
+def run_in_machines(command, name, tally):
+    """A command that runs tests in machines; its last line says how many passed."""
     total = None
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", cwd=TOP) as process:
@@ -158,9 +160,25 @@ def run_vm_suites(directory, full, tally):
                 if failure:
                     tally.failures.append(" ".join(failure.groups()))
     if not total or (process.returncode != 0) != (int(total.group(2)) > 0):
-        tally.count(False, "VM suites", f"they ended with {process.returncode}, without a count")
+        tally.count(False, name, f"it ended with {process.returncode}, without a count")
         return
     tally.passed += int(total.group(1))
+
+
+def test_in_machines(directory, arguments, tally):
+    """The VM suites, and the groups on machines drawn at random."""
+    build_option = ["--build", directory]
+    commands = {
+        "VM suites": ["run", *build_option] + (["--full"] if arguments.full else []),
+        "random machines": ["sweep", *build_option, "--count",
+                            str(LONG_SWEEP_MACHINES if arguments.full else SWEEP_MACHINES)],
+    }
+    for name, (program, *options) in commands.items():
+        tally.section(name)
+        if arguments.no_vm:
+            tally.skip(name, "--no-vm was asked for")
+        else:
+            run_in_machines([os.path.join(HERE, program), *options], name, tally)
 
 
 def main():
@@ -181,11 +199,7 @@ def main():
     if directories["gcc"]:
         tally.section("installation")
         check_installation(directories["gcc"], tally)
-        tally.section("VM suites")
-        if arguments.no_vm:
-            tally.skip("VM suites", "--no-vm was asked for")
-        else:
-            run_vm_suites(directories["gcc"], arguments.full, tally)
+        test_in_machines(directories["gcc"], arguments, tally)
     tally.section("result")
     for name in tally.failures:
         print(f"failed: {name}")

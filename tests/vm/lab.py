@@ -101,9 +101,12 @@ class Stream:
 
 
 class Machine:
-    """A booted machine. Use as a context manager: it is always ended."""
+    """A booted machine. Use as a context manager: it is always ended.
 
-    def __init__(self, kernel, topology, payload, log, append=""):
+    A bare one has nothing running but the agent (see payload.make).
+    """
+
+    def __init__(self, kernel, topology, payload, log, append="", bare=False):
         self.kernel = kernel
         self.topology = topology
         self.release = None
@@ -124,8 +127,9 @@ class Machine:
                                      "systemd.mask=serial-getty@ttyS0.service " + append))
             self._tell_monitor({"execute": "qmp_capabilities"})
             self.await_(lambda: self.release, BOOT_SECONDS, lambda: "the agent's hello")
-            # Up is when the units are, and each device has the driver that udev finds for it.
-            self.run("systemctl is-system-running --wait; udevadm settle")
+            if not bare:
+                # Up is when the units are, and each device has the driver that udev finds for it.
+                self.run("systemctl is-system-running --wait; udevadm settle")
         except BaseException:
             self.kill()
             raise

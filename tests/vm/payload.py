@@ -22,6 +22,15 @@ SANITIZER_OPTIONS = {
 }
 SANITIZED_UNIT = "[Service]\n" + "".join(f'Environment="{name}={value}"\n'
                                          for name, value in SANITIZER_OPTIONS.items())
+# In place of the service manager itself: /sbin/init is a link to it.
+BARE_INIT = "usr/lib/systemd/systemd"
+BARE_INIT_TEXT = f"""#!/bin/sh
+export {" ".join(f"{name}={value}" for name, value in SANITIZER_OPTIONS.items())}
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+exec /{LIBEXEC}/agent
+"""
 # On Debian these are links into /usr; a payload must not replace a link by a directory.
 MERGED = ("bin", "sbin", "lib", "lib64")
 
@@ -63,8 +72,11 @@ def _write(tree, name, text):
         output.write(text)
 
 
-def make(path, work, build=None):
-    """Write the payload archive: the lab's own tree, the programs, and a build if given."""
+def make(path, work, build=None, bare=False):
+    """Write the payload archive: the lab's own tree, the programs, and a build if given.
+
+    A bare machine has no service manager: its first program is the agent.
+    """
     tree = os.path.join(work, "tree")
     shutil.copytree(os.path.join(HERE, "guest/tree"), tree, symlinks=True)
     if build:
@@ -73,6 +85,9 @@ def make(path, work, build=None):
             for unit in ("isolationd", "lab-agent"):
                 _write(tree, f"etc/systemd/system/{unit}.service.d/sanitizers.conf",
                        SANITIZED_UNIT)
+    if bare:
+        _write(tree, BARE_INIT, BARE_INIT_TEXT)
+        os.chmod(os.path.join(tree, BARE_INIT), 0o755)
     programs = cache.entry("programs", cache.digest("payload.py", "iommufd-abi.h", *(
         f"{name}.c" for name in PROGRAMS)), _compile)
     shutil.copytree(programs, os.path.join(tree, LIBEXEC), dirs_exist_ok=True)
