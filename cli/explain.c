@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/document.h"
+#include "cli/suppose.h"
 #include "cli/text.h"
 
 #define NOT_REACHED ((size_t)-1)
@@ -21,7 +22,8 @@ typedef struct Question {
         const iso_device *b; /* NULL if one thing was named */
         const iso_group *group;
         bool together;
-        const iso_reason **reasons; /* NULL-terminated */
+        const iso_reason **reasons;      /* NULL-terminated */
+        const iso_separator *separators; /* what keeps them apart, of `a` and `b`; NULL if unknown */
 } Question;
 
 static void question_deinit(Question *question)
@@ -98,6 +100,21 @@ static void find_reasons(Question *question)
                 question->reasons[n++] = &group->reasons[i];
 }
 
+static void add_separators(json_object *document, const Question *question)
+{
+        json_object *array;
+
+        if (!question->separators)
+                return;
+        array = json_add_array(document, "separators");
+        for (size_t i = 0; i < 2; i++) {
+                json_object *object = json_append(array, must(json_object_new_object()));
+
+                json_add_optional(object, "port", question->separators[i].port);
+                json_add_text(object, "text", question->separators[i].text);
+        }
+}
+
 static int print_json(const Question *question)
 {
         static const char *const nobody[] = {NULL};
@@ -115,6 +132,7 @@ static int print_json(const Question *question)
         reasons = json_add_array(document, "reasons");
         for (size_t i = 0; question->reasons[i]; i++)
                 (void)json_append(reasons, json_reason(question->reasons[i]));
+        add_separators(document, question);
         json_print(document);
         return EXIT_DONE;
 }
@@ -134,6 +152,9 @@ static void print_pair(const Question *question)
                 (void)printf("%s and %s are apart: %s%s and %s%s.\n", a->address, b->address,
                              *a->group ? "group " : "no group", a->group,
                              *b->group ? "group " : "no group", b->group);
+                if (question->separators)
+                        (void)printf("\nWhat separates them\n  %s\n  %s\n",
+                                     question->separators[0].text, question->separators[1].text);
                 return;
         }
         name = group_describe(question->group);
@@ -224,30 +245,89 @@ static int resolve_pair(Invocation *invocation, Question *question)
         return EXIT_DONE;
 }
 
+/* The same question, asked of the changed machine. */
+static int move_question(Invocation *invocation, Question *question, const Supposition *supposition)
+{
+        const iso_device *const asked[] = {question->a, question->b};
+        const iso_group *groups[2] = {NULL, NULL};
+
+        if (!question->a)
+                return fail_usage(invocation, "--what-if explains devices: name a member of %s",
+                                  invocation->arguments[0]);
+        question->host = supposition->host;
+        for (size_t i = 0; i < 2 && asked[i]; i++) {
+                const iso_device *found = suppose_find(supposition, asked[i]);
+
+                if (!found)
+                        return fail_refusal(invocation, ISO_E_NOT_FOUND,
+                                            "%s would not be in the machine any more",
+                                            asked[i]->address);
+                groups[i] = group_find(supposition->host, found->group);
+                *(i == 0 ? &question->a : &question->b) = found;
+        }
+        question->group = groups[0];
+        question->together = question->b && groups[0] && groups[0] == groups[1];
+        return EXIT_DONE;
+}
+
+/* Only a copy of the machine tells what separates; the daemon's view does without. */
+static int find_separators(Invocation *invocation, Question *question, iso_host *host)
+{
+        int r;
+
+        if (!question->b || question->together)
+                return EXIT_DONE;
+        r = iso_host_separators(host, question->a, question->b, &question->separators);
+        if (r == ISO_E_UNSUPPORTED || r == ISO_E_INVALID)
+                return EXIT_DONE;
+        return r == 0 ? EXIT_DONE : fail_host(invocation, r);
+}
+
+static int answer(Invocation *invocation, Question *question)
+{
+        find_reasons(question);
+        if (invocation->json)
+                return print_json(question);
+        if (invocation->what_if)
+                (void)printf("If %s:\n\n", invocation->what_if);
+        if (question->b)
+                print_pair(question);
+        else
+                print_one(question);
+        return EXIT_DONE;
+}
+
 static int run_explain(Invocation *invocation)
 {
-        _cleanup_(question_deinit) Question question = {.host = invocation->host};
-        int code;
+        _cleanup_(question_deinit) Question question = {0};
+        _cleanup_(supposition_deinit) Supposition supposition = {0};
+        int code = EXIT_DONE;
 
-        code = resolve_pair(invocation, &question);
-        if (code != EXIT_DONE)
-                return code;
-        find_reasons(&question);
-        if (invocation->json)
-                return print_json(&question);
-        if (question.b)
-                print_pair(&question);
-        else
-                print_one(&question);
-        return EXIT_DONE;
+        if (invocation->what_if)
+                code = use_tree(invocation);
+        question.host = invocation->host;
+        if (code == EXIT_DONE)
+                code = resolve_pair(invocation, &question);
+        if (code == EXIT_DONE && invocation->what_if)
+                code = suppose(invocation, &supposition);
+        if (code == EXIT_DONE && invocation->what_if)
+                code = move_question(invocation, &question, &supposition);
+        if (code == EXIT_DONE)
+                code = find_separators(invocation, &question,
+                                       supposition.host ? supposition.host : invocation->host);
+        return code == EXIT_DONE ? answer(invocation, &question) : code;
 }
 
 const Verb verb_explain = {
         .name = "explain",
         .arguments = "SELECTOR [DEVICE]",
         .summary = "why a device is in its group, or two are together",
-        .help = "Every merge has its reason: the rule, the port, the ACS bits that it lacks.\n",
-        .options = OPTION_FROM,
+        .help = "Every merge has its reason: the rule, the port, the ACS bits that it lacks.\n"
+                "--what-if 'move CARD PORT'   with the card in another slot\n"
+                "--what-if 'acs BITS@PORT'    with ACS control set as config_acs= does\n"
+                "--what-if 'remove DEVICE'    without that function\n"
+                "Without --from, --what-if reads this machine's /sys.\n",
+        .options = OPTION_FROM | OPTION_WHAT_IF,
         .min_arguments = 1,
         .max_arguments = 2,
         .host = VERB_HOST_ANY,

@@ -34,6 +34,7 @@ enum {
         OPTION_COMMAND = 1 << 5, /* takes `-- CMD…` */
         OPTION_ANONYMISE = 1 << 6,
         OPTION_OUTPUT = 1 << 7,
+        OPTION_WHAT_IF = 1 << 8,
 };
 
 #define ANY_NUMBER ((size_t)-1)
@@ -57,6 +58,7 @@ typedef struct Invocation {
         bool force;
         bool anonymise;
         const char *output;
+        const char *what_if;
         const char *const *arguments; /* NULL-terminated */
         size_t n_arguments;
         char **command; /* NULL-terminated; NULL without `--` */
@@ -75,7 +77,7 @@ struct Verb {
         int (*run)(Invocation *invocation);
 };
 
-extern const Verb verb_acquire, verb_explain, verb_groups, verb_help, verb_leases, verb_list,
+extern const Verb verb_acquire, verb_compare, verb_explain, verb_groups, verb_help, verb_leases, verb_list,
         verb_monitor, verb_release, verb_run, verb_show, verb_snapshot, verb_tree, verb_version;
 
 /* All verbs in the order of the help, NULL-terminated. */
@@ -89,6 +91,12 @@ const Verb *verb_find(const char *name);
  * permuted. Returns EXIT_DONE, or EXIT_USAGE when it has said what is wrong.
  */
 int options_parse(int argc, char **argv, Invocation *invocation);
+
+/*
+ * Has the invocation read this machine's /sys where it would have asked the daemon: for what only a
+ * copy can tell. Returns EXIT_DONE, or the exit code when it has said what is wrong.
+ */
+int use_tree(Invocation *invocation);
 
 /* Failures: a line on stderr, with --json also an object on stdout. They return the exit code. */
 int fail_usage(const Invocation *invocation, const char *format, ...) _printf_(2, 3);

@@ -9,13 +9,16 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/isoctl.h"
 
+#define SYSFS "/sys"
+
 const Verb *const all_verbs[] = {
-        &verb_list,     &verb_show,    &verb_groups, &verb_tree,   &verb_explain,
-        &verb_acquire,  &verb_release, &verb_run,    &verb_leases, &verb_monitor,
-        &verb_snapshot, &verb_version, &verb_help,   NULL,
+        &verb_list,    &verb_show,     &verb_groups,  &verb_tree, &verb_explain,
+        &verb_compare, &verb_acquire,  &verb_release, &verb_run,  &verb_leases,
+        &verb_monitor, &verb_snapshot, &verb_version, &verb_help, NULL,
 };
 
 const Verb *verb_find(const char *name)
@@ -35,9 +38,23 @@ static int open_host(Invocation *invocation)
         if (invocation->from)
                 r = iso_host_open_file(invocation->from, &invocation->host);
         else if (invocation->verb->host == VERB_HOST_FILE)
-                r = iso_host_open_file("/sys", &invocation->host);
+                r = iso_host_open_file(SYSFS, &invocation->host);
         else
                 r = iso_host_open_daemon(&invocation->host);
+        return r == 0 ? EXIT_DONE : fail_host(invocation, r);
+}
+
+int use_tree(Invocation *invocation)
+{
+        int r;
+
+        if (invocation->from || invocation->verb->host == VERB_HOST_FILE)
+                return EXIT_DONE;
+        if (geteuid() != 0)
+                note("only root can read more than 64 bytes of a device: what the rest says is "
+                     "taken for the worst");
+        invocation->host = iso_host_free(invocation->host);
+        r = iso_host_open_file(SYSFS, &invocation->host);
         return r == 0 ? EXIT_DONE : fail_host(invocation, r);
 }
 

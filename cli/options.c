@@ -19,6 +19,7 @@ enum {
         KEY_MEMBERS,
         KEY_FORCE,
         KEY_ANONYMISE,
+        KEY_WHAT_IF,
         KEY_HELP,
         KEY_VERSION,
 };
@@ -31,6 +32,7 @@ static const struct option long_options[] = {
         {"with-members", no_argument, NULL, KEY_MEMBERS},
         {"force", no_argument, NULL, KEY_FORCE},
         {"anonymise", no_argument, NULL, KEY_ANONYMISE},
+        {"what-if", required_argument, NULL, KEY_WHAT_IF},
         {"output", required_argument, NULL, 'o'},
         {"help", no_argument, NULL, KEY_HELP},
         {"version", no_argument, NULL, KEY_VERSION},
@@ -73,6 +75,10 @@ static int read_option(Invocation *invocation, int key, Seen *seen)
         case KEY_ANONYMISE:
                 invocation->anonymise = true;
                 seen->options |= OPTION_ANONYMISE;
+                return EXIT_DONE;
+        case KEY_WHAT_IF:
+                invocation->what_if = optarg;
+                seen->options |= OPTION_WHAT_IF;
                 return EXIT_DONE;
         case 'o':
                 invocation->output = optarg;
@@ -124,6 +130,8 @@ static const char *option_name(unsigned option)
                 return "--anonymise";
         case OPTION_OUTPUT:
                 return "--output";
+        case OPTION_WHAT_IF:
+                return "--what-if";
         default:
                 return "--";
         }
@@ -133,7 +141,7 @@ static int check_arguments(const Invocation *invocation, unsigned seen)
 {
         const Verb *verb = invocation->verb;
 
-        for (unsigned option = OPTION_FROM; option <= OPTION_OUTPUT; option <<= 1)
+        for (unsigned option = OPTION_FROM; option <= OPTION_WHAT_IF; option <<= 1)
                 if (seen & option & ~verb->options)
                         return fail_usage(invocation, "%s takes no %s", verb->name,
                                           option_name(option));

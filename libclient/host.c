@@ -40,6 +40,7 @@ int host_fail(iso_host *host, int error, const char *format, ...)
 iso_host *iso_host_free(iso_host *host)
 {
         if (host) {
+                analysis_free(host->analysis);
                 view_free(host->view);
                 snapshot_free(host->snapshot);
                 sd_bus_flush_close_unref(host->bus);
@@ -58,10 +59,14 @@ int iso_host_refresh(iso_host *host)
         free(host->message);
         host->message = NULL;
 
+        if (!host->bus && !host->root)
+                return host_fail(host, ISO_E_UNSUPPORTED,
+                                 "a machine that is only supposed cannot be read again");
         r = host->bus ? daemon_read_view(host, &view) : tree_read_view(host, &view);
         if (r != 0)
                 return r;
 
+        host->analysis = analysis_free(host->analysis);
         view_free(host->view);
         host->view = view;
         return 0;

@@ -4,8 +4,8 @@
 /*
  * A host inside: where views come from, the current one, and the sentence for the last failure.
  *
- * Exactly one of `bus` and `root` is set. sd-bus and what is read from files stay below this
- * header: host.c speaks to both through the same three operations.
+ * At most one of `bus` and `root` is set; a machine that is only supposed has neither. sd-bus and
+ * what is read from files stay below this header: host.c speaks to both through the same operations.
  */
 
 #include <systemd/sd-bus.h>
@@ -18,11 +18,14 @@
 #define HOST_MANAGER "org.isolationd1.Manager"
 #define HOST_LEASE "org.isolationd1.Lease"
 
+typedef struct Analysis Analysis;
+
 struct iso_host {
         sd_bus *bus;
         char *root; /* a sysfs tree or, if `is_file`, anything that holds a machine */
         bool is_file;
         Snapshot *snapshot; /* that the view was made of; NULL with a bus */
+        Analysis *analysis; /* what the snapshot was asked for beyond the view, or NULL */
         View *view;
         char *message;
 };
@@ -50,6 +53,12 @@ _nodiscard_ int daemon_resolve(iso_host *host, const char *selector, const iso_d
                                const iso_group **ret_group);
 
 _nodiscard_ int tree_read_view(iso_host *host, View **ret_view);
+
+/* A view of a snapshot; without `with_links` the kernel's own groups are left aside. */
+_nodiscard_ int tree_make_view(const Snapshot *snapshot, bool with_links, View **ret_view);
+
+/* NULL is fine; returns NULL. */
+Analysis *analysis_free(Analysis *analysis);
 
 /* The device that an interface or block device of the tree belongs to, or NULL. */
 const iso_device *tree_find_named(const iso_host *host, const char *name);

@@ -95,6 +95,10 @@ typedef struct iso_group {
         const char *state; /* "free", or the state of its lease: "preparing", "leased",
                             * "releasing", "draining", "quarantined" */
         uint32_t lease;    /* 0 if none */
+
+        /* Of the sound partition only; empty and false elsewhere. */
+        const char *const *assumes; /* NULL-terminated: "root-complex", "sriov" */
+        bool spoofable; /* no port up to the root checks the requester id of a member */
 } iso_group;
 
 typedef struct iso_lease {
@@ -178,6 +182,77 @@ int iso_host_resolve(iso_host *host, const char *selector, const iso_device **re
 
 /* Finds a lease by its number ("7") or by anything iso_host_resolve() takes. */
 int iso_host_resolve_lease(iso_host *host, const char *selector, const iso_lease **ret_lease);
+
+/*
+ * The groups of one partition, sorted by id: "kernel", the kernel's rules replayed; "observed", what
+ * its iommu_group links say; "sound", who can really reach whom. What no IOMMU covers, on a machine
+ * that has one, is in no group of "kernel". A daemon host has no "sound" one and tells no reasons
+ * here. Lives as long as the view. Returns 0, ISO_E_INVALID (no such partition), ISO_E_UNSUPPORTED
+ * (not of a daemon host) or -errno.
+ */
+int iso_host_partition(iso_host *host, const char *name, const iso_group **ret_groups,
+                       size_t *ret_n);
+
+typedef struct iso_mismatch {
+        const char *device;          /* address */
+        const char *const *observed; /* NULL-terminated: its company in the kernel, itself included */
+        const char *const *computed; /* NULL-terminated: its company by the rules */
+        const char *cause; /* "unknown", "override", "command-line", … see isoctl(1) */
+        const char *text;  /* one sentence */
+} iso_mismatch;
+
+typedef struct iso_comparison {
+        size_t n_devices;
+        size_t n_observed_groups;
+        const iso_mismatch *mismatches; /* by address */
+        size_t n_mismatches;
+        const char *const *too_fine; /* NULL-terminated ids of observed groups with a peer outside */
+} iso_comparison;
+
+/*
+ * Holds the kernel's groups against the kernel's rules and against who can really reach whom. Lives
+ * as long as the view. Returns 0, ISO_E_UNSUPPORTED (a daemon host) or -errno.
+ */
+int iso_host_compare(iso_host *host, const iso_comparison **ret);
+
+typedef struct iso_strength {
+        const char *bit;   /* "translated", "p2p", "msi", "claimable", "resettable", "trusted-ats",
+                            * "pasid" */
+        const char *value; /* "yes", "no", "unknown" */
+        const char *text;  /* the evidence, one sentence */
+} iso_strength;
+
+/*
+ * How strong the isolation of one of the view's groups is; *ret_n gets how many bits there are.
+ * Lives as long as the view. Returns 0, ISO_E_UNSUPPORTED (a daemon host) or -errno.
+ */
+int iso_host_strength(iso_host *host, const iso_group *group, const iso_strength **ret,
+                      size_t *ret_n);
+
+typedef struct iso_separator {
+        const char *port; /* address of the first port on the way up that redirects, or "" */
+        const char *text; /* one sentence, with the ACS bits seen */
+} iso_separator;
+
+/*
+ * What keeps two of the view's devices apart: ret[0] on the way up from `a`, ret[1] from `b`. Lives
+ * as long as the view. Returns 0, ISO_E_UNSUPPORTED (a daemon host), ISO_E_INVALID (they are
+ * together) or -errno.
+ */
+int iso_host_separators(iso_host *host, const iso_device *a, const iso_device *b,
+                        const iso_separator **ret);
+
+/*
+ * The machine of a sysfs or file host with one thing changed, as a host of its own that cannot be
+ * refreshed: the card that `card` is a function of moved to another port; ACS control set as the
+ * kernel's config_acs= does ("1x0@0000:00:1c.0"); a function taken out. Its groups are what the
+ * rules give; nothing is done to the machine. Returns 0, ISO_E_INVALID (it cannot be, and why),
+ * ISO_E_UNSUPPORTED (a daemon host) or -errno; iso_host_message() of `host` has the sentence.
+ */
+int iso_host_what_if_move(iso_host *host, const iso_device *card, const iso_device *port,
+                          iso_host **ret);
+int iso_host_what_if_acs(iso_host *host, const char *spec, iso_host **ret);
+int iso_host_what_if_remove(iso_host *host, const iso_device *device, iso_host **ret);
 
 typedef struct iso_acquire_options {
         const char *mode;     /* NULL: the daemon's choice */

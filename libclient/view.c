@@ -52,6 +52,7 @@ void view_init_group(iso_group *group)
                 .type = "",
                 .guard = "",
                 .state = "",
+                .assumes = empty_list,
         };
 }
 

@@ -38,6 +38,14 @@ void view_init_device(iso_device *device);
 void view_init_group(iso_group *group);
 void view_init_lease(iso_lease *lease);
 
+/*
+ * The groups that the devices of a view say they are in, by the kernel's rules (`computed`) or by its
+ * links, without reasons. What no IOMMU covers is left out of a machine that has one. The list is
+ * the view's. Returns 0 or -ENOMEM.
+ */
+_nodiscard_ int view_partition(View *view, bool computed, const iso_group **ret_groups,
+                               size_t *ret_n);
+
 /* NULL if there is none. */
 const iso_device *view_find_device(const View *view, const char *address);
 const iso_group *view_find_group(const View *view, const char *id);

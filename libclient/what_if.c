@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Hosts that are only supposed: a snapshot changed in memory, and what the rules make of it.
+ */
+
+#include <errno.h>
+
+#include "core/model/bdf.h"
+#include "core/model/what_if.h"
+#include "libclient/host.h"
+
+/* Takes `snapshot` over. */
+static int open_supposed(Snapshot *snapshot, iso_host **ret)
+{
+        _cleanup_(iso_host_freep) iso_host *host = calloc(1, sizeof(*host));
+        int r;
+
+        if (!host) {
+                (void)snapshot_free(snapshot);
+                return -ENOMEM;
+        }
+        host->snapshot = snapshot;
+        /* The kernel has grouped the machine that there is, not this one. */
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                snapshot->devices[i].kernel_group = -1;
+        r = tree_make_view(snapshot, false, &host->view);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(host);
+        return 0;
+}
+
+static int fail_daemon(iso_host *host)
+{
+        return host_fail(host, ISO_E_UNSUPPORTED,
+                         "the daemon knows the machine that there is: read /sys instead (isoctl "
+                         "--from /sys)");
+}
+
+/* `r` is what a change returned, and `changed` what it made. */
+static int finish(iso_host *host, int r, const char *what, Snapshot *changed, iso_host **ret)
+{
+        if (r > 0)
+                return host_fail(host, ISO_E_INVALID, "%s: %s", what, what_if_error_to_string(r));
+        if (r < 0)
+                return r;
+        return open_supposed(changed, ret);
+}
+
+int iso_host_what_if_move(iso_host *host, const iso_device *card, const iso_device *port,
+                          iso_host **ret)
+{
+        Snapshot *changed = NULL;
+        Bdf from, to;
+
+        if (!host->snapshot)
+                return fail_daemon(host);
+        if (!bdf_parse(card->address, &from) || !bdf_parse(port->address, &to))
+                return -EINVAL;
+        return finish(host, what_if_move(host->snapshot, from, to, &changed), card->address,
+                      changed, ret);
+}
+
+int iso_host_what_if_acs(iso_host *host, const char *spec, iso_host **ret)
+{
+        Snapshot *changed = NULL;
+
+        if (!host->snapshot)
+                return fail_daemon(host);
+        return finish(host, what_if_acs(host->snapshot, spec, &changed), spec, changed, ret);
+}
+
+int iso_host_what_if_remove(iso_host *host, const iso_device *device, iso_host **ret)
+{
+        Snapshot *changed = NULL;
+        Bdf bdf;
+
+        if (!host->snapshot)
+                return fail_daemon(host);
+        if (!bdf_parse(device->address, &bdf))
+                return -EINVAL;
+        return finish(host, what_if_remove(host->snapshot, bdf, &changed), device->address, changed,
+                      ret);
+}
