@@ -181,6 +181,44 @@ static void test_iommus(void)
         CHECK_STRING(iommu_kind_to_string(IOMMU_KIND_DMAR), "dmar");
 }
 
+/* A copy has all that the original has, and nothing of it. */
+static void test_copy(void)
+{
+        static const Part parts[] = {
+                {"00:1d.0", .type = RP, .kernel_group = 3},
+                {"02:00.0", "00:1d.0", .type = EP},
+        };
+        Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));
+        _cleanup_(snapshot_freep) Snapshot *copy = NULL, *empty = NULL, *none = NULL;
+
+        snapshot->command_line = strdup("quiet");
+        snapshot->slots = calloc(1, sizeof(*snapshot->slots));
+        snapshot->kernel_groups = calloc(1, sizeof(*snapshot->kernel_groups));
+        if (!snapshot->command_line || !snapshot->slots || !snapshot->kernel_groups)
+                abort();
+        snapshot->n_slots = snapshot->n_kernel_groups = 1;
+        (void)snprintf(snapshot->slots[0].name, SNAPSHOT_SLOT_SIZE, "7");
+        snapshot->kernel_groups[0].number = 2;
+        snapshot->interrupt_remapping = TRISTATE_NO;
+        CHECK_NUMBER(snapshot_copy(snapshot, &copy), 0);
+        snapshot = snapshot_free(snapshot);
+
+        CHECK(copy->finished);
+        CHECK_NUMBER(topology_find(copy, "02:00.0"), 1);
+        CHECK_NUMBER(copy->devices[1].parent, 0);
+        CHECK_NUMBER(copy->probe_order[1], 1);
+        CHECK_STRING(copy->command_line, "quiet");
+        CHECK_STRING(copy->slots[0].name, "7");
+        CHECK_NUMBER(copy->kernel_groups[0].number, 2);
+        CHECK_NUMBER(copy->interrupt_remapping, TRISTATE_NO);
+        CHECK_NUMBER(snapshot_add(copy, &(PciDevice){.bdf = {1, 0, 0}}), 0);
+        CHECK_NUMBER(copy->n_devices, 3);
+
+        CHECK_NUMBER(snapshot_new(&none), 0);
+        CHECK_NUMBER(snapshot_copy(none, &empty), 0);
+        CHECK_NUMBER(empty->n_devices, 0);
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -192,6 +230,7 @@ int main(void)
                 {"forged trees", test_forged},
                 {"no devices", test_empty},
                 {"kinds of IOMMU", test_iommus},
+                {"a copy", test_copy},
         };
 
         return tap_run(tests);
