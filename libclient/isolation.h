@@ -197,7 +197,7 @@ typedef struct iso_mismatch {
         const char *device;          /* address */
         const char *const *observed; /* NULL-terminated: its company in the kernel, itself included */
         const char *const *computed; /* NULL-terminated: its company by the rules */
-        const char *cause; /* "unknown", "override", "command-line", … see isoctl(1) */
+        const char *cause; /* "unknown", "override-patch", "command-line", … see isoctl(1) */
         const char *text;  /* one sentence */
 } iso_mismatch;
 

@@ -53,33 +53,37 @@ int iso_host_what_if_move(iso_host *host, const iso_device *card, const iso_devi
 {
         Snapshot *changed = NULL;
         Bdf from, to;
+        int r;
 
         if (!host->snapshot)
                 return fail_daemon(host);
         if (!bdf_parse(card->address, &from) || !bdf_parse(port->address, &to))
                 return -EINVAL;
-        return finish(host, what_if_move(host->snapshot, from, to, &changed), card->address,
-                      changed, ret);
+        r = what_if_move(host->snapshot, from, to, &changed);
+        return finish(host, r, card->address, changed, ret);
 }
 
 int iso_host_what_if_acs(iso_host *host, const char *spec, iso_host **ret)
 {
         Snapshot *changed = NULL;
+        int r;
 
         if (!host->snapshot)
                 return fail_daemon(host);
-        return finish(host, what_if_acs(host->snapshot, spec, &changed), spec, changed, ret);
+        r = what_if_acs(host->snapshot, spec, &changed);
+        return finish(host, r, spec, changed, ret);
 }
 
 int iso_host_what_if_remove(iso_host *host, const iso_device *device, iso_host **ret)
 {
         Snapshot *changed = NULL;
         Bdf bdf;
+        int r;
 
         if (!host->snapshot)
                 return fail_daemon(host);
         if (!bdf_parse(device->address, &bdf))
                 return -EINVAL;
-        return finish(host, what_if_remove(host->snapshot, bdf, &changed), device->address, changed,
-                      ret);
+        r = what_if_remove(host->snapshot, bdf, &changed);
+        return finish(host, r, device->address, changed, ret);
 }

@@ -72,8 +72,9 @@ class Files(unittest.TestCase):
     def test_the_same_from_a_snapshot(self):
         for source in (self.root, self.dump):
             copy = self.write("copy", self.snapshot("--from", source))
-            for verb in (["list"], ["groups"], ["groups", "--partition", "computed"],
-                         ["groups", "--partition", "observed"]):
+            for verb in (["list"], ["groups"], ["groups", "--partition", "kernel"],
+                         ["groups", "--partition", "observed"],
+                         ["groups", "--partition", "sound"], ["compare"]):
                 with self.subTest(source=source, verb=verb):
                     self.assertEqual(self.answer(*verb, "--from", source),
                                      self.answer(*verb, "--from", copy))

@@ -61,7 +61,7 @@ class Documents(WithTrees):
                 self.assertEqual(answer["schema"], "isolationd.show/1")
                 group = answer["group"]
                 self.assertEqual(set(group), {"id", "kernel_group", "type", "guard", "state",
-                                              "lease", "devices"})
+                                              "lease", "devices", "strength"})
                 self.assertEqual([device["device"] for device in group["devices"]], JOINT)
                 self.assertEqual((group["id"], group["kernel_group"], group["type"]),
                                  ("0000:00/02.0", 1, "DMA-FQ"))
@@ -76,14 +76,14 @@ class Documents(WithTrees):
             {"id": "0000:00/06.0/00.0", "kernel_group": 3, "devices": ["0000:03:00.0"]},
         ]
         self.assertEqual(self.json("groups"), {"schema": "isolationd.groups/1",
-                                               "partition": "kernel", "groups": expected})
-        for partition in ("kernel", "computed", "observed"):
+                                               "partition": "observed", "groups": expected})
+        for partition in ("kernel", "observed"):
             answer = self.json("groups", "--partition", partition)
             self.assertEqual(answer["partition"], partition)
             self.assertEqual(answer["groups"], expected)
 
     def test_partitions_without_kernel_groups(self):
-        for partition, n in (("kernel", 4), ("computed", 4), ("observed", 0)):
+        for partition, n in (("kernel", 4), ("sound", 4), ("observed", 0)):
             answer = self.json("groups", "--partition", partition, root=self.bare)
             self.assertEqual(len(answer["groups"]), n)
             self.assertTrue(all(group["kernel_group"] is None for group in answer["groups"]))
@@ -157,8 +157,13 @@ class Text(WithTrees):
         lines = self.text("show", "01:00.0").splitlines()
         self.assertEqual(lines[0],
                          "Group 0000:00/02.0 · kernel group 1 · type DMA-FQ · guard none · free")
-        self.assertEqual([line.split()[0] for line in lines[1:]], JOINT)
-        self.assertTrue(all(line.startswith("  ") for line in lines[1:]))
+        self.assertEqual([line.split()[0] for line in lines[1:5]], JOINT)
+        self.assertTrue(all(line.startswith("  ") for line in lines[1:5]))
+        self.assertEqual(lines[5:7], ["", "Strength"])
+        self.assertEqual([line.split()[:2] for line in lines[7:]],
+                         [["translated", "yes"], ["p2p", "yes"], ["msi", "unknown"],
+                          ["claimable", "unknown"], ["resettable", "unknown"],
+                          ["trusted-ats", "yes"], ["pasid", "no"]])
 
     def test_groups(self):
         self.assertIn("0000:00/02.0       1       " + " ".join(JOINT) + "\n", self.text("groups"))
@@ -220,7 +225,7 @@ class Failures(WithTrees):
                           ["acquire", "a", "--from", self.root],
                           ["leases", "--from", self.root], ["run", "01:00.0"],
                           ["run", "01:00.0", "--"], ["run", "--", "true"],
-                          ["groups", "--from", self.root, "--partition", "sound"],
+                          ["groups", "--from", self.root, "--partition", "nonsense"],
                           ["explain", "group:1", "01:00.0", "--from", self.root],
                           ["help", "frobnicate"]):
             with self.subTest(arguments):

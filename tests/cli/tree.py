@@ -8,11 +8,14 @@ ENDPOINT, ROOT_PORT = 0x0, 0x4
 ACS_ALL = 0x1D  # SV | RR | CR | UF
 
 
-def config_space(vendor, device, *, pcie_type, header_type=0, multifunction=False, acs=None):
+def config_space(vendor, device, *, pcie_type, header_type=0, multifunction=False, acs=None,
+                 buses=(0, 0, 0)):
     """4096 bytes with a PCI Express capability and, if `acs` is given, ACS with these bits on."""
     data = bytearray(4096)
     struct.pack_into("<HHHH", data, 0, vendor, device, 0, 0x0010)
     data[0x0E] = header_type | (0x80 if multifunction else 0)
+    if header_type:
+        struct.pack_into("<BBB", data, 0x18, *buses)
     data[0x34] = 0x40
     struct.pack_into("<BBH", data, 0x40, 0x10, 0, pcie_type << 4 | 2)
     if acs is not None:

@@ -8,7 +8,6 @@ from suite import test
 from suites import places
 
 RULES = {"upstream-acs", "multifunction-acs", "bridge-alias", "dma-alias", "real-dma-device"}
-IOMMU_CLASS = "0806"
 WITH_IOMMU = ("basic", "acpi", "switch", "sriov", "amd", "virtio")
 # With a virtio-iommu that is a module, the kernel puts a device into a group only when a driver
 # takes it: what it shows there is no partition of the machine.
@@ -32,7 +31,7 @@ def as_sets(groups):
 def kernel_partition_is_the_kernels(context):
     wanted = kernel_partition(context)
     context.ok(wanted, "this machine's kernel shows no group")
-    for arguments, name in (("groups", "kernel"), ("groups --partition observed", "observed")):
+    for arguments, name in (("groups", "observed"), ("groups --partition observed", "observed")):
         answer = context.json(arguments)
         context.equal(answer["partition"], name, "partition")
         seen = {each["kernel_group"]: sorted(each["devices"]) for each in answer["groups"]}
@@ -53,18 +52,15 @@ def without_an_iommu_groups_are_computed(context):
 
 
 def _computed_partition(context):
-    """The computed groups; without the IOMMU's own function, which no kernel puts into a group."""
-    answer = context.json("groups --partition computed")
-    context.equal(answer["partition"], "computed", "partition")
-    own = {each["device"] for each in context.json("list")["devices"]
-           if each["class"].startswith(IOMMU_CLASS) and each["kernel_group"] is None}
-    return as_sets(each["devices"] for each in answer["groups"] if not own & set(each["devices"]))
+    answer = context.json("groups --partition kernel")
+    context.equal(answer["partition"], "kernel", "partition")
+    return as_sets(each["devices"] for each in answer["groups"])
 
 
 @test(on=COMPUTABLE)
 def computed_partition_is_the_kernels(context):
     context.equal(_computed_partition(context), as_sets(kernel_partition(context).values()),
-                  "`isoctl groups --partition computed`")
+                  "`isoctl groups --partition kernel`")
 
 
 @test(on=("sriov",))
