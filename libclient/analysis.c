@@ -261,6 +261,8 @@ int iso_host_strength(iso_host *host, const iso_group *group, const iso_strength
         int r;
 
         r = analyse(host);
+        if (r == 0)
+                r = tree_read_traits(host);
         if (r != 0)
                 return r;
         first = group->n_devices > 0 ? index_of(host, group->devices[0]) : SNAPSHOT_NONE;

@@ -131,6 +131,9 @@ int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd)
         if (!host->snapshot)
                 return host_fail(host, ISO_E_UNSUPPORTED,
                                  "the daemon gives no snapshots: read /sys instead");
+        r = tree_read_traits(host);
+        if (r < 0)
+                return r;
         copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
         if (copy < 0)
                 return host_fail(host, -errno, "the snapshot cannot be written: %s",

@@ -25,6 +25,7 @@ struct iso_host {
         char *root; /* a sysfs tree or, if `is_file`, anything that holds a machine */
         bool is_file;
         Snapshot *snapshot; /* that the view was made of; NULL with a bus */
+        bool has_traits;    /* of a tree: tree_read_traits() has been there */
         Analysis *analysis; /* what the snapshot was asked for beyond the view, or NULL */
         View *view;
         char *message;
@@ -53,6 +54,9 @@ _nodiscard_ int daemon_resolve(iso_host *host, const char *selector, const iso_d
                                const iso_group **ret_group);
 
 _nodiscard_ int tree_read_view(iso_host *host, View **ret_view);
+
+/* Reads on what a view does without, once; nothing to do for what is no tree. Returns 0 or -errno. */
+_nodiscard_ int tree_read_traits(iso_host *host);
 
 /* A view of a snapshot; without `with_links` the kernel's own groups are left aside. */
 _nodiscard_ int tree_make_view(const Snapshot *snapshot, bool with_links, View **ret_view);

@@ -137,6 +137,21 @@ int tree_make_view(const Snapshot *snapshot, bool with_links, View **ret_view)
         return 0;
 }
 
+int tree_read_traits(iso_host *host)
+{
+        struct stat status;
+        int r;
+
+        if (host->has_traits || !host->root || stat(host->root, &status) < 0 ||
+            !S_ISDIR(status.st_mode))
+                return 0;
+        r = sysfs_read_traits(host->root, host->snapshot);
+        if (r < 0)
+                return host_fail(host, r, "%s cannot be read: %s", host->root, strerror(-r));
+        host->has_traits = true;
+        return 0;
+}
+
 int tree_read_view(iso_host *host, View **ret_view)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
@@ -154,6 +169,7 @@ int tree_read_view(iso_host *host, View **ret_view)
 
         snapshot_free(host->snapshot);
         host->snapshot = TAKE_PTR(snapshot);
+        host->has_traits = false;
         *ret_view = TAKE_PTR(view);
         return 0;
 }

@@ -22,7 +22,7 @@
 #define SNAPSHOT_TYPE_SIZE 16      /* longest domain type kept, with NUL */
 #define SNAPSHOT_SLOT_SIZE 32      /* longest slot name kept, with NUL */
 
-typedef enum IommuKind {
+typedef enum __attribute__((packed)) IommuKind {
         IOMMU_KIND_NONE = 0, /* no `iommu` link: not covered */
         IOMMU_KIND_DMAR,     /* Intel VT-d */
         IOMMU_KIND_IVHD,     /* AMD-Vi */

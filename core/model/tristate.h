@@ -11,7 +11,8 @@
 
 #include <stdbool.h>
 
-typedef enum Tristate {
+/* One byte: a big machine has a million of them. */
+typedef enum __attribute__((packed)) Tristate {
         TRISTATE_UNKNOWN = 0,
         TRISTATE_NO = 1,
         TRISTATE_YES = 2,

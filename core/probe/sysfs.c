@@ -13,6 +13,7 @@
 
 #include "core/model/quirks.h"
 #include "core/probe/sysfs_file.h"
+#include "core/probe/sysfs_identity.h"
 #include "core/probe/sysfs_groups.h"
 #include "core/probe/sysfs_live.h"
 #include "core/probe/sysfs_place.h"
@@ -63,33 +64,6 @@ static void read_facts(int directory, PciDevice *device)
                 pcicap_read_pch(read_config, &fd, &device->facts);
 }
 
-/* Returns -ENOENT or -ENODEV if the device is gone. */
-static int read_ids(int directory, PciDevice *device)
-{
-        const struct {
-                const char *name;
-                uint16_t *value;
-        } rows[] = {
-                {"vendor", &device->vendor},
-                {"device", &device->device},
-                {"subsystem_vendor", &device->subsystem_vendor},
-                {"subsystem_device", &device->subsystem_device},
-        };
-        uint32_t value;
-
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-                int r = sysfs_read_number(directory, rows[i].name, 16, &value);
-
-                if (r == 0)
-                        *rows[i].value = (uint16_t)value;
-                else if (rows[i].value == &device->vendor && (r == -ENOENT || r == -ENODEV))
-                        return r;
-        }
-        if (sysfs_read_number(directory, "class", 16, &value) == 0)
-                device->class_code = value & 0xffffff;
-        return 0;
-}
-
 static void read_kernel_view(int directory, PciDevice *device)
 {
         char name[SNAPSHOT_NAME_SIZE], *end;
@@ -105,10 +79,6 @@ static void read_kernel_view(int directory, PciDevice *device)
 
         (void)!sysfs_read_link_name(directory, "iommu", device->iommu, sizeof(device->iommu));
         device->iommu_kind = iommu_kind_from_name(device->iommu);
-        /* A name too long to keep is still a driver: "" would say that there is none. */
-        if (sysfs_read_link_name(directory, "driver", device->driver, sizeof(device->driver)) ==
-            -ENAMETOOLONG)
-                (void)snprintf(device->driver, sizeof(device->driver), "(name too long)");
 }
 
 /* Kernels before 5.15 have no `reset_method`: there, a file `reset` says that a way is known. */
@@ -211,10 +181,9 @@ static int read_device(int devices, const char *name, Snapshot *snapshot)
                 path[0] = '\0';
         sysfs_place_parse(&device, path);
 
-        if (read_ids(directory, &device) < 0)
+        if (sysfs_read_identity(directory, &device) < 0)
                 return 0;
         read_kernel_view(directory, &device);
-        read_traits(directory, &device);
         read_vf(directory, &device);
         read_facts(directory, &device);
         return snapshot_add(snapshot, &device);
@@ -257,6 +226,28 @@ static Tristate read_ivrs(int root)
         if (errno == ENOENT && fstatat(root, TABLES_PATH, &status, 0) == 0)
                 return TRISTATE_NO;
         return TRISTATE_UNKNOWN;
+}
+
+int sysfs_read_traits(const char *root, Snapshot *snapshot)
+{
+        _cleanup_(closep) int devices = -1, fd = -1;
+
+        fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        devices = openat(fd, DEVICES_PATH, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (devices < 0)
+                return -errno;
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                _cleanup_(closep) int directory = -1;
+                char name[BDF_TEXT_SIZE];
+
+                directory = openat(devices, bdf_format(snapshot->devices[i].bdf, name),
+                                   O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (directory >= 0)
+                        read_traits(directory, &snapshot->devices[i]);
+        }
+        return 0;
 }
 
 int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)

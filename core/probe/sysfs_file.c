@@ -31,15 +31,18 @@ int sysfs_open_file(int directory, const char *name, off_t *ret_size)
 int sysfs_read_text(int directory, const char *name, char *text, size_t n_text)
 {
         _cleanup_(closep) int fd = -1;
+        struct stat status;
         size_t n = 0;
 
         text[0] = '\0';
-        fd = sysfs_open_file(directory, name, NULL);
+        /* O_NONBLOCK: a copied tree may hold a FIFO under this name. */
+        fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0)
-                return fd;
+                return -errno;
 
         while (n < n_text - 1) {
-                ssize_t r = read(fd, text + n, n_text - 1 - n);
+                size_t room = n_text - 1 - n;
+                ssize_t r = read(fd, text + n, room);
 
                 if (r < 0 && errno == EINTR)
                         continue;
@@ -47,12 +50,14 @@ int sysfs_read_text(int directory, const char *name, char *text, size_t n_text)
                         text[0] = '\0';
                         return -errno;
                 }
-                if (r == 0)
-                        break;
                 n += (size_t)r;
+                /* A short read is the end: sysfs gives an attribute whole, a disk gives all it has. */
+                if ((size_t)r < room)
+                        break;
         }
         text[n] = '\0';
-        return 0;
+        /* Nothing at all may be an empty attribute, or a FIFO that nobody writes to. */
+        return n > 0 || (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) ? 0 : -EINVAL;
 }
 
 int sysfs_read_line(int directory, const char *name, char *text, size_t n_text)

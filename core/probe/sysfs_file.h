@@ -5,7 +5,7 @@
  * Small files and links below a directory, read with bounds.
  *
  * sysfs attributes are one short line. A copied tree may hold anything under the same name: long
- * files are cut off, and only regular files are read.
+ * files are cut off, and nothing is waited for.
  */
 
 #include <stdint.h>

@@ -55,7 +55,9 @@ class Writer:
         path = os.path.join(parent, address)
         where = os.path.join(self._root, path)
         os.makedirs(where)
-        for name, text in (("vendor", b"0x8086\n"), ("device", b"0x10d3\n"),
+        modalias = ("pci:v00008086d000010D3sv00008086sd00000000"
+                    + ("bc06sc04i00\n" if header_type else "bc02sc00i00\n"))
+        for name, text in (("modalias", modalias.encode()), ("vendor", b"0x8086\n"), ("device", b"0x10d3\n"),
                            ("subsystem_vendor", b"0x8086\n"), ("subsystem_device", b"0x0000\n"),
                            ("class", b"0x060400\n" if header_type else b"0x020000\n"),
                            ("irq", b"0\n"), ("numa_node", b"-1\n"),

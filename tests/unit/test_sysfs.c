@@ -162,6 +162,46 @@ static void test_odd_files(void)
         CHECK(snapshot->devices[1].has_parent && snapshot->devices[1].parent == SNAPSHOT_NONE);
 }
 
+static void test_identity(void)
+{
+        static const char *const broken[] = {
+                "",
+                "pci:",
+                "usb:v00001AF4d00001041sv00001AF4sd00001100bc02sc00i00",
+                "pci:v00001AF4d00001041sv00001AF4sd00001100bc02sc00",
+                "pci:v00001AF4d00001041sv00001AF4sd00001100bc02sc00i00x",
+                "pci:v00011AF4d00001041sv00001AF4sd00001100bc02sc00i00",
+        };
+        const char *root = tree_make();
+        _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+
+        for (size_t i = 0; i <= ARRAY_SIZE(broken); i++) {
+                char path[64], file[80];
+
+                (void)snprintf(path, sizeof(path), "devices/pci0000:00/0000:00:%02zx.0", i);
+                (void)snprintf(file, sizeof(file), "%s/modalias", path);
+                tree_device(path, 0x8086, 0x10d3, 0x020000);
+                tree_file(file, i < ARRAY_SIZE(broken)
+                                        ? broken[i]
+                                        : "pci:v00001AF4d00001041sv00001AF4sd00001100bc0Csc03i30\n");
+        }
+        CHECK_NUMBER(sysfs_read_snapshot(root, &snapshot), 0);
+        for (size_t i = 0; snapshot && i < ARRAY_SIZE(broken); i++) {
+                CHECK_NUMBER(snapshot->devices[i].vendor, 0x8086);
+                CHECK_NUMBER(snapshot->devices[i].class_code, 0x020000);
+        }
+        if (CHECK(snapshot && snapshot->n_devices == ARRAY_SIZE(broken) + 1)) {
+                const PciDevice *device = &snapshot->devices[ARRAY_SIZE(broken)];
+
+                CHECK_NUMBER(device->vendor, 0x1af4);
+                CHECK_NUMBER(device->device, 0x1041);
+                CHECK_NUMBER(device->subsystem_vendor, 0x1af4);
+                CHECK_NUMBER(device->subsystem_device, 0x1100);
+                CHECK_NUMBER(device->class_code, 0x0c0330);
+        }
+        tree_remove();
+}
+
 static void test_no_pci(void)
 {
         const char *root = tree_make();
@@ -239,6 +279,7 @@ int main(void)
                 {"numbers of virtual functions", test_vf_numbers},
                 {"short configuration space", test_short_config},
                 {"files that are no attributes", test_odd_files},
+                {"ids at once, or one by one", test_identity},
                 {"no PCI", test_no_pci},
                 {"an IVRS table", test_ivrs},
                 {"paths of directories", test_place_parse},

@@ -11,6 +11,7 @@
 #include "topology.h"
 #include "tree.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 static Snapshot *read_tree(const char *root)
@@ -114,6 +115,9 @@ static void test_traits(void)
                 return;
 
         devices = snapshot->devices;
+        CHECK_NUMBER(devices[0].resettable, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(sysfs_read_traits("/nonexistent", snapshot), -ENOENT);
+        CHECK_NUMBER(sysfs_read_traits(root, snapshot), 0);
         CHECK_NUMBER(devices[0].resettable, TRISTATE_YES);
         CHECK_NUMBER(devices[0].removable, TRISTATE_YES);
         CHECK_NUMBER(devices[1].resettable, TRISTATE_NO);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What a function calls itself and which driver has it.
+ */
+
+#include "core/model/base.h"
+#include "core/model/snapshot.h"
+
+/*
+ * Fills ids, class and driver of the device whose sysfs directory this is. Returns 0, or -errno if
+ * the device is gone.
+ */
+_nodiscard_ int sysfs_read_identity(int directory, PciDevice *device);
