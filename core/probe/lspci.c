@@ -269,8 +269,7 @@ static int build_snapshot(const Lspci *lspci, Snapshot *snapshot)
                 if (r < 0)
                         return r;
         }
-        snapshot_sort_extras(snapshot);
-        return snapshot_finish(snapshot);
+        return 0;
 }
 
 int lspci_read(const char *text, size_t n_text, Snapshot **ret_snapshot)
@@ -297,8 +296,12 @@ int lspci_read(const char *text, size_t n_text, Snapshot **ret_snapshot)
                 return r;
         lspci_settle(snapshot, lspci->entries, lspci->n);
         r = build_snapshot(lspci, snapshot);
+        if (r == 0)
+                r = snapshot_finish(snapshot);
         if (r < 0)
                 return r;
+        snapshot_sort_extras(snapshot);
+        snapshot_share_unknown_parents(snapshot);
         *ret_snapshot = TAKE_PTR(snapshot);
         return 0;
 }
