@@ -29,6 +29,14 @@ static int grow(void **list, size_t n, size_t size)
         return 0;
 }
 
+/* Names are printable ASCII: in a forged text they may be anything, and their order has to last. */
+static void clean_name(char *name)
+{
+        for (char *p = name; *p; p++)
+                if (*p < ' ' || *p > '~')
+                        *p = '?';
+}
+
 int snapshot_add_group(Snapshot *snapshot, const KernelGroup *group)
 {
         void *list = snapshot->kernel_groups;
@@ -37,7 +45,8 @@ int snapshot_add_group(Snapshot *snapshot, const KernelGroup *group)
         if (r < 0)
                 return r;
         snapshot->kernel_groups = list;
-        snapshot->kernel_groups[snapshot->n_kernel_groups++] = *group;
+        snapshot->kernel_groups[snapshot->n_kernel_groups] = *group;
+        clean_name(snapshot->kernel_groups[snapshot->n_kernel_groups++].type);
         return 0;
 }
 
@@ -49,7 +58,8 @@ int snapshot_add_slot(Snapshot *snapshot, const PciSlot *slot)
         if (r < 0)
                 return r;
         snapshot->slots = list;
-        snapshot->slots[snapshot->n_slots++] = *slot;
+        snapshot->slots[snapshot->n_slots] = *slot;
+        clean_name(snapshot->slots[snapshot->n_slots++].name);
         return 0;
 }
 

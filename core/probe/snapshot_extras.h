@@ -9,7 +9,8 @@
 #include "core/model/base.h"
 #include "core/model/snapshot.h"
 
-/* Append a copy. They return 0, -ENOMEM, or -E2BIG beyond 1 << 20 entries. */
+/* Append a copy, what is not printable ASCII in its name replaced by "?". They return 0, -ENOMEM,
+ * or -E2BIG beyond 1 << 20 entries. */
 _nodiscard_ int snapshot_add_group(Snapshot *snapshot, const KernelGroup *group);
 _nodiscard_ int snapshot_add_slot(Snapshot *snapshot, const PciSlot *slot);
 
