@@ -144,8 +144,8 @@ enum iso_snapshot_flags {
 
 /*
  * Writes what a sysfs or file host has read, as JSON of schema isolationd.snapshot/1, to `fd`,
- * which stays open. Returns 0, ISO_E_UNSUPPORTED (a daemon host), ISO_E_INVALID (a flag that is none), or
- * -errno.
+ * which stays open. Returns 0, ISO_E_UNSUPPORTED (a daemon host), ISO_E_INVALID (a flag that is
+ * none), or -errno.
  */
 int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd);
 

@@ -15,9 +15,11 @@
 #include "core/probe/snapshot_extras.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LINE_SIZE 4096
+#define TITLE_SIZE 1024
 #define WORDS_SIZE ((size_t)1 << 18)
 #define ENTRIES_MAX ((size_t)1 << 20)
 
@@ -29,6 +31,8 @@ typedef struct Lspci {
         bool is_open;
         LspciEntry entry;
         LspciBytes bytes;
+        char title[TITLE_SIZE];
+        bool in_title; /* it may go on in the next line */
         char *words;
         size_t n_words;
 } Lspci;
@@ -53,6 +57,7 @@ static int close_entry(Lspci *lspci)
                 return 0;
         lspci->is_open = false;
         lspci->words[lspci->n_words] = '\0';
+        lspci_read_title(&lspci->entry, lspci->title);
         lspci_read_words(&lspci->entry, lspci->words);
         lspci_read_bytes(&lspci->entry, &lspci->bytes);
 
@@ -73,13 +78,14 @@ static int close_entry(Lspci *lspci)
         return 0;
 }
 
-/* "00:1f.3 Audio device: …"; a title has a class and a colon. */
+/* "00:1f.3 Audio device: …"; a title has a class and a colon, and may be wrapped behind it. */
 static bool parse_header(const char *line, Bdf *ret_bdf, const char **ret_title)
 {
         char address[BDF_TEXT_SIZE];
-        size_t n = strcspn(line, " ");
+        size_t n = strcspn(line, " "), n_line = strlen(line);
 
-        if (n >= sizeof(address) || line[n] != ' ' || !strstr(line + n, ": "))
+        if (n >= sizeof(address) || line[n] != ' ' ||
+            (!strstr(line + n, ": ") && line[n_line - 1] != ':'))
                 return false;
         memcpy(address, line, n);
         address[n] = '\0';
@@ -100,7 +106,28 @@ static void add_words(Lspci *lspci, const char *line)
         lspci->n_words += n + 1;
 }
 
-static int take_line(Lspci *lspci, const char *line)
+/* "Control: …": letters up to a colon, and not the rest of a title. */
+static bool has_key(const char *line)
+{
+        size_t n = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ");
+
+        return n > 0 && line[n] == ':';
+}
+
+/* A title that was wrapped goes on at the line's very front. Returns false if it does not. */
+static bool add_to_title(Lspci *lspci, const char *line, bool is_indented)
+{
+        size_t n = strlen(lspci->title);
+
+        if (!lspci->in_title || is_indented || line[0] == '\0' || has_key(line)) {
+                lspci->in_title = false;
+                return false;
+        }
+        (void)snprintf(lspci->title + n, sizeof(lspci->title) - n, " %s", line);
+        return true;
+}
+
+static int take_line(Lspci *lspci, const char *line, bool is_indented)
 {
         const char *title;
         Bdf bdf;
@@ -114,22 +141,25 @@ static int take_line(Lspci *lspci, const char *line)
                 memset(&lspci->bytes, 0, sizeof(lspci->bytes));
                 lspci->n_words = 0;
                 lspci->is_open = true;
-                lspci_read_title(&lspci->entry, title);
+                lspci->in_title = true;
+                (void)snprintf(lspci->title, sizeof(lspci->title), "%s", title);
                 return 0;
         }
-        if (lspci->is_open && !lspci_take_row(&lspci->bytes, line))
+        if (lspci->is_open && !lspci_take_row(&lspci->bytes, line) &&
+            !add_to_title(lspci, line, is_indented))
                 add_words(lspci, line);
         return 0;
 }
 
 /*
- * Copies a line into `line`: printable, words parted by one space, nothing in front or behind. A
- * no-break space is a space; quote marks in front (of a mail) and a byte order mark are nothing.
+ * Copies a line into `line`: words parted by one space, nothing in front or behind. A no-break
+ * space is a space; quote marks in front (of a mail) and a byte order mark are nothing. Returns
+ * whether the line was indented.
  */
-static void normalise(const char *text, size_t n_text, char line[static LINE_SIZE])
+static bool normalise(const char *text, size_t n_text, char line[static LINE_SIZE])
 {
-        bool gap = false;
-        size_t n = 0;
+        size_t n = 0, n_blank = 0;
+        bool is_quoted = false, is_indented = false;
 
         for (size_t i = 0; i < n_text && n + 2 < LINE_SIZE; i++) {
                 unsigned char c = (unsigned char)text[i];
@@ -139,15 +169,21 @@ static void normalise(const char *text, size_t n_text, char line[static LINE_SIZ
                         c = ' ';
                 }
                 if (c <= ' ') {
-                        gap = n > 0;
-                } else if (n > 0 || (c != '>' && c != '|' && c < 0x7f)) {
-                        if (gap)
+                        n_blank += c == '\t' ? 8 : 1;
+                } else if (n == 0 && (c == '>' || c == '|' || c >= 0x7f)) {
+                        is_quoted = true;
+                        n_blank = 0;
+                } else {
+                        if (n == 0) /* one space belongs to the quote mark */
+                                is_indented = n_blank > (is_quoted ? 1 : 0);
+                        else if (n_blank > 0)
                                 line[n++] = ' ';
-                        gap = false;
+                        n_blank = 0;
                         line[n++] = (char)c;
                 }
         }
         line[n] = '\0';
+        return is_indented;
 }
 
 static int read_lines(Lspci *lspci, const char *text, size_t n_text)
@@ -157,10 +193,9 @@ static int read_lines(Lspci *lspci, const char *text, size_t n_text)
         for (size_t i = 0; i < n_text;) {
                 const char *end = memchr(text + i, '\n', n_text - i);
                 size_t n = end ? (size_t)(end - text) - i : n_text - i;
-                int r;
+                bool is_indented = normalise(text + i, n, line);
+                int r = take_line(lspci, line, is_indented);
 
-                normalise(text + i, n, line);
-                r = take_line(lspci, line);
                 if (r < 0)
                         return r;
                 i += n + 1;
@@ -234,8 +269,7 @@ static int build_snapshot(const Lspci *lspci, Snapshot *snapshot)
                 if (r < 0)
                         return r;
         }
-        snapshot_sort_extras(snapshot);
-        return snapshot_finish(snapshot);
+        return 0;
 }
 
 int lspci_read(const char *text, size_t n_text, Snapshot **ret_snapshot)
@@ -262,8 +296,12 @@ int lspci_read(const char *text, size_t n_text, Snapshot **ret_snapshot)
                 return r;
         lspci_settle(snapshot, lspci->entries, lspci->n);
         r = build_snapshot(lspci, snapshot);
+        if (r == 0)
+                r = snapshot_finish(snapshot);
         if (r < 0)
                 return r;
+        snapshot_sort_extras(snapshot);
+        snapshot_share_unknown_parents(snapshot);
         *ret_snapshot = TAKE_PTR(snapshot);
         return 0;
 }

@@ -149,8 +149,8 @@ static void domain_prepare(Domain *domain)
         }
 }
 
-/* An address on the bus that no function has, or else any of them. */
-static Bdf unknown_bridge(const Domain *domain, Bdf bdf)
+/* An address on the bus that no function has, or else this one. */
+static Bdf unknown_endpoint(const Domain *domain, Bdf bdf)
 {
         for (unsigned devfn = BUSES; devfn-- > 0;) {
                 Bdf free = {bdf.domain, bdf.bus, (uint8_t)devfn};
@@ -183,14 +183,12 @@ static void place_device(const Domain *domain, PciDevice *device)
                 device->has_parent = false;
                 return;
         }
-        if (bridge == SNAPSHOT_NONE || domain->doubtful[device->bdf.bus]) {
-                device->parent_bdf = unknown_bridge(domain, device->bdf);
+        device->parent_bdf = device->bdf; /* not known */
+        if (bridge == SNAPSHOT_NONE || domain->doubtful[device->bdf.bus])
                 return;
-        }
         above = &domain->entries[bridge].device;
-        device->parent_bdf = above->facts.secondary_bus == device->bdf.bus
-                                     ? above->bdf
-                                     : unknown_bridge(domain, device->bdf);
+        if (above->facts.secondary_bus == device->bdf.bus)
+                device->parent_bdf = above->bdf;
 }
 
 /* As the kernel has it, a VF is below its PF's bridge, on whatever bus it is. */
@@ -199,11 +197,10 @@ static void place_vf(const Domain *domain, PciDevice *device)
         size_t at = find_entry(domain->entries, domain->n, device->physfn_bdf);
         const PciDevice *physfn = at == SNAPSHOT_NONE ? device : &domain->entries[at].device;
 
-        if (physfn->is_vf) {
-                device->has_parent = true;
-                device->parent_bdf = unknown_bridge(domain, device->bdf);
+        device->has_parent = true;
+        device->parent_bdf = device->bdf;
+        if (physfn->is_vf || (physfn->has_parent && bdf_equal(physfn->parent_bdf, physfn->bdf)))
                 return;
-        }
         device->has_parent = physfn->has_parent;
         device->parent_bdf = physfn->parent_bdf;
 }
@@ -239,7 +236,7 @@ static void place_vmd(Domain *domain, const PciDevice *endpoint)
                 device->has_real_dma = true;
                 device->real_dma_bdf =
                         endpoint ? endpoint->bdf
-                                 : unknown_bridge(domain, domain->entries[0].device.bdf);
+                                 : unknown_endpoint(domain, domain->entries[0].device.bdf);
         }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Growing lists, and the one order that they have whoever filled them.
+ * Growing lists, the one order that they have whoever filled them, and bridges nobody knows.
  */
 
 #include "core/probe/snapshot_extras.h"
@@ -29,6 +29,14 @@ static int grow(void **list, size_t n, size_t size)
         return 0;
 }
 
+/* Names are printable ASCII: in a forged text they may be anything, and their order has to last. */
+static void clean_name(char *name)
+{
+        for (char *p = name; *p; p++)
+                if (*p < ' ' || *p > '~')
+                        *p = '?';
+}
+
 int snapshot_add_group(Snapshot *snapshot, const KernelGroup *group)
 {
         void *list = snapshot->kernel_groups;
@@ -37,7 +45,8 @@ int snapshot_add_group(Snapshot *snapshot, const KernelGroup *group)
         if (r < 0)
                 return r;
         snapshot->kernel_groups = list;
-        snapshot->kernel_groups[snapshot->n_kernel_groups++] = *group;
+        snapshot->kernel_groups[snapshot->n_kernel_groups] = *group;
+        clean_name(snapshot->kernel_groups[snapshot->n_kernel_groups++].type);
         return 0;
 }
 
@@ -49,8 +58,52 @@ int snapshot_add_slot(Snapshot *snapshot, const PciSlot *slot)
         if (r < 0)
                 return r;
         snapshot->slots = list;
-        snapshot->slots[snapshot->n_slots++] = *slot;
+        snapshot->slots[snapshot->n_slots] = *slot;
+        clean_name(snapshot->slots[snapshot->n_slots++].name);
         return 0;
+}
+
+bool snapshot_parent_is_unknown(const Snapshot *snapshot, const PciDevice *device)
+{
+        const Bdf above = device->parent_bdf;
+
+        if (!device->has_parent || device->parent != SNAPSHOT_NONE ||
+            above.domain != device->bdf.domain || above.bus != device->bdf.bus)
+                return false;
+        return bdf_equal(above, device->bdf) || snapshot_find(snapshot, above) == SNAPSHOT_NONE;
+}
+
+/* The highest address on the bus that no device has; false if all 256 are taken. */
+static bool find_free(const Snapshot *snapshot, Bdf bdf, Bdf *ret)
+{
+        for (unsigned devfn = 256; devfn-- > 0;) {
+                bdf.devfn = (uint8_t)devfn;
+                if (snapshot_find(snapshot, bdf) == SNAPSHOT_NONE) {
+                        *ret = bdf;
+                        return true;
+                }
+        }
+        return false;
+}
+
+void snapshot_share_unknown_parents(Snapshot *snapshot)
+{
+        const Bdf none = {0};
+        Bdf shared = none, bus = none;
+        bool has_shared = false;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                PciDevice *device = &snapshot->devices[i];
+
+                if (!snapshot_parent_is_unknown(snapshot, device))
+                        continue;
+                if (!has_shared || bus.domain != device->bdf.domain || bus.bus != device->bdf.bus) {
+                        bus = device->bdf;
+                        has_shared = find_free(snapshot, bus, &shared);
+                }
+                if (has_shared)
+                        device->parent_bdf = shared;
+        }
 }
 
 static int group_compare(const void *a, const void *b)

@@ -297,6 +297,7 @@ int snapshot_json_read(const char *name, const char *text, size_t n_text, Snapsh
         r = snapshot_finish(snapshot);
         if (r < 0)
                 return r;
+        snapshot_share_unknown_parents(snapshot);
         *ret_snapshot = TAKE_PTR(snapshot);
         return 0;
 }

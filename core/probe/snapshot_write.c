@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/probe/snapshot_extras.h"
 #include "core/probe/snapshot_json.h"
 
 /* null for ""; names are ASCII, and what is not comes from a forged tree. */
@@ -112,12 +113,12 @@ static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
         (void)fputc('}', stream);
 }
 
-static void put_place(FILE *stream, const PciDevice *device)
+static void put_place(FILE *stream, const Snapshot *snapshot, const PciDevice *device)
 {
         if (!device->has_parent)
                 (void)fputs(",\"parent\":\"root\"", stream);
         else
-                put_address(stream, "parent", !bdf_equal(device->parent_bdf, device->bdf),
+                put_address(stream, "parent", !snapshot_parent_is_unknown(snapshot, device),
                             device->parent_bdf);
         (void)fprintf(stream, ",\"root_bus\":\"%04x:%02x\"", device->root_domain, device->root_bus);
 
@@ -133,7 +134,8 @@ static void put_place(FILE *stream, const PciDevice *device)
         put_address(stream, "real_dma", device->has_real_dma, device->real_dma_bdf);
 }
 
-static void put_device(FILE *stream, const PciDevice *device, unsigned flags)
+static void put_device(FILE *stream, const Snapshot *snapshot, const PciDevice *device,
+                       unsigned flags)
 {
         char text[BDF_TEXT_SIZE];
 
@@ -146,7 +148,7 @@ static void put_device(FILE *stream, const PciDevice *device, unsigned flags)
                 (void)fprintf(stream,
                               ",\"subsystem_vendor\":\"%04x\",\"subsystem_device\":\"%04x\"",
                               device->subsystem_vendor, device->subsystem_device);
-        put_place(stream, device);
+        put_place(stream, snapshot, device);
         if (device->kernel_group >= 0)
                 (void)fprintf(stream, ",\"group\":%d", (int)device->kernel_group);
         put_text_member(stream, "iommu", device->iommu);
@@ -249,7 +251,7 @@ int snapshot_json_write(const Snapshot *snapshot, unsigned flags, FILE *stream)
         (void)fputs(",\n\"devices\": [", stream);
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 (void)fputs(i ? ",\n" : "\n", stream);
-                put_device(stream, &snapshot->devices[i], flags);
+                put_device(stream, snapshot, &snapshot->devices[i], flags);
         }
         (void)fputs("]}\n", stream);
 

@@ -12,6 +12,7 @@
 #include "core/probe/sysfs.h"
 
 #include "core/model/quirks.h"
+#include "core/probe/snapshot_extras.h"
 #include "core/probe/sysfs_file.h"
 #include "core/probe/sysfs_identity.h"
 #include "core/probe/sysfs_groups.h"
@@ -275,6 +276,7 @@ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
         r = snapshot_finish(snapshot);
         if (r < 0)
                 return r;
+        snapshot_share_unknown_parents(snapshot);
         *ret_snapshot = TAKE_PTR(snapshot);
         return 0;
 }

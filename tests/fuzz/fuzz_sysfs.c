@@ -4,6 +4,8 @@
  * A sysfs tree made of the input's lines:
  *
  *   D path          a directory below the root, and a link to it in bus/pci/devices
+ *   G name          a directory in kernel/iommu_groups
+ *   S name          a directory in bus/pci/slots
  *   L path target   only such a link, named by the path's end
  *   F name text     a file in the directory made last
  *   K name target   a link there
@@ -16,6 +18,7 @@
 #include "fuzz.h"
 
 #include "check_groups.h"
+#include "check_json.h"
 #include "core/probe/sysfs.h"
 
 #include <errno.h>
@@ -97,7 +100,7 @@ static void make_config(Tree *tree, const char *hex)
 
 static void run_line(Tree *tree, char *line)
 {
-        char word[WORD_SIZE], target[WORD_SIZE + 16], *rest;
+        char word[WORD_SIZE], target[WORD_SIZE + 32], *rest;
         size_t n = strcspn(line + 2, " ");
 
         if (n >= sizeof(word))
@@ -110,6 +113,10 @@ static void run_line(Tree *tree, char *line)
                 (void)snprintf(target, sizeof(target), "../../../%s", word);
                 make_directory(tree, word);
                 make_device_link(tree, word, target);
+        } else if ((line[0] == 'G' || line[0] == 'S') && is_name(word)) {
+                (void)snprintf(target, sizeof(target), "%s/%s",
+                               line[0] == 'G' ? "kernel/iommu_groups" : "bus/pci/slots", word);
+                make_directory(tree, target);
         } else if (line[0] == 'L' && is_path(word) && rest[0] && rest[0] != '/') {
                 make_device_link(tree, word, rest);
         } else if (line[0] == 'F') {
@@ -162,6 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data)
         make_tree(&tree, root, text);
         MUST(sysfs_read_snapshot(root, &snapshot) == 0);
         check_groups(snapshot);
+        check_json(snapshot);
         MUST(nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
         return 0;
 }

@@ -263,6 +263,26 @@ static void test_numbers(void)
         CHECK_NUMBER(snapshot->devices[3].bdf.domain, 0x10000);
 }
 
+/* Titles are long, and mail programs short. */
+static void test_wrapped_title(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(
+                "> 00:02.0 Ethernet controller [0200]: Made Up\n"
+                "> Networks Adapter [1234:5678]\n> (rev 03)\n> \tSubsystem: A [1111:2222]\n"
+                "00:03.0 Ethernet controller [0200]:\nMade Up Networks [1234:9abc]\n"
+                "Control: I/O+ [1111:2222]\n"
+                "00:04.0 Bridge: A\n    Subsystem: B [1111:2222]\n");
+
+        if (!CHECK(snapshot && snapshot->n_devices == 3))
+                return;
+        CHECK_NUMBER(snapshot->devices[0].device, 0x5678);
+        CHECK_NUMBER(snapshot->devices[0].subsystem_device, 0x2222);
+        CHECK_NUMBER(snapshot->devices[1].device, 0x9abc);
+        CHECK_NUMBER(snapshot->devices[1].class_code, 0x020000);
+        CHECK_NUMBER(snapshot->devices[2].device, 0);
+        CHECK_NUMBER(snapshot->devices[2].subsystem_vendor, 0x1111);
+}
+
 static void test_nothing(void)
 {
         static const char *const texts[] = {"",
@@ -306,6 +326,7 @@ int main(void)
                 {"what is not told is unknown", test_unknown},
                 {"without ids", test_no_ids},
                 {"numbers only", test_numbers},
+                {"titles that are wrapped", test_wrapped_title},
                 {"no lspci", test_nothing},
                 {"a function that is there twice", test_twice},
         };

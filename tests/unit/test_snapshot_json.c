@@ -223,6 +223,24 @@ static void test_least(void)
         CHECK(!snapshot->command_line);
 }
 
+/* Functions of one bus are below one bridge, also one that is not known. */
+static void test_unknown_parents(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+        _cleanup_(partition_freep) Partition *partition = NULL;
+        _cleanup_(freep) char *groups = NULL, *text = NULL;
+
+        snapshot = snapshot_of(HEAD "\"devices\": [{\"address\": \"05:00.0\"},"
+                                    "{\"address\": \"05:1f.7\"}, {\"address\": \"06:00.0\"}]}");
+        if (!CHECK(snapshot))
+                return;
+        CHECK_NUMBER(kernel_groups_compute(snapshot, &partition), 0);
+        groups = topology_text(snapshot, partition);
+        CHECK_STRING(groups, "05:00.0 05:1f.7 | 06:00.0");
+        text = text_of(snapshot, 0);
+        CHECK(!strstr(text, "parent"));
+}
+
 static void test_refused(void)
 {
         static const struct {
@@ -278,6 +296,7 @@ int main(void)
                 {"anonymised", test_anonymise},
                 {"groups are the same", test_groups},
                 {"nothing but an address", test_least},
+                {"bridges that nobody knows", test_unknown_parents},
                 {"texts that are wrong", test_refused},
         };
 
