@@ -110,7 +110,7 @@ static void test_traits(void)
         tree_file("devices/pci0000:00/0000:00:03.0/removable", "unknown\n");
         tree_fifo("devices/pci0000:00/0000:00:04.0/reset_method");
         tree_file("devices/pci0000:00/0000:00:04.0/reset", "");
-        snapshot = read_tree(root);
+        CHECK_NUMBER(sysfs_read_snapshot(root, &snapshot), 0);
         if (!CHECK(snapshot && snapshot->n_devices == 5))
                 return;
 
@@ -118,6 +118,7 @@ static void test_traits(void)
         CHECK_NUMBER(devices[0].resettable, TRISTATE_UNKNOWN);
         CHECK_NUMBER(sysfs_read_traits("/nonexistent", snapshot), -ENOENT);
         CHECK_NUMBER(sysfs_read_traits(root, snapshot), 0);
+        tree_remove();
         CHECK_NUMBER(devices[0].resettable, TRISTATE_YES);
         CHECK_NUMBER(devices[0].removable, TRISTATE_YES);
         CHECK_NUMBER(devices[1].resettable, TRISTATE_NO);
