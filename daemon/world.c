@@ -12,28 +12,6 @@
 #include "core/probe/sysfs.h"
 #include "daemon/world.h"
 
-static int read_types(const HostPaths *host, World *world)
-{
-        world->types = calloc(world->groups->n_groups + 1, sizeof(*world->types));
-        if (!world->types)
-                return -ENOMEM;
-        for (size_t i = 0; i < world->groups->n_groups; i++) {
-                _cleanup_(freep) char *text = NULL;
-                char path[PATH_MAX];
-
-                if (world->groups->groups[i].kernel_group < 0)
-                        continue;
-                (void)snprintf(path, sizeof(path), "%s/kernel/iommu_groups/%d/type", host->sysfs,
-                               world->groups->groups[i].kernel_group);
-                int r = host_read_text(path, &text);
-                if (r == -ENOMEM)
-                        return r;
-                if (r == 0)
-                        (void)snprintf(world->types[i], WORLD_TYPE_SIZE, "%.23s", text);
-        }
-        return 0;
-}
-
 static int read_paths(World *world)
 {
         world->paths = calloc(world->snapshot->n_devices + 1, sizeof(*world->paths));
@@ -68,8 +46,6 @@ int world_read(const HostPaths *host, World **ret_world)
         else if (r == 0)
                 r = kernel_groups_compute(world->snapshot, &world->groups);
         if (r == 0)
-                r = read_types(host, world);
-        if (r == 0)
                 r = read_paths(world);
         if (r < 0)
                 return r;
@@ -85,7 +61,6 @@ World *world_free(World *world)
                 for (size_t i = 0; i < world->snapshot->n_devices; i++)
                         free(world->paths[i]);
         free(world->paths);
-        free(world->types);
         partition_free(world->groups);
         partition_free(world->computed);
         snapshot_free(world->snapshot);

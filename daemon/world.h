@@ -13,14 +13,11 @@
 #include "core/model/snapshot.h"
 #include "daemon/host/host.h"
 
-#define WORLD_TYPE_SIZE 24
-
 typedef struct World {
         Snapshot *snapshot;
         Partition *computed;
-        Partition *groups;               /* in force */
-        char (*types)[WORLD_TYPE_SIZE];  /* per group in force: default domain type, "" if none */
-        char **paths;                    /* per device: its stable path */
+        Partition *groups; /* in force */
+        char **paths;      /* per device: its stable path */
         bool has_kernel_groups;
 } World;
 

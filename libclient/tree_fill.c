@@ -98,25 +98,6 @@ int tree_fill_reason(const Tree *tree, const Reason *reason, iso_reason *ret_rea
         return ret_reason->text ? 0 : -ENOMEM;
 }
 
-static int compare_numbers(const void *a, const void *b)
-{
-        const KernelGroup *x = a, *y = b;
-
-        return (x->number > y->number) - (x->number < y->number);
-}
-
-/* The type of a group's default domain; "" if it is not known. */
-static const char *find_group_type(const Snapshot *snapshot, int32_t number)
-{
-        const KernelGroup key = {.number = number};
-        const KernelGroup *group = NULL;
-
-        if (snapshot->n_kernel_groups > 0)
-                group = bsearch(&key, snapshot->kernel_groups, snapshot->n_kernel_groups,
-                                sizeof(key), compare_numbers);
-        return group ? group->type : "";
-}
-
 int tree_fill_group(const Tree *tree, const Group *group, iso_group *ret_group)
 {
         static const unsigned assumptions[] = {SOUND_ASSUMES_ROOT_COMPLEX, SOUND_ASSUMES_SRIOV};
@@ -129,7 +110,7 @@ int tree_fill_group(const Tree *tree, const Group *group, iso_group *ret_group)
         id = arena_strdup(arena, group->id);
         devices = arena_alloc(arena, group->n_members + 1, sizeof(*devices));
         reasons = arena_alloc(arena, group->n_reasons, sizeof(*reasons));
-        type = arena_strdup_printable(arena, find_group_type(tree->snapshot, group->kernel_group));
+        type = arena_strdup_printable(arena, snapshot_group_type(tree->snapshot, group->kernel_group));
         assumes = arena_alloc(arena, ARRAY_SIZE(assumptions) + 1, sizeof(*assumes));
         if (!id || !devices || !reasons || !type || !assumes)
                 return -ENOMEM;

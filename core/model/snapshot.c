@@ -354,6 +354,30 @@ int snapshot_finish(Snapshot *snapshot)
         return 0;
 }
 
+static int kernel_group_compare(const void *a, const void *b)
+{
+        const KernelGroup *x = a, *y = b;
+
+        return (x->number > y->number) - (x->number < y->number);
+}
+
+const KernelGroup *snapshot_kernel_group(const Snapshot *snapshot, int32_t number)
+{
+        const KernelGroup key = {.number = number};
+
+        if (snapshot->n_kernel_groups == 0)
+                return NULL;
+        return bsearch(&key, snapshot->kernel_groups, snapshot->n_kernel_groups, sizeof(key),
+                       kernel_group_compare);
+}
+
+const char *snapshot_group_type(const Snapshot *snapshot, int32_t number)
+{
+        const KernelGroup *group = snapshot_kernel_group(snapshot, number);
+
+        return group ? group->type : "";
+}
+
 IommuKind iommu_kind_from_name(const char *name)
 {
         Bdf bdf;

@@ -134,6 +134,12 @@ size_t snapshot_find(const Snapshot *snapshot, Bdf bdf);
  */
 char *snapshot_path(const Snapshot *snapshot, size_t index);
 
+/* What is known of the kernel's group of that number, or NULL. */
+const KernelGroup *snapshot_kernel_group(const Snapshot *snapshot, int32_t number);
+
+/* The type of a group's default domain; "" if it is not known. */
+const char *snapshot_group_type(const Snapshot *snapshot, int32_t number);
+
 /* The kind of IOMMU that a /sys/class/iommu name belongs to ("" is NONE). */
 IommuKind iommu_kind_from_name(const char *name);
 const char *iommu_kind_to_string(IommuKind kind);

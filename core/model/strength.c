@@ -52,14 +52,6 @@ static bool is_bridge(const PciDevice *device)
         return device->facts.header_known == TRISTATE_YES && device->facts.header_type != 0;
 }
 
-static const KernelGroup *find_kernel_group(const Snapshot *snapshot, int32_t number)
-{
-        for (size_t i = 0; i < snapshot->n_kernel_groups; i++)
-                if (snapshot->kernel_groups[i].number == number)
-                        return &snapshot->kernel_groups[i];
-        return NULL;
-}
-
 /* Does the snapshot come from a reader that sees the kernel's groups, so that none means none? */
 static bool knows_groups(const Snapshot *snapshot)
 {
@@ -102,7 +94,7 @@ static void ask_translated(const Question *question, StrengthFact *fact)
                 char text[BDF_TEXT_SIZE];
                 const PciDevice *device = member(question, i, text);
                 const KernelGroup *group =
-                        find_kernel_group(question->snapshot, device->kernel_group);
+                        snapshot_kernel_group(question->snapshot, device->kernel_group);
 
                 if (group && strcmp(group->type, "identity") == 0) {
                         answer(fact, TRISTATE_NO,
@@ -204,7 +196,7 @@ static void ask_claimable(const Question *question, StrengthFact *fact)
                 char text[BDF_TEXT_SIZE];
                 const PciDevice *device = member(question, i, text);
                 const KernelGroup *group =
-                        find_kernel_group(question->snapshot, device->kernel_group);
+                        snapshot_kernel_group(question->snapshot, device->kernel_group);
 
                 if (group && group->direct == TRISTATE_YES) {
                         answer(fact, TRISTATE_NO,

@@ -229,6 +229,11 @@ static Tristate read_ivrs(int root)
         return TRISTATE_UNKNOWN;
 }
 
+static bool is_live(const char *root)
+{
+        return strcmp(root, "/sys") == 0;
+}
+
 int sysfs_read_traits(const char *root, Snapshot *snapshot)
 {
         _cleanup_(closep) int devices = -1, fd = -1;
@@ -248,6 +253,9 @@ int sysfs_read_traits(const char *root, Snapshot *snapshot)
                 if (directory >= 0)
                         read_traits(directory, &snapshot->devices[i]);
         }
+        sysfs_groups_read_regions(fd, snapshot);
+        if (is_live(root))
+                sysfs_live_read_remapping(snapshot);
         return 0;
 }
 
@@ -269,7 +277,7 @@ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
 
         snapshot->ivrs = read_ivrs(fd);
         r = sysfs_groups_read(fd, snapshot);
-        if (r == 0 && strcmp(root, "/sys") == 0)
+        if (r == 0 && is_live(root))
                 r = sysfs_live_read(snapshot); /* a copy does not say what it was taken from */
         if (r < 0)
                 return r;

@@ -24,6 +24,6 @@ _nodiscard_ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot);
 
 /*
  * Reads on, into a snapshot of the same tree, what only strength and dumps need and what costs a
- * file or two per device: `removable`, `resettable`. Returns 0 or -errno.
+ * file or two per device or group: `removable`, `resettable`, `direct`, `interrupt_remapping`. Returns 0 or -errno.
  */
 _nodiscard_ int sysfs_read_traits(const char *root, Snapshot *snapshot);

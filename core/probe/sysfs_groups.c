@@ -74,7 +74,6 @@ static int read_group(int groups, const char *name, Snapshot *snapshot)
         if (sysfs_read_line(fd, "type", type, sizeof(type)) == 0 &&
             strlen(type) < sizeof(group.type))
                 memcpy(group.type, type, strlen(type) + 1);
-        group.direct = read_direct(fd);
 
         return snapshot_add_group(snapshot, &group);
 }
@@ -121,6 +120,20 @@ static int read_entries(int root, const char *path, Snapshot *snapshot, EntryRea
                         return r;
         }
         return 0;
+}
+
+void sysfs_groups_read_regions(int root, Snapshot *snapshot)
+{
+        for (size_t i = 0; i < snapshot->n_kernel_groups; i++) {
+                KernelGroup *group = &snapshot->kernel_groups[i];
+                _cleanup_(closep) int fd = -1;
+                char path[sizeof(GROUPS_PATH) + 16];
+
+                (void)snprintf(path, sizeof(path), GROUPS_PATH "/%d", group->number);
+                fd = openat(root, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (fd >= 0)
+                        group->direct = read_direct(fd);
+        }
 }
 
 int sysfs_groups_read(int root, Snapshot *snapshot)

@@ -14,3 +14,6 @@
  * -ENOMEM.
  */
 _nodiscard_ int sysfs_groups_read(int root, Snapshot *snapshot);
+
+/* Fills `direct` of the groups that the snapshot has. What cannot be read stays UNKNOWN. */
+void sysfs_groups_read_regions(int root, Snapshot *snapshot);

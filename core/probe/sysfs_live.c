@@ -42,7 +42,6 @@ Tristate sysfs_live_remapping(FILE *interrupts)
 
 int sysfs_live_read(Snapshot *snapshot)
 {
-        _cleanup_(fclosep) FILE *interrupts = NULL;
         _cleanup_(freep) char *line = malloc(COMMAND_LINE_SIZE);
         struct utsname name;
 
@@ -58,9 +57,13 @@ int sysfs_live_read(Snapshot *snapshot)
                 if (!snapshot->command_line)
                         return -ENOMEM;
         }
+        return 0;
+}
 
-        interrupts = fopen("/proc/interrupts", "re");
+void sysfs_live_read_remapping(Snapshot *snapshot)
+{
+        _cleanup_(fclosep) FILE *interrupts = fopen("/proc/interrupts", "re");
+
         if (interrupts)
                 snapshot->interrupt_remapping = sysfs_live_remapping(interrupts);
-        return 0;
 }

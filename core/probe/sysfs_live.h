@@ -11,9 +11,12 @@
 #include "core/model/base.h"
 #include "core/model/snapshot.h"
 
-/* Fills those fields of a snapshot of this machine. What cannot be read stays unknown. Returns 0 or
- * -ENOMEM. */
+/*
+ * Fill those fields of a snapshot of this machine; what cannot be read stays unknown. The interrupts
+ * are read apart: on a big machine that is a long file. The first returns 0 or -ENOMEM.
+ */
 _nodiscard_ int sysfs_live_read(Snapshot *snapshot);
+void sysfs_live_read_remapping(Snapshot *snapshot);
 
 /*
  * Reads /proc/interrupts for the names of interrupt chips: with remapping on, x86 puts "IR-" in

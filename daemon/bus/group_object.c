@@ -26,7 +26,7 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
         if (strcmp(property, "Id") == 0)
                 text = group_of(userdata)->id;
         else if (strcmp(property, "Type") == 0)
-                text = manager->world->types[view->index];
+                text = snapshot_group_type(manager->world->snapshot, group_of(userdata)->kernel_group);
         else if (strcmp(property, "Guard") == 0)
                 text = manager_lease_guard(manager_lease_of_group(manager, view->index));
         else

@@ -19,6 +19,8 @@ static Snapshot *read_tree(const char *root)
         Snapshot *snapshot = NULL;
 
         CHECK_NUMBER(sysfs_read_snapshot(root, &snapshot), 0);
+        if (snapshot)
+                CHECK_NUMBER(sysfs_read_traits(root, snapshot), 0);
         tree_remove();
         return snapshot;
 }
