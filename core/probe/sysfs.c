@@ -4,15 +4,13 @@
  * One pass over bus/pci/devices.
  *
  * Each function's directory is opened once and everything is read relative to it, so that a
- * function that goes away and comes back in between cannot be mixed up. Configuration space is read
- * dword by dword where the walk asks: a read wakes the bridge above, and the whole of it would take
- * seconds on a machine with hundreds of functions.
+ * function that goes away and comes back in between cannot be mixed up.
  */
 
 #include "core/probe/sysfs.h"
 
-#include "core/model/quirks.h"
 #include "core/probe/snapshot_extras.h"
+#include "core/probe/sysfs_config.h"
 #include "core/probe/sysfs_file.h"
 #include "core/probe/sysfs_identity.h"
 #include "core/probe/sysfs_groups.h"
@@ -20,7 +18,6 @@
 #include "core/probe/sysfs_place.h"
 
 #include <dirent.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -30,7 +27,6 @@
 
 #define DEVICES_PATH "bus/pci/devices"
 #define TABLES_PATH "firmware/acpi/tables"
-#define CONFIG_SIZE_PCIE 4096
 #define VFS_MAX 65535 /* PCIe Base Specification 9.3.3.5: TotalVFs has 16 bits */
 
 static void closedirp(DIR **directory)
@@ -39,45 +35,20 @@ static void closedirp(DIR **directory)
                 (void)closedir(*directory);
 }
 
-static bool read_config(void *context, unsigned offset, uint32_t *ret_value)
-{
-        const int *fd = context;
-        uint32_t value;
-
-        if (pread(*fd, &value, sizeof(value), (off_t)offset) != (ssize_t)sizeof(value))
-                return false;
-        *ret_value = le32toh(value);
-        return true;
-}
-
-static void read_facts(int directory, PciDevice *device)
-{
-        _cleanup_(closep) int fd = -1;
-        off_t size = 0;
-
-        fd = sysfs_open_file(directory, "config", &size);
-        if (fd < 0)
-                return;
-
-        pcicap_read(read_config, &fd, size >= CONFIG_SIZE_PCIE ? CONFIG_SIZE_PCIE : (unsigned)size,
-                    &device->facts);
-        if (quirk_is_intel_pch_port(device->vendor, device->device))
-                pcicap_read_pch(read_config, &fd, &device->facts);
-}
-
 static void read_kernel_view(int directory, PciDevice *device)
 {
         char name[SNAPSHOT_NAME_SIZE], *end;
         unsigned long group;
 
         device->kernel_group = -1;
-        if (sysfs_read_link_name(directory, "iommu_group", name, sizeof(name)) == 0 &&
-            name[0] >= '0' && name[0] <= '9') {
+        /* An IOMMU covers what is in a group; a device in none has no link to it either. */
+        if (sysfs_read_link_name(directory, "iommu_group", name, sizeof(name)) < 0)
+                return;
+        if (name[0] >= '0' && name[0] <= '9') {
                 group = strtoul(name, &end, 10);
                 if (*end == '\0' && group <= INT32_MAX)
                         device->kernel_group = (int32_t)group;
         }
-
         (void)!sysfs_read_link_name(directory, "iommu", device->iommu, sizeof(device->iommu));
         device->iommu_kind = iommu_kind_from_name(device->iommu);
 }
@@ -165,7 +136,7 @@ static void read_vf(int directory, PciDevice *device)
 }
 
 /* Returns 0 (a device that vanished is left out), or -errno. */
-static int read_device(int devices, const char *name, Snapshot *snapshot)
+static int read_device(int devices, bool is_copy, const char *name, Snapshot *snapshot)
 {
         _cleanup_(closep) int directory = -1;
         char path[PATH_MAX];
@@ -186,12 +157,13 @@ static int read_device(int devices, const char *name, Snapshot *snapshot)
                 return 0;
         read_kernel_view(directory, &device);
         read_vf(directory, &device);
-        read_facts(directory, &device);
+        sysfs_read_facts(directory, is_copy, &device);
         return snapshot_add(snapshot, &device);
 }
 
 static int read_devices(int root, Snapshot *snapshot)
 {
+        bool is_copy;
         _cleanup_(closedirp) DIR *devices = NULL;
         _cleanup_(closep) int fd = -1;
 
@@ -202,6 +174,7 @@ static int read_devices(int root, Snapshot *snapshot)
         if (!devices)
                 return -errno;
         (void)TAKE_FD(fd);
+        is_copy = sysfs_is_copy(dirfd(devices));
 
         for (;;) {
                 struct dirent *entry;
@@ -211,7 +184,7 @@ static int read_devices(int root, Snapshot *snapshot)
                 entry = readdir(devices);
                 if (!entry)
                         return -errno;
-                r = read_device(dirfd(devices), entry->d_name, snapshot);
+                r = read_device(dirfd(devices), is_copy, entry->d_name, snapshot);
                 if (r < 0)
                         return r;
         }
