@@ -16,6 +16,7 @@
 #include "core/probe/sysfs_file.h"
 #include "core/probe/sysfs_identity.h"
 #include "core/probe/sysfs_groups.h"
+#include "core/probe/sysfs_ivrs.h"
 #include "core/probe/sysfs_live.h"
 #include "core/probe/sysfs_place.h"
 
@@ -29,7 +30,6 @@
 #include <sys/stat.h>
 
 #define DEVICES_PATH "bus/pci/devices"
-#define TABLES_PATH "firmware/acpi/tables"
 #define CONFIG_SIZE_PCIE 4096
 #define VFS_MAX 65535 /* PCIe Base Specification 9.3.3.5: TotalVFs has 16 bits */
 
@@ -217,18 +217,6 @@ static int read_devices(int root, Snapshot *snapshot)
         }
 }
 
-/* The table's contents need privilege, its name does not. */
-static Tristate read_ivrs(int root)
-{
-        struct stat status;
-
-        if (fstatat(root, TABLES_PATH "/IVRS", &status, 0) == 0)
-                return TRISTATE_YES;
-        if (errno == ENOENT && fstatat(root, TABLES_PATH, &status, 0) == 0)
-                return TRISTATE_NO;
-        return TRISTATE_UNKNOWN;
-}
-
 int sysfs_read_traits(const char *root, Snapshot *snapshot)
 {
         _cleanup_(closep) int devices = -1, fd = -1;
@@ -267,8 +255,9 @@ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
         if (r != 0)
                 return r;
 
-        snapshot->ivrs = read_ivrs(fd);
-        r = sysfs_groups_read(fd, snapshot);
+        r = sysfs_ivrs_read(fd, snapshot);
+        if (r == 0)
+                r = sysfs_groups_read(fd, snapshot);
         if (r == 0 && strcmp(root, "/sys") == 0)
                 r = sysfs_live_read(snapshot); /* a copy does not say what it was taken from */
         if (r < 0)
