@@ -167,12 +167,14 @@ static size_t find_unreadable(const Snapshot *snapshot, const Partition *kernel,
         return SNAPSHOT_NONE;
 }
 
-/* AMD firmware lists ids that devices of one bus share; the table is not in the snapshot. */
+/* AMD firmware lists ids that devices of one bus share; was the table read, that is no cause. */
 static bool may_be_aliased(const Snapshot *snapshot, const Mismatch *mismatch)
 {
         const PciDevice *device = &snapshot->devices[mismatch->device];
         bool found = false;
 
+        if (snapshot->ivrs_read == TRISTATE_YES)
+                return false;
         for (size_t i = 0; i < mismatch->n_observed; i++) {
                 const PciDevice *other = &snapshot->devices[mismatch->observed[i]];
 
@@ -246,7 +248,8 @@ static char *describe(const Snapshot *snapshot, const Mismatch *mismatch, size_t
                              bdf);
         case COMPARE_INVISIBLE_ALIAS:
                 return print("%s is with functions of its bus for no reason that is visible: the "
-                             "firmware's IVRS table may give them one requester id.",
+                             "firmware's IVRS table, which was not read whole, may give them one "
+                             "requester id.",
                              bdf);
         case COMPARE_UNKNOWN:
         case _COMPARE_N:

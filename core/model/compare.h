@@ -25,7 +25,7 @@ typedef enum CompareCause {
         COMPARE_COMMAND_LINE,    /* config_acs= or disable_acs_redir= */
         COMPARE_ACS_CHANGED,     /* ACS control is not what it was when the groups were made */
         COMPARE_QUIRK_UNKNOWN,   /* the kernel knows of a device what is not known here */
-        COMPARE_INVISIBLE_ALIAS, /* firmware gives the devices one requester id (AMD IVRS) */
+        COMPARE_INVISIBLE_ALIAS, /* firmware may give them one requester id: IVRS was not read */
         _COMPARE_N,
 } CompareCause;
 

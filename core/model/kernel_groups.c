@@ -159,7 +159,7 @@ static void replay_prepare(Replay *replay)
                 replay->labels[i] = SNAPSHOT_NONE;
                 replay->bus_first[i] = continues ? replay->bus_first[i - 1] : i;
                 if (quirk_alias_mask(&devices[i], &replay->aliases[i]) ||
-                    devices[i].real_dma != SNAPSHOT_NONE)
+                    devices[i].has_ivrs_alias || devices[i].real_dma != SNAPSHOT_NONE)
                         replay->bus_aliases[replay->bus_first[i]] = true;
                 (void)acs_isolated(snapshot, i, &replay->missing[i]);
         }
@@ -397,10 +397,15 @@ static int chain_add(Replay *replay, const Reason *direct)
 /* Puts one device into its group. */
 static int replay_device(Replay *replay, size_t index)
 {
-        size_t label = search(replay, index);
-        LostEndpoint *lost = lost_find(replay, &replay->snapshot->devices[index]);
+        const PciDevice *device = &replay->snapshot->devices[index];
+        LostEndpoint *lost = lost_find(replay, device);
         Reason reason;
+        size_t label;
 
+        /* A quirk's aliases are known beforehand, firmware's when the kernel comes to the device. */
+        if (device->has_ivrs_alias)
+                alias_mask_add(&replay->aliases[index], device->ivrs_alias_devfn);
+        label = search(replay, index);
         if (replay->error < 0)
                 return replay->error;
         if (lost && lost->first == SNAPSHOT_NONE)

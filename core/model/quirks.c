@@ -229,6 +229,15 @@ bool quirk_alias_mask(const PciDevice *device, AliasMask *ret_mask)
         return mask.bits[0] | mask.bits[1] | mask.bits[2] | mask.bits[3];
 }
 
+bool known_alias_mask(const PciDevice *device, AliasMask *ret_mask)
+{
+        bool has = quirk_alias_mask(device, ret_mask);
+
+        if (device->has_ivrs_alias)
+                alias_mask_add(ret_mask, device->ivrs_alias_devfn);
+        return has || device->has_ivrs_alias;
+}
+
 bool quirk_is_translation_root(const PciDevice *bridge)
 {
         return bridge->vendor == 0x14e4 && (bridge->device == 0x9000 || bridge->device == 0x9084);

@@ -106,8 +106,14 @@ uint16_t quirk_acs_capability(const Snapshot *snapshot, const PciDevice *device)
 /* Whether pcicap_read_pch() should be asked, given the ids. */
 bool quirk_is_intel_pch_port(uint16_t vendor, uint16_t device);
 
-/* The device.functions of its own bus whose ids the device also uses; returns false if none. */
+/*
+ * The device.functions of its own bus whose ids the device also uses, by the rows alone; returns
+ * false if none.
+ */
 bool quirk_alias_mask(const PciDevice *device, AliasMask *ret_mask);
+
+/* The same, by the rows and by what firmware says of the device. */
+bool known_alias_mask(const PciDevice *device, AliasMask *ret_mask);
 
 /* Is this bridge where requester ids are translated, so that nothing above it aliases? */
 bool quirk_is_translation_root(const PciDevice *bridge);

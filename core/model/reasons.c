@@ -162,6 +162,21 @@ static char *describe_bridge(const Snapshot *snapshot, const Reason *reason, con
                      b, port_noun(bridge), a, a);
 }
 
+static char *describe_alias(const Snapshot *snapshot, const Reason *reason, const char *a,
+                            const char *b, const char *at)
+{
+        const PciDevice *device = &snapshot->devices[reason->at];
+        const PciDevice *other = &snapshot->devices[reason->at == reason->a ? reason->b : reason->a];
+
+        if (device->has_ivrs_alias && device->ivrs_alias_devfn == other->bdf.devfn)
+                return print("%s and %s share a requester id: firmware's IVRS table says that %s "
+                             "sends requests under the other's.",
+                             a, b, at);
+        return print("%s and %s share a requester id: %s is known to send requests under "
+                     "another function's id.",
+                     a, b, at);
+}
+
 char *reason_describe(const Snapshot *snapshot, const Reason *reason)
 {
         char a[BDF_TEXT_SIZE], b[BDF_TEXT_SIZE], at[BDF_TEXT_SIZE];
@@ -178,9 +193,7 @@ char *reason_describe(const Snapshot *snapshot, const Reason *reason)
         case REASON_BRIDGE_ALIAS:
                 return describe_bridge(snapshot, reason, a, b);
         case REASON_DMA_ALIAS:
-                return print("%s and %s share a requester id: %s is known to send requests under "
-                             "another function's id.",
-                             a, b, at);
+                return describe_alias(snapshot, reason, a, b, at);
         case REASON_REAL_DMA_DEVICE:
                 if (snapshot->devices[reason->a].has_real_dma &&
                     snapshot->devices[reason->a].real_dma == SNAPSHOT_NONE)

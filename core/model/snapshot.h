@@ -51,6 +51,10 @@ typedef struct PciDevice {
         Bdf real_dma_bdf;      /* the VMD endpoint whose requester id this device uses */
         bool has_real_dma;
 
+        /* Firmware (AMD's IVRS table) says that it uses the id of this other function of its bus. */
+        bool has_ivrs_alias;
+        uint8_t ivrs_alias_devfn;
+
         /* What the kernel says. */
         int32_t kernel_group; /* N of iommu_groups/N, or -1 */
         Tristate removable;   /* the platform calls it so: Thunderbolt, ExpressCard */
@@ -89,6 +93,7 @@ typedef struct Snapshot {
         size_t n_allocated;
         size_t *probe_order; /* indices, bridges before what is below, else by address */
         Tristate ivrs;       /* an IVRS table exists (AMD) */
+        Tristate ivrs_read;  /* its aliases are with the devices, all of them */
         bool finished;
         char kernel_release[SNAPSHOT_NAME_SIZE]; /* uname -r, "" if unknown */
         char *command_line;                      /* of the kernel; NULL if unknown. Owned. */

@@ -193,7 +193,7 @@ static void edge_alias(Sound *sound)
                 if (devices[i].real_dma != SNAPSHOT_NONE)
                         join(sound, REASON_REAL_DMA_DEVICE, i, devices[i].real_dma,
                              devices[i].real_dma, 0);
-                if (!quirk_alias_mask(&devices[i], &mask))
+                if (!known_alias_mask(&devices[i], &mask))
                         continue;
                 for (size_t j = bus;
                      j < snapshot->n_devices && is_same_bus(&devices[j], &devices[i]); j++)

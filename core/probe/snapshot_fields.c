@@ -342,6 +342,21 @@ static bool read_vf(const Entry *entry, PciDevice *device)
         return true;
 }
 
+static bool read_ivrs_alias(const Entry *entry, PciDevice *device)
+{
+        Bdf alias;
+
+        if (!read_address(entry, "ivrs_alias", &alias, &device->has_ivrs_alias))
+                return false;
+        if (!device->has_ivrs_alias)
+                return true;
+        if (alias.domain != device->bdf.domain || alias.bus != device->bdf.bus ||
+            alias.devfn == device->bdf.devfn)
+                return fail(entry, "ivrs_alias", "expected another function of the same bus");
+        device->ivrs_alias_devfn = alias.devfn;
+        return true;
+}
+
 static bool read_iommu(const Entry *entry, PciDevice *device)
 {
         char kind[16];
@@ -377,6 +392,7 @@ bool field_read_device(json_object *object, PciDevice *ret_device, FieldError *r
             !read_parent(&entry, &device) || !read_root_bus(&entry, &device) ||
             !read_vf(&entry, &device) ||
             !read_address(&entry, "real_dma", &device.real_dma_bdf, &device.has_real_dma) ||
+            !read_ivrs_alias(&entry, &device) ||
             !read_number(&entry, "group", INT32_MAX, false, &group) ||
             !read_iommu(&entry, &device) ||
             !read_text(&entry, "driver", device.driver, sizeof(device.driver)) ||

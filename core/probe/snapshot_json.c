@@ -205,6 +205,8 @@ static int read_plain(Reader *reader, const char *key)
                         return read_command_line(reader, text);
         } else if (strcmp(key, "ivrs") == 0) {
                 ok = field_read_tristate(value, key, &snapshot->ivrs, &error);
+        } else if (strcmp(key, "ivrs_read") == 0) {
+                ok = field_read_tristate(value, key, &snapshot->ivrs_read, &error);
         } else if (strcmp(key, "interrupt_remapping") == 0) {
                 ok = field_read_tristate(value, key, &snapshot->interrupt_remapping, &error);
         }

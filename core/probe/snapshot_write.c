@@ -132,6 +132,8 @@ static void put_place(FILE *stream, const Snapshot *snapshot, const PciDevice *d
                 (void)fputc('}', stream);
         }
         put_address(stream, "real_dma", device->has_real_dma, device->real_dma_bdf);
+        put_address(stream, "ivrs_alias", device->has_ivrs_alias,
+                    (Bdf){device->bdf.domain, device->bdf.bus, device->ivrs_alias_devfn});
 }
 
 static void put_device(FILE *stream, const Snapshot *snapshot, const PciDevice *device,
@@ -244,8 +246,9 @@ int snapshot_json_write(const Snapshot *snapshot, unsigned flags, FILE *stream)
         r = put_command_line(stream, snapshot->command_line, flags);
         if (r < 0)
                 return r;
-        (void)fprintf(stream, ",\n\"ivrs\": %s,\n\"interrupt_remapping\": %s",
-                      tristate_text(snapshot->ivrs), tristate_text(snapshot->interrupt_remapping));
+        (void)fprintf(stream, ",\n\"ivrs\": %s,\n\"ivrs_read\": %s,\n\"interrupt_remapping\": %s",
+                      tristate_text(snapshot->ivrs), tristate_text(snapshot->ivrs_read),
+                      tristate_text(snapshot->interrupt_remapping));
         put_extras(stream, snapshot);
 
         (void)fputs(",\n\"devices\": [", stream);

@@ -14,6 +14,7 @@
 #include "core/probe/sysfs_file.h"
 #include "core/probe/sysfs_identity.h"
 #include "core/probe/sysfs_groups.h"
+#include "core/probe/sysfs_ivrs.h"
 #include "core/probe/sysfs_live.h"
 #include "core/probe/sysfs_place.h"
 
@@ -23,10 +24,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define DEVICES_PATH "bus/pci/devices"
-#define TABLES_PATH "firmware/acpi/tables"
 #define VFS_MAX 65535 /* PCIe Base Specification 9.3.3.5: TotalVFs has 16 bits */
 
 static void closedirp(DIR **directory)
@@ -190,18 +189,6 @@ static int read_devices(int root, Snapshot *snapshot)
         }
 }
 
-/* The table's contents need privilege, its name does not. */
-static Tristate read_ivrs(int root)
-{
-        struct stat status;
-
-        if (fstatat(root, TABLES_PATH "/IVRS", &status, 0) == 0)
-                return TRISTATE_YES;
-        if (errno == ENOENT && fstatat(root, TABLES_PATH, &status, 0) == 0)
-                return TRISTATE_NO;
-        return TRISTATE_UNKNOWN;
-}
-
 static bool is_live(const char *root)
 {
         return strcmp(root, "/sys") == 0;
@@ -248,8 +235,9 @@ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
         if (r != 0)
                 return r;
 
-        snapshot->ivrs = read_ivrs(fd);
-        r = sysfs_groups_read(fd, snapshot);
+        r = sysfs_ivrs_read(fd, snapshot);
+        if (r == 0)
+                r = sysfs_groups_read(fd, snapshot);
         if (r == 0 && is_live(root))
                 r = sysfs_live_read(snapshot); /* a copy does not say what it was taken from */
         if (r < 0)

@@ -258,19 +258,52 @@ static bool sends_as(World *world, size_t i, unsigned devfn)
         }
 }
 
-bool naive_aliases(World *world, size_t a, size_t b)
+/* Does AMD firmware say that a, of b's bus, sends as b? */
+static bool told_to_send_as(World *world, size_t a, size_t b)
+{
+        return dev(world, a)->has_ivrs_alias &&
+               dev(world, a)->ivrs_alias_devfn == dev(world, b)->bdf.devfn;
+}
+
+static bool aliases_from_the_start(World *world, size_t a, size_t b)
 {
         return sends_as(world, a, dev(world, b)->bdf.devfn) ||
                sends_as(world, b, dev(world, a)->bdf.devfn) || naive_sender(world, a) == b ||
                naive_sender(world, b) == a;
 }
 
+bool naive_aliases(World *world, size_t a, size_t b)
+{
+        return aliases_from_the_start(world, a, b) || told_to_send_as(world, a, b) ||
+               told_to_send_as(world, b, a);
+}
+
 /* --- the replay ------------------------------------------------------------------------------ */
 
-static size_t by_slot(World *world, const size_t *groups, size_t p, bool *visited);
+/* One device after the other; `now` is the one whose turn it is. */
+typedef struct Turn {
+        const size_t *groups;
+        size_t now;
+        bool visited[256];
+} Turn;
 
-static size_t by_alias(World *world, const size_t *groups, size_t p, bool *visited)
+/* AMD's driver learns what firmware says of a device at that device's turn, and keeps it. */
+static bool aliases_by_now(World *world, const Turn *turn, size_t a, size_t b)
 {
+        if (a <= turn->now && told_to_send_as(world, a, b))
+                return true;
+        if (b <= turn->now && told_to_send_as(world, b, a))
+                return true;
+        return aliases_from_the_start(world, a, b);
+}
+
+static size_t by_slot(World *world, Turn *turn, size_t p);
+
+static size_t by_alias(World *world, Turn *turn, size_t p)
+{
+        const size_t *groups = turn->groups;
+        bool *visited = turn->visited;
+
         if (visited[dev(world, p)->bdf.devfn])
                 return NOBODY;
         visited[dev(world, p)->bdf.devfn] = true;
@@ -279,18 +312,18 @@ static size_t by_alias(World *world, const size_t *groups, size_t p, bool *visit
         for (size_t t = 0; t < world->n_devices; t++) {
                 size_t group;
 
-                if (t == p || !naive_on_one_bus(world, p, t) || !naive_aliases(world, p, t))
+                if (t == p || !naive_on_one_bus(world, p, t) || !aliases_by_now(world, turn, p, t))
                         continue;
-                group = by_alias(world, groups, t, visited);
+                group = by_alias(world, turn, t);
                 if (group == NOBODY)
-                        group = by_slot(world, groups, t, visited);
+                        group = by_slot(world, turn, t);
                 if (group != NOBODY)
                         return group;
         }
         return NOBODY;
 }
 
-static size_t by_slot(World *world, const size_t *groups, size_t p, bool *visited)
+static size_t by_slot(World *world, Turn *turn, size_t p)
 {
         if (!may_be_one_of_several(world, p) || isolated(world, p))
                 return NOBODY;
@@ -299,7 +332,7 @@ static size_t by_slot(World *world, const size_t *groups, size_t p, bool *visite
 
                 if (t == p || !naive_in_one_slot(world, p, t) || isolated(world, t))
                         continue;
-                group = by_alias(world, groups, t, visited);
+                group = by_alias(world, turn, t);
                 if (group != NOBODY)
                         return group;
         }
@@ -308,7 +341,7 @@ static size_t by_slot(World *world, const size_t *groups, size_t p, bool *visite
 
 static size_t group_for(World *world, const size_t *groups, size_t i)
 {
-        bool visited[256] = {false};
+        Turn turn = {.groups = groups, .now = i};
         size_t p = naive_sender(world, i), group;
 
         if (groups[p] != NOBODY)
@@ -339,8 +372,8 @@ static size_t group_for(World *world, const size_t *groups, size_t i)
                 if (t != p && groups[t] != NOBODY && bridge_is_missing(world, p) &&
                     bridge_is_missing(world, t) && naive_on_one_bus(world, p, t))
                         return groups[t];
-        group = by_alias(world, groups, p, visited);
-        return group != NOBODY ? group : by_slot(world, groups, p, visited);
+        group = by_alias(world, &turn, p);
+        return group != NOBODY ? group : by_slot(world, &turn, p);
 }
 
 void naive_replay(const Snapshot *snapshot, size_t *groups)

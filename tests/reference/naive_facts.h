@@ -32,5 +32,5 @@ int naive_quirk(World *world, size_t i, uint32_t types);
 /* The major number of the kernel. */
 unsigned naive_release_major(World *world);
 
-/* Do two functions of one bus use one id, by a quirk or as a VMD endpoint does? */
+/* Do two functions of one bus use one id: by a quirk, firmware's word, or as a VMD endpoint does? */
 bool naive_aliases(World *world, size_t a, size_t b);

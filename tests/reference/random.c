@@ -22,6 +22,7 @@ typedef struct Growth {
         unsigned root_bus;
         Bdf real_dma;
         bool has_real_dma;
+        unsigned ivrs_aliases; /* per thousand: firmware gives a device one */
 } Growth;
 
 static void grow_bus(Growth *growth, unsigned bus, const PciDevice *bridge, unsigned depth);
@@ -159,6 +160,15 @@ static PciDevice blank(Growth *growth, unsigned bus, unsigned devfn, const PciDe
 
         if (bridge)
                 device.parent_bdf = bridge->bdf;
+        /* Function 0 or 1 of the slot, or any. */
+        if (!growth->options->tidy && random_chance(growth->random, growth->ivrs_aliases)) {
+                unsigned alias = random_below(growth->random, 256);
+
+                if (random_chance(growth->random, 700))
+                        alias = (devfn & ~7U) | random_below(growth->random, 2);
+                device.has_ivrs_alias = alias != devfn;
+                device.ivrs_alias_devfn = (uint8_t)alias;
+        }
         return device;
 }
 
@@ -279,6 +289,7 @@ Snapshot *random_topology(Random *random, const RandomOptions *options)
         if (snapshot_new(&growth.snapshot) < 0)
                 fail("snapshot_new");
         growth.snapshot->ivrs = (Tristate)random_below(random, 3);
+        growth.ivrs_aliases = growth.snapshot->ivrs == TRISTATE_YES ? 150 : 0;
         (void)snprintf(growth.snapshot->kernel_release, SNAPSHOT_NAME_SIZE, "%s",
                        random_chance(random, 500) ? "7.2.13" : "6.1.0-49-amd64");
 

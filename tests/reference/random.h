@@ -19,7 +19,8 @@ unsigned random_below(Random *random, unsigned limit);
 bool random_chance(Random *random, unsigned per_thousand);
 
 typedef struct RandomOptions {
-        bool tidy;              /* functions of a slot agree on being several; VFs have no quirks */
+        bool tidy;              /* functions of a slot agree on being several; VFs have no quirks; */
+                                /* firmware lists no aliases: else order matters */
         unsigned unknown;       /* per thousand: a fact is UNKNOWN */
         bool redirecting;       /* ports mostly redirect, switches have several: so that little */
                                 /* is together for the kernel, and the sound edges show */

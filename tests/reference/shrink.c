@@ -19,6 +19,7 @@ enum {
         PLAIN_MULTIFUNCTION,
         PLAIN_NOT_VF,
         PLAIN_ENDPOINT,
+        PLAIN_NO_ALIAS,
         PLAIN_N,
 };
 
@@ -72,6 +73,9 @@ static void make_plain(PciDevice *device, unsigned what)
         case PLAIN_ENDPOINT:
                 facts->pcie_type = PCIE_TYPE_ENDPOINT;
                 break;
+        case PLAIN_NO_ALIAS:
+                device->has_ivrs_alias = false;
+                break;
         default:
                 break;
         }
@@ -124,6 +128,7 @@ static bool try(Snapshot **snapshot, Snapshot *changed, ShrinkFault fault, void 
 static bool is_equal(const PciDevice *a, const PciDevice *b)
 {
         return a->vendor == b->vendor && a->device == b->device && a->is_vf == b->is_vf &&
+               a->has_ivrs_alias == b->has_ivrs_alias &&
                memcmp(&a->facts, &b->facts, sizeof(a->facts)) == 0;
 }
 
@@ -177,6 +182,8 @@ void shrink_print(const Snapshot *snapshot)
                         printf(" vf of %s", bdf_format(device->physfn_bdf, text));
                 if (device->has_real_dma)
                         printf(" vmd %s", bdf_format(device->real_dma_bdf, text));
+                if (device->has_ivrs_alias)
+                        printf(" sends as %02x", device->ivrs_alias_devfn);
                 printf(": %04x:%04x pcie %d type %d, acs %d %02x/%02x (%02x), header %d %d%s, "
                        "ari %d, pch %d\n",
                        device->vendor, device->device, facts->pcie, facts->pcie_type, facts->acs,
