@@ -166,12 +166,13 @@ static char *describe_alias(const Snapshot *snapshot, const Reason *reason, cons
                             const char *b, const char *at)
 {
         const PciDevice *device = &snapshot->devices[reason->at];
-        const PciDevice *other = &snapshot->devices[reason->at == reason->a ? reason->b : reason->a];
+        const PciDevice *other =
+                &snapshot->devices[reason->at == reason->a ? reason->b : reason->a];
 
         if (device->has_ivrs_alias && device->ivrs_alias_devfn == other->bdf.devfn)
-                return print("%s and %s share a requester id: firmware's IVRS table says that %s "
-                             "sends requests under the other's.",
-                             a, b, at);
+                return print("%s and %s share a requester id: firmware's IVRS table has %s send "
+                             "requests under the id of %s.",
+                             a, b, at, reason->at == reason->a ? b : a);
         return print("%s and %s share a requester id: %s is known to send requests under "
                      "another function's id.",
                      a, b, at);

@@ -187,6 +187,36 @@ static void test_alias(void)
         EXPECT(parts, NULL, IOMMU_KIND_OTHER, "00:03.0 iommu-kind, 00:04.0 iommu-kind");
 }
 
+/* Firmware's list, once it was read whole, holds nothing that is hidden. */
+static void test_aliases_read(void)
+{
+        static const Part parts[] = {
+                {"00:03.0", .type = EP, .kernel_group = 1},
+                {"00:04.0", .type = EP, .kernel_group = 1},
+        };
+        static const struct {
+                Tristate read;
+                const char *want;
+        } rows[] = {
+                {TRISTATE_YES, "00:03.0 unknown, 00:04.0 unknown"},
+                {TRISTATE_NO, "00:03.0 invisible-alias, 00:04.0 invisible-alias"},
+                {TRISTATE_UNKNOWN, "00:03.0 invisible-alias, 00:04.0 invisible-alias"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                _cleanup_(snapshot_freep) Snapshot *snapshot =
+                        topology_build(parts, ARRAY_SIZE(parts));
+                _cleanup_(comparison_freep) Comparison *comparison = NULL;
+                _cleanup_(freep) char *have = NULL;
+
+                snapshot->ivrs_read = rows[i].read;
+                set_kind(snapshot, IOMMU_KIND_IVHD);
+                comparison = compare(snapshot);
+                have = causes(snapshot, comparison);
+                CHECK_STRING(have, rows[i].want);
+        }
+}
+
 /* Equal to the kernel's rules, and still not what isolates. */
 static void test_too_fine(void)
 {
@@ -243,6 +273,7 @@ int main(void)
                 {"facts that could not be read", test_unreadable},
                 {"order", test_order},
                 {"aliases that only firmware knows, and other rules", test_alias},
+                {"firmware's aliases, once they were read", test_aliases_read},
                 {"equal and too fine", test_too_fine},
                 {"members", test_members},
                 {"names of causes", test_names},

@@ -80,6 +80,8 @@ static PciDevice full_device(void)
                 .vf_index = 65534,
                 .real_dma_bdf = {0, 0, 0x70},
                 .has_real_dma = true,
+                .ivrs_alias_devfn = 0x31,
+                .has_ivrs_alias = true,
                 .kernel_group = 17,
                 .removable = TRISTATE_YES,
                 .resettable = TRISTATE_NO,
@@ -105,6 +107,7 @@ static Snapshot *full_snapshot(void)
                 abort();
         snapshot_sort_extras(snapshot);
         snapshot->ivrs = TRISTATE_NO;
+        snapshot->ivrs_read = TRISTATE_YES;
         snapshot->interrupt_remapping = TRISTATE_YES;
         (void)snprintf(snapshot->kernel_release, sizeof(snapshot->kernel_release), "6.12.57");
         snapshot->command_line = strdup("root=/dev/secret x=\"a iommu b\" intel_iommu=on quiet "
@@ -129,6 +132,7 @@ static void test_fields(void)
         CHECK(bdf_equal(have.bdf, want.bdf) && bdf_equal(have.parent_bdf, want.parent_bdf));
         CHECK(bdf_equal(have.physfn_bdf, want.physfn_bdf) && have.is_vf && have.has_real_dma);
         CHECK(bdf_equal(have.real_dma_bdf, want.real_dma_bdf));
+        CHECK(have.has_ivrs_alias && have.ivrs_alias_devfn == want.ivrs_alias_devfn);
         CHECK_NUMBER(have.subsystem_vendor, want.subsystem_vendor);
         CHECK_NUMBER(have.subsystem_device, want.subsystem_device);
         CHECK_NUMBER(have.class_code, want.class_code);
@@ -144,6 +148,7 @@ static void test_fields(void)
         CHECK_STRING(again->kernel_release, "6.12.57");
         CHECK_STRING(again->command_line, snapshot->command_line);
         CHECK_NUMBER(again->ivrs, TRISTATE_NO);
+        CHECK_NUMBER(again->ivrs_read, TRISTATE_YES);
         CHECK_NUMBER(again->interrupt_remapping, TRISTATE_YES);
         CHECK(again->n_kernel_groups == 2 && again->kernel_groups[1].direct == TRISTATE_YES);
         CHECK_STRING(again->kernel_groups[1].type, "DMA-FQ");
@@ -271,6 +276,10 @@ static void test_refused(void)
                  "t:1:49: devices[0].group: the number is out of range"},
                 {HEAD "\"devices\": [{\"address\": \"00:00.0\", \"driver\": \"a\\u0000b\"}]}",
                  "t:1:49: devices[0].driver: the text contains a NUL"},
+                {HEAD "\"devices\": [{\"address\": \"00:00.0\", \"ivrs_alias\": \"01:00.0\"}]}",
+                 "t:1:49: devices[0].ivrs_alias: expected another function of the same bus"},
+                {HEAD "\"devices\": [{\"address\": \"00:00.0\", \"ivrs_alias\": \"00:00.0\"}]}",
+                 "t:1:49: devices[0].ivrs_alias: expected another function of the same bus"},
                 {HEAD "\"devices\": [{\"address\": \"00:00.0\"", "t:1:70: the text ends too early"},
                 {HEAD "\"slots\": [{\"name\": \"1\", \"address\": 1}], \"devices\": []}",
                  "t:1:47: slots[0].address: expected an address like \"0000:01:00.0\""},
