@@ -9,8 +9,6 @@
 
 #include "core/model/bdf.h"
 
-#include <stdio.h>
-
 int bdf_compare(Bdf a, Bdf b)
 {
         if (a.domain != b.domain)
@@ -74,9 +72,26 @@ bool bdf_parse(const char *text, Bdf *ret)
         return true;
 }
 
+/* Writes `n` digits and what follows them; returns where that ends. */
+static char *put_hex(char *text, unsigned n, uint32_t value, char end)
+{
+        for (unsigned i = n; i > 0; i--, value >>= 4)
+                text[i - 1] = "0123456789abcdef"[value & 15];
+        text[n] = end;
+        return text + n + 1;
+}
+
+/* Without snprintf(), which was a third of what a listing of a large machine took. */
 const char *bdf_format(Bdf bdf, char text[static BDF_TEXT_SIZE])
 {
-        (void)snprintf(text, BDF_TEXT_SIZE, "%04x:%02x:%02x.%u", bdf.domain, bdf.bus,
-                       bdf_device(bdf), bdf_function(bdf));
+        unsigned n_domain = 4;
+        char *p;
+
+        while (n_domain < 8 && bdf.domain >> 4 * n_domain != 0)
+                n_domain++;
+        p = put_hex(text, n_domain, bdf.domain, ':');
+        p = put_hex(p, 2, bdf.bus, ':');
+        p = put_hex(p, 2, bdf_device(bdf), '.');
+        (void)put_hex(p, 1, bdf_function(bdf), '\0');
         return text;
 }

@@ -83,7 +83,7 @@ static int mark_displaced_vfs(Snapshot *snapshot)
                 const PciDevice *device = &snapshot->devices[i];
 
                 if (is_vf_place(device))
-                        places[n++] = (VfPlace){ device->physfn, device->vf_index, i };
+                        places[n++] = (VfPlace){device->physfn, device->vf_index, i};
         }
         qsort(places, n, sizeof(*places), vf_place_compare);
 
@@ -124,14 +124,17 @@ static size_t step_format(const PciDevice *device, char text[static STEP_TEXT_SI
         char bdf[BDF_TEXT_SIZE];
         int n;
 
+        if (!device->is_displaced && !device->is_vf) {
+                const char *end = strchr(bdf_format(device->bdf, bdf), '\0');
+
+                memcpy(text, end - strlen("/1f.7"), sizeof("/1f.7"));
+                text[0] = '/';
+                return strlen("/1f.7");
+        }
         if (device->is_displaced)
                 n = snprintf(text, STEP_TEXT_SIZE, "/@%s", bdf_format(device->bdf, bdf));
-        else if (device->is_vf)
-                n = snprintf(text, STEP_TEXT_SIZE, "/vf%u", device->vf_index);
         else
-                n = snprintf(text, STEP_TEXT_SIZE, "/%02x.%u", bdf_device(device->bdf),
-                             bdf_function(device->bdf));
-
+                n = snprintf(text, STEP_TEXT_SIZE, "/vf%u", device->vf_index);
         return n > 0 ? (size_t)n : 0;
 }
 

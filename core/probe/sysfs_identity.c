@@ -1,36 +1,66 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The `modalias` file has all ids in one read, from what the kernel has kept: no bus cycle. A copied
- * tree may lack it; then there is a file for each. (`uevent` has the driver too, but some kernels
- * take the device's lock to show it, which a driver that hangs holds for ever.)
+ * The `modalias` file has all ids in one read, from what the kernel has kept: no bus cycle. A
+ * copied tree may lack it; then there is a file for each. (`uevent` has the driver too, but some
+ * kernels take the device's lock to show it, which a driver that hangs holds for ever.)
  */
 
 #include "core/probe/sysfs_identity.h"
 
 #include "core/probe/sysfs_file.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MODALIAS_SIZE 96
 
+/* Takes `label` and `n_digits` hexadecimal digits off the front of *text; false if not there. */
+static bool take_number(const char **text, const char *label, size_t n_digits, uint32_t *ret_value)
+{
+        size_t n_label = strlen(label);
+
+        if (strncmp(*text, label, n_label) != 0)
+                return false;
+        *text += n_label;
+        *ret_value = 0;
+        for (; n_digits > 0; n_digits--, (*text)++) {
+                unsigned c = (unsigned char)**text;
+
+                if (!isxdigit((int)c))
+                        return false;
+                *ret_value = *ret_value << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+        }
+        return true;
+}
+
 /* "pci:v00008086d000010D3sv00008086sd00000000bc02sc00i00": all numbers hexadecimal. */
 static bool parse_modalias(const char *text, PciDevice *device)
 {
-        unsigned vendor, id, subsystem_vendor, subsystem_device, base, subclass, interface;
-        int end = 0;
+        enum { VENDOR, DEVICE, SUBSYSTEM_VENDOR, SUBSYSTEM_DEVICE, BASE, SUBCLASS, INTERFACE };
+        static const struct {
+                const char *label;
+                size_t n_digits;
+        } parts[] = {
+                [VENDOR] = {"pci:v", 8},        [DEVICE] = {"d", 8}, [SUBSYSTEM_VENDOR] = {"sv", 8},
+                [SUBSYSTEM_DEVICE] = {"sd", 8}, [BASE] = {"bc", 2},  [SUBCLASS] = {"sc", 2},
+                [INTERFACE] = {"i", 2},
+        };
+        uint32_t values[ARRAY_SIZE(parts)];
 
-        if (sscanf(text, "pci:v%8xd%8xsv%8xsd%8xbc%2xsc%2xi%2x%n", &vendor, &id, &subsystem_vendor,
-                   &subsystem_device, &base, &subclass, &interface, &end) != 7 ||
-            text[end] != '\0' || (vendor | id | subsystem_vendor | subsystem_device) > UINT16_MAX)
+        for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+                if (!take_number(&text, parts[i].label, parts[i].n_digits, &values[i]) ||
+                    values[i] > UINT16_MAX)
+                        return false;
+        if (*text != '\0')
                 return false;
-        device->vendor = (uint16_t)vendor;
-        device->device = (uint16_t)id;
-        device->subsystem_vendor = (uint16_t)subsystem_vendor;
-        device->subsystem_device = (uint16_t)subsystem_device;
-        device->class_code = base << 16 | subclass << 8 | interface;
+        device->vendor = (uint16_t)values[VENDOR];
+        device->device = (uint16_t)values[DEVICE];
+        device->subsystem_vendor = (uint16_t)values[SUBSYSTEM_VENDOR];
+        device->subsystem_device = (uint16_t)values[SUBSYSTEM_DEVICE];
+        device->class_code = values[BASE] << 16 | values[SUBCLASS] << 8 | values[INTERFACE];
         return true;
 }
 
