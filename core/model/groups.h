@@ -51,9 +51,9 @@ enum {
 };
 
 typedef struct Group {
-        size_t *members; /* sorted device indices; never empty */
+        size_t *members; /* sorted device indices; never empty. The partition's. */
         size_t n_members;
-        Reason *reasons; /* connect all members: at least n_members - 1 of them */
+        Reason *reasons; /* connect all members: at least n_members - 1. The partition's. */
         size_t n_reasons;
         size_t anchor;        /* topmost member; its path is the group's id */
         int32_t kernel_group; /* the number all members share in the snapshot, or -1 */
@@ -69,6 +69,8 @@ typedef struct Partition {
         size_t n_groups;
         size_t *group_of; /* per device: index into groups, or SNAPSHOT_NONE */
         size_t n_devices;
+        size_t *members; /* of all groups, and their reasons: what the groups point into. Owned. */
+        Reason *reasons;
 } Partition;
 
 Partition *partition_free(Partition *partition);

@@ -42,12 +42,11 @@ Partition *partition_free(Partition *partition)
 {
         if (!partition)
                 return NULL;
-        for (size_t i = 0; i < partition->n_groups; i++) {
-                free(partition->groups[i].members);
-                free(partition->groups[i].reasons);
+        for (size_t i = 0; i < partition->n_groups; i++)
                 free(partition->groups[i].id);
-        }
         free(partition->groups);
+        free(partition->members);
+        free(partition->reasons);
         free(partition->group_of);
         free(partition);
         return NULL;
@@ -104,17 +103,25 @@ static int number_groups(const Snapshot *snapshot, const size_t *labels, size_t 
         return 0;
 }
 
+/* Members and reasons of all groups are one block each: a machine has many groups of one device. */
 static int fill_members(const Snapshot *snapshot, Partition *partition)
 {
+        size_t *next;
+
+        partition->members = calloc(snapshot->n_devices + 1, sizeof(*partition->members));
+        if (!partition->members)
+                return -ENOMEM;
+        next = partition->members;
         for (size_t g = 0; g < partition->n_groups; g++) {
                 Group *group = &partition->groups[g];
 
-                group->members = calloc(group->n_members, sizeof(*group->members));
-                group->id = snapshot_path(snapshot, group->anchor);
-                if (!group->members || !group->id)
-                        return -ENOMEM;
+                group->members = next;
+                next += group->n_members;
                 group->n_members = 0;
                 group->kernel_group = snapshot->devices[group->anchor].kernel_group;
+                group->id = snapshot_path(snapshot, group->anchor);
+                if (!group->id)
+                        return -ENOMEM;
         }
 
         for (size_t i = 0; i < snapshot->n_devices; i++) {
@@ -132,18 +139,19 @@ static int fill_members(const Snapshot *snapshot, Partition *partition)
 
 static int fill_reasons(Partition *partition, const ReasonList *list)
 {
+        Reason *next;
+
+        partition->reasons = calloc(list->n_reasons + 1, sizeof(*partition->reasons));
+        if (!partition->reasons)
+                return -ENOMEM;
         for (size_t i = 0; i < list->n_reasons; i++)
                 partition->groups[partition->group_of[list->reasons[i].a]].n_reasons++;
 
+        next = partition->reasons;
         for (size_t g = 0; g < partition->n_groups; g++) {
-                Group *group = &partition->groups[g];
-
-                if (group->n_reasons == 0)
-                        continue;
-                group->reasons = calloc(group->n_reasons, sizeof(*group->reasons));
-                if (!group->reasons)
-                        return -ENOMEM;
-                group->n_reasons = 0;
+                partition->groups[g].reasons = next;
+                next += partition->groups[g].n_reasons;
+                partition->groups[g].n_reasons = 0;
         }
 
         for (size_t i = 0; i < list->n_reasons; i++) {
