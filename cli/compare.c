@@ -67,7 +67,7 @@ static int print_text(const iso_comparison *comparison)
                 print_mismatch(&comparison->mismatches[i]);
         if (comparison->too_fine[0])
                 (void)printf("\nA device outside reaches into these groups without passing the "
-                             "IOMMU\n(isoctl show GROUP with the same --from says how):\n");
+                             "IOMMU\n(isoctl explain --partition sound GROUP with the same --from says how):\n");
         for (size_t i = 0; comparison->too_fine[i]; i++)
                 (void)printf("  %s\n", comparison->too_fine[i]);
         return comparison->n_mismatches == 0 ? EXIT_DONE : EXIT_FAILED;

@@ -17,13 +17,18 @@
 
 /* What is explained: one thing, or how `a` and `b` are related. */
 typedef struct Question {
-        const iso_host *host;
-        const iso_device *a; /* NULL if a group was named */
-        const iso_device *b; /* NULL if one thing was named */
-        const iso_group *group;
+        iso_host *host;
+        const char *partition;  /* NULL: the groups in force */
+        const iso_device *a;    /* NULL if a group was named */
+        const iso_device *b;    /* NULL if one thing was named */
+        const iso_group *group; /* of a, or the one that was named; NULL: none */
+        const iso_group *other; /* of b */
         bool together;
-        const iso_reason **reasons;      /* NULL-terminated */
-        const iso_separator *separators; /* what keeps them apart, of `a` and `b`; NULL if unknown */
+        const iso_reason *all; /* of the group */
+        size_t n_all;
+        const iso_reason **reasons; /* those that answer, NULL-terminated */
+        const iso_separator
+                *separators; /* what keeps them apart, of `a` and `b`; NULL if unknown */
 } Question;
 
 static void question_deinit(Question *question)
@@ -44,8 +49,9 @@ static size_t member_index(const iso_group *group, const char *address)
  * The reasons on a shortest chain from `to` back to `from`, into `chain` (room for all members);
  * breadth first: `via` holds the reason that each member was reached by.
  */
-static size_t find_chain(const iso_group *group, size_t from, size_t to, const iso_reason **chain)
+static size_t find_chain(const Question *question, size_t from, size_t to, const iso_reason **chain)
 {
+        const iso_group *group = question->group;
         size_t *queue = must(calloc(group->n_devices + 1, sizeof(*queue)));
         size_t *before = must(calloc(group->n_devices + 1, sizeof(*before)));
         const iso_reason **via = must(calloc(group->n_devices + 1, sizeof(const iso_reason *)));
@@ -57,8 +63,8 @@ static size_t find_chain(const iso_group *group, size_t from, size_t to, const i
         queue[n_queue++] = from;
 
         for (size_t done = 0; done < n_queue && before[to] == NOT_REACHED; done++)
-                for (size_t i = 0; i < group->n_reasons; i++) {
-                        const iso_reason *reason = &group->reasons[i];
+                for (size_t i = 0; i < question->n_all; i++) {
+                        const iso_reason *reason = &question->all[i];
                         size_t a = member_index(group, reason->a);
                         size_t b = member_index(group, reason->b);
                         size_t next = a == queue[done] ? b : a;
@@ -83,7 +89,7 @@ static size_t find_chain(const iso_group *group, size_t from, size_t to, const i
 static void find_reasons(Question *question)
 {
         const iso_group *group = question->group;
-        size_t room = group ? group->n_reasons + group->n_devices : 0, n = 0;
+        size_t room = group ? question->n_all + group->n_devices : 0, n = 0;
 
         question->reasons = must(calloc(room + 1, sizeof(const iso_reason *)));
         if (!group || (question->b && !question->together))
@@ -93,11 +99,11 @@ static void find_reasons(Question *question)
                 size_t to = member_index(group, question->a->address);
 
                 if (from < group->n_devices && to < group->n_devices)
-                        (void)find_chain(group, from, to, question->reasons);
+                        (void)find_chain(question, from, to, question->reasons);
                 return;
         }
-        for (size_t i = 0; i < group->n_reasons; i++)
-                question->reasons[n++] = &group->reasons[i];
+        for (size_t i = 0; i < question->n_all; i++)
+                question->reasons[n++] = &question->all[i];
 }
 
 static void add_separators(json_object *document, const Question *question)
@@ -115,6 +121,11 @@ static void add_separators(json_object *document, const Question *question)
         }
 }
 
+static bool is_sound(const Question *question)
+{
+        return question->partition && strcmp(question->partition, "sound") == 0;
+}
+
 static int print_json(const Question *question)
 {
         static const char *const nobody[] = {NULL};
@@ -126,6 +137,8 @@ static int print_json(const Question *question)
                 json_add_text(document, "b", question->b->address);
                 json_add_bool(document, "together", question->together);
         }
+        if (question->partition)
+                json_add_text(document, "partition", question->partition);
         json_add_optional(document, "group", group ? group->id : "");
         json_add_number(document, "kernel_group", group ? group->kernel_group : -1, 0);
         json_add_list(document, "members", group ? group->devices : nobody);
@@ -133,6 +146,10 @@ static int print_json(const Question *question)
         for (size_t i = 0; question->reasons[i]; i++)
                 (void)json_append(reasons, json_reason(question->reasons[i]));
         add_separators(document, question);
+        if (group && is_sound(question)) {
+                json_add_list(document, "assumes", group->assumes);
+                json_add_bool(document, "spoofable", group->spoofable);
+        }
         json_print(document);
         return EXIT_DONE;
 }
@@ -143,6 +160,12 @@ static void print_reasons(const Question *question)
                 (void)printf("  %zu  %s\n", i + 1, question->reasons[i]->text);
 }
 
+static void print_partition(const Question *question)
+{
+        if (question->partition)
+                (void)printf(" of partition %s", question->partition);
+}
+
 static void print_pair(const Question *question)
 {
         const iso_device *a = question->a, *b = question->b;
@@ -150,15 +173,19 @@ static void print_pair(const Question *question)
 
         if (!question->together) {
                 (void)printf("%s and %s are apart: %s%s and %s%s.\n", a->address, b->address,
-                             *a->group ? "group " : "no group", a->group,
-                             *b->group ? "group " : "no group", b->group);
+                             question->group ? "group " : "no group",
+                             question->group ? question->group->id : "",
+                             question->other ? "group " : "no group",
+                             question->other ? question->other->id : "");
                 if (question->separators)
                         (void)printf("\nWhat separates them\n  %s\n  %s\n",
                                      question->separators[0].text, question->separators[1].text);
                 return;
         }
         name = group_describe(question->group);
-        (void)printf("%s and %s are together in %s.\n", a->address, b->address, name);
+        (void)printf("%s and %s are together in %s", a->address, b->address, name);
+        print_partition(question);
+        (void)printf(".\n");
         if (!question->reasons[0])
                 return;
         (void)printf("\nWhy\n");
@@ -178,7 +205,9 @@ static void print_members(const Question *question)
         }
         if (table.n_cells == 0) {
                 (void)printf("\nIt is alone in its group%s.\n",
-                             group->kernel_group >= 0 ? ": it can be handed out by itself" : "");
+                             group->kernel_group >= 0 && !question->partition
+                                     ? ": it can be handed out by itself"
+                                     : "");
                 return;
         }
         (void)printf("\n%s\n", question->a ? "It cannot be separated from" : "Members");
@@ -187,6 +216,27 @@ static void print_members(const Question *question)
                 (void)printf("\nWhy\n");
                 print_reasons(question);
         }
+}
+
+static const char *assumption_text(const char *name)
+{
+        if (strcmp(name, "root-complex") == 0)
+                return "The root complex lets its ports reach each other only through the IOMMU.";
+        if (strcmp(name, "sriov") == 0)
+                return "Functions of an SR-IOV device that has no ACS do not reach each other.";
+        return name;
+}
+
+/* What cannot be seen from outside, and what nobody checks. */
+static void print_assumptions(const iso_group *group)
+{
+        if (group->assumes[0])
+                (void)printf("\nTaken for granted\n");
+        for (size_t i = 0; group->assumes[i]; i++)
+                (void)printf("  %s\n", assumption_text(group->assumes[i]));
+        if (group->spoofable)
+                (void)printf("\nNo port up to the root checks the requester id of every member: "
+                             "one may send under another's.\n");
 }
 
 /* The links are what counts; that the rules say otherwise is worth knowing. */
@@ -209,24 +259,27 @@ static void print_one(const Question *question)
         if (question->a) {
                 const iso_device *device = question->a;
 
-                (void)printf("%s  %04x:%04x %s  %s  %s\n", device->address, device->vendor,
+                (void)printf("%s  %04x:%04x %s  %s  %s", device->address, device->vendor,
                              device->device, class_name(device->class_code),
                              *device->driver ? device->driver : "-", name ? name : "no group");
         } else if (name) {
-                (void)printf("%s\n", name);
+                (void)printf("%s", name);
         }
+        print_partition(question);
+        (void)printf("\n");
         if (question->group)
                 print_members(question);
         else
                 (void)printf("\nNo IOMMU covers it, so nothing isolates it and it cannot be "
                              "leased.\n");
-        if (question->a)
+        if (question->group && is_sound(question))
+                print_assumptions(question->group);
+        if (question->a && !question->partition)
                 print_difference(question->a);
 }
 
 static int resolve_pair(Invocation *invocation, Question *question)
 {
-        const iso_group *other;
         int r;
 
         r = iso_host_resolve(invocation->host, invocation->arguments[0], &question->a,
@@ -236,12 +289,12 @@ static int resolve_pair(Invocation *invocation, Question *question)
         if (invocation->n_arguments == 1)
                 return EXIT_DONE;
 
-        r = iso_host_resolve(invocation->host, invocation->arguments[1], &question->b, &other);
+        r = iso_host_resolve(invocation->host, invocation->arguments[1], &question->b,
+                             &question->other);
         if (r != 0)
                 return fail_host(invocation, r);
         if (!question->a || !question->b)
                 return fail_usage(invocation, "of two things explained, both must be devices");
-        question->together = question->group && question->group == other;
         return EXIT_DONE;
 }
 
@@ -249,11 +302,14 @@ static int resolve_pair(Invocation *invocation, Question *question)
 static int move_question(Invocation *invocation, Question *question, const Supposition *supposition)
 {
         const iso_device *const asked[] = {question->a, question->b};
-        const iso_group *groups[2] = {NULL, NULL};
 
         if (!question->a)
                 return fail_usage(invocation, "--what-if explains devices: name a member of %s",
                                   invocation->arguments[0]);
+        if (question->partition && strcmp(question->partition, "observed") == 0)
+                return fail_usage(invocation,
+                                  "no kernel has grouped the machine of --what-if: there "
+                                  "is nothing observed");
         question->host = supposition->host;
         for (size_t i = 0; i < 2 && asked[i]; i++) {
                 const iso_device *found = suppose_find(supposition, asked[i]);
@@ -262,22 +318,58 @@ static int move_question(Invocation *invocation, Question *question, const Suppo
                         return fail_refusal(invocation, ISO_E_NOT_FOUND,
                                             "%s would not be in the machine any more",
                                             asked[i]->address);
-                groups[i] = group_find(supposition->host, found->group);
                 *(i == 0 ? &question->a : &question->b) = found;
+                *(i == 0 ? &question->group : &question->other) =
+                        group_find(supposition->host, found->group);
         }
-        question->group = groups[0];
-        question->together = question->b && groups[0] && groups[0] == groups[1];
         return EXIT_DONE;
 }
 
+static const iso_group *group_of(const iso_group *groups, size_t n, const char *address)
+{
+        for (size_t i = 0; i < n; i++)
+                if (member_index(&groups[i], address) < groups[i].n_devices)
+                        return &groups[i];
+        return NULL;
+}
+
+/* The same question, asked of another partition. */
+static int change_partition(Invocation *invocation, Question *question)
+{
+        const char *first = question->a ? question->a->address : question->group->devices[0];
+        const iso_group *groups;
+        size_t n;
+        int r = iso_host_partition(question->host, question->partition, &groups, &n);
+
+        if (r == ISO_E_INVALID)
+                return fail_usage(invocation, "%s", iso_host_message(question->host));
+        if (r != 0)
+                return fail_host(invocation, r);
+        question->group = group_of(groups, n, first);
+        question->other = question->b ? group_of(groups, n, question->b->address) : NULL;
+        return EXIT_DONE;
+}
+
+static int find_all_reasons(Invocation *invocation, Question *question)
+{
+        int r = 0;
+
+        question->together = question->b && question->group && question->group == question->other;
+        if (question->group)
+                r = iso_host_reasons(question->host, question->group, &question->all,
+                                     &question->n_all);
+        /* A daemon has no reasons for groups that are not in force. */
+        return r == 0 || r == ISO_E_UNSUPPORTED ? EXIT_DONE : fail_host(invocation, r);
+}
+
 /* Only a copy of the machine tells what separates; the daemon's view does without. */
-static int find_separators(Invocation *invocation, Question *question, iso_host *host)
+static int find_separators(Invocation *invocation, Question *question)
 {
         int r;
 
         if (!question->b || question->together)
                 return EXIT_DONE;
-        r = iso_host_separators(host, question->a, question->b, &question->separators);
+        r = iso_host_separators(question->host, question->a, question->b, &question->separators);
         if (r == ISO_E_UNSUPPORTED || r == ISO_E_INVALID)
                 return EXIT_DONE;
         return r == 0 ? EXIT_DONE : fail_host(invocation, r);
@@ -303,7 +395,8 @@ static int run_explain(Invocation *invocation)
         _cleanup_(supposition_deinit) Supposition supposition = {0};
         int code = EXIT_DONE;
 
-        if (invocation->what_if)
+        question.partition = invocation->partition;
+        if (invocation->what_if || is_sound(&question))
                 code = use_tree(invocation);
         question.host = invocation->host;
         if (code == EXIT_DONE)
@@ -312,9 +405,12 @@ static int run_explain(Invocation *invocation)
                 code = suppose(invocation, &supposition);
         if (code == EXIT_DONE && invocation->what_if)
                 code = move_question(invocation, &question, &supposition);
+        if (code == EXIT_DONE && question.partition)
+                code = change_partition(invocation, &question);
         if (code == EXIT_DONE)
-                code = find_separators(invocation, &question,
-                                       supposition.host ? supposition.host : invocation->host);
+                code = find_all_reasons(invocation, &question);
+        if (code == EXIT_DONE)
+                code = find_separators(invocation, &question);
         return code == EXIT_DONE ? answer(invocation, &question) : code;
 }
 
@@ -326,8 +422,10 @@ const Verb verb_explain = {
                 "--what-if 'move CARD PORT'   with the card in another slot\n"
                 "--what-if 'acs BITS@PORT'    with ACS control set as config_acs= does\n"
                 "--what-if 'remove DEVICE'    without that function\n"
-                "Without --from, --what-if reads this machine's /sys.\n",
-        .options = OPTION_FROM | OPTION_WHAT_IF,
+                "--partition sound            of who can really reach whom: which way a request "
+                "takes\n"
+                "Without --from, --what-if and the sound partition read this machine's /sys.\n",
+        .options = OPTION_FROM | OPTION_WHAT_IF | OPTION_PARTITION,
         .min_arguments = 1,
         .max_arguments = 2,
         .host = VERB_HOST_ANY,

@@ -37,10 +37,17 @@ int host_fail(iso_host *host, int error, const char *format, ...)
         return error;
 }
 
+int host_fail_without_snapshot(iso_host *host)
+{
+        return host_fail(host, ISO_E_UNSUPPORTED,
+                         "the daemon tells the groups in force and why they are: for more read /sys "
+                         "instead (isoctl --from /sys)");
+}
+
 iso_host *iso_host_free(iso_host *host)
 {
         if (host) {
-                analysis_free(host->analysis);
+                partitions_free(host->partitions);
                 view_free(host->view);
                 snapshot_free(host->snapshot);
                 sd_bus_flush_close_unref(host->bus);
@@ -66,7 +73,6 @@ int iso_host_refresh(iso_host *host)
         if (r != 0)
                 return r;
 
-        host->analysis = analysis_free(host->analysis);
         view_free(host->view);
         host->view = view;
         return 0;

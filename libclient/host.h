@@ -5,12 +5,14 @@
  * A host inside: where views come from, the current one, and the sentence for the last failure.
  *
  * At most one of `bus` and `root` is set; a machine that is only supposed has neither. sd-bus and
- * what is read from files stay below this header: host.c speaks to both through the same operations.
+ * what is read from files stay below this header: host.c speaks to both through the same
+ * operations.
  */
 
 #include <systemd/sd-bus.h>
 
 #include "core/model/snapshot.h"
+#include "libclient/partitions.h"
 #include "libclient/view.h"
 
 #define HOST_SERVICE "org.isolationd1"
@@ -18,15 +20,13 @@
 #define HOST_MANAGER "org.isolationd1.Manager"
 #define HOST_LEASE "org.isolationd1.Lease"
 
-typedef struct Analysis Analysis;
-
 struct iso_host {
         sd_bus *bus;
         char *root; /* a sysfs tree or, if `is_file`, anything that holds a machine */
         bool is_file;
-        Snapshot *snapshot; /* that the view was made of; NULL with a bus */
-        bool has_traits;    /* of a tree: tree_read_traits() has been there */
-        Analysis *analysis; /* what the snapshot was asked for beyond the view, or NULL */
+        Snapshot *snapshot;     /* that the view was made of; NULL with a bus */
+        bool has_traits;        /* of a tree: tree_read_traits() has been there */
+        Partitions *partitions; /* of the snapshot, or NULL */
         View *view;
         char *message;
 };
@@ -35,6 +35,9 @@ DEFINE_CLEANUP(iso_host *, iso_host_free);
 
 /* Remembers the sentence and returns `error`, for `return host_fail(…)`. */
 int host_fail(iso_host *host, int error, const char *format, ...) _printf_(3, 4);
+
+/* For what only a machine's copy can be asked: ISO_E_UNSUPPORTED, and what to do instead. */
+int host_fail_without_snapshot(iso_host *host);
 
 /*
  * Turns a failed bus call into what isolation.h promises. The daemon's own sentence comes through
@@ -55,14 +58,12 @@ _nodiscard_ int daemon_resolve(iso_host *host, const char *selector, const iso_d
 
 _nodiscard_ int tree_read_view(iso_host *host, View **ret_view);
 
-/* Reads on what a view does without, once; nothing to do for what is no tree. Returns 0 or -errno. */
+/* Reads on what a view does without, once; nothing to do for what is no tree. Returns 0 or -errno.
+ */
 _nodiscard_ int tree_read_traits(iso_host *host);
 
-/* A view of a snapshot; without `with_links` the kernel's own groups are left aside. */
-_nodiscard_ int tree_make_view(const Snapshot *snapshot, bool with_links, View **ret_view);
-
-/* NULL is fine; returns NULL. */
-Analysis *analysis_free(Analysis *analysis);
+/* A view of a snapshot: the kernel's own groups where it has any, else computed ones. */
+_nodiscard_ int tree_make_view(Partitions *partitions, View **ret_view);
 
 /* The device that an interface or block device of the tree belongs to, or NULL. */
 const iso_device *tree_find_named(const iso_host *host, const char *name);

@@ -143,9 +143,10 @@ static int fill_view(ObjectList *list, View *view)
         view->leases = arena_alloc(arena, list->count[OBJECT_LEASE], sizeof(iso_lease));
         view->device_paths = arena_alloc(arena, list->count[OBJECT_DEVICE], sizeof(char *));
         view->group_paths = arena_alloc(arena, list->count[OBJECT_GROUP], sizeof(char *));
+        view->group_reasons = arena_alloc(arena, list->count[OBJECT_GROUP], sizeof(GroupReasons));
         view->lease_paths = arena_alloc(arena, list->count[OBJECT_LEASE], sizeof(char *));
         if (!view->devices || !view->groups || !view->leases || !view->device_paths ||
-            !view->group_paths || !view->lease_paths)
+            !view->group_paths || !view->group_reasons || !view->lease_paths)
                 return -ENOMEM;
 
         if (list->n > 0)
@@ -160,6 +161,7 @@ static int fill_view(ObjectList *list, View *view)
                         break;
                 case OBJECT_GROUP:
                         view->group_paths[view->n_groups] = object->path;
+                        view->group_reasons[view->n_groups] = object->reasons;
                         view->groups[view->n_groups++] = object->group;
                         break;
                 case OBJECT_LEASE:
@@ -172,6 +174,18 @@ static int fill_view(ObjectList *list, View *view)
                 }
         }
         return 0;
+}
+
+/* The daemon's groups are the kernel's, or, where it has none, those that its rules give. */
+static void name_partition(View *view)
+{
+        const char *partition = "kernel";
+
+        for (size_t i = 0; i < view->n_devices; i++)
+                if (view->devices[i].kernel_group >= 0)
+                        partition = "observed";
+        for (size_t i = 0; i < view->n_groups; i++)
+                view->groups[i].partition = partition;
 }
 
 /* The Manager is the object manager itself, and so is not among the objects it lists. */
@@ -216,6 +230,7 @@ int daemon_read_view(iso_host *host, View **ret_view)
         if (r < 0)
                 return host_fail(host, r, "isolationd's list of objects cannot be read: %s",
                                  strerror(-r));
+        name_partition(view);
         r = read_obstacle(host, view);
         if (r != 0)
                 return r;

@@ -28,9 +28,9 @@ static const char no_groups[] =
         "no groups of a kernel are told here: either no IOMMU was in use on that machine, or the "
         "text leaves them out";
 
-static int fill_view(const Tree *tree)
+static int fill_view(const Tree *tree, PartitionKind kind, const Partition *shown,
+                     const Partition *computed)
 {
-        const Partition *shown = tree->observed ? tree->observed : tree->computed;
         View *view = tree->view;
         int r;
 
@@ -41,13 +41,13 @@ static int fill_view(const Tree *tree)
                 return -ENOMEM;
 
         for (size_t i = 0; i < tree->snapshot->n_devices; i++) {
-                r = tree_fill_device(tree, i, &view->devices[i]);
+                r = tree_fill_device(tree, shown, computed, i, &view->devices[i]);
                 if (r < 0)
                         return r;
                 view->n_devices++;
         }
         for (size_t i = 0; i < shown->n_groups; i++) {
-                r = tree_fill_group(tree, &shown->groups[i], &view->groups[i]);
+                r = tree_fill_group(tree, kind, &shown->groups[i], &view->groups[i]);
                 if (r < 0)
                         return r;
                 view->n_groups++;
@@ -112,25 +112,24 @@ static bool has_kernel_groups(const Snapshot *snapshot)
         return false;
 }
 
-int tree_make_view(const Snapshot *snapshot, bool with_links, View **ret_view)
+int tree_make_view(Partitions *partitions, View **ret_view)
 {
-        _cleanup_(partition_freep) Partition *computed = NULL, *observed = NULL;
+        const Snapshot *snapshot = partitions->snapshot;
+        PartitionKind kind = has_kernel_groups(snapshot) ? PARTITION_OBSERVED : PARTITION_KERNEL;
+        const Partition *shown = NULL, *computed = NULL;
         _cleanup_(view_freep) View *view = NULL;
         int r;
 
-        r = kernel_groups_compute(snapshot, &computed);
+        r = partitions_get(partitions, PARTITION_KERNEL, &computed);
+        if (r == 0)
+                r = partitions_get(partitions, kind, &shown);
         if (r < 0)
                 return r;
-        if (with_links && has_kernel_groups(snapshot)) {
-                r = observed_groups_compute(snapshot, computed, &observed);
-                if (r < 0)
-                        return r;
-        }
 
         view = view_new();
         if (!view)
                 return -ENOMEM;
-        r = fill_view(&(Tree){snapshot, computed, observed, view, &view->arena});
+        r = fill_view(&(Tree){snapshot, view, &view->arena}, kind, shown, computed);
         if (r < 0)
                 return r;
         *ret_view = TAKE_PTR(view);
@@ -155,18 +154,24 @@ int tree_read_traits(iso_host *host)
 int tree_read_view(iso_host *host, View **ret_view)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+        _cleanup_(partitions_freep) Partitions *partitions = NULL;
         _cleanup_(view_freep) View *view = NULL;
         int r;
 
         r = read_snapshot(host, &snapshot);
         if (r != 0)
                 return r;
-        r = tree_make_view(snapshot, true, &view);
+        partitions = partitions_new(snapshot);
+        if (!partitions)
+                return -ENOMEM;
+        r = tree_make_view(partitions, &view);
         if (r < 0)
                 return r;
         if (!has_kernel_groups(snapshot))
                 view->obstacle = obstacle_of(host);
 
+        partitions_free(host->partitions);
+        host->partitions = TAKE_PTR(partitions);
         snapshot_free(host->snapshot);
         host->snapshot = TAKE_PTR(snapshot);
         host->has_traits = false;

@@ -85,11 +85,10 @@ typedef struct iso_reason {
 
 typedef struct iso_group {
         const char *id;
+        const char *partition;      /* that it is of: "kernel", "observed", "sound" */
         int kernel_group;           /* -1 if the kernel has none */
         const char *const *devices; /* NULL-terminated sorted addresses */
         size_t n_devices;
-        const iso_reason *reasons;
-        size_t n_reasons;
         const char *type;  /* default domain type, "" if unknown */
         const char *guard; /* "none", "reactive", "gated", "sealed", "owned" */
         const char *state; /* "free", or the state of its lease: "preparing", "leased",
@@ -186,12 +185,20 @@ int iso_host_resolve_lease(iso_host *host, const char *selector, const iso_lease
 /*
  * The groups of one partition, sorted by id: "kernel", the kernel's rules replayed; "observed", what
  * its iommu_group links say; "sound", who can really reach whom. What no IOMMU covers, on a machine
- * that has one, is in no group of "kernel". A daemon host has no "sound" one and tells no reasons
- * here. Lives as long as the view. Returns 0, ISO_E_INVALID (no such partition), ISO_E_UNSUPPORTED
- * (not of a daemon host) or -errno.
+ * that has one, is in no group of "kernel". A daemon host has no "sound" one. Lives as long as the
+ * view. Returns 0, ISO_E_INVALID (no such partition), ISO_E_UNSUPPORTED (not of a daemon host) or
+ * -errno.
  */
 int iso_host_partition(iso_host *host, const char *name, const iso_group **ret_groups,
                        size_t *ret_n);
+
+/*
+ * Why the members of a group of this host are together: reasons that join two of them each, and all
+ * of them. Of a daemon host only the groups of iso_host_groups() have any. Lives as long as the view.
+ * Returns 0, ISO_E_UNSUPPORTED (another group of a daemon host) or -errno.
+ */
+int iso_host_reasons(iso_host *host, const iso_group *group, const iso_reason **ret_reasons,
+                     size_t *ret_n);
 
 typedef struct iso_mismatch {
         const char *device;          /* address */

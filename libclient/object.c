@@ -41,7 +41,7 @@ static const struct Field {
         FIELD(OBJECT_GROUP, "Id", "s", group.id),
         FIELD(OBJECT_GROUP, "KernelGroup", "i", group.kernel_group),
         FIELD(OBJECT_GROUP, "Devices", "as", group.devices),
-        FIELD(OBJECT_GROUP, "Reasons", "a(ssssass)", group.reasons),
+        FIELD(OBJECT_GROUP, "Reasons", "a(ssssass)", reasons),
         FIELD(OBJECT_GROUP, "Type", "s", group.type),
         FIELD(OBJECT_GROUP, "Guard", "s", group.guard),
         FIELD(OBJECT_GROUP, "State", "s", group.state),
@@ -189,7 +189,7 @@ static int read_reason(sd_bus_message *message, Arena *arena, iso_reason *ret_re
         return r < 0 ? r : 1;
 }
 
-static int read_reasons(sd_bus_message *message, Arena *arena, iso_group *group)
+static int read_reasons(sd_bus_message *message, Arena *arena, GroupReasons *ret_reasons)
 {
         size_t n = 0, capacity = 0;
         iso_reason *reasons = NULL;
@@ -208,8 +208,7 @@ static int read_reasons(sd_bus_message *message, Arena *arena, iso_group *group)
         if (r < 0)
                 return r;
 
-        group->reasons = reasons;
-        group->n_reasons = n;
+        *ret_reasons = (GroupReasons){reasons, n};
         return sd_bus_message_exit_container(message);
 }
 
@@ -219,7 +218,7 @@ static int read_value(Object *object, const struct Field *field, Arena *arena,
         void *target = (char *)object + field->offset;
 
         if (strcmp(field->type, "a(ssssass)") == 0)
-                return read_reasons(message, arena, &object->group);
+                return read_reasons(message, arena, &object->reasons);
         if (target == &object->group.devices && field->kind == OBJECT_GROUP)
                 return read_members(message, arena, &object->group);
         if (field->type[0] == 'a')

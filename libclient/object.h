@@ -25,6 +25,7 @@ typedef struct Object {
         const char *path;
         const char *group_path;         /* of a device; "/" if none */
         const char *lease_path;         /* of a group; "/" if none */
+        GroupReasons reasons;           /* of a group */
         const char *const *group_paths; /* of a lease */
         union {
                 iso_device device;

@@ -33,10 +33,10 @@ static const char *group_id_of(const Partition *partition, size_t index)
         return group == SNAPSHOT_NONE ? "" : partition->groups[group].id;
 }
 
-int tree_fill_device(const Tree *tree, size_t index, iso_device *ret_device)
+int tree_fill_device(const Tree *tree, const Partition *shown, const Partition *computed,
+                     size_t index, iso_device *ret_device)
 {
         const PciDevice *device = &tree->snapshot->devices[index];
-        const Partition *shown = tree->observed ? tree->observed : tree->computed;
         _cleanup_(freep) char *id = NULL;
         Arena *arena = tree->arena;
         char address[BDF_TEXT_SIZE], parent[BDF_TEXT_SIZE] = "";
@@ -53,7 +53,7 @@ int tree_fill_device(const Tree *tree, size_t index, iso_device *ret_device)
                 .id = arena_strdup(arena, id),
                 .parent = arena_strdup(arena, parent),
                 .group = arena_strdup(arena, group_id_of(shown, index)),
-                .computed_group = arena_strdup(arena, group_id_of(tree->computed, index)),
+                .computed_group = arena_strdup(arena, group_id_of(computed, index)),
                 .kernel_group = device->kernel_group,
                 .vendor = device->vendor,
                 .device = device->device,
@@ -98,21 +98,19 @@ int tree_fill_reason(const Tree *tree, const Reason *reason, iso_reason *ret_rea
         return ret_reason->text ? 0 : -ENOMEM;
 }
 
-int tree_fill_group(const Tree *tree, const Group *group, iso_group *ret_group)
+int tree_fill_group(const Tree *tree, PartitionKind kind, const Group *group, iso_group *ret_group)
 {
         static const unsigned assumptions[] = {SOUND_ASSUMES_ROOT_COMPLEX, SOUND_ASSUMES_SRIOV};
         Arena *arena = tree->arena;
         const char **devices, **assumes, *id, *type;
         size_t n_assumes = 0;
-        iso_reason *reasons;
-        int r;
 
         id = arena_strdup(arena, group->id);
         devices = arena_alloc(arena, group->n_members + 1, sizeof(*devices));
-        reasons = arena_alloc(arena, group->n_reasons, sizeof(*reasons));
-        type = arena_strdup_printable(arena, snapshot_group_type(tree->snapshot, group->kernel_group));
+        type = arena_strdup_printable(arena,
+                                      snapshot_group_type(tree->snapshot, group->kernel_group));
         assumes = arena_alloc(arena, ARRAY_SIZE(assumptions) + 1, sizeof(*assumes));
-        if (!id || !devices || !reasons || !type || !assumes)
+        if (!id || !devices || !type || !assumes)
                 return -ENOMEM;
         for (size_t i = 0; i < ARRAY_SIZE(assumptions); i++)
                 if (group->assumes & assumptions[i])
@@ -120,19 +118,13 @@ int tree_fill_group(const Tree *tree, const Group *group, iso_group *ret_group)
 
         for (size_t i = 0; i < group->n_members; i++)
                 devices[i] = tree_address(tree, group->members[i]);
-        for (size_t i = 0; i < group->n_reasons; i++) {
-                r = tree_fill_reason(tree, &group->reasons[i], &reasons[i]);
-                if (r < 0)
-                        return r;
-        }
 
         *ret_group = (iso_group){
                 .id = id,
+                .partition = partition_kind_to_string(kind),
                 .kernel_group = group->kernel_group,
                 .devices = devices,
                 .n_devices = group->n_members,
-                .reasons = reasons,
-                .n_reasons = group->n_reasons,
                 .type = type,
                 .guard = "none",
                 .state = "free",

@@ -47,6 +47,7 @@ void view_init_group(iso_group *group)
 {
         *group = (iso_group){
                 .id = "",
+                .partition = "",
                 .kernel_group = -1,
                 .devices = empty_list,
                 .type = "",

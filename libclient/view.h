@@ -11,6 +11,12 @@
 #include "libclient/arena.h"
 #include "libclient/isolation.h"
 
+/* Why the members of a group are together. */
+typedef struct GroupReasons {
+        const iso_reason *reasons;
+        size_t n;
+} GroupReasons;
+
 typedef struct View {
         Arena arena;
         iso_device *devices;
@@ -21,7 +27,8 @@ typedef struct View {
         size_t n_leases;
         const char *obstacle; /* why leases are refused on this machine, "" if they are not */
 
-        /* Bus object paths, parallel to the above; NULL in a view of a tree. */
+        /* Of a view off the bus, parallel to the above; NULL in a view of a tree. */
+        GroupReasons *group_reasons;
         const char **device_paths;
         const char **group_paths;
         const char **lease_paths;
@@ -39,9 +46,9 @@ void view_init_group(iso_group *group);
 void view_init_lease(iso_lease *lease);
 
 /*
- * The groups that the devices of a view say they are in, by the kernel's rules (`computed`) or by its
- * links, without reasons. What no IOMMU covers is left out of a machine that has one. The list is
- * the view's. Returns 0 or -ENOMEM.
+ * The groups that the devices of a view say they are in, by the kernel's rules (`computed`) or by
+ * its links, without reasons. What no IOMMU covers is left out of a machine that has one. The list
+ * is the view's. Returns 0 or -ENOMEM.
  */
 _nodiscard_ int view_partition(View *view, bool computed, const iso_group **ret_groups,
                                size_t *ret_n);

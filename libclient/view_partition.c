@@ -49,7 +49,8 @@ static size_t find_end(const Member *members, size_t n, size_t first, bool *ret_
         return end;
 }
 
-static int fill(View *view, const Member *members, size_t n, iso_group *ret_group)
+static int fill(View *view, const Member *members, size_t n, const char *partition,
+                iso_group *ret_group)
 {
         const char **devices = arena_alloc(&view->arena, n + 1, sizeof(*devices));
         int number = members[0].device->kernel_group;
@@ -63,6 +64,7 @@ static int fill(View *view, const Member *members, size_t n, iso_group *ret_grou
         }
         view_init_group(ret_group);
         ret_group->id = members[0].group;
+        ret_group->partition = partition;
         ret_group->kernel_group = number;
         ret_group->devices = devices;
         ret_group->n_devices = n;
@@ -91,7 +93,8 @@ int view_partition(View *view, bool computed, const iso_group **ret_groups, size
                 end = find_end(members, n, first, &covered);
                 if (!covered && !all)
                         continue;
-                int r = fill(view, members + first, end - first, &groups[n_groups++]);
+                int r = fill(view, members + first, end - first, computed ? "kernel" : "observed",
+                             &groups[n_groups++]);
                 if (r < 0)
                         return r;
         }

@@ -24,7 +24,10 @@ static int open_supposed(Snapshot *snapshot, iso_host **ret)
         /* The kernel has grouped the machine that there is, not this one. */
         for (size_t i = 0; i < snapshot->n_devices; i++)
                 snapshot->devices[i].kernel_group = -1;
-        r = tree_make_view(snapshot, false, &host->view);
+        host->partitions = partitions_new(snapshot);
+        if (!host->partitions)
+                return -ENOMEM;
+        r = tree_make_view(host->partitions, &host->view);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(host);

@@ -24,6 +24,8 @@ class Questions(unittest.TestCase):
         machine.device("0000:00:07.0", None, (0x1B36, 0x000C), 0x060400, driver="pcieport", group=4,
                        config=tree.config_space(0x1B36, 0x000C, pcie_type=tree.ROOT_PORT,
                                                 header_type=1, acs=0, buses=(0, 4, 4)))
+        cls.switch = os.path.join(directory.name, "switch")
+        tree.build_switch(cls.switch)
         cls.strange = os.path.join(directory.name, "strange")
         tree.build(cls.strange)
         link = os.path.join(cls.strange, "devices/pci0000:00", PORT, CARD, "iommu_group")
@@ -62,6 +64,39 @@ class Questions(unittest.TestCase):
         self.assertEqual([each["port"] for each in answer["separators"]], [None, PORT])
         self.assertIn("SV|RR|CR|UF", answer["separators"][1]["text"])
         self.assertNotIn("separators", self.ask("explain", JOINT, "0000:02:00.0"))
+
+    def test_what_the_kernel_leaves_apart(self):
+        first, second = "0000:03:00.0", "0000:04:00.0"
+        self.assertTrue(self.ask("compare", root=self.switch)["finer_than_sound"])
+        self.assertFalse(self.ask("explain", first, second, root=self.switch)["together"])
+        for partition in ("observed", "kernel"):
+            answer = self.ask("explain", second, "--partition", partition, root=self.switch)
+            self.assertEqual(answer["members"], ["0000:02:01.0", second])
+            self.assertEqual([each["rule"] for each in answer["reasons"]], ["upstream-acs"])
+        sound = ("--partition", "sound")
+        answer = self.ask("explain", first, second, *sound, root=self.switch)
+        self.assertTrue(answer["together"])
+        self.assertEqual(answer["assumes"], ["root-complex"])
+        last = answer["reasons"][-1]
+        self.assertIn(first, (last["a"], last["b"], answer["reasons"][0]["a"],
+                              answer["reasons"][0]["b"]))
+        text = isoctl("explain", first, *sound, "--from", self.switch).stdout
+        self.assertIn(f"A write from {second} enters downstream port 0000:02:01.0, which does not "
+                      f"redirect requests (no RR), and is routed to {first}.", text)
+        self.assertIn("Taken for granted\n  The root complex ", text)
+        answer = self.ask("explain", "--what-if", "move 04:00.0 02:00.0", second, *sound,
+                          root=self.switch, code=2)
+        self.assertEqual(answer["error"], "Invalid")
+        answer = self.ask("explain", "--what-if", "remove 02:01.0", first, *sound,
+                          root=self.switch)
+        self.assertEqual(answer["members"], [first])
+
+    def test_partitions_that_cannot_be(self):
+        self.assertEqual(self.ask("explain", CARD, "--partition", "best", code=2)["error"],
+                         "Usage")
+        answer = self.ask("explain", CARD, "--partition", "observed", "--what-if",
+                          f"remove {JOINT}", code=2)
+        self.assertIn("nothing observed", answer["message"])
 
     def test_acs_taken_away(self):
         self.assertEqual(self.ask("explain", CARD)["members"], [CARD])

@@ -4,7 +4,7 @@
 import os
 import struct
 
-ENDPOINT, ROOT_PORT = 0x0, 0x4
+ENDPOINT, ROOT_PORT, UPSTREAM, DOWNSTREAM = 0x0, 0x4, 0x5, 0x6
 ACS_ALL = 0x1D  # SV | RR | CR | UF
 
 
@@ -107,4 +107,29 @@ def build(root, *, iommu=True):
     tree.device("0000:03:00.0", "0000:00:06.0", (0x8086, 0x10D3), 0x020000, driver="e1000e",
                 group=number(3), config=config_space(0x8086, 0x10D3, pcie_type=ENDPOINT))
     tree.interface("enp1s0", "0000:01:00.0")
+    return tree
+
+
+def build_switch(root):
+    """
+    Below a root port with ACS, a switch with two downstream ports, a card behind each: the first
+    port redirects, the second has no ACS. The kernel has the cards in two groups, and one
+    reaches the other.
+    """
+    tree = Tree(root)
+
+    def bridge(address, parent, pcie_type, buses, group, acs=None):
+        tree.device(address, parent, (0x1B36, 0x000C), 0x060400, driver="pcieport", group=group,
+                    config=config_space(0x1B36, 0x000C, pcie_type=pcie_type, header_type=1, acs=acs,
+                                        buses=buses))
+
+    tree.device("0000:00:00.0", None, (0x8086, 0x29C0), 0x060000, group=5,
+                config=config_space(0x8086, 0x29C0, pcie_type=0x9))
+    bridge("0000:00:01.0", None, ROOT_PORT, (0, 1, 4), 0, ACS_ALL)
+    bridge("0000:01:00.0", "0000:00:01.0", UPSTREAM, (1, 2, 4), 1)
+    bridge("0000:02:00.0", "0000:01:00.0", DOWNSTREAM, (2, 3, 3), 2, ACS_ALL)
+    bridge("0000:02:01.0", "0000:01:00.0", DOWNSTREAM, (2, 4, 4), 3)
+    for bus, parent, group in ((3, "0000:02:00.0", 4), (4, "0000:02:01.0", 3)):
+        tree.device(f"0000:{bus:02x}:00.0", parent, (0x8086, 0x10D3), 0x020000, group=group,
+                    config=config_space(0x8086, 0x10D3, pcie_type=ENDPOINT))
     return tree
