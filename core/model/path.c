@@ -15,7 +15,6 @@
 #include <string.h>
 
 /* "ffffffff:ff", and a step with its slash: "/@ffffffff:ff:1f.7", "/vf4294967295". */
-#define ROOT_TEXT_SIZE 12
 #define STEP_TEXT_SIZE (BDF_TEXT_SIZE + 2)
 
 static bool is_vf_place(const PciDevice *device)
@@ -140,17 +139,19 @@ static size_t step_format(const PciDevice *device, char text[static STEP_TEXT_SI
 
 char *snapshot_path(const Snapshot *snapshot, size_t index)
 {
-        char root[ROOT_TEXT_SIZE], step[STEP_TEXT_SIZE];
+        char root[BDF_TEXT_SIZE], step[STEP_TEXT_SIZE];
         size_t length = 0, n_root, top = index;
+        const PciDevice *device;
         char *path;
 
         for (size_t i = index; i != SNAPSHOT_NONE; i = step_above(snapshot, i)) {
                 length += step_format(&snapshot->devices[i], step);
                 top = i;
         }
-        (void)snprintf(root, sizeof(root), "%04x:%02x", snapshot->devices[top].root_domain,
-                       snapshot->devices[top].root_bus);
-        n_root = strlen(root);
+        /* A root bus is written like the front of an address. */
+        device = &snapshot->devices[top];
+        bdf_format((Bdf){device->root_domain, device->root_bus, 0}, root);
+        n_root = strlen(root) - strlen(":00.0");
 
         path = malloc(n_root + length + 1);
         if (!path)

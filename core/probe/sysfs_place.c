@@ -6,7 +6,6 @@
 
 #include "core/probe/sysfs_place.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* "pciffffffff:ff" and its NUL. */
@@ -36,12 +35,14 @@ static bool take_last(const char *path, size_t *n, char component[static COMPONE
 
 static bool parse_root(const char *component, Bdf *ret_root)
 {
-        char text[COMPONENT_SIZE + 8];
+        char text[COMPONENT_SIZE + sizeof(":00.0")];
+        size_t n = strlen(component);
 
-        if (strncmp(component, "pci", 3) != 0 || strlen(component) < strlen("pci0000:00"))
+        if (strncmp(component, "pci", 3) != 0 || n < strlen("pci0000:00"))
                 return false;
         /* A root bus is written like the front of an address. */
-        (void)snprintf(text, sizeof(text), "%s:00.0", component + 3);
+        memcpy(text, component + 3, n - 3);
+        memcpy(text + n - 3, ":00.0", sizeof(":00.0"));
         return bdf_parse(text, ret_root);
 }
 
