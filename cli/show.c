@@ -7,7 +7,7 @@
 #include "cli/document.h"
 #include "cli/text.h"
 
-/* How strong its isolation is; a daemon does not tell. */
+/* How strong its isolation is; an older daemon does not tell. */
 typedef struct Strengths {
         const iso_strength *bits;
         size_t n;
@@ -127,7 +127,7 @@ const Verb verb_show = {
         .arguments = "SELECTOR",
         .summary = "one group: members, guard, lease",
         .help = "SELECTOR names a device or a group: 01:00.0, 0000:00/1c.4, group:5, enp3s0.\n"
-                "With --from, also how strong its isolation is, bit by bit with the evidence.\n",
+                "How strong its isolation is comes bit by bit, with the evidence.\n",
         .options = OPTION_FROM,
         .min_arguments = 1,
         .max_arguments = 1,

@@ -63,9 +63,24 @@ World *world_free(World *world)
         free(world->paths);
         partition_free(world->groups);
         partition_free(world->computed);
+        partition_free(world->sound);
         snapshot_free(world->snapshot);
         free(world);
         return NULL;
+}
+
+int world_strength(World *world, const HostPaths *host, size_t group, Strength **ret_strength)
+{
+        int r = 0;
+
+        if (!world->has_traits)
+                r = sysfs_read_traits(host->sysfs, world->snapshot);
+        if (r == 0 && !world->sound)
+                r = sound_groups_compute(world->snapshot, world->computed, &world->sound);
+        if (r < 0)
+                return r;
+        world->has_traits = true;
+        return strength_compute(world->snapshot, world->groups, group, world->sound, ret_strength);
 }
 
 /* The PCI device that /sys/class/CLASS/NAME hangs below: the last address in the link's path. */

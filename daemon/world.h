@@ -11,6 +11,7 @@
 
 #include "core/model/groups.h"
 #include "core/model/snapshot.h"
+#include "core/model/strength.h"
 #include "daemon/host/host.h"
 
 typedef struct World {
@@ -19,6 +20,10 @@ typedef struct World {
         Partition *groups; /* in force */
         char **paths;      /* per device: its stable path */
         bool has_kernel_groups;
+
+        /* Of what is asked for rarely, and read when it is. */
+        Partition *sound; /* or NULL */
+        bool has_traits;
 } World;
 
 /* Reads the machine. Returns 0, REFUSAL_UNSUPPORTED (no PCI), or -errno; the caller frees *ret. */
@@ -34,6 +39,13 @@ DEFINE_CLEANUP(World *, world_free);
  */
 _nodiscard_ bool world_resolve(const World *world, const HostPaths *host, const char *selector,
                                size_t *ret_device, size_t *ret_group);
+
+/*
+ * How strong the isolation of a group in force is. Reads what a world does without the first time.
+ * Returns 0 or -errno; the caller frees *ret.
+ */
+_nodiscard_ int world_strength(World *world, const HostPaths *host, size_t group,
+                               Strength **ret_strength);
 
 /*
  * Why no group of this machine can be leased, in words, or NULL if nothing stands in the way. Returns

@@ -112,19 +112,6 @@ int iso_host_compare(iso_host *host, const iso_comparison **ret)
         return 0;
 }
 
-static const char *tristate_to_text(Tristate value)
-{
-        switch (value) {
-        case TRISTATE_YES:
-                return "yes";
-        case TRISTATE_NO:
-                return "no";
-        case TRISTATE_UNKNOWN:
-                break;
-        }
-        return "unknown";
-}
-
 /* Index of a device of the view in the snapshot: they have the same order. */
 static size_t index_of(const iso_host *host, const char *address)
 {
@@ -142,6 +129,8 @@ int iso_host_strength(iso_host *host, const iso_group *group, const iso_strength
         size_t first;
         int r;
 
+        if (host->bus)
+                return daemon_strength(host, group, ret, ret_n);
         r = analyse(host, made);
         if (r == 0)
                 r = tree_read_traits(host);
@@ -162,7 +151,7 @@ int iso_host_strength(iso_host *host, const iso_group *group, const iso_strength
         for (size_t i = 0; bits && i < _STRENGTH_N; i++) {
                 bits[i] = (iso_strength){
                         .bit = strength_bit_to_string((StrengthBit)i),
-                        .value = tristate_to_text(strength->bits[i].value),
+                        .value = tristate_to_string(strength->bits[i].value),
                         .text = arena_strdup(&host->partitions->arena, strength->bits[i].text),
                 };
                 if (!bits[i].text)

@@ -18,6 +18,7 @@
 #define HOST_SERVICE "org.isolationd1"
 #define HOST_PATH "/org/isolationd1"
 #define HOST_MANAGER "org.isolationd1.Manager"
+#define HOST_GROUP "org.isolationd1.Group"
 #define HOST_LEASE "org.isolationd1.Lease"
 
 struct iso_host {
@@ -55,6 +56,10 @@ _nodiscard_ int daemon_read_view(iso_host *host, View **ret_view);
  */
 _nodiscard_ int daemon_resolve(iso_host *host, const char *selector, const iso_device **ret_device,
                                const iso_group **ret_group);
+
+/* Asks the daemon how strong a group of the view is; the bits are the view's. */
+_nodiscard_ int daemon_strength(iso_host *host, const iso_group *group, const iso_strength **ret,
+                                size_t *ret_n);
 
 _nodiscard_ int tree_read_view(iso_host *host, View **ret_view);
 

@@ -273,3 +273,52 @@ int daemon_resolve(iso_host *host, const char *selector, const iso_device **ret_
         *ret_group = group;
         return 0;
 }
+
+/* Reads the a(sss) of GetStrength. Returns 0 or -errno. */
+static int read_strength(sd_bus_message *reply, Arena *arena, iso_strength **ret, size_t *ret_n)
+{
+        iso_strength *bits = NULL;
+        size_t n = 0, capacity = 0;
+        int r;
+
+        r = sd_bus_message_enter_container(reply, 'a', "(sss)");
+        while (r >= 0) {
+                const char *bit, *value, *text;
+
+                bits = arena_grow(arena, bits, n, &capacity, sizeof(*bits));
+                if (!bits)
+                        return -ENOMEM;
+                r = sd_bus_message_read(reply, "(sss)", &bit, &value, &text);
+                if (r <= 0)
+                        break;
+                bits[n] = (iso_strength){arena_strdup(arena, bit), arena_strdup(arena, value),
+                                         arena_strdup(arena, text)};
+                if (!bits[n].bit || !bits[n].value || !bits[n].text)
+                        return -ENOMEM;
+                n++;
+        }
+        *ret = bits;
+        *ret_n = n;
+        return r;
+}
+
+int daemon_strength(iso_host *host, const iso_group *group, const iso_strength **ret, size_t *ret_n)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        size_t index = (size_t)(group - host->view->groups);
+        iso_strength *bits = NULL;
+        int r;
+
+        if (index >= host->view->n_groups)
+                return -EINVAL;
+        r = sd_bus_call_method(host->bus, HOST_SERVICE, host->view->group_paths[index], HOST_GROUP,
+                               "GetStrength", &error, &reply, "a{sv}", 0);
+        if (r < 0)
+                return host_fail_bus(host, r, &error);
+        r = read_strength(reply, &host->view->arena, &bits, ret_n);
+        if (r < 0)
+                return host_fail(host, r, "isolationd's answer cannot be read: %s", strerror(-r));
+        *ret = bits;
+        return 0;
+}

@@ -231,7 +231,8 @@ typedef struct iso_strength {
 
 /*
  * How strong the isolation of one of the view's groups is; *ret_n gets how many bits there are.
- * Lives as long as the view. Returns 0, ISO_E_UNSUPPORTED (a daemon host) or -errno.
+ * Lives as long as the view. Returns 0, ISO_E_UNSUPPORTED (an older daemon), ISO_E_NOT_FOUND or
+ * ISO_E_NO_DAEMON (gone by now), or -errno.
  */
 int iso_host_strength(iso_host *host, const iso_group *group, const iso_strength **ret,
                       size_t *ret_n);

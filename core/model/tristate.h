@@ -22,3 +22,17 @@ static inline Tristate tristate_from_bool(bool value)
 {
         return value ? TRISTATE_YES : TRISTATE_NO;
 }
+
+/* "yes", "no", "unknown". */
+static inline const char *tristate_to_string(Tristate value)
+{
+        switch (value) {
+        case TRISTATE_YES:
+                return "yes";
+        case TRISTATE_NO:
+                return "no";
+        case TRISTATE_UNKNOWN:
+                break;
+        }
+        return "unknown";
+}

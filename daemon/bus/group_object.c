@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * org.isolationd1.Group: an isolation group in force, and why its members are together.
+ * org.isolationd1.Group: an isolation group in force, why its members are together and how strong
+ * it is.
  */
 
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/bus/object.h"
+#include "daemon/bus/method.h"
 
 static const Group *group_of(void *userdata)
 {
@@ -26,7 +27,8 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
         if (strcmp(property, "Id") == 0)
                 text = group_of(userdata)->id;
         else if (strcmp(property, "Type") == 0)
-                text = snapshot_group_type(manager->world->snapshot, group_of(userdata)->kernel_group);
+                text = snapshot_group_type(manager->world->snapshot,
+                                           group_of(userdata)->kernel_group);
         else if (strcmp(property, "Guard") == 0)
                 text = manager_lease_guard(manager_lease_of_group(manager, view->index));
         else
@@ -110,6 +112,50 @@ static int get_lease(sd_bus *bus, const char *path, const char *interface, const
         return bus_append_path(reply, bus_path_lease(lease->record->id));
 }
 
+static int append_strength(sd_bus_message *reply, const Strength *strength)
+{
+        int r = sd_bus_message_open_container(reply, 'a', "(sss)");
+
+        for (size_t i = 0; r >= 0 && i < _STRENGTH_N; i++)
+                r = sd_bus_message_append(reply, "(sss)", strength_bit_to_string((StrengthBit)i),
+                                          tristate_to_string(strength->bits[i].value),
+                                          strength->bits[i].text);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int answer_strength(MethodCall *call, size_t group)
+{
+        _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(strength_freep) Strength *strength = NULL;
+        Manager *manager = call->bus->manager;
+
+        int r = world_strength(manager->world, &manager->host, group, &strength);
+        if (r >= 0)
+                r = sd_bus_message_new_method_return(call->message, &reply);
+        if (r >= 0)
+                r = append_strength(reply, strength);
+        return r < 0 ? r : sd_bus_send(call->bus->bus, reply, NULL);
+}
+
+void method_get_strength(MethodCall *call)
+{
+        _cleanup_(method_call_freep) MethodCall *owned = call;
+        const char *path = sd_bus_message_get_path(call->message);
+        size_t group = bus_find_group(call->bus->manager, path);
+
+        if (sd_bus_message_enter_container(call->message, 'a', "{sv}") < 0 ||
+            sd_bus_message_at_end(call->message, 0) == 0) {
+                bus_reply_refusal(call->message, REFUSAL_INVALID,
+                                  "there are no options for GetStrength");
+        } else if (group == SNAPSHOT_NONE) {
+                bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: no such group", path);
+        } else {
+                int r = answer_strength(owned, group);
+                if (r < 0)
+                        (void)sd_bus_reply_method_errno(call->message, r, NULL);
+        }
+}
+
 static int find(sd_bus *sd, const char *path, const char *interface, void *userdata,
                 void **ret_found, sd_bus_error *error)
 {
@@ -127,6 +173,9 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
 
 static const sd_bus_vtable group_vtable[] = {
         SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("GetStrength", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a(sss)", bits), method_dispatch,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("KernelGroup", "i", get_kernel_group, 0, CHANGES),
         SD_BUS_PROPERTY("Devices", "as", get_devices, 0, CHANGES),

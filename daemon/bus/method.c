@@ -18,6 +18,7 @@
 static const MethodRow rows[] = {
         {BUS_IFACE_MANAGER, "Acquire", METHOD_POLICY, method_acquire},
         {BUS_IFACE_MANAGER, "Resolve", METHOD_ANYONE, method_resolve},
+        {BUS_IFACE_GROUP, "GetStrength", METHOD_ANYONE, method_get_strength},
         {BUS_IFACE_LEASE, "Release", METHOD_OWNER, method_release},
 };
 

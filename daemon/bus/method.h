@@ -55,6 +55,7 @@ const char *method_find_hole(const char *interface, const sd_bus_vtable *vtable)
 /* The methods themselves. */
 void method_acquire(MethodCall *call);
 void method_resolve(MethodCall *call);
+void method_get_strength(MethodCall *call);
 void method_release(MethodCall *call);
 
 /*

@@ -31,6 +31,17 @@ static int get_groups(sd_bus *bus, const char *path, const char *interface, cons
         return sd_bus_message_append(reply, "ao", 1, lease->group->path);
 }
 
+/* The other group is of a daemon that does not know the method. */
+static int get_strength(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        const FakeGroup *group = userdata;
+
+        if (group->kernel_group != 5)
+                return sd_bus_error_set(ret_error, SD_BUS_ERROR_UNKNOWN_METHOD, "what is that?");
+        return sd_bus_reply_method_return(message, "a(sss)", 2, "translated", "yes", "It is.",
+                                          "p2p", "unknown", "Nobody knows.");
+}
+
 static int resolve(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
         Fake *fake = userdata;
@@ -76,6 +87,7 @@ static const sd_bus_vtable device_vtable[] = {
 
 static const sd_bus_vtable group_vtable[] = {
         SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("GetStrength", "a{sv}", "a(sss)", get_strength, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "s", NULL, offsetof(FakeGroup, id), CHANGES),
         SD_BUS_PROPERTY("KernelGroup", "i", NULL, offsetof(FakeGroup, kernel_group), CHANGES),
         SD_BUS_PROPERTY("Devices", "as", NULL, offsetof(FakeGroup, devices), CHANGES),

@@ -89,6 +89,13 @@ class Reading(WithBus):
         for selector in ("01:00.0", "group:5", "0000:00/01.0", "eth-fake"):
             group = self.json("show", selector)["group"]
             self.assertEqual((group["kernel_group"], len(group["devices"])), (5, 2))
+            self.assertEqual(group["strength"], [
+                {"bit": "translated", "value": "yes", "text": "It is."},
+                {"bit": "p2p", "value": "unknown", "text": "Nobody knows."}])
+        # Of a daemon that is too old to tell, the rest is shown.
+        self.assertNotIn("strength", self.json("show", "02:00.0")["group"])
+        self.assertIn("\nStrength\n  translated  yes      It is.\n",
+                      self.isoctl("show", "01:00.0").stdout)
         self.assertEqual(len(self.json("groups")["groups"]), 2)
         self.assertEqual(self.json("explain", "01:00.0")["reasons"], [{
             "rule": "upstream-acs", "a": "0000:01:00.0", "b": "0000:00:01.0",

@@ -66,6 +66,17 @@ class Manual(unittest.TestCase):
             self.assert_names(section, [member.get("name") for member in interface
                                         if member.tag in ("method", "property", "signal")])
 
+    def test_bus_policy(self):
+        """Whoever may talk to the daemon may call its methods: it decides itself about each."""
+        methods = {(interface.get("name"), member.get("name"))
+                   for interface in xml.etree.ElementTree.parse(os.environ["BUS_XML"]).getroot()
+                   for member in interface if member.tag == "method"}
+        allowed = {(rule.get("send_interface"), rule.get("send_member"))
+                   for rule in xml.etree.ElementTree.parse(os.environ["BUS_POLICY"]).iter("allow")
+                   if rule.get("send_interface", "").startswith("org.isolationd1")}
+        self.assertIn(("org.isolationd1.Lease", "Release"), methods)
+        self.assertEqual(allowed, methods)
+
     def test_errors(self):
         names = re.search(r"Error\.\{([\w,\s]+)\}", read("BUS_XML")).group(1)
         names = re.findall(r"\w+", names)

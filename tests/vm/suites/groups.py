@@ -160,6 +160,11 @@ def show_is_the_group(context):
         context.equal(group["type"], shown, f"type of group {number}")
         context.equal((group["state"], group["lease"], group["guard"]), ("free", None, "none"),
                       f"state of group {number}")
+        bits = {each["bit"]: each["value"] for each in group["strength"]}
+        context.equal(sorted(bits), ["claimable", "msi", "p2p", "pasid", "resettable",
+                                     "translated", "trusted-ats"], f"strength of {number}")
+        context.equal(bits["translated"], "yes" if shown.startswith("DMA") else "no",
+                      f"translation of group {number}, of type {shown}")
         context.equal(context.json(f"show group:{number}")["group"], group,
                       f"`show group:{number}`")
 
