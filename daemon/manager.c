@@ -375,7 +375,7 @@ int manager_reconcile(Manager *manager)
         World *world = NULL;
         int failed = 0;
 
-        int r = world_read(&manager->host, &world);
+        int r = world_read(&manager->host, manager->world, &world);
         if (r != 0)
                 return r < 0 ? r : -ENODEV;
         old = TAKE_PTR(manager->world);

@@ -25,13 +25,14 @@ static int read_paths(World *world)
         return 0;
 }
 
-int world_read(const HostPaths *host, World **ret_world)
+int world_read(const HostPaths *host, const World *before, World **ret_world)
 {
         _cleanup_(world_freep) World *world = calloc(1, sizeof(*world));
         if (!world)
                 return -ENOMEM;
 
-        int r = sysfs_read_snapshot(host->sysfs, &world->snapshot);
+        int r = sysfs_read_snapshot_again(host->sysfs, before ? before->snapshot : NULL,
+                                          &world->snapshot);
         if (r == SYSFS_E_NO_PCI)
                 return REFUSAL_UNSUPPORTED;
         if (r < 0)
@@ -64,23 +65,52 @@ World *world_free(World *world)
         partition_free(world->groups);
         partition_free(world->computed);
         partition_free(world->sound);
+        world_free(world->fresh);
         snapshot_free(world->snapshot);
         free(world);
         return NULL;
 }
 
+static int read_fresh(World *world, const HostPaths *host)
+{
+        _cleanup_(world_freep) World *fresh = NULL;
+
+        int r = world_read(host, NULL, &fresh);
+        if (r == 0)
+                r = sysfs_read_traits(host->sysfs, fresh->snapshot);
+        if (r == 0)
+                r = sound_groups_compute(fresh->snapshot, fresh->computed, &fresh->sound);
+        if (r == 0)
+                world->fresh = TAKE_PTR(fresh);
+        return r;
+}
+
+static bool is_same_group(const World *world, const Group *group, const World *fresh,
+                          const Group *other)
+{
+        if (group->n_members != other->n_members)
+                return false;
+        for (size_t i = 0; i < group->n_members; i++)
+                if (!bdf_equal(world->snapshot->devices[group->members[i]].bdf,
+                               fresh->snapshot->devices[other->members[i]].bdf))
+                        return false;
+        return true;
+}
+
 int world_strength(World *world, const HostPaths *host, size_t group, Strength **ret_strength)
 {
-        int r = 0;
+        const Group *asked = &world->groups->groups[group];
+        const World *fresh;
+        int r = world->fresh ? 0 : read_fresh(world, host);
 
-        if (!world->has_traits)
-                r = sysfs_read_traits(host->sysfs, world->snapshot);
-        if (r == 0 && !world->sound)
-                r = sound_groups_compute(world->snapshot, world->computed, &world->sound);
-        if (r < 0)
+        if (r != 0)
                 return r;
-        world->has_traits = true;
-        return strength_compute(world->snapshot, world->groups, group, world->sound, ret_strength);
+        fresh = world->fresh;
+        for (size_t i = 0; i < fresh->groups->n_groups; i++)
+                if (is_same_group(world, asked, fresh, &fresh->groups->groups[i]))
+                        return strength_compute(fresh->snapshot, fresh->groups, i, fresh->sound,
+                                                ret_strength);
+        return REFUSAL_CHANGED;
 }
 
 /* The PCI device that /sys/class/CLASS/NAME hangs below: the last address in the link's path. */

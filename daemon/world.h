@@ -21,13 +21,16 @@ typedef struct World {
         char **paths;      /* per device: its stable path */
         bool has_kernel_groups;
 
-        /* Of what is asked for rarely, and read when it is. */
-        Partition *sound; /* or NULL */
-        bool has_traits;
+        struct World *fresh; /* read whole when somebody asked how strong a group is; NULL before */
+        Partition *sound;    /* of a fresh one */
 } World;
 
-/* Reads the machine. Returns 0, REFUSAL_UNSUPPORTED (no PCI), or -errno; the caller frees *ret. */
-_nodiscard_ int world_read(const HostPaths *host, World **ret_world);
+/*
+ * Reads the machine; with the world `before` (may be NULL) only devices that are new since are asked
+ * for their configuration space. Returns 0, REFUSAL_UNSUPPORTED (no PCI), or -errno; the caller frees
+ * *ret.
+ */
+_nodiscard_ int world_read(const HostPaths *host, const World *before, World **ret_world);
 
 World *world_free(World *world);
 DEFINE_CLEANUP(World *, world_free);
@@ -41,8 +44,8 @@ _nodiscard_ bool world_resolve(const World *world, const HostPaths *host, const 
                                size_t *ret_device, size_t *ret_group);
 
 /*
- * How strong the isolation of a group in force is. Reads what a world does without the first time.
- * Returns 0 or -errno; the caller frees *ret.
+ * How strong the isolation of a group in force is. The first time, the whole machine is read for it.
+ * Returns 0, REFUSAL_CHANGED (the group has other members by now), or -errno; the caller frees *ret.
  */
 _nodiscard_ int world_strength(World *world, const HostPaths *host, size_t group,
                                Strength **ret_strength);

@@ -39,6 +39,7 @@ typedef struct PciDevice {
         uint16_t subsystem_device;
         uint32_t class_code; /* 24 bits: base class, subclass, programming interface */
         PciFacts facts;
+        uint64_t inode; /* of its directory in sysfs, another one if it goes and comes back; 0: none */
 
         /* Place: the nearest bridge upstream, none on a root bus. Set by the reader. */
         Bdf parent_bdf;

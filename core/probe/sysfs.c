@@ -24,6 +24,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DEVICES_PATH "bus/pci/devices"
 #define VFS_MAX 65535 /* PCIe Base Specification 9.3.3.5: TotalVFs has 16 bits */
@@ -134,9 +135,49 @@ static void read_vf(int directory, PciDevice *device)
         }
 }
 
-/* Returns 0 (a device that vanished is left out), or -errno. */
-static int read_device(int devices, bool is_copy, const char *name, Snapshot *snapshot)
+/* One reading of a tree. */
+typedef struct Reading {
+        int devices; /* bus/pci/devices */
+        bool is_copy;
+        const Snapshot *before; /* or NULL */
+        Snapshot *snapshot;
+} Reading;
+
+/* What was read of a device before, if it is still the same one and all of that could be read. */
+static const PciFacts *find_facts(const Reading *reading, const PciDevice *device)
 {
+        size_t index =
+                reading->before ? snapshot_find(reading->before, device->bdf) : SNAPSHOT_NONE;
+        const PciDevice *known;
+
+        if (index == SNAPSHOT_NONE)
+                return NULL;
+        known = &reading->before->devices[index];
+        return known->inode != 0 && known->inode == device->inode &&
+                               known->facts.header_known == TRISTATE_YES &&
+                               known->facts.pcie != TRISTATE_UNKNOWN
+                       ? &known->facts
+                       : NULL;
+}
+
+static void read_facts(const Reading *reading, int directory, PciDevice *device)
+{
+        const PciFacts *known;
+        struct stat status;
+
+        if (fstat(directory, &status) == 0)
+                device->inode = status.st_ino;
+        known = find_facts(reading, device);
+        if (known)
+                device->facts = *known;
+        else
+                sysfs_read_facts(directory, reading->is_copy, device);
+}
+
+/* Returns 0 (a device that vanished is left out), or -errno. */
+static int read_device(const Reading *reading, const char *name)
+{
+        int devices = reading->devices;
         _cleanup_(closep) int directory = -1;
         char path[PATH_MAX];
         PciDevice device = {0};
@@ -156,13 +197,13 @@ static int read_device(int devices, bool is_copy, const char *name, Snapshot *sn
                 return 0;
         read_kernel_view(directory, &device);
         read_vf(directory, &device);
-        sysfs_read_facts(directory, is_copy, &device);
-        return snapshot_add(snapshot, &device);
+        read_facts(reading, directory, &device);
+        return snapshot_add(reading->snapshot, &device);
 }
 
-static int read_devices(int root, Snapshot *snapshot)
+static int read_devices(int root, const Snapshot *before, Snapshot *snapshot)
 {
-        bool is_copy;
+        Reading reading = {.before = before, .snapshot = snapshot};
         _cleanup_(closedirp) DIR *devices = NULL;
         _cleanup_(closep) int fd = -1;
 
@@ -173,7 +214,8 @@ static int read_devices(int root, Snapshot *snapshot)
         if (!devices)
                 return -errno;
         (void)TAKE_FD(fd);
-        is_copy = sysfs_is_copy(dirfd(devices));
+        reading.devices = dirfd(devices);
+        reading.is_copy = sysfs_is_copy(reading.devices);
 
         for (;;) {
                 struct dirent *entry;
@@ -183,7 +225,7 @@ static int read_devices(int root, Snapshot *snapshot)
                 entry = readdir(devices);
                 if (!entry)
                         return -errno;
-                r = read_device(dirfd(devices), is_copy, entry->d_name, snapshot);
+                r = read_device(&reading, entry->d_name);
                 if (r < 0)
                         return r;
         }
@@ -221,6 +263,11 @@ int sysfs_read_traits(const char *root, Snapshot *snapshot)
 
 int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
 {
+        return sysfs_read_snapshot_again(root, NULL, ret_snapshot);
+}
+
+int sysfs_read_snapshot_again(const char *root, const Snapshot *before, Snapshot **ret_snapshot)
+{
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         _cleanup_(closep) int fd = -1;
         int r;
@@ -231,7 +278,7 @@ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
         r = snapshot_new(&snapshot);
         if (r < 0)
                 return r;
-        r = read_devices(fd, snapshot);
+        r = read_devices(fd, before, snapshot);
         if (r != 0)
                 return r;
 

@@ -23,7 +23,16 @@ enum {
 _nodiscard_ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot);
 
 /*
+ * The same, but what is in the configuration space of a device that is in `before` (may be NULL), a
+ * snapshot of this tree, and has not gone since, is taken from there: asking wakes a device that sleeps,
+ * and takes time. The bits that change while a device is there (ACS and ATS control) may be old then.
+ */
+_nodiscard_ int sysfs_read_snapshot_again(const char *root, const Snapshot *before,
+                                          Snapshot **ret_snapshot);
+
+/*
  * Reads on, into a snapshot of the same tree, what only strength and dumps need and what costs a
- * file or two per device or group: `removable`, `resettable`, `direct`, `interrupt_remapping`. Returns 0 or -errno.
+ * file or two per device or group: `removable`, `resettable`, `direct`, `interrupt_remapping`. Returns
+ * 0 or -errno.
  */
 _nodiscard_ int sysfs_read_traits(const char *root, Snapshot *snapshot);

@@ -130,6 +130,10 @@ static int answer_strength(MethodCall *call, size_t group)
         Manager *manager = call->bus->manager;
 
         int r = world_strength(manager->world, &manager->host, group, &strength);
+        if (r > 0) {
+                bus_reply_refusal(call->message, (Refusal)r, "the group is another one by now");
+                return 0;
+        }
         if (r >= 0)
                 r = sd_bus_message_new_method_return(call->message, &reply);
         if (r >= 0)

@@ -26,7 +26,7 @@ static World *make(bool with_group)
         tree_file("kernel/iommu_groups/14/type", "DMA-FQ\n");
         if (with_group)
                 tree_link(NIC "/iommu_group", "../../../kernel/iommu_groups/14");
-        CHECK_NUMBER(world_read(&host, &world), 0);
+        CHECK_NUMBER(world_read(&host, NULL, &world), 0);
         return world;
 }
 
@@ -56,6 +56,39 @@ static void test_selectors(void)
         tree_remove();
 }
 
+static Tristate bit_of(World *world, StrengthBit bit)
+{
+        _cleanup_(strength_freep) Strength *strength = NULL;
+
+        CHECK_NUMBER(world_strength(world, &host, 0, &strength), 0);
+        return strength ? strength->bits[bit].value : TRISTATE_UNKNOWN;
+}
+
+/* Read whole when it is asked for, and then kept with the world. */
+static void test_strength(void)
+{
+        _cleanup_(world_freep) World *world = make(true), *next = NULL;
+        _cleanup_(strength_freep) Strength *strength = NULL;
+
+        if (!world)
+                return;
+        tree_file(NIC "/reset_method", "\n");
+        CHECK_NUMBER(bit_of(world, STRENGTH_RESETTABLE), TRISTATE_NO);
+        tree_file(NIC "/reset_method", "flr\n");
+        CHECK_NUMBER(bit_of(world, STRENGTH_RESETTABLE), TRISTATE_NO);
+        CHECK_NUMBER(world_read(&host, world, &next), 0);
+        if (next)
+                CHECK_NUMBER(bit_of(next, STRENGTH_RESETTABLE), TRISTATE_YES);
+
+        /* Another device has come into the group since this world was read. */
+        world_free(world->fresh);
+        world->fresh = NULL;
+        tree_device("devices/pci0000:00/0000:00:05.1", 0x8086, 0x10d3, 0x020000);
+        tree_link("devices/pci0000:00/0000:00:05.1/iommu_group", "../../../kernel/iommu_groups/14");
+        CHECK_NUMBER(world_strength(world, &host, 0, &strength), REFUSAL_CHANGED);
+        tree_remove();
+}
+
 static void test_without_an_iommu(void)
 {
         _cleanup_(world_freep) World *world = make(false);
@@ -82,9 +115,9 @@ static void test_no_pci(void)
 
         (void)snprintf(path, sizeof(path), "%s/bus", tree_make());
         host = (HostPaths){.sysfs = path, .dev = "/nonexistent", .proc = "/nonexistent"};
-        CHECK_NUMBER(world_read(&host, &world), REFUSAL_UNSUPPORTED);
+        CHECK_NUMBER(world_read(&host, NULL, &world), REFUSAL_UNSUPPORTED);
         host.sysfs = "/nonexistent";
-        CHECK_NUMBER(world_read(&host, &world), -ENOENT);
+        CHECK_NUMBER(world_read(&host, NULL, &world), -ENOENT);
         CHECK(!world);
         tree_remove();
 }
@@ -106,6 +139,7 @@ int main(void)
 {
         static const TapTest tests[] = {
                 {"selectors, good and bad", test_selectors},
+                {"strength", test_strength},
                 {"without an IOMMU", test_without_an_iommu},
                 {"without a PCI bus", test_no_pci},
                 {"kernel releases", test_kernel_releases},

@@ -181,9 +181,10 @@ static void test_identity(void)
                 (void)snprintf(path, sizeof(path), "devices/pci0000:00/0000:00:%02zx.0", i);
                 (void)snprintf(file, sizeof(file), "%s/modalias", path);
                 tree_device(path, 0x8086, 0x10d3, 0x020000);
-                tree_file(file, i < ARRAY_SIZE(broken)
-                                        ? broken[i]
-                                        : "pci:v00001AF4d00001041sv00001AF4sd00001100bc0Csc03i30\n");
+                tree_file(file,
+                          i < ARRAY_SIZE(broken)
+                                  ? broken[i]
+                                  : "pci:v00001AF4d00001041sv00001AF4sd00001100bc0Csc03i30\n");
         }
         CHECK_NUMBER(sysfs_read_snapshot(root, &snapshot), 0);
         for (size_t i = 0; snapshot && i < ARRAY_SIZE(broken); i++) {
@@ -271,6 +272,54 @@ static void test_live(void)
         CHECK(topology_reasons_connect(partition));
 }
 
+static Snapshot *read_again(const char *root, const Snapshot *before)
+{
+        Snapshot *snapshot = NULL;
+
+        CHECK_NUMBER(sysfs_read_snapshot_again(root, before, &snapshot), 0);
+        if (!snapshot || snapshot->n_devices != 2)
+                abort();
+        return snapshot;
+}
+
+/* A device is asked once, unless it could not answer, or another one is in its place. */
+static void test_again(void)
+{
+        static const char there[] = "devices/pci0000:00/0000:00:01.0";
+        static const char silent[] = "devices/pci0000:00/0000:00:02.0";
+        _cleanup_(snapshot_freep) Snapshot *first = NULL, *second = NULL, *third = NULL;
+        const char *root = tree_make();
+        char from[256], to[256];
+
+        tree_device(there, 1, 1, 0);
+        tree_config(there, 4096, PCIE_TYPE_ROOT_PORT, 1);
+        tree_device(silent, 1, 1, 0);
+        tree_config(silent, 64, PCIE_TYPE_ROOT_PORT, 1);
+        first = read_again(root, NULL);
+        CHECK_NUMBER(first->devices[0].facts.acs, TRISTATE_YES);
+        CHECK_NUMBER(first->devices[1].facts.acs, TRISTATE_UNKNOWN);
+
+        tree_config(there, 4096, PCIE_TYPE_ENDPOINT, 0);
+        tree_config(silent, 4096, PCIE_TYPE_ROOT_PORT, 1);
+        second = read_again(root, first);
+        CHECK_NUMBER(second->devices[0].facts.acs, TRISTATE_YES);
+        CHECK_NUMBER(second->devices[0].pcie_type, PCIE_TYPE_ROOT_PORT);
+        CHECK_NUMBER(second->devices[1].facts.acs, TRISTATE_YES);
+
+        /* The old directory stays, aside, so that its number is not given again. */
+        (void)snprintf(from, sizeof(from), "%s/%s", root, there);
+        (void)snprintf(to, sizeof(to), "%s/devices/gone", root);
+        CHECK_NUMBER(rename(from, to), 0);
+        (void)snprintf(from, sizeof(from), "%s/bus/pci/devices/0000:00:01.0", root);
+        CHECK_NUMBER(unlink(from), 0);
+        tree_device(there, 1, 1, 0);
+        tree_config(there, 4096, PCIE_TYPE_ENDPOINT, 0);
+        third = read_again(root, second);
+        tree_remove();
+        CHECK_NUMBER(third->devices[0].facts.acs, TRISTATE_NO);
+        CHECK_NUMBER(third->devices[0].pcie_type, PCIE_TYPE_ENDPOINT);
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -280,6 +329,7 @@ int main(void)
                 {"short configuration space", test_short_config},
                 {"files that are no attributes", test_odd_files},
                 {"ids at once, or one by one", test_identity},
+                {"read again", test_again},
                 {"no PCI", test_no_pci},
                 {"an IVRS table", test_ivrs},
                 {"paths of directories", test_place_parse},
