@@ -86,6 +86,15 @@ _nodiscard_ int kernel_groups_compute(const Snapshot *snapshot, Partition **ret_
 _nodiscard_ int kernel_groups_compute_covered(const Snapshot *snapshot, Partition **ret_partition);
 
 /*
+ * The kernel's group that takes in a device which comes last, after all others have theirs: a hot-added
+ * one, whose `kernel_group` is not looked at. *ret_group is -1 if it gets one of its own; else
+ * *ret_reason (may be NULL) joins it with a member. Costs what is above the device and beside it, not
+ * what else there is. Returns 0 or -ENOMEM.
+ */
+_nodiscard_ int kernel_groups_predict(const Snapshot *snapshot, size_t index, int32_t *ret_group,
+                                      Reason *ret_reason);
+
+/*
  * The partition the kernel's links show. Devices without a link are in none. Reasons are taken from
  * `computed` (may be NULL) where it explains the merge, REASON_OBSERVED otherwise. Returns 0 or
  * -ENOMEM; the caller frees *ret.

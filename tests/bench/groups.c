@@ -37,18 +37,19 @@ static void add(Making *making, Bdf bdf, const Bdf *parent, PcieType type, bool 
                 .device = 0x10d3,
                 .root_domain = bdf.domain,
                 .kernel_group = -1,
-                .facts = {
-                        .present = TRISTATE_YES,
-                        .header_known = TRISTATE_YES,
-                        .header_type = type != PCIE_TYPE_ENDPOINT,
-                        .multifunction_bit = type == PCIE_TYPE_ENDPOINT,
-                        .pcie = TRISTATE_YES,
-                        .pcie_type = type,
-                        .acs = tristate_from_bool(acs),
-                        .acs_cap = 0x1d,
-                        .acs_ctrl = 0x1d,
-                        .ari = TRISTATE_NO,
-                },
+                .facts =
+                        {
+                                .present = TRISTATE_YES,
+                                .header_known = TRISTATE_YES,
+                                .header_type = type != PCIE_TYPE_ENDPOINT,
+                                .multifunction_bit = type == PCIE_TYPE_ENDPOINT,
+                                .pcie = TRISTATE_YES,
+                                .pcie_type = type,
+                                .acs = tristate_from_bool(acs),
+                                .acs_cap = 0x1d,
+                                .acs_ctrl = 0x1d,
+                                .ari = TRISTATE_NO,
+                        },
         };
 
         if (parent) {
@@ -177,10 +178,32 @@ static void count_reads(const char *path, const char *name)
         printf("config_dwords_%s %u\n", name, counted.n_reads);
 }
 
+/* A card that has just come into a machine of that size: for an instruction counter. */
+static int predict(size_t n_functions)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = make(n_functions);
+        _cleanup_(partition_freep) Partition *partition = NULL;
+        size_t card = n_functions / 2;
+        int32_t group;
+
+        if (snapshot_finish(snapshot) < 0 || kernel_groups_compute(snapshot, &partition) < 0)
+                die("out of memory");
+        for (size_t i = 0; i < n_functions; i++)
+                snapshot->devices[i].kernel_group = (int32_t)partition->group_of[i];
+        while (snapshot->devices[card].facts.header_type != 0 ||
+               bdf_function(snapshot->devices[card].bdf))
+                card++;
+        if (kernel_groups_predict(snapshot, card, &group, NULL) < 0)
+                die("out of memory");
+        return group == (int32_t)partition->group_of[card] ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
+        if (argc == 3 && strcmp(argv[1], "predict") == 0)
+                return predict(strtoul(argv[2], NULL, 10));
         if (argc != 3)
-                die("usage: groups CONFIG-OF-A-CARD CONFIG-OF-A-PORT");
+                die("usage: groups CONFIG-OF-A-CARD CONFIG-OF-A-PORT, or groups predict FUNCTIONS");
         time_groups(4096);
         time_groups(65536);
         weigh(65536);

@@ -158,11 +158,82 @@ static void test_unknown_never_separates(void)
         CHECK(count < 100 || n_coarser > count / 100);
 }
 
+static bool is_leaf(const Snapshot *snapshot, size_t index)
+{
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (snapshot->devices[i].parent == index || snapshot->devices[i].physfn == index ||
+                    snapshot->devices[i].real_dma == index)
+                        return false;
+        return true;
+}
+
+/* The last one in probe order, with all others in the groups that they then have. */
+static Partition *make_newcomer(Snapshot *snapshot, size_t newcomer)
+{
+        Partition *partition;
+        size_t k = 0;
+
+        while (snapshot->probe_order[k] != newcomer)
+                k++;
+        for (; k + 1 < snapshot->n_devices; k++)
+                snapshot->probe_order[k] = snapshot->probe_order[k + 1];
+        snapshot->probe_order[k] = newcomer;
+        partition = compute(snapshot);
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                snapshot->devices[i].kernel_group = (int32_t)partition->group_of[i];
+        return partition;
+}
+
+/* Returns false if the replay and the prediction disagree. */
+static bool predict_one(unsigned long seed, size_t *n_joined, size_t *n_alone)
+{
+        Random random = seeded(seed);
+        RandomOptions options = {
+                .tidy = seed % 2, .unknown = seed % 3 ? 0 : 60, .n_devices_max = 40};
+        _cleanup_(snapshot_freep) Snapshot *snapshot = random_topology(&random, &options);
+        _cleanup_(partition_freep) Partition *partition = NULL;
+        size_t newcomer = random_below(&random, (unsigned)snapshot->n_devices);
+        const Group *group;
+        int32_t predicted;
+        Reason reason;
+
+        if (!is_leaf(snapshot, newcomer))
+                return true;
+        partition = make_newcomer(snapshot, newcomer);
+        group = &partition->groups[partition->group_of[newcomer]];
+        if (kernel_groups_predict(snapshot, newcomer, &predicted, &reason) < 0)
+                abort();
+        if (group->n_members == 1) {
+                ++*n_alone;
+                return predicted == -1;
+        }
+        ++*n_joined;
+        return predicted == (int32_t)partition->group_of[newcomer] && reason.a == newcomer &&
+               partition->group_of[reason.b] == partition->group_of[newcomer];
+}
+
+/* Asked alone, about one that has just come, the search finds what the whole replay finds. */
+static void test_prediction(void)
+{
+        unsigned long seed = from_environment("ISO_REFERENCE_SEED", SEED_NORMAL);
+        unsigned long count = from_environment("ISO_REFERENCE_COUNT", COUNT_NORMAL);
+        size_t n_joined = 0, n_alone = 0;
+
+        for (unsigned long i = 0; i < count; i++)
+                if (!CHECK(predict_one(seed + i, &n_joined, &n_alone))) {
+                        printf("# seed %lu\n", seed + i);
+                        return;
+                }
+        printf("# %zu newcomers join a group, %zu do not\n", n_joined, n_alone);
+        CHECK(count < 100 || (n_joined > count / 10 && n_alone > count / 20));
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
                 {"equal to the naive replay", test_replay},
                 {"equal to the closure of pairs", test_closure},
+                {"a newcomer's group is foreseen", test_prediction},
                 {"what is unknown never separates", test_unknown_never_separates},
         };
 
