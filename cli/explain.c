@@ -322,6 +322,11 @@ static int move_question(Invocation *invocation, Question *question, const Suppo
                 *(i == 0 ? &question->group : &question->other) =
                         group_find(supposition->host, found->group);
         }
+        /* Of a card that was added is asked whether it is with the device. */
+        if (supposition->card && !question->b) {
+                question->b = supposition->card;
+                question->other = group_find(supposition->host, supposition->card->group);
+        }
         return EXIT_DONE;
 }
 
@@ -419,6 +424,7 @@ const Verb verb_explain = {
         .arguments = "SELECTOR [DEVICE]",
         .summary = "why a device is in its group, or two are together",
         .help = "Every merge has its reason: the rule, the port, the ACS bits that it lacks.\n"
+                "--what-if 'add PORT'         with a plain card plugged in there, as it runs\n"
                 "--what-if 'move CARD PORT'   with the card in another slot\n"
                 "--what-if 'acs BITS@PORT'    with ACS control set as config_acs= does\n"
                 "--what-if 'remove DEVICE'    without that function\n"

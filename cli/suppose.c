@@ -64,6 +64,18 @@ static int suppose_move(Invocation *invocation, const char *what, Supposition *s
         return EXIT_DONE;
 }
 
+static int suppose_add(Invocation *invocation, const char *what, Supposition *supposition)
+{
+        const iso_device *port;
+        int code, r;
+
+        code = find(invocation, what, &port);
+        if (code != EXIT_DONE)
+                return code;
+        r = iso_host_what_if_add(invocation->host, port, &supposition->host, &supposition->card);
+        return r == 0 ? EXIT_DONE : fail_host(invocation, r);
+}
+
 static int suppose_remove(Invocation *invocation, const char *what, Supposition *supposition)
 {
         const iso_device *device;
@@ -83,13 +95,16 @@ int suppose(Invocation *invocation, Supposition *ret_supposition)
 
         if (strncmp(what, "move ", 5) == 0)
                 return suppose_move(invocation, what + 5, ret_supposition);
+        if (strncmp(what, "add ", 4) == 0)
+                return suppose_add(invocation, what + 4, ret_supposition);
         if (strncmp(what, "remove ", 7) == 0)
                 return suppose_remove(invocation, what + 7, ret_supposition);
         if (strncmp(what, "acs ", 4) != 0)
-                return fail_usage(invocation,
-                                  "--what-if takes 'move CARD PORT', 'acs BITS@PORT' or 'remove "
-                                  "DEVICE', not '%s'",
-                                  what);
+                return fail_usage(
+                        invocation,
+                        "--what-if takes 'add PORT', 'move CARD PORT', 'acs BITS@PORT' or "
+                        "'remove DEVICE', not '%s'",
+                        what);
         r = iso_host_what_if_acs(invocation->host, what + 4, &ret_supposition->host);
         return r == 0 ? EXIT_DONE : fail_host(invocation, r);
 }

@@ -11,12 +11,13 @@ typedef struct Supposition {
         iso_host *host; /* the changed machine; NULL if nothing is supposed */
         char *from;     /* of a move: how ids of what is moved begin, before and after; NULL else */
         char *to;
+        const iso_device *card; /* that was added, or NULL */
 } Supposition;
 
 void supposition_deinit(Supposition *supposition);
 
 /*
- * Does what --what-if says: "move CARD PORT", "acs BITS@PORT[;…]" or "remove DEVICE". Returns
+ * Does what --what-if says: "add PORT", "move CARD PORT", "acs BITS@PORT[;…]" or "remove DEVICE". Returns
  * EXIT_DONE, or the exit code when it has said what is wrong.
  */
 int suppose(Invocation *invocation, Supposition *ret_supposition);

@@ -254,12 +254,16 @@ int iso_host_separators(iso_host *host, const iso_device *a, const iso_device *b
  * The machine of a sysfs or file host with one thing changed, as a host of its own that cannot be
  * refreshed: the card that `card` is a function of moved to another port; ACS control set as the
  * kernel's config_acs= does ("1x0@0000:00:1c.0"); a function taken out. Its groups are what the
- * rules give; nothing is done to the machine. Returns 0, ISO_E_INVALID (it cannot be, and why),
+ * rules give. Or a card of one plain function plugged into `port` while the machine runs: then the
+ * groups are the kernel's as they are, and the card joins one or not; *ret_card, the new host's, is
+ * that card. Nothing is done to the machine. Returns 0, ISO_E_INVALID (it cannot be, and why),
  * ISO_E_UNSUPPORTED (a daemon host) or -errno; iso_host_message() of `host` has the sentence.
  */
 int iso_host_what_if_move(iso_host *host, const iso_device *card, const iso_device *port,
                           iso_host **ret);
 int iso_host_what_if_acs(iso_host *host, const char *spec, iso_host **ret);
+int iso_host_what_if_add(iso_host *host, const iso_device *port, iso_host **ret,
+                         const iso_device **ret_card);
 int iso_host_what_if_remove(iso_host *host, const iso_device *device, iso_host **ret);
 
 typedef struct iso_acquire_options {

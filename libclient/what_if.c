@@ -11,7 +11,7 @@
 #include "libclient/host.h"
 
 /* Takes `snapshot` over. */
-static int open_supposed(Snapshot *snapshot, iso_host **ret)
+static int open_supposed(Snapshot *snapshot, bool with_groups, iso_host **ret)
 {
         _cleanup_(iso_host_freep) iso_host *host = calloc(1, sizeof(*host));
         int r;
@@ -22,7 +22,7 @@ static int open_supposed(Snapshot *snapshot, iso_host **ret)
         }
         host->snapshot = snapshot;
         /* The kernel has grouped the machine that there is, not this one. */
-        for (size_t i = 0; i < snapshot->n_devices; i++)
+        for (size_t i = 0; !with_groups && i < snapshot->n_devices; i++)
                 snapshot->devices[i].kernel_group = -1;
         host->partitions = partitions_new(snapshot);
         if (!host->partitions)
@@ -48,7 +48,28 @@ static int finish(iso_host *host, int r, const char *what, Snapshot *changed, is
                 return host_fail(host, ISO_E_INVALID, "%s: %s", what, what_if_error_to_string(r));
         if (r < 0)
                 return r;
-        return open_supposed(changed, ret);
+        return open_supposed(changed, false, ret);
+}
+
+int iso_host_what_if_add(iso_host *host, const iso_device *port, iso_host **ret,
+                         const iso_device **ret_card)
+{
+        char address[BDF_TEXT_SIZE];
+        Snapshot *changed = NULL;
+        Bdf bdf, card;
+        int r;
+
+        if (!host->snapshot)
+                return fail_daemon(host);
+        if (!bdf_parse(port->address, &bdf))
+                return -EINVAL;
+        r = what_if_add(host->snapshot, bdf, &changed, &card);
+        if (r != 0)
+                return finish(host, r, port->address, changed, ret);
+        r = open_supposed(changed, true, ret);
+        if (r == 0)
+                *ret_card = view_find_device((*ret)->view, bdf_format(card, address));
+        return r;
 }
 
 int iso_host_what_if_move(iso_host *host, const iso_device *card, const iso_device *port,

@@ -7,6 +7,7 @@
 
 #include "core/model/what_if.h"
 
+#include "core/model/groups.h"
 #include "core/model/quirks.h"
 
 #include <errno.h>
@@ -306,6 +307,107 @@ int what_if_acs(const Snapshot *snapshot, const char *spec, Snapshot **ret_snaps
         if (r < 0)
                 return r;
         *ret_snapshot = TAKE_PTR(copy);
+        return 0;
+}
+
+/* The first free device number on the bus of the port; a link has but one. */
+static int find_place(const Snapshot *snapshot, size_t port, Bdf *ret_place)
+{
+        _cleanup_(freep) bool *chosen = calloc(snapshot->n_devices + 1, sizeof(*chosen));
+        bool used[N_BUSES] = {false};
+        int r;
+
+        if (!chosen)
+                return -ENOMEM;
+        *ret_place = (Bdf){.domain = snapshot->devices[port].bdf.domain};
+        mark_buses(snapshot, ret_place->domain, chosen, used);
+        r = find_target_bus(snapshot, port, chosen, used, &ret_place->bus);
+        if (r != 0)
+                return r;
+        for (unsigned device = 0; device < 32; device++) {
+                ret_place->devfn = (uint8_t)(device << 3);
+                if (snapshot_find(snapshot, *ret_place) == SNAPSHOT_NONE)
+                        return 0;
+                if (is_link(&snapshot->devices[port]))
+                        break;
+        }
+        return WHAT_IF_E_OCCUPIED;
+}
+
+static PciDevice plain_card(const PciDevice *port, Bdf bdf)
+{
+        PciDevice card = {
+                .bdf = bdf,
+                .class_code = 0xff0000, /* PCI Code and ID Assignment 1.1: unassigned */
+                .parent_bdf = port->bdf,
+                .has_parent = true,
+                .root_bus = port->root_bus,
+                .root_domain = port->root_domain,
+                .real_dma_bdf = port->real_dma_bdf,
+                .has_real_dma = port->has_real_dma,
+                .kernel_group = -1,
+                .iommu_kind = port->iommu_kind,
+        };
+        PciFacts *facts = &card.facts;
+
+        memcpy(card.iommu, port->iommu, sizeof(card.iommu));
+        facts->present = facts->header_known = TRISTATE_YES;
+        facts->pcie = tristate_from_bool(is_link(port));
+        facts->pcie_type = PCIE_TYPE_ENDPOINT;
+        facts->acs = facts->sriov = facts->ari = facts->serial = TRISTATE_NO;
+        facts->ats = facts->ats_enabled = facts->pri = facts->pasid = facts->flr = TRISTATE_NO;
+        facts->buses_known = facts->pch_redirect = TRISTATE_NO;
+        return card;
+}
+
+/* The kernel does not group anew: it looks where the newcomer belongs. */
+static int join_kernel_group(Snapshot *snapshot, size_t card)
+{
+        PciDevice *device = &snapshot->devices[card];
+        int32_t last = -1;
+        int r;
+
+        if (device->parent == SNAPSHOT_NONE || snapshot->devices[device->parent].kernel_group < 0)
+                return 0;
+        r = kernel_groups_predict(snapshot, card, &device->kernel_group, NULL);
+        if (r < 0 || device->kernel_group >= 0)
+                return r;
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (snapshot->devices[i].kernel_group > last)
+                        last = snapshot->devices[i].kernel_group;
+        device->kernel_group = last < INT32_MAX ? last + 1 : last;
+        return 0;
+}
+
+int what_if_add(const Snapshot *snapshot, Bdf port_bdf, Snapshot **ret_snapshot, Bdf *ret_card)
+{
+        _cleanup_(snapshot_freep) Snapshot *copy = NULL;
+        size_t port = snapshot_find(snapshot, port_bdf);
+        PciDevice card;
+        Bdf place;
+        int r;
+
+        if (port == SNAPSHOT_NONE)
+                return WHAT_IF_E_NO_DEVICE;
+        if (!can_hold_cards(&snapshot->devices[port]))
+                return WHAT_IF_E_NO_PORT;
+        r = find_place(snapshot, port, &place);
+        if (r != 0)
+                return r;
+        r = snapshot_copy(snapshot, &copy);
+        if (r < 0)
+                return r;
+        card = plain_card(&snapshot->devices[port], place);
+        r = snapshot_add(copy, &card);
+        if (r == 0)
+                r = snapshot_finish(copy);
+        if (r == 0)
+                r = join_kernel_group(copy, snapshot_find(copy, place));
+        if (r < 0)
+                return r;
+        *ret_snapshot = TAKE_PTR(copy);
+        if (ret_card)
+                *ret_card = place;
         return 0;
 }
 

@@ -40,5 +40,14 @@ _nodiscard_ int what_if_acs(const Snapshot *snapshot, const char *spec, Snapshot
 /* Takes a function out, its VFs and all that is below. Returns as what_if_move(). */
 _nodiscard_ int what_if_remove(const Snapshot *snapshot, Bdf function, Snapshot **ret_snapshot);
 
+/*
+ * Plugs a card with one plain function (PCI Express below such a port) into `port` while the
+ * machine runs: all others stay in the kernel's groups that they are in, and it joins one of them
+ * or gets the next number, if the port is in any. *ret_card (may be NULL) is its address. Returns
+ * as what_if_move().
+ */
+_nodiscard_ int what_if_add(const Snapshot *snapshot, Bdf port, Snapshot **ret_snapshot,
+                            Bdf *ret_card);
+
 /* "no function has that address" for WHAT_IF_E_*, "" for anything else. */
 const char *what_if_error_to_string(int error);

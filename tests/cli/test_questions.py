@@ -111,6 +111,21 @@ class Questions(unittest.TestCase):
         self.assertTrue(self.suppose(f"move {CARD} 00:07.0", CARD, "00:07.0")["together"])
         self.assertFalse(self.suppose(f"move {CARD} 00:07.0", CARD, PORT)["together"])
 
+    def test_a_card_added(self):
+        """A port that does not redirect has the card with it; other groups stay as they are."""
+        port = "0000:00:07.0"
+        answer = self.suppose("add 00:07.0", port)
+        self.assertEqual((answer["device"], answer["b"], answer["together"]),
+                         (port, "0000:04:00.0", True))
+        self.assertEqual((answer["kernel_group"], answer["members"]), (4, [port, "0000:04:00.0"]))
+        self.assertEqual([each["rule"] for each in answer["reasons"]], ["upstream-acs"])
+        answer = self.suppose("add 00:07.0", CARD)
+        self.assertFalse(answer["together"])
+        self.assertEqual((answer["kernel_group"], answer["members"]), (3, [CARD]))
+        answer = self.suppose("add 00:07.0", CARD, port)
+        self.assertEqual((answer["b"], answer["together"]), (port, False))
+        self.assertEqual(self.suppose(f"add {PORT}", CARD, code=2)["error"], "Invalid")
+
     def test_a_function_removed(self):
         self.assertEqual(self.suppose("remove 02:00.0", JOINT)["members"],
                          ["0000:00:02.0", "0000:00:02.1", JOINT])
@@ -118,6 +133,7 @@ class Questions(unittest.TestCase):
 
     def test_what_cannot_be(self):
         for change in (f"move {CARD} 00:02.1", f"move {CARD} {JOINT}", f"move {PORT} 00:07.0",
+                       f"add {PORT}", f"add {CARD}", "add",
                        f"move {CARD}", "move", "acs", "acs 1@", f"acs 2@{PORT}", "acs 1@00:02.0",
                        "remove group:1", "paint it", ""):
             with self.subTest(change):

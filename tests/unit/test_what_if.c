@@ -199,6 +199,58 @@ static void test_no_acs(void)
         }
 }
 
+static int32_t group_at(const Snapshot *snapshot, Bdf bdf)
+{
+        size_t index = snapshot_find(snapshot, bdf);
+
+        return index == SNAPSHOT_NONE ? -2 : snapshot->devices[index].kernel_group;
+}
+
+/* The groups that there are stay, also where the rules would make others. */
+static void test_add(void)
+{
+        static const Part running[] = {
+                {"00:01.0", .type = RP, .acs = ON, .kernel_group = 1},
+                {"00:02.0", .type = RP, .kernel_group = 8},
+                {"00:03.0", .type = RP, .acs = ON},
+                {"00:04.0", .type = PART_PCI, .kernel_group = 3},
+                {"00:05.0", .type = PCIE_TYPE_PCIE_TO_PCI, .kernel_group = 5},
+                {"05:00.0", "00:05.0", .type = PART_PCI, .kernel_group = 8},
+                {"00:06.0", .type = RP, .kernel_group = 6},
+                {"06:00.0", "00:06.0", .type = EP, .kernel_group = 6},
+        };
+        static const struct {
+                const char *port, *card;
+                int want, group;
+        } rows[] = {
+                {"00:01.0", "01:00.0", 0, 8}, /* the next number: it is alone */
+                {"00:02.0", "01:00.0", 0, 7},
+                {"00:03.0", "01:00.0", 0, -1}, /* no IOMMU covers it */
+                {"00:05.0", "05:01.0", 0, 4},  /* the bridge's, not that of its neighbour */
+                {"00:04.0", NULL, WHAT_IF_E_NO_PORT, 0},
+                {"00:06.0", NULL, WHAT_IF_E_OCCUPIED, 0},
+                {"00:09.0", NULL, WHAT_IF_E_NO_DEVICE, 0},
+        };
+        _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(running, ARRAY_SIZE(running));
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                _cleanup_(snapshot_freep) Snapshot *grown = NULL;
+                Bdf card;
+
+                CHECK_NUMBER(what_if_add(snapshot, address(rows[i].port), &grown, &card),
+                             rows[i].want);
+                if (rows[i].want != 0) {
+                        CHECK(!grown);
+                        continue;
+                }
+                if (!CHECK(grown && grown->n_devices == snapshot->n_devices + 1))
+                        continue;
+                CHECK(bdf_equal(card, address(rows[i].card)));
+                CHECK_NUMBER(group_at(grown, card), rows[i].group);
+                CHECK_NUMBER(group_at(grown, address("05:00.0")), 7);
+        }
+}
+
 static void test_remove(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));
@@ -231,6 +283,7 @@ int main(void)
                 {"ACS bits", test_acs},
                 {"ACS bits in dword registers", test_dword_acs},
                 {"ACS that cannot be set", test_no_acs},
+                {"a card added", test_add},
                 {"a function removed", test_remove},
                 {"errors in words", test_errors},
         };
