@@ -3,7 +3,8 @@
 
 /*
  * A machine's copy while values are made of it: the snapshot, and the view whose devices everything
- * refers to. All strings and lists made are the arena's.
+ * refers to. Strings and lists made are the arena's, but for ids of groups, which are the partition's
+ * and live as long.
  */
 
 #include "core/model/groups.h"

@@ -11,10 +11,13 @@
 
 /* A copied tree is anybody's text: what reaches a terminal or a JSON document is printable ASCII.
  */
-static char *arena_strdup_printable(Arena *arena, const char *text)
+static const char *arena_strdup_printable(Arena *arena, const char *text)
 {
-        char *copy = arena_strdup(arena, text);
+        char *copy;
 
+        if (*text == '\0')
+                return "";
+        copy = arena_strdup(arena, text);
         for (char *p = copy; p && *p; p++)
                 if (*p <= ' ' || *p > '~')
                         *p = '?';
@@ -52,8 +55,8 @@ int tree_fill_device(const Tree *tree, const Partition *shown, const Partition *
                 .address = arena_strdup(arena, bdf_format(device->bdf, address)),
                 .id = arena_strdup(arena, id),
                 .parent = arena_strdup(arena, parent),
-                .group = arena_strdup(arena, group_id_of(shown, index)),
-                .computed_group = arena_strdup(arena, group_id_of(computed, index)),
+                .group = group_id_of(shown, index),
+                .computed_group = group_id_of(computed, index),
                 .kernel_group = device->kernel_group,
                 .vendor = device->vendor,
                 .device = device->device,
@@ -62,8 +65,8 @@ int tree_fill_device(const Tree *tree, const Partition *shown, const Partition *
                 .state = *device->driver || is_bridge ? "host" : "free",
                 .iommu = arena_strdup_printable(arena, device->iommu),
         };
-        if (!ret_device->address || !ret_device->id || !ret_device->parent || !ret_device->group ||
-            !ret_device->computed_group || !ret_device->driver || !ret_device->iommu)
+        if (!ret_device->address || !ret_device->id || !ret_device->parent || !ret_device->driver ||
+            !ret_device->iommu)
                 return -ENOMEM;
         return 0;
 }
@@ -102,15 +105,14 @@ int tree_fill_group(const Tree *tree, PartitionKind kind, const Group *group, is
 {
         static const unsigned assumptions[] = {SOUND_ASSUMES_ROOT_COMPLEX, SOUND_ASSUMES_SRIOV};
         Arena *arena = tree->arena;
-        const char **devices, **assumes, *id, *type;
+        const char **devices, **assumes, *type;
         size_t n_assumes = 0;
 
-        id = arena_strdup(arena, group->id);
         devices = arena_alloc(arena, group->n_members + 1, sizeof(*devices));
         type = arena_strdup_printable(arena,
                                       snapshot_group_type(tree->snapshot, group->kernel_group));
         assumes = arena_alloc(arena, ARRAY_SIZE(assumptions) + 1, sizeof(*assumes));
-        if (!id || !devices || !type || !assumes)
+        if (!devices || !type || !assumes)
                 return -ENOMEM;
         for (size_t i = 0; i < ARRAY_SIZE(assumptions); i++)
                 if (group->assumes & assumptions[i])
@@ -120,7 +122,7 @@ int tree_fill_group(const Tree *tree, PartitionKind kind, const Group *group, is
                 devices[i] = tree_address(tree, group->members[i]);
 
         *ret_group = (iso_group){
-                .id = id,
+                .id = group->id,
                 .partition = partition_kind_to_string(kind),
                 .kernel_group = group->kernel_group,
                 .devices = devices,

@@ -3,8 +3,9 @@
 /*
  * One pass over bus/pci/devices.
  *
- * Each function's directory is opened once and everything is read relative to it, so that a
- * function that goes away and comes back in between cannot be mixed up.
+ * Each function's directory is opened and what it is is read relative to it, so that a function
+ * that goes away and comes back in between cannot be mixed up. Whose VF it is is asked afterwards,
+ * if there is anything that can have VFs.
  */
 
 #include "core/probe/sysfs.h"
@@ -135,10 +136,44 @@ static void read_vf(int directory, PciDevice *device)
         }
 }
 
+static bool any_has_vfs(const Snapshot *snapshot)
+{
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (snapshot->devices[i].facts.sriov != TRISTATE_NO)
+                        return true;
+        return false;
+}
+
+/* Not the device's fault: what cannot be opened now may well be there. */
+static bool is_short_of(int error)
+{
+        return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+/* Whose VF each is; where nothing can have VFs, nobody is asked. */
+static int read_vfs(int devices, Snapshot *snapshot)
+{
+        if (!any_has_vfs(snapshot))
+                return 0;
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                _cleanup_(closep) int directory = -1;
+                char name[BDF_TEXT_SIZE];
+
+                bdf_format(snapshot->devices[i].bdf, name);
+                directory = openat(devices, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (directory >= 0)
+                        read_vf(directory, &snapshot->devices[i]);
+                else if (is_short_of(errno))
+                        return -errno;
+        }
+        return 0;
+}
+
 /* One reading of a tree. */
 typedef struct Reading {
         int devices; /* bus/pci/devices */
         bool is_copy;
+        bool once;              /* nobody will look for what is still there */
         const Snapshot *before; /* or NULL */
         Snapshot *snapshot;
 } Reading;
@@ -165,7 +200,7 @@ static void read_facts(const Reading *reading, int directory, PciDevice *device)
         const PciFacts *known;
         struct stat status;
 
-        if (fstat(directory, &status) == 0)
+        if (!reading->once && fstat(directory, &status) == 0)
                 device->inode = status.st_ino;
         known = find_facts(reading, device);
         if (known)
@@ -186,7 +221,7 @@ static int read_device(const Reading *reading, const char *name)
                 return 0;
         directory = openat(devices, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (directory < 0)
-                return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : 0;
+                return is_short_of(errno) ? -errno : 0;
 
         /* A tree copied without its links has no paths: nothing is known of what is above. */
         if (sysfs_read_link(devices, name, path, sizeof(path)) < 0)
@@ -196,14 +231,12 @@ static int read_device(const Reading *reading, const char *name)
         if (sysfs_read_identity(directory, &device) < 0)
                 return 0;
         read_kernel_view(directory, &device);
-        read_vf(directory, &device);
         read_facts(reading, directory, &device);
         return snapshot_add(reading->snapshot, &device);
 }
 
-static int read_devices(int root, const Snapshot *before, Snapshot *snapshot)
+static int read_devices(int root, Reading *reading)
 {
-        Reading reading = {.before = before, .snapshot = snapshot};
         _cleanup_(closedirp) DIR *devices = NULL;
         _cleanup_(closep) int fd = -1;
 
@@ -214,8 +247,8 @@ static int read_devices(int root, const Snapshot *before, Snapshot *snapshot)
         if (!devices)
                 return -errno;
         (void)TAKE_FD(fd);
-        reading.devices = dirfd(devices);
-        reading.is_copy = sysfs_is_copy(reading.devices);
+        reading->devices = dirfd(devices);
+        reading->is_copy = sysfs_is_copy(reading->devices);
 
         for (;;) {
                 struct dirent *entry;
@@ -224,8 +257,8 @@ static int read_devices(int root, const Snapshot *before, Snapshot *snapshot)
                 errno = 0;
                 entry = readdir(devices);
                 if (!entry)
-                        return -errno;
-                r = read_device(&reading, entry->d_name);
+                        return errno != 0 ? -errno : read_vfs(reading->devices, reading->snapshot);
+                r = read_device(reading, entry->d_name);
                 if (r < 0)
                         return r;
         }
@@ -261,12 +294,7 @@ int sysfs_read_traits(const char *root, Snapshot *snapshot)
         return 0;
 }
 
-int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
-{
-        return sysfs_read_snapshot_again(root, NULL, ret_snapshot);
-}
-
-int sysfs_read_snapshot_again(const char *root, const Snapshot *before, Snapshot **ret_snapshot)
+static int read_snapshot(const char *root, Reading *reading, Snapshot **ret_snapshot)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         _cleanup_(closep) int fd = -1;
@@ -278,7 +306,8 @@ int sysfs_read_snapshot_again(const char *root, const Snapshot *before, Snapshot
         r = snapshot_new(&snapshot);
         if (r < 0)
                 return r;
-        r = read_devices(fd, before, snapshot);
+        reading->snapshot = snapshot;
+        r = read_devices(fd, reading);
         if (r != 0)
                 return r;
 
@@ -295,4 +324,14 @@ int sysfs_read_snapshot_again(const char *root, const Snapshot *before, Snapshot
         snapshot_share_unknown_parents(snapshot);
         *ret_snapshot = TAKE_PTR(snapshot);
         return 0;
+}
+
+int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
+{
+        return read_snapshot(root, &(Reading){.once = true}, ret_snapshot);
+}
+
+int sysfs_read_snapshot_again(const char *root, const Snapshot *before, Snapshot **ret_snapshot)
+{
+        return read_snapshot(root, &(Reading){.before = before}, ret_snapshot);
 }
