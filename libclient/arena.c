@@ -29,7 +29,7 @@
 #endif
 
 #define BLOCK_SIZE 32768
-#define ALIGNMENT sizeof(max_align_t)
+#define ALIGNMENT _Alignof(max_align_t)
 
 struct ArenaBlock {
         ArenaBlock *next;
