@@ -4,12 +4,18 @@
 import json
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
 
 ISOCTL = os.environ["ISOCTL"]
 DEADLINE = 60  # seconds; a failing test takes this long, a passing one never waits for it
+
+# Under nohup, or a job of a shell, these come ignored, and what is started here would inherit that.
+for each in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(each, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def environment(bus="unix:path=/nonexistent/bus"):
