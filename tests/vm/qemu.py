@@ -18,11 +18,11 @@ def write_initramfs(path, kernel, payload):
                 output.write(part.read())
 
 
-def command(kernel, topology, initramfs, append=""):
+def command(kernel, topology, initramfs, append="", processors=2):
     """The machine itself; `append` goes to the end of the kernel's command line."""
     arguments = [
         "qemu-system-x86_64", "-machine", "q35,kernel-irqchip=split",
-        "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024",
+        "-accel", "tcg,thread=multi", "-smp", str(processors), "-m", "1024",
         "-display", "none", "-nodefaults", "-no-reboot",
         "-kernel", os.path.join(kernels.kernel(kernel), "vmlinuz"), "-initrd", initramfs,
         # The kernel's test of the timer counts ticks against the clock: a busy host fails it.
