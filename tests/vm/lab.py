@@ -104,8 +104,8 @@ class Machine:
     """A booted machine. Use as a context manager: it is always ended.
 
     A bare one has nothing running but the agent (see payload.make), and one processor: with two,
-    emulated on a busy host, one boot in two hundred stops where the kernel stops all of them to change
-    its clock.
+    emulated on a busy host, one boot in some two hundred stopped for good about where the kernel
+    changes its clock.
     """
 
     def __init__(self, kernel, topology, payload, log, append="", bare=False):
