@@ -9,6 +9,8 @@
 
 #include "core/model/bdf.h"
 
+#include "core/model/text.h"
+
 int bdf_compare(Bdf a, Bdf b)
 {
         if (a.domain != b.domain)
@@ -16,17 +18,6 @@ int bdf_compare(Bdf a, Bdf b)
         if (a.bus != b.bus)
                 return a.bus < b.bus ? -1 : 1;
         return (int)a.devfn - (int)b.devfn;
-}
-
-static int hex_digit(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
 }
 
 /* Reads up to `most` hexadecimal digits; returns how many there were. */

@@ -42,6 +42,11 @@ static inline bool bdf_equal(Bdf a, Bdf b)
         return bdf_compare(a, b) == 0;
 }
 
+static inline bool bdf_same_bus(Bdf a, Bdf b)
+{
+        return a.domain == b.domain && a.bus == b.bus;
+}
+
 /*
  * Parses `DDDD:BB:dd.f` or `BB:dd.f` (hexadecimal, the whole string). Returns true and fills *ret,
  * or returns false and leaves *ret alone.

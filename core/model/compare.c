@@ -11,10 +11,9 @@
 #include "core/model/compare.h"
 
 #include "core/model/compare_suppose.h"
+#include "core/model/text.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* How another partition has the observed groups. */
@@ -188,18 +187,6 @@ static bool may_be_aliased(const Snapshot *snapshot, const Mismatch *mismatch)
         return found && device->iommu_kind == IOMMU_KIND_IVHD && !is_finer(mismatch);
 }
 
-_printf_(1, 2) static char *print(const char *format, ...)
-{
-        va_list arguments;
-        char *text;
-        int n;
-
-        va_start(arguments, format);
-        n = vasprintf(&text, format, arguments);
-        va_end(arguments);
-        return n < 0 ? NULL : text;
-}
-
 /* `other` is the function that could not be read, or the IOMMU's device. */
 static char *describe(const Snapshot *snapshot, const Mismatch *mismatch, size_t other)
 {
@@ -211,51 +198,60 @@ static char *describe(const Snapshot *snapshot, const Mismatch *mismatch, size_t
                 (void)bdf_format(snapshot->devices[other].bdf, at);
         switch (mismatch->cause) {
         case COMPARE_IOMMU_KIND:
-                return print("%s is behind IOMMU %s, whose groups follow rules of their own: the "
-                             "kernel's are to be taken as they are.",
-                             at, snapshot->devices[other].iommu);
+                return text_print(
+                        "%s is behind IOMMU %s, whose groups follow rules of their own: the "
+                        "kernel's are to be taken as they are.",
+                        at, snapshot->devices[other].iommu);
         case COMPARE_UNCOVERED:
                 if (mismatch->n_observed == 0)
-                        return print("No IOMMU covers %s, so it is in no group; by the kernel's "
-                                     "rules it belongs with the others.",
-                                     bdf);
-                return print("Without the devices that no IOMMU covers, the kernel's rules give "
-                             "%s this group.",
-                             bdf);
+                        return text_print(
+                                "No IOMMU covers %s, so it is in no group; by the kernel's "
+                                "rules it belongs with the others.",
+                                bdf);
+                return text_print(
+                        "Without the devices that no IOMMU covers, the kernel's rules give "
+                        "%s this group.",
+                        bdf);
         case COMPARE_UNREADABLE:
-                return print("What %s is, or whether it redirects, could not be read; it was taken "
-                             "not to.",
-                             at);
+                return text_print(
+                        "What %s is, or whether it redirects, could not be read; it was taken "
+                        "not to.",
+                        at);
         case COMPARE_ORDER:
-                return print("With devices in the order of the kernel's group numbers, its rules "
-                             "give %s this group: some came later than at boot.",
-                             bdf);
+                return text_print(
+                        "With devices in the order of the kernel's group numbers, its rules "
+                        "give %s this group: some came later than at boot.",
+                        bdf);
         case COMPARE_OVERRIDE:
-                return print("The kernel was told by pcie_acs_override= to take %s for apart: that "
-                             "is asserted, not proven.",
-                             bdf);
+                return text_print(
+                        "The kernel was told by pcie_acs_override= to take %s for apart: that "
+                        "is asserted, not proven.",
+                        bdf);
         case COMPARE_COMMAND_LINE:
-                return print("The kernel's command line sets ACS (config_acs=, "
-                             "disable_acs_redir=), and %s is where another setting would put it.",
-                             bdf);
+                return text_print(
+                        "The kernel's command line sets ACS (config_acs=, "
+                        "disable_acs_redir=), and %s is where another setting would put it.",
+                        bdf);
         case COMPARE_ACS_CHANGED:
-                return print("%s is where ACS control would put it that is not what it is now: it "
-                             "was changed since the groups were made.",
-                             bdf);
+                return text_print(
+                        "%s is where ACS control would put it that is not what it is now: it "
+                        "was changed since the groups were made.",
+                        bdf);
         case COMPARE_QUIRK_UNKNOWN:
-                return print("%s is where it would be if functions without ACS were known to "
-                             "redirect: the kernel seems to know one that is not known here.",
-                             bdf);
+                return text_print("%s is where it would be if functions without ACS were known to "
+                                  "redirect: the kernel seems to know one that is not known here.",
+                                  bdf);
         case COMPARE_INVISIBLE_ALIAS:
-                return print("%s is with functions of its bus for no reason that is visible: the "
-                             "firmware's IVRS table, which was not read whole, may give them one "
-                             "requester id.",
-                             bdf);
+                return text_print(
+                        "%s is with functions of its bus for no reason that is visible: the "
+                        "firmware's IVRS table, which was not read whole, may give them one "
+                        "requester id.",
+                        bdf);
         case COMPARE_UNKNOWN:
         case _COMPARE_N:
                 break;
         }
-        return print("Nothing known here puts %s where the kernel has it.", bdf);
+        return text_print("Nothing known here puts %s where the kernel has it.", bdf);
 }
 
 /* A device of either group behind an IOMMU with rules of its own, or NONE. */

@@ -5,10 +5,9 @@
  */
 
 #include "core/model/explain.h"
+#include "core/model/text.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 /* The reasons at each member, as one list of reason numbers and where each member's begin. */
 typedef struct Graph {
@@ -123,18 +122,6 @@ static int find_chain(const Group *group, size_t a, size_t b, Explanation *expla
         return 0;
 }
 
-_printf_(1, 2) static char *print(const char *format, ...)
-{
-        va_list arguments;
-        char *text;
-        int n;
-
-        va_start(arguments, format);
-        n = vasprintf(&text, format, arguments);
-        va_end(arguments);
-        return n < 0 ? NULL : text;
-}
-
 static bool is_port(const PciDevice *device)
 {
         return device->facts.pcie == TRISTATE_YES && !device->pcie_type_uncertain &&
@@ -154,9 +141,10 @@ static int find_separator(const Snapshot *snapshot, size_t index, Separator *sep
         separator->port = port;
         (void)bdf_format(snapshot->devices[index].bdf, text);
         if (port == SNAPSHOT_NONE) {
-                separator->text = print("No port above %s redirects; what is between is the root "
-                                        "complex.",
-                                        text);
+                separator->text =
+                        text_print("No port above %s redirects; what is between is the root "
+                                   "complex.",
+                                   text);
         } else {
                 const PciFacts *facts = &snapshot->devices[port].facts;
                 _cleanup_(freep) char *on = acs_bits_to_string((uint8_t)facts->acs_ctrl);
@@ -164,13 +152,14 @@ static int find_separator(const Snapshot *snapshot, size_t index, Separator *sep
 
                 (void)bdf_format(snapshot->devices[port].bdf, above);
                 if (facts->acs == TRISTATE_YES)
-                        separator->text = print("%s above %s redirects: of %s its ACS control has "
-                                                "%s.",
-                                                above, text, has && *has ? has : "nothing",
-                                                on && *on ? on : "nothing");
-                else
                         separator->text =
-                                print("%s above %s is known to redirect without ACS.", above, text);
+                                text_print("%s above %s redirects: of %s its ACS control has "
+                                           "%s.",
+                                           above, text, has && *has ? has : "nothing",
+                                           on && *on ? on : "nothing");
+                else
+                        separator->text = text_print(
+                                "%s above %s is known to redirect without ACS.", above, text);
         }
         return separator->text ? 0 : -ENOMEM;
 }

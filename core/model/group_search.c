@@ -49,8 +49,7 @@ static bool is_on_bus(const GroupSearch *search, size_t i, size_t at)
 {
         const PciDevice *devices = search->snapshot->devices;
 
-        return i < search->snapshot->n_devices && devices[i].bdf.bus == devices[at].bdf.bus &&
-               devices[i].bdf.domain == devices[at].bdf.domain;
+        return i < search->snapshot->n_devices && bdf_same_bus(devices[i].bdf, devices[at].bdf);
 }
 
 static size_t bus_first(const GroupSearch *search, size_t at)

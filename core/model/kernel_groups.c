@@ -59,11 +59,6 @@ static void replay_deinitp(Replay *replay)
         free(replay->chains);
 }
 
-static bool is_same_bus(const PciDevice *a, const PciDevice *b)
-{
-        return a->bdf.domain == b->bdf.domain && a->bdf.bus == b->bdf.bus;
-}
-
 static int lost_prepare(Replay *replay)
 {
         const Snapshot *snapshot = replay->snapshot;
@@ -112,7 +107,7 @@ static void replay_prepare(Replay *replay)
         const PciDevice *devices = snapshot->devices;
 
         for (size_t i = 0; i < snapshot->n_devices; i++) {
-                bool continues = i > 0 && is_same_bus(&devices[i - 1], &devices[i]);
+                bool continues = i > 0 && bdf_same_bus(devices[i - 1].bdf, devices[i].bdf);
 
                 replay->labels[i] = SNAPSHOT_NONE;
                 replay->facts.bus_first[i] = continues ? replay->facts.bus_first[i - 1] : i;

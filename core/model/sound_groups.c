@@ -126,14 +126,9 @@ static void join_below(Sound *sound, ReasonRule rule, uint8_t bits)
         }
 }
 
-static bool is_same_bus(const PciDevice *a, const PciDevice *b)
-{
-        return a->bdf.domain == b->bdf.domain && a->bdf.bus == b->bdf.bus;
-}
-
 static bool is_same_slot(const PciDevice *a, const PciDevice *b)
 {
-        return is_same_bus(a, b) && bdf_device(a->bdf) == bdf_device(b->bdf);
+        return bdf_same_bus(a->bdf, b->bdf) && bdf_device(a->bdf) == bdf_device(b->bdf);
 }
 
 /* One past the last device of the slot that `start` is the first of. */
@@ -188,7 +183,7 @@ static void edge_alias(Sound *sound)
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 AliasMask mask;
 
-                if (!is_same_bus(&devices[bus], &devices[i]))
+                if (!bdf_same_bus(devices[bus].bdf, devices[i].bdf))
                         bus = i;
                 if (devices[i].real_dma != SNAPSHOT_NONE)
                         join(sound, REASON_REAL_DMA_DEVICE, i, devices[i].real_dma,
@@ -196,7 +191,7 @@ static void edge_alias(Sound *sound)
                 if (!known_alias_mask(&devices[i], &mask))
                         continue;
                 for (size_t j = bus;
-                     j < snapshot->n_devices && is_same_bus(&devices[j], &devices[i]); j++)
+                     j < snapshot->n_devices && bdf_same_bus(devices[j].bdf, devices[i].bdf); j++)
                         if (alias_mask_has(&mask, devices[j].bdf.devfn))
                                 join(sound, REASON_DMA_ALIAS, i, j, i, 0);
         }

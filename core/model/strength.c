@@ -176,8 +176,7 @@ static void ask_msi(const Question *question, StrengthFact *fact)
         }
 }
 
-/* Drivers that leave DMA to others and so may stay (kernel-facts 3.4). */
-static bool is_exempt(const char *driver)
+bool driver_is_harmless(const char *driver)
 {
         return driver[0] == '\0' || strcmp(driver, "pcieport") == 0 ||
                strcmp(driver, "pci-stub") == 0 || strncmp(driver, "vfio", 4) == 0;
@@ -205,7 +204,7 @@ static void ask_claimable(const Question *question, StrengthFact *fact)
                                text);
                         return;
                 }
-                if (is_bridge(device) && !is_exempt(device->driver)) {
+                if (is_bridge(device) && !driver_is_harmless(device->driver)) {
                         answer(fact, TRISTATE_NO,
                                "Bridge %s is bound to %s, which does DMA in the host's name.", text,
                                device->driver);
@@ -217,7 +216,7 @@ static void ask_claimable(const Question *question, StrengthFact *fact)
                                "known.",
                                text);
                 else if (known && device->facts.header_known != TRISTATE_YES &&
-                         !is_exempt(device->driver))
+                         !driver_is_harmless(device->driver))
                         answer(fact, TRISTATE_UNKNOWN,
                                "Whether %s, bound to %s, is a bridge is not known.", text,
                                device->driver);

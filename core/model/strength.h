@@ -42,5 +42,11 @@ _nodiscard_ int strength_compute(const Snapshot *snapshot, const Partition *part
 Strength *strength_free(Strength *strength);
 DEFINE_CLEANUP(Strength *, strength_free);
 
+/*
+ * Whether a driver of that name ("" is none) may stay bound in a group whose DMA somebody owns: it
+ * does no DMA of its own (kernel-facts 4.2).
+ */
+bool driver_is_harmless(const char *driver);
+
 /* "translated", "p2p", …; "" for what is no bit. */
 const char *strength_bit_to_string(StrengthBit bit);

@@ -16,11 +16,6 @@
 #define ACS_BITS 7
 #define N_BUSES 256
 
-static bool is_same_bus(Bdf a, Bdf b)
-{
-        return a.domain == b.domain && a.bus == b.bus;
-}
-
 /* Adds to `chosen` whatever is below what is chosen, and the VFs of chosen functions. */
 static void choose_below(const Snapshot *snapshot, bool *chosen)
 {
@@ -65,7 +60,7 @@ static void choose_card(const Snapshot *snapshot, size_t card, bool *chosen)
         const PciDevice *devices = snapshot->devices;
 
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                if (i == card || (is_same_bus(devices[i].bdf, devices[card].bdf) &&
+                if (i == card || (bdf_same_bus(devices[i].bdf, devices[card].bdf) &&
                                   (bdf_device(devices[i].bdf) == bdf_device(devices[card].bdf) ||
                                    is_link(&devices[devices[card].parent]))))
                         chosen[i] = true;

@@ -8,6 +8,7 @@
 
 #include "core/model/quirks.h"
 #include "core/probe/lspci_entry.h"
+#include "core/model/text.h"
 
 #define CONFIG_SIZE_PCI 256
 #define PCI_REVISION_CLASS 0x08 /* PCIe Base Specification 7.5.1.1.6: class in bits 31:8 */
@@ -19,32 +20,21 @@
 #define SRIOV_NUM_VFS 0x10 /* 9.3.3.7 */
 #define SRIOV_OFFSET 0x14  /* 9.3.3.9, and the stride (9.3.3.10) in the upper half */
 
-static int digit(char c)
-{
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
-}
-
 bool lspci_take_row(LspciBytes *bytes, const char *line)
 {
         uint8_t row[LSPCI_ROW_SIZE];
         unsigned offset = 0;
         size_t n = 0;
 
-        for (; n < 3 && digit(line[n]) >= 0; n++)
-                offset = offset << 4 | (unsigned)digit(line[n]);
+        for (; n < 3 && hex_digit(line[n]) >= 0; n++)
+                offset = offset << 4 | (unsigned)hex_digit(line[n]);
         if (n < 2 || line[n] != ':' || offset % LSPCI_ROW_SIZE != 0)
                 return false;
         line += n + 1;
         for (size_t i = 0; i < LSPCI_ROW_SIZE; i++, line += 3) {
-                if (line[0] != ' ' || digit(line[1]) < 0 || digit(line[2]) < 0)
+                if (line[0] != ' ' || hex_digit(line[1]) < 0 || hex_digit(line[2]) < 0)
                         return false;
-                row[i] = (uint8_t)(digit(line[1]) << 4 | digit(line[2]));
+                row[i] = (uint8_t)(hex_digit(line[1]) << 4 | hex_digit(line[2]));
         }
         if (line[0] != '\0' && line[0] != ' ')
                 return false;

@@ -8,9 +8,9 @@
 
 #include "core/probe/sysfs_identity.h"
 
+#include "core/model/text.h"
 #include "core/probe/sysfs_file.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,11 +27,11 @@ static bool take_number(const char **text, const char *label, size_t n_digits, u
         *text += n_label;
         *ret_value = 0;
         for (; n_digits > 0; n_digits--, (*text)++) {
-                unsigned c = (unsigned char)**text;
+                int digit = hex_digit(**text);
 
-                if (!isxdigit((int)c))
+                if (digit < 0)
                         return false;
-                *ret_value = *ret_value << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+                *ret_value = *ret_value << 4 | (unsigned)digit;
         }
         return true;
 }

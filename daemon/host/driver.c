@@ -154,12 +154,6 @@ int driver_bind(const HostPaths *host, Bdf bdf, const char *driver, char **ret_m
                            w < 0 ? strerror(-w) : "");
 }
 
-bool driver_is_harmless(const char *driver)
-{
-        return driver[0] == '\0' || strcmp(driver, "pcieport") == 0 ||
-               strcmp(driver, "pci-stub") == 0 || strncmp(driver, "vfio", 4) == 0;
-}
-
 bool driver_exists(const HostPaths *host, const char *driver)
 {
         char path[PATH_MAX];

@@ -37,12 +37,6 @@ _nodiscard_ int driver_bind(const HostPaths *host, Bdf bdf, const char *driver, 
 /* Lets the kernel match a driver, if it has one for the device. Same returns. */
 _nodiscard_ int driver_probe_any(const HostPaths *host, Bdf bdf, char **ret_message);
 
-/*
- * Whether a driver of that name ("" is none) may stay bound in a group whose DMA somebody owns: it
- * does no DMA of its own (kernel-facts 4.2).
- */
-bool driver_is_harmless(const char *driver);
-
 /* Whether a PCI driver of that name is registered. */
 bool driver_exists(const HostPaths *host, const char *driver);
 

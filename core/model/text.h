@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Small things about text that several files of the model and its readers need.
+ */
+
+#include "core/model/base.h"
+
+/* A formatted text that the caller frees, or NULL if memory is short. */
+_printf_(1, 2) char *text_print(const char *format, ...);
+
+/* What a hexadecimal digit stands for, -1 for what is none. */
+int hex_digit(char c);
