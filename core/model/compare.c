@@ -198,55 +198,46 @@ static char *describe(const Snapshot *snapshot, const Mismatch *mismatch, size_t
                 (void)bdf_format(snapshot->devices[other].bdf, at);
         switch (mismatch->cause) {
         case COMPARE_IOMMU_KIND:
-                return text_print(
-                        "%s is behind IOMMU %s, whose groups follow rules of their own: the "
-                        "kernel's are to be taken as they are.",
-                        at, snapshot->devices[other].iommu);
+                return text_print("%s is behind IOMMU %s, whose groups follow rules of their own: the "
+                             "kernel's are to be taken as they are.",
+                             at, snapshot->devices[other].iommu);
         case COMPARE_UNCOVERED:
                 if (mismatch->n_observed == 0)
-                        return text_print(
-                                "No IOMMU covers %s, so it is in no group; by the kernel's "
-                                "rules it belongs with the others.",
-                                bdf);
-                return text_print(
-                        "Without the devices that no IOMMU covers, the kernel's rules give "
-                        "%s this group.",
-                        bdf);
+                        return text_print("No IOMMU covers %s, so it is in no group; by the kernel's "
+                                     "rules it belongs with the others.",
+                                     bdf);
+                return text_print("Without the devices that no IOMMU covers, the kernel's rules give "
+                             "%s this group.",
+                             bdf);
         case COMPARE_UNREADABLE:
-                return text_print(
-                        "What %s is, or whether it redirects, could not be read; it was taken "
-                        "not to.",
-                        at);
+                return text_print("What %s is, or whether it redirects, could not be read; it was taken "
+                             "not to.",
+                             at);
         case COMPARE_ORDER:
-                return text_print(
-                        "With devices in the order of the kernel's group numbers, its rules "
-                        "give %s this group: some came later than at boot.",
-                        bdf);
+                return text_print("With devices in the order of the kernel's group numbers, its rules "
+                             "give %s this group: some came later than at boot.",
+                             bdf);
         case COMPARE_OVERRIDE:
-                return text_print(
-                        "The kernel was told by pcie_acs_override= to take %s for apart: that "
-                        "is asserted, not proven.",
-                        bdf);
+                return text_print("The kernel was told by pcie_acs_override= to take %s for apart: that "
+                             "is asserted, not proven.",
+                             bdf);
         case COMPARE_COMMAND_LINE:
-                return text_print(
-                        "The kernel's command line sets ACS (config_acs=, "
-                        "disable_acs_redir=), and %s is where another setting would put it.",
-                        bdf);
+                return text_print("The kernel's command line sets ACS (config_acs=, "
+                             "disable_acs_redir=), and %s is where another setting would put it.",
+                             bdf);
         case COMPARE_ACS_CHANGED:
-                return text_print(
-                        "%s is where ACS control would put it that is not what it is now: it "
-                        "was changed since the groups were made.",
-                        bdf);
+                return text_print("%s is where ACS control would put it that is not what it is now: it "
+                             "was changed since the groups were made.",
+                             bdf);
         case COMPARE_QUIRK_UNKNOWN:
                 return text_print("%s is where it would be if functions without ACS were known to "
-                                  "redirect: the kernel seems to know one that is not known here.",
-                                  bdf);
+                             "redirect: the kernel seems to know one that is not known here.",
+                             bdf);
         case COMPARE_INVISIBLE_ALIAS:
-                return text_print(
-                        "%s is with functions of its bus for no reason that is visible: the "
-                        "firmware's IVRS table, which was not read whole, may give them one "
-                        "requester id.",
-                        bdf);
+                return text_print("%s is with functions of its bus for no reason that is visible: the "
+                             "firmware's IVRS table, which was not read whole, may give them one "
+                             "requester id.",
+                             bdf);
         case COMPARE_UNKNOWN:
         case _COMPARE_N:
                 break;

@@ -141,10 +141,9 @@ static int find_separator(const Snapshot *snapshot, size_t index, Separator *sep
         separator->port = port;
         (void)bdf_format(snapshot->devices[index].bdf, text);
         if (port == SNAPSHOT_NONE) {
-                separator->text =
-                        text_print("No port above %s redirects; what is between is the root "
-                                   "complex.",
-                                   text);
+                separator->text = text_print("No port above %s redirects; what is between is the root "
+                                        "complex.",
+                                        text);
         } else {
                 const PciFacts *facts = &snapshot->devices[port].facts;
                 _cleanup_(freep) char *on = acs_bits_to_string((uint8_t)facts->acs_ctrl);
@@ -152,14 +151,13 @@ static int find_separator(const Snapshot *snapshot, size_t index, Separator *sep
 
                 (void)bdf_format(snapshot->devices[port].bdf, above);
                 if (facts->acs == TRISTATE_YES)
-                        separator->text =
-                                text_print("%s above %s redirects: of %s its ACS control has "
-                                           "%s.",
-                                           above, text, has && *has ? has : "nothing",
-                                           on && *on ? on : "nothing");
+                        separator->text = text_print("%s above %s redirects: of %s its ACS control has "
+                                                "%s.",
+                                                above, text, has && *has ? has : "nothing",
+                                                on && *on ? on : "nothing");
                 else
-                        separator->text = text_print(
-                                "%s above %s is known to redirect without ACS.", above, text);
+                        separator->text =
+                                text_print("%s above %s is known to redirect without ACS.", above, text);
         }
         return separator->text ? 0 : -ENOMEM;
 }

@@ -119,13 +119,11 @@ static char *describe_upstream(const Snapshot *snapshot, const Reason *reason, c
         char term[TERM_SIZE];
 
         if (reason->missing == 0 || reason->at == reason->a)
-                return text_print(
-                        "The bridge above %s is not known, so %s and %s are not kept apart.", at, a,
-                        b);
-        return text_print(
-                "%s (%s above %s) %s, so requests from below it may turn around before the "
-                "IOMMU: %s joins %s.",
-                at, port_noun(port), a, lack(port, reason, term), a, b);
+                return text_print("The bridge above %s is not known, so %s and %s are not kept apart.",
+                             at, a, b);
+        return text_print("%s (%s above %s) %s, so requests from below it may turn around before the "
+                     "IOMMU: %s joins %s.",
+                     at, port_noun(port), a, lack(port, reason, term), a, b);
 }
 
 static char *describe_functions(const Snapshot *snapshot, const Reason *reason, const char *a,
@@ -133,10 +131,9 @@ static char *describe_functions(const Snapshot *snapshot, const Reason *reason, 
 {
         char term[TERM_SIZE];
 
-        return text_print(
-                "%s and %s are functions of one slot that may reach each other inside it: "
-                "neither isolates itself (%s %s).",
-                a, b, at, lack(&snapshot->devices[reason->at], reason, term));
+        return text_print("%s and %s are functions of one slot that may reach each other inside it: "
+                     "neither isolates itself (%s %s).",
+                     a, b, at, lack(&snapshot->devices[reason->at], reason, term));
 }
 
 static char *describe_bridge(const Snapshot *snapshot, const Reason *reason, const char *a,
@@ -146,12 +143,11 @@ static char *describe_bridge(const Snapshot *snapshot, const Reason *reason, con
 
         if (bridge->facts.pcie == TRISTATE_UNKNOWN)
                 return text_print("%s is above %s and cannot be read: it may be a bridge to "
-                                  "conventional PCI, whose requester id would stand for both.",
-                                  b, a);
-        return text_print(
-                "%s (%s above %s) puts its own requester id on what passes from conventional "
-                "PCI, so the IOMMU cannot tell %s from it.",
-                b, port_noun(bridge), a, a);
+                             "conventional PCI, whose requester id would stand for both.",
+                             b, a);
+        return text_print("%s (%s above %s) puts its own requester id on what passes from conventional "
+                     "PCI, so the IOMMU cannot tell %s from it.",
+                     b, port_noun(bridge), a, a);
 }
 
 static char *describe_alias(const Snapshot *snapshot, const Reason *reason, const char *a,
@@ -162,13 +158,12 @@ static char *describe_alias(const Snapshot *snapshot, const Reason *reason, cons
                 &snapshot->devices[reason->at == reason->a ? reason->b : reason->a];
 
         if (device->has_ivrs_alias && device->ivrs_alias_devfn == other->bdf.devfn)
-                return text_print(
-                        "%s and %s share a requester id: firmware's IVRS table has %s send "
-                        "requests under the id of %s.",
-                        a, b, at, reason->at == reason->a ? b : a);
+                return text_print("%s and %s share a requester id: firmware's IVRS table has %s send "
+                             "requests under the id of %s.",
+                             a, b, at, reason->at == reason->a ? b : a);
         return text_print("%s and %s share a requester id: %s is known to send requests under "
-                          "another function's id.",
-                          a, b, at);
+                     "another function's id.",
+                     a, b, at);
 }
 
 char *reason_describe(const Snapshot *snapshot, const Reason *reason)
@@ -191,18 +186,16 @@ char *reason_describe(const Snapshot *snapshot, const Reason *reason)
         case REASON_REAL_DMA_DEVICE:
                 if (snapshot->devices[reason->a].has_real_dma &&
                     snapshot->devices[reason->a].real_dma == SNAPSHOT_NONE)
-                        return text_print(
-                                "%s and %s are behind one VMD endpoint, which is not known; "
-                                "their requests carry its id.",
-                                a, b);
+                        return text_print("%s and %s are behind one VMD endpoint, which is not known; "
+                                     "their requests carry its id.",
+                                     a, b);
                 return text_print("%s sits behind the VMD endpoint %s and its requests carry the "
-                                  "endpoint's id.",
-                                  reason->a == reason->at ? b : a, at);
+                             "endpoint's id.",
+                             reason->a == reason->at ? b : a, at);
         case REASON_OBSERVED:
-                return text_print(
-                        "The kernel has %s and %s in one group; no rule known here explains "
-                        "why.",
-                        a, b);
+                return text_print("The kernel has %s and %s in one group; no rule known here explains "
+                             "why.",
+                             a, b);
         case REASON_SHARED_BUS:
         case REASON_FUNCTION_PEER:
         case REASON_SWITCH_PEER:

@@ -45,16 +45,15 @@ static char *describe_switch(const Snapshot *snapshot, const Reason *reason, con
         (void)lack(reason, text);
         if (reason->b == reason->at && !is_below(snapshot, reason->a, reason->at))
                 return text_print("A write from whatever is below %s %s, which does not redirect "
-                                  "requests (%s), is routed to %s.",
-                                  noun, at, text, a);
+                             "requests (%s), is routed to %s.",
+                             noun, at, text, a);
         if (reason->b == reason->at)
                 return text_print("A write from %s enters %s %s, which does not redirect requests "
-                                  "(%s), and is routed to whatever it is addressed to.",
-                                  a, noun, at, text);
-        return text_print(
-                "A write from %s enters %s %s, which does not redirect requests (%s), and is "
-                "routed to %s.",
-                b, noun, at, text, a);
+                             "(%s), and is routed to whatever it is addressed to.",
+                             a, noun, at, text);
+        return text_print("A write from %s enters %s %s, which does not redirect requests (%s), and is "
+                     "routed to %s.",
+                     b, noun, at, text, a);
 }
 
 static char *describe_turn(const Snapshot *snapshot, const Reason *reason, const char *a,
@@ -64,13 +63,11 @@ static char *describe_turn(const Snapshot *snapshot, const Reason *reason, const
 
         if (reason->b == reason->at)
                 return text_print("A request or completion from below %s %s is turned around there "
-                                  "(%s) and reaches %s.",
-                                  port_noun(&snapshot->devices[reason->at]), at, lack(reason, text),
-                                  a);
-        return text_print(
-                "A request or completion from %s at %s %s is turned around there (%s) and "
-                "reaches %s.",
-                b, port_noun(&snapshot->devices[reason->at]), at, lack(reason, text), a);
+                             "(%s) and reaches %s.",
+                             port_noun(&snapshot->devices[reason->at]), at, lack(reason, text), a);
+        return text_print("A request or completion from %s at %s %s is turned around there (%s) and "
+                     "reaches %s.",
+                     b, port_noun(&snapshot->devices[reason->at]), at, lack(reason, text), a);
 }
 
 static char *describe_forged(const Snapshot *snapshot, const Reason *reason, const char *a,
@@ -80,8 +77,8 @@ static char *describe_forged(const Snapshot *snapshot, const Reason *reason, con
         char text[LACK_SIZE];
 
         return text_print("A write from %s under the id of %s passes %s %s, which does not check "
-                          "requester ids (%s), and uses the mappings of %s.",
-                          b, a, noun, at, lack(reason, text), a);
+                     "requester ids (%s), and uses the mappings of %s.",
+                     b, a, noun, at, lack(reason, text), a);
 }
 
 char *sound_reason_describe(const Snapshot *snapshot, const Reason *reason)
@@ -93,15 +90,13 @@ char *sound_reason_describe(const Snapshot *snapshot, const Reason *reason)
         (void)bdf_format(snapshot->devices[reason->at].bdf, at);
 
         if (reason->rule == REASON_SHARED_BUS)
-                return text_print(
-                        "%s is on the conventional bus below %s: every master there reaches "
-                        "every target, before the bridge passes anything on.",
-                        a, at);
+                return text_print("%s is on the conventional bus below %s: every master there reaches "
+                             "every target, before the bridge passes anything on.",
+                             a, at);
         if (reason->rule == REASON_FUNCTION_PEER)
-                return text_print(
-                        "A write from %s, which does not redirect requests (%s), reaches %s "
-                        "inside the device that both are functions of.",
-                        b, lack(reason, text), a);
+                return text_print("A write from %s, which does not redirect requests (%s), reaches %s "
+                             "inside the device that both are functions of.",
+                             b, lack(reason, text), a);
         if (reason->rule == REASON_SWITCH_PEER)
                 return describe_switch(snapshot, reason, a, b, at);
         if (reason->rule == REASON_TURNED_AROUND)
@@ -109,15 +104,13 @@ char *sound_reason_describe(const Snapshot *snapshot, const Reason *reason)
         if (reason->rule == REASON_FORGED_ID)
                 return describe_forged(snapshot, reason, a, b, at);
         if (reason->rule == REASON_ROOT_PORT_PEER)
-                return text_print(
-                        "A write from %s%s root port %s, which does not redirect requests "
-                        "(%s), is routed to the other root ports of its slot and reaches %s.",
-                        reason->b == reason->at ? "" : b, reason->b == reason->at ? "below" : " at",
-                        at, lack(reason, text), a);
+                return text_print("A write from %s%s root port %s, which does not redirect requests "
+                             "(%s), is routed to the other root ports of its slot and reaches %s.",
+                             reason->b == reason->at ? "" : b,
+                             reason->b == reason->at ? "below" : " at", at, lack(reason, text), a);
         if (reason->rule == REASON_VIRTUAL_FUNCTION)
-                return text_print(
-                        "A write from %s, which has ACS but does not redirect requests (%s), "
-                        "reaches %s inside their SR-IOV device.",
-                        at, lack(reason, text), reason->a == reason->at ? b : a);
+                return text_print("A write from %s, which has ACS but does not redirect requests (%s), "
+                             "reaches %s inside their SR-IOV device.",
+                             at, lack(reason, text), reason->a == reason->at ? b : a);
         return NULL;
 }
