@@ -107,5 +107,6 @@ const Verb verb_groups = {
                 "Without it: the groups in force, observed ones where the kernel has any.\n",
         .options = OPTION_FROM | OPTION_PARTITION,
         .host = VERB_HOST_ANY,
+        .reading = ISO_OPEN_WITHOUT_DRIVERS,
         .run = run_groups,
 };

@@ -74,11 +74,13 @@ struct Verb {
         size_t min_arguments;
         size_t max_arguments;
         VerbHost host;
+        unsigned reading; /* enum iso_open_flags, of what --from names */
         int (*run)(Invocation *invocation);
 };
 
-extern const Verb verb_acquire, verb_compare, verb_explain, verb_groups, verb_help, verb_leases, verb_list,
-        verb_monitor, verb_release, verb_run, verb_show, verb_snapshot, verb_tree, verb_version;
+extern const Verb verb_acquire, verb_compare, verb_explain, verb_groups, verb_help, verb_leases,
+        verb_list, verb_monitor, verb_release, verb_run, verb_show, verb_snapshot, verb_tree,
+        verb_version;
 
 /* All verbs in the order of the help, NULL-terminated. */
 extern const Verb *const all_verbs[];

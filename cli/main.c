@@ -36,9 +36,10 @@ static int open_host(Invocation *invocation)
         if (invocation->verb->host == VERB_HOST_NONE)
                 return EXIT_DONE;
         if (invocation->from)
-                r = iso_host_open_file(invocation->from, &invocation->host);
+                r = iso_host_open_file(invocation->from, invocation->verb->reading,
+                                       &invocation->host);
         else if (invocation->verb->host == VERB_HOST_FILE)
-                r = iso_host_open_file(SYSFS, &invocation->host);
+                r = iso_host_open_file(SYSFS, invocation->verb->reading, &invocation->host);
         else
                 r = iso_host_open_daemon(&invocation->host);
         return r == 0 ? EXIT_DONE : fail_host(invocation, r);
@@ -54,7 +55,7 @@ int use_tree(Invocation *invocation)
                 note("only root can read more than 64 bytes of a device: what the rest says is "
                      "taken for the worst");
         invocation->host = iso_host_free(invocation->host);
-        r = iso_host_open_file(SYSFS, &invocation->host);
+        r = iso_host_open_file(SYSFS, invocation->verb->reading, &invocation->host);
         return r == 0 ? EXIT_DONE : fail_host(invocation, r);
 }
 

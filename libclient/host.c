@@ -39,9 +39,10 @@ int host_fail(iso_host *host, int error, const char *format, ...)
 
 int host_fail_without_snapshot(iso_host *host)
 {
-        return host_fail(host, ISO_E_UNSUPPORTED,
-                         "the daemon tells the groups in force and why they are: for more read /sys "
-                         "instead (isoctl --from /sys)");
+        return host_fail(
+                host, ISO_E_UNSUPPORTED,
+                "the daemon tells the groups in force and why they are: for more read /sys "
+                "instead (isoctl --from /sys)");
 }
 
 iso_host *iso_host_free(iso_host *host)
@@ -102,29 +103,35 @@ int iso_host_open_daemon(iso_host **ret)
         return host_open_finish(&host, r, ret);
 }
 
-static int open_path(const char *path, bool is_file, iso_host **ret)
+static int open_path(const char *path, bool is_file, unsigned flags, iso_host **ret)
 {
         _cleanup_(iso_host_freep) iso_host *host = NULL;
+        int r;
 
         host = calloc(1, sizeof(*host));
         if (!host)
                 return -ENOMEM;
         host->is_file = is_file;
+        host->without_drivers = flags & ISO_OPEN_WITHOUT_DRIVERS;
         host->root = strdup(path);
         if (!host->root)
                 return -ENOMEM;
 
-        return host_open_finish(&host, iso_host_refresh(host), ret);
+        if (flags & ~(unsigned)ISO_OPEN_WITHOUT_DRIVERS)
+                r = host_fail(host, ISO_E_INVALID, "there is no such flag for opening a machine");
+        else
+                r = iso_host_refresh(host);
+        return host_open_finish(&host, r, ret);
 }
 
 int iso_host_open_sysfs(const char *root, iso_host **ret)
 {
-        return open_path(root, false, ret);
+        return open_path(root, false, 0, ret);
 }
 
-int iso_host_open_file(const char *path, iso_host **ret)
+int iso_host_open_file(const char *path, unsigned flags, iso_host **ret)
 {
-        return open_path(path, true, ret);
+        return open_path(path, true, flags, ret);
 }
 
 int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd)
@@ -137,6 +144,9 @@ int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd)
         if (!host->snapshot)
                 return host_fail(host, ISO_E_UNSUPPORTED,
                                  "the daemon gives no snapshots: read /sys instead");
+        if (host->without_drivers)
+                return host_fail(host, ISO_E_UNSUPPORTED,
+                                 "a machine opened without drivers gives no whole snapshot");
         r = tree_read_traits(host);
         if (r < 0)
                 return r;

@@ -25,6 +25,7 @@ struct iso_host {
         sd_bus *bus;
         char *root; /* a sysfs tree or, if `is_file`, anything that holds a machine */
         bool is_file;
+        bool without_drivers;
         Snapshot *snapshot;     /* that the view was made of; NULL with a bus */
         bool has_traits;        /* of a tree: tree_read_traits() has been there */
         Partitions *partitions; /* of the snapshot, or NULL */

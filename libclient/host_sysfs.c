@@ -60,7 +60,8 @@ static int fill_view(const Tree *tree, PartitionKind kind, const Partition *show
 static int read_file(iso_host *host, Snapshot **ret_snapshot)
 {
         _cleanup_(freep) char *message = NULL;
-        int r = machine_read(host->root, ret_snapshot, &message);
+        int r = machine_read(host->root, host->without_drivers ? MACHINE_WITHOUT_DRIVERS : 0,
+                             ret_snapshot, &message);
 
         if (r == MACHINE_E_NOT_FOUND)
                 return host_fail(host, ISO_E_NOT_FOUND, "%s", message);

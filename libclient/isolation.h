@@ -133,9 +133,12 @@ int iso_host_open_sysfs(const char *root, iso_host **ret);
  * (isolationd.snapshot(5)), or the output of lspci -v, -vv, -x, -xxx or -xxxx; "-" is standard
  * input, which a refresh cannot read again. What such a text does not tell is unknown, and never
  * makes devices look isolated. Returns 0, ISO_E_NOT_FOUND, ISO_E_INVALID (none of these, or with
- * mistakes) or -errno.
+ * mistakes, or a flag that is none) or -errno.
  */
-int iso_host_open_file(const char *path, iso_host **ret);
+enum iso_open_flags {
+        ISO_OPEN_WITHOUT_DRIVERS = 1 << 0, /* not asked for: `driver` and `state` are "" */
+};
+int iso_host_open_file(const char *path, unsigned flags, iso_host **ret);
 
 enum iso_snapshot_flags {
         ISO_SNAPSHOT_ANONYMISE = 1 << 0, /* without serial numbers and most of the command line */
@@ -143,8 +146,8 @@ enum iso_snapshot_flags {
 
 /*
  * Writes what a sysfs or file host has read, as JSON of schema isolationd.snapshot/1, to `fd`,
- * which stays open. Returns 0, ISO_E_UNSUPPORTED (a daemon host), ISO_E_INVALID (a flag that is
- * none), or -errno.
+ * which stays open. Returns 0, ISO_E_UNSUPPORTED (a daemon host, or one opened without drivers),
+ * ISO_E_INVALID (a flag that is none), or -errno.
  */
 int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd);
 

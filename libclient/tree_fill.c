@@ -44,6 +44,7 @@ int tree_fill_device(const Tree *tree, const Partition *shown, const Partition *
         Arena *arena = tree->arena;
         char address[BDF_TEXT_SIZE], parent[BDF_TEXT_SIZE] = "";
         bool is_bridge = device->class_code >> 16 == 0x06;
+        const char *state = *device->driver || is_bridge ? "host" : "free";
 
         id = snapshot_path(tree->snapshot, index);
         if (!id)
@@ -62,7 +63,7 @@ int tree_fill_device(const Tree *tree, const Partition *shown, const Partition *
                 .device = device->device,
                 .class_code = device->class_code,
                 .driver = arena_strdup_printable(arena, device->driver),
-                .state = *device->driver || is_bridge ? "host" : "free",
+                .state = tree->snapshot->without_drivers ? "" : state,
                 .iommu = arena_strdup_printable(arena, device->iommu),
         };
         if (!ret_device->address || !ret_device->id || !ret_device->parent || !ret_device->driver ||

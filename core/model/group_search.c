@@ -75,7 +75,8 @@ static bool sends_as(const GroupSearch *search, size_t a, size_t b)
         AliasMask mask;
 
         if (search->facts)
-                return alias_mask_has(&search->facts->aliases[a], devices[b].bdf.devfn);
+                return search->facts->aliases &&
+                       alias_mask_has(&search->facts->aliases[a], devices[b].bdf.devfn);
         return known_alias_mask(&devices[a], &mask) && alias_mask_has(&mask, devices[b].bdf.devfn);
 }
 
@@ -91,7 +92,7 @@ const LostEndpoint *search_find_lost(const LostEndpoint *lost, size_t n_lost,
 {
         LostEndpoint key = {.bdf = device->real_dma_bdf};
 
-        if (!search_is_behind_lost(device))
+        if (n_lost == 0 || !search_is_behind_lost(device))
                 return NULL;
         return bsearch(&key, lost, n_lost, sizeof(key), search_compare_lost);
 }
@@ -121,7 +122,7 @@ static size_t first_behind_lost(const GroupSearch *search, const PciDevice *devi
 /* Notes a step of the search; returns how many there were before, to take it back with. */
 static size_t step_push(GroupSearch *search, ReasonRule rule, size_t a, size_t b, size_t at)
 {
-        Reason reason = {.rule = rule, .a = a, .b = b, .at = at};
+        Reason reason = {.rule = rule, .a = (uint32_t)a, .b = (uint32_t)b, .at = (uint32_t)at};
         size_t n = search->steps.n_reasons;
         int r;
 

@@ -23,11 +23,11 @@ typedef struct LostEndpoint {
 
 /* What holds for a device whatever is grouped; arrays by device. */
 typedef struct SearchFacts {
-        uint8_t *missing;  /* ACS bits each function lacks; 0: isolated */
-        size_t *blame;     /* nearest function at or above that does not redirect, or NONE */
-        size_t *bus_first; /* lowest index on the same bus */
-        AliasMask *aliases;
-        bool *bus_aliases; /* by bus_first: does any function there have aliases? */
+        uint8_t *missing;   /* ACS bits each function lacks; 0: isolated */
+        size_t *blame;      /* nearest function at or above that does not redirect, or NONE */
+        size_t *bus_first;  /* lowest index on the same bus */
+        AliasMask *aliases; /* NULL if no function has any */
+        bool *bus_aliases;  /* by bus_first: does any function there have aliases? */
 } SearchFacts;
 
 typedef struct GroupSearch {

@@ -64,10 +64,10 @@ static int lost_prepare(Replay *replay)
         const Snapshot *snapshot = replay->snapshot;
         size_t n = 0;
 
+        if (!snapshot->has_lost)
+                return 0;
         for (size_t i = 0; i < snapshot->n_devices; i++)
                 n += search_is_behind_lost(&snapshot->devices[i]);
-        if (n == 0)
-                return 0;
         replay->lost = calloc(n, sizeof(*replay->lost));
         if (!replay->lost)
                 return -ENOMEM;
@@ -92,41 +92,66 @@ static int replay_allocate(Replay *replay)
         replay->facts.missing = calloc(n, sizeof(*replay->facts.missing));
         replay->facts.blame = calloc(n, sizeof(*replay->facts.blame));
         replay->facts.bus_first = calloc(n, sizeof(*replay->facts.bus_first));
-        replay->facts.aliases = calloc(n, sizeof(*replay->facts.aliases));
         replay->facts.bus_aliases = calloc(n, sizeof(*replay->facts.bus_aliases));
         if (!replay->labels || !replay->facts.missing || !replay->facts.blame ||
-            !replay->facts.bus_first || !replay->facts.aliases || !replay->facts.bus_aliases)
+            !replay->facts.bus_first || !replay->facts.bus_aliases)
                 return -ENOMEM;
         return lost_prepare(replay);
 }
 
-/* What holds for a device whatever is grouped; bridges come before what is below them. */
-static void replay_prepare(Replay *replay)
+/* Few machines have aliases, so there is no room for them before the first. */
+static int note_aliases(Replay *replay, size_t i)
+{
+        const PciDevice *device = &replay->snapshot->devices[i];
+        SearchFacts *facts = &replay->facts;
+        AliasMask mask;
+        bool by_quirk = quirk_alias_mask(device, &mask);
+
+        if (!by_quirk && !device->has_ivrs_alias && device->real_dma == SNAPSHOT_NONE)
+                return 0;
+        facts->bus_aliases[facts->bus_first[i]] = true;
+        if (!facts->aliases)
+                facts->aliases = calloc(replay->snapshot->n_devices, sizeof(*facts->aliases));
+        if (!facts->aliases)
+                return -ENOMEM;
+        facts->aliases[i] = mask;
+        return 0;
+}
+
+/*
+ * What holds for a device whatever is grouped. Devices are looked at once: on a large machine it is
+ * fetching them that takes the time. Until all are known, `blame` of one that itself is not to
+ * blame is its parent.
+ */
+static int replay_prepare(Replay *replay)
 {
         const Snapshot *snapshot = replay->snapshot;
         const PciDevice *devices = snapshot->devices;
+        SearchFacts *facts = &replay->facts;
 
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 bool continues = i > 0 && bdf_same_bus(devices[i - 1].bdf, devices[i].bdf);
+                bool isolated = acs_isolated(snapshot, i, &facts->missing[i]);
+                int r;
 
+                snapshot_prefetch(snapshot, i + PREFETCH_AHEAD);
                 replay->labels[i] = SNAPSHOT_NONE;
-                replay->facts.bus_first[i] = continues ? replay->facts.bus_first[i - 1] : i;
-                if (quirk_alias_mask(&devices[i], &replay->facts.aliases[i]) ||
-                    devices[i].has_ivrs_alias || devices[i].real_dma != SNAPSHOT_NONE)
-                        replay->facts.bus_aliases[replay->facts.bus_first[i]] = true;
-                (void)acs_isolated(snapshot, i, &replay->facts.missing[i]);
+                facts->bus_first[i] = continues ? facts->bus_first[i - 1] : i;
+                facts->blame[i] =
+                        isolated && !search_is_orphan(&devices[i]) ? devices[i].parent : i;
+                r = note_aliases(replay, i);
+                if (r < 0)
+                        return r;
         }
 
+        /* Bridges come before what is below them. */
         for (size_t k = 0; k < snapshot->n_devices; k++) {
                 size_t i = snapshot->probe_order[k];
 
-                if (replay->facts.missing[i] != 0 || search_is_orphan(&devices[i]))
-                        replay->facts.blame[i] = i;
-                else if (devices[i].parent != SNAPSHOT_NONE)
-                        replay->facts.blame[i] = replay->facts.blame[devices[i].parent];
-                else
-                        replay->facts.blame[i] = SNAPSHOT_NONE;
+                if (facts->blame[i] != i && facts->blame[i] != SNAPSHOT_NONE)
+                        facts->blame[i] = facts->blame[facts->blame[i]];
         }
+        return 0;
 }
 
 static int chain_add(Replay *replay, const Reason *direct)
@@ -187,7 +212,7 @@ static int replay_device(Replay *replay, size_t index)
 
         replay->labels[index] = label;
         reason = replay->search.steps.reasons[replay->search.steps.n_reasons - 1];
-        reason.a = index;
+        reason.a = (uint32_t)index;
         if (replay->search.steps.n_reasons == 1)
                 return reason_list_add(&replay->reasons, &reason);
         return chain_add(replay, &reason);
@@ -223,7 +248,9 @@ static int compute(const Snapshot *snapshot, bool covered_only, Partition **ret_
 
         if (r < 0)
                 return r;
-        replay_prepare(&replay);
+        r = replay_prepare(&replay);
+        if (r < 0)
+                return r;
         replay.search = (GroupSearch){
                 .snapshot = snapshot,
                 .labels = replay.labels,
@@ -235,6 +262,8 @@ static int compute(const Snapshot *snapshot, bool covered_only, Partition **ret_
         for (size_t k = 0; k < snapshot->n_devices; k++) {
                 size_t i = snapshot->probe_order[k];
 
+                if (k + PREFETCH_AHEAD < snapshot->n_devices)
+                        snapshot_prefetch(snapshot, snapshot->probe_order[k + PREFETCH_AHEAD]);
                 if (covered_only && snapshot->devices[i].kernel_group < 0)
                         continue;
                 r = replay_device(&replay, i);
@@ -272,7 +301,7 @@ int kernel_groups_predict(const Snapshot *snapshot, size_t index, int32_t *ret_g
         *ret_group = label == SNAPSHOT_NONE ? -1 : (int32_t)label;
         if (label != SNAPSHOT_NONE && ret_reason) {
                 *ret_reason = search.steps.reasons[search.steps.n_reasons - 1];
-                ret_reason->a = index;
+                ret_reason->a = (uint32_t)index;
         }
         return 0;
 }

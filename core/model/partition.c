@@ -14,6 +14,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* The least by which the block of ids grows. */
+#define ID_BLOCK_SIZE 256
+
 int reason_list_add(ReasonList *list, const Reason *reason)
 {
         if (list->n_reasons == list->n_allocated) {
@@ -42,9 +45,8 @@ Partition *partition_free(Partition *partition)
 {
         if (!partition)
                 return NULL;
-        for (size_t i = 0; i < partition->n_groups; i++)
-                free(partition->groups[i].id);
         free(partition->groups);
+        free(partition->ids);
         free(partition->members);
         free(partition->reasons);
         free(partition->group_of);
@@ -52,112 +54,149 @@ Partition *partition_free(Partition *partition)
         return NULL;
 }
 
-/* The topmost member of each label, by label; SNAPSHOT_NONE for labels not in use. */
-static void find_anchors(const Snapshot *snapshot, const size_t *labels, size_t *anchors)
+/* What is known of a label's group before it has a place among the groups. */
+typedef struct Found {
+        size_t anchor; /* topmost member, or SNAPSHOT_NONE: the label is not in use */
+        uint32_t n_members;
+        uint32_t n_reasons;
+        uint32_t number; /* index of the group */
+        int32_t kernel_group;
+} Found;
+
+static void find_members(const Snapshot *snapshot, const size_t *labels, Found *founds)
 {
         for (size_t i = 0; i < snapshot->n_devices; i++) {
-                size_t *anchor;
+                const PciDevice *device = &snapshot->devices[i];
+                Found *found;
 
+                snapshot_prefetch(snapshot, i + PREFETCH_AHEAD);
                 if (labels[i] == SNAPSHOT_NONE)
                         continue;
-                anchor = &anchors[labels[i]];
-                if (*anchor == SNAPSHOT_NONE || path_compare(snapshot, i, *anchor) < 0)
-                        *anchor = i;
+                found = &founds[labels[i]];
+                found->n_members++;
+                if (found->anchor == SNAPSHOT_NONE) {
+                        found->anchor = i;
+                        found->kernel_group = device->kernel_group;
+                        continue;
+                }
+                if (device->kernel_group != found->kernel_group)
+                        found->kernel_group = -1;
+                if (path_compare(snapshot, i, found->anchor) < 0)
+                        found->anchor = i;
         }
 }
 
-/* Numbers the groups in the order of their anchors and fills group_of. */
-static int number_groups(const Snapshot *snapshot, const size_t *labels, size_t n_labels,
-                         Partition *partition)
+static int find_groups(const Snapshot *snapshot, const size_t *labels, size_t n_labels,
+                       const ReasonList *list, Found **ret_founds)
 {
-        _cleanup_(freep) size_t *anchors = calloc(n_labels + 1, sizeof(*anchors));
-        _cleanup_(freep) size_t *numbers = calloc(n_labels + 1, sizeof(*numbers));
+        _cleanup_(freep) Found *founds = calloc(n_labels + 1, sizeof(*founds));
+
+        if (!founds)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_labels; i++)
+                founds[i].anchor = SNAPSHOT_NONE;
+        find_members(snapshot, labels, founds);
+        for (size_t i = 0; i < list->n_reasons; i++)
+                founds[labels[list->reasons[i].a]].n_reasons++;
+
+        *ret_founds = TAKE_PTR(founds);
+        return 0;
+}
+
+static int partition_allocate(Partition *partition, size_t n_devices, size_t n_reasons,
+                              const Found *founds, size_t n_labels)
+{
         size_t n_groups = 0;
 
-        if (!anchors || !numbers)
-                return -ENOMEM;
         for (size_t i = 0; i < n_labels; i++)
-                anchors[i] = SNAPSHOT_NONE;
-        find_anchors(snapshot, labels, anchors);
-        for (size_t i = 0; i < n_labels; i++)
-                n_groups += anchors[i] != SNAPSHOT_NONE;
-
+                n_groups += founds[i].anchor != SNAPSHOT_NONE;
         partition->groups = calloc(n_groups + 1, sizeof(*partition->groups));
-        partition->group_of = calloc(snapshot->n_devices + 1, sizeof(*partition->group_of));
-        if (!partition->groups || !partition->group_of)
+        partition->group_of = calloc(n_devices + 1, sizeof(*partition->group_of));
+        partition->members = calloc(n_devices + 1, sizeof(*partition->members));
+        partition->reasons = calloc(n_reasons + 1, sizeof(*partition->reasons));
+        if (!partition->groups || !partition->group_of || !partition->members ||
+            !partition->reasons)
                 return -ENOMEM;
-        partition->n_devices = snapshot->n_devices;
-
-        for (size_t i = 0; i < snapshot->n_devices; i++) {
-                if (labels[i] == SNAPSHOT_NONE || anchors[labels[i]] != i)
-                        continue;
-                numbers[labels[i]] = partition->n_groups;
-                partition->groups[partition->n_groups++].anchor = i;
-        }
-        for (size_t i = 0; i < snapshot->n_devices; i++) {
-                partition->group_of[i] =
-                        labels[i] != SNAPSHOT_NONE ? numbers[labels[i]] : SNAPSHOT_NONE;
-                if (labels[i] != SNAPSHOT_NONE)
-                        partition->groups[numbers[labels[i]]].n_members++;
-        }
+        partition->n_devices = n_devices;
         return 0;
 }
 
-/* Members and reasons of all groups are one block each: a machine has many groups of one device. */
-static int fill_members(const Snapshot *snapshot, Partition *partition)
+/*
+ * Puts the groups into the order of their anchors. Members and reasons of all groups are one block
+ * each, as a machine has many groups of one device; each group gets its part, to be filled.
+ */
+static void number_groups(const size_t *labels, Found *founds, Partition *partition)
 {
-        size_t *next;
+        size_t *members = partition->members;
+        Reason *reasons = partition->reasons;
 
-        partition->members = calloc(snapshot->n_devices + 1, sizeof(*partition->members));
-        if (!partition->members)
-                return -ENOMEM;
-        next = partition->members;
-        for (size_t g = 0; g < partition->n_groups; g++) {
-                Group *group = &partition->groups[g];
+        for (size_t i = 0; i < partition->n_devices; i++) {
+                Found *found = labels[i] != SNAPSHOT_NONE ? &founds[labels[i]] : NULL;
 
-                group->members = next;
-                next += group->n_members;
-                group->n_members = 0;
-                group->kernel_group = snapshot->devices[group->anchor].kernel_group;
-                group->id = snapshot_path(snapshot, group->anchor);
-                if (!group->id)
-                        return -ENOMEM;
+                if (!found || found->anchor != i)
+                        continue;
+                found->number = (uint32_t)partition->n_groups;
+                partition->groups[partition->n_groups++] = (Group){
+                        .members = members,
+                        .reasons = reasons,
+                        .anchor = i,
+                        .kernel_group = found->kernel_group,
+                };
+                members += found->n_members;
+                reasons += found->n_reasons;
         }
+}
 
-        for (size_t i = 0; i < snapshot->n_devices; i++) {
+static void fill_groups(const size_t *labels, const Found *founds, const ReasonList *list,
+                        Partition *partition)
+{
+        for (size_t i = 0; i < partition->n_devices; i++) {
                 Group *group;
 
-                if (partition->group_of[i] == SNAPSHOT_NONE)
+                partition->group_of[i] = SNAPSHOT_NONE;
+                if (labels[i] == SNAPSHOT_NONE)
                         continue;
+                partition->group_of[i] = founds[labels[i]].number;
                 group = &partition->groups[partition->group_of[i]];
                 group->members[group->n_members++] = i;
-                if (snapshot->devices[i].kernel_group != group->kernel_group)
-                        group->kernel_group = -1;
         }
-        return 0;
-}
-
-static int fill_reasons(Partition *partition, const ReasonList *list)
-{
-        Reason *next;
-
-        partition->reasons = calloc(list->n_reasons + 1, sizeof(*partition->reasons));
-        if (!partition->reasons)
-                return -ENOMEM;
-        for (size_t i = 0; i < list->n_reasons; i++)
-                partition->groups[partition->group_of[list->reasons[i].a]].n_reasons++;
-
-        next = partition->reasons;
-        for (size_t g = 0; g < partition->n_groups; g++) {
-                partition->groups[g].reasons = next;
-                next += partition->groups[g].n_reasons;
-                partition->groups[g].n_reasons = 0;
-        }
-
         for (size_t i = 0; i < list->n_reasons; i++) {
                 Group *group = &partition->groups[partition->group_of[list->reasons[i].a]];
 
                 group->reasons[group->n_reasons++] = list->reasons[i];
+        }
+}
+
+/* Ids are written into one block that grows, and found in it once it grows no more. */
+static int fill_ids(const Snapshot *snapshot, Partition *partition)
+{
+        size_t size = 0, used = 0;
+        char *next;
+
+        for (size_t g = 0; g < partition->n_groups;) {
+                size_t ahead = g + PREFETCH_AHEAD, room = size - used;
+                size_t length = path_write(snapshot, partition->groups[g].anchor,
+                                           room ? partition->ids + used : NULL, room);
+                char *ids;
+
+                if (ahead < partition->n_groups)
+                        snapshot_prefetch(snapshot, partition->groups[ahead].anchor);
+                if (length < room) {
+                        used += length + 1;
+                        g++;
+                        continue;
+                }
+                size = size * 2 + length + ID_BLOCK_SIZE;
+                ids = realloc(partition->ids, size);
+                if (!ids)
+                        return -ENOMEM;
+                partition->ids = ids;
+        }
+
+        next = partition->ids;
+        for (size_t g = 0; g < partition->n_groups; g++) {
+                partition->groups[g].id = next;
+                next += strlen(next) + 1;
         }
         return 0;
 }
@@ -166,17 +205,21 @@ int partition_build(const Snapshot *snapshot, const size_t *labels, size_t n_lab
                     const ReasonList *reasons, Partition **ret_partition)
 {
         _cleanup_(partition_freep) Partition *partition = calloc(1, sizeof(*partition));
+        _cleanup_(freep) Found *founds = NULL;
         int r;
 
         if (!partition)
                 return -ENOMEM;
-        r = number_groups(snapshot, labels, n_labels, partition);
+        r = find_groups(snapshot, labels, n_labels, reasons, &founds);
         if (r < 0)
                 return r;
-        r = fill_members(snapshot, partition);
+        r = partition_allocate(partition, snapshot->n_devices, reasons->n_reasons, founds,
+                               n_labels);
         if (r < 0)
                 return r;
-        r = fill_reasons(partition, reasons);
+        number_groups(labels, founds, partition);
+        fill_groups(labels, founds, reasons, partition);
+        r = fill_ids(snapshot, partition);
         if (r < 0)
                 return r;
 

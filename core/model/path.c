@@ -137,12 +137,11 @@ static size_t step_format(const PciDevice *device, char text[static STEP_TEXT_SI
         return n > 0 ? (size_t)n : 0;
 }
 
-char *snapshot_path(const Snapshot *snapshot, size_t index)
+size_t path_write(const Snapshot *snapshot, size_t index, char *text, size_t size)
 {
         char root[BDF_TEXT_SIZE], step[STEP_TEXT_SIZE];
-        size_t length = 0, n_root, top = index;
+        size_t length = 0, n_root, end, top = index;
         const PciDevice *device;
-        char *path;
 
         for (size_t i = index; i != SNAPSHOT_NONE; i = step_above(snapshot, i)) {
                 length += step_format(&snapshot->devices[i], step);
@@ -152,21 +151,30 @@ char *snapshot_path(const Snapshot *snapshot, size_t index)
         device = &snapshot->devices[top];
         bdf_format((Bdf){device->root_domain, device->root_bus, 0}, root);
         n_root = strlen(root) - strlen(":00.0");
-
-        path = malloc(n_root + length + 1);
-        if (!path)
-                return NULL;
+        length += n_root;
+        if (size <= length)
+                return length;
 
         /* Filled from the end: the climb meets the last step first. */
-        memcpy(path, root, n_root);
-        length += n_root;
-        path[length] = '\0';
+        memcpy(text, root, n_root);
+        text[length] = '\0';
+        end = length;
         for (size_t i = index; i != SNAPSHOT_NONE; i = step_above(snapshot, i)) {
                 size_t n = step_format(&snapshot->devices[i], step);
 
-                length -= n;
-                memcpy(path + length, step, n);
+                end -= n;
+                memcpy(text + end, step, n);
         }
+        return length;
+}
+
+char *snapshot_path(const Snapshot *snapshot, size_t index)
+{
+        size_t length = path_write(snapshot, index, NULL, 0);
+        char *path = malloc(length + 1);
+
+        if (path)
+                (void)path_write(snapshot, index, path, length + 1);
         return path;
 }
 

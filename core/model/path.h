@@ -12,6 +12,12 @@
 #include "core/model/base.h"
 #include "core/model/snapshot.h"
 
+/*
+ * Writes the path of a device of a finished snapshot (snapshot_path()) and a NUL, if they fit into
+ * `size` bytes; else nothing. Returns the length of the path either way.
+ */
+size_t path_write(const Snapshot *snapshot, size_t index, char *text, size_t size);
+
 /* Fills `is_displaced` of all devices, given their links. Returns 0 or -ENOMEM. */
 _nodiscard_ int path_mark_displaced(Snapshot *snapshot);
 

@@ -67,8 +67,8 @@ int snapshot_copy(const Snapshot *snapshot, Snapshot **ret_snapshot)
         *copy = *snapshot;
         copy->n_allocated = copy->n_devices;
         copy->devices = copy_array(snapshot->devices, copy->n_devices, sizeof(*copy->devices));
-        copy->probe_order = copy_array(snapshot->probe_order, copy->n_devices,
-                                       sizeof(*copy->probe_order));
+        copy->probe_order =
+                copy_array(snapshot->probe_order, copy->n_devices, sizeof(*copy->probe_order));
         copy->kernel_groups = copy_array(snapshot->kernel_groups, copy->n_kernel_groups,
                                          sizeof(*copy->kernel_groups));
         copy->slots = copy_array(snapshot->slots, copy->n_slots, sizeof(*copy->slots));
@@ -134,7 +134,7 @@ static int sort_devices(Snapshot *snapshot)
                 return -ENOMEM;
 
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                slots[i] = (Slot){ .bdf = snapshot->devices[i].bdf, .seq = i };
+                slots[i] = (Slot){.bdf = snapshot->devices[i].bdf, .seq = i};
         qsort(slots, snapshot->n_devices, sizeof(*slots), slot_compare);
 
         for (size_t i = 0; i < snapshot->n_devices; i++)
@@ -173,8 +173,8 @@ size_t snapshot_find(const Snapshot *snapshot, Bdf bdf)
 }
 
 /*
- * Resolves one device's links. A virtual function is nobody's bridge and nobody's physical function;
- * a VMD endpoint uses its own requester id.
+ * Resolves one device's links. A virtual function is nobody's bridge and nobody's physical
+ * function; a VMD endpoint uses its own requester id.
  */
 static void resolve_links(Snapshot *snapshot, PciDevice *device)
 {
@@ -215,8 +215,8 @@ typedef enum Visit {
 } Visit;
 
 /*
- * Climbs from `index` to the first device that is in the order already, or to the top, and puts what
- * it passed into the order from the top down. A link that leads back into the climb is cut.
+ * Climbs from `index` to the first device that is in the order already, or to the top, and puts
+ * what it passed into the order from the top down. A link that leads back into the climb is cut.
  */
 static size_t order_upward(Snapshot *snapshot, size_t index, uint8_t *visits, size_t n_ordered)
 {
@@ -263,8 +263,8 @@ static int order_devices(Snapshot *snapshot)
 }
 
 /*
- * Whether the kernel takes the device for one function of several: bit 7 of the header type, or that
- * it was found at a function number above 0. Below a port there is only device 0, so any other
+ * Whether the kernel takes the device for one function of several: bit 7 of the header type, or
+ * that it was found at a function number above 0. Below a port there is only device 0, so any other
  * number is an ARI function (PCIe 6.13). Virtual functions never count.
  */
 static Tristate derive_multifunction(const PciDevice *device, const PciDevice *parent)
@@ -275,8 +275,7 @@ static Tristate derive_multifunction(const PciDevice *device, const PciDevice *p
                 return TRISTATE_YES;
         if (device->bdf.devfn > 0 && parent && device->facts.ari != TRISTATE_NO &&
             parent->facts.pcie == TRISTATE_YES &&
-            (parent->pcie_type == PCIE_TYPE_ROOT_PORT ||
-             parent->pcie_type == PCIE_TYPE_DOWNSTREAM))
+            (parent->pcie_type == PCIE_TYPE_ROOT_PORT || parent->pcie_type == PCIE_TYPE_DOWNSTREAM))
                 return TRISTATE_YES;
         if (device->facts.header_known != TRISTATE_YES)
                 return TRISTATE_UNKNOWN;
@@ -319,6 +318,7 @@ static void derive_facts(Snapshot *snapshot)
 {
         PciDevice *devices = snapshot->devices;
 
+        snapshot->has_lost = false;
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 PciDevice *device = &devices[snapshot->probe_order[i]];
                 size_t above = place_above(device);
@@ -328,6 +328,7 @@ static void derive_facts(Snapshot *snapshot)
                 device->depth = above != SNAPSHOT_NONE ? devices[above].depth + 1 : 0;
                 derive_pcie_type(device, parent);
                 device->multifunction = derive_multifunction(device, parent);
+                snapshot->has_lost |= device->has_real_dma && device->real_dma == SNAPSHOT_NONE;
         }
 }
 

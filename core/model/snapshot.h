@@ -4,9 +4,9 @@
 /*
  * A whole machine's PCI functions as one value.
  *
- * Everything the model decides, it decides from a snapshot: the live daemon, a copied sysfs tree and
- * a unit test all go this way. Devices are sorted by address; the index into `devices` is how the
- * model names a device, and a snapshot never changes once finished.
+ * Everything the model decides, it decides from a snapshot: the live daemon, a copied sysfs tree
+ * and a unit test all go this way. Devices are sorted by address; the index into `devices` is how
+ * the model names a device, and a snapshot never changes once finished.
  */
 
 #include <stdint.h>
@@ -16,11 +16,11 @@
 #include "core/model/pcicap.h"
 #include "core/model/tristate.h"
 
-#define SNAPSHOT_NONE ((size_t)-1) /* no such device */
-#define VF_INDEX_NONE ((unsigned)-1)   /* a VF whose PF does not name it */
-#define SNAPSHOT_NAME_SIZE 64      /* longest driver or IOMMU name kept, with NUL */
-#define SNAPSHOT_TYPE_SIZE 16      /* longest domain type kept, with NUL */
-#define SNAPSHOT_SLOT_SIZE 32      /* longest slot name kept, with NUL */
+#define SNAPSHOT_NONE ((size_t)-1)   /* no such device */
+#define VF_INDEX_NONE ((unsigned)-1) /* a VF whose PF does not name it */
+#define SNAPSHOT_NAME_SIZE 64        /* longest driver or IOMMU name kept, with NUL */
+#define SNAPSHOT_TYPE_SIZE 16        /* longest domain type kept, with NUL */
+#define SNAPSHOT_SLOT_SIZE 32        /* longest slot name kept, with NUL */
 
 typedef enum __attribute__((packed)) IommuKind {
         IOMMU_KIND_NONE = 0, /* no `iommu` link: not covered */
@@ -31,48 +31,52 @@ typedef enum __attribute__((packed)) IommuKind {
         IOMMU_KIND_OTHER, /* rules not known: the kernel's groups are taken as given */
 } IommuKind;
 
+/*
+ * What grouping looks at comes first, so that it is fetched together: on a large machine that is
+ * what takes the time.
+ */
 typedef struct PciDevice {
         Bdf bdf;
+
+        /* Derived by snapshot_finish(), as are `physfn` and `is_displaced`. */
+        size_t parent;            /* index, or SNAPSHOT_NONE */
+        size_t real_dma;          /* index, or SNAPSHOT_NONE */
+        unsigned depth;           /* bridges above, a VMD endpoint counted as one */
+        Tristate multifunction;   /* as the kernel keeps it: kernel-facts 1.1 */
+        uint8_t pcie_type;        /* corrected upstream/downstream; valid if facts.pcie is YES */
+        bool pcie_type_uncertain; /* upstream or downstream: the port above is not known */
+        bool is_displaced;        /* its place is taken or not known: its path names its address */
+
+        int32_t kernel_group; /* N of iommu_groups/N, or -1: what the kernel says */
         uint16_t vendor;
         uint16_t device;
         uint16_t subsystem_vendor;
         uint16_t subsystem_device;
         uint32_t class_code; /* 24 bits: base class, subclass, programming interface */
-        PciFacts facts;
-        uint64_t inode; /* of its directory in sysfs, another one if it goes and comes back; 0: none */
 
         /* Place: the nearest bridge upstream, none on a root bus. Set by the reader. */
-        Bdf parent_bdf;
         bool has_parent;
-        Bdf physfn_bdf; /* a VF's PF */
-        bool is_vf;
-        uint8_t root_bus;      /* bus number of the host bridge above */
-        uint32_t root_domain;
-        unsigned vf_index;     /* N of the PF's virtfnN link, or VF_INDEX_NONE; only if is_vf */
-        Bdf real_dma_bdf;      /* the VMD endpoint whose requester id this device uses */
         bool has_real_dma;
-
-        /* Firmware (AMD's IVRS table) says that it uses the id of this other function of its bus. */
-        bool has_ivrs_alias;
+        bool is_vf;
+        bool has_ivrs_alias; /* by AMD's IVRS table it uses `ivrs_alias_devfn` of its bus */
+        uint32_t root_domain;
+        uint8_t root_bus; /* bus number of the host bridge above */
         uint8_t ivrs_alias_devfn;
+        PciFacts facts;
 
-        /* What the kernel says. */
-        int32_t kernel_group; /* N of iommu_groups/N, or -1 */
-        Tristate removable;   /* the platform calls it so: Thunderbolt, ExpressCard */
-        Tristate resettable;  /* the kernel knows a way: `reset_method` is not empty */
+        Bdf parent_bdf;
+        Bdf real_dma_bdf;  /* the VMD endpoint whose requester id this device uses */
+        Bdf physfn_bdf;    /* a VF's PF */
+        size_t physfn;     /* index, or SNAPSHOT_NONE */
+        unsigned vf_index; /* N of the PF's virtfnN link, or VF_INDEX_NONE; only if is_vf */
+        uint64_t inode;    /* of its sysfs directory, another if it comes back; 0: not known */
+
+        /* What the kernel says of it otherwise. */
+        Tristate removable;  /* the platform calls it so: Thunderbolt, ExpressCard */
+        Tristate resettable; /* the kernel knows a way: `reset_method` is not empty */
         IommuKind iommu_kind;
         char iommu[SNAPSHOT_NAME_SIZE];
         char driver[SNAPSHOT_NAME_SIZE]; /* "" if unbound */
-
-        /* Derived by snapshot_finish(). */
-        size_t parent;          /* index, or SNAPSHOT_NONE */
-        size_t physfn;          /* index, or SNAPSHOT_NONE */
-        size_t real_dma;        /* index, or SNAPSHOT_NONE */
-        Tristate multifunction; /* as the kernel keeps it: kernel-facts 1.1 */
-        uint8_t pcie_type;      /* corrected upstream/downstream; valid if facts.pcie is YES */
-        bool pcie_type_uncertain; /* upstream or downstream: the port above is not known */
-        bool is_displaced; /* its place is taken or not known: its path names its address */
-        unsigned depth;    /* bridges above, a VMD endpoint counted as one */
 } PciDevice;
 
 /* What the kernel says about one of its groups. */
@@ -92,10 +96,12 @@ typedef struct Snapshot {
         PciDevice *devices;
         size_t n_devices;
         size_t n_allocated;
-        size_t *probe_order; /* indices, bridges before what is below, else by address */
-        Tristate ivrs;       /* an IVRS table exists (AMD) */
-        Tristate ivrs_read;  /* its aliases are with the devices, all of them */
+        size_t *probe_order;  /* indices, bridges before what is below, else by address */
+        bool without_drivers; /* not asked for: none is known to be unbound */
+        Tristate ivrs;        /* an IVRS table exists (AMD) */
+        Tristate ivrs_read;   /* its aliases are with the devices, all of them */
         bool finished;
+        bool has_lost;                           /* some VMD child's endpoint is missing; derived */
         char kernel_release[SNAPSHOT_NAME_SIZE]; /* uname -r, "" if unknown */
         char *command_line;                      /* of the kernel; NULL if unknown. Owned. */
         KernelGroup *kernel_groups;              /* sorted by number. Owned. */
@@ -139,6 +145,19 @@ size_t snapshot_find(const Snapshot *snapshot, Bdf bdf);
  * NULL if memory is short.
  */
 char *snapshot_path(const Snapshot *snapshot, size_t index);
+
+/*
+ * Asks the processor to fetch what grouping looks at in a device, of any index: a large machine
+ * does not fit its caches. Callers ask some devices ahead.
+ */
+#define PREFETCH_AHEAD 6
+static inline void snapshot_prefetch(const Snapshot *snapshot, size_t index)
+{
+        if (index >= snapshot->n_devices)
+                return;
+        __builtin_prefetch(&snapshot->devices[index]);
+        __builtin_prefetch(&snapshot->devices[index].facts.acs_dword8);
+}
 
 /* What is known of the kernel's group of that number, or NULL. */
 const KernelGroup *snapshot_kernel_group(const Snapshot *snapshot, int32_t number);

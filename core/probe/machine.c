@@ -125,9 +125,10 @@ int machine_parse(const char *name, const char *text, size_t n_text, Snapshot **
         return r;
 }
 
-static int read_tree(const char *path, Snapshot **ret_snapshot, char **ret_message)
+static int read_tree(const char *path, unsigned flags, Snapshot **ret_snapshot, char **ret_message)
 {
-        int r = sysfs_read_snapshot(path, ret_snapshot);
+        int r = flags & MACHINE_WITHOUT_DRIVERS ? sysfs_read_places(path, ret_snapshot)
+                                                : sysfs_read_snapshot(path, ret_snapshot);
 
         if (r == SYSFS_E_NO_PCI)
                 return complain(ret_message, MACHINE_E_INVALID,
@@ -137,7 +138,7 @@ static int read_tree(const char *path, Snapshot **ret_snapshot, char **ret_messa
         return r;
 }
 
-int machine_read(const char *path, Snapshot **ret_snapshot, char **ret_message)
+int machine_read(const char *path, unsigned flags, Snapshot **ret_snapshot, char **ret_message)
 {
         _cleanup_(closep) int opened = -1;
         _cleanup_(freep) char *text = NULL;
@@ -147,7 +148,7 @@ int machine_read(const char *path, Snapshot **ret_snapshot, char **ret_message)
 
         if (strcmp(path, "-") != 0) {
                 if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-                        return read_tree(path, ret_snapshot, ret_message);
+                        return read_tree(path, flags, ret_snapshot, ret_message);
                 opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
                 if (opened < 0 && (errno == ENOENT || errno == ENOTDIR))
                         return complain(ret_message, MACHINE_E_NOT_FOUND, "there is no %s", path);

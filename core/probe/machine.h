@@ -15,12 +15,18 @@ enum {
         MACHINE_E_INVALID,   /* it is none of these, or one with mistakes */
 };
 
+enum {
+        MACHINE_WITHOUT_DRIVERS = 1 << 0, /* of a sysfs tree: sysfs_read_places() */
+};
+
 /*
  * Reads the machine at `path`: a directory is a sysfs tree, "-" is standard input, anything else is
- * read to its end, at most 256 MiB. Returns 0 and a finished snapshot that the caller frees, a
- * positive value with a sentence in *ret_message (freed by the caller), or -errno.
+ * read to its end, at most 256 MiB. `flags` are MACHINE_*. Returns 0 and a finished snapshot that
+ * the caller frees, a positive value with a sentence in *ret_message (freed by the caller), or
+ * -errno.
  */
-_nodiscard_ int machine_read(const char *path, Snapshot **ret_snapshot, char **ret_message);
+_nodiscard_ int machine_read(const char *path, unsigned flags, Snapshot **ret_snapshot,
+                             char **ret_message);
 
 /* The same of a text that is at hand; `name` is what messages call it. */
 _nodiscard_ int machine_parse(const char *name, const char *text, size_t n_text,

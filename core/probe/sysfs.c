@@ -36,6 +36,14 @@ static void closedirp(DIR **directory)
                 (void)closedir(*directory);
 }
 
+static void read_driver(int directory, PciDevice *device)
+{
+        /* A name too long to keep is still a driver: "" would say that there is none. */
+        if (sysfs_read_link_name(directory, "driver", device->driver, sizeof(device->driver)) ==
+            -ENAMETOOLONG)
+                (void)snprintf(device->driver, sizeof(device->driver), "(name too long)");
+}
+
 static void read_kernel_view(int directory, PciDevice *device)
 {
         char name[SNAPSHOT_NAME_SIZE], *end;
@@ -173,7 +181,8 @@ static int read_vfs(int devices, Snapshot *snapshot)
 typedef struct Reading {
         int devices; /* bus/pci/devices */
         bool is_copy;
-        bool once;              /* nobody will look for what is still there */
+        bool once; /* nobody will look for what is still there */
+        bool without_drivers;
         const Snapshot *before; /* or NULL */
         Snapshot *snapshot;
 } Reading;
@@ -230,6 +239,8 @@ static int read_device(const Reading *reading, const char *name)
 
         if (sysfs_read_identity(directory, &device) < 0)
                 return 0;
+        if (!reading->without_drivers)
+                read_driver(directory, &device);
         read_kernel_view(directory, &device);
         read_facts(reading, directory, &device);
         return snapshot_add(reading->snapshot, &device);
@@ -307,6 +318,7 @@ static int read_snapshot(const char *root, Reading *reading, Snapshot **ret_snap
         if (r < 0)
                 return r;
         reading->snapshot = snapshot;
+        snapshot->without_drivers = reading->without_drivers;
         r = read_devices(fd, reading);
         if (r != 0)
                 return r;
@@ -329,6 +341,11 @@ static int read_snapshot(const char *root, Reading *reading, Snapshot **ret_snap
 int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
 {
         return read_snapshot(root, &(Reading){.once = true}, ret_snapshot);
+}
+
+int sysfs_read_places(const char *root, Snapshot **ret_snapshot)
+{
+        return read_snapshot(root, &(Reading){.once = true, .without_drivers = true}, ret_snapshot);
 }
 
 int sysfs_read_snapshot_again(const char *root, const Snapshot *before, Snapshot **ret_snapshot)

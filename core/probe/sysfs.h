@@ -4,8 +4,8 @@
 /*
  * The PCI part of a sysfs tree, live or copied, read into a snapshot.
  *
- * Only reads. Every device that vanishes while it is read is left out; every attribute that cannot be
- * read is UNKNOWN. A tree is known by the presence of `bus/pci/devices`.
+ * Only reads. Every device that vanishes while it is read is left out; every attribute that cannot
+ * be read is UNKNOWN. A tree is known by the presence of `bus/pci/devices`.
  */
 
 #include "core/model/base.h"
@@ -22,17 +22,21 @@ enum {
  */
 _nodiscard_ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot);
 
+/* The same without drivers, which grouping does not ask for: `driver` of all is "". */
+_nodiscard_ int sysfs_read_places(const char *root, Snapshot **ret_snapshot);
+
 /*
  * The same, but what is in the configuration space of a device that is in `before` (may be NULL), a
- * snapshot of this tree, and has not gone since, is taken from there: asking wakes a device that sleeps,
- * and takes time. The bits that change while a device is there (ACS and ATS control) may be old then.
+ * snapshot of this tree, and has not gone since, is taken from there: asking wakes a device that
+ * sleeps, and takes time. The bits that change while a device is there (ACS and ATS control) may be
+ * old then.
  */
 _nodiscard_ int sysfs_read_snapshot_again(const char *root, const Snapshot *before,
                                           Snapshot **ret_snapshot);
 
 /*
  * Reads on, into a snapshot of the same tree, what only strength and dumps need and what costs a
- * file or two per device or group: `removable`, `resettable`, `direct`, `interrupt_remapping`. Returns
- * 0 or -errno.
+ * file or two per device or group: `removable`, `resettable`, `direct`, `interrupt_remapping`.
+ * Returns 0 or -errno.
  */
 _nodiscard_ int sysfs_read_traits(const char *root, Snapshot *snapshot);

@@ -20,8 +20,12 @@
 #define CONFIG_SIZE_PCIE 4096
 #define SYSFS_FILE_SYSTEM 0x62656572 /* statfs(2): SYSFS_MAGIC */
 
+/* Of a copy, the capabilities of most devices lie in here; the rest is read if they do not. */
+#define COPY_FRONT 1024
+
 /* What has been read of a copy. */
 typedef struct Copy {
+        int fd;
         uint8_t bytes[CONFIG_SIZE_PCIE];
         size_t n;
 } Copy;
@@ -46,9 +50,15 @@ static bool read_file(void *context, unsigned offset, uint32_t *ret_value)
 
 static bool read_copy(void *context, unsigned offset, uint32_t *ret_value)
 {
-        const Copy *copy = context;
+        Copy *copy = context;
         uint32_t value;
 
+        if (offset + sizeof(value) > copy->n && copy->n == COPY_FRONT) {
+                ssize_t n = pread(copy->fd, copy->bytes + COPY_FRONT,
+                                  sizeof(copy->bytes) - COPY_FRONT, COPY_FRONT);
+
+                copy->n += n > 0 ? (size_t)n : 0;
+        }
         if (offset + sizeof(value) > copy->n)
                 return false;
         memcpy(&value, copy->bytes + offset, sizeof(value));
@@ -73,11 +83,13 @@ static void read_from_copy(int directory, PciDevice *device)
         fd = openat(directory, "config", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0)
                 return;
-        n = pread(fd, copy.bytes, sizeof(copy.bytes), 0);
+        n = pread(fd, copy.bytes, COPY_FRONT, 0);
         if (n <= 0)
                 return;
+        copy.fd = fd;
         copy.n = (size_t)n;
-        read_all(read_copy, &copy, copy.n, device);
+        /* What is longer than its front is taken for whole: of what it lacks nothing is known. */
+        read_all(read_copy, &copy, n == COPY_FRONT ? CONFIG_SIZE_PCIE : copy.n, device);
 }
 
 void sysfs_read_facts(int directory, bool is_copy, PciDevice *device)

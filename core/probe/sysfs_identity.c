@@ -12,7 +12,6 @@
 #include "core/probe/sysfs_file.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #define MODALIAS_SIZE 96
@@ -97,14 +96,5 @@ int sysfs_read_identity(int directory, PciDevice *device)
 
         if (r == -ENODEV)
                 return r;
-        if (r < 0 || !parse_modalias(text, device)) {
-                r = read_ids(directory, device);
-                if (r < 0)
-                        return r;
-        }
-        /* A name too long to keep is still a driver: "" would say that there is none. */
-        r = sysfs_read_link_name(directory, "driver", device->driver, sizeof(device->driver));
-        if (r == -ENAMETOOLONG)
-                (void)snprintf(device->driver, sizeof(device->driver), "(name too long)");
-        return 0;
+        return r < 0 || !parse_modalias(text, device) ? read_ids(directory, device) : 0;
 }

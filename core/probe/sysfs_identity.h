@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * What a function calls itself and which driver has it.
+ * What a function calls itself.
  */
 
 #include "core/model/base.h"
 #include "core/model/snapshot.h"
 
 /*
- * Fills ids, class and driver of the device whose sysfs directory this is. Returns 0, or -errno if
+ * Fills ids and class of the device whose sysfs directory this is. Returns 0, or -errno if
  * the device is gone.
  */
 _nodiscard_ int sysfs_read_identity(int directory, PciDevice *device);

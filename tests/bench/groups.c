@@ -12,7 +12,8 @@
 
 #include "core/model/groups.h"
 
-#define RUNS 7
+#define ROUNDS 15
+#define RUNS 5
 #define ROOT_PORTS 15
 #define DOWNSTREAM_PORTS 4
 #define FUNCTIONS 8
@@ -115,16 +116,21 @@ static double now_ms(void)
         return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* The least of several runs: what the code costs, and not its neighbours. */
-static void time_groups(size_t n_functions)
+static Snapshot *make_finished(size_t n_functions)
 {
-        _cleanup_(snapshot_freep) Snapshot *snapshot = make(n_functions);
-        double finish_ms = now_ms(), best = 1e9;
+        Snapshot *snapshot = make(n_functions);
 
         if (snapshot_finish(snapshot) < 0)
                 die("out of memory");
-        finish_ms = now_ms() - finish_ms;
-        for (int run = 0; run < RUNS; run++) {
+        return snapshot;
+}
+
+/* The least of several runs: what the code costs, and not its neighbours. */
+static double time_groups(const Snapshot *snapshot, int runs)
+{
+        double best = 1e9;
+
+        for (int run = 0; run < runs; run++) {
                 _cleanup_(partition_freep) Partition *partition = NULL;
                 double start = now_ms();
 
@@ -134,8 +140,36 @@ static void time_groups(size_t n_functions)
                 if (spent < best)
                         best = spent;
         }
-        printf("kernel_ms_%zu %.3f\n", n_functions, best);
-        printf("finish_ms_%zu %.3f\n", n_functions, finish_ms);
+        return best;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+        const double *x = a, *y = b;
+
+        return (*x > *y) - (*x < *y);
+}
+
+/*
+ * A few functions and many, in turn. A processor changes its speed now and then, so it is the
+ * neighbours in time that are compared: the median of their ratios.
+ */
+static void compare_sizes(size_t n_few, size_t n_many)
+{
+        _cleanup_(snapshot_freep) Snapshot *few = make_finished(n_few);
+        _cleanup_(snapshot_freep) Snapshot *many = make_finished(n_many);
+        double best_few = 1e9, best_many = 1e9, ratios[ROUNDS];
+
+        for (int round = 0; round < ROUNDS; round++) {
+                double of_few = time_groups(few, RUNS), of_many = time_groups(many, RUNS);
+
+                ratios[round] = of_many / of_few;
+                best_few = of_few < best_few ? of_few : best_few;
+                best_many = of_many < best_many ? of_many : best_many;
+        }
+        qsort(ratios, ROUNDS, sizeof(*ratios), compare_doubles);
+        printf("kernel_ms_%zu %.3f\nkernel_ms_%zu %.3f\n", n_few, best_few, n_many, best_many);
+        printf("kernel_ratio %.2f\n", ratios[ROUNDS / 2]);
 }
 
 static void weigh(size_t n_functions)
@@ -204,8 +238,7 @@ int main(int argc, char **argv)
                 return predict(strtoul(argv[2], NULL, 10));
         if (argc != 3)
                 die("usage: groups CONFIG-OF-A-CARD CONFIG-OF-A-PORT, or groups predict FUNCTIONS");
-        time_groups(4096);
-        time_groups(65536);
+        compare_sizes(4096, 65536);
         weigh(65536);
         count_reads(argv[1], "card");
         count_reads(argv[2], "port");

@@ -22,12 +22,14 @@ static void expect(ReasonRule rule, const char *a, const char *b, const char *at
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));
         _cleanup_(freep) char *text = NULL;
-        Reason reason = {rule,
-                         topology_find(snapshot, a),
-                         topology_find(snapshot, b),
-                         topology_find(snapshot, at),
-                         missing,
-                         acs};
+        Reason reason = {
+                .rule = rule,
+                .a = (uint32_t)topology_find(snapshot, a),
+                .b = (uint32_t)topology_find(snapshot, b),
+                .at = (uint32_t)topology_find(snapshot, at),
+                .missing = missing,
+                .acs = acs,
+        };
 
         text = reason_describe(snapshot, &reason);
         CHECK_STRING(text, want);
@@ -89,11 +91,11 @@ static void test_bits(void)
 
 static void test_rules(void)
 {
-        static const char *const names[] = {"upstream-acs", "multifunction-acs", "bridge-alias",
-                                            "dma-alias",    "real-dma-device",   "observed",
-                                            "shared-bus",   "function-peer",     "switch-peer",
-                                            "turned-around", "forged-id",        "root-port-peer",
-                                            "virtual-function"};
+        static const char *const names[] = {
+                "upstream-acs",    "multifunction-acs", "bridge-alias", "dma-alias",
+                "real-dma-device", "observed",          "shared-bus",   "function-peer",
+                "switch-peer",     "turned-around",     "forged-id",    "root-port-peer",
+                "virtual-function"};
 
         CHECK_NUMBER(ARRAY_SIZE(names), _REASON_N);
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
