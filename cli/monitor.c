@@ -35,7 +35,7 @@ static void print_text(const iso_event *event)
                 (void)printf(" · group %s", event->group);
         if (event->lease > 0)
                 (void)printf(" · lease %u", event->lease);
-        if (strcmp(event->event, "device-changed") == 0)
+        if (strcmp(event->event, "device-changed") == 0 || strcmp(event->event, "breached") == 0)
                 (void)printf(" · driver %s", *event->driver ? event->driver : "-");
         if (*event->state)
                 (void)printf(" · %s", event->state);

@@ -54,6 +54,8 @@ static int print_json(const iso_host *host, const iso_group *group, const Streng
         json_add_number(object, "kernel_group", group->kernel_group, 0);
         json_add_optional(object, "type", group->type);
         json_add_text(object, "guard", group->guard);
+        if (*group->guard_evidence)
+                json_add_text(object, "guard_evidence", group->guard_evidence);
         json_add_text(object, "state", group->state);
         json_add_number(object, "lease", group->lease, 1);
         devices = json_add_array(object, "devices");
@@ -79,6 +81,9 @@ static void print_heading(const iso_group *group)
         if (group->lease > 0)
                 (void)printf(" (lease %u)", group->lease);
         (void)printf("\n");
+        /* Of a group that nobody has there is nothing to say. */
+        if (group->lease > 0 && *group->guard_evidence)
+                (void)printf("Guard: %s.\n", group->guard_evidence);
 }
 
 static void print_members(const iso_host *host, const iso_group *group)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/strength.h"
 #include "core/probe/policy_json.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/state.h"
@@ -24,10 +25,6 @@
 #define RESCAN_DELAY_USEC 10000
 /* After a reading that failed (memory or fds short), the next try. */
 #define RESCAN_RETRY_SECONDS 1
-
-/* From 6.12 on the kernel attaches a newcomer to its group's current domain (kernel-facts 5.1). */
-#define JOINERS_ATTACHED_MAJOR 6
-#define JOINERS_ATTACHED_MINOR 12
 
 static const char *const policy_directories[] = {
         "/etc/isolationd/policy.d",
@@ -74,12 +71,15 @@ static Lease *lease_free(Lease *lease)
         if (!lease)
                 return NULL;
         worker_free(lease->worker);
+        worker_free(lease->guard_worker);
         if (lease->owner_event)
                 event_free(lease->owner_event);
         vfio_fds_close(&lease->fds);
         closep(&lease->owner_fd);
         closep(&lease->client_fd);
         lease_record_free(lease->record);
+        free(lease->guard_trouble);
+        free(lease->guards);
         free(lease);
         return NULL;
 }
@@ -126,9 +126,19 @@ int manager_load_policy(Manager *manager)
         return 0;
 }
 
+/* Is there a group that only our own reaction keeps host drivers from? */
+static bool must_react(const Manager *manager)
+{
+        for (size_t i = 0; i < manager->n_leases; i++)
+                if (manager->leases[i]->record->state == LEASE_LEASED &&
+                    manager_lease_guard(manager->leases[i]) < GUARD_OWNED)
+                        return true;
+        return false;
+}
+
 void manager_mark_dirty(Manager *manager)
 {
-        struct timeval delay = {.tv_usec = RESCAN_DELAY_USEC};
+        struct timeval delay = {.tv_usec = must_react(manager) ? 0 : RESCAN_DELAY_USEC};
 
         if (!evtimer_pending(manager->rescan, NULL))
                 (void)evtimer_add(manager->rescan, &delay);
@@ -234,7 +244,7 @@ const char *manager_device_state(const Manager *manager, size_t device)
 
         if (recorded && recorded->role == LEASE_ROLE_TAKEN)
                 return "leased";
-        if (recorded && recorded->role == LEASE_ROLE_JOINER)
+        if (recorded && recorded->role == LEASE_ROLE_JOINER && driver_is_harmless(pci->driver))
                 return "held";
         return pci->driver[0] ? "host" : "free";
 }
@@ -243,130 +253,14 @@ const char *manager_group_state(const Manager *manager, size_t group)
 {
         const Lease *lease = manager_lease_of_group(manager, group);
 
-        return lease ? lease_state_to_string(lease->record->state) : "free";
+        return lease ? manager_lease_state(lease) : "free";
 }
 
-const char *manager_lease_guard(const Lease *lease)
+const char *manager_lease_state(const Lease *lease)
 {
-        /* Our own copies of the claim's fds are what owns the group's DMA. */
-        return lease && lease->fds.n_items > 0 ? "owned" : "none";
-}
-
-static void tell_joined(const Lease *lease, Bdf bdf)
-{
-        const Manager *manager = lease->manager;
-        const char *release = manager->world->snapshot->kernel_release;
-        bool attached = world_kernel_at_least(release, JOINERS_ATTACHED_MAJOR,
-                                              JOINERS_ATTACHED_MINOR);
-        char text[BDF_TEXT_SIZE];
-
-        log_notice("lease %u: %s joined its group and is held%s", lease->record->id,
-                   bdf_format(bdf, text),
-                   attached ? "; the kernel attached it to the owner's address space" : "");
-        if (manager->observer.joined)
-                manager->observer.joined(lease, bdf, attached, manager->observer.userdata);
-}
-
-static void tell_lost(const Lease *lease, Bdf bdf)
-{
-        const Manager *manager = lease->manager;
-        char text[BDF_TEXT_SIZE];
-
-        log_notice("lease %u: %s is gone from the machine", lease->record->id,
-                   bdf_format(bdf, text));
-        if (manager->observer.lost)
-                manager->observer.lost(lease, bdf, manager->observer.userdata);
-}
-
-/* Marks what is gone. A taken device without our driver has gone and come back between readings. */
-static bool account_for_lost(Lease *lease)
-{
-        const Snapshot *snapshot = lease->manager->world->snapshot;
-        bool changed = false;
-
-        for (size_t i = 0; i < lease->record->n_devices; i++) {
-                LeaseDevice *device = &lease->record->devices[i];
-                size_t index = snapshot_find(snapshot, device->bdf);
-                bool here = index != SNAPSHOT_NONE &&
-                            lease_record_has_group(lease->record,
-                                                   snapshot->devices[index].kernel_group);
-
-                if (here && lease->record->state == LEASE_LEASED &&
-                    device->role == LEASE_ROLE_TAKEN &&
-                    strcmp(snapshot->devices[index].driver, LEASE_DRIVER) != 0)
-                        here = false;
-                if (device->lost || here)
-                        continue;
-                device->lost = true;
-                changed = true;
-                tell_lost(lease, device->bdf);
-        }
-        return changed;
-}
-
-/* Is a recorded member of this kernel group still there? If none is, the number may be another's. */
-static bool group_is_alive(const Lease *lease, int32_t number)
-{
-        const Snapshot *snapshot = lease->manager->world->snapshot;
-
-        for (size_t i = 0; i < lease->record->n_devices; i++) {
-                size_t index = snapshot_find(snapshot, lease->record->devices[i].bdf);
-                if (!lease->record->devices[i].lost && index != SNAPSHOT_NONE &&
-                    snapshot->devices[index].kernel_group == number)
-                        return true;
-        }
-        return false;
-}
-
-/* Takes a device of a leased group that the record does not know, or knew and lost. */
-static int account_for_joiner(Lease *lease, const PciDevice *device)
-{
-        LeaseRole role = world_is_bridge(device) ? LEASE_ROLE_BYSTANDER : LEASE_ROLE_JOINER;
-        LeaseDevice *known = lease_record_find(lease->record, device->bdf);
-        char text[BDF_TEXT_SIZE];
-
-        if (known && !known->lost) {
-                if (known->role == LEASE_ROLE_JOINER && lease->record->state == LEASE_LEASED &&
-                    !driver_is_harmless(device->driver))
-                        log_error("lease %u: %s is in the leased group and bound to %s",
-                                  lease->record->id, bdf_format(device->bdf, text),
-                                  device->driver);
-                return 0;
-        }
-        if (known) {
-                known->lost = false;
-                known->role = role;
-                known->driver_before[0] = known->override_before[0] = '\0';
-        } else {
-                int r = lease_record_add_device(lease->record, device->bdf, role, "", "");
-                if (r < 0)
-                        return r;
-        }
-        if (role == LEASE_ROLE_JOINER)
-                tell_joined(lease, device->bdf);
-        return 1;
-}
-
-/* Holds one lease against the world just read. */
-static int account_for(Lease *lease)
-{
-        const Snapshot *snapshot = lease->manager->world->snapshot;
-
-        /* What a take has not claimed yet is not the lease's; its end brings another reading. */
-        if (lease->record->state == LEASE_PREPARING)
-                return 0;
-        bool changed = account_for_lost(lease);
-        for (size_t i = 0; i < snapshot->n_devices; i++) {
-                const PciDevice *device = &snapshot->devices[i];
-                if (!lease_record_has_group(lease->record, device->kernel_group) ||
-                    !group_is_alive(lease, device->kernel_group))
-                        continue;
-                int r = account_for_joiner(lease, device);
-                if (r < 0)
-                        return r;
-                changed |= r > 0;
-        }
-        return changed ? manager_set_lease_state(lease, lease->record->state) : 0;
+        if (lease->record->state == LEASE_LEASED && lease->record->breach)
+                return "breached";
+        return lease_state_to_string(lease->record->state);
 }
 
 int manager_reconcile(Manager *manager)
@@ -381,9 +275,11 @@ int manager_reconcile(Manager *manager)
         old = TAKE_PTR(manager->world);
         manager->world = world;
         for (size_t i = 0; i < manager->n_leases; i++) {
-                r = account_for(manager->leases[i]);
+                r = manager_account_for(manager->leases[i]);
                 if (r < 0)
                         failed = r;
+                else
+                        manager_review_guard(manager->leases[i]);
         }
         r = publish_changes(manager);
         return failed < 0 ? failed : r;

@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "core/model/guard.h"
 #include "core/model/policy.h"
 #include "daemon/host/host.h"
 #include "daemon/host/worker.h"
@@ -42,7 +43,11 @@ struct Lease {
         int owner_fd;         /* write end of the pipe whose read ends are the lease fd, or -1 */
         int client_fd;        /* read end, until it has been handed out */
         struct event *owner_event;
-        Worker *worker;
+        Worker *worker;       /* that takes or puts back */
+        Worker *guard_worker; /* that blocks joiners and seals ports; never beside the other */
+        bool restore_waits;   /* for the guard's worker to end */
+        char *guard_trouble;  /* what it failed at last, or NULL */
+        GuardFacts *guards;   /* by group of the record, as of the last reading; NULL before */
         bool force;           /* root asked to take it even if the host lives on it */
         size_t n_restoring;   /* devices the running restore knows of */
         ManagerDone done;     /* who waits for the worker, or NULL */
@@ -61,6 +66,8 @@ typedef struct ManagerObserver {
         void (*lease)(Change change, uint32_t id, void *userdata);
         void (*joined)(const Lease *lease, Bdf bdf, bool in_address_space, void *userdata);
         void (*lost)(const Lease *lease, Bdf bdf, void *userdata);
+        void (*breached)(const Lease *lease, Bdf bdf, const char *driver, GuardLayer layer,
+                         void *userdata);
         void *userdata;
 } ManagerObserver;
 
@@ -133,15 +140,40 @@ Lease *manager_lease_of_device(const Manager *manager, size_t device);
 
 /* "host", "free", "leased" or "held" (org.isolationd1.Device.State). */
 const char *manager_device_state(const Manager *manager, size_t device);
-/* "free" or the lease's state. */
+/* "free", or manager_lease_state(). */
 const char *manager_group_state(const Manager *manager, size_t group);
-/* The strongest guard layer that holds now for a lease (NULL: for no lease). */
-const char *manager_lease_guard(const Lease *lease);
+/* The record's state, or "breached" if it is leased and a host driver has been in it. */
+const char *manager_lease_state(const Lease *lease);
+
+/* The strongest guard layer that holds now for the group (manager_guard.c). */
+GuardLayer manager_group_guard(const Manager *manager, size_t group);
+/* The weakest of a lease's groups. */
+GuardLayer manager_lease_guard(const Lease *lease);
+/* Why that layer and no other, in words, or NULL if memory is short; freed by the caller. */
+char *manager_group_guard_text(const Manager *manager, size_t group);
 
 /* Between the manager's own files: */
 
 /* Adds a lease around `record` (taken over). Returns 0 and *ret, borrowed, or -errno. */
 _nodiscard_ int manager_add_lease(Manager *manager, LeaseRecord *record, Lease **ret_lease);
+
+/* Holds one lease against the world just read (manager_account.c). Returns 0 or -errno. */
+_nodiscard_ int manager_account_for(Lease *lease);
+
+/*
+ * Puts on record, and tells, that a host driver had or has a joiner. Saved with the record's next
+ * saving. Returns 0 or -ENOMEM.
+ */
+_nodiscard_ int manager_note_breach(Lease *lease, LeaseDevice *device, const char *driver);
+
+/* Whether the kernel keeps host drivers out of the lease's group `number` by itself. */
+bool manager_owns(const Lease *lease, int32_t number);
+
+/*
+ * Brings the guard of a lease to what the world just read asks for: what is to be changed is put on
+ * record, then a worker does it.
+ */
+void manager_review_guard(Lease *lease);
 
 /* Forgets a lease: its file, its stored fds, itself. */
 void manager_drop_lease(Lease *lease);
@@ -152,8 +184,11 @@ int manager_set_lease_state(Lease *lease, LeaseState state);
 /* Starts the worker that takes the lease's groups; `done` hears of the end. */
 void manager_begin_take(Lease *lease, ManagerDone done, void *userdata);
 
-/* Starts the worker that puts everything back; `done` may be NULL. */
+/* Starts the worker that puts everything back, once the guard's has ended; `done` may be NULL. */
 void manager_begin_restore(Lease *lease, ManagerDone done, void *userdata);
+
+/* A restore takes long: the lease is draining, and who waits for it hears `text`. */
+void manager_overdue(Lease *lease, const char *text);
 
 /* Watches for the owner to let go of the lease fd. Returns 0 or -errno. */
 _nodiscard_ int manager_watch_owner(Lease *lease);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/guard/seal.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/state.h"
 #include "daemon/lease/steps.h"
@@ -343,7 +344,12 @@ static int record_member(Plan *plan, LeaseRecord *record, const PciDevice *devic
                               bdf_format(device->bdf, text));
         if (r < 0)
                 return r;
-        return lease_record_add_device(record, device->bdf, LEASE_ROLE_TAKEN, driver, override);
+        r = lease_record_add_device(record, device->bdf, LEASE_ROLE_TAKEN, driver, override);
+        /* Its virtual functions, wherever they would be, are born without drivers. */
+        if (r == 0 && seal_finds_vfs(&plan->manager->host, device->bdf))
+                r = lease_record_add_change(record, LEASE_CHANGE_VFS,
+                                            bdf_format(device->bdf, text));
+        return r;
 }
 
 static int fill_record(Plan *plan, LeaseRecord *record)

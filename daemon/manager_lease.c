@@ -15,6 +15,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon/guard/enforce.h"
 #include "daemon/host/critical.h"
 #include "daemon/lease/state.h"
 #include "daemon/lease/steps.h"
@@ -161,6 +162,26 @@ static void on_take_overdue(void *userdata)
         answer(lease, REFUSAL_STUCK, text);
 }
 
+/* Shuts what must be shut before the first driver leaves; opens it again if the take fails. */
+static int take(const HostPaths *host, const LeaseRecord *record, VfioFds *fds, char **ret_message)
+{
+        _cleanup_(freep) char *undo_message = NULL;
+
+        int r = guard_enforce(host, record, ret_message);
+        if (r == 0) {
+                free(TAKE_PTR(*ret_message));
+                r = lease_steps_take(host, record, fds, ret_message);
+        }
+        if (r == 0 || r == REFUSAL_QUARANTINED)
+                return r;
+        int undo = guard_undo(host, record, 0, &undo_message);
+        if (undo == 0)
+                return r;
+        free(*ret_message);
+        return host_refuse(REFUSAL_QUARANTINED, ret_message, "putting back failed: %s",
+                           undo_message ? undo_message : strerror(-undo));
+}
+
 static int job_take(const void *context, VfioFds *fds, char **ret_message)
 {
         const Lease *lease = context;
@@ -173,7 +194,7 @@ static int job_take(const void *context, VfioFds *fds, char **ret_message)
                 if (r != 0)
                         return r;
         }
-        return lease_steps_take(&lease->manager->host, lease->record, fds, ret_message);
+        return take(&lease->manager->host, record, fds, ret_message);
 }
 
 void manager_begin_take(Lease *lease, ManagerDone done, void *userdata)
@@ -206,7 +227,9 @@ static int job_restore(const void *context, VfioFds *fds, char **ret_message)
                 groups[i] = lease->record->groups[i].number;
         vfio_await_closed(&lease->manager->host, groups, lease->record->n_groups,
                           OWNER_EXIT_SECONDS);
-        return lease_steps_restore(&lease->manager->host, lease->record, ret_message);
+        /* Slots last: what waits in them comes in, and finds its own driver. */
+        int r = lease_steps_restore(&lease->manager->host, lease->record, ret_message);
+        return r != 0 ? r : guard_undo(&lease->manager->host, lease->record, 0, ret_message);
 }
 
 static void on_restore_done(WorkerResult *result, void *userdata)
@@ -238,6 +261,13 @@ static void on_restore_done(WorkerResult *result, void *userdata)
                 done(&reply, NULL, done_userdata);
 }
 
+void manager_overdue(Lease *lease, const char *text)
+{
+        log_warning("lease %" PRIu32 ": %s", lease->record->id, text);
+        (void)manager_set_lease_state(lease, LEASE_DRAINING);
+        answer(lease, REFUSAL_STUCK, text);
+}
+
 static void on_restore_overdue(void *userdata)
 {
         Lease *lease = userdata;
@@ -247,9 +277,7 @@ static void on_restore_overdue(void *userdata)
                        "group %s: somebody still has it open and the kernel waits for them "
                        "(fuser -v /dev/vfio/* shows who); it is given back when they close it",
                        lease->record->groups[0].id);
-        log_warning("lease %" PRIu32 ": %s", lease->record->id, text);
-        (void)manager_set_lease_state(lease, LEASE_DRAINING);
-        answer(lease, REFUSAL_STUCK, text);
+        manager_overdue(lease, text);
 }
 
 static void forget_owner(Lease *lease)
@@ -271,6 +299,13 @@ void manager_begin_restore(Lease *lease, ManagerDone done, void *userdata)
 
         lease->done = done;
         lease->done_userdata = userdata;
+        if (lease->guard_worker) {
+                /* Two at one device would undo each other's work. Its record says all it did. */
+                lease->restore_waits = true;
+                worker_kill(lease->guard_worker);
+                (void)manager_set_lease_state(lease, LEASE_RELEASING);
+                return;
+        }
         lease->n_restoring = lease->record->n_devices;
         forget_owner(lease);
         fdstore_remove(lease->record);
@@ -297,7 +332,7 @@ void manager_release(Lease *lease, ManagerDone done, void *userdata)
                 return manager_begin_restore(lease, done, userdata);
         case LEASE_RELEASING:
         case LEASE_DRAINING:
-                if (lease->worker && !lease->done) {
+                if ((lease->worker || lease->restore_waits) && !lease->done) {
                         lease->done = done;
                         lease->done_userdata = userdata;
                         return;

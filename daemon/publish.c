@@ -114,7 +114,8 @@ static int describe_groups(const Manager *manager, EntryList *list)
                 entry->key = strdup(group->id);
                 if (!entry->key || describe_members(world->snapshot, group, &members) < 0 ||
                     asprintf(&entry->words, "%s|%s|%s|%u|%s", manager_group_state(manager, i),
-                             manager_lease_guard(lease), snapshot_group_type(world->snapshot, group->kernel_group),
+                             guard_layer_to_string(manager_group_guard(manager, i)),
+                             snapshot_group_type(world->snapshot, group->kernel_group),
                              lease ? lease->record->id : 0, members) < 0) {
                         entry->words = NULL;
                         return -ENOMEM;

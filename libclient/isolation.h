@@ -91,7 +91,8 @@ typedef struct iso_group {
         size_t n_devices;
         const char *type;  /* default domain type, "" if unknown */
         const char *guard; /* "none", "reactive", "gated", "sealed", "owned" */
-        const char *state; /* "free", or the state of its lease: "preparing", "leased",
+        const char *guard_evidence; /* why that one, a sentence; "" if it is not told */
+        const char *state; /* "free", or the state of its lease: "preparing", "leased", "breached",
                             * "releasing", "draining", "quarantined" */
         uint32_t lease;    /* 0 if none */
 
@@ -306,11 +307,11 @@ int iso_release(iso_host *host, uint32_t lease);
 typedef struct iso_event {
         const char *event; /* "ready", "device-added", "device-removed", "device-changed",
                             * "group-changed", "lease-added", "lease-changed", "lease-removed",
-                            * "device-joined", "device-lost" */
+                            * "device-joined", "device-lost", "breached" */
         const char *device; /* address or "" */
         const char *group;  /* id or "" (of a lease, its first) */
         uint32_t lease;     /* 0 if none */
-        const char *driver; /* for device-changed; "" otherwise */
+        const char *driver; /* for device-changed and breached; "" otherwise */
         const char *state;  /* "" if it does not apply */
         bool in_owner_address_space; /* device-joined: the kernel attached the device to the I/O
                                       * address space of the lease's owner (from 6.12 on) */

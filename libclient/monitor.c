@@ -217,10 +217,11 @@ static int apply_changed(Monitor *monitor, sd_bus_message *message)
         return 0;
 }
 
-static int read_in_address_space(sd_bus_message *message, bool *ret)
+/* Reads what comes with a member's signal; what is not there stays as it is. Strings are borrowed. */
+static int read_details(sd_bus_message *message, MemberNews *news)
 {
-        int value = false, r;
         const char *name;
+        int value, r;
 
         r = sd_bus_message_enter_container(message, 'a', "{sv}");
         if (r < 0)
@@ -229,36 +230,38 @@ static int read_in_address_space(sd_bus_message *message, bool *ret)
                 r = sd_bus_message_read_basic(message, 's', &name);
                 if (r < 0)
                         return r;
-                if (strcmp(name, "in-owner-address-space") == 0)
+                if (strcmp(name, "in-owner-address-space") == 0) {
                         r = sd_bus_message_read(message, "v", "b", &value);
-                else
+                        news->in_owner_address_space = r >= 0 && value;
+                } else if (strcmp(name, "driver") == 0) {
+                        r = sd_bus_message_read(message, "v", "s", &news->driver);
+                } else {
                         r = sd_bus_message_skip(message, "v");
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(message);
+                }
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(message);
                 if (r < 0)
                         return r;
         }
-        if (r < 0)
-                return r;
-        *ret = value;
-        return 0;
+        return r;
 }
 
-static int apply_member(Monitor *monitor, sd_bus_message *message, bool joined)
+static int apply_member(Monitor *monitor, sd_bus_message *message, const char *event,
+                        const char *state)
 {
-        bool in_address_space;
-        const char *address;
-        int r;
+        MemberNews news = {
+                .event = event,
+                .lease_path = sd_bus_message_get_path(message),
+                .driver = "",
+                .state = state,
+        };
+        int r = sd_bus_message_read_basic(message, 's', &news.address);
 
-        r = sd_bus_message_read_basic(message, 's', &address);
+        if (r >= 0)
+                r = read_details(message, &news);
         if (r < 0)
                 return r;
-        r = read_in_address_space(message, &in_address_space);
-        if (r < 0)
-                return r;
-        monitor_tell_member(monitor, sd_bus_message_get_path(message), address, joined,
-                            in_address_space);
+        monitor_tell_member(monitor, &news);
         return 0;
 }
 
@@ -274,9 +277,11 @@ static int apply_signal(Monitor *monitor, sd_bus_message *message)
                                      "PropertiesChanged"))
                 return apply_changed(monitor, message);
         if (sd_bus_message_is_signal(message, HOST_LEASE, "DeviceJoined"))
-                return apply_member(monitor, message, true);
+                return apply_member(monitor, message, "device-joined", "held");
         if (sd_bus_message_is_signal(message, HOST_LEASE, "DeviceLost"))
-                return apply_member(monitor, message, false);
+                return apply_member(monitor, message, "device-lost", "");
+        if (sd_bus_message_is_signal(message, HOST_LEASE, "Breached"))
+                return apply_member(monitor, message, "breached", "breached");
         return 0;
 }
 

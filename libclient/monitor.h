@@ -30,14 +30,23 @@ typedef enum MonitorChange {
         _MONITOR_CHANGE_N,
 } MonitorChange;
 
+/* What a signal of a lease says of one device. Borrowed from the message. */
+typedef struct MemberNews {
+        const char *event; /* as an iso_event has it */
+        const char *lease_path;
+        const char *address;
+        const char *driver;
+        const char *state;
+        bool in_owner_address_space;
+} MemberNews;
+
 /* Ends the monitor with that result; the first one counts. */
 void monitor_end(Monitor *monitor, int result);
 
 /* Each calls the handler, unless the monitor has ended; a nonzero answer ends it. */
 void monitor_tell_ready(Monitor *monitor);
 void monitor_tell_entry(Monitor *monitor, const MonitorEntry *entry, MonitorChange change);
-void monitor_tell_member(Monitor *monitor, const char *lease_path, const char *address, bool joined,
-                         bool in_owner_address_space);
+void monitor_tell_member(Monitor *monitor, const MemberNews *news);
 
 /* Puts `fresh` in the place of the table, and tells what differs. `fresh` is empty after it. */
 void monitor_replace_table(Monitor *monitor, MonitorTable *fresh);

@@ -114,21 +114,20 @@ void monitor_tell_entry(Monitor *monitor, const MonitorEntry *entry, MonitorChan
         tell(monitor, &event);
 }
 
-void monitor_tell_member(Monitor *monitor, const char *lease_path, const char *address, bool joined,
-                         bool in_owner_address_space)
+void monitor_tell_member(Monitor *monitor, const MemberNews *news)
 {
-        const MonitorEntry *lease = monitor_table_find(&monitor->table, lease_path);
+        const MonitorEntry *lease = monitor_table_find(&monitor->table, news->lease_path);
         _cleanup_(freep) char *scratch = NULL;
 
         tell(monitor,
              &(iso_event){
-                     .event = joined ? "device-joined" : "device-lost",
-                     .device = address,
+                     .event = news->event,
+                     .device = news->address,
                      .group = lease ? group_name(monitor, lease->texts[ENTRY_GROUP], &scratch) : "",
                      .lease = lease ? lease->lease : 0,
-                     .driver = "",
-                     .state = joined ? "held" : "",
-                     .in_owner_address_space = in_owner_address_space,
+                     .driver = news->driver,
+                     .state = news->state,
+                     .in_owner_address_space = news->in_owner_address_space,
              });
 }
 

@@ -44,6 +44,7 @@ static const struct Field {
         FIELD(OBJECT_GROUP, "Reasons", "a(ssssass)", reasons),
         FIELD(OBJECT_GROUP, "Type", "s", group.type),
         FIELD(OBJECT_GROUP, "Guard", "s", group.guard),
+        FIELD(OBJECT_GROUP, "GuardEvidence", "s", group.guard_evidence),
         FIELD(OBJECT_GROUP, "State", "s", group.state),
         FIELD(OBJECT_GROUP, "Lease", "o", lease_path),
         FIELD(OBJECT_LEASE, "Id", "u", lease.id),

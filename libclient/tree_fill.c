@@ -130,6 +130,7 @@ int tree_fill_group(const Tree *tree, PartitionKind kind, const Group *group, is
                 .n_devices = group->n_members,
                 .type = type,
                 .guard = "none",
+                .guard_evidence = "",
                 .state = "free",
                 .assumes = assumes,
                 .spoofable = group->spoofable,

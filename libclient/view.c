@@ -52,6 +52,7 @@ void view_init_group(iso_group *group)
                 .devices = empty_list,
                 .type = "",
                 .guard = "",
+                .guard_evidence = "",
                 .state = "",
                 .assumes = empty_list,
         };

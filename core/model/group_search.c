@@ -151,25 +151,12 @@ static bool bridge_aliases(const Snapshot *snapshot, const PciDevice *bridge)
         return bridge->pcie_type == PCIE_TYPE_PCI_TO_PCIE;
 }
 
-/* (A) Moves *at to the last alias passed. */
-static size_t search_topology(GroupSearch *search, size_t *at)
+/* The bridges from `first` up. Moves *at to the last one that aliases. */
+static size_t search_bridges(GroupSearch *search, size_t first, size_t *at)
 {
         const PciDevice *devices = search->snapshot->devices;
-        size_t real = devices[*at].real_dma;
-        size_t lost = first_behind_lost(search, &devices[*at]);
 
-        if (lost != SNAPSHOT_NONE) {
-                (void)step_push(search, REASON_REAL_DMA_DEVICE, *at, lost, lost);
-                return label_of(search, lost);
-        }
-        if (real != SNAPSHOT_NONE) {
-                (void)step_push(search, REASON_REAL_DMA_DEVICE, *at, real, real);
-                *at = real;
-                if (label_of(search, real) != SNAPSHOT_NONE)
-                        return label_of(search, real);
-        }
-
-        for (size_t i = devices[*at].parent; i != SNAPSHOT_NONE; i = devices[i].parent) {
+        for (size_t i = first; i != SNAPSHOT_NONE; i = devices[i].parent) {
                 if (quirk_is_translation_root(&devices[i]))
                         break;
                 if (!bridge_aliases(search->snapshot, &devices[i]))
@@ -182,12 +169,40 @@ static size_t search_topology(GroupSearch *search, size_t *at)
         return SNAPSHOT_NONE;
 }
 
-/* (B) Moves *at to the last port passed. */
-static size_t search_upstream(GroupSearch *search, size_t *at)
+/* Whose id does `of`, or what is below it, use (VMD)? Moves *at there. */
+static size_t search_real_dma(GroupSearch *search, size_t of, size_t *at)
+{
+        const PciDevice *devices = search->snapshot->devices;
+        size_t real = devices[of].real_dma;
+        size_t lost = first_behind_lost(search, &devices[of]);
+
+        if (lost != SNAPSHOT_NONE) {
+                (void)step_push(search, REASON_REAL_DMA_DEVICE, *at, lost, lost);
+                return label_of(search, lost);
+        }
+        if (real == SNAPSHOT_NONE)
+                return SNAPSHOT_NONE;
+        (void)step_push(search, REASON_REAL_DMA_DEVICE, *at, real, real);
+        *at = real;
+        return label_of(search, real);
+}
+
+/* (A) Moves *at to the last alias passed. */
+static size_t search_topology(GroupSearch *search, size_t *at)
+{
+        size_t label = search_real_dma(search, *at, at);
+
+        if (label != SNAPSHOT_NONE)
+                return label;
+        return search_bridges(search, search->snapshot->devices[*at].parent, at);
+}
+
+/* (B) The ports from `first` up. Moves *at to the last one passed. */
+static size_t search_upstream(GroupSearch *search, size_t first, size_t *at)
 {
         const PciDevice *devices = search->snapshot->devices;
 
-        for (size_t i = devices[*at].parent; i != SNAPSHOT_NONE; i = devices[i].parent) {
+        for (size_t i = first; i != SNAPSHOT_NONE; i = devices[i].parent) {
                 if (blame_of(search, i) == SNAPSHOT_NONE)
                         break;
                 (void)step_push(search, REASON_UPSTREAM_ACS, *at, i, blame_of(search, i));
@@ -288,6 +303,18 @@ static size_t search_orphans(GroupSearch *search, size_t at)
         return SNAPSHOT_NONE;
 }
 
+/* What is left to try once nothing above has a group. */
+static size_t search_beside(GroupSearch *search, size_t at)
+{
+        size_t label = search_orphans(search, at);
+
+        if (label == SNAPSHOT_NONE)
+                label = search_aliases(search, at);
+        if (label == SNAPSHOT_NONE)
+                label = search_slot(search, at);
+        return label;
+}
+
 size_t group_search(GroupSearch *search, size_t at)
 {
         size_t label;
@@ -297,12 +324,26 @@ size_t group_search(GroupSearch *search, size_t at)
 
         label = search_topology(search, &at);
         if (label == SNAPSHOT_NONE)
-                label = search_upstream(search, &at);
+                label = search_upstream(search, search->snapshot->devices[at].parent, &at);
+        return label != SNAPSHOT_NONE ? label : search_beside(search, at);
+}
+
+size_t group_search_below(GroupSearch *search, size_t port)
+{
+        const PciDevice *devices = search->snapshot->devices;
+        size_t at = port, label;
+
+        search->visited = (AliasMask){0};
+        search->steps.n_reasons = 0;
+
+        label = search_real_dma(search, port, &at);
         if (label == SNAPSHOT_NONE)
-                label = search_orphans(search, at);
+                label = search_bridges(search, at == port ? port : devices[at].parent, &at);
         if (label == SNAPSHOT_NONE)
-                label = search_aliases(search, at);
-        if (label == SNAPSHOT_NONE)
-                label = search_slot(search, at);
+                label = search_upstream(search,
+                                        search->steps.n_reasons > 0 ? devices[at].parent : port,
+                                        &at);
+        if (label == SNAPSHOT_NONE && search->steps.n_reasons > 0)
+                label = search_beside(search, at);
         return label;
 }

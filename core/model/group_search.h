@@ -50,6 +50,12 @@ typedef struct GroupSearch {
  */
 size_t group_search(GroupSearch *search, size_t at);
 
+/*
+ * The same for a card of one plain function that is not there yet, on the bus below the bridge `port`
+ * alone: steps that begin with it begin with the port instead.
+ */
+size_t group_search_below(GroupSearch *search, size_t port);
+
 /* Frees what a search owns, not the search. */
 static inline void group_search_deinitp(GroupSearch *search)
 {

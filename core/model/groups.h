@@ -100,6 +100,13 @@ _nodiscard_ int kernel_groups_predict(const Snapshot *snapshot, size_t index, in
                                       Reason *ret_reason);
 
 /*
+ * The kernel's group that a card of one plain function would be in if it were plugged in below the
+ * bridge `port` now; -1 if it would get one of its own. Costs as little. Returns 0 or -ENOMEM.
+ */
+_nodiscard_ int kernel_groups_predict_below(const Snapshot *snapshot, size_t port,
+                                            int32_t *ret_group);
+
+/*
  * The partition the kernel's links show. Devices without a link are in none. Reasons are taken from
  * `computed` (may be NULL) where it explains the merge, REASON_OBSERVED otherwise. Returns 0 or
  * -ENOMEM; the caller frees *ret.

@@ -305,3 +305,17 @@ int kernel_groups_predict(const Snapshot *snapshot, size_t index, int32_t *ret_g
         }
         return 0;
 }
+
+int kernel_groups_predict_below(const Snapshot *snapshot, size_t port, int32_t *ret_group)
+{
+        _cleanup_(group_search_deinitp) GroupSearch search = {
+                .snapshot = snapshot,
+                .newcomer = SNAPSHOT_NONE,
+        };
+        size_t label = group_search_below(&search, port);
+
+        if (search.error < 0)
+                return search.error;
+        *ret_group = label == SNAPSHOT_NONE ? -1 : (int32_t)label;
+        return 0;
+}

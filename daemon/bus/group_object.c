@@ -30,10 +30,20 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
                 text = snapshot_group_type(manager->world->snapshot,
                                            group_of(userdata)->kernel_group);
         else if (strcmp(property, "Guard") == 0)
-                text = manager_lease_guard(manager_lease_of_group(manager, view->index));
+                text = guard_layer_to_string(manager_group_guard(manager, view->index));
         else
                 text = manager_group_state(manager, view->index);
         return sd_bus_message_append(reply, "s", text);
+}
+
+static int get_guard_text(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *error)
+{
+        const BusView *view = userdata;
+        _cleanup_(freep) char *text = manager_group_guard_text(view->bus->manager, view->index);
+
+        return text ? sd_bus_message_append(reply, "s", text) : -ENOMEM;
 }
 
 static int get_kernel_group(sd_bus *bus, const char *path, const char *interface,
@@ -186,6 +196,7 @@ static const sd_bus_vtable group_vtable[] = {
         SD_BUS_PROPERTY("Reasons", "a(ssssass)", get_reasons, 0, CHANGES),
         SD_BUS_PROPERTY("Type", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Guard", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("GuardEvidence", "s", get_guard_text, 0, CHANGES),
         SD_BUS_PROPERTY("State", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Lease", "o", get_lease, 0, CHANGES),
         SD_BUS_VTABLE_END,

@@ -42,9 +42,9 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
         else if (strcmp(property, "Lifetime") == 0)
                 text = lease_lifetime_to_string(record->lifetime);
         else if (strcmp(property, "Guard") == 0)
-                text = manager_lease_guard(lease);
+                text = guard_layer_to_string(manager_lease_guard(lease));
         else
-                text = lease_state_to_string(record->state);
+                text = manager_lease_state(lease);
         return sd_bus_message_append(reply, "s", text);
 }
 
@@ -149,6 +149,7 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Rule", "s", get_text, 0, CHANGES),
         SD_BUS_SIGNAL_WITH_ARGS("DeviceJoined", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("DeviceLost", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("Breached", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_VTABLE_END,
 };
 

@@ -58,7 +58,8 @@ static void on_device(Change change, const char *address, void *userdata)
 static void on_group(Change change, const char *id, void *userdata)
 {
         tell(userdata, change, bus_path_group(id), BUS_IFACE_GROUP,
-             NAMES("Devices", "Reasons", "KernelGroup", "Type", "Guard", "State", "Lease"));
+             NAMES("Devices", "Reasons", "KernelGroup", "Type", "Guard",
+                   "GuardEvidence", "State", "Lease"));
 }
 
 static void on_lease(Change change, uint32_t id, void *userdata)
@@ -92,6 +93,20 @@ static void on_lost(const Lease *lease, Bdf bdf, void *userdata)
         check(r, "lost a device", path ? path : "a lease");
 }
 
+static void on_breached(const Lease *lease, Bdf bdf, const char *driver, GuardLayer layer,
+                        void *userdata)
+{
+        Bus *bus = userdata;
+        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
+        char text[BDF_TEXT_SIZE];
+
+        int r = !path ? -ENOMEM
+                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "Breached", "sa{sv}",
+                                           bdf_format(bdf, text), 2, "driver", "s", driver, "guard",
+                                           "s", guard_layer_to_string(layer));
+        check(r, "was breached", path ? path : "a lease");
+}
+
 void bus_observe(Bus *bus)
 {
         const ManagerObserver observer = {
@@ -100,6 +115,7 @@ void bus_observe(Bus *bus)
                 .lease = on_lease,
                 .joined = on_joined,
                 .lost = on_lost,
+                .breached = on_breached,
                 .userdata = bus,
         };
 

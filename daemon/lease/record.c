@@ -68,12 +68,15 @@ LeaseRecord *lease_record_free(LeaseRecord *record)
         }
         for (size_t i = 0; i < record->n_fd_names; i++)
                 free(record->fd_names[i]);
+        lease_record_drop_changes(record, 0);
+        free(record->changes);
         free(record->groups);
         free(record->devices);
         free(record->fd_names);
         free(record->unit);
         free(record->rule);
         free(record->trouble);
+        free(record->breach);
         free(record);
         return NULL;
 }
@@ -132,6 +135,37 @@ int lease_record_add_fd_name(LeaseRecord *record, const char *name)
                 return -ENOMEM;
         record->fd_names[record->n_fd_names++] = copy;
         return 0;
+}
+
+int lease_record_add_change(LeaseRecord *record, LeaseChangeKind kind, const char *place)
+{
+        if (record->n_changes >= LEASE_CHANGES_MAX)
+                return -E2BIG;
+        LeaseChange *changes =
+                reallocarray(record->changes, record->n_changes + 1, sizeof(*record->changes));
+        if (!changes)
+                return -ENOMEM;
+        record->changes = changes;
+
+        char *copy = strdup(place);
+        if (!copy)
+                return -ENOMEM;
+        record->changes[record->n_changes++] = (LeaseChange){.kind = kind, .place = copy};
+        return 0;
+}
+
+void lease_record_drop_changes(LeaseRecord *record, size_t first)
+{
+        while (record->n_changes > first)
+                free(record->changes[--record->n_changes].place);
+}
+
+bool lease_record_has_change(const LeaseRecord *record, LeaseChangeKind kind, const char *place)
+{
+        for (size_t i = 0; i < record->n_changes; i++)
+                if (record->changes[i].kind == kind && strcmp(record->changes[i].place, place) == 0)
+                        return true;
+        return false;
 }
 
 LeaseDevice *lease_record_find(const LeaseRecord *record, Bdf bdf)

@@ -20,6 +20,7 @@
 
 #define LEASE_DEVICES_MAX 4096
 #define LEASE_GROUPS_MAX 256
+#define LEASE_CHANGES_MAX 1024
 
 typedef enum LeaseState {
         LEASE_PREPARING,   /* drivers are being exchanged, the group claimed */
@@ -49,7 +50,24 @@ typedef struct LeaseDevice {
         bool lost;             /* gone from the machine */
         char *driver_before;   /* "" if it was unbound */
         char *override_before; /* "" if it was unset */
+
+        /* Of a joiner, as this daemon knows it; not on disk. */
+        bool blocking; /* a worker is at it */
+        bool blocked;  /* known to be out of every driver's reach */
+        bool breached; /* a host driver has it, which has been told */
 } LeaseDevice;
+
+/* What the guard changed on the host besides drivers; undone in reverse. */
+typedef enum LeaseChangeKind {
+        LEASE_CHANGE_SEAL, /* `place`, a service of a port ("0000:00:02.1:pcie204"), was pciehp's */
+        LEASE_CHANGE_VFS,  /* sriov_drivers_autoprobe of the function `place` was 1 */
+        _LEASE_CHANGE_N,
+} LeaseChangeKind;
+
+typedef struct LeaseChange {
+        LeaseChangeKind kind;
+        char *place; /* a name in sysfs */
+} LeaseChange;
 
 typedef struct LeaseGroup {
         int32_t number; /* iommu_groups/N */
@@ -71,7 +89,10 @@ typedef struct LeaseRecord {
         size_t n_devices;
         char **fd_names; /* by index of the fd in the service manager's store */
         size_t n_fd_names;
+        LeaseChange *changes;
+        size_t n_changes;
         char *trouble; /* why it is quarantined, or NULL */
+        char *breach;  /* which host driver got in, when and past what, or NULL */
 } LeaseRecord;
 
 /* Returns 0 and an empty record, or -ENOMEM. */
@@ -86,6 +107,14 @@ _nodiscard_ int lease_record_add_group(LeaseRecord *record, int32_t number, cons
 _nodiscard_ int lease_record_add_device(LeaseRecord *record, Bdf bdf, LeaseRole role,
                                         const char *driver_before, const char *override_before);
 _nodiscard_ int lease_record_add_fd_name(LeaseRecord *record, const char *name);
+_nodiscard_ int lease_record_add_change(LeaseRecord *record, LeaseChangeKind kind,
+                                        const char *place);
+
+/* Forgets the changes from `first` on. */
+void lease_record_drop_changes(LeaseRecord *record, size_t first);
+
+/* Whether that change is on record. */
+bool lease_record_has_change(const LeaseRecord *record, LeaseChangeKind kind, const char *place);
 
 /* The device of that address, or NULL. Borrowed. */
 LeaseDevice *lease_record_find(const LeaseRecord *record, Bdf bdf);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease record as a file: version 1, every field required.
+ * A lease record as a file: version 2, every field required. Version 1 knew no changes and no breach.
  *
  * Reading is strict. A half-written file or one from a later version is not guessed at: the manager
  * sets it aside and takes the truth from the kernel.
@@ -12,7 +12,8 @@
 
 #include "daemon/lease/record.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
+#define RECORD_VERSION_BEFORE_GUARD 1
 
 static inline void json_putp(struct json_object **object)
 {
@@ -97,6 +98,23 @@ static int put_fd_names(struct json_object *root, const LeaseRecord *record)
         return r;
 }
 
+static int put_changes(struct json_object *root, const LeaseRecord *record)
+{
+        struct json_object *array = json_object_new_array();
+        int r = put(root, "changes", array);
+
+        for (size_t i = 0; r == 0 && i < record->n_changes; i++) {
+                struct json_object *entry = json_object_new_object();
+
+                r = append(array, entry);
+                if (r == 0)
+                        r = put(entry, "kind", json_object_new_int((int)record->changes[i].kind));
+                if (r == 0)
+                        r = put(entry, "place", json_object_new_string(record->changes[i].place));
+        }
+        return r;
+}
+
 int lease_record_to_json(const LeaseRecord *record, char **ret_text)
 {
         _cleanup_(json_putp) struct json_object *root = json_object_new_object();
@@ -117,6 +135,7 @@ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
                 {"rule", json_object_new_string(record->rule)},
                 {"since_usec", json_object_new_int64((int64_t)record->since_usec)},
                 {"trouble", json_object_new_string(record->trouble ? record->trouble : "")},
+                {"breach", json_object_new_string(record->breach ? record->breach : "")},
         };
         int r = 0;
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -131,6 +150,8 @@ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
                 r = put_devices(root, record);
         if (r == 0)
                 r = put_fd_names(root, record);
+        if (r == 0)
+                r = put_changes(root, record);
         if (r < 0)
                 return r;
 
@@ -222,6 +243,17 @@ static int parse_fd_name(LeaseRecord *record, struct json_object *entry)
         return lease_record_add_fd_name(record, json_object_get_string(entry));
 }
 
+static int parse_change(LeaseRecord *record, struct json_object *entry)
+{
+        int64_t kind;
+
+        const char *place = get_string(entry, "place");
+        if (!place || !place[0] || place[0] == '.' || !is_driver_name(place) ||
+            !get_number(entry, "kind", _LEASE_CHANGE_N - 1, &kind))
+                return -EBADMSG;
+        return lease_record_add_change(record, (LeaseChangeKind)kind, place);
+}
+
 static int parse_array(LeaseRecord *record, struct json_object *root, const char *key, size_t max,
                        int (*parse)(LeaseRecord *, struct json_object *))
 {
@@ -238,12 +270,13 @@ static int parse_array(LeaseRecord *record, struct json_object *root, const char
         return 0;
 }
 
-static int parse_strings(LeaseRecord *record, struct json_object *root)
+static int parse_strings(LeaseRecord *record, struct json_object *root, bool with_guard)
 {
         const char *unit = get_string(root, "unit");
         const char *rule = get_string(root, "rule");
         const char *trouble = get_string(root, "trouble");
-        if (!unit || !rule || !trouble)
+        const char *breach = with_guard ? get_string(root, "breach") : "";
+        if (!unit || !rule || !trouble || !breach)
                 return -EBADMSG;
 
         free(record->unit);
@@ -251,7 +284,9 @@ static int parse_strings(LeaseRecord *record, struct json_object *root)
         record->unit = strdup(unit);
         record->rule = strdup(rule);
         record->trouble = trouble[0] ? strdup(trouble) : NULL;
-        if (!record->unit || !record->rule || (trouble[0] && !record->trouble))
+        record->breach = breach[0] ? strdup(breach) : NULL;
+        if (!record->unit || !record->rule || (trouble[0] && !record->trouble) ||
+            (breach[0] && !record->breach))
                 return -ENOMEM;
         return 0;
 }
@@ -263,7 +298,8 @@ int lease_record_from_json(const char *text, LeaseRecord **ret_record)
         int64_t version, id, state, mode, lifetime, uid, since;
 
         if (!json_object_is_type(root, json_type_object) ||
-            !get_number(root, "version", RECORD_VERSION, &version) || version != RECORD_VERSION ||
+            !get_number(root, "version", RECORD_VERSION, &version) ||
+            version < RECORD_VERSION_BEFORE_GUARD ||
             !get_number(root, "id", UINT32_MAX, &id) || id == 0 ||
             !get_number(root, "state", _LEASE_STATE_N - 1, &state) ||
             !get_number(root, "mode", _LEASE_MODE_N - 1, &mode) || mode == LEASE_MODE_NONE ||
@@ -281,13 +317,16 @@ int lease_record_from_json(const char *text, LeaseRecord **ret_record)
         record->lifetime = (LeaseLifetime)lifetime;
         record->uid = (uid_t)uid;
         record->since_usec = (uint64_t)since;
-        r = parse_strings(record, root);
+        bool with_guard = version > RECORD_VERSION_BEFORE_GUARD;
+        r = parse_strings(record, root, with_guard);
         if (r == 0)
                 r = parse_array(record, root, "groups", LEASE_GROUPS_MAX, parse_group);
         if (r == 0)
                 r = parse_array(record, root, "devices", LEASE_DEVICES_MAX, parse_device);
         if (r == 0)
                 r = parse_array(record, root, "fds", LEASE_DEVICES_MAX, parse_fd_name);
+        if (r == 0 && with_guard)
+                r = parse_array(record, root, "changes", LEASE_CHANGES_MAX, parse_change);
         if (r < 0)
                 return r;
         *ret_record = TAKE_PTR(record);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/guard/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/steps.h"
 
@@ -140,8 +141,10 @@ static int step_let_in(const HostPaths *host, const LeaseDevice *device, char **
 {
         _cleanup_(freep) char *driver = NULL;
 
-        int r = driver_read(host, device->bdf, &driver);
-        if (r < 0)
+        int r = block_undo(host, device->bdf, ret_message);
+        if (r == 0)
+                r = driver_read(host, device->bdf, &driver);
+        if (r != 0)
                 return r;
         return driver[0] ? 0 : driver_probe_any(host, device->bdf, ret_message);
 }

@@ -63,6 +63,38 @@ static void test_round_trip(void)
         CHECK_STRING(again, text);
 }
 
+/* What a daemon before the guard has left: the same without changes and breach. */
+static void test_the_version_before(void)
+{
+        static const char old[] =
+                "{\"version\":1,\"id\":7,\"state\":1,\"mode\":1,\"lifetime\":0,\"uid\":1000,"
+                "\"unit\":\"\",\"rule\":\"root\",\"since_usec\":1,\"trouble\":\"\",\"groups\":[],"
+                "\"devices\":[],\"fds\":[]}";
+        _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
+
+        CHECK_NUMBER(lease_record_from_json(old, &record), 0);
+        CHECK(record && record->id == 7 && record->n_changes == 0 && !record->breach);
+}
+
+static void test_changes(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make(), *back = NULL;
+        _cleanup_(freep) char *text = NULL;
+
+        CHECK(lease_record_add_change(record, LEASE_CHANGE_VFS, "0000:05:00.0") == 0);
+        CHECK(lease_record_add_change(record, LEASE_CHANGE_SEAL, "0000:00:02.1:pcie204") == 0);
+        record->breach = strdup("somebody got in");
+        CHECK(lease_record_to_json(record, &text) == 0);
+        CHECK_NUMBER(lease_record_from_json(text, &back), 0);
+        CHECK(lease_record_has_change(back, LEASE_CHANGE_SEAL, "0000:00:02.1:pcie204"));
+        CHECK(lease_record_has_change(back, LEASE_CHANGE_VFS, "0000:05:00.0"));
+        CHECK(!lease_record_has_change(back, LEASE_CHANGE_SEAL, "0000:05:00.0"));
+        CHECK_STRING(back->breach, "somebody got in");
+        lease_record_drop_changes(back, 1);
+        CHECK_NUMBER(back->n_changes, 1);
+        CHECK(lease_record_has_change(back, LEASE_CHANGE_VFS, "0000:05:00.0"));
+}
+
 /* A crash may leave any prefix of a file behind. */
 static void test_every_prefix_is_refused(void)
 {
@@ -99,7 +131,7 @@ static int read_edited(const char *from, const char *to)
 static void test_strange_records_are_refused(void)
 {
         static const char *const edits[][2] = {
-                {"\"version\":1", "\"version\":2"},
+                {"\"version\":2", "\"version\":3"},
                 {"\"id\":7", "\"id\":-7"},
                 {"\"id\":7", "\"id\":0"},
                 {"\"id\":7", "\"id\":\"7\""},
@@ -170,6 +202,8 @@ int main(void)
 {
         static const TapTest tests[] = {
                 {"what is written comes back", test_round_trip},
+                {"the version before this", test_the_version_before},
+                {"changes and a breach", test_changes},
                 {"every prefix of a record is refused", test_every_prefix_is_refused},
                 {"strange records are refused", test_strange_records_are_refused},
                 {"files are private, whole, and set aside if they are none", test_files},

@@ -9,6 +9,7 @@
  */
 
 #include "core/model/groups.h"
+#include "core/model/what_if.h"
 #include "naive.h"
 #include "random.h"
 #include "tap.h"
@@ -228,12 +229,58 @@ static void test_prediction(void)
         CHECK(count < 100 || (n_joined > count / 10 && n_alone > count / 20));
 }
 
+/* What a card would join below each port, against a machine that has the card. */
+static bool predict_ports(unsigned long seed, size_t *n_joined, size_t *n_alone)
+{
+        Random random = seeded(seed);
+        RandomOptions options = {
+                .tidy = seed % 2, .unknown = seed % 3 ? 0 : 60, .n_devices_max = 40};
+        _cleanup_(snapshot_freep) Snapshot *snapshot = random_topology(&random, &options);
+        _cleanup_(partition_freep) Partition *partition = compute(snapshot);
+
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                snapshot->devices[i].kernel_group = (int32_t)partition->group_of[i];
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                _cleanup_(snapshot_freep) Snapshot *grown = NULL;
+                int32_t predicted, seen;
+                Bdf card;
+
+                if (what_if_add(snapshot, snapshot->devices[i].bdf, &grown, &card) != 0)
+                        continue;
+                if (kernel_groups_predict_below(snapshot, i, &predicted) < 0)
+                        abort();
+                seen = grown->devices[snapshot_find(grown, card)].kernel_group;
+                if (seen >= (int32_t)partition->n_groups)
+                        seen = -1; /* one of its own */
+                if (seen != predicted)
+                        return false;
+                ++*(seen < 0 ? n_alone : n_joined);
+        }
+        return true;
+}
+
+static void test_ports(void)
+{
+        unsigned long seed = from_environment("ISO_REFERENCE_SEED", SEED_NORMAL);
+        unsigned long count = from_environment("ISO_REFERENCE_COUNT", COUNT_NORMAL);
+        size_t n_joined = 0, n_alone = 0;
+
+        for (unsigned long i = 0; i < count; i++)
+                if (!CHECK(predict_ports(seed + i, &n_joined, &n_alone))) {
+                        printf("# seed %lu\n", seed + i);
+                        return;
+                }
+        printf("# below %zu ports a card joins a group, below %zu it does not\n", n_joined, n_alone);
+        CHECK(count < 100 || (n_joined > count / 10 && n_alone > count / 20));
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
                 {"equal to the naive replay", test_replay},
                 {"equal to the closure of pairs", test_closure},
                 {"a newcomer's group is foreseen", test_prediction},
+                {"so is that of a card that is not there yet", test_ports},
                 {"what is unknown never separates", test_unknown_never_separates},
         };
 

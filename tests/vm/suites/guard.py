@@ -9,11 +9,12 @@ uses), and by a rescan of the bus.
 import json
 import re
 
-from suite import LAB, PROGRAM, test
+from suite import LAB, PROGRAM, ROOT, test
 from suites import places
 from suites.places import JOIN_CARD, JOINER
 
 HOST_DRIVER = "e1000e"
+BLOCK = "isolationd-block"
 MARKER = "/devices/virtual/mem/null"
 
 
@@ -62,6 +63,10 @@ def _host_binds(uevents):
             and event["DRIVER"] != "vfio-pci"]
 
 
+def _override_of(context, address):
+    return context.sh(f"cat /sys/bus/pci/devices/{address}/driver_override").strip()
+
+
 def _check_held(context, uevents, number):
     """No host driver has, or ever had, the joiner; and everybody is told that it is held."""
     context.equal(_host_binds(uevents), [], "host drivers that were bound to the joiner")
@@ -92,7 +97,9 @@ def _join(context, mode, bring):
     signal = json.loads(signals.expect(lambda line: '"DeviceJoined"' in line))
     context.equal(signal["payload"]["data"][0], JOINER, "the device in DeviceJoined")
     context.ok("in-owner-address-space" in signal["payload"]["data"][1], f"details of {signal}")
-    _check_held(context, uevents, number)
+    group = _check_held(context, uevents, number)
+    context.equal(group["guard"], "owned", "the guard")
+    context.equal(_override_of(context, JOINER), BLOCK, "the joiner's override")
     places.let_go(stream)
     # It was given back: the joiner gets its host driver, the first bind there is to see.
     context.equal(_host_binds(uevents), [HOST_DRIVER], "binds of the joiner after release")
@@ -174,3 +181,141 @@ def a_bind_by_hand_is_refused(context):
         places.let_go(stream)
     finally:
         context.machine.unplug("joiner")
+
+
+# -- when the kernel guards no more --
+
+def _lose_the_card(context, events):
+    """A lease whose only card is pulled: VFIO drives no member, and the kernel's claim has ended.
+
+    In mode vfio: what a bound cdev holds, the kernel waits for before it lets a card go.
+    """
+    stream = places.hold(context, JOIN_CARD)
+    context.machine.unplug("jacard")
+    places.expect_event(events, "device-lost", device=JOIN_CARD)
+    return stream
+
+
+def _group(context):
+    return context.json("show 0000:00/02.0")["group"]
+
+
+def _await_guard(context, layer):
+    """The group once its guard is that layer."""
+    context.machine.await_(lambda: _group(context)["guard"] == layer, 30,
+                           lambda: f"guard {layer}, but {_group(context)}")
+    group = _group(context)
+    context.tell(f"guard {group['guard']}: {group['guard_evidence']}")
+    return group
+
+
+def _await_host_driver(context, address):
+    context.machine.await_(lambda: places.driver_of(context, address) == HOST_DRIVER, 60,
+                           lambda: f"{HOST_DRIVER} on {address}")
+
+
+def _await_held(context):
+    """The joiner is out of every driver's reach, also if one was quicker."""
+    context.machine.await_(lambda: _override_of(context, JOINER) == BLOCK
+                           and places.driver_of(context, JOINER) == "", 30,
+                           lambda: f"{JOINER} blocked; it has "
+                                   f"{places.driver_of(context, JOINER) or 'no driver'}")
+
+
+def _tell_race(context, uevents, what):
+    """Whether a host driver was quicker, and that it was seen and told if so."""
+    binds = _host_binds(uevents)
+    wanted = "breached" if binds else "leased"
+    context.machine.await_(lambda: _group(context)["state"] == wanted, 30,
+                           lambda: f"state {wanted} after binds {binds}, but {_group(context)}")
+    context.tell(f"{what}: " + ("a host driver was quicker, seen, thrown out and told" if binds
+                                else "blocked before any host driver came"))
+
+
+def _end(context, listed, stream):
+    """The joiner gets its driver, the card comes back, and nothing is left of it all."""
+    places.let_go(stream)
+    _await_host_driver(context, JOINER)
+    context.machine.unplug("joiner")
+    context.machine.plug("e1000e", "jacard", "ja")
+    _await_host_driver(context, JOIN_CARD)
+    context.same_lines(listed, places.listing(context), "the machine after all that")
+
+
+@test(on=("basic",))
+def a_group_without_its_card_is_sealed(context):
+    """What is plugged in then is not seen until release."""
+    listed, events = places.listing(context), places.watch(context, LAB)
+    slots = _hotplug_ports(context)
+    stream = _lose_the_card(context, events)
+    _await_guard(context, "sealed")
+    gone = sorted(set(slots) - set(_hotplug_ports(context)))
+    context.equal([each.rpartition(":")[0] for each in gone], list(places.JOIN_PORTS),
+                  "ports that pciehp has let go")
+    # A card in a slot that is not sealed comes after it, and it alone.
+    context.machine.unplug("lonecard")
+    context.machine.plug("e1000e", "joiner", "jb")
+    context.machine.plug("e1000e", "lonecard", "lone")
+    _await_host_driver(context, places.LONE)
+    context.equal(context.sh(f"ls -d /sys/bus/pci/devices/{JOINER} 2>/dev/null || true"), "",
+                  "a device below a sealed slot")
+    _end(context, listed, stream)
+
+
+@test(on=("acpi",))
+def a_group_without_its_card_is_watched(context):
+    """ACPI hotplug cannot be sealed: the guard says so, and reacts."""
+    listed, events = places.listing(context), places.watch(context, LAB)
+    stream = _lose_the_card(context, events)
+    _await_guard(context, "reactive")
+    uevents = Uevents(context)
+    context.machine.plug("e1000e", "joiner", "jb")
+    places.expect_event(events, "device-joined", device=JOINER)
+    _await_held(context)
+    _tell_race(context, uevents, "a plug by ACPI")
+    _end(context, listed, stream)
+
+
+@test(on=("basic",))
+def a_breach_is_undone_and_told(context):
+    """A rescan by hand, which a seal does not stop; then root itself binds a host driver."""
+    listed = places.listing(context)
+    context.machine.plug("e1000e", "joiner", "jb")
+    _await_host_driver(context, JOINER)
+    context.sh(f"echo 1 > /sys/bus/pci/devices/{JOINER}/remove")
+    events, signals = places.watch(context, LAB), _watch_signals(context)
+    stream = _lose_the_card(context, events)
+    _await_guard(context, "sealed")
+    uevents = Uevents(context)
+    context.sh("echo 1 > /sys/bus/pci/rescan")
+    places.expect_event(events, "device-joined", device=JOINER)
+    _await_held(context)
+    _tell_race(context, uevents, "a rescan by hand")
+
+    context.sh(f"echo > /sys/bus/pci/devices/{JOINER}/driver_override; "
+               f"echo {JOINER} > /sys/bus/pci/drivers/{HOST_DRIVER}/bind")
+    event = places.expect_event(events, "breached", device=JOINER)
+    context.equal((event["driver"], event["state"]), (HOST_DRIVER, "breached"), "the event")
+    signal = json.loads(signals.expect(lambda line: '"Breached"' in line))
+    details = {name: value["data"] for name, value in signal["payload"]["data"][1].items()}
+    context.equal(details, {"driver": HOST_DRIVER, "guard": "sealed"}, "details of Breached")
+    _await_held(context)
+    group = _group(context)
+    context.equal(group["state"], "breached", "the group's state")
+    context.ok(f"{JOINER} was found bound to {HOST_DRIVER}" in group["guard_evidence"],
+               group["guard_evidence"])
+    context.ok("is breached" in context.sh("journalctl -u isolationd.service -b --no-pager"),
+               "the journal says nothing of it")
+    _end(context, listed, stream)
+
+
+@test(on=("sriov",))
+def virtual_functions_are_born_driverless(context):
+    """Of a function that somebody has, wherever they would be; and as before after that."""
+    card = "0000:01:00.0"
+    switch = f"/sys/bus/pci/devices/{card}/sriov_drivers_autoprobe"
+    context.equal(context.sh(f"cat {switch}").strip(), "1", "the switch before")
+    stream = places.hold(context, card, uid=ROOT)
+    context.equal(context.sh(f"cat {switch}").strip(), "0", "the switch while it is leased")
+    places.let_go(stream)
+    context.equal(context.sh(f"cat {switch}").strip(), "1", "the switch after")

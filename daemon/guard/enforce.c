@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* First what lets newcomers in, then those that are in. */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "daemon/guard/block.h"
+#include "daemon/guard/enforce.h"
+#include "daemon/guard/seal.h"
+
+/* What several steps came to. */
+typedef struct Outcome {
+        int code;
+        char *message;
+        char *evicted; /* lines, or NULL */
+} Outcome;
+
+static void outcome_deinitp(Outcome *outcome)
+{
+        free(outcome->message);
+        free(outcome->evicted);
+}
+
+/* Keeps the first failure; takes `message` over. */
+static void outcome_add(Outcome *outcome, int code, char *message)
+{
+        if (code == 0 || code == -ENOENT || outcome->code != 0) {
+                free(message);
+                return;
+        }
+        outcome->code = code;
+        outcome->message = message;
+}
+
+static void outcome_add_evicted(Outcome *outcome, Bdf bdf, const char *driver)
+{
+        char text[BDF_TEXT_SIZE], *lines;
+
+        if (asprintf(&lines, "%s" GUARD_EVICTED "%s %s\n", outcome->evicted ? outcome->evicted : "",
+                     bdf_format(bdf, text), driver) < 0)
+                return outcome_add(outcome, -ENOMEM, NULL);
+        free(outcome->evicted);
+        outcome->evicted = lines;
+}
+
+static int outcome_end(Outcome *outcome, char **ret_message)
+{
+        if (asprintf(ret_message, "%s%s", outcome->evicted ? outcome->evicted : "",
+                     outcome->message ? outcome->message : "") < 0) {
+                *ret_message = NULL;
+                return outcome->code != 0 ? outcome->code : -ENOMEM;
+        }
+        return outcome->code;
+}
+
+int guard_enforce(const HostPaths *host, const LeaseRecord *record, char **ret_message)
+{
+        _cleanup_(outcome_deinitp) Outcome outcome = {.code = 0};
+
+        for (size_t i = 0; i < record->n_changes; i++) {
+                char *message = NULL;
+                int r = seal_make(host, &record->changes[i], &message);
+
+                outcome_add(&outcome, r, message);
+        }
+        for (size_t i = 0; i < record->n_devices; i++) {
+                const LeaseDevice *device = &record->devices[i];
+                char *message = NULL;
+
+                if (device->role != LEASE_ROLE_JOINER || device->lost)
+                        continue;
+                _cleanup_(freep) char *evicted = NULL;
+                int r = block_device(host, device->bdf, &evicted, &message);
+                if (evicted)
+                        outcome_add_evicted(&outcome, device->bdf, evicted);
+                outcome_add(&outcome, r, message);
+        }
+        return outcome_end(&outcome, ret_message);
+}
+
+int guard_undo(const HostPaths *host, const LeaseRecord *record, size_t first, char **ret_message)
+{
+        _cleanup_(outcome_deinitp) Outcome outcome = {.code = 0};
+
+        for (size_t i = record->n_changes; i > first; i--) {
+                char *message = NULL;
+                int r = seal_undo(host, &record->changes[i - 1], &message);
+
+                outcome_add(&outcome, r, message);
+        }
+        return outcome_end(&outcome, ret_message);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A lease held against what was just read of the machine.
+ *
+ * A device in a leased group that no record knows has joined, a recorded one that is not there is
+ * lost, and a joiner with a host driver is a breach: what was promised did not hold.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/model/strength.h"
+#include "daemon/lease/steps.h"
+#include "daemon/log.h"
+#include "daemon/manager.h"
+
+/* From 6.12 on the kernel attaches a newcomer to its group's current domain (kernel-facts 5.1). */
+#define JOINERS_ATTACHED_MAJOR 6
+#define JOINERS_ATTACHED_MINOR 12
+
+static void tell_joined(const Lease *lease, Bdf bdf)
+{
+        const Manager *manager = lease->manager;
+        const char *release = manager->world->snapshot->kernel_release;
+        size_t index = snapshot_find(manager->world->snapshot, bdf);
+        bool attached =
+                world_kernel_at_least(release, JOINERS_ATTACHED_MAJOR, JOINERS_ATTACHED_MINOR) &&
+                index != SNAPSHOT_NONE &&
+                manager_owns(lease, manager->world->snapshot->devices[index].kernel_group);
+        char text[BDF_TEXT_SIZE];
+
+        log_notice("lease %u: %s joined its group and is held%s", lease->record->id,
+                   bdf_format(bdf, text),
+                   attached ? "; the kernel attached it to the owner's address space" : "");
+        if (manager->observer.joined)
+                manager->observer.joined(lease, bdf, attached, manager->observer.userdata);
+}
+
+static void tell_lost(const Lease *lease, Bdf bdf)
+{
+        const Manager *manager = lease->manager;
+        char text[BDF_TEXT_SIZE];
+
+        log_notice("lease %u: %s is gone from the machine", lease->record->id,
+                   bdf_format(bdf, text));
+        if (manager->observer.lost)
+                manager->observer.lost(lease, bdf, manager->observer.userdata);
+}
+
+/* Marks what is gone. A taken device without our driver has gone and come back between readings. */
+static bool account_for_lost(Lease *lease)
+{
+        const Snapshot *snapshot = lease->manager->world->snapshot;
+        bool changed = false;
+
+        for (size_t i = 0; i < lease->record->n_devices; i++) {
+                LeaseDevice *device = &lease->record->devices[i];
+                size_t index = snapshot_find(snapshot, device->bdf);
+                bool here = index != SNAPSHOT_NONE &&
+                            lease_record_has_group(lease->record,
+                                                   snapshot->devices[index].kernel_group);
+
+                if (here && lease->record->state == LEASE_LEASED &&
+                    device->role == LEASE_ROLE_TAKEN &&
+                    strcmp(snapshot->devices[index].driver, LEASE_DRIVER) != 0)
+                        here = false;
+                if (device->lost || here)
+                        continue;
+                device->lost = true;
+                changed = true;
+                tell_lost(lease, device->bdf);
+        }
+        return changed;
+}
+
+/* Is a recorded member of this kernel group still there? If none is, the number may be another's.
+ */
+static bool group_is_alive(const Lease *lease, int32_t number)
+{
+        const Snapshot *snapshot = lease->manager->world->snapshot;
+
+        for (size_t i = 0; i < lease->record->n_devices; i++) {
+                size_t index = snapshot_find(snapshot, lease->record->devices[i].bdf);
+                if (!lease->record->devices[i].lost && index != SNAPSHOT_NONE &&
+                    snapshot->devices[index].kernel_group == number)
+                        return true;
+        }
+        return false;
+}
+
+int manager_note_breach(Lease *lease, LeaseDevice *device, const char *driver)
+{
+        Manager *manager = lease->manager;
+        GuardLayer layer = manager_lease_guard(lease);
+        char text[BDF_TEXT_SIZE], when[32] = "an unknown time";
+        time_t now = time(NULL);
+        struct tm utc;
+        char *breach;
+
+        if (gmtime_r(&now, &utc))
+                (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
+        if (asprintf(&breach, "%s was found bound to %s at %s; the guard was %s",
+                     bdf_format(device->bdf, text), driver, when, guard_layer_to_string(layer)) < 0)
+                return -ENOMEM;
+        free(lease->record->breach);
+        lease->record->breach = breach;
+        device->breached = true;
+        device->blocked = device->blocking = false;
+        log_error("lease %u is breached: %s; it is taken away again", lease->record->id, breach);
+        if (manager->observer.breached)
+                manager->observer.breached(lease, device->bdf, driver, layer,
+                                           manager->observer.userdata);
+        return 0;
+}
+
+/* Has a host driver got a joiner? Puts that on record, once. Returns 1 if it did, 0, or -ENOMEM. */
+static int account_for_breach(Lease *lease, LeaseDevice *device, const char *driver)
+{
+        if (driver_is_harmless(driver)) {
+                device->breached = false;
+                return 0;
+        }
+        if (device->breached)
+                return 0;
+        int r = manager_note_breach(lease, device, driver);
+        return r < 0 ? r : 1;
+}
+
+/* Takes a device of a leased group that the record does not know, or knew and lost. */
+static int account_for_joiner(Lease *lease, const PciDevice *device)
+{
+        LeaseRole role = world_is_bridge(device) ? LEASE_ROLE_BYSTANDER : LEASE_ROLE_JOINER;
+        LeaseDevice *known = lease_record_find(lease->record, device->bdf);
+        bool is_new = !known || known->lost;
+
+        if (!known) {
+                int r = lease_record_add_device(lease->record, device->bdf, role, "", "");
+                if (r < 0)
+                        return r;
+                known = lease_record_find(lease->record, device->bdf);
+        } else if (is_new) {
+                known->lost = known->blocking = known->blocked = known->breached = false;
+                known->role = role;
+                known->driver_before[0] = known->override_before[0] = '\0';
+        }
+        if (is_new && role == LEASE_ROLE_JOINER)
+                tell_joined(lease, device->bdf);
+        if (known->role == LEASE_ROLE_JOINER && lease->record->state == LEASE_LEASED) {
+                int r = account_for_breach(lease, known, device->driver);
+                if (r != 0)
+                        return r;
+        }
+        return is_new;
+}
+
+int manager_account_for(Lease *lease)
+{
+        const Snapshot *snapshot = lease->manager->world->snapshot;
+
+        /* What a take has not claimed yet is not the lease's; its end brings another reading. */
+        if (lease->record->state == LEASE_PREPARING)
+                return 0;
+        bool changed = account_for_lost(lease);
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                const PciDevice *device = &snapshot->devices[i];
+                if (!lease_record_has_group(lease->record, device->kernel_group) ||
+                    !group_is_alive(lease, device->kernel_group))
+                        continue;
+                int r = account_for_joiner(lease, device);
+                if (r < 0)
+                        return r;
+                changed |= r > 0;
+        }
+        return changed ? manager_set_lease_state(lease, lease->record->state) : 0;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The guard of a lease, from one reading to the next: what holds, what has to be done, and who does
+ * it.
+ *
+ * While the kernel owns a group nothing on the host is touched for it but joiners, which get an
+ * override that outlives us. Its ownership ends with the last device that VFIO drives, though the
+ * lease goes on: then the group's slots are sealed.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/guard/enforce.h"
+#include "daemon/guard/seal.h"
+#include "daemon/lease/state.h"
+#include "daemon/lease/steps.h"
+#include "daemon/log.h"
+#include "daemon/manager.h"
+
+/* After a worker that failed, the next try. */
+#define GUARD_RETRY_SECONDS 1
+
+bool manager_owns(const Lease *lease, int32_t number)
+{
+        const Snapshot *snapshot = lease->manager->world->snapshot;
+
+        /* Our own copies of the claim's fds, and a device that VFIO drives for them. */
+        if (lease->fds.n_items == 0)
+                return false;
+        for (size_t i = 0; i < lease->record->n_devices; i++) {
+                const LeaseDevice *device = &lease->record->devices[i];
+                size_t index = snapshot_find(snapshot, device->bdf);
+
+                if (device->role == LEASE_ROLE_TAKEN && !device->lost && index != SNAPSHOT_NONE &&
+                    snapshot->devices[index].kernel_group == number &&
+                    strcmp(snapshot->devices[index].driver, LEASE_DRIVER) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Is a slot of this port sealed, and still so? */
+static bool is_sealed(const Lease *lease, Bdf port)
+{
+        char text[BDF_TEXT_SIZE];
+        size_t n = strlen(bdf_format(port, text));
+
+        for (size_t i = 0; i < lease->record->n_changes; i++) {
+                const LeaseChange *change = &lease->record->changes[i];
+
+                if (change->kind == LEASE_CHANGE_SEAL && strncmp(change->place, text, n) == 0 &&
+                    change->place[n] == ':')
+                        return seal_stands(&lease->manager->host, change);
+        }
+        return false;
+}
+
+/* Puts a port's slot on the list of what is to be sealed, if pciehp serves it. Returns 0 or -errno.
+ */
+static int plan_seal(Lease *lease, Bdf port)
+{
+        _cleanup_(freep) char *service = NULL;
+
+        int r = seal_find_slot(&lease->manager->host, port, &service);
+        if (r < 0 || !service || lease_record_has_change(lease->record, LEASE_CHANGE_SEAL, service))
+                return r;
+        return lease_record_add_change(lease->record, LEASE_CHANGE_SEAL, service);
+}
+
+/* Looks at one group; with `plan`, slots that should be sealed go on record. Returns 0 or -errno.
+ */
+static int look_at_group(Lease *lease, int32_t number, bool plan, GuardFacts *ret_facts)
+{
+        const Snapshot *snapshot = lease->manager->world->snapshot;
+        GuardFacts facts = {
+                .assigned = lease->record->state == LEASE_LEASED,
+                .owned = manager_owns(lease, number),
+        };
+        _cleanup_(freep) size_t *ports = NULL;
+
+        int r = guard_find_ports(snapshot, number, &ports, &facts.n_ports);
+        for (size_t i = 0; r == 0 && i < facts.n_ports; i++) {
+                if (plan && guard_needs_seal(&facts))
+                        r = plan_seal(lease, snapshot->devices[ports[i]].bdf);
+                facts.n_sealed += is_sealed(lease, snapshot->devices[ports[i]].bdf);
+        }
+        *ret_facts = facts;
+        return r;
+}
+
+static int look(Lease *lease, bool plan)
+{
+        LeaseRecord *record = lease->record;
+
+        if (!lease->guards)
+                lease->guards = calloc(record->n_groups + 1, sizeof(*lease->guards));
+        if (!lease->guards)
+                return -ENOMEM;
+        for (size_t i = 0; i < record->n_groups; i++) {
+                int r = look_at_group(lease, record->groups[i].number, plan, &lease->guards[i]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* --- doing it --------------------------------------------------------------------------------- */
+
+static int job_enforce(const void *context, VfioFds *fds, char **ret_message)
+{
+        const Lease *lease = context;
+
+        return guard_enforce(&lease->manager->host, lease->record, ret_message);
+}
+
+/* The first change made for the guard alone: those before it are the whole lease's. */
+static size_t first_seal(const LeaseRecord *record)
+{
+        size_t first = 0;
+
+        while (first < record->n_changes && record->changes[first].kind != LEASE_CHANGE_SEAL)
+                first++;
+        return first;
+}
+
+static int job_unseal(const void *context, VfioFds *fds, char **ret_message)
+{
+        const Lease *lease = context;
+
+        return guard_undo(&lease->manager->host, lease->record, first_seal(lease->record),
+                          ret_message);
+}
+
+/* Says what failed, once; tries again a little later. */
+static void note_trouble(Lease *lease, const WorkerResult *result)
+{
+        const struct timeval again = {.tv_sec = GUARD_RETRY_SECONDS};
+        const char *text = result->message && result->message[0] ? result->message
+                           : result->code < 0                    ? strerror(-result->code)
+                                                                 : "the worker did not end well";
+
+        if (!lease->guard_trouble || strcmp(lease->guard_trouble, text) != 0) {
+                log_error("lease %" PRIu32 ": guarding failed: %s; trying again", lease->record->id,
+                          text);
+                free(lease->guard_trouble);
+                lease->guard_trouble = strdup(text);
+        }
+        (void)evtimer_add(lease->manager->rescan, &again);
+}
+
+/* Returns whether a restore has waited for this worker and goes on now. */
+static bool end_worker(Lease *lease, const WorkerResult *result)
+{
+        lease->guard_worker = NULL;
+        if (lease->restore_waits) {
+                lease->restore_waits = false;
+                manager_begin_restore(lease, lease->done, lease->done_userdata);
+                return true;
+        }
+        if (result->code != 0) {
+                note_trouble(lease, result);
+        } else {
+                free(TAKE_PTR(lease->guard_trouble));
+                manager_mark_dirty(lease->manager);
+        }
+        return false;
+}
+
+/* A driver that came and went between two readings; those that were read are told already. */
+static void note_evicted(Lease *lease, const char *address, const char *driver)
+{
+        LeaseDevice *device;
+        Bdf bdf;
+
+        device = bdf_parse(address, &bdf) ? lease_record_find(lease->record, bdf) : NULL;
+        if (!device)
+                return;
+        if (!device->breached && manager_note_breach(lease, device, driver) < 0)
+                log_broken(-ENOMEM);
+        device->breached = false; /* it is out, and the next one is another one */
+}
+
+/* Takes the lines about evicted drivers off the front of a worker's message. */
+static const char *take_evicted(Lease *lease, const char *message)
+{
+        bool any = false;
+
+        while (message && strncmp(message, GUARD_EVICTED, strlen(GUARD_EVICTED)) == 0) {
+                char address[BDF_TEXT_SIZE], driver[SNAPSHOT_NAME_SIZE];
+
+                if (sscanf(message, GUARD_EVICTED "%16s %63s", address, driver) == 2)
+                        note_evicted(lease, address, driver);
+                any = true;
+                message = strchr(message, '\n');
+                message = message ? message + 1 : NULL;
+        }
+        if (any)
+                (void)manager_set_lease_state(lease, lease->record->state);
+        return message;
+}
+
+static void on_enforced(WorkerResult *result, void *userdata)
+{
+        Lease *lease = userdata;
+
+        for (size_t i = 0; i < lease->record->n_devices; i++) {
+                LeaseDevice *device = &lease->record->devices[i];
+
+                device->blocked |= device->blocking && result->code == 0;
+                device->blocking = false;
+        }
+        result->message = take_evicted(lease, result->message);
+        (void)end_worker(lease, result);
+}
+
+static void on_unsealed(WorkerResult *result, void *userdata)
+{
+        Lease *lease = userdata;
+
+        if (end_worker(lease, result) || result->code != 0)
+                return;
+        lease_record_drop_changes(lease->record, first_seal(lease->record));
+        (void)manager_set_lease_state(lease, lease->record->state);
+}
+
+static void on_overdue(void *userdata)
+{
+        Lease *lease = userdata;
+
+        log_error("lease %" PRIu32 ": guarding its groups takes longer than %d s; "
+                  "the kernel log says more",
+                  lease->record->id, MANAGER_WORKER_DEADLINE_SECONDS);
+        if (lease->restore_waits)
+                manager_overdue(lease, "the guard's worker hangs in the kernel, whose log says "
+                                       "more; the groups are given back when it lets go");
+}
+
+static void start(Lease *lease, WorkerJob job, void (*done)(WorkerResult *, void *))
+{
+        const WorkerHandler handler = {.done = done, .overdue = on_overdue, .userdata = lease};
+        WorkerResult result = {.message = "no worker process could be started"};
+
+        result.code = worker_start(lease->manager->base, job, lease, NULL,
+                                   MANAGER_WORKER_DEADLINE_SECONDS, &handler, &lease->guard_worker);
+        if (result.code < 0)
+                note_trouble(lease, &result);
+}
+
+/* Are there joiners nobody has blocked yet? Notes that somebody is about to. */
+static bool take_unblocked(LeaseRecord *record)
+{
+        bool any = false;
+
+        for (size_t i = 0; i < record->n_devices; i++) {
+                LeaseDevice *device = &record->devices[i];
+
+                if (device->role == LEASE_ROLE_JOINER && !device->lost && !device->blocked)
+                        any = device->blocking = true;
+        }
+        return any;
+}
+
+static void tell(const Lease *lease)
+{
+        const ManagerObserver *observer = &lease->manager->observer;
+
+        if (observer->lease)
+                observer->lease(CHANGE_CHANGED, lease->record->id, observer->userdata);
+}
+
+void manager_review_guard(Lease *lease)
+{
+        LeaseRecord *record = lease->record;
+        size_t n_before = record->n_changes;
+        GuardLayer layer = manager_lease_guard(lease);
+        bool idle = !lease->guard_worker && record->state == LEASE_LEASED;
+
+        int r = look(lease, idle);
+        if (r == 0 && record->n_changes > n_before)
+                r = lease_state_save(lease->manager->state_directory, record);
+        if (r < 0) {
+                /* What is not on record is not done. */
+                lease_record_drop_changes(record, n_before);
+                log_error("lease %" PRIu32 ": looking after its guard failed: %s", record->id,
+                          strerror(-r));
+                return;
+        }
+        if (manager_lease_guard(lease) != layer)
+                tell(lease);
+        if (!idle)
+                return;
+        if (record->n_changes > n_before || take_unblocked(record))
+                start(lease, job_enforce, on_enforced);
+        else if (first_seal(record) < record->n_changes &&
+                 manager_lease_guard(lease) == GUARD_OWNED)
+                start(lease, job_unseal, on_unsealed);
+}
+
+/* --- telling ---------------------------------------------------------------------------------- */
+
+GuardLayer manager_lease_guard(const Lease *lease)
+{
+        GuardLayer weakest = lease->guards ? GUARD_OWNED : GUARD_NONE;
+
+        for (size_t i = 0; lease->guards && i < lease->record->n_groups; i++) {
+                GuardLayer layer = guard_holds(&lease->guards[i]);
+
+                if (layer < weakest)
+                        weakest = layer;
+        }
+        return weakest;
+}
+
+/* What is known of the guard of a group, or NULL if nobody has it. */
+static const GuardFacts *find_facts(const Manager *manager, size_t group, const Lease **ret_lease)
+{
+        const Lease *lease = manager_lease_of_group(manager, group);
+        int32_t number = manager->world->groups->groups[group].kernel_group;
+
+        for (size_t i = 0; lease && lease->guards && i < lease->record->n_groups; i++)
+                if (lease->record->groups[i].number == number) {
+                        *ret_lease = lease;
+                        return &lease->guards[i];
+                }
+        return NULL;
+}
+
+GuardLayer manager_group_guard(const Manager *manager, size_t group)
+{
+        const Lease *lease = NULL;
+        const GuardFacts *facts = find_facts(manager, group, &lease);
+
+        return facts ? guard_holds(facts) : GUARD_NONE;
+}
+
+static const char *describe_layer(GuardLayer layer)
+{
+        switch (layer) {
+        case GUARD_OWNED:
+                return "isolationd keeps the claim on the group's DMA, so the kernel refuses every "
+                       "host driver, whatever joins";
+        case GUARD_SEALED:
+                return "no member is driven by VFIO any more, so the kernel's claim has ended; "
+                       "pciehp is unbound from every slot that leads into the group; what a rescan "
+                       "by hand brings is blocked when the kernel tells of it";
+        case GUARD_REACTIVE:
+                return "no member is driven by VFIO any more, so the kernel's claim has ended, and "
+                       "not every way into the group can be shut; what joins is blocked when the "
+                       "kernel tells of it, which may be too late";
+        case GUARD_GATED:
+        case GUARD_NONE:
+        case _GUARD_N:
+                break;
+        }
+        return "nobody has the group: host drivers are free to come";
+}
+
+char *manager_group_guard_text(const Manager *manager, size_t group)
+{
+        const Lease *lease = NULL;
+        const GuardFacts *facts = find_facts(manager, group, &lease);
+        GuardLayer layer = facts ? guard_holds(facts) : GUARD_NONE;
+        char *text;
+
+        if (asprintf(&text, "%s%s%s%s%s", describe_layer(layer),
+                     lease && lease->record->breach ? "; breached: " : "",
+                     lease && lease->record->breach ? lease->record->breach : "",
+                     lease && lease->guard_trouble ? "; trouble: " : "",
+                     lease && lease->guard_trouble ? lease->guard_trouble : "") < 0)
+                return NULL;
+        return text;
+}

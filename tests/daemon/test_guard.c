@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The guard's transactions against plain files, which keep every byte and change no link: a kernel
+ * that does not do what it is told. That it does is seen in machines.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/guard/block.h"
+#include "daemon/guard/enforce.h"
+#include "daemon/guard/seal.h"
+#include "daemon/host/driver.h"
+#include "tests/unit/tap.h"
+#include "tests/unit/tree.h"
+
+#define JOINER "bus/pci/devices/0000:02:00.0"
+#define PF "bus/pci/devices/0000:05:00.0"
+#define SERVICE "0000:00:02.1:pcie204"
+#define SLOT "bus/pci_express/drivers/pciehp/" SERVICE
+
+static const Bdf joiner = {.bus = 2};
+static const Bdf pf = {.bus = 5};
+static const Bdf port = {.devfn = 0x11};
+static HostPaths host;
+
+static void make_host(void)
+{
+        host = (HostPaths){.sysfs = tree_make(), .dev = "/nonexistent", .proc = "/nonexistent"};
+        tree_file(JOINER "/driver_override", "(null)\n");
+        tree_file(PF "/sriov_drivers_autoprobe", "1\n");
+        tree_file("bus/pci/drivers/e1000e/unbind", "");
+        tree_file("bus/pci_express/devices/" SERVICE "/uevent", "");
+        tree_file("bus/pci_express/drivers/pciehp/bind", "");
+        tree_file("bus/pci_express/drivers/pciehp/unbind", "");
+        tree_link(SLOT, "../../devices/" SERVICE);
+}
+
+static LeaseRecord *make(void)
+{
+        LeaseRecord *record = NULL;
+
+        make_host();
+        CHECK(lease_record_new(&record) == 0);
+        CHECK(lease_record_add_device(record, joiner, LEASE_ROLE_JOINER, "", "") == 0);
+        return record;
+}
+
+static void test_blocking(void)
+{
+        _cleanup_(freep) char *override = NULL, *message = NULL;
+        char *evicted = NULL, *none = NULL;
+        const Bdf nobody = {.bus = 9};
+
+        make_host();
+        CHECK_NUMBER(block_device(&host, joiner, &evicted, &none), 0);
+        CHECK(!evicted);
+        CHECK_NUMBER(driver_override_read(&host, joiner, &override), 0);
+        CHECK_STRING(override, BLOCK_OVERRIDE);
+        /* A newline clears it in the kernel; in a file it is one byte of many. */
+        CHECK_NUMBER(block_undo(&host, joiner, &message), REFUSAL_KERNEL_REFUSED);
+        CHECK(message && strstr(message, "driver_override reads"));
+        CHECK_NUMBER(block_device(&host, nobody, &evicted, &none), -ENOENT);
+        CHECK_NUMBER(block_undo(&host, nobody, &none), -ENOENT);
+        tree_remove();
+}
+
+/* What somebody else has set stays, when blocking and when undoing it. */
+static void test_the_override_of_others(void)
+{
+        _cleanup_(freep) char *override = NULL;
+        char *evicted = NULL, *message = NULL;
+
+        make_host();
+        tree_file(JOINER "/driver_override", "pci-stub\n");
+        CHECK_NUMBER(block_device(&host, joiner, &evicted, &message), 0);
+        CHECK_NUMBER(block_undo(&host, joiner, &message), 0);
+        CHECK_NUMBER(driver_override_read(&host, joiner, &override), 0);
+        CHECK_STRING(override, "pci-stub");
+        tree_remove();
+}
+
+/* A driver that does not go is named, and so is the failure. */
+static void test_a_driver_that_stays(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make();
+        _cleanup_(freep) char *message = NULL;
+
+        tree_link(JOINER "/driver", "../../../bus/pci/drivers/e1000e");
+        CHECK_NUMBER(guard_enforce(&host, record, &message), REFUSAL_KERNEL_REFUSED);
+        CHECK_STRING(message, "evicted 0000:02:00.0 e1000e\n"
+                              "0000:02:00.0: still bound to e1000e after unbinding: "
+                              "No such file or directory");
+        tree_remove();
+}
+
+static void test_finding_slots(void)
+{
+        _cleanup_(freep) char *service = NULL;
+        char *none = NULL;
+
+        make_host();
+        CHECK_NUMBER(seal_find_slot(&host, port, &service), 0);
+        CHECK_STRING(service ? service : "", SERVICE);
+        CHECK_NUMBER(seal_find_slot(&host, joiner, &none), 0);
+        CHECK(!none);
+        CHECK(seal_finds_vfs(&host, pf));
+        CHECK(!seal_finds_vfs(&host, joiner));
+        tree_remove();
+}
+
+/* The file takes the word, and pciehp still has the slot. */
+static void test_a_slot_that_is_not_let_go(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make();
+        _cleanup_(freep) char *message = NULL, *undone = NULL;
+
+        CHECK(lease_record_add_change(record, LEASE_CHANGE_SEAL, SERVICE) == 0);
+        CHECK_NUMBER(guard_enforce(&host, record, &message), REFUSAL_KERNEL_REFUSED);
+        CHECK_STRING(message, SERVICE ": pciehp did not let go");
+        CHECK(!seal_stands(&host, &record->changes[0]));
+        CHECK_NUMBER(guard_undo(&host, record, 0, &undone), 0); /* it is as it was */
+        tree_remove();
+}
+
+/* A port that is gone needs no seal, and none to be undone. */
+static void test_a_slot_that_is_gone(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make();
+        _cleanup_(freep) char *message = NULL, *undone = NULL;
+
+        CHECK(lease_record_add_change(record, LEASE_CHANGE_SEAL, "0000:00:09.0:pcie204") == 0);
+        CHECK_NUMBER(guard_enforce(&host, record, &message), 0);
+        CHECK(!seal_stands(&host, &record->changes[0]));
+        CHECK_NUMBER(guard_undo(&host, record, 0, &undone), 0);
+        tree_remove();
+}
+
+static void test_virtual_functions(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make();
+        _cleanup_(freep) char *message = NULL, *undone = NULL;
+
+        CHECK(lease_record_add_change(record, LEASE_CHANGE_VFS, "0000:05:00.0") == 0);
+        CHECK_NUMBER(guard_enforce(&host, record, &message), 0);
+        CHECK(seal_stands(&host, &record->changes[0]));
+        CHECK(!seal_finds_vfs(&host, pf));
+        CHECK_NUMBER(guard_undo(&host, record, 1, &undone), 0); /* not this one */
+        CHECK(seal_stands(&host, &record->changes[0]));
+        free(TAKE_PTR(undone));
+        CHECK_NUMBER(guard_undo(&host, record, 0, &undone), 0);
+        CHECK(seal_finds_vfs(&host, pf));
+        tree_remove();
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"blocking and its undoing", test_blocking},
+                {"the override of others", test_the_override_of_others},
+                {"a driver that stays", test_a_driver_that_stays},
+                {"finding slots and switches", test_finding_slots},
+                {"a slot that is not let go", test_a_slot_that_is_not_let_go},
+                {"a slot that is gone", test_a_slot_that_is_gone},
+                {"virtual functions", test_virtual_functions},
+        };
+
+        return tap_run(tests);
+}

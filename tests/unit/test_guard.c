@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Which layer holds and which is needed; which ports lead into a group. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/model/guard.h"
+#include "tests/unit/tap.h"
+#include "tests/unit/topology.h"
+
+/* A slot of two ports without ACS, the second empty; a port with ACS; a switch below one. */
+static const Part parts[] = {
+        {"00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 0, .multifunction = true, .kernel_group = 2},
+        {"00:02.1", NULL, PCIE_TYPE_ROOT_PORT, 0, .multifunction = true, .kernel_group = 2},
+        {"01:00.0", "00:02.0", PCIE_TYPE_ENDPOINT, 0, .kernel_group = 2},
+        {"00:06.0", NULL, PCIE_TYPE_ROOT_PORT, PART_ACS_ON, .kernel_group = 3},
+        {"03:00.0", "00:06.0", PCIE_TYPE_ENDPOINT, 0, .kernel_group = 4},
+        {"00:07.0", NULL, PCIE_TYPE_ROOT_PORT, PART_ACS_ON, .kernel_group = 5},
+        {"04:00.0", "00:07.0", PCIE_TYPE_PCIE_TO_PCI, 0, .kernel_group = 6},
+        {"00:08.0", NULL, PART_UNKNOWN, 0, .kernel_group = 7},
+};
+
+static const char *ports_text(const Snapshot *snapshot, int32_t number)
+{
+        static char text[256];
+        _cleanup_(freep) size_t *ports = NULL;
+        size_t n, used = 0;
+
+        CHECK_NUMBER(guard_find_ports(snapshot, number, &ports, &n), 0);
+        text[0] = '\0';
+        for (size_t i = 0; i < n; i++) {
+                char bdf[BDF_TEXT_SIZE];
+
+                used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i ? " " : "",
+                                         bdf_format(snapshot->devices[ports[i]].bdf, bdf));
+        }
+        return text;
+}
+
+static void test_ports(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));
+
+        snapshot->devices[topology_find(snapshot, "00:08.0")].facts.header_known =
+                TRISTATE_UNKNOWN;
+        CHECK_STRING(ports_text(snapshot, 1), "0000:00:02.0 0000:00:02.1");
+        CHECK_STRING(ports_text(snapshot, 2), ""); /* a port with ACS: below it all are alone */
+        CHECK_STRING(ports_text(snapshot, 3), "");
+        CHECK_STRING(ports_text(snapshot, 5), "0000:04:00.0"); /* its id stands for all below */
+        CHECK_STRING(ports_text(snapshot, 6), "0000:00:08.0"); /* who knows what it is */
+        CHECK_STRING(ports_text(snapshot, 99), "");
+        CHECK_STRING(ports_text(snapshot, -1), "");
+}
+
+static void test_layers(void)
+{
+        static const struct {
+                GuardFacts facts;
+                GuardLayer holds;
+                bool needs_seal;
+        } rows[] = {
+                {{.assigned = false, .n_ports = 2}, GUARD_NONE, false},
+                {{.assigned = false, .owned = true, .n_ports = 2}, GUARD_NONE, false},
+                {{.assigned = true, .owned = true, .n_ports = 2}, GUARD_OWNED, false},
+                {{.assigned = true, .owned = true, .n_ports = 2, .n_sealed = 2}, GUARD_OWNED, false},
+                {{.assigned = true, .n_ports = 2}, GUARD_REACTIVE, true},
+                {{.assigned = true, .n_ports = 2, .n_sealed = 1}, GUARD_REACTIVE, true},
+                {{.assigned = true, .n_ports = 2, .n_sealed = 2}, GUARD_SEALED, true},
+                {{.assigned = true}, GUARD_REACTIVE, false},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                CHECK_NUMBER(guard_holds(&rows[i].facts), rows[i].holds);
+                CHECK_NUMBER(guard_needs_seal(&rows[i].facts), rows[i].needs_seal);
+        }
+}
+
+static void test_names(void)
+{
+        static const char *const names[_GUARD_N] = {"none", "reactive", "gated", "sealed", "owned"};
+
+        for (GuardLayer layer = 0; layer < _GUARD_N; layer++)
+                CHECK_STRING(guard_layer_to_string(layer), names[layer]);
+        CHECK_STRING(guard_layer_to_string(_GUARD_N), "");
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"ports that lead into a group", test_ports},
+                {"what holds and what is needed", test_layers},
+                {"names", test_names},
+        };
+
+        return tap_run(tests);
+}
