@@ -3,12 +3,19 @@
 /*
  * A libudev monitor on the kernel's own events: udev's come later and can be held up by rules.
  *
- * What an event says does not matter, sysfs is read anyway; that it came does.
+ * What an event says does not matter, sysfs is read anyway; that it came does. The socket hears of
+ * every subsystem: an event of another one wakes us, and is put aside.
+ *
+ * When the kernel has no room for an event it says so once (ENOBUFS), and drops without a word what
+ * comes until the socket has been emptied. So from the word on until then, anything may be missing.
  */
 
 #include <errno.h>
 #include <libudev.h>
+#include <stdbool.h>
+#include <string.h>
 
+#include "daemon/log.h"
 #include "daemon/uevents.h"
 
 /* One wake-up takes at most this many events; the loop comes back for the rest. */
@@ -23,19 +30,42 @@ struct Uevents {
         struct event *event;
         void (*changed)(void *userdata);
         void *userdata;
+        bool lost; /* events were dropped, and may still be: the socket has not been empty since */
 };
+
+/* Takes one event. Returns whether to go on; sets *changed if there is a reason to read sysfs. */
+static bool receive(Uevents *uevents, bool *changed)
+{
+        struct udev_device *device = udev_monitor_receive_device(uevents->monitor);
+
+        if (device) {
+                *changed = true;
+                udev_device_unref(device);
+                return true;
+        }
+        if (errno == EAGAIN) {
+                uevents->lost = false;
+                return false;
+        }
+        if (!uevents->lost)
+                log_warning("the kernel's events could not all be received: %s; "
+                            "the machine is read instead",
+                            strerror(errno));
+        uevents->lost = *changed = true;
+        return true;
+}
 
 static void on_readable(evutil_socket_t fd, short what, void *userdata)
 {
         Uevents *uevents = userdata;
+        /* The wake that finds it empty counts too: reading after it shows what was dropped. */
+        bool changed = uevents->lost;
 
-        for (int i = 0; i < EVENTS_PER_WAKE; i++) {
-                struct udev_device *device = udev_monitor_receive_device(uevents->monitor);
-                if (!device)
-                        break; /* none left; or lost some, and then reading sysfs is right too */
-                udev_device_unref(device);
-        }
-        uevents->changed(uevents->userdata);
+        for (int i = 0; i < EVENTS_PER_WAKE; i++)
+                if (!receive(uevents, &changed))
+                        break;
+        if (changed)
+                uevents->changed(uevents->userdata);
 }
 
 int uevents_new(struct event_base *base, void (*changed)(void *userdata), void *userdata,

@@ -264,14 +264,14 @@ class Machine:
     def plug(self, driver, name, bus, **properties):
         self.qmp("device_add", driver=driver, id=name, bus=bus, **properties)
 
-    def unplug(self, name, timeout=COMMAND_SECONDS):
-        """Ask the guest to let a device go, and await that it is gone."""
+    def unplug(self, name, *others, timeout=COMMAND_SECONDS):
+        """Ask the guest to let a device go, and await that it is gone; `others` go with it."""
         seen = len(self._events)
         self.qmp("device_del", id=name)
-        self.await_(lambda: any(event["event"] == "DEVICE_DELETED" and
-                                event["data"].get("device") == name
-                                for event in self._events[seen:]),
-                    timeout, lambda: f"DEVICE_DELETED of {name}")
+        gone = {name, *others}
+        self.await_(lambda: gone <= {event["data"].get("device") for event in self._events[seen:]
+                                     if event["event"] == "DEVICE_DELETED"},
+                    timeout, lambda: f"DEVICE_DELETED of {sorted(gone)}")
 
     # -- the console --
 

@@ -30,20 +30,23 @@ class Test:
     kernels: tuple
     topologies: tuple
     any_kernel: bool
+    only_full: bool
 
     def fits(self, kernel, topology):
         return kernel in self.kernels and topology in self.topologies
 
 
-def test(on=tuple(topologies.ALL), kernels=("lab", "6.1", "6.12"), any_kernel=False):
+def test(on=tuple(topologies.ALL), kernels=("lab", "6.1", "6.12"), any_kernel=False,
+         only_full=False):
     """Register a function as the test SUITE.FUNCTION.
 
-    Where the kernel plays no part (any_kernel), the usual run tries it on the lab's alone.
+    Where the kernel plays no part (any_kernel), the usual run tries it on the lab's alone; what
+    takes long and has a shorter sister (only_full) it leaves out.
     """
     def register(function):
         suite = function.__module__.rpartition(".")[2]
         REGISTRY.append(Test(f"{suite}.{function.__name__}", function, tuple(kernels), tuple(on),
-                             any_kernel))
+                             any_kernel, only_full))
         return function
     return register
 

@@ -3,7 +3,7 @@
 
 import importlib
 
-ORDER = ("service", "groups", "lease", "guard", "clean", "bad")
+ORDER = ("service", "idle", "groups", "lease", "guard", "storm", "clean", "bad")
 
 
 def load():

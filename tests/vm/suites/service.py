@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The service: a unit of systemd that says when it is ready, comes when called, and idles."""
+"""The service: a unit of systemd that says when it is ready, comes when called, ends in order."""
 
 import json
-import re
 import xml.etree.ElementTree
 
 from suite import LAB, test
@@ -79,26 +78,6 @@ def managed_objects_are_all(context):
                        for each in objects.values() if "org.isolationd1.Device" in each)
     context.equal(addresses, sorted(context.sh("ls /sys/bus/pci/devices").split()),
                   "devices in GetManagedObjects")
-
-
-@test(on=("basic",), any_kernel=True)
-def idles(context):
-    """With nothing assigned it only wakes up to pet the watchdog."""
-    context.isoctl("list")
-    context.sh("udevadm settle")
-    pid, watchdog = context.unit("MainPID", "WatchdogUSec")
-    # The window is measured in the guest; it has to pass, so this is the one timed wait.
-    read = f"cat /proc/{pid}/task/*/status | grep ctxt_switches; cut -d' ' -f14,15 /proc/{pid}/stat"
-    window = 10
-    out = context.sh(f"{read}; echo; timeout {window} tail -f /dev/null; {read}")
-    before, after = ([sum(map(int, re.findall(r"ctxt_switches:\s*(\d+)", part))),
-                      sum(map(int, part.split("\n")[-1].split()))]
-                     for part in (each.strip() for each in out.split("\n\n")))
-    wakeups, ticks = after[0] - before[0], after[1] - before[1]
-    context.note(f"idle for {window} s: {wakeups} context switches, {ticks} ticks of CPU "
-                 f"(watchdog {watchdog})")
-    context.ok(wakeups <= 10, f"{wakeups} context switches in {window} s of idleness")
-    context.ok(ticks <= 1, f"{ticks} ticks of CPU in {window} s of idleness")
 
 
 @test(on=EVERYWHERE, any_kernel=True)
