@@ -5,10 +5,12 @@
  * asks. No daemon, no bus, no names of users: what it needs is there before anything else is.
  */
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/model/bdf.h"
 #include "daemon/log.h"
@@ -131,6 +133,17 @@ static int parse(int argc, char **argv, Request *request)
         return optind < argc ? EXIT_USAGE : -1;
 }
 
+/* What udev runs is not heard: udev keeps it for its own debugging. The kernel's log is. */
+static void speak_to_kernel_log(void)
+{
+        int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+        if (fd < 0)
+                return;
+        (void)dup3(fd, STDERR_FILENO, O_CLOEXEC);
+        (void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
         Request request = {.root = ""};
@@ -143,6 +156,8 @@ int main(int argc, char **argv)
         switch (request.what) {
         case 'a':
         case 'p':
+                if (!request.root[0])
+                        speak_to_kernel_log();
                 return exit_code(reserve_one(all, request.bdf, request.what == 'a'));
         case 'c':
                 return exit_code(reserve_check(all));

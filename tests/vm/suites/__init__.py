@@ -3,7 +3,7 @@
 
 import importlib
 
-ORDER = ("service", "groups", "lease", "guard", "clean", "bad")
+ORDER = ("service", "groups", "lease", "guard", "clean", "boot", "bad")
 
 
 def load():
