@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/model/reserve.h"
+#include "core/model/strength.h"
 #include "daemon/host/critical.h"
 #include "daemon/host/driver.h"
 #include "daemon/log.h"
@@ -80,6 +81,29 @@ static int write_override(const HostPaths *host, Bdf bdf, const char *override)
         return r > 0 ? -EIO : r;
 }
 
+/* What the driver that is found after writing the override means. */
+static int judge_driver(const HostPaths *host, Bdf bdf, const char *rule, const char *driver,
+                        bool arriving, ReserveOutcome *ret_outcome)
+{
+        char text[BDF_TEXT_SIZE];
+
+        *ret_outcome = RESERVE_IS_BLOCKED;
+        if (!driver[0])
+                return 0;
+        if (driver_is_harmless(driver)) {
+                log_notice("%s is reserved by rule %s; %s has it, which is no driver of the host, "
+                           "and keeps it",
+                           bdf_format(bdf, text), rule, driver);
+                *ret_outcome = RESERVE_IS_LEFT;
+                return 0;
+        }
+        if (arriving)
+                return take_away(host, bdf, rule, driver, ret_outcome);
+        say_bound(host, bdf, rule, driver);
+        *ret_outcome = RESERVE_IS_BOUND;
+        return 0;
+}
+
 static int block(const HostPaths *host, Bdf bdf, const char *rule, bool arriving,
                  ReserveOutcome *ret_outcome)
 {
@@ -109,12 +133,8 @@ static int block(const HostPaths *host, Bdf bdf, const char *rule, bool arriving
         if (r < 0)
                 return r;
 
-        *ret_outcome = after[0] ? RESERVE_IS_BOUND : RESERVE_IS_BLOCKED;
-        if (after[0] && arriving)
-                r = take_away(host, bdf, rule, after, ret_outcome);
-        else if (after[0])
-                say_bound(host, bdf, rule, after);
-        if (r == 0 && *ret_outcome == RESERVE_IS_BOUND && reserve_device_is_ours(host, bdf))
+        r = judge_driver(host, bdf, rule, after, arriving, ret_outcome);
+        if (r == 0 && *ret_outcome != RESERVE_IS_BLOCKED && reserve_device_is_ours(host, bdf))
                 r = write_override(host, bdf, "");
         return r;
 }

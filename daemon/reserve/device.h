@@ -10,7 +10,7 @@
 
 typedef enum ReserveOutcome {
         RESERVE_IS_BLOCKED, /* no host driver has it or can get it */
-        RESERVE_IS_LEFT,    /* it is gone, or its override is somebody else's */
+        RESERVE_IS_LEFT,    /* it is gone, or somebody else keeps it from the host's drivers */
         RESERVE_IS_BOUND,   /* a host driver has it */
 } ReserveOutcome;
 

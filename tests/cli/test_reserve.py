@@ -149,6 +149,19 @@ class Boot(WithMachine):
         self.assertIn(f"{CARD} is reserved by rule 50.json: card; its driver_override is vfio-pci",
                       said)
 
+    def test_a_stub_is_no_host_driver(self):
+        self.machine.policy(CARD_RULE)
+        os.makedirs(self.machine.path("sys/bus/pci/drivers/pci-stub"))
+        os.symlink("../../drivers/pci-stub",
+                   self.machine.path(f"sys/bus/pci/devices/{CARD}/driver"))
+        for arguments in ((), ("--arrived", CARD)):
+            with self.subTest(arguments):
+                said = self.run_it(*arguments, code=3 if arguments else 0)
+                self.assertIn(f"{CARD} is reserved by rule 50.json: card; pci-stub has it", said)
+                self.assertEqual((self.machine.driver(CARD), self.machine.recorded()),
+                                 ("pci-stub", [JOINED]))
+                self.assertEqual(self.machine.overrides(), {JOINED: OURS})
+
     def test_a_leased_device_stays_on_record(self):
         self.machine.policy(CARD_RULE)
         self.run_it()

@@ -19,7 +19,7 @@ UNIT = "isolationd-reserve.service"
 RECORD = "/run/isolationd/reserved"
 RULES = "/run/udev/rules.d/60-isolationd-reserved.rules"
 RESERVED = ("reserved",)
-RESCANS = 10
+RESCANS = 4
 
 
 def _override(context, address):
