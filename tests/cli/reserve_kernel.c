@@ -30,12 +30,19 @@ static bool ends_with(const char *text, const char *end)
         return n_text >= n_end && strcmp(text + n_text - n_end, end) == 0;
 }
 
+/* How much of a path of bus/pci is the root of the tree. */
+static int root_length(const char *path)
+{
+        const char *end = strstr(path, "/bus/pci/");
+
+        return end ? (int)(end - path) : 0;
+}
+
 static int set_override(const char *path, const char *text)
 {
         char line[HOST_TEXT_SIZE];
 
-        (void)snprintf(line, sizeof(line), "%.*s/bus/pci/panic",
-                       (int)(strstr(path, "/bus/pci/") - path), path);
+        (void)snprintf(line, sizeof(line), "%.*s/bus/pci/panic", root_length(path), path);
         if (access(line, F_OK) == 0)
                 _exit(99);
         if (truncate(path, 0) < 0)
@@ -48,16 +55,16 @@ static int set_override(const char *path, const char *text)
 static void device_file(const char *path, const char *address, const char *name,
                         char device[static PATH_MAX])
 {
-        int n = (int)(strstr(path, "/bus/pci/") - path);
-
-        (void)snprintf(device, PATH_MAX, "%.*s/bus/pci/devices/%s/%s", n, path, address, name);
+        (void)snprintf(device, PATH_MAX, "%.*s/bus/pci/devices/%s/%s", root_length(path), path,
+                       address, name);
 }
 
 static int unbind(const char *path, const char *address)
 {
         char name[PATH_MAX];
 
-        (void)snprintf(name, sizeof(name), "%.*s/sticky", (int)(strrchr(path, '/') - path), path);
+        (void)snprintf(name, sizeof(name), "%.*s/sticky", (int)(strlen(path) - strlen("/unbind")),
+                       path);
         if (access(name, F_OK) == 0)
                 return -EBUSY;
         device_file(path, address, "driver", name);
