@@ -61,10 +61,13 @@ static void device_file(const char *path, const char *address, const char *name,
 
 static int unbind(const char *path, const char *address)
 {
+        _cleanup_(freep) char *directory = strdup(path);
         char name[PATH_MAX];
 
-        (void)snprintf(name, sizeof(name), "%.*s/sticky", (int)(strlen(path) - strlen("/unbind")),
-                       path);
+        if (!directory)
+                return -ENOMEM;
+        directory[strlen(directory) - strlen("unbind")] = '\0';
+        (void)snprintf(name, sizeof(name), "%ssticky", directory);
         if (access(name, F_OK) == 0)
                 return -EBUSY;
         device_file(path, address, "driver", name);
