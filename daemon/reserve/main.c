@@ -30,8 +30,9 @@ static const char help[] =
         "\n"
         "      --check             say by the exit code whether the policy reserves anything (0, 3)\n"
         "      --undo              let the host have all that was reserved\n"
-        "      --present ADDRESS   reserve one device, if the policy says so (for udev)\n"
-        "      --arrived ADDRESS   the same for one that came a moment ago\n"
+        "      --arrived ADDRESS   for udev: reserve a device that has just come, if the policy\n"
+        "                          says so\n"
+        "      --present ADDRESS   for udev: is it reserved?\n"
         "  -h, --help\n"
         "      --version\n";
 
@@ -158,7 +159,8 @@ int main(int argc, char **argv)
         case 'p':
                 if (!request.root[0])
                         speak_to_kernel_log();
-                return exit_code(reserve_one(all, request.bdf, request.what == 'a'));
+                return exit_code(request.what == 'a' ? reserve_arrived(all, request.bdf)
+                                                     : reserve_present(all, request.bdf));
         case 'c':
                 return exit_code(reserve_check(all));
         case 'u':

@@ -233,8 +233,8 @@ int reserve_all(const ReservePlaces *places)
         return r == 0 && session.trouble ? RESERVE_E_TROUBLE : r;
 }
 
-/* Judges a device that udev tells of. Returns 0 if it is on record now, or as reserve_one(). */
-static int judge_one(Session *session, Bdf bdf, bool arriving)
+/* Judges a device that has just come. Returns 0 if it is on record now, or as reserve_arrived(). */
+static int judge_arrived(Session *session, Bdf bdf)
 {
         _cleanup_(freep) char *path = NULL;
 
@@ -251,7 +251,7 @@ static int judge_one(Session *session, Bdf bdf, bool arriving)
                 return -ENOMEM;
 
         Reservation reservation =
-                reserve_judge(session->policy, session->snapshot, index, path, arriving);
+                reserve_judge(session->policy, session->snapshot, index, path, true);
         if (reservation.verdict == RESERVE_NONE)
                 return RESERVE_E_NOTHING;
         if (reservation.verdict != RESERVE_BLOCK) {
@@ -262,26 +262,40 @@ static int judge_one(Session *session, Bdf bdf, bool arriving)
         return r < 0 ? r : save_record(session);
 }
 
-int reserve_one(const ReservePlaces *places, Bdf bdf, bool arriving)
+/* udev may still know rules that are gone. Opens the record, or returns RESERVE_E_NOTHING. */
+static int open_for_udev(Session *session)
 {
-        _cleanup_(session_deinitp) Session session = {.places = places, .runtime = -1};
         char path[PATH_MAX];
-        ReserveOutcome outcome;
 
-        /* udev may still know rules that are gone. */
-        rules_path(places, path);
+        rules_path(session->places, path);
         if (access(path, F_OK) < 0)
                 return errno == ENOENT ? RESERVE_E_NOTHING : -errno;
-        int r = open_record(&session);
-        if (r < 0)
-                return r;
-        if (!arriving && reserve_record_find(&session.record, bdf) &&
-            reserve_device_is_ours(&places->host, bdf))
-                return 0;
+        return open_record(session);
+}
 
-        r = judge_one(&session, bdf, arriving);
+int reserve_present(const ReservePlaces *places, Bdf bdf)
+{
+        _cleanup_(session_deinitp) Session session = {.places = places, .runtime = -1};
+
+        int r = open_for_udev(&session);
+        if (r != 0)
+                return r;
+        return reserve_record_find(&session.record, bdf) &&
+                               reserve_device_is_ours(&places->host, bdf)
+                       ? 0
+                       : RESERVE_E_NOTHING;
+}
+
+int reserve_arrived(const ReservePlaces *places, Bdf bdf)
+{
+        _cleanup_(session_deinitp) Session session = {.places = places, .runtime = -1};
+        ReserveOutcome outcome;
+
+        int r = open_for_udev(&session);
         if (r == 0)
-                r = block_device(&session, bdf, arriving, &outcome);
+                r = judge_arrived(&session, bdf);
+        if (r == 0)
+                r = block_device(&session, bdf, true, &outcome);
         if (r == 0)
                 r = save_record(&session);
         if (r != 0)

@@ -34,11 +34,17 @@ enum {
 _nodiscard_ int reserve_all(const ReservePlaces *places);
 
 /*
- * The same for one device that udev tells of, while its rules are in force; one that is `arriving`
- * came a moment ago. Returns 0 if the device is blocked, RESERVE_E_NOTHING if it is not to be,
- * RESERVE_E_TROUBLE, or -errno.
+ * The same for one device that has just come, while udev's rules are in force. Returns 0 if it is
+ * blocked, RESERVE_E_NOTHING if it is not to be, RESERVE_E_TROUBLE, or -errno.
  */
-_nodiscard_ int reserve_one(const ReservePlaces *places, Bdf bdf, bool arriving);
+_nodiscard_ int reserve_arrived(const ReservePlaces *places, Bdf bdf);
+
+/*
+ * Is a device blocked? For one that udev tells of though it has been there: what was there was
+ * judged by reserve_all(), so the record is all that is looked at; there may be many. Returns 0,
+ * RESERVE_E_NOTHING, or -errno.
+ */
+_nodiscard_ int reserve_present(const ReservePlaces *places, Bdf bdf);
 
 /* Undoes what is on record, and takes udev's rules away. Returns 0, RESERVE_E_TROUBLE, or -errno. */
 _nodiscard_ int reserve_undo(const ReservePlaces *places);

@@ -301,11 +301,26 @@ class ForUdev(WithMachine):
         self.run_it("--present", "nonsense", code=2)
         self.assertEqual(self.machine.overrides(), {CARD: OURS, JOINED: OURS})
 
-    def test_present_and_bound_is_not_touched(self):
+    def test_present_looks_at_the_record_only(self):
         self.machine.policy(LONE_RULE)
         self.run_it(code=1)
-        self.run_it("--present", LONE, code=1)
+        self.machine.release(LONE)
+        self.run_it("--present", LONE, code=3)
         self.assertEqual((self.machine.overrides(), self.machine.recorded()), ({}, []))
+
+    def test_several_at_once(self):
+        """udev asks for many devices at the same time."""
+        self.machine.policy(CARD_RULE, LONE_RULE)
+        self.machine.release(LONE)
+        self.run_it()
+        for _ in range(5):
+            self.run_it("--undo")
+            self.machine.write("run/udev/rules.d/60-isolationd-reserved.rules", "")
+            running = [subprocess.Popen([PROGRAM, "--root", self.machine.root, "--arrived", each],
+                                        stderr=subprocess.DEVNULL)
+                       for each in (CARD, JOINED, LONE)]
+            self.assertEqual([each.wait(DEADLINE) for each in running], [0, 0, 0])
+            self.assertEqual(self.machine.recorded(), [CARD, JOINED, LONE])
 
     def test_arrived(self):
         self.machine.policy({**CARD_RULE, "reserve": {"at": "boot", "fingerprint": {"members": 5}}})
