@@ -85,7 +85,8 @@ typedef struct PolicyVerdict {
 /* Glob with `*` and `?` over the whole text. */
 bool policy_glob(const char *pattern, const char *text);
 
-/* The rule that decides for a device whose stable path is `path`: the first that matches, or NULL. */
+/* The rule that decides for a device whose stable path is `path`: the first that matches, or NULL.
+ */
 const PolicyRule *policy_find_rule(const Policy *policy, const PciDevice *device, const char *path);
 
 /* The verdict for one device whose stable path is `path`. Root is allowed whatever the rules say,

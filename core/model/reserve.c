@@ -70,8 +70,7 @@ Reservation reserve_judge(const Policy *policy, const Snapshot *snapshot, size_t
                  (reserve->has_device && reserve->device != pci->device))
                 reservation.verdict = RESERVE_OTHER_DEVICE;
         else
-                reservation.verdict =
-                        compare_group(reserve, pci, reservation.n_members, arriving);
+                reservation.verdict = compare_group(reserve, pci, reservation.n_members, arriving);
         return reservation;
 }
 

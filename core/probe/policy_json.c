@@ -332,7 +332,8 @@ static int check_reserve(Reader *reader, json_object *value)
         json_object *reserve;
 
         if (reader->rule->deny && json_object_object_get_ex(value, "reserve", &reserve))
-                return complain(reader, reserve, "reserved for nobody: the rule denies every lease");
+                return complain(reader, reserve,
+                                "reserved for nobody: the rule denies every lease");
         return 0;
 }
 

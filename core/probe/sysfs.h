@@ -26,8 +26,8 @@ _nodiscard_ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot);
 _nodiscard_ int sysfs_read_places(const char *root, Snapshot **ret_snapshot);
 
 /*
- * The same without what is in configuration space: no device is woken. Of each, its place, ids, class,
- * driver and kernel group are known, and its `facts` are not.
+ * The same without what is in configuration space: no device is woken. Of each, its place, ids,
+ * class, driver and kernel group are known, and its `facts` are not.
  */
 _nodiscard_ int sysfs_read_links(const char *root, Snapshot **ret_snapshot);
 

@@ -48,7 +48,8 @@ static void say_bound(const HostPaths *host, Bdf bdf, const char *rule, const ch
                           text, rule, driver);
 }
 
-/* Takes an arriving device from the driver that was faster; *ret is RESERVE_IS_BOUND if it may not. */
+/* Takes an arriving device from the driver that was faster; *ret is RESERVE_IS_BOUND if it may not.
+ */
 static int take_away(const HostPaths *host, Bdf bdf, const char *rule, const char *driver,
                      ReserveOutcome *ret_outcome)
 {
@@ -65,8 +66,8 @@ static int take_away(const HostPaths *host, Bdf bdf, const char *rule, const cha
                 log_error("%s is reserved by rule %s, but %s was faster and keeps it: %s", text,
                           rule, driver, message);
         else
-                log_warning("%s is reserved by rule %s: %s was faster, and was unbound", text,
-                            rule, driver);
+                log_warning("%s is reserved by rule %s: %s was faster, and was unbound", text, rule,
+                            driver);
         *ret_outcome = r > 0 ? RESERVE_IS_BOUND : RESERVE_IS_BLOCKED;
         return 0;
 }

@@ -16,7 +16,8 @@ typedef enum ReserveOutcome {
 
 /*
  * Blocks a device that `rule` (its origin) reserves. One that a driver has is left alone; one that
- * is `arriving` is taken from it, unless the host lives on it by now. Returns 0 and *ret, or -errno.
+ * is `arriving` is taken from it, unless the host lives on it by now. Returns 0 and *ret, or
+ * -errno.
  */
 _nodiscard_ int reserve_device_block(const HostPaths *host, Bdf bdf, const char *rule,
                                      bool arriving, ReserveOutcome *ret_outcome);
@@ -26,7 +27,7 @@ bool reserve_device_is_ours(const HostPaths *host, Bdf bdf);
 
 /*
  * Lets the host have a device again: clears an override of ours, lets the kernel match a driver and
- * udev load one. *ret_done is false if a lease has the device: it keeps our override to put it back.
- * Returns 0 or -errno.
+ * udev load one. *ret_done is false if a lease has the device: it keeps our override to put it
+ * back. Returns 0 or -errno.
  */
 _nodiscard_ int reserve_device_let_in(const HostPaths *host, Bdf bdf, bool *ret_done);

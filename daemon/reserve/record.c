@@ -191,7 +191,7 @@ int reserve_record_save(int directory, const ReserveRecord *record)
                 n += !record->devices[i].is_gone;
         if (n == 0)
                 return unlinkat(directory, RESERVE_RECORD_NAME, 0) < 0 && errno != ENOENT ? -errno
-                                                                                           : 0;
+                                                                                          : 0;
         int r = reserve_record_to_json(record, &text);
         return r < 0 ? r : file_replace(directory, RESERVE_RECORD_NAME, text);
 }

@@ -52,8 +52,8 @@ static int open_record(Session *session)
         r = reserve_record_load(session->runtime, &session->record);
         if (r != -EBADMSG)
                 return r;
-        log_error("%s/" RESERVE_RECORD_NAME " made no sense and was set aside as "
-                  RESERVE_RECORD_NAME ".rejected",
+        log_error("%s/" RESERVE_RECORD_NAME
+                  " made no sense and was set aside as " RESERVE_RECORD_NAME ".rejected",
                   session->places->runtime);
         session->trouble = true;
         return 0;
@@ -121,8 +121,7 @@ static int block_device(Session *session, Bdf bdf, bool arriving, ReserveOutcome
         int r = reserve_device_block(host, bdf, device->rule, arriving, ret_outcome);
         if (r < 0)
                 return r;
-        if (*ret_outcome == RESERVE_IS_BOUND ||
-            (*ret_outcome == RESERVE_IS_LEFT && device->is_new))
+        if (*ret_outcome == RESERVE_IS_BOUND || (*ret_outcome == RESERVE_IS_LEFT && device->is_new))
                 device->is_gone = true;
         return 0;
 }
@@ -226,8 +225,7 @@ int reserve_all(const ReservePlaces *places)
         if (r == 0)
                 r = read_policy(&session);
         if (r == 0)
-                r = reserve_is_asked(session.policy) ? write_rules(&session)
-                                                     : remove_rules(places);
+                r = reserve_is_asked(session.policy) ? write_rules(&session) : remove_rules(places);
         if (r == 0 && (reserve_is_asked(session.policy) || session.record.n_devices > 0))
                 r = apply_policy(&session);
         return r == 0 && session.trouble ? RESERVE_E_TROUBLE : r;

@@ -4,9 +4,9 @@
 /*
  * Keeping reserved devices from the host's drivers, with no daemon running.
  *
- * Once at boot, before any module is loaded, for all devices there are; then for each that udev sees
- * coming. A device that a driver has already is not torn away from it, unless it has only just come.
- * What was done is on record, and only that is undone.
+ * Once at boot, before any module is loaded, for all devices there are; then for each that udev
+ * sees coming. A device that a driver has already is not torn away from it, unless it has only just
+ * come. What was done is on record, and only that is undone.
  */
 
 #include "core/model/base.h"
@@ -27,9 +27,9 @@ enum {
 };
 
 /*
- * Brings the machine to what the policy says: blocks what is reserved, lets in what is on record and
- * not reserved any more, writes udev's rules. A policy with mistakes leaves all as it is. Returns 0,
- * RESERVE_E_TROUBLE, or -errno.
+ * Brings the machine to what the policy says: blocks what is reserved, lets in what is on record
+ * and not reserved any more, writes udev's rules. A policy with mistakes leaves all as it is.
+ * Returns 0, RESERVE_E_TROUBLE, or -errno.
  */
 _nodiscard_ int reserve_all(const ReservePlaces *places);
 
@@ -46,7 +46,8 @@ _nodiscard_ int reserve_arrived(const ReservePlaces *places, Bdf bdf);
  */
 _nodiscard_ int reserve_present(const ReservePlaces *places, Bdf bdf);
 
-/* Undoes what is on record, and takes udev's rules away. Returns 0, RESERVE_E_TROUBLE, or -errno. */
+/* Undoes what is on record, and takes udev's rules away. Returns 0, RESERVE_E_TROUBLE, or -errno.
+ */
 _nodiscard_ int reserve_undo(const ReservePlaces *places);
 
 /* Does any rule reserve anything? Returns 0, RESERVE_E_NOTHING, RESERVE_E_TROUBLE (a mistake), or

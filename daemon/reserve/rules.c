@@ -64,13 +64,14 @@ static void write_rule(FILE *stream, const PolicyRule *rule)
 /* The kernel's own events have no SYNTH_UUID: there, the device has just come. */
 static void write_question(FILE *stream, const char *program)
 {
-        (void)fprintf(stream,
-                      "\nGOTO=\"isolationd_reserved_end\"\n"
-                      "LABEL=\"isolationd_reserved_ask\"\n"
-                      "ENV{SYNTH_UUID}==\"\", PROGRAM==\"%s --arrived $kernel\", ENV{MODALIAS}=\"\"\n"
-                      "ENV{SYNTH_UUID}!=\"\", PROGRAM==\"%s --present $kernel\", ENV{MODALIAS}=\"\"\n"
-                      "LABEL=\"isolationd_reserved_end\"\n",
-                      program, program);
+        (void)fprintf(
+                stream,
+                "\nGOTO=\"isolationd_reserved_end\"\n"
+                "LABEL=\"isolationd_reserved_ask\"\n"
+                "ENV{SYNTH_UUID}==\"\", PROGRAM==\"%s --arrived $kernel\", ENV{MODALIAS}=\"\"\n"
+                "ENV{SYNTH_UUID}!=\"\", PROGRAM==\"%s --present $kernel\", ENV{MODALIAS}=\"\"\n"
+                "LABEL=\"isolationd_reserved_end\"\n",
+                program, program);
 }
 
 char *reserve_rules_text(const Policy *policy, const char *program)

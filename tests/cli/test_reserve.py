@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """isolationd-reserve on a machine made of files, and the scripts that bring it into an initramfs.
 
-The kernel's part (reserve_kernel.c) is linked into the program: a driver is bound where a link says so.
+The kernel's part (reserve_kernel.c) is linked into the program: a driver is bound where a link
+says so.
 """
 
 import glob
@@ -19,8 +20,8 @@ PROGRAM = os.environ["RESERVE"]
 SCRIPTS = os.environ["INITRAMFS_SCRIPTS"]
 OURS = "isolationd-block"
 CARD, JOINED, LONE = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
-CARD_RULE = {"name": "card", "match": {"path": "0000:00/02.*"}, "lease": {"users": ["no-such-user"]},
-             "reserve": {"at": "boot"}}
+CARD_RULE = {"name": "card", "match": {"path": "0000:00/02.*"},
+             "lease": {"users": ["no-such-user"]}, "reserve": {"at": "boot"}}
 LONE_RULE = {"name": "lone \"one\"\n\\", "match": {"vendor": "8086", "class": "network",
                                                  "address": "0000:03:*"},
              "lease": {}, "reserve": {"at": "boot"}}

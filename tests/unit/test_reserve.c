@@ -59,9 +59,11 @@ static const PolicyReserve at_boot = {.at_boot = true};
 static void test_what_matches(void)
 {
         const PolicyRule by_path[] = {{.path = card, .reserve = at_boot}};
-        const PolicyRule by_id[] = {
-                {.has_vendor = true, .vendor = 0x8086, .has_device = true, .device = 0x10d3,
-                 .reserve = at_boot}};
+        const PolicyRule by_id[] = {{.has_vendor = true,
+                                     .vendor = 0x8086,
+                                     .has_device = true,
+                                     .device = 0x10d3,
+                                     .reserve = at_boot}};
 
         expect(by_path, 1, "01:00.0=1 01:00.1=1");
         expect(by_id, 1, "02:00.0=1");

@@ -12,7 +12,7 @@ WITH_ROM = ("e1000", "e1000e", "virtio-blk-pci")
 
 
 def write_initramfs(path, kernel, topology, payload):
-    """The payload is one more archive behind the kernel's own initramfs; then the topology's files."""
+    """Behind the kernel's own initramfs, two more archives: the payload, the topology's files."""
     with open(path, "wb") as output:
         for source in (os.path.join(kernels.kernel(kernel), "initramfs"), payload):
             with open(source, "rb") as part:

@@ -36,8 +36,8 @@ class Topology:
     # The kernels of a run that is not --full: the lab kernel everywhere, the others where the
     # kernel's own behaviour is what a test is about.
     usual: tuple = ("lab",)
-    # What this machine alone has on its disk before it boots: pairs of path and text. Only tests that
-    # ask for it by name run there.
+    # What this machine alone has on its disk before it boots: pairs of path and text. Only tests
+    # that ask for it by name run there.
     files: tuple = ()
 
 

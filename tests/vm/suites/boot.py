@@ -61,7 +61,7 @@ def _rescan(context, address):
 @test(on=RESERVED)
 def no_driver_probes_at_boot(context):
     """The driver is loaded, for another card, and has never been asked about the reserved one."""
-    context.equal(_unit(context, "ActiveState", "Result"), ["active", "success"], f"state of {UNIT}")
+    context.equal(_unit(context, "ActiveState", "Result"), ["active", "success"], "the unit's state")
     done, = _unit(context, "ExecMainExitTimestampMonotonic")
     started = context.sh("systemctl show systemd-udevd.service --value "
                          "-p ExecMainStartTimestampMonotonic")
@@ -132,7 +132,8 @@ def a_faster_driver_is_undone(context):
         _rescan(context, JOIN_CARD)
         _check_blocked(context, JOIN_CARD)
     binds = _binds(uevents.until_now(), JOIN_CARD)
-    told = [line for line in context.sh("dmesg").splitlines() if "was faster, and was unbound" in line
+    told = [line for line in context.sh("dmesg").splitlines()
+            if "was faster, and was unbound" in line
             and float(line[1:].split("]")[0]) >= since]
     context.tell(f"udev rule alone, driver loaded: {len(binds)} of {RESCANS} races lost, "
                  f"{len(told)} told")
@@ -174,7 +175,7 @@ def undone_the_host_has_it(context):
 @test(on=("basic",), any_kernel=True)
 def nothing_reserved_nothing_done(context):
     """The unit has run, for there is a policy; and there is nothing of it."""
-    context.equal(_unit(context, "ActiveState", "Result"), ["active", "success"], f"state of {UNIT}")
+    context.equal(_unit(context, "ActiveState", "Result"), ["active", "success"], "the unit's state")
     context.equal(context.run(f"ls {RECORD} {RULES}").out, "", "files of reservations")
     overrides = set(context.sh("cat /sys/bus/pci/devices/*/driver_override").split())
     context.equal(overrides, {"(null)"}, "overrides in a machine that reserves nothing")
