@@ -4,6 +4,7 @@
  * Lines for the journal: a priority prefix where systemd reads stderr, plain text elsewhere.
  */
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +22,7 @@ void log_line(int priority, const char *format, ...)
         if (getenv("JOURNAL_STREAM"))
                 fprintf(stderr, "<%d>%s\n", priority, text);
         else
-                fprintf(stderr, "isolationd: %s\n", text);
+                fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
 }
 
 int log_broken_at(int error, const char *function, const char *file, int line)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/reserve.h"
 #include "core/model/strength.h"
 #include "core/probe/policy_json.h"
 #include "daemon/host/driver.h"
@@ -246,7 +247,13 @@ const char *manager_device_state(const Manager *manager, size_t device)
                 return "leased";
         if (recorded && recorded->role == LEASE_ROLE_JOINER && driver_is_harmless(pci->driver))
                 return "held";
-        return pci->driver[0] ? "host" : "free";
+        if (pci->driver[0])
+                return "host";
+        return reserve_judge(manager->policy, manager->world->snapshot, device,
+                             manager->world->paths[device], false)
+                                       .verdict == RESERVE_BLOCK
+                       ? "reserved"
+                       : "free";
 }
 
 const char *manager_group_state(const Manager *manager, size_t group)

@@ -69,7 +69,7 @@ typedef struct iso_device {
         uint16_t device;
         uint32_t class_code; /* 24 bits */
         const char *driver;  /* "" if unbound */
-        const char *state;   /* "host", "free", "leased", "held" */
+        const char *state;   /* "host", "free", "reserved", "leased", "held" */
         const char *iommu;   /* /sys/class/iommu name, "" if not covered */
         uint32_t lease;      /* 0 if none */
 } iso_device;

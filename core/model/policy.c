@@ -124,12 +124,18 @@ static PolicyVerdict rule_verdict(const PolicyRule *rule, const PolicyRequest *r
         return verdict;
 }
 
-PolicyVerdict policy_check(const Policy *policy, const PciDevice *device, const char *path,
-                           const PolicyRequest *request)
+const PolicyRule *policy_find_rule(const Policy *policy, const PciDevice *device, const char *path)
 {
         for (size_t i = 0; policy && i < policy->n_rules; i++)
                 if (rule_matches(&policy->rules[i], device, path))
-                        return rule_verdict(&policy->rules[i], request);
+                        return &policy->rules[i];
+        return NULL;
+}
 
-        return (PolicyVerdict){.allowed = request->uid == 0};
+PolicyVerdict policy_check(const Policy *policy, const PciDevice *device, const char *path,
+                           const PolicyRequest *request)
+{
+        const PolicyRule *rule = policy_find_rule(policy, device, path);
+
+        return rule ? rule_verdict(rule, request) : (PolicyVerdict){.allowed = request->uid == 0};
 }

@@ -26,6 +26,17 @@ const char *lease_mode_to_string(LeaseMode mode);
 /* LEASE_MODE_NONE if the text is no mode. */
 LeaseMode lease_mode_from_string(const char *text);
 
+/* Keeping a device from the host's drivers: core/model/reserve.h. */
+typedef struct PolicyReserve {
+        bool at_boot; /* there is a reservation */
+
+        /* Fingerprint, of what must be there: what is unset is not asked. */
+        bool has_vendor, has_device;
+        uint16_t vendor;
+        uint16_t device;
+        unsigned n_members; /* of the device's group, ports included; 0: not asked */
+} PolicyReserve;
+
 typedef struct PolicyRule {
         char *name;
         char *origin; /* file name and rule number, "50-lab.json: dpdk-nics" */
@@ -46,6 +57,8 @@ typedef struct PolicyRule {
         gid_t *gids;
         size_t n_gids;
         unsigned modes; /* bit 1 << LeaseMode; 0 means all */
+
+        PolicyReserve reserve;
 } PolicyRule;
 
 typedef struct Policy {
@@ -71,6 +84,10 @@ typedef struct PolicyVerdict {
 
 /* Glob with `*` and `?` over the whole text. */
 bool policy_glob(const char *pattern, const char *text);
+
+/* The rule that decides for a device whose stable path is `path`: the first that matches, or NULL.
+ */
+const PolicyRule *policy_find_rule(const Policy *policy, const PciDevice *device, const char *path);
 
 /* The verdict for one device whose stable path is `path`. Root is allowed whatever the rules say,
  * except where a rule says deny. */

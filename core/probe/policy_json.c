@@ -3,7 +3,7 @@
 /*
  * One policy file's text into rules.
  *
- *   { "rules": [ { "name": …, "match": { … }, "lease": { … } or "deny" } ] }
+ *   { "rules": [ { "name": …, "match": { … }, "lease": { … } or "deny", "reserve": { … } } ] }
  *
  * Each object has a table of the keys it may have, so that what is not in a table is refused where
  * it stands. Lists may not be empty: an empty list reads like "nobody" but a rule without the key
@@ -22,11 +22,13 @@
 #define RULES_MAX 4096
 #define TEXT_MAX ((size_t)1 << 20)
 #define LIST_MAX 4096
+#define MEMBERS_MAX 4096
 
 typedef struct Reader {
         const JsonText *json;
         char **ret_message;
         PolicyRule *rule; /* being filled */
+        bool nameless;    /* names of users and groups are not looked up */
 } Reader;
 
 /* Handles one member's value; returns 0, POLICY_E_INVALID or -errno. */
@@ -179,6 +181,10 @@ static int read_principal(Reader *reader, json_object *value, const char *what, 
         r = check_type(reader, value, json_type_string);
         if (r != 0)
                 return r;
+        if (reader->nameless) {
+                *ret_id = UINT32_MAX; /* nobody */
+                return 0;
+        }
         r = lookup(json_object_get_string(value), ret_id);
         if (r == POLICY_NAMES_E_UNKNOWN)
                 return complain(reader, value, "there is no %s \"%s\"", what,
@@ -261,6 +267,76 @@ static int read_lease(Reader *reader, json_object *value)
         return read_members(reader, value, members, ARRAY_SIZE(members));
 }
 
+static int read_at(Reader *reader, json_object *value)
+{
+        if (strcmp(json_object_get_string(value), "boot") != 0)
+                return complain(reader, value, "unknown time \"%s\": a reservation is at \"boot\"",
+                                json_object_get_string(value));
+        reader->rule->reserve.at_boot = true;
+        return 0;
+}
+
+static int read_expected_vendor(Reader *reader, json_object *value)
+{
+        PolicyReserve *reserve = &reader->rule->reserve;
+
+        return read_id(reader, value, "vendor", &reserve->has_vendor, &reserve->vendor);
+}
+
+static int read_expected_device(Reader *reader, json_object *value)
+{
+        PolicyReserve *reserve = &reader->rule->reserve;
+
+        return read_id(reader, value, "device", &reserve->has_device, &reserve->device);
+}
+
+static int read_expected_members(Reader *reader, json_object *value)
+{
+        int64_t number = json_object_get_int64(value);
+
+        if (number < 1 || number > MEMBERS_MAX)
+                return complain(reader, value, "a group has 1 to %d members", MEMBERS_MAX);
+        reader->rule->reserve.n_members = (unsigned)number;
+        return 0;
+}
+
+static int read_fingerprint(Reader *reader, json_object *value)
+{
+        static const Member members[] = {
+                {"vendor", json_type_string, read_expected_vendor},
+                {"device", json_type_string, read_expected_device},
+                {"members", json_type_int, read_expected_members},
+        };
+
+        if (json_object_object_length(value) == 0)
+                return complain(reader, value, "the fingerprint is empty");
+        return read_members(reader, value, members, ARRAY_SIZE(members));
+}
+
+static int read_reserve(Reader *reader, json_object *value)
+{
+        static const Member members[] = {
+                {"at", json_type_string, read_at},
+                {"fingerprint", json_type_object, read_fingerprint},
+        };
+        int r = read_members(reader, value, members, ARRAY_SIZE(members));
+
+        if (r == 0 && !reader->rule->reserve.at_boot)
+                return complain(reader, value, "the reservation does not say when: \"at\"");
+        return r;
+}
+
+/* Whoever reserves what nobody may lease meant something else. */
+static int check_reserve(Reader *reader, json_object *value)
+{
+        json_object *reserve;
+
+        if (reader->rule->deny && json_object_object_get_ex(value, "reserve", &reserve))
+                return complain(reader, reserve,
+                                "reserved for nobody: the rule denies every lease");
+        return 0;
+}
+
 /* A forgotten match would match everything, a forgotten lease mean nothing. */
 static int check_complete(Reader *reader, json_object *value)
 {
@@ -292,6 +368,7 @@ static int read_rule(Reader *reader, Policy *policy, json_object *value, size_t 
                 {"name", json_type_string, read_name},
                 {"match", json_type_object, read_match},
                 {"lease", json_type_null, read_lease},
+                {"reserve", json_type_object, read_reserve},
         };
         int r = check_type(reader, value, json_type_object);
 
@@ -301,6 +378,8 @@ static int read_rule(Reader *reader, Policy *policy, json_object *value, size_t 
         r = check_complete(reader, value);
         if (r == 0)
                 r = read_members(reader, value, members, ARRAY_SIZE(members));
+        if (r == 0)
+                r = check_reserve(reader, value);
         if (r == 0)
                 r = name_rule(reader->rule, reader->json->name, number);
         return r;
@@ -352,12 +431,12 @@ static int read_root(Reader *reader, Policy *policy)
         return r != 0 ? r : read_rules(reader, policy, rules);
 }
 
-int policy_parse(Policy *policy, const char *name, const char *text, size_t n_text,
+static int parse(Policy *policy, const char *name, const char *text, size_t n_text, bool nameless,
                  char **ret_message)
 {
         _cleanup_(json_text_deinitp) JsonText json = {0};
         _cleanup_(freep) char *message = NULL;
-        Reader reader = {.json = &json, .ret_message = &message};
+        Reader reader = {.json = &json, .ret_message = &message, .nameless = nameless};
         int r;
 
         if (n_text > TEXT_MAX) {
@@ -374,4 +453,16 @@ int policy_parse(Policy *policy, const char *name, const char *text, size_t n_te
                 r = POLICY_E_INVALID;
         }
         return r;
+}
+
+int policy_parse(Policy *policy, const char *name, const char *text, size_t n_text,
+                 char **ret_message)
+{
+        return parse(policy, name, text, n_text, false, ret_message);
+}
+
+int policy_parse_nameless(Policy *policy, const char *name, const char *text, size_t n_text,
+                          char **ret_message)
+{
+        return parse(policy, name, text, n_text, true, ret_message);
 }

@@ -19,12 +19,22 @@ enum {
 
 /*
  * Loads `*.json` from the NULL-terminated list of directories, highest precedence first. A missing
- * directory is an empty one. Returns 0, POLICY_E_INVALID with *ret_message (freed by the caller), or
- * -errno.
+ * directory is an empty one. Returns 0, POLICY_E_INVALID with *ret_message (freed by the caller),
+ * or -errno.
  */
 _nodiscard_ int policy_load(const char *const *directories, Policy **ret_policy,
                             char **ret_message);
 
+/*
+ * The same without asking who anybody is: users and groups named by name are nobody. For the early
+ * boot, where names cannot be looked up yet. Such a policy says what is reserved, not who may
+ * lease.
+ */
+_nodiscard_ int policy_load_nameless(const char *const *directories, Policy **ret_policy,
+                                     char **ret_message);
+
 /* Parses one file's text; `name` is used in messages. Appends to `policy`. Same returns. */
 _nodiscard_ int policy_parse(Policy *policy, const char *name, const char *text, size_t n_text,
                              char **ret_message);
+_nodiscard_ int policy_parse_nameless(Policy *policy, const char *name, const char *text,
+                                      size_t n_text, char **ret_message);

@@ -167,7 +167,11 @@ static int read_file(const PolicyFile *file, int fd, char *text, size_t *ret_n, 
         return 0;
 }
 
-static int load_file(Policy *policy, const PolicyFile *file, char *text, char **ret_message)
+typedef int (*PolicyParser)(Policy *policy, const char *name, const char *text, size_t n_text,
+                            char **ret_message);
+
+static int load_file(Policy *policy, PolicyParser parse, const PolicyFile *file, char *text,
+                     char **ret_message)
 {
         _cleanup_(closep) int fd = -1;
         size_t n = 0;
@@ -178,10 +182,11 @@ static int load_file(Policy *policy, const PolicyFile *file, char *text, char **
         r = read_file(file, fd, text, &n, ret_message);
         if (r != 0)
                 return r;
-        return policy_parse(policy, file->name, text, n, ret_message);
+        return parse(policy, file->name, text, n, ret_message);
 }
 
-int policy_load(const char *const *directories, Policy **ret_policy, char **ret_message)
+static int load(const char *const *directories, PolicyParser parse, Policy **ret_policy,
+                char **ret_message)
 {
         _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
         _cleanup_(policy_files_deinitp) PolicyFiles files = {0};
@@ -198,11 +203,21 @@ int policy_load(const char *const *directories, Policy **ret_policy, char **ret_
         if (files.n_files > 0)
                 qsort(files.files, files.n_files, sizeof(*files.files), file_compare);
         for (size_t i = 0; i < files.n_files; i++) {
-                r = load_file(policy, &files.files[i], text, ret_message);
+                r = load_file(policy, parse, &files.files[i], text, ret_message);
                 if (r != 0)
                         return r;
         }
 
         *ret_policy = TAKE_PTR(policy);
         return 0;
+}
+
+int policy_load(const char *const *directories, Policy **ret_policy, char **ret_message)
+{
+        return load(directories, policy_parse, ret_policy, ret_message);
+}
+
+int policy_load_nameless(const char *const *directories, Policy **ret_policy, char **ret_message)
+{
+        return load(directories, policy_parse_nameless, ret_policy, ret_message);
 }

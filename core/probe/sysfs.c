@@ -183,6 +183,7 @@ typedef struct Reading {
         bool is_copy;
         bool once; /* nobody will look for what is still there */
         bool without_drivers;
+        bool without_facts;
         const Snapshot *before; /* or NULL */
         Snapshot *snapshot;
 } Reading;
@@ -242,7 +243,8 @@ static int read_device(const Reading *reading, const char *name)
         if (!reading->without_drivers)
                 read_driver(directory, &device);
         read_kernel_view(directory, &device);
-        read_facts(reading, directory, &device);
+        if (!reading->without_facts)
+                read_facts(reading, directory, &device);
         return snapshot_add(reading->snapshot, &device);
 }
 
@@ -346,6 +348,11 @@ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot)
 int sysfs_read_places(const char *root, Snapshot **ret_snapshot)
 {
         return read_snapshot(root, &(Reading){.once = true, .without_drivers = true}, ret_snapshot);
+}
+
+int sysfs_read_links(const char *root, Snapshot **ret_snapshot)
+{
+        return read_snapshot(root, &(Reading){.once = true, .without_facts = true}, ret_snapshot);
 }
 
 int sysfs_read_snapshot_again(const char *root, const Snapshot *before, Snapshot **ret_snapshot)

@@ -26,6 +26,12 @@ _nodiscard_ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot);
 _nodiscard_ int sysfs_read_places(const char *root, Snapshot **ret_snapshot);
 
 /*
+ * The same without what is in configuration space: no device is woken. Of each, its place, ids,
+ * class, driver and kernel group are known, and its `facts` are not.
+ */
+_nodiscard_ int sysfs_read_links(const char *root, Snapshot **ret_snapshot);
+
+/*
  * The same, but what is in the configuration space of a device that is in `before` (may be NULL), a
  * snapshot of this tree, and has not gone since, is taken from there: asking wakes a device that
  * sleeps, and takes time. The bits that change while a device is there (ACS and ATS control) may be

@@ -10,8 +10,8 @@
 
 #include "daemon/host/host.h"
 
-/* No driver is called so. */
-#define BLOCK_OVERRIDE "isolationd-block"
+/* No driver is called so, and neither is what a reservation writes, which outlives leases. */
+#define BLOCK_OVERRIDE "isolationd-held"
 
 /*
  * Blocks a device, and takes a host driver away that has it already: *ret_evicted is its name then

@@ -87,7 +87,7 @@ class Manual(unittest.TestCase):
         if not shutil.which("mandoc"):
             self.skipTest("mandoc is not installed: the pages' markup was not checked")
         pages = sorted(glob.glob(os.path.join(MAN, "*.[1-8]")))
-        self.assertEqual(len(pages), 6)
+        self.assertEqual(len(pages), 7)
         lint = subprocess.run(["mandoc", "-Tlint", "-Wwarning", *pages], capture_output=True,
                               text=True, check=False)
         self.assertEqual((lint.returncode, lint.stdout), (0, ""))

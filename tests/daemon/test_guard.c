@@ -74,11 +74,11 @@ static void test_the_override_of_others(void)
         char *evicted = NULL, *message = NULL;
 
         make_host();
-        tree_file(JOINER "/driver_override", "pci-stub\n");
+        tree_file(JOINER "/driver_override", "isolationd-block\n"); /* reserved */
         CHECK_NUMBER(block_device(&host, joiner, &evicted, &message), 0);
         CHECK_NUMBER(block_undo(&host, joiner, &message), 0);
         CHECK_NUMBER(driver_override_read(&host, joiner, &override), 0);
-        CHECK_STRING(override, "pci-stub");
+        CHECK_STRING(override, "isolationd-block");
         tree_remove();
 }
 

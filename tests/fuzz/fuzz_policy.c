@@ -25,6 +25,25 @@ static void ask(const Policy *policy, uid_t uid)
         }
 }
 
+/* Names or not, the same rules reserve; and without names no file is refused that is not with. */
+static void parse_nameless(const Policy *policy, const uint8_t *data, size_t n_data)
+{
+        _cleanup_(policy_freep) Policy *nameless = calloc(1, sizeof(*nameless));
+        _cleanup_(freep) char *message = NULL;
+
+        MUST(nameless);
+        MUST(policy_parse_nameless(nameless, "fuzz.json", (const char *)data, n_data, &message) ==
+             0);
+        MUST(nameless->n_rules == policy->n_rules);
+        for (size_t i = 0; i < policy->n_rules; i++) {
+                const PolicyRule *rule = &policy->rules[i];
+
+                MUST(!rule->reserve.at_boot || !rule->deny);
+                MUST(memcmp(&rule->reserve, &nameless->rules[i].reserve, sizeof(rule->reserve)) ==
+                     0);
+        }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data)
 {
         _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
@@ -42,5 +61,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data)
                 MUST(policy->rules[i].name && policy->rules[i].origin);
         ask(policy, 0);
         ask(policy, 1000);
+        parse_nameless(policy, data, n_data);
         return 0;
 }

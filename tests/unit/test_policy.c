@@ -133,6 +133,9 @@ static void test_root(void)
         CHECK(!verdict.allowed && !verdict.rule);
         verdict = ask(0, 0, LEASE_MODE_VFIO, &bridge, "0000:00/05.0");
         CHECK(!verdict.allowed && verdict.rule == &rules[0]);
+        CHECK(policy_find_rule(&policy, &bridge, "") == &rules[0]);
+        CHECK(!policy_find_rule(&policy, &other, "0000:00/05.0"));
+        CHECK(!policy_find_rule(NULL, &bridge, ""));
         CHECK(policy_check(NULL, &bridge, "", &request).allowed);
         request.uid = 1000;
         CHECK(!policy_check(NULL, &bridge, "", &request).allowed);

@@ -174,6 +174,72 @@ static void test_lease_meaning(void)
                             "31: unknown mode \"none\"");
 }
 
+static void test_reserve(void)
+{
+        _cleanup_(policy_freep) Policy *policy = expect_policy(
+                "{\"rules\":[{\"match\":{},\"lease\":{},\"reserve\":{\"at\":\"boot\","
+                "\"fingerprint\":{\"vendor\":\"10de\",\"device\":\"0x2484\",\"members\":3}}},"
+                "{\"match\":{},\"reserve\":{\"at\":\"boot\"},\"lease\":{}},"
+                "{\"match\":{},\"lease\":{}}]}");
+        const PolicyReserve *reserve;
+
+        if (!CHECK(policy->n_rules == 3))
+                return;
+        reserve = &policy->rules[0].reserve;
+        CHECK(reserve->at_boot && reserve->has_vendor && reserve->has_device);
+        CHECK(reserve->vendor == 0x10de && reserve->device == 0x2484 && reserve->n_members == 3);
+        reserve = &policy->rules[1].reserve;
+        CHECK(reserve->at_boot && !reserve->has_vendor && !reserve->has_device);
+        CHECK_NUMBER(reserve->n_members, 0);
+        CHECK(!policy->rules[2].reserve.at_boot);
+}
+
+#define RESERVE(text) "{\"match\":{},\"lease\":{},\"reserve\":" text "}"
+#define FINGERPRINT(text) RESERVE("{\"at\":\"boot\",\"fingerprint\":" text "}")
+
+static void test_reserve_meaning(void)
+{
+        expect_rule_refusal(RESERVE("true"), "34: expected object, not boolean");
+        expect_rule_refusal(RESERVE("{}"), "34: the reservation does not say when: \"at\"");
+        expect_rule_refusal(RESERVE("{\"at\":\"noon\"}"),
+                            "40: unknown time \"noon\": a reservation is at \"boot\"");
+        expect_rule_refusal(RESERVE("{\"at\":\"boot\",\"serial\":\"1\"}"),
+                            "47: unknown key \"serial\"");
+        expect_rule_refusal(FINGERPRINT("{}"), "61: the fingerprint is empty");
+        expect_rule_refusal(FINGERPRINT("[]"), "61: expected object, not array");
+        expect_rule_refusal(FINGERPRINT("{\"slot\":1}"), "62: unknown key \"slot\"");
+        expect_rule_refusal(FINGERPRINT("{\"vendor\":\"10dg\"}"),
+                            "71: \"10dg\" is no vendor id: one to four hexadecimal digits");
+        expect_rule_refusal(FINGERPRINT("{\"device\":2484}"), "71: expected string, not int");
+        expect_rule_refusal(FINGERPRINT("{\"members\":0}"), "72: a group has 1 to 4096 members");
+        expect_rule_refusal(FINGERPRINT("{\"members\":4097}"), "72: a group has 1 to 4096 members");
+        expect_rule_refusal("{\"match\":{},\"reserve\":{\"at\":\"boot\"},\"lease\":\"deny\"}",
+                            "23: reserved for nobody: the rule denies every lease");
+        expect_rule_refusal("{\"match\":{},\"reserve\":{\"at\":\"boot\"}}",
+                            "1: the rule has no \"lease\"");
+}
+
+/* Before names can be looked up they are nobody's; mistakes are still mistakes. */
+static void test_nameless(void)
+{
+        const char text[] = "{\"rules\":[{\"match\":{},\"lease\":{\"users\":[\"no-such-user\",7],"
+                            "\"groups\":[\"no-such-group\"]}}]}";
+        const char mistake[] = "{\"rules\":[{\"match\":{},\"lease\":{\"users\":[true]}}]}";
+        _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
+        _cleanup_(freep) char *message = NULL;
+        const PolicyRequest nobody = {.uid = (uid_t)-2};
+
+        CHECK_NUMBER(policy_parse_nameless(policy, "p.json", text, strlen(text), &message), 0);
+        if (!CHECK(policy->n_rules == 1 && policy->rules[0].n_uids == 2))
+                return;
+        CHECK(policy->rules[0].uids[0] == (uid_t)-1 && policy->rules[0].uids[1] == 7);
+        CHECK(policy->rules[0].n_gids == 1 && policy->rules[0].gids[0] == (gid_t)-1);
+        CHECK(!policy_check(policy, &(PciDevice){0}, "", &nobody).allowed);
+        CHECK_NUMBER(policy_parse_nameless(policy, "p.json", mistake, strlen(mistake), &message),
+                     POLICY_E_INVALID);
+        CHECK_STRING(message, "p.json:1:41: expected string, not boolean");
+}
+
 /* The parser keeps the last of two; a reader may have meant the first. */
 static void test_repeated_keys(void)
 {
@@ -293,6 +359,9 @@ int main(void)
                 {"limits", test_limits},
                 {"errors of meaning", test_meaning},
                 {"errors of meaning in a lease", test_lease_meaning},
+                {"reservations", test_reserve},
+                {"errors of meaning in a reservation", test_reserve_meaning},
+                {"without names", test_nameless},
                 {"repeated keys", test_repeated_keys},
                 {"columns", test_columns},
                 {"directories", test_load},

@@ -44,6 +44,13 @@ INSTALLED = ("libexec/isolationd", "bin/isoctl", "include/isolation.h",
              "share/dbus-1/interfaces/org.isolationd1.xml",
              "share/polkit-1/actions/org.isolationd1.policy",
              "lib/udev/rules.d/60-isolationd.rules",
+             "libexec/isolationd-reserve",
+             "lib/systemd/system/isolationd-reserve.service",
+             "lib/systemd/system/sysinit.target.wants/isolationd-reserve.service",
+             "share/initramfs-tools/hooks/isolationd",
+             "share/initramfs-tools/scripts/init-top/isolationd-reserve",
+             "lib/dracut/modules.d/90isolationd/module-setup.sh",
+             "lib/dracut/modules.d/90isolationd/isolationd-reserve.sh",
              "lib/sysusers.d/isolationd.conf", "lib/tmpfiles.d/isolationd.conf")
 
 

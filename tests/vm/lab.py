@@ -123,7 +123,7 @@ class Machine:
         self._sockets = {}
         self._process = None
         initramfs = log + ".initramfs"
-        qemu.write_initramfs(initramfs, kernel, payload)
+        qemu.write_initramfs(initramfs, kernel, topology, payload)
         try:
             self._start(qemu.command(kernel, topology, initramfs,
                                      "systemd.mask=serial-getty@ttyS0.service " + append,

@@ -55,7 +55,7 @@ def build():
 def shell(archive, kernel, topology, work):
     """The machine with its console on this terminal."""
     initramfs = os.path.join(work, "initramfs")
-    qemu.write_initramfs(initramfs, kernel, archive)
+    qemu.write_initramfs(initramfs, kernel, topology, archive)
     print(SHELL_HELP, flush=True)
     command = qemu.command(kernel, topology, initramfs,
                            "quiet loglevel=3 systemd.show_status=false "

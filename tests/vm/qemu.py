@@ -3,6 +3,7 @@
 
 import os
 
+import cpio
 import kernels
 import rootfs
 
@@ -10,12 +11,17 @@ import rootfs
 WITH_ROM = ("e1000", "e1000e", "virtio-blk-pci")
 
 
-def write_initramfs(path, kernel, payload):
-    """The payload is one more archive behind the kernel's own initramfs."""
+def write_initramfs(path, kernel, topology, payload):
+    """Behind the kernel's own initramfs, two more archives: the payload, the topology's files."""
     with open(path, "wb") as output:
         for source in (os.path.join(kernels.kernel(kernel), "initramfs"), payload):
             with open(source, "rb") as part:
                 output.write(part.read())
+        if topology.files:
+            archive = cpio.Archive(output)
+            for name, text in topology.files:
+                archive.file(os.path.join("payload", name), text.encode())
+            archive.close()
 
 
 def command(kernel, topology, initramfs, append="", processors=2):

@@ -36,8 +36,7 @@ class Test:
         return kernel in self.kernels and topology in self.topologies
 
 
-def test(on=tuple(topologies.ALL), kernels=("lab", "6.1", "6.12"), any_kernel=False,
-         only_full=False):
+def test(on=topologies.PLAIN, kernels=("lab", "6.1", "6.12"), any_kernel=False, only_full=False):
     """Register a function as the test SUITE.FUNCTION.
 
     Where the kernel plays no part (any_kernel), the usual run tries it on the lab's alone; what

@@ -36,7 +36,28 @@ class Topology:
     # The kernels of a run that is not --full: the lab kernel everywhere, the others where the
     # kernel's own behaviour is what a test is about.
     usual: tuple = ("lab",)
+    # What this machine alone has on its disk before it boots: pairs of path and text. Only tests
+    # that ask for it by name run there.
+    files: tuple = ()
 
+
+# Reserved: the card in the join slot, and whatever will be in the slot's other port.
+RESERVING_POLICY = """{ "rules": [
+  { "name": "reserved-card",
+    "match": { "path": "0000:00/02.0/00.*" },
+    "reserve": { "at": "boot",
+                 "fingerprint": { "vendor": "8086", "device": "10d3", "members": 3 } },
+    "lease": { "users": ["lab"] } },
+  { "name": "reserved-slot",
+    "match": { "path": "0000:00/02.1/00.*" },
+    "reserve": { "at": "boot" },
+    "lease": { "users": ["lab"] } },
+  { "name": "other-card",
+    "match": { "path": "0000:00/06.0/*" },
+    "reserve": { "at": "boot", "fingerprint": { "device": "10d4" } },
+    "lease": {} }
+] }
+"""
 
 ALL = {each.name: each for each in (
     Topology("basic", "VT-d, edu, a join slot, native PCIe hotplug",
@@ -69,4 +90,12 @@ ALL = {each.name: each for each in (
     Topology("virtio", "virtio-iommu, edu, a join slot", VIRTIO + NATIVE_HOTPLUG + BASIC,
              kernels=("lab", "6.12")),
     Topology("none", "no IOMMU at all", NATIVE_HOTPLUG + BASIC, usual=("lab", "6.1")),
+    # The lab kernel's drivers are built in: there, no program comes before them.
+    Topology("reserved", "as basic, with a policy that reserves the join slot",
+             INTEL + NATIVE_HOTPLUG + BASIC, "intel_iommu=on", kernels=("6.1", "6.12"),
+             usual=("6.1",),
+             files=(("etc/isolationd/policy.d/40-reserved.json", RESERVING_POLICY),)),
 )}
+
+# Those that differ in hardware and kernel only: where a test runs that names none.
+PLAIN = tuple(each.name for each in ALL.values() if not each.files)

@@ -3,7 +3,7 @@
 
 import importlib
 
-ORDER = ("service", "idle", "groups", "lease", "guard", "storm", "clean", "bad")
+ORDER = ("service", "idle", "groups", "lease", "guard", "storm", "clean", "boot", "bad")
 
 
 def load():

@@ -14,7 +14,7 @@ from suites import places
 from suites.places import JOIN_CARD, JOINER
 
 HOST_DRIVER = "e1000e"
-BLOCK = "isolationd-block"
+BLOCK = "isolationd-held"
 MARKER = "/devices/virtual/mem/null"
 
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Small files of our own on /run, replaced whole or not at all.
+ */
+
+#include "core/model/base.h"
+
+/*
+ * Replaces `name` in an open directory: temporary file, fsync, rename. A file that has this text
+ * already is left alone. Returns 0 or -errno.
+ */
+_nodiscard_ int file_replace(int directory, const char *name, const char *text);
+
+/*
+ * Reads a regular file of at most 4 MiB. Returns 0 and *ret_text (freed by the caller), -ENOENT,
+ * -EBADMSG for what is no such file, or -errno.
+ */
+_nodiscard_ int file_read(int directory, const char *name, char **ret_text);
+
+/* Makes a directory and those above it. Returns 0 or -errno. */
+_nodiscard_ int file_make_directories(const char *path);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Policy rules as udev rules: a superset of what they match, never less.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/reserve/rules.h"
+
+#define COMMENT_MAX 200
+
+static inline void fclosep(FILE **file)
+{
+        if (*file)
+                (void)fclose(*file);
+}
+
+/* A name that somebody wrote, fit for a comment: one line of what can be printed, not too long. */
+static void write_comment(FILE *stream, const char *text)
+{
+        (void)fputs("\n# ", stream);
+        for (size_t i = 0; text[i] && i < COMMENT_MAX; i++) {
+                unsigned char c = (unsigned char)text[i];
+
+                (void)fputc(c < 0x20 || c == 0x7f || c == '\\' ? '?' : c, stream);
+        }
+        (void)fputc('\n', stream);
+}
+
+/*
+ * udev's patterns know more than ours ([…] and |), so a pattern with anything but an address in it
+ * is left to the program.
+ */
+static bool is_plain_pattern(const char *pattern)
+{
+        return pattern[strspn(pattern, "0123456789abcdef:.*?")] == '\0';
+}
+
+static void write_rule(FILE *stream, const PolicyRule *rule)
+{
+        write_comment(stream, rule->origin);
+        if (rule->has_vendor)
+                (void)fprintf(stream, "ATTR{vendor}==\"0x%04x\", ", (unsigned)rule->vendor);
+        if (rule->has_device)
+                (void)fprintf(stream, "ATTR{device}==\"0x%04x\", ", (unsigned)rule->device);
+        if (rule->has_class) {
+                char digits[7];
+                unsigned mask = (unsigned)rule->class_mask;
+
+                (void)snprintf(digits, sizeof(digits), "%06x",
+                               (unsigned)rule->class_value & 0xffffff);
+                for (size_t i = 0; i < 6; i++)
+                        if ((mask >> (20 - 4 * i) & 0xf) == 0)
+                                digits[i] = '?';
+                (void)fprintf(stream, "ATTR{class}==\"0x%s\", ", digits);
+        }
+        if (rule->address && is_plain_pattern(rule->address))
+                (void)fprintf(stream, "KERNEL==\"%s\", ", rule->address);
+        (void)fputs("GOTO=\"isolationd_reserved_ask\"\n", stream);
+}
+
+/* The kernel's own events have no SYNTH_UUID: there, the device has just come. */
+static void write_question(FILE *stream, const char *program)
+{
+        (void)fprintf(
+                stream,
+                "\nGOTO=\"isolationd_reserved_end\"\n"
+                "LABEL=\"isolationd_reserved_ask\"\n"
+                "ENV{SYNTH_UUID}==\"\", PROGRAM==\"%s --arrived $kernel\", ENV{MODALIAS}=\"\"\n"
+                "ENV{SYNTH_UUID}!=\"\", PROGRAM==\"%s --present $kernel\", ENV{MODALIAS}=\"\"\n"
+                "LABEL=\"isolationd_reserved_end\"\n",
+                program, program);
+}
+
+char *reserve_rules_text(const Policy *policy, const char *program)
+{
+        _cleanup_(freep) char *text = NULL;
+        size_t n_text;
+        bool good;
+
+        {
+                _cleanup_(fclosep) FILE *stream = open_memstream(&text, &n_text);
+                if (!stream)
+                        return NULL;
+                (void)fputs("# SPDX-License-Identifier: LGPL-2.1-or-later\n"
+                            "# Made by isolationd-reserve from the policy: isolationd-reserve(8).\n"
+                            "ACTION!=\"add\", GOTO=\"isolationd_reserved_end\"\n"
+                            "SUBSYSTEM!=\"pci\", GOTO=\"isolationd_reserved_end\"\n"
+                            "# Bridges are never reserved.\n"
+                            "ATTR{class}==\"0x06????\", GOTO=\"isolationd_reserved_end\"\n",
+                            stream);
+                for (size_t i = 0; i < policy->n_rules; i++)
+                        if (policy->rules[i].reserve.at_boot)
+                                write_rule(stream, &policy->rules[i]);
+                write_question(stream, program);
+                good = fflush(stream) == 0 && !ferror(stream);
+        }
+        return good ? TAKE_PTR(text) : NULL;
+}
