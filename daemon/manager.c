@@ -15,6 +15,7 @@
 #include "core/model/reserve.h"
 #include "core/model/strength.h"
 #include "core/probe/policy_json.h"
+#include "daemon/guard/rules.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/state.h"
 #include "daemon/lease/steps.h"
@@ -185,7 +186,10 @@ void manager_drop_lease(Lease *lease)
         Manager *manager = lease->manager;
         uint32_t id = lease->record->id;
 
-        int r = lease_state_remove(manager->state_directory, id);
+        int r = rules_remove(RULES_DIRECTORY, id);
+        if (r < 0)
+                log_error("lease %u: removing its udev rules failed: %s", id, strerror(-r));
+        r = lease_state_remove(manager->state_directory, id);
         if (r < 0)
                 log_error("lease %u: removing its record failed: %s", id, strerror(-r));
         for (size_t i = 0; i < manager->n_leases; i++)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/guard/rules.h"
 #include "daemon/guard/seal.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/state.h"
@@ -381,6 +382,23 @@ static int fill_record(Plan *plan, LeaseRecord *record)
         return 0;
 }
 
+/* So that what joins while no daemon looks is blocked all the same. */
+static int write_rules(Plan *plan, const LeaseRecord *record)
+{
+        int32_t numbers[LEASE_GROUPS_MAX];
+
+        for (size_t i = 0; i < record->n_groups; i++)
+                numbers[i] = record->groups[i].number;
+        int r = rules_write(RULES_DIRECTORY, &plan->manager->host, plan->manager->world->snapshot,
+                            record->id, numbers, record->n_groups);
+        if (r < 0)
+                (void)refuse(plan, REFUSAL_INVALID,
+                             "udev rules for the lease cannot be written to " RULES_DIRECTORY
+                             ": %s; nothing was changed",
+                             strerror(-r));
+        return r;
+}
+
 /* Writes the record and makes a lease of it. */
 static int commit(Plan *plan, Lease **ret_lease)
 {
@@ -399,8 +417,11 @@ static int commit(Plan *plan, Lease **ret_lease)
                 return r;
         }
         uint32_t id = record->id;
-        r = manager_add_lease(plan->manager, TAKE_PTR(record), ret_lease);
-        if (r < 0 && lease_state_remove(plan->manager->state_directory, id) < 0)
+        r = write_rules(plan, record);
+        if (r == 0)
+                r = manager_add_lease(plan->manager, TAKE_PTR(record), ret_lease);
+        if (r < 0 && (rules_remove(RULES_DIRECTORY, id) < 0 ||
+                      lease_state_remove(plan->manager->state_directory, id) < 0))
                 log_error("lease %" PRIu32 ": its record could not be removed again", id);
         return r;
 }

@@ -16,6 +16,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/guard/enforce.h"
+#include "daemon/guard/rules.h"
 #include "daemon/host/critical.h"
 #include "daemon/lease/state.h"
 #include "daemon/lease/steps.h"
@@ -306,6 +307,9 @@ void manager_begin_restore(Lease *lease, ManagerDone done, void *userdata)
                 (void)manager_set_lease_state(lease, LEASE_RELEASING);
                 return;
         }
+        /* A device that has its override back must not be blocked anew by them. */
+        if (rules_remove(RULES_DIRECTORY, lease->record->id) < 0)
+                log_error("lease %" PRIu32 ": its udev rules cannot be removed", lease->record->id);
         lease->n_restoring = lease->record->n_devices;
         forget_owner(lease);
         fdstore_remove(lease->record);

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "daemon/guard/rules.h"
 #include "daemon/lease/state.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
@@ -62,6 +63,11 @@ static void on_rejected(const char *path, void *userdata)
                   path);
 }
 
+static bool is_known(uint32_t id, void *userdata)
+{
+        return manager_find_lease(userdata, id);
+}
+
 int manager_start(Manager *manager, FdStore *store)
 {
         Resume resume = {.manager = manager, .store = store};
@@ -80,6 +86,9 @@ int manager_start(Manager *manager, FdStore *store)
         r = lease_state_load(manager->state_directory, &visitor);
         if (r < 0)
                 return r;
+        r = rules_sweep(RULES_DIRECTORY, is_known, manager);
+        if (r < 0)
+                log_error("udev rules of leases that are no more stay: %s", strerror(-r));
         fdstore_discard(store);
         return manager->n_leases > 0 ? manager_reconcile(manager) : 0;
 }

@@ -11,9 +11,11 @@
 
 #include "daemon/guard/block.h"
 #include "daemon/guard/enforce.h"
+#include "daemon/guard/rules.h"
 #include "daemon/guard/seal.h"
 #include "daemon/host/driver.h"
 #include "tests/unit/tap.h"
+#include "tests/unit/topology.h"
 #include "tests/unit/tree.h"
 
 #define JOINER "bus/pci/devices/0000:02:00.0"
@@ -155,6 +157,58 @@ static void test_virtual_functions(void)
         tree_remove();
 }
 
+static bool is_seven(uint32_t id, void *userdata)
+{
+        return id == 7;
+}
+
+static void test_rules(void)
+{
+        static const Part parts[] = {
+                {"00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 0, .multifunction = true, .kernel_group = 2},
+                {"00:02.1", NULL, PCIE_TYPE_ROOT_PORT, 0, .multifunction = true, .kernel_group = 2},
+                {"07:00.0", "00:02.1", PCIE_TYPE_UPSTREAM, 0, .kernel_group = 2},
+                {"00:06.0", NULL, PCIE_TYPE_ROOT_PORT, PART_ACS_ON, .kernel_group = 3},
+        };
+        _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));
+        _cleanup_(freep) char *text = NULL;
+        char directory[512], path[600];
+        const int32_t joined = 1, lone = 2;
+
+        make_host();
+        tree_link("bus/pci/devices/0000:00:02.0", "../../../devices/pci0000:00/0000:00:02.0");
+        tree_link("bus/pci/devices/0000:00:02.1", "../../../devices/pci0000:00/0000:00:02.1");
+        tree_link("bus/pci/devices/0000:07:00.0",
+                  "../../../devices/pci0000:00/0000:00:02.1/0000:07:00.0");
+        (void)snprintf(directory, sizeof(directory), "%s/rules.d", host.sysfs);
+
+        CHECK_NUMBER(rules_write(directory, &host, snapshot, 7, &joined, 1), 0);
+        (void)snprintf(path, sizeof(path), "%s/61-isolationd-lease-7.rules", directory);
+        CHECK_NUMBER(host_read_text(path, &text), 0);
+        CHECK(text && strstr(text, "DEVPATH==\"/devices/pci0000:00/0000:??:02.0/0000:??:??.?\""));
+        CHECK(text && strstr(text, "DEVPATH==\"/devices/pci0000:00/0000:??:02.1/0000:??:00.0/"
+                                   "0000:??:??.?\""));
+        CHECK(text && strstr(text, "ATTR{driver_override}=\"" BLOCK_OVERRIDE "\""));
+
+        CHECK_NUMBER(rules_write(directory, &host, snapshot, 8, &lone, 1),
+                     0); /* no port: no file */
+        tree_file("rules.d/61-isolationd-lease-9.rules", "");
+        tree_file("rules.d/61-isolationd-lease-7.rules.new", "");
+        tree_file("rules.d/99-others.rules", "");
+        CHECK_NUMBER(rules_sweep(directory, is_seven, NULL), 0);
+        CHECK_NUMBER(access(path, F_OK), 0);
+        (void)snprintf(path, sizeof(path), "%s/61-isolationd-lease-9.rules", directory);
+        CHECK_NUMBER(access(path, F_OK), -1);
+        (void)snprintf(path, sizeof(path), "%s/61-isolationd-lease-7.rules.new", directory);
+        CHECK_NUMBER(access(path, F_OK), -1);
+        (void)snprintf(path, sizeof(path), "%s/99-others.rules", directory);
+        CHECK_NUMBER(access(path, F_OK), 0);
+
+        CHECK_NUMBER(rules_remove(directory, 7), 0);
+        CHECK_NUMBER(rules_remove(directory, 7), 0);
+        tree_remove();
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -165,6 +219,7 @@ int main(void)
                 {"a slot that is not let go", test_a_slot_that_is_not_let_go},
                 {"a slot that is gone", test_a_slot_that_is_gone},
                 {"virtual functions", test_virtual_functions},
+                {"udev rules", test_rules},
         };
 
         return tap_run(tests);

@@ -64,7 +64,9 @@ def _host_binds(uevents):
 
 
 def _override_of(context, address):
-    return context.sh(f"cat /sys/bus/pci/devices/{address}/driver_override").strip()
+    """What stands in driver_override, "" if the device is not there."""
+    return context.sh(f"cat /sys/bus/pci/devices/{address}/driver_override 2>/dev/null"
+                      " || true").strip()
 
 
 def _check_held(context, uevents, number):
@@ -307,6 +309,41 @@ def a_breach_is_undone_and_told(context):
     context.ok("is breached" in context.sh("journalctl -u isolationd.service -b --no-pager"),
                "the journal says nothing of it")
     _end(context, listed, stream)
+
+
+@test(on=("basic",), kernels=("6.1", "6.12"))
+def without_a_daemon_udev_blocks(context):
+    """A plug while the daemon is stopped: no driver, and no module loaded for it."""
+    listed = places.listing(context)
+    stream = places.hold(context, JOIN_CARD)
+    rules = context.sh("cat /run/udev/rules.d/61-isolationd-lease-*.rules")
+    context.ok(all(f"/0000:??:{port[-4:]}/" in rules for port in places.JOIN_PORTS), rules)
+    # The bus would start it at the first question.
+    context.undo("systemctl unmask --runtime isolationd.service; systemctl start isolationd.service")
+    context.sh("systemctl mask --runtime isolationd.service; systemctl stop isolationd.service; "
+               f"modprobe -r {HOST_DRIVER}; udevadm control --reload")
+    uevents = Uevents(context)
+    context.machine.plug(HOST_DRIVER, "joiner", "jb")
+    context.machine.await_(lambda: _override_of(context, JOINER) == BLOCK, 60,
+                           lambda: f"udev's override of {JOINER}")
+    context.sh("udevadm settle")
+    context.equal(context.sh(f"grep -w ^{HOST_DRIVER} /proc/modules || true"), "",
+                  "a module loaded for what is blocked")
+    context.sh(f"modprobe {HOST_DRIVER}")
+    context.equal(_host_binds(uevents), [], "host drivers that were bound to the joiner")
+
+    context.sh("systemctl unmask --runtime isolationd.service; systemctl start isolationd.service")
+    group = _group(context)
+    states = {each["device"]: each["state"] for each in group["devices"]}
+    context.tell(f"the daemon is back: {states}, guard {group['guard']}")
+    stream.eof()
+    stream.wait()
+    _await_host_driver(context, JOINER)
+    _await_host_driver(context, JOIN_CARD)
+    context.machine.unplug("joiner")
+    context.equal(context.json("leases")["leases"], [], "leases")
+    context.same_lines(listed, places.listing(context), "the machine after all that")
+    context.equal(context.sh("ls /run/udev/rules.d | grep lease || true"), "", "rules that stay")
 
 
 @test(on=("sriov",))

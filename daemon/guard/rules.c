@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A line for each port that blocks, and a last one for what has been blocked before: of an
+ * attribute udev sees what it read first, not what it has written since.
+ */
+
+#include "daemon/guard/rules.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/model/guard.h"
+#include "daemon/guard/block.h"
+
+/* After the reservations' own, which stay where both would write. */
+#define RULES_NAME "61-isolationd-lease-%" PRIu32 ".rules"
+
+/* udev reads files that end in .rules only. */
+#define RULES_TEMPORARY ".new"
+
+static inline void closedirp(DIR **dir)
+{
+        if (*dir)
+                (void)closedir(*dir);
+}
+
+static inline void fclosep(FILE **stream)
+{
+        if (*stream)
+                (void)fclose(*stream);
+}
+
+static void rules_path(const char *directory, uint32_t id, const char *suffix,
+                       char path[static PATH_MAX])
+{
+        (void)snprintf(path, PATH_MAX, "%s/" RULES_NAME "%s", directory, id, suffix);
+}
+
+/* Bus numbers change from one enumeration to the next, slots do not: "0000:??:02.1". */
+static void hide_buses(char *path)
+{
+        char *save = NULL, *copy = strdup(path), *out = path;
+
+        if (!copy)
+                return; /* with its numbers it is right for now */
+        for (char *step = strtok_r(copy, "/", &save); step; step = strtok_r(NULL, "/", &save)) {
+                size_t n = strlen(step);
+                Bdf bdf;
+
+                if (bdf_parse(step, &bdf) && n >= strlen("00:00.0"))
+                        memset(step + n - strlen("00:00.0"), '?', 2);
+                *out++ = '/';
+                memcpy(out, step, n);
+                out += n;
+        }
+        *out = '\0';
+        free(copy);
+}
+
+/* Where a port is below /sys, as udev names it: "/devices/pci0000:00/0000:??:02.1". */
+static int port_place(const HostPaths *host, Bdf port, char place[static PATH_MAX])
+{
+        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+
+        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s", host->sysfs,
+                       bdf_format(port, text));
+        ssize_t n = readlink(path, place, PATH_MAX - 1);
+        if (n < 0)
+                return -errno;
+        place[n] = '\0';
+        const char *devices = strstr(place, "/devices/");
+        if (!devices)
+                return -EINVAL;
+        memmove(place, devices, strlen(devices) + 1);
+        hide_buses(place);
+        return 0;
+}
+
+/* What sits right below the port; bridges are let pass, without their driver nothing is below. */
+static int write_port(FILE *stream, const char *place, Bdf port)
+{
+        return fprintf(stream,
+                       "ACTION==\"add\", SUBSYSTEM==\"pci\", DEVPATH==\"%s/%04x:??:??.?\", "
+                       "ATTR{class}!=\"0x0604*\", ATTR{driver_override}==\"(null)\", "
+                       "ATTR{driver_override}=\"" BLOCK_OVERRIDE "\", ENV{MODALIAS}=\"\"\n",
+                       place, port.domain) < 0
+                       ? -EIO
+                       : 0;
+}
+
+static int write_group(FILE *stream, const HostPaths *host, const Snapshot *snapshot,
+                       int32_t number, size_t *n_written)
+{
+        _cleanup_(freep) size_t *ports = NULL;
+        char place[PATH_MAX];
+        size_t n = 0;
+
+        int r = guard_find_ports(snapshot, number, &ports, &n);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                r = port_place(host, snapshot->devices[ports[i]].bdf, place);
+                if (r == 0)
+                        r = write_port(stream, place, snapshot->devices[ports[i]].bdf);
+                if (r == 0)
+                        ++*n_written;
+        }
+        return r;
+}
+
+static int write_all(FILE *stream, const HostPaths *host, const Snapshot *snapshot,
+                     const int32_t *numbers, size_t n_numbers, size_t *n_written)
+{
+        int r = fprintf(stream, "# By isolationd, for as long as the lease lasts.\n") < 0 ? -EIO
+                                                                                          : 0;
+
+        for (size_t i = 0; r == 0 && i < n_numbers; i++)
+                r = write_group(stream, host, snapshot, numbers[i], n_written);
+        if (r == 0 &&
+            fprintf(stream,
+                    "ACTION==\"add\", SUBSYSTEM==\"pci\", ATTR{driver_override}==\"" BLOCK_OVERRIDE
+                    "\", ENV{MODALIAS}=\"\"\n") < 0)
+                r = -EIO;
+        if (r == 0 && fflush(stream) != 0)
+                r = -errno;
+        return r;
+}
+
+int rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot, uint32_t id,
+                const int32_t *numbers, size_t n_numbers)
+{
+        char path[PATH_MAX], temporary[PATH_MAX];
+        _cleanup_(fclosep) FILE *stream = NULL;
+        size_t n_written = 0;
+
+        rules_path(directory, id, "", path);
+        rules_path(directory, id, RULES_TEMPORARY, temporary);
+        if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+                return -errno;
+        stream = fopen(temporary, "we");
+        if (!stream)
+                return -errno;
+        int r = write_all(stream, host, snapshot, numbers, n_numbers, &n_written);
+        if (r == 0 && n_written > 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0 || n_written == 0)
+                (void)unlink(temporary);
+        return r;
+}
+
+int rules_remove(const char *directory, uint32_t id)
+{
+        char path[PATH_MAX];
+
+        rules_path(directory, id, "", path);
+        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void *userdata),
+                void *userdata)
+{
+        _cleanup_(closedirp) DIR *dir = opendir(directory);
+        if (!dir)
+                return errno == ENOENT ? 0 : -errno;
+        for (struct dirent *entry; (entry = readdir(dir));) {
+                char name[NAME_MAX + 1];
+                uint32_t id;
+
+                if (sscanf(entry->d_name, "61-isolationd-lease-%" SCNu32, &id) != 1)
+                        continue;
+                (void)snprintf(name, sizeof(name), RULES_NAME, id);
+                if (strncmp(entry->d_name, name, strlen(name)) != 0 ||
+                    (strcmp(entry->d_name, name) == 0 && is_known(id, userdata)))
+                        continue;
+                if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
+                        return -errno;
+        }
+        return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * udev rules of a lease: what joins while no daemon looks is blocked by udev, and no module is
+ * loaded for it.
+ *
+ * udev comes after the kernel has offered a device to the drivers that are there; it is the rest
+ * that these rules stop. They name the places below the ports that lead into the leased groups, by
+ * slots and not by bus numbers, live in /run and go with the lease.
+ */
+
+#include "core/model/snapshot.h"
+#include "daemon/host/host.h"
+
+#define RULES_DIRECTORY "/run/udev/rules.d"
+
+/*
+ * Writes the rules of lease `id` for the ports of the kernel's groups `numbers`, whole or not at
+ * all; no file where no port leads there. Returns 0 or -errno.
+ */
+_nodiscard_ int rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot,
+                            uint32_t id, const int32_t *numbers, size_t n_numbers);
+
+/* Removes the rules of a lease; none are fine. Returns 0 or -errno. */
+_nodiscard_ int rules_remove(const char *directory, uint32_t id);
+
+/* Removes the rules of all leases that `is_known` does not know. Returns 0 or -errno. */
+_nodiscard_ int rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void *userdata),
+                            void *userdata);
