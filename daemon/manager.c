@@ -3,9 +3,9 @@
 /*
  * One reading of the world after another, each held against the leases.
  *
- * Nothing here waits: a reading is asked for, comes a moment later, and serves all who asked. What it
- * shows is compared with the records: a device in a leased group that no record knows has joined, a
- * recorded one that is not there is lost.
+ * Nothing here waits: a reading is asked for, comes a moment later, and serves all who asked. What
+ * it shows is compared with the records: a device in a leased group that no record knows has
+ * joined, a recorded one that is not there is lost.
  */
 
 #include <errno.h>
@@ -25,7 +25,7 @@
 
 /* A burst of uevents becomes one reading. */
 #define RESCAN_DELAY_USEC 10000
-/* After a reading that failed (memory or fds short), the next try. */
+/* After something that failed (memory or fds short, a kernel that is busy), the next try. */
 #define RESCAN_RETRY_SECONDS 1
 
 static const char *const policy_directories[] = {
@@ -35,15 +35,30 @@ static const char *const policy_directories[] = {
         NULL,
 };
 
+/* Reads the machine after that time, or sooner if that is due already. */
+static void schedule(Manager *manager, const struct timeval *delay)
+{
+        struct timeval now, due, pending;
+
+        (void)evutil_gettimeofday(&now, NULL);
+        evutil_timeradd(&now, delay, &due);
+        if (!evtimer_pending(manager->rescan, &pending) || evutil_timercmp(&due, &pending, <))
+                (void)evtimer_add(manager->rescan, delay);
+}
+
+void manager_retry(Manager *manager)
+{
+        schedule(manager, &(struct timeval){.tv_sec = RESCAN_RETRY_SECONDS});
+}
+
 static void on_rescan(evutil_socket_t fd, short what, void *userdata)
 {
         Manager *manager = userdata;
-        struct timeval again = {.tv_sec = RESCAN_RETRY_SECONDS};
 
         int r = manager_reconcile(manager);
         if (r < 0) {
                 log_error("reading the machine failed: %s; trying again", strerror(-r));
-                (void)evtimer_add(manager->rescan, &again);
+                manager_retry(manager);
         }
 }
 
@@ -140,10 +155,8 @@ static bool must_react(const Manager *manager)
 
 void manager_mark_dirty(Manager *manager)
 {
-        struct timeval delay = {.tv_usec = must_react(manager) ? 0 : RESCAN_DELAY_USEC};
-
-        if (!evtimer_pending(manager->rescan, NULL))
-                (void)evtimer_add(manager->rescan, &delay);
+        schedule(manager,
+                 &(struct timeval){.tv_usec = must_react(manager) ? 0 : RESCAN_DELAY_USEC});
 }
 
 int manager_add_lease(Manager *manager, LeaseRecord *record, Lease **ret_lease)

@@ -111,6 +111,9 @@ _nodiscard_ int manager_load_policy(Manager *manager);
 /* Something may have changed: read the world again soon. Cheap; many calls make one reading. */
 void manager_mark_dirty(Manager *manager);
 
+/* Something failed that may succeed later: read the world again in a second. */
+void manager_retry(Manager *manager);
+
 /* Reads the world and acts on it. Returns 0 or -errno (the old world stays). */
 _nodiscard_ int manager_reconcile(Manager *manager);
 

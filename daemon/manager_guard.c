@@ -21,8 +21,8 @@
 #include "daemon/log.h"
 #include "daemon/manager.h"
 
-/* After a worker that failed, the next try. */
-#define GUARD_RETRY_SECONDS 1
+/* Longest text kept of what failed. */
+#define TROUBLE_SIZE 512
 
 bool manager_owns(const Lease *lease, int32_t number)
 {
@@ -135,21 +135,25 @@ static int job_unseal(const void *context, VfioFds *fds, char **ret_message)
                           ret_message);
 }
 
-/* Says what failed, once; tries again a little later. */
-static void note_trouble(Lease *lease, const WorkerResult *result)
+/* What a worker failed at, in words. */
+static void describe_trouble(const WorkerResult *result, char *text, size_t n_text)
 {
-        const struct timeval again = {.tv_sec = GUARD_RETRY_SECONDS};
-        const char *text = result->message && result->message[0] ? result->message
-                           : result->code < 0                    ? strerror(-result->code)
-                                                                 : "the worker did not end well";
+        if (result->message && result->message[0])
+                (void)snprintf(text, n_text, "%s", result->message);
+        else
+                (void)snprintf(text, n_text, "the worker ended with %d", result->code);
+}
 
+/* Says what failed, once; tries again a little later. */
+static void note_trouble(Lease *lease, const char *text)
+{
         if (!lease->guard_trouble || strcmp(lease->guard_trouble, text) != 0) {
                 log_error("lease %" PRIu32 ": guarding failed: %s; trying again", lease->record->id,
                           text);
                 free(lease->guard_trouble);
                 lease->guard_trouble = strdup(text);
         }
-        (void)evtimer_add(lease->manager->rescan, &again);
+        manager_retry(lease->manager);
 }
 
 /* Returns whether a restore has waited for this worker and goes on now. */
@@ -162,7 +166,10 @@ static bool end_worker(Lease *lease, const WorkerResult *result)
                 return true;
         }
         if (result->code != 0) {
-                note_trouble(lease, result);
+                char text[TROUBLE_SIZE];
+
+                describe_trouble(result, text, sizeof(text));
+                note_trouble(lease, text);
         } else {
                 free(TAKE_PTR(lease->guard_trouble));
                 manager_mark_dirty(lease->manager);
@@ -242,12 +249,11 @@ static void on_overdue(void *userdata)
 static void start(Lease *lease, WorkerJob job, void (*done)(WorkerResult *, void *))
 {
         const WorkerHandler handler = {.done = done, .overdue = on_overdue, .userdata = lease};
-        WorkerResult result = {.message = "no worker process could be started"};
 
-        result.code = worker_start(lease->manager->base, job, lease, NULL,
-                                   MANAGER_WORKER_DEADLINE_SECONDS, &handler, &lease->guard_worker);
-        if (result.code < 0)
-                note_trouble(lease, &result);
+        int r = worker_start(lease->manager->base, job, lease, NULL,
+                             MANAGER_WORKER_DEADLINE_SECONDS, &handler, &lease->guard_worker);
+        if (r < 0)
+                note_trouble(lease, "no worker process could be started");
 }
 
 /* Are there joiners nobody has blocked yet? Notes that somebody is about to. */
@@ -364,9 +370,12 @@ char *manager_group_guard_text(const Manager *manager, size_t group)
         const Lease *lease = NULL;
         const GuardFacts *facts = find_facts(manager, group, &lease);
         GuardLayer layer = facts ? guard_holds(facts) : GUARD_NONE;
+        bool is_between = layer == GUARD_NONE && manager_lease_of_group(manager, group);
         char *text;
 
-        if (asprintf(&text, "%s%s%s%s%s", describe_layer(layer),
+        if (asprintf(&text, "%s%s%s%s%s",
+                     is_between ? "its lease is being prepared or given back: nothing is promised"
+                                : describe_layer(layer),
                      lease && lease->record->breach ? "; breached: " : "",
                      lease && lease->record->breach ? lease->record->breach : "",
                      lease && lease->guard_trouble ? "; trouble: " : "",
