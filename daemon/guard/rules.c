@@ -14,33 +14,18 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/model/guard.h"
 #include "daemon/guard/block.h"
+#include "daemon/host/file.h"
 
 /* After the reservations' own, which stay where both would write. */
 #define RULES_NAME "61-isolationd-lease-%" PRIu32 ".rules"
-
-/* udev reads files that end in .rules only. */
-#define RULES_TEMPORARY ".new"
 
 static inline void closedirp(DIR **dir)
 {
         if (*dir)
                 (void)closedir(*dir);
-}
-
-static inline void fclosep(FILE **stream)
-{
-        if (*stream)
-                (void)fclose(*stream);
-}
-
-static void rules_path(const char *directory, uint32_t id, const char *suffix,
-                       char path[static PATH_MAX])
-{
-        (void)snprintf(path, PATH_MAX, "%s/" RULES_NAME "%s", directory, id, suffix);
 }
 
 /* Bus numbers change from one enumeration to the next, slots do not: "0000:??:02.1". */
@@ -126,38 +111,40 @@ static int write_all(FILE *stream, const HostPaths *host, const Snapshot *snapsh
                     "ACTION==\"add\", SUBSYSTEM==\"pci\", ATTR{driver_override}==\"" BLOCK_OVERRIDE
                     "\", ENV{MODALIAS}=\"\"\n") < 0)
                 r = -EIO;
-        if (r == 0 && fflush(stream) != 0)
-                r = -errno;
         return r;
 }
 
 int rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot, uint32_t id,
                 const int32_t *numbers, size_t n_numbers)
 {
-        char path[PATH_MAX], temporary[PATH_MAX];
-        _cleanup_(fclosep) FILE *stream = NULL;
-        size_t n_written = 0;
+        _cleanup_(freep) char *text = NULL;
+        size_t n_text = 0, n_written = 0;
+        char name[NAME_MAX + 1];
 
-        rules_path(directory, id, "", path);
-        rules_path(directory, id, RULES_TEMPORARY, temporary);
-        if (mkdir(directory, 0755) < 0 && errno != EEXIST)
-                return -errno;
-        stream = fopen(temporary, "we");
+        FILE *stream = open_memstream(&text, &n_text);
         if (!stream)
                 return -errno;
         int r = write_all(stream, host, snapshot, numbers, n_numbers, &n_written);
-        if (r == 0 && n_written > 0 && rename(temporary, path) < 0)
+        if (fclose(stream) != 0 && r == 0)
                 r = -errno;
         if (r < 0 || n_written == 0)
-                (void)unlink(temporary);
-        return r;
+                return r;
+
+        r = file_make_directories(directory);
+        if (r < 0)
+                return r;
+        _cleanup_(closep) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        (void)snprintf(name, sizeof(name), RULES_NAME, id);
+        return file_replace(fd, name, text, 0644);
 }
 
 int rules_remove(const char *directory, uint32_t id)
 {
         char path[PATH_MAX];
 
-        rules_path(directory, id, "", path);
+        (void)snprintf(path, sizeof(path), "%s/" RULES_NAME, directory, id);
         return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
@@ -174,8 +161,7 @@ int rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void *userd
                 if (sscanf(entry->d_name, "61-isolationd-lease-%" SCNu32, &id) != 1)
                         continue;
                 (void)snprintf(name, sizeof(name), RULES_NAME, id);
-                if (strncmp(entry->d_name, name, strlen(name)) != 0 ||
-                    (strcmp(entry->d_name, name) == 0 && is_known(id, userdata)))
+                if (strcmp(entry->d_name, name) != 0 || is_known(id, userdata))
                         continue;
                 if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
                         return -errno;

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/reserve/file.h"
+#include "daemon/host/file.h"
 #include "daemon/reserve/record.h"
 
 #define RECORD_VERSION 1
@@ -193,5 +193,5 @@ int reserve_record_save(int directory, const ReserveRecord *record)
                 return unlinkat(directory, RESERVE_RECORD_NAME, 0) < 0 && errno != ENOENT ? -errno
                                                                                           : 0;
         int r = reserve_record_to_json(record, &text);
-        return r < 0 ? r : file_replace(directory, RESERVE_RECORD_NAME, text);
+        return r < 0 ? r : file_replace(directory, RESERVE_RECORD_NAME, text, 0644);
 }

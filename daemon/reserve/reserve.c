@@ -16,9 +16,9 @@
 #include "core/model/reserve.h"
 #include "core/probe/policy_json.h"
 #include "core/probe/sysfs.h"
+#include "daemon/host/file.h"
 #include "daemon/log.h"
 #include "daemon/reserve/device.h"
-#include "daemon/reserve/file.h"
 #include "daemon/reserve/record.h"
 #include "daemon/reserve/reserve.h"
 #include "daemon/reserve/rules.h"
@@ -103,7 +103,7 @@ static int write_rules(const Session *session)
         if (r < 0)
                 return r;
         directory = open(session->places->udev_rules, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return directory < 0 ? -errno : file_replace(directory, RESERVE_RULES_NAME, text);
+        return directory < 0 ? -errno : file_replace(directory, RESERVE_RULES_NAME, text, 0644);
 }
 
 static int save_record(const Session *session)

@@ -193,13 +193,10 @@ static void test_rules(void)
         CHECK_NUMBER(rules_write(directory, &host, snapshot, 8, &lone, 1),
                      0); /* no port: no file */
         tree_file("rules.d/61-isolationd-lease-9.rules", "");
-        tree_file("rules.d/61-isolationd-lease-7.rules.new", "");
         tree_file("rules.d/99-others.rules", "");
         CHECK_NUMBER(rules_sweep(directory, is_seven, NULL), 0);
         CHECK_NUMBER(access(path, F_OK), 0);
         (void)snprintf(path, sizeof(path), "%s/61-isolationd-lease-9.rules", directory);
-        CHECK_NUMBER(access(path, F_OK), -1);
-        (void)snprintf(path, sizeof(path), "%s/61-isolationd-lease-7.rules.new", directory);
         CHECK_NUMBER(access(path, F_OK), -1);
         (void)snprintf(path, sizeof(path), "%s/99-others.rules", directory);
         CHECK_NUMBER(access(path, F_OK), 0);

@@ -5,13 +5,15 @@
  * Small files of our own on /run, replaced whole or not at all.
  */
 
+#include <sys/types.h>
+
 #include "core/model/base.h"
 
 /*
  * Replaces `name` in an open directory: temporary file, fsync, rename. A file that has this text
- * already is left alone. Returns 0 or -errno.
+ * already is left alone; a new one gets `mode`, less the umask. Returns 0 or -errno (-ENOSPC …).
  */
-_nodiscard_ int file_replace(int directory, const char *name, const char *text);
+_nodiscard_ int file_replace(int directory, const char *name, const char *text, mode_t mode);
 
 /*
  * Reads a regular file of at most 4 MiB. Returns 0 and *ret_text (freed by the caller), -ENOENT,

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/host/file.h"
 #include "daemon/host/host.h"
-#include "daemon/reserve/file.h"
 
-#define FILE_SIZE_MAX (4U << 20)
+#define FILE_SIZE_MAX (4U << 20) /* bytes; a lease record of 4096 devices is below 1 MiB */
 
 static int write_all(int fd, const char *text, size_t n_text)
 {
@@ -31,10 +31,10 @@ static int write_all(int fd, const char *text, size_t n_text)
         return 0;
 }
 
-static int write_temporary(int directory, const char *name, const char *text)
+static int write_temporary(int directory, const char *name, const char *text, mode_t mode)
 {
         _cleanup_(closep) int fd = openat(
-                directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+                directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
         if (fd < 0)
                 return -errno;
         int r = write_all(fd, text, strlen(text));
@@ -43,7 +43,7 @@ static int write_temporary(int directory, const char *name, const char *text)
         return r;
 }
 
-int file_replace(int directory, const char *name, const char *text)
+int file_replace(int directory, const char *name, const char *text, mode_t mode)
 {
         _cleanup_(freep) char *now = NULL;
         char temporary[NAME_MAX + 1];
@@ -52,7 +52,7 @@ int file_replace(int directory, const char *name, const char *text)
         if (r == 0 && strcmp(now, text) == 0)
                 return 0;
         (void)snprintf(temporary, sizeof(temporary), ".%.200s.tmp", name);
-        r = write_temporary(directory, temporary, text);
+        r = write_temporary(directory, temporary, text, mode);
         if (r == 0 && renameat(directory, temporary, directory, name) < 0)
                 r = -errno;
         if (r < 0) {
