@@ -190,6 +190,9 @@ void manager_begin_take(Lease *lease, ManagerDone done, void *userdata);
 /* Starts the worker that puts everything back, once the guard's has ended; `done` may be NULL. */
 void manager_begin_restore(Lease *lease, ManagerDone done, void *userdata);
 
+/* Nobody gets the lease's groups until a release has put them back. */
+void manager_quarantine(Lease *lease, const char *trouble);
+
 /* A restore takes long: the lease is draining, and who waits for it hears `text`. */
 void manager_overdue(Lease *lease, const char *text);
 

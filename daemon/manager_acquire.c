@@ -364,6 +364,7 @@ static int fill_record(Plan *plan, LeaseRecord *record)
         record->state = LEASE_PREPARING;
         record->mode = plan->mode;
         record->lifetime = request->lifetime;
+        record->on_breach = plan->rule ? plan->rule->on_breach : POLICY_BREACH_KEEP;
         record->uid = request->uid;
         free(record->unit);
         free(record->rule);

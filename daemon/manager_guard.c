@@ -210,6 +210,22 @@ static const char *take_evicted(Lease *lease, const char *message)
         return message;
 }
 
+/* The host driver is out. What else follows is for the policy to say, once for a lease. */
+static void answer_breach(Lease *lease)
+{
+        switch (lease->record->on_breach) {
+        case POLICY_BREACH_REVOKE:
+                log_warning("lease %" PRIu32 " is revoked after a breach, as rule %s says",
+                            lease->record->id, lease->record->rule);
+                return manager_release(lease, NULL, NULL);
+        case POLICY_BREACH_QUARANTINE:
+                return manager_quarantine(lease, lease->record->breach);
+        case POLICY_BREACH_KEEP:
+        case _POLICY_BREACH_N:
+                return;
+        }
+}
+
 static void on_enforced(WorkerResult *result, void *userdata)
 {
         Lease *lease = userdata;
@@ -221,7 +237,9 @@ static void on_enforced(WorkerResult *result, void *userdata)
                 device->blocking = false;
         }
         result->message = take_evicted(lease, result->message);
-        (void)end_worker(lease, result);
+        if (!end_worker(lease, result) && result->code == 0 && lease->record->breach &&
+            lease->record->state == LEASE_LEASED)
+                answer_breach(lease);
 }
 
 static void on_unsealed(WorkerResult *result, void *userdata)

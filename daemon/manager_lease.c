@@ -38,7 +38,7 @@ static void answer(Lease *lease, int code, const char *message)
                 done(&reply, code == 0 ? lease : NULL, lease->done_userdata);
 }
 
-static void quarantine(Lease *lease, const char *trouble)
+void manager_quarantine(Lease *lease, const char *trouble)
 {
         free(lease->record->trouble);
         lease->record->trouble = strdup(trouble);
@@ -131,7 +131,7 @@ static void on_take_done(WorkerResult *result, void *userdata)
                 return manager_begin_restore(lease, on_unsettled_restored, NULL);
         }
         if (result->code == REFUSAL_QUARANTINED) {
-                quarantine(lease, message ? message : "");
+                manager_quarantine(lease, message ? message : "");
                 return answer(lease, result->code, message);
         }
         if (result->code == REFUSAL_STUCK) {
@@ -246,7 +246,7 @@ static void on_restore_done(WorkerResult *result, void *userdata)
                 const char *trouble = message && message[0] ? message
                                       : result->code < 0    ? strerror(-result->code)
                                                             : "the kernel refused";
-                quarantine(lease, trouble);
+                manager_quarantine(lease, trouble);
                 return answer(lease, REFUSAL_QUARANTINED, trouble);
         }
         if (lease->record->n_devices > lease->n_restoring)
@@ -317,7 +317,7 @@ void manager_begin_restore(Lease *lease, ManagerDone done, void *userdata)
         int r = worker_start(lease->manager->base, job_restore, lease, &lease->fds,
                              MANAGER_WORKER_DEADLINE_SECONDS, &handler, &lease->worker);
         if (r < 0) {
-                quarantine(lease, "no worker process could be started");
+                manager_quarantine(lease, "no worker process could be started");
                 return answer(lease, r, "no worker process could be started; release it again");
         }
         vfio_fds_close(&lease->fds);

@@ -52,6 +52,22 @@ Policy *policy_free(Policy *policy)
  * Only the last star is ever retried: what an earlier one matched stays matched, so the work is at
  * most the product of the two lengths, and there is no recursion.
  */
+bool policy_breach_from_string(const char *text, PolicyBreach *ret)
+{
+        static const char *const names[_POLICY_BREACH_N] = {
+                [POLICY_BREACH_KEEP] = "keep",
+                [POLICY_BREACH_REVOKE] = "revoke",
+                [POLICY_BREACH_QUARANTINE] = "quarantine",
+        };
+
+        for (int i = 0; i < _POLICY_BREACH_N; i++)
+                if (strcmp(names[i], text) == 0) {
+                        *ret = (PolicyBreach)i;
+                        return true;
+                }
+        return false;
+}
+
 bool policy_glob(const char *pattern, const char *text)
 {
         const char *star = NULL, *retry = NULL;

@@ -26,6 +26,17 @@ const char *lease_mode_to_string(LeaseMode mode);
 /* LEASE_MODE_NONE if the text is no mode. */
 LeaseMode lease_mode_from_string(const char *text);
 
+/* What follows when a host driver got into a leased group, besides that it is thrown out. */
+typedef enum PolicyBreach {
+        POLICY_BREACH_KEEP = 0,   /* the lease goes on; its owner is told */
+        POLICY_BREACH_REVOKE,     /* it is given back */
+        POLICY_BREACH_QUARANTINE, /* nobody gets the group before somebody has looked at it */
+        _POLICY_BREACH_N,
+} PolicyBreach;
+
+/* Returns true and *ret, or false if the text is none of "keep", "revoke" and "quarantine". */
+_nodiscard_ bool policy_breach_from_string(const char *text, PolicyBreach *ret);
+
 /* Keeping a device from the host's drivers: core/model/reserve.h. */
 typedef struct PolicyReserve {
         bool at_boot; /* there is a reservation */
@@ -57,6 +68,7 @@ typedef struct PolicyRule {
         gid_t *gids;
         size_t n_gids;
         unsigned modes; /* bit 1 << LeaseMode; 0 means all */
+        PolicyBreach on_breach;
 
         PolicyReserve reserve;
 } PolicyRule;

@@ -3,7 +3,8 @@
 /*
  * One policy file's text into rules.
  *
- *   { "rules": [ { "name": …, "match": { … }, "lease": { … } or "deny", "reserve": { … } } ] }
+ *   { "rules": [ { "name": …, "match": { … }, "lease": { … } or "deny", "reserve": { … },
+ *                "on_breach": … } ] }
  *
  * Each object has a table of the keys it may have, so that what is not in a table is refused where
  * it stands. Lists may not be empty: an empty list reads like "nobody" but a rule without the key
@@ -248,6 +249,14 @@ static int read_modes(Reader *reader, json_object *list)
         return r;
 }
 
+static int read_on_breach(Reader *reader, json_object *value)
+{
+        if (policy_breach_from_string(json_object_get_string(value), &reader->rule->on_breach))
+                return 0;
+        return complain(reader, value, "unknown reaction \"%s\": keep, revoke or quarantine",
+                        json_object_get_string(value));
+}
+
 static int read_lease(Reader *reader, json_object *value)
 {
         static const Member members[] = {
@@ -369,6 +378,7 @@ static int read_rule(Reader *reader, Policy *policy, json_object *value, size_t 
                 {"match", json_type_object, read_match},
                 {"lease", json_type_null, read_lease},
                 {"reserve", json_type_object, read_reserve},
+                {"on_breach", json_type_string, read_on_breach},
         };
         int r = check_type(reader, value, json_type_object);
 

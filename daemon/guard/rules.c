@@ -68,46 +68,58 @@ static int port_place(const HostPaths *host, Bdf port, char place[static PATH_MA
         return 0;
 }
 
-/* What sits right below the port; bridges are let pass, without their driver nothing is below. */
-static int write_port(FILE *stream, const char *place, Bdf port)
+/* One file being written. */
+typedef struct Rules {
+        FILE *stream;
+        const char *path; /* that it will have */
+        const HostPaths *host;
+        const Snapshot *snapshot;
+        size_t n_ports;
+} Rules;
+
+/*
+ * What sits right below the port; bridges are let pass, without their driver nothing is below. udev
+ * goes on for some seconds with rules whose file is gone: this one asks.
+ */
+static int write_port(Rules *rules, Bdf port)
 {
-        return fprintf(stream,
+        char place[PATH_MAX];
+
+        int r = port_place(rules->host, port, place);
+        if (r < 0)
+                return r;
+        rules->n_ports++;
+        return fprintf(rules->stream,
                        "ACTION==\"add\", SUBSYSTEM==\"pci\", DEVPATH==\"%s/%04x:??:??.?\", "
-                       "ATTR{class}!=\"0x0604*\", ATTR{driver_override}==\"(null)\", "
+                       "TEST==\"%s\", ATTR{class}!=\"0x0604*\", "
+                       "ATTR{driver_override}==\"(null)\", "
                        "ATTR{driver_override}=\"" BLOCK_OVERRIDE "\", ENV{MODALIAS}=\"\"\n",
-                       place, port.domain) < 0
+                       place, port.domain, rules->path) < 0
                        ? -EIO
                        : 0;
 }
 
-static int write_group(FILE *stream, const HostPaths *host, const Snapshot *snapshot,
-                       int32_t number, size_t *n_written)
+static int write_group(Rules *rules, int32_t number)
 {
         _cleanup_(freep) size_t *ports = NULL;
-        char place[PATH_MAX];
         size_t n = 0;
 
-        int r = guard_find_ports(snapshot, number, &ports, &n);
-        for (size_t i = 0; r == 0 && i < n; i++) {
-                r = port_place(host, snapshot->devices[ports[i]].bdf, place);
-                if (r == 0)
-                        r = write_port(stream, place, snapshot->devices[ports[i]].bdf);
-                if (r == 0)
-                        ++*n_written;
-        }
+        int r = guard_find_ports(rules->snapshot, number, &ports, &n);
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = write_port(rules, rules->snapshot->devices[ports[i]].bdf);
         return r;
 }
 
-static int write_all(FILE *stream, const HostPaths *host, const Snapshot *snapshot,
-                     const int32_t *numbers, size_t n_numbers, size_t *n_written)
+static int write_all(Rules *rules, const int32_t *numbers, size_t n_numbers)
 {
-        int r = fprintf(stream, "# By isolationd, for as long as the lease lasts.\n") < 0 ? -EIO
-                                                                                          : 0;
+        int r = 0;
 
+        if (fprintf(rules->stream, "# By isolationd, for as long as the lease lasts.\n") < 0)
+                r = -EIO;
         for (size_t i = 0; r == 0 && i < n_numbers; i++)
-                r = write_group(stream, host, snapshot, numbers[i], n_written);
+                r = write_group(rules, numbers[i]);
         if (r == 0 &&
-            fprintf(stream,
+            fprintf(rules->stream,
                     "ACTION==\"add\", SUBSYSTEM==\"pci\", ATTR{driver_override}==\"" BLOCK_OVERRIDE
                     "\", ENV{MODALIAS}=\"\"\n") < 0)
                 r = -EIO;
@@ -118,16 +130,20 @@ int rules_write(const char *directory, const HostPaths *host, const Snapshot *sn
                 const int32_t *numbers, size_t n_numbers)
 {
         _cleanup_(freep) char *text = NULL;
-        size_t n_text = 0, n_written = 0;
-        char name[NAME_MAX + 1];
+        Rules rules = {.host = host, .snapshot = snapshot};
+        char name[NAME_MAX + 1], path[PATH_MAX];
+        size_t n_text = 0;
 
-        FILE *stream = open_memstream(&text, &n_text);
-        if (!stream)
+        (void)snprintf(name, sizeof(name), RULES_NAME, id);
+        (void)snprintf(path, sizeof(path), "%s/" RULES_NAME, directory, id);
+        rules.path = path;
+        rules.stream = open_memstream(&text, &n_text);
+        if (!rules.stream)
                 return -errno;
-        int r = write_all(stream, host, snapshot, numbers, n_numbers, &n_written);
-        if (fclose(stream) != 0 && r == 0)
+        int r = write_all(&rules, numbers, n_numbers);
+        if (fclose(rules.stream) != 0 && r == 0)
                 r = -errno;
-        if (r < 0 || n_written == 0)
+        if (r < 0 || rules.n_ports == 0)
                 return r;
 
         r = file_make_directories(directory);
@@ -136,7 +152,6 @@ int rules_write(const char *directory, const HostPaths *host, const Snapshot *sn
         _cleanup_(closep) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        (void)snprintf(name, sizeof(name), RULES_NAME, id);
         return file_replace(fd, name, text, 0644);
 }
 

@@ -89,6 +89,7 @@ typedef struct LeaseRecord {
         size_t n_devices;
         char **fd_names; /* by index of the fd in the service manager's store */
         size_t n_fd_names;
+        PolicyBreach on_breach; /* of the rule that allowed it */
         LeaseChange *changes;
         size_t n_changes;
         char *trouble; /* why it is quarantined, or NULL */

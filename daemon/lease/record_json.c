@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease record as a file: version 2, every field required. Version 1 knew no changes and no breach.
+ * A lease record as a file: version 2, every field required. Version 1 knew no changes and no
+ * breach.
  *
  * Reading is strict. A half-written file or one from a later version is not guessed at: the manager
  * sets it aside and takes the truth from the kernel.
@@ -135,6 +136,7 @@ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
                 {"rule", json_object_new_string(record->rule)},
                 {"since_usec", json_object_new_int64((int64_t)record->since_usec)},
                 {"trouble", json_object_new_string(record->trouble ? record->trouble : "")},
+                {"on_breach", json_object_new_int((int)record->on_breach)},
                 {"breach", json_object_new_string(record->breach ? record->breach : "")},
         };
         int r = 0;
@@ -200,7 +202,8 @@ static struct json_object *get_array(struct json_object *object, const char *key
         return value;
 }
 
-/* What is written to `bind` and `driver_override` at restore: one name, never a path or two lines. */
+/* What is written to `bind` and `driver_override` at restore: one name, never a path or two lines.
+ */
 static bool is_driver_name(const char *name)
 {
         return !strpbrk(name, "/\n");
@@ -216,8 +219,7 @@ static int parse_device(LeaseRecord *record, struct json_object *entry)
         const char *driver = get_string(entry, "driver_before");
         const char *override = get_string(entry, "override_before");
         if (!text || !bdf_parse(text, &bdf) || !driver || !is_driver_name(driver) || !override ||
-            !is_driver_name(override) ||
-            !get_number(entry, "role", _LEASE_ROLE_N - 1, &role) ||
+            !is_driver_name(override) || !get_number(entry, "role", _LEASE_ROLE_N - 1, &role) ||
             !json_object_object_get_ex(entry, "lost", &lost))
                 return -EBADMSG;
         int r = lease_record_add_device(record, bdf, (LeaseRole)role, driver, override);
@@ -295,13 +297,12 @@ int lease_record_from_json(const char *text, LeaseRecord **ret_record)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
         _cleanup_(json_putp) struct json_object *root = json_tokener_parse(text);
-        int64_t version, id, state, mode, lifetime, uid, since;
+        int64_t version, id, state, mode, lifetime, uid, since, on_breach = POLICY_BREACH_KEEP;
 
         if (!json_object_is_type(root, json_type_object) ||
             !get_number(root, "version", RECORD_VERSION, &version) ||
-            version < RECORD_VERSION_BEFORE_GUARD ||
-            !get_number(root, "id", UINT32_MAX, &id) || id == 0 ||
-            !get_number(root, "state", _LEASE_STATE_N - 1, &state) ||
+            version < RECORD_VERSION_BEFORE_GUARD || !get_number(root, "id", UINT32_MAX, &id) ||
+            id == 0 || !get_number(root, "state", _LEASE_STATE_N - 1, &state) ||
             !get_number(root, "mode", _LEASE_MODE_N - 1, &mode) || mode == LEASE_MODE_NONE ||
             !get_number(root, "lifetime", _LEASE_LIFETIME_N - 1, &lifetime) ||
             !get_number(root, "uid", UINT32_MAX, &uid) ||
@@ -318,6 +319,9 @@ int lease_record_from_json(const char *text, LeaseRecord **ret_record)
         record->uid = (uid_t)uid;
         record->since_usec = (uint64_t)since;
         bool with_guard = version > RECORD_VERSION_BEFORE_GUARD;
+        if (with_guard && !get_number(root, "on_breach", _POLICY_BREACH_N - 1, &on_breach))
+                return -EBADMSG;
+        record->on_breach = (PolicyBreach)on_breach;
         r = parse_strings(record, root, with_guard);
         if (r == 0)
                 r = parse_array(record, root, "groups", LEASE_GROUPS_MAX, parse_group);

@@ -189,6 +189,8 @@ static void test_rules(void)
         CHECK(text && strstr(text, "DEVPATH==\"/devices/pci0000:00/0000:??:02.1/0000:??:00.0/"
                                    "0000:??:??.?\""));
         CHECK(text && strstr(text, "ATTR{driver_override}=\"" BLOCK_OVERRIDE "\""));
+        CHECK(text &&
+              strstr(text, "/rules.d/61-isolationd-lease-7.rules\", ATTR{class}")); /* TEST */
 
         CHECK_NUMBER(rules_write(directory, &host, snapshot, 8, &lone, 1),
                      0); /* no port: no file */

@@ -84,12 +84,14 @@ static void test_changes(void)
         CHECK(lease_record_add_change(record, LEASE_CHANGE_VFS, "0000:05:00.0") == 0);
         CHECK(lease_record_add_change(record, LEASE_CHANGE_SEAL, "0000:00:02.1:pcie204") == 0);
         record->breach = strdup("somebody got in");
+        record->on_breach = POLICY_BREACH_QUARANTINE;
         CHECK(lease_record_to_json(record, &text) == 0);
         CHECK_NUMBER(lease_record_from_json(text, &back), 0);
         CHECK(lease_record_has_change(back, LEASE_CHANGE_SEAL, "0000:00:02.1:pcie204"));
         CHECK(lease_record_has_change(back, LEASE_CHANGE_VFS, "0000:05:00.0"));
         CHECK(!lease_record_has_change(back, LEASE_CHANGE_SEAL, "0000:05:00.0"));
         CHECK_STRING(back->breach, "somebody got in");
+        CHECK_NUMBER(back->on_breach, POLICY_BREACH_QUARANTINE);
         lease_record_drop_changes(back, 1);
         CHECK_NUMBER(back->n_changes, 1);
         CHECK(lease_record_has_change(back, LEASE_CHANGE_VFS, "0000:05:00.0"));
@@ -139,6 +141,7 @@ static void test_strange_records_are_refused(void)
                 {"\"state\":1", "\"state\":99"},
                 {"10000:01:01.2", "nonsense"},
                 {"\"role\":0", "\"role\":7"},
+                {"\"on_breach\":0", "\"on_breach\":3"},
                 {"e1000e", "../../e1000e"},
                 {"\"devices\":[", "\"devices\":7,\"others\":["},
         };

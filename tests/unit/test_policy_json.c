@@ -194,6 +194,24 @@ static void test_reserve(void)
         CHECK(!policy->rules[2].reserve.at_boot);
 }
 
+static void test_on_breach(void)
+{
+        static const PolicyBreach wanted[] = {POLICY_BREACH_REVOKE, POLICY_BREACH_QUARANTINE,
+                                              POLICY_BREACH_KEEP, POLICY_BREACH_KEEP};
+        _cleanup_(policy_freep) Policy *policy = expect_policy(
+                "{\"rules\":[{\"match\":{},\"lease\":{},\"on_breach\":\"revoke\"},"
+                "{\"match\":{},\"lease\":{},\"on_breach\":\"quarantine\"},"
+                "{\"match\":{},\"lease\":{},\"on_breach\":\"keep\"},"
+                "{\"match\":{},\"lease\":{}}]}");
+
+        for (size_t i = 0; CHECK(policy->n_rules == 4) && i < ARRAY_SIZE(wanted); i++)
+                CHECK_NUMBER(policy->rules[i].on_breach, wanted[i]);
+        expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_breach\":\"revok\"}",
+                            "36: unknown reaction \"revok\": keep, revoke or quarantine");
+        expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_breach\":1}",
+                            "36: expected string, not int");
+}
+
 #define RESERVE(text) "{\"match\":{},\"lease\":{},\"reserve\":" text "}"
 #define FINGERPRINT(text) RESERVE("{\"at\":\"boot\",\"fingerprint\":" text "}")
 
@@ -359,6 +377,7 @@ int main(void)
                 {"limits", test_limits},
                 {"errors of meaning", test_meaning},
                 {"errors of meaning in a lease", test_lease_meaning},
+                {"what follows a breach", test_on_breach},
                 {"reservations", test_reserve},
                 {"errors of meaning in a reservation", test_reserve_meaning},
                 {"without names", test_nameless},

@@ -15,6 +15,7 @@ from suites.places import JOIN_CARD, JOINER
 
 HOST_DRIVER = "e1000e"
 BLOCK = "isolationd-held"
+QUARANTINED = 9                 # isoctl's exit code
 MARKER = "/devices/virtual/mem/null"
 
 
@@ -244,7 +245,7 @@ def _end(context, listed, stream):
     context.same_lines(listed, places.listing(context), "the machine after all that")
 
 
-@test(on=("basic",))
+@test(on=("basic",), any_kernel=True)
 def a_group_without_its_card_is_sealed(context):
     """What is plugged in then is not seen until release."""
     listed, events = places.listing(context), places.watch(context, LAB)
@@ -311,7 +312,46 @@ def a_breach_is_undone_and_told(context):
     _end(context, listed, stream)
 
 
-@test(on=("basic",), kernels=("6.1", "6.12"))
+@test(on=("acpi",), only_full=True)
+def a_breach_revokes_where_policy_says_so(context):
+    """Revoked, the group is given back; in quarantine, nobody gets it until it is released."""
+    listed = places.listing(context)
+    context.undo("systemctl reload-or-restart isolationd.service")
+    for reaction, state in (("revoke", None), ("quarantine", "quarantined")):
+        context.write("/etc/isolationd/policy.d/05-breach.json", json.dumps({"rules": [
+            {"match": {"path": "0000:00/02.*"}, "lease": {"users": ["lab"]},
+             "on_breach": reaction}]}))
+        context.sh("systemctl reload-or-restart isolationd.service")
+        events = places.watch(context, LAB)
+        stream = _lose_the_card(context, events)
+        _await_guard(context, "reactive")
+        context.machine.plug(HOST_DRIVER, "joiner", "jb")
+        places.expect_event(events, "device-joined", device=JOINER)
+        # Either a host driver was quicker, and that was it, or one is given the joiner by hand.
+        context.machine.await_(lambda: _override_of(context, JOINER) == BLOCK
+                               or not context.json("leases")["leases"], 30,
+                               lambda: f"{JOINER} blocked, or the lease revoked")
+        context.run(f"echo > /sys/bus/pci/devices/{JOINER}/driver_override; "
+                    f"echo {JOINER} > /sys/bus/pci/drivers/{HOST_DRIVER}/bind")
+        if state:
+            context.machine.await_(lambda: _group(context)["state"] == state, 30,
+                                   lambda: f"{state}, but {_group(context)}")
+            context.refused(f"acquire {JOINER}", QUARANTINED, "was found bound to", LAB)
+            number = context.json("leases")["leases"][0]["lease"]
+            context.isoctl(f"release {number}", LAB)
+        else:
+            places.expect_event(events, "lease-removed")
+        stream.eof()
+        stream.wait()
+        context.equal(context.json("leases")["leases"], [], f"leases after {reaction}")
+        _await_host_driver(context, JOINER)
+        context.machine.unplug("joiner")
+        context.machine.plug(HOST_DRIVER, "jacard", "ja")
+        _await_host_driver(context, JOIN_CARD)
+        context.same_lines(listed, places.listing(context), f"the machine after {reaction}")
+
+
+@test(on=("basic",), kernels=("6.1",))
 def without_a_daemon_udev_blocks(context):
     """A plug while the daemon is stopped: no driver, and no module loaded for it."""
     listed = places.listing(context)
