@@ -81,8 +81,11 @@ static int look_at_group(Lease *lease, int32_t number, bool plan, GuardFacts *re
                 .owned = manager_owns(lease, number),
         };
         _cleanup_(freep) size_t *ports = NULL;
+        int r = 0;
 
-        int r = guard_find_ports(snapshot, number, &ports, &facts.n_ports);
+        /* While the kernel guards, nobody asks for the ports. */
+        if (facts.assigned && !facts.owned)
+                r = guard_find_ports(snapshot, number, &ports, &facts.n_ports);
         for (size_t i = 0; r == 0 && i < facts.n_ports; i++) {
                 if (plan && guard_needs_seal(&facts))
                         r = plan_seal(lease, snapshot->devices[ports[i]].bdf);
