@@ -213,20 +213,27 @@ static bool predict_one(unsigned long seed, size_t *n_joined, size_t *n_alone)
                partition->group_of[reason.b] == partition->group_of[newcomer];
 }
 
-/* Asked alone, about one that has just come, the search finds what the whole replay finds. */
-static void test_prediction(void)
+/* Asks one kind of question of many machines; `one` counts the answers of both sorts. */
+static void ask_many(bool (*one)(unsigned long, size_t *, size_t *), const char *joined,
+                     const char *alone)
 {
         unsigned long seed = from_environment("ISO_REFERENCE_SEED", SEED_NORMAL);
         unsigned long count = from_environment("ISO_REFERENCE_COUNT", COUNT_NORMAL);
         size_t n_joined = 0, n_alone = 0;
 
         for (unsigned long i = 0; i < count; i++)
-                if (!CHECK(predict_one(seed + i, &n_joined, &n_alone))) {
+                if (!CHECK(one(seed + i, &n_joined, &n_alone))) {
                         printf("# seed %lu\n", seed + i);
                         return;
                 }
-        printf("# %zu newcomers join a group, %zu do not\n", n_joined, n_alone);
+        printf("# %zu %s, %zu %s\n", n_joined, joined, n_alone, alone);
         CHECK(count < 100 || (n_joined > count / 10 && n_alone > count / 20));
+}
+
+/* Asked alone, about one that has just come, the search finds what the whole replay finds. */
+static void test_prediction(void)
+{
+        ask_many(predict_one, "newcomers join a group", "do not");
 }
 
 /* What a card would join below each port, against a machine that has the card. */
@@ -261,17 +268,7 @@ static bool predict_ports(unsigned long seed, size_t *n_joined, size_t *n_alone)
 
 static void test_ports(void)
 {
-        unsigned long seed = from_environment("ISO_REFERENCE_SEED", SEED_NORMAL);
-        unsigned long count = from_environment("ISO_REFERENCE_COUNT", COUNT_NORMAL);
-        size_t n_joined = 0, n_alone = 0;
-
-        for (unsigned long i = 0; i < count; i++)
-                if (!CHECK(predict_ports(seed + i, &n_joined, &n_alone))) {
-                        printf("# seed %lu\n", seed + i);
-                        return;
-                }
-        printf("# below %zu ports a card joins a group, below %zu it does not\n", n_joined, n_alone);
-        CHECK(count < 100 || (n_joined > count / 10 && n_alone > count / 20));
+        ask_many(predict_ports, "ports below which a card joins a group", "where it does not");
 }
 
 int main(void)
