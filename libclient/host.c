@@ -14,13 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/probe/cleanup.h"
 #include "core/probe/snapshot_json.h"
-
-static void fclosep(FILE **file)
-{
-        if (*file)
-                (void)fclose(*file);
-}
 
 int host_fail(iso_host *host, int error, const char *format, ...)
 {

@@ -8,6 +8,7 @@
  * understood does: it may have held the rule that says no.
  */
 
+#include "core/probe/cleanup.h"
 #include "core/probe/policy_json.h"
 
 #include <dirent.h>
@@ -37,18 +38,6 @@ static void policy_files_deinitp(PolicyFiles *files)
         for (size_t i = 0; i < files->n_files; i++)
                 free(files->files[i].name);
         free(files->files);
-}
-
-static void closedirp(DIR **directory)
-{
-        if (*directory)
-                (void)closedir(*directory);
-}
-
-static void closep(int *fd)
-{
-        if (*fd >= 0)
-                (void)close(*fd);
 }
 
 static bool is_policy_name(const char *name)

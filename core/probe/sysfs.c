@@ -10,6 +10,7 @@
 
 #include "core/probe/sysfs.h"
 
+#include "core/probe/cleanup.h"
 #include "core/probe/snapshot_extras.h"
 #include "core/probe/sysfs_config.h"
 #include "core/probe/sysfs_file.h"
@@ -29,12 +30,6 @@
 
 #define DEVICES_PATH "bus/pci/devices"
 #define VFS_MAX 65535 /* PCIe Base Specification 9.3.3.5: TotalVFs has 16 bits */
-
-static void closedirp(DIR **directory)
-{
-        if (*directory)
-                (void)closedir(*directory);
-}
 
 static void read_driver(int directory, PciDevice *device)
 {

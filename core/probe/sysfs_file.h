@@ -13,12 +13,7 @@
 #include <unistd.h>
 
 #include "core/model/base.h"
-
-static inline void closep(int *fd)
-{
-        if (*fd >= 0)
-                (void)close(*fd);
-}
+#include "core/probe/cleanup.h"
 
 /*
  * Opens a regular file for reading; *ret_size (may be NULL) gets its size. Returns the descriptor

@@ -8,6 +8,7 @@
 
 #include "core/probe/sysfs_groups.h"
 
+#include "core/probe/cleanup.h"
 #include "core/probe/snapshot_extras.h"
 #include "core/probe/sysfs_file.h"
 
@@ -24,12 +25,6 @@
 
 /* Reads the entry `name` of `directory` into the snapshot. Returns 0 or -errno. */
 typedef int (*EntryReader)(int directory, const char *name, Snapshot *snapshot);
-
-static void closedirp(DIR **directory)
-{
-        if (*directory)
-                (void)closedir(*directory);
-}
 
 /*
  * Lines of "0xstart 0xend kind" (kernel-facts 5). A mapping that the kernel may give up is another

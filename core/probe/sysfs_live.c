@@ -6,6 +6,7 @@
 
 #include "core/probe/sysfs_live.h"
 
+#include "core/probe/cleanup.h"
 #include "core/probe/sysfs_file.h"
 
 #include <errno.h>
@@ -14,12 +15,6 @@
 #include <sys/utsname.h>
 
 #define COMMAND_LINE_SIZE 8192 /* no architecture takes a longer one */
-
-static void fclosep(FILE **file)
-{
-        if (*file)
-                (void)fclose(*file);
-}
 
 /*
  * The interrupts of an AMD IOMMU itself are plain PCI messages also where all others are remapped,

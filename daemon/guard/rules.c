@@ -16,17 +16,12 @@
 #include <string.h>
 
 #include "core/model/guard.h"
+#include "core/probe/cleanup.h"
 #include "daemon/guard/block.h"
 #include "daemon/host/file.h"
 
 /* After the reservations' own, which stay where both would write. */
 #define RULES_NAME "61-isolationd-lease-%" PRIu32 ".rules"
-
-static inline void closedirp(DIR **dir)
-{
-        if (*dir)
-                (void)closedir(*dir);
-}
 
 /* Bus numbers change from one enumeration to the next, slots do not: "0000:??:02.1". */
 static void hide_buses(char *path)

@@ -9,15 +9,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/probe/cleanup.h"
 #include "daemon/guard/seal.h"
 
 #define PCIEHP "bus/pci_express/drivers/pciehp"
-
-static inline void closedirp(DIR **dir)
-{
-        if (*dir)
-                (void)closedir(*dir);
-}
 
 static bool exists(const char *path)
 {

@@ -18,6 +18,7 @@
 #include <sys/sysmacros.h>
 
 #include "daemon/host/critical.h"
+#include "core/probe/cleanup.h"
 
 #define HOLDER_DEPTH_MAX 16
 #define HOLDER_VISITS_MAX 4096
@@ -25,18 +26,6 @@
 #ifndef IFF_UP
 #define IFF_UP 0x1UL /* uapi linux/if.h */
 #endif
-
-static inline void closedirp(DIR **dir)
-{
-        if (*dir)
-                (void)closedir(*dir);
-}
-
-static inline void fclosep(FILE **file)
-{
-        if (*file)
-                (void)fclose(*file);
-}
 
 typedef struct Walk {
         const HostPaths *host;

@@ -15,6 +15,7 @@
 #include "core/model/base.h"
 #include "core/model/bdf.h"
 #include "core/model/refusal.h"
+#include "core/probe/cleanup.h"
 
 typedef struct HostPaths {
         const char *sysfs; /* "/sys" */
@@ -26,12 +27,6 @@ typedef struct HostPaths {
 
 /* Largest sysfs text this daemon reads; the kernel's own limit is a page. */
 #define HOST_TEXT_SIZE 4096
-
-static inline void closep(int *fd)
-{
-        if (*fd >= 0)
-                (void)close(*fd);
-}
 
 /* Formats a sentence into *ret (freed by the caller; NULL if memory is short) and returns `refusal`. */
 int host_refuse(Refusal refusal, char **ret_message, const char *format, ...) _printf_(3, 4);

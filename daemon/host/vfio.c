@@ -14,17 +14,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "core/probe/cleanup.h"
 #include "daemon/host/driver.h"
 #include "daemon/host/vfio.h"
 #include "daemon/host/vfio_abi.h"
 
 #define AWAIT_STEP_NSEC 20000000L
-
-static inline void closedirp(DIR **dir)
-{
-        if (*dir)
-                (void)closedir(*dir);
-}
 
 void vfio_fds_close(VfioFds *fds)
 {

@@ -13,15 +13,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/probe/cleanup.h"
 #include "daemon/host/file.h"
 #include "daemon/host/host.h"
 #include "daemon/lease/state.h"
-
-static inline void closedirp(DIR **dir)
-{
-        if (*dir)
-                (void)closedir(*dir);
-}
 
 int lease_state_save(const char *directory, const LeaseRecord *record)
 {

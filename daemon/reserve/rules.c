@@ -8,14 +8,9 @@
 #include <string.h>
 
 #include "daemon/reserve/rules.h"
+#include "core/probe/cleanup.h"
 
 #define COMMENT_MAX 200
-
-static inline void fclosep(FILE **file)
-{
-        if (*file)
-                (void)fclose(*file);
-}
 
 /* A name that somebody wrote, fit for a comment: one line of what can be printed, not too long. */
 static void write_comment(FILE *stream, const char *text)
