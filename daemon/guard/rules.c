@@ -26,22 +26,19 @@
 /* Bus numbers change from one enumeration to the next, slots do not: "0000:??:02.1". */
 static void hide_buses(char *path)
 {
-        char *save = NULL, *copy = strdup(path), *out = path;
-
-        if (!copy)
-                return; /* with its numbers it is right for now */
-        for (char *step = strtok_r(copy, "/", &save); step; step = strtok_r(NULL, "/", &save)) {
-                size_t n = strlen(step);
+        for (char *step = path, *end; *step; step = end + (*end == '/')) {
+                char text[BDF_TEXT_SIZE];
                 Bdf bdf;
 
-                if (bdf_parse(step, &bdf) && n >= strlen("00:00.0"))
-                        memset(step + n - strlen("00:00.0"), '?', 2);
-                *out++ = '/';
-                memcpy(out, step, n);
-                out += n;
+                end = strchrnul(step, '/');
+                size_t n = (size_t)(end - step);
+                if (n < strlen("00:00.0") || n >= sizeof(text))
+                        continue;
+                memcpy(text, step, n);
+                text[n] = '\0';
+                if (bdf_parse(text, &bdf))
+                        memset(end - strlen("00:00.0"), '?', 2);
         }
-        *out = '\0';
-        free(copy);
 }
 
 /* Where a port is below /sys, as udev names it: "/devices/pci0000:00/0000:??:02.1". */
