@@ -18,47 +18,11 @@
 #include "core/model/guard.h"
 #include "core/probe/cleanup.h"
 #include "daemon/guard/block.h"
+#include "daemon/guard/places.h"
 #include "daemon/host/file.h"
 
 /* After the reservations' own, which stay where both would write. */
 #define RULES_NAME "61-isolationd-lease-%" PRIu32 ".rules"
-
-/* Bus numbers change from one enumeration to the next, slots do not: "0000:??:02.1". */
-static void hide_buses(char *path)
-{
-        for (char *step = path, *end; *step; step = end + (*end == '/')) {
-                char text[BDF_TEXT_SIZE];
-                Bdf bdf;
-
-                end = strchrnul(step, '/');
-                size_t n = (size_t)(end - step);
-                if (n < strlen("00:00.0") || n >= sizeof(text))
-                        continue;
-                memcpy(text, step, n);
-                text[n] = '\0';
-                if (bdf_parse(text, &bdf))
-                        memset(end - strlen("00:00.0"), '?', 2);
-        }
-}
-
-/* Where a port is below /sys, as udev names it: "/devices/pci0000:00/0000:??:02.1". */
-static int port_place(const HostPaths *host, Bdf port, char place[static PATH_MAX])
-{
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
-
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s", host->sysfs,
-                       bdf_format(port, text));
-        ssize_t n = readlink(path, place, PATH_MAX - 1);
-        if (n < 0)
-                return -errno;
-        place[n] = '\0';
-        const char *devices = strstr(place, "/devices/");
-        if (!devices)
-                return -EINVAL;
-        memmove(place, devices, strlen(devices) + 1);
-        hide_buses(place);
-        return 0;
-}
 
 /* One file being written. */
 typedef struct Rules {
@@ -75,18 +39,18 @@ typedef struct Rules {
  */
 static int write_port(Rules *rules, Bdf port)
 {
-        char place[PATH_MAX];
+        char place[PLACE_SIZE];
 
-        int r = port_place(rules->host, port, place);
+        int r = place_below(rules->host, port, place);
         if (r < 0)
                 return r;
         rules->n_ports++;
         return fprintf(rules->stream,
-                       "ACTION==\"add\", SUBSYSTEM==\"pci\", DEVPATH==\"%s/%04x:??:??.?\", "
+                       "ACTION==\"add\", SUBSYSTEM==\"pci\", DEVPATH==\"%s\", "
                        "TEST==\"%s\", ATTR{class}!=\"0x0604*\", "
                        "ATTR{driver_override}==\"(null)\", "
                        "ATTR{driver_override}=\"" BLOCK_OVERRIDE "\", ENV{MODALIAS}=\"\"\n",
-                       place, port.domain, rules->path) < 0
+                       place, rules->path) < 0
                        ? -EIO
                        : 0;
 }

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A device's path is its link's target; every address in it loses its bus number. */
+
+#include "daemon/guard/places.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void hide_buses(char *path)
+{
+        for (char *step = path, *end; *step; step = end + (*end == '/')) {
+                char text[BDF_TEXT_SIZE];
+                Bdf bdf;
+
+                end = strchrnul(step, '/');
+                size_t n = (size_t)(end - step);
+                if (n < strlen("00:00.0") || n >= sizeof(text))
+                        continue;
+                memcpy(text, step, n);
+                text[n] = '\0';
+                if (bdf_parse(text, &bdf))
+                        memset(end - strlen("00:00.0"), '?', 2);
+        }
+}
+
+/* A device's path below /sys, with its bus numbers hidden. */
+static int find_path(const HostPaths *host, Bdf bdf, char ret_path[static PATH_MAX])
+{
+        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+
+        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s", host->sysfs,
+                       bdf_format(bdf, text));
+        ssize_t n = readlink(path, ret_path, PATH_MAX - 1);
+        if (n < 0)
+                return -errno;
+        ret_path[n] = '\0';
+        const char *devices = strstr(ret_path, "/devices/");
+        if (!devices)
+                return -EINVAL;
+        memmove(ret_path, devices, strlen(devices) + 1);
+        hide_buses(ret_path);
+        return 0;
+}
+
+int place_below(const HostPaths *host, Bdf port, char place[static PLACE_SIZE])
+{
+        char path[PATH_MAX];
+
+        int r = find_path(host, port, path);
+        if (r == 0)
+                (void)snprintf(place, PLACE_SIZE, "%s/%04x:??:??.?", path, port.domain);
+        return r;
+}
+
+static int add(Places *places, const char *place)
+{
+        for (size_t i = 0; i < places->n_texts; i++)
+                if (strcmp(places->texts[i], place) == 0)
+                        return 0;
+        char **texts = realloc(places->texts, (places->n_texts + 1) * sizeof(*texts));
+        if (!texts)
+                return -ENOMEM;
+        places->texts = texts;
+        texts[places->n_texts] = strdup(place);
+        if (!texts[places->n_texts])
+                return -ENOMEM;
+        places->n_texts++;
+        return 0;
+}
+
+int places_add_below(Places *places, const HostPaths *host, Bdf port)
+{
+        char place[PLACE_SIZE];
+
+        int r = place_below(host, port, place);
+        return r < 0 ? r : add(places, place);
+}
+
+int places_add_slot(Places *places, const HostPaths *host, Bdf device)
+{
+        char path[PATH_MAX];
+
+        int r = find_path(host, device, path);
+        if (r < 0)
+                return r;
+        path[strlen(path) - 1] = '?'; /* the function */
+        return add(places, path);
+}
+
+/* Does the path begin with the place, and with whole steps of it? */
+static bool is_in(const char *place, const char *path)
+{
+        for (; *place; place++, path++)
+                if (*path == '\0' || *path == '/' ? *place != *path
+                                                  : *place != '?' && *place != *path)
+                        return false;
+        return *path == '\0' || *path == '/';
+}
+
+bool places_contain(const Places *places, const char *path)
+{
+        for (size_t i = 0; i < places->n_texts; i++)
+                if (is_in(places->texts[i], path))
+                        return true;
+        return false;
+}
+
+bool places_equal(const Places *a, const Places *b)
+{
+        if (a->n_texts != b->n_texts)
+                return false;
+        for (size_t i = 0; i < a->n_texts; i++)
+                if (strcmp(a->texts[i], b->texts[i]) != 0)
+                        return false;
+        return true;
+}
+
+void places_clear(Places *places)
+{
+        for (size_t i = 0; i < places->n_texts; i++)
+                free(places->texts[i]);
+        free(places->texts);
+        *places = (Places){.texts = NULL};
+}

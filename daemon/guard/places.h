@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Where functions that would be in an assigned group appear, as paths below /sys with `?` for what
+ * may differ: "/devices/pci0000:00/0000:??:02.1/0000:??:??.?".
+ *
+ * Bus numbers change from one enumeration to the next, slots do not. A place takes in whatever is
+ * below it too: the prediction is for the kernel's group search, so it may be too wide by what an
+ * isolating bridge would keep apart, never too narrow.
+ */
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "daemon/host/host.h"
+
+typedef struct Places {
+        char **texts;
+        size_t n_texts;
+} Places;
+
+#define PLACE_SIZE (PATH_MAX + 32)
+
+/* Frees what is in it. */
+void places_clear(Places *places);
+
+/*
+ * The place of what sits right below the bridge `port`. Returns 0 or -errno (-ENOENT: it is gone).
+ */
+_nodiscard_ int place_below(const HostPaths *host, Bdf port, char place[static PLACE_SIZE]);
+
+/* Adds place_below() of a bridge, or the place of all functions of a device's slot. Same returns. */
+_nodiscard_ int places_add_below(Places *places, const HostPaths *host, Bdf port);
+_nodiscard_ int places_add_slot(Places *places, const HostPaths *host, Bdf device);
+
+/* Whether a path below /sys is one of the places, or below one. */
+bool places_contain(const Places *places, const char *path);
+
+/* Whether both say the same, in the same order. */
+bool places_equal(const Places *a, const Places *b);
