@@ -79,6 +79,9 @@ int manager_new(struct event_base *base, const HostPaths *host, const char *stat
         manager->policy = calloc(1, sizeof(*manager->policy));
         if (!manager->rescan || !manager->policy)
                 return -ENOMEM;
+        int r = post_new(manager, &manager->post);
+        if (r < 0)
+                return r;
         *ret_manager = TAKE_PTR(manager);
         return 0;
 }
@@ -108,6 +111,7 @@ Manager *manager_free(Manager *manager)
         for (size_t i = 0; i < manager->n_leases; i++)
                 lease_free(manager->leases[i]);
         free(manager->leases);
+        post_free(manager->post);
         published_free(manager->published);
         world_free(manager->world);
         policy_free(manager->policy);
@@ -213,6 +217,7 @@ void manager_drop_lease(Lease *lease)
         lease_free(lease);
         tell_lease(manager, CHANGE_REMOVED, id);
         tell_world(manager);
+        manager_mark_dirty(manager);
 }
 
 int manager_set_lease_state(Lease *lease, LeaseState state)
@@ -305,6 +310,7 @@ int manager_reconcile(Manager *manager)
                 else
                         manager_review_guard(manager->leases[i]);
         }
+        post_review(manager->post);
         r = publish_changes(manager);
         return failed < 0 ? failed : r;
 }

@@ -16,6 +16,7 @@
 #include "daemon/host/worker.h"
 #include "daemon/lease/fdstore.h"
 #include "daemon/lease/record.h"
+#include "daemon/post.h"
 #include "daemon/world.h"
 
 /* How long a worker may take before the lease is called draining and the caller is answered. */
@@ -25,7 +26,6 @@
 #define MANAGER_LEASES_PER_UID_MAX 64
 #define MANAGER_PATH_SIZE 256
 
-typedef struct Manager Manager;
 typedef struct Lease Lease;
 
 typedef struct ManagerAnswer {
@@ -86,6 +86,7 @@ struct Manager {
         Published *published;
         ManagerObserver observer;
         struct event *rescan;
+        Post *post; /* of the sentinel */
 };
 
 /* Creates a manager. Returns 0 or -errno; the caller frees *ret after the loop has ended. */

@@ -79,6 +79,7 @@ static int look_at_group(Lease *lease, int32_t number, bool plan, GuardFacts *re
         GuardFacts facts = {
                 .assigned = lease->record->state == LEASE_LEASED,
                 .owned = manager_owns(lease, number),
+                .gated = post_gate_holds(lease->manager->post),
         };
         _cleanup_(freep) size_t *ports = NULL;
         int r = 0;
@@ -379,6 +380,10 @@ static const char *describe_layer(GuardLayer layer)
                        "not every way into the group can be shut; what joins is blocked when the "
                        "kernel tells of it, which may be too late";
         case GUARD_GATED:
+                return "no member is driven by VFIO any more, so the kernel's claim has ended, and "
+                       "not every way into the group can be shut; drivers_autoprobe of the PCI bus "
+                       "is 0, which this kernel heeds for new functions too: isolationd lets in "
+                       "all others, and blocks what joins";
         case GUARD_NONE:
         case _GUARD_N:
                 break;

@@ -90,5 +90,6 @@ int manager_start(Manager *manager, FdStore *store)
         if (r < 0)
                 log_error("udev rules of leases that are no more stay: %s", strerror(-r));
         fdstore_discard(store);
-        return manager->n_leases > 0 ? manager_reconcile(manager) : 0;
+        bool left = post_resume(manager->post);
+        return left || manager->n_leases > 0 ? manager_reconcile(manager) : 0;
 }

@@ -27,12 +27,17 @@ GuardLayer guard_holds(const GuardFacts *facts)
         /* Without a port a rescan may still bring something, and nothing stops that. */
         if (facts->n_ports > 0 && facts->n_sealed >= facts->n_ports)
                 return GUARD_SEALED;
-        return GUARD_REACTIVE;
+        return facts->gated ? GUARD_GATED : GUARD_REACTIVE;
 }
 
 bool guard_needs_seal(const GuardFacts *facts)
 {
         return facts->assigned && !facts->owned && facts->n_ports > 0;
+}
+
+bool guard_needs_gate(const GuardFacts *facts)
+{
+        return facts->assigned && guard_holds(facts) < GUARD_SEALED;
 }
 
 /* Is there, or may there be, a bus below it? */

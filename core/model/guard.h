@@ -30,6 +30,7 @@ typedef struct GuardFacts {
         bool owned;      /* and the kernel knows: a claim on its DMA stands */
         size_t n_ports;  /* bridges below which a newcomer would be in it */
         size_t n_sealed; /* of these, those where none is brought in */
+        bool gated;      /* the kernel binds no driver to new functions by itself */
 } GuardFacts;
 
 /* The strongest layer that holds. */
@@ -37,6 +38,9 @@ GuardLayer guard_holds(const GuardFacts *facts);
 
 /* Whether its ports have to be sealed: nothing on the host is touched while the kernel guards. */
 bool guard_needs_seal(const GuardFacts *facts);
+
+/* Whether the kernel has to be kept from binding drivers by itself, if it can be. */
+bool guard_needs_gate(const GuardFacts *facts);
 
 /*
  * The bridges below which a card that is plugged in would be in the kernel's group `number`, as

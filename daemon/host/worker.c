@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "daemon/host/child.h"
 #include "daemon/host/worker.h"
 
 #define PACKET_TEXT_SIZE 4096
@@ -91,30 +92,6 @@ static int packet_receive(int socket_fd, Packet *packet, int *ret_fd)
         return 1;
 }
 
-static int compare_int(const void *a, const void *b)
-{
-        return *(const int *)a - *(const int *)b;
-}
-
-/* Closes everything above stderr but `keep`, so that a stuck worker holds nobody else's group open. */
-static void close_others(int socket_fd, const VfioFds *fds)
-{
-        int keep[VFIO_FDS_MAX + 1];
-        size_t n_keep = 0;
-        int next = 3;
-
-        keep[n_keep++] = socket_fd;
-        for (size_t i = 0; i < fds->n_items; i++)
-                keep[n_keep++] = fds->items[i].fd;
-        qsort(keep, n_keep, sizeof(keep[0]), compare_int);
-        for (size_t i = 0; i < n_keep; i++) {
-                if (keep[i] > next)
-                        (void)syscall(SYS_close_range, next, keep[i] - 1, 0);
-                next = keep[i] + 1;
-        }
-        (void)syscall(SYS_close_range, next, ~0U, 0);
-}
-
 /* A worker that nobody watches must not touch anything: it starts on a word, not on its birth. */
 static bool is_told_to_start(int socket_fd)
 {
@@ -129,13 +106,11 @@ static _Noreturn void child_run(WorkerJob job, const void *context, const VfioFd
         VfioFds fds = *given;
         char *message = NULL;
         Packet packet = {.type = 'F'};
-        sigset_t none;
+        int keep[VFIO_FDS_MAX + 1] = {socket_fd};
 
-        for (int sig = 1; sig < NSIG; sig++)
-                (void)signal(sig, SIG_DFL);
-        (void)sigemptyset(&none);
-        (void)sigprocmask(SIG_SETMASK, &none, NULL);
-        close_others(socket_fd, &fds);
+        for (size_t i = 0; i < fds.n_items; i++)
+                keep[i + 1] = fds.items[i].fd;
+        child_settle(keep, fds.n_items + 1);
         if (!is_told_to_start(socket_fd))
                 _exit(1);
 

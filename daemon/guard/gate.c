@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The kernel tells of a function before it may be matched (kernel-facts 3.1), and says nothing when
+ * it may: its file in /proc/bus/pci is made a moment before. So that is waited for, and then tried.
+ */
+
+#include "daemon/guard/gate.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/probe/cleanup.h"
+#include "daemon/host/driver.h"
+
+#define GATE "bus/pci/drivers_autoprobe"
+
+/* A bus with hundreds of functions is added as one: each waits for all. */
+#define ADDING_MILLISECONDS_MAX 30000
+/* The pauses between tries double, from one millisecond: 1 s altogether. */
+#define TRIES 10
+
+int gate_read(const HostPaths *host, bool *ret_open)
+{
+        _cleanup_(freep) char *text = NULL;
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/" GATE, host->sysfs);
+        int r = host_read_text(path, &text);
+        if (r == 0)
+                *ret_open = strcmp(text, "0") != 0;
+        return r;
+}
+
+int gate_write(const HostPaths *host, bool open, char **ret_message)
+{
+        char path[PATH_MAX];
+        bool now = !open;
+
+        (void)snprintf(path, sizeof(path), "%s/" GATE, host->sysfs);
+        int w = host_write_text(path, open ? "1" : "0");
+        int r = gate_read(host, &now);
+        if (r < 0 || now == open)
+                return r;
+        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
+                           "drivers_autoprobe of the PCI bus still reads %d%s%s", now,
+                           w < 0 ? ": " : "", w < 0 ? strerror(-w) : "");
+}
+
+static void pause_for(unsigned milliseconds)
+{
+        const struct timespec pause = {
+                .tv_sec = milliseconds / 1000,
+                .tv_nsec = (long)(milliseconds % 1000) * 1000000,
+        };
+
+        (void)nanosleep(&pause, NULL);
+}
+
+/* Is a function in /proc/bus/pci? Some machines name the domain there even if it is 0. */
+static bool is_in_proc(const HostPaths *host, const char *bdf)
+{
+        const char *const names[] = {bdf, strchr(bdf, ':') + 1};
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                char path[PATH_MAX];
+
+                (void)snprintf(path, sizeof(path), "%s/bus/pci/%s", host->proc, names[i]);
+                char *colon = strrchr(path, ':');
+                if (colon)
+                        *colon = '/';
+                if (access(path, F_OK) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Waits until the kernel has as good as added a function, or it is gone, or it takes too long. */
+static void await_added(const HostPaths *host, Bdf bdf)
+{
+        char directory[PATH_MAX], device[PATH_MAX], text[BDF_TEXT_SIZE];
+
+        (void)snprintf(directory, sizeof(directory), "%s/bus/pci", host->proc);
+        (void)snprintf(device, sizeof(device), "%s/bus/pci/devices/%s", host->sysfs,
+                       bdf_format(bdf, text));
+        if (access(directory, F_OK) < 0)
+                return;
+        for (unsigned i = 0; i < ADDING_MILLISECONDS_MAX; i++) {
+                if (is_in_proc(host, text) || access(device, F_OK) < 0)
+                        return;
+                pause_for(1);
+        }
+}
+
+int gate_let_in(const HostPaths *host, Bdf bdf, bool is_new, char **ret_driver)
+{
+        if (is_new)
+                await_added(host, bdf);
+        for (unsigned i = 0;; i++) {
+                _cleanup_(freep) char *driver = NULL, *message = NULL;
+
+                int r = driver_read(host, bdf, &driver);
+                if (r == 0 && !driver[0] && driver_probe_any(host, bdf, &message) >= 0) {
+                        free(TAKE_PTR(driver));
+                        r = driver_read(host, bdf, &driver);
+                }
+                if (r < 0)
+                        return r;
+                if (driver[0] || !is_new || i == TRIES) {
+                        *ret_driver = TAKE_PTR(driver);
+                        return 0;
+                }
+                pause_for(1U << i);
+        }
+}
+
+/* Where a function is below /sys. Returns true, or false if it is gone. */
+static bool find_path(const HostPaths *host, const char *name, char path[static PATH_MAX])
+{
+        char link[PATH_MAX];
+
+        (void)snprintf(link, sizeof(link), "%s/bus/pci/devices/%s", host->sysfs, name);
+        ssize_t n = readlink(link, path, PATH_MAX - 1);
+        if (n < 0)
+                return false;
+        path[n] = '\0';
+        const char *devices = strstr(path, "/devices/");
+        if (!devices)
+                return false;
+        memmove(path, devices, strlen(devices) + 1);
+        return true;
+}
+
+int gate_admit(const HostPaths *host, const char *driver,
+               bool (*is_kept)(const char *path, void *userdata), void *userdata)
+{
+        char path[PATH_MAX], bind[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices", host->sysfs);
+        (void)snprintf(bind, sizeof(bind), "%s/bus/pci/drivers/%s/bind", host->sysfs, driver);
+        _cleanup_(closedirp) DIR *dir = opendir(path);
+        if (!dir)
+                return -errno;
+        for (struct dirent *entry; (entry = readdir(dir));) {
+                _cleanup_(freep) char *bound = NULL;
+                Bdf bdf;
+
+                if (!bdf_parse(entry->d_name, &bdf) || driver_read(host, bdf, &bound) < 0 ||
+                    bound[0] || !find_path(host, entry->d_name, path) || is_kept(path, userdata))
+                        continue;
+                /* That it is not for this driver, or that the driver fails, is none of ours. */
+                if (host_write_text(bind, entry->d_name) != -ENOENT)
+                        continue;
+                if (!driver_exists(host, driver))
+                        return -ENOENT;
+                /* It lets nobody bind by hand. */
+                _cleanup_(freep) char *message = NULL;
+                if (driver_probe_any(host, bdf, &message) == -ENOMEM)
+                        return -ENOMEM;
+        }
+        return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The gate: while drivers_autoprobe of the PCI bus is 0, the kernel binds no driver by itself, to
+ * new functions and to new drivers alike (kernel-facts 0.6; for new functions from 6.19 on).
+ *
+ * Whoever shuts it has to do for everybody else what the kernel does no more: let the functions in
+ * that come, and give every new driver the functions that wait for it. May block: for workers, and
+ * for the sentinel's usher.
+ */
+
+#include "daemon/host/host.h"
+
+/* Whether the kernel binds drivers by itself. Returns 0 and *ret_open, or -errno. Does not block. */
+_nodiscard_ int gate_read(const HostPaths *host, bool *ret_open);
+
+/* Opens or shuts it, read back. Returns 0, a Refusal with *ret_message, or -errno. */
+_nodiscard_ int gate_write(const HostPaths *host, bool open, char **ret_message);
+
+/*
+ * Has the kernel match a driver to a function. One that has just been added may not be matched yet,
+ * and nothing tells when it may: with `is_new` it is tried for about a second, as long as no driver
+ * takes it. Returns 0 and *ret_driver, "" if none wants it (freed by the caller), or -errno
+ * (-ENOENT: it is gone).
+ */
+_nodiscard_ int gate_let_in(const HostPaths *host, Bdf bdf, bool is_new, char **ret_driver);
+
+/*
+ * Gives a driver that has just been registered the functions without one that it matches, but for
+ * those below /sys that `is_kept` keeps back. Returns 0 or -errno (-ENOENT: the driver is gone).
+ */
+_nodiscard_ int gate_admit(const HostPaths *host, const char *driver,
+                           bool (*is_kept)(const char *path, void *userdata), void *userdata);

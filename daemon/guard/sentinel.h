@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The sentinel: a process that does nothing but wait for the kernel to tell of a function where one
+ * would be in an assigned group, and then block it, before a host driver's probe if it can.
+ *
+ * It has a socket of its own, and what it has to know beforehand: it does not read the machine, and
+ * asks nobody. With the gate (daemon/guard/gate.h) it also does for all other functions what the
+ * kernel does no more; a second process, the usher, does that, since probing may block. It runs only
+ * while a group is assigned and the kernel does not guard it by itself. When the daemon dies, it
+ * does what it has begun, and ends.
+ */
+
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "core/model/snapshot.h"
+#include "daemon/guard/places.h"
+#include "daemon/host/host.h"
+
+typedef struct Sentinel Sentinel;
+
+typedef struct SentinelOrders {
+        HostPaths host;
+        Places places; /* what appears there is blocked */
+        bool gate;     /* to be shut, and everybody else to be let in */
+} SentinelOrders;
+
+typedef enum SentinelReportKind {
+        SENTINEL_READY,   /* it listens, and the gate is shut if that was the order */
+        SENTINEL_FAILED,  /* it does not, for the reason `text`; it ends */
+        SENTINEL_BLOCKED, /* a function came, and is blocked; `text` is a host driver that has it */
+        SENTINEL_REFUSED, /* a function came, and writing its override failed: `code` */
+        SENTINEL_BOUND,   /* a function of ours was bound to the driver `text` */
+        SENTINEL_LET_IN,  /* another one came; `text` is its driver, "" if it got none */
+        SENTINEL_LOST,    /* events were missed */
+        _SENTINEL_REPORT_N,
+} SentinelReportKind;
+
+typedef struct SentinelReport {
+        SentinelReportKind kind;
+        int code;        /* negative errno */
+        Bdf bdf;         /* of a function */
+        uint64_t nsec;   /* from the receipt of its event */
+        char text[256];
+} SentinelReport;
+
+typedef struct SentinelHandler {
+        void (*report)(const SentinelReport *report, void *userdata);
+        /* It has ended, by itself or because it was retired; it is freed after this returns. */
+        void (*ended)(Sentinel *sentinel, void *userdata);
+        void *userdata;
+} SentinelHandler;
+
+/*
+ * Starts a sentinel; it has a copy of the orders. The handler is called from the event loop, never
+ * from here. Returns 0 and *ret, or -errno.
+ */
+_nodiscard_ int sentinel_start(struct event_base *base, const SentinelOrders *orders,
+                               const SentinelHandler *handler, Sentinel **ret_sentinel);
+
+/* Has it do what it has begun, and end. The gate stays as it is. */
+void sentinel_retire(Sentinel *sentinel);
+
+/* Forgets it, which retires it too (NULL is fine); its handler is not called. Returns NULL. */
+Sentinel *sentinel_free(Sentinel *sentinel);
+DEFINE_CLEANUP(Sentinel *, sentinel_free);

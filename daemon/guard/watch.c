@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * From the kernel's message to the written override there is nothing that is not needed: a filter in
+ * the kernel keeps other events away, and the paths are compared as they are in the message.
+ */
+
+#include "daemon/guard/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "core/model/strength.h"
+#include "core/model/uevent.h"
+#include "core/probe/cleanup.h"
+#include "daemon/guard/block.h"
+#include "daemon/guard/gate.h"
+#include "daemon/host/driver.h"
+
+/* Bytes of kernel buffer, as for the daemon's own socket. */
+#define RECEIVE_BUFFER (4 * 1024 * 1024)
+#define KERNEL_GROUP 1 /* of netlink: the kernel's own events */
+
+typedef struct Watch {
+        const SentinelOrders *orders;
+        int socket;  /* to the daemon */
+        int netlink; /* from the kernel */
+        int errands; /* to the usher, or -1 */
+} Watch;
+
+uint64_t watch_now(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+void watch_report(int socket_fd, const SentinelReport *report)
+{
+        if (TEMP_FAILURE_RETRY(send(socket_fd, report, sizeof(*report), MSG_NOSIGNAL)) < 0)
+                return;
+}
+
+/* --- the kernel's events ---------------------------------------------------------------------- */
+
+/* Lets pass what begins with "add@" or "bind": nobody is woken for the rest. */
+static int filter(int fd)
+{
+        struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x61646440, 1, 0), /* "add@" */
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x62696e64, 0, 1), /* "bind" */
+                BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+                BPF_STMT(BPF_RET | BPF_K, 0),
+        };
+        const struct sock_fprog program = {.len = ARRAY_SIZE(code), .filter = code};
+
+        return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno
+                                                                                           : 0;
+}
+
+static int listen_to_kernel(int *ret_fd)
+{
+        const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP};
+        const int size = RECEIVE_BUFFER;
+
+        _cleanup_(closep) int fd =
+                socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
+        if (fd < 0)
+                return -errno;
+        if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0 &&
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
+                return -errno;
+        int r = filter(fd);
+        if (r == 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+                r = -errno;
+        if (r == 0)
+                *ret_fd = TAKE_FD(fd);
+        return r;
+}
+
+/* One whole message of the kernel's, NUL-ended. Returns its length, 0 for none of use, or -errno. */
+static ssize_t receive(int fd, char message[static UEVENT_SIZE])
+{
+        struct sockaddr_nl sender = {.nl_pid = 1};
+        struct iovec iov = {.iov_base = message, .iov_len = UEVENT_SIZE - 1};
+        struct msghdr header = {
+                .msg_name = &sender,
+                .msg_namelen = sizeof(sender),
+                .msg_iov = &iov,
+                .msg_iovlen = 1,
+        };
+
+        ssize_t n = recvmsg(fd, &header, 0);
+        if (n < 0)
+                return errno == EINTR ? 0 : -errno;
+        if (sender.nl_pid != 0 || header.msg_flags & MSG_TRUNC)
+                return 0;
+        message[n] = '\0';
+        return n;
+}
+
+/* --- what is ours ----------------------------------------------------------------------------- */
+
+/* Is the override unset, as read now? */
+static bool is_unset(int fd)
+{
+        char text[sizeof(DRIVER_OVERRIDE_NONE)];
+
+        ssize_t n = pread(fd, text, sizeof(text), 0);
+        return n <= 1 || (n == sizeof(text) && strncmp(text, DRIVER_OVERRIDE_NONE,
+                                                       strlen(DRIVER_OVERRIDE_NONE)) == 0);
+}
+
+/* Writes the override unless somebody has set another one, and reads it back. */
+static int block(const char *path)
+{
+        _cleanup_(closep) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        if (!is_unset(fd))
+                return 0;
+        if (pwrite(fd, BLOCK_OVERRIDE, strlen(BLOCK_OVERRIDE), 0) < 0)
+                return -errno;
+        return is_unset(fd) ? -EIO : 0;
+}
+
+static void on_ours(const Watch *watch, const Uevent *event, uint64_t since)
+{
+        SentinelReport report = {.kind = SENTINEL_BLOCKED, .bdf = event->bdf};
+        _cleanup_(freep) char *driver = NULL;
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s%s/driver_override", watch->orders->host.sysfs,
+                       event->path);
+        report.code = block(path);
+        report.nsec = watch_now() - since;
+        if (report.code == -ENOENT)
+                return; /* it is gone */
+        if (report.code < 0)
+                report.kind = SENTINEL_REFUSED;
+        if (driver_read(&watch->orders->host, event->bdf, &driver) == 0 &&
+            !driver_is_harmless(driver))
+                (void)snprintf(report.text, sizeof(report.text), "%s", driver);
+        watch_report(watch->socket, &report);
+}
+
+static void on_bound(const Watch *watch, const Uevent *event, uint64_t since)
+{
+        SentinelReport report = {.kind = SENTINEL_BOUND, .bdf = event->bdf};
+
+        if (driver_is_harmless(event->driver))
+                return;
+        report.nsec = watch_now() - since;
+        (void)snprintf(report.text, sizeof(report.text), "%s", event->driver);
+        watch_report(watch->socket, &report);
+}
+
+/* --- what is everybody else's ----------------------------------------------------------------- */
+
+static void lose(const Watch *watch)
+{
+        watch_report(watch->socket, &(SentinelReport){.kind = SENTINEL_LOST});
+}
+
+static void send_usher(const Watch *watch, const Uevent *event, uint64_t since)
+{
+        UsherErrand errand = {
+                .is_driver = event->kind == UEVENT_DRIVER_ADDED,
+                .bdf = event->bdf,
+                .since = since,
+        };
+
+        if (watch->errands < 0)
+                return;
+        (void)snprintf(errand.driver, sizeof(errand.driver), "%s", event->driver);
+        /* If the usher hangs and the pipe is full, others see to it later. */
+        if (TEMP_FAILURE_RETRY(write(watch->errands, &errand, sizeof(errand))) !=
+            (ssize_t)sizeof(errand))
+                lose(watch);
+}
+
+static void on_event(const Watch *watch, const char *message, size_t n)
+{
+        uint64_t since = watch_now();
+        Uevent event;
+
+        uevent_parse(message, n, &event);
+        bool ours = event.path[0] && !event.is_bridge &&
+                    places_contain(&watch->orders->places, event.path);
+        switch (event.kind) {
+        case UEVENT_FUNCTION_ADDED:
+                if (ours)
+                        on_ours(watch, &event, since);
+                else
+                        send_usher(watch, &event, since);
+                return;
+        case UEVENT_FUNCTION_BOUND:
+                if (ours)
+                        on_bound(watch, &event, since);
+                return;
+        case UEVENT_DRIVER_ADDED:
+                send_usher(watch, &event, since);
+                return;
+        case UEVENT_OTHER:
+                return;
+        }
+}
+
+/* --- the process ------------------------------------------------------------------------------ */
+
+/* As quick as the system allows; without it, the sentinel is only slower. */
+static void hurry(char *text, size_t n_text)
+{
+        const struct sched_param parameters = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+        bool first = sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters) == 0;
+        bool locked = mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
+
+        (void)snprintf(text, n_text, "%s, %s", first ? "real-time priority" : "no priority",
+                       locked ? "locked memory" : "memory not locked");
+}
+
+static int start_usher(Watch *watch)
+{
+        int ends[2];
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -errno;
+        _cleanup_(closep) int from = ends[0];
+        _cleanup_(closep) int to = ends[1];
+        pid_t pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                closep(&to);
+                closep(&watch->netlink);
+                usher_run(watch->orders, from, watch->socket);
+        }
+        if (fcntl(to, F_SETFL, O_NONBLOCK) < 0)
+                return -errno;
+        watch->errands = TAKE_FD(to);
+        return 0;
+}
+
+static void prepare(Watch *watch, SentinelReport *report)
+{
+        _cleanup_(freep) char *message = NULL;
+        int r = listen_to_kernel(&watch->netlink);
+
+        if (r == 0 && watch->orders->gate)
+                r = start_usher(watch);
+        hurry(report->text, sizeof(report->text));
+        if (r == 0 && watch->orders->gate)
+                r = gate_write(&watch->orders->host, false, &message);
+        report->kind = r == 0 ? SENTINEL_READY : SENTINEL_FAILED;
+        if (r != 0)
+                (void)snprintf(report->text, sizeof(report->text), "%s",
+                               message ? message : strerror(r < 0 ? -r : EIO));
+}
+
+/* Takes all events there are. */
+static void drain(const Watch *watch)
+{
+        char message[UEVENT_SIZE];
+
+        for (;;) {
+                ssize_t n = receive(watch->netlink, message);
+
+                if (n > 0)
+                        on_event(watch, message, (size_t)n);
+                else if (n == -EAGAIN)
+                        return;
+                else if (n < 0)
+                        lose(watch);
+        }
+}
+
+_Noreturn void watch_run(const SentinelOrders *orders, int socket_fd)
+{
+        Watch watch = {.orders = orders, .socket = socket_fd, .netlink = -1, .errands = -1};
+        SentinelReport report = {.code = 0};
+
+        (void)prctl(PR_SET_NAME, "isolation-watch");
+        prepare(&watch, &report);
+        watch_report(socket_fd, &report);
+        if (report.kind == SENTINEL_FAILED)
+                _exit(1);
+
+        struct pollfd fds[] = {
+                {.fd = watch.netlink, .events = POLLIN},
+                {.fd = socket_fd, .events = POLLIN},
+        };
+        for (;;) {
+                if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+                        break;
+                if (fds[0].revents)
+                        drain(&watch);
+                if (fds[1].revents)
+                        break;
+        }
+        _exit(0);
+}

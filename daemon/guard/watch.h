@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the sentinel's processes do (daemon/guard/sentinel.h is what the daemon sees of them).
+ */
+
+#include "daemon/guard/sentinel.h"
+
+/*
+ * In the sentinel's process: watches, reports to the packet socket `socket_fd`, and ends when the
+ * other side of it is shut.
+ */
+_Noreturn void watch_run(const SentinelOrders *orders, int socket_fd);
+
+/* One errand for the usher, over a pipe. */
+typedef struct UsherErrand {
+        bool is_driver;
+        Bdf bdf;                         /* of a function to be let in, */
+        char driver[SNAPSHOT_NAME_SIZE]; /* or a driver that has been added */
+        uint64_t since;                  /* CLOCK_MONOTONIC nanoseconds of its event */
+} UsherErrand;
+
+/* In the usher's process: runs errands from `pipe_fd` until its other end is closed. */
+_Noreturn void usher_run(const SentinelOrders *orders, int pipe_fd, int socket_fd);
+
+/* CLOCK_MONOTONIC, in nanoseconds. */
+uint64_t watch_now(void);
+
+/* Sends a report; nobody is left to hear of a failure. */
+void watch_report(int socket_fd, const SentinelReport *report);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A line that says what it is, one about the gate, one for each function, and an end. */
+
+#include "daemon/guard/watchfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/probe/cleanup.h"
+#include "daemon/host/file.h"
+
+#define NAME "sentinel"
+#define HEAD "isolationd sentinel 1\n"
+#define SHUT "gate shut\n"
+#define OPEN "gate open\n"
+#define END "end\n"
+
+WatchFile *watchfile_free(WatchFile *file)
+{
+        if (file)
+                free(file->known);
+        free(file);
+        return NULL;
+}
+
+/* Takes `word` off the front of a text. */
+static bool take(const char **text, const char *word)
+{
+        size_t n = strlen(word);
+
+        if (strncmp(*text, word, n) != 0)
+                return false;
+        *text += n;
+        return true;
+}
+
+static int take_functions(const char *text, WatchFile *file)
+{
+        while (!take(&text, END)) {
+                char address[BDF_TEXT_SIZE];
+                size_t n = strcspn(text, "\n");
+                Bdf bdf;
+
+                if (n >= sizeof(address) || text[n] != '\n')
+                        return -EBADMSG;
+                memcpy(address, text, n);
+                address[n] = '\0';
+                if (!bdf_parse(address, &bdf))
+                        return -EBADMSG;
+                int r = watchfile_add(file, bdf);
+                if (r < 0)
+                        return r;
+                text += n + 1;
+        }
+        return *text ? -EBADMSG : 0;
+}
+
+static int parse(const char *text, WatchFile **ret_file)
+{
+        _cleanup_(watchfile_freep) WatchFile *file = calloc(1, sizeof(*file));
+
+        if (!file)
+                return -ENOMEM;
+        if (!take(&text, HEAD))
+                return -EBADMSG;
+        file->gate_shut = take(&text, SHUT);
+        if (!file->gate_shut && !take(&text, OPEN))
+                return -EBADMSG;
+        int r = take_functions(text, file);
+        if (r == 0)
+                *ret_file = TAKE_PTR(file);
+        return r;
+}
+
+int watchfile_load(const char *directory, WatchFile **ret_file)
+{
+        _cleanup_(freep) char *text = NULL;
+
+        *ret_file = NULL;
+        _cleanup_(closep) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT ? 0 : -errno;
+        int r = file_read(fd, NAME, &text);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        return parse(text, ret_file);
+}
+
+int watchfile_save(const char *directory, const WatchFile *file)
+{
+        _cleanup_(freep) char *text = NULL;
+        char address[BDF_TEXT_SIZE];
+        size_t n_text;
+
+        FILE *stream = open_memstream(&text, &n_text);
+        if (!stream)
+                return -errno;
+        (void)fputs(file->gate_shut ? HEAD SHUT : HEAD OPEN, stream);
+        for (size_t i = 0; i < file->n_known; i++)
+                (void)fprintf(stream, "%s\n", bdf_format(file->known[i], address));
+        (void)fputs(END, stream);
+        if (fclose(stream) != 0)
+                return -ENOMEM;
+        _cleanup_(closep) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        return file_replace(fd, NAME, text, 0600);
+}
+
+int watchfile_remove(const char *directory)
+{
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/" NAME, directory);
+        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* The place of a function in the sorted list, or where it would be. */
+static size_t find(const WatchFile *file, Bdf bdf)
+{
+        size_t low = 0, high = file->n_known;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (bdf_compare(file->known[middle], bdf) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+bool watchfile_knows(const WatchFile *file, Bdf bdf)
+{
+        size_t i = find(file, bdf);
+
+        return i < file->n_known && bdf_equal(file->known[i], bdf);
+}
+
+int watchfile_add(WatchFile *file, Bdf bdf)
+{
+        if (watchfile_knows(file, bdf))
+                return 0;
+        Bdf *known = realloc(file->known, (file->n_known + 1) * sizeof(*known));
+        if (!known)
+                return -ENOMEM;
+        file->known = known;
+        size_t i = find(file, bdf);
+        memmove(known + i + 1, known + i, (file->n_known - i) * sizeof(*known));
+        known[i] = bdf;
+        file->n_known++;
+        return 0;
+}
+
+void watchfile_drop(WatchFile *file, Bdf bdf)
+{
+        if (!watchfile_knows(file, bdf))
+                return;
+        size_t i = find(file, bdf);
+        file->n_known--;
+        memmove(file->known + i, file->known + i + 1,
+                (file->n_known - i) * sizeof(*file->known));
+}

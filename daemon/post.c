@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A sentinel's orders are fixed when it starts; other orders are another sentinel, which takes over
+ * before the first one goes. What has to be undone, a worker undoes.
+ */
+
+#include "daemon/post.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/guard/gate.h"
+#include "daemon/log.h"
+#include "daemon/post_internal.h"
+
+/* Both halves of what makes the kernel heed the gate for new functions (kernel-facts 0.6). */
+#define GATE_KERNEL_MAJOR 6
+#define GATE_KERNEL_MINOR 19
+
+int post_new(Manager *manager, Post **ret_post)
+{
+        Post *post = calloc(1, sizeof(*post));
+
+        if (!post)
+                return -ENOMEM;
+        post->manager = manager;
+        *ret_post = post;
+        return 0;
+}
+
+Post *post_free(Post *post)
+{
+        if (!post)
+                return NULL;
+        worker_free(post->worker);
+        sentinel_free(post->sentinel);
+        sentinel_free(post->former);
+        places_clear(&post->orders.places);
+        watchfile_free(post->file);
+        free(post->strays);
+        free(post);
+        return NULL;
+}
+
+/* --- the gate --------------------------------------------------------------------------------- */
+
+bool post_gate_holds(const Post *post)
+{
+        bool open = true;
+
+        return post->gate_confirmed && !post->gate_failed &&
+               gate_read(&post->manager->host, &open) == 0 && !open;
+}
+
+static bool kernel_heeds_gate(const Manager *manager)
+{
+        return world_kernel_at_least(manager->world->snapshot->kernel_release, GATE_KERNEL_MAJOR,
+                                     GATE_KERNEL_MINOR);
+}
+
+/* What need not be let in is noted before the gate is shut, and while it is. Returns 0 or -errno. */
+static int note_functions(Post *post, bool all)
+{
+        const Snapshot *snapshot = post->manager->world->snapshot;
+        WatchFile *file = post->file;
+        int r = 0;
+
+        for (size_t i = file->n_known; i > 0; i--)
+                if (snapshot_find(snapshot, file->known[i - 1]) == SNAPSHOT_NONE)
+                        watchfile_drop(file, file->known[i - 1]);
+        for (size_t i = 0; r == 0 && i < snapshot->n_devices; i++)
+                if (all || snapshot->devices[i].driver[0])
+                        r = watchfile_add(file, snapshot->devices[i].bdf);
+        return r;
+}
+
+/* Puts on record that there is a sentinel, and whether it shuts the gate. Returns 0 or -errno. */
+static int keep_file(Post *post, bool gate)
+{
+        bool shuts = gate && !(post->file && post->file->gate_shut);
+        int r = 0;
+
+        if (!post->file)
+                post->file = calloc(1, sizeof(*post->file));
+        if (!post->file)
+                return -ENOMEM;
+        if (shuts)
+                post->file->n_known = 0;
+        if (shuts || post->file->gate_shut)
+                r = note_functions(post, shuts);
+        if (r < 0)
+                return r;
+        post->file->gate_shut |= gate;
+        r = watchfile_save(post->manager->state_directory, post->file);
+        if (r < 0 && shuts)
+                post->file->gate_shut = false; /* what is not on record is not done */
+        return r;
+}
+
+/* --- the sentinel ----------------------------------------------------------------------------- */
+
+static void on_blocked(Post *post, const SentinelReport *report, bool gate)
+{
+        char text[BDF_TEXT_SIZE];
+
+        log_info("%s came and was blocked after %" PRIu64 " us%s%s", bdf_format(report->bdf, text),
+                 report->nsec / 1000, report->text[0] ? "; it has the driver " : "", report->text);
+        post_add_stray(post, report->bdf);
+        if (!report->text[0] || !gate || post->gate_failed)
+                return;
+        post->gate_failed = true;
+        log_error("drivers_autoprobe is 0, and this kernel (%s) bound %s to %s all the same: the "
+                  "gate is given up",
+                  post->manager->world->snapshot->kernel_release, text, report->text);
+}
+
+static void on_ready(Post *post, const SentinelReport *report)
+{
+        log_info("the sentinel watches %zu places (%s)%s", post->orders.places.n_texts,
+                 report->text, post->orders.gate ? "; the gate is shut" : "");
+        post->is_ready = true;
+        post->gate_confirmed = post->orders.gate;
+        if (post->former)
+                sentinel_retire(post->former);
+}
+
+static void on_report(const SentinelReport *report, void *userdata)
+{
+        Post *post = userdata;
+        char text[BDF_TEXT_SIZE];
+
+        switch (report->kind) {
+        case SENTINEL_READY:
+                on_ready(post, report);
+                break;
+        case SENTINEL_FAILED:
+                log_error("there is no sentinel: %s", report->text);
+                return; /* its end is told of */
+        case SENTINEL_BLOCKED:
+                on_blocked(post, report, post->gate_confirmed);
+                break;
+        case SENTINEL_REFUSED:
+                log_error("%s came and could not be blocked: %s", bdf_format(report->bdf, text),
+                          strerror(-report->code));
+                break;
+        case SENTINEL_BOUND:
+                log_warning("%s was bound to %s", bdf_format(report->bdf, text), report->text);
+                break;
+        case SENTINEL_LET_IN:
+                log_info("%s was let in after %" PRIu64 " us: %s", bdf_format(report->bdf, text),
+                         report->nsec / 1000, report->text[0] ? report->text : "no driver");
+                break;
+        case SENTINEL_LOST:
+                log_warning("the sentinel missed events of the kernel");
+                post->sweep_functions = true;
+                break;
+        case _SENTINEL_REPORT_N:
+        default:
+                return;
+        }
+        manager_mark_dirty(post->manager);
+}
+
+static void on_ended(Sentinel *sentinel, void *userdata)
+{
+        Post *post = userdata;
+
+        if (sentinel == post->former) {
+                post->former = NULL;
+                manager_mark_dirty(post->manager);
+                return;
+        }
+        if (sentinel != post->sentinel)
+                return;
+        log_error("the sentinel has ended; another one is started");
+        post->sentinel = NULL;
+        post->is_ready = post->gate_confirmed = false;
+        post->sweep_functions |= post->orders.gate;
+        manager_retry(post->manager);
+}
+
+/* Starts one with these orders, whose places are taken over. */
+static void man(Post *post, SentinelOrders *orders)
+{
+        const SentinelHandler handler = {
+                .report = on_report, .ended = on_ended, .userdata = post};
+        Sentinel *sentinel;
+
+        int r = sentinel_start(post->manager->base, orders, &handler, &sentinel);
+        if (r < 0) {
+                log_error("no sentinel could be started: %s", strerror(-r));
+                manager_retry(post->manager);
+                return;
+        }
+        /* The one that is on duty stays until the new one is ready. */
+        if (post->sentinel && post->is_ready && !post->former) {
+                post->former = TAKE_PTR(post->sentinel);
+        } else if (post->sentinel) {
+                post->sentinel = sentinel_free(post->sentinel);
+        }
+        post->sentinel = sentinel;
+        post->is_ready = false;
+        places_clear(&post->orders.places);
+        post->orders = *orders;
+        orders->places = (Places){.texts = NULL};
+}
+
+static void dismiss(Post *post)
+{
+        if (post->former) {
+                sentinel_retire(post->former);
+                post->sentinel = sentinel_free(post->sentinel);
+        } else if (post->sentinel) {
+                sentinel_retire(post->sentinel);
+                post->former = TAKE_PTR(post->sentinel);
+        }
+        post->is_ready = false;
+        places_clear(&post->orders.places);
+        post->orders.gate = false;
+}
+
+/* --- the review ------------------------------------------------------------------------------- */
+
+/* Where functions that join the group appear; what is gone by now is left out. */
+static int add_places(const Manager *manager, int32_t number, Places *places)
+{
+        const Snapshot *snapshot = manager->world->snapshot;
+        _cleanup_(freep) size_t *ports = NULL;
+        size_t n_ports = 0;
+
+        int r = guard_find_ports(snapshot, number, &ports, &n_ports);
+        for (size_t i = 0; (r == 0 || r == -ENOENT) && i < n_ports; i++)
+                r = places_add_below(places, &manager->host, snapshot->devices[ports[i]].bdf);
+        for (size_t i = 0; (r == 0 || r == -ENOENT) && i < snapshot->n_devices; i++) {
+                const PciDevice *device = &snapshot->devices[i];
+
+                if (device->kernel_group == number && !world_is_bridge(device) && !device->is_vf)
+                        r = places_add_slot(places, &manager->host, device->bdf);
+        }
+        return r == -ENOENT ? 0 : r;
+}
+
+/* What a sentinel would have to do now. Returns 0 or -errno. */
+static int find_orders(const Post *post, SentinelOrders *orders)
+{
+        const Manager *manager = post->manager;
+        bool may_gate = kernel_heeds_gate(manager) && !post->gate_failed;
+
+        for (size_t i = 0; i < manager->n_leases; i++) {
+                const Lease *lease = manager->leases[i];
+
+                if (lease->record->state != LEASE_LEASED || !lease->guards)
+                        continue;
+                for (size_t j = 0; j < lease->record->n_groups; j++) {
+                        if (lease->guards[j].owned)
+                                continue;
+                        int r = add_places(manager, lease->record->groups[j].number,
+                                           &orders->places);
+                        if (r < 0)
+                                return r;
+                        orders->gate |= may_gate && guard_needs_gate(&lease->guards[j]);
+                }
+        }
+        return 0;
+}
+
+/* Somebody who shuts the gate before us keeps it; somebody who opens it after us gets it. */
+static void check_gate(Post *post, SentinelOrders *orders)
+{
+        bool open = true;
+
+        if (gate_read(&post->manager->host, &open) < 0)
+                orders->gate = false;
+        if (!(post->file && post->file->gate_shut) && !open)
+                orders->gate = false;
+        if (post->gate_confirmed && post->is_ready && open && !post->worker) {
+                log_error("somebody has set drivers_autoprobe to 1: the gate is given up");
+                post->gate_failed = true;
+                orders->gate = false;
+        }
+        if (post->worker && post->sweep.open_gate)
+                orders->gate = false; /* it is being opened; after that it may be shut again */
+}
+
+static void follow(Post *post, SentinelOrders *orders)
+{
+        bool same = post->sentinel && post->orders.gate == orders->gate &&
+                    places_equal(&post->orders.places, &orders->places);
+        int r = 0;
+
+        if (orders->places.n_texts == 0)
+                return dismiss(post);
+        if (!same || (post->file && post->file->gate_shut))
+                r = keep_file(post, orders->gate);
+        if (r < 0) {
+                log_error("what the sentinel is to do could not be put on record: %s",
+                          strerror(-r));
+                manager_retry(post->manager);
+                return;
+        }
+        if (!same)
+                man(post, orders);
+}
+
+/* Nothing is left to do, for us or for another daemon. */
+static void leave(Post *post)
+{
+        if (!post->file || post->file->gate_shut || post->sentinel || post->former ||
+            post->worker || post->n_strays > 0 || post->sweep_overrides)
+                return;
+        int r = watchfile_remove(post->manager->state_directory);
+        if (r < 0)
+                log_broken(r);
+        else
+                post->file = watchfile_free(post->file);
+}
+
+void post_review(Post *post)
+{
+        SentinelOrders orders = {.host = post->manager->host};
+
+        if (!post->file && post->manager->n_leases == 0)
+                return;
+        post_settle_strays(post);
+        int r = find_orders(post, &orders);
+        if (r < 0) {
+                log_broken(r);
+                manager_retry(post->manager);
+        } else {
+                if (orders.gate)
+                        check_gate(post, &orders);
+                follow(post, &orders);
+                post_sweep(post, post->file && post->file->gate_shut && !orders.gate &&
+                                    !post->orders.gate);
+                leave(post);
+        }
+        places_clear(&orders.places);
+}
+
+bool post_resume(Post *post)
+{
+        int r = watchfile_load(post->manager->state_directory, &post->file);
+
+        if (r < 0) {
+                log_error("what the last sentinel did is not known: %s", strerror(-r));
+                post->file = calloc(1, sizeof(*post->file));
+                if (!post->file)
+                        return false;
+                post->file->gate_shut = true;
+                if (note_functions(post, true) < 0)
+                        log_broken(-ENOMEM);
+        }
+        if (!post->file)
+                return false;
+        post->sweep_overrides = true;
+        post->sweep_functions = post->file->gate_shut;
+        return true;
+}

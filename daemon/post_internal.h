@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the files of the post share: post.c gives the orders, post_sweep.c undoes what is left.
+ */
+
+#include "daemon/guard/sentinel.h"
+#include "daemon/guard/sweep.h"
+#include "daemon/manager.h"
+
+struct Post {
+        Manager *manager;
+        WatchFile *file; /* what is on disk, or NULL */
+        Sentinel *sentinel;
+        SentinelOrders orders; /* the sentinel's; its places are owned */
+        bool is_ready;
+        Sentinel *former;    /* on duty until the other one is ready, or about to end */
+        bool gate_confirmed; /* a sentinel shut it */
+        bool gate_failed;    /* and a driver came all the same */
+
+        Worker *worker;      /* that undoes things, or NULL */
+        bool sweep_overrides; /* of all functions */
+        bool sweep_functions; /* that have not been let in */
+        Sweep sweep;          /* what the worker does */
+        Bdf *strays;
+        size_t n_strays;
+};
+
+/* Notes a function that was blocked: whether with reason, the next reading shows. */
+void post_add_stray(Post *post, Bdf bdf);
+
+/* Forgets those that are gone, or that a lease has reason to hold. */
+void post_settle_strays(Post *post);
+
+/* Has a worker undo what is to be undone, if there is something. */
+void post_sweep(Post *post, bool open_gate);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One worker at a time; what comes up meanwhile waits for it, and what failed is tried again.
+ */
+
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/post_internal.h"
+
+/* Functions of which it is not yet known whether they were blocked with reason. */
+#define STRAYS_MAX 4096
+
+void post_add_stray(Post *post, Bdf bdf)
+{
+        Bdf *strays = realloc(post->strays, (post->n_strays + 1) * sizeof(*strays));
+
+        if (strays)
+                post->strays = strays;
+        if (!strays || post->n_strays >= STRAYS_MAX) {
+                post->sweep_overrides = true; /* all functions are looked at instead */
+                return;
+        }
+        strays[post->n_strays++] = bdf;
+}
+
+static int compare(const void *a, const void *b)
+{
+        return bdf_compare(*(const Bdf *)a, *(const Bdf *)b);
+}
+
+/* The functions in leased groups, in order. Returns 0 and *ret_kept (freed by the caller). */
+static int list_kept(const Manager *manager, Bdf **ret_kept, size_t *ret_n)
+{
+        const Snapshot *snapshot = manager->world->snapshot;
+        Bdf *kept = calloc(snapshot->n_devices + 1, sizeof(*kept));
+        size_t n = 0;
+
+        if (!kept)
+                return -ENOMEM;
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (manager_lease_of_device(manager, i))
+                        kept[n++] = snapshot->devices[i].bdf;
+        qsort(kept, n, sizeof(*kept), compare);
+        *ret_kept = kept;
+        *ret_n = n;
+        return 0;
+}
+
+static int job_sweep(const void *context, VfioFds *fds, char **ret_message)
+{
+        const Post *post = context;
+
+        return sweep_run(&post->manager->host, &post->sweep, ret_message);
+}
+
+static void on_swept(WorkerResult *result, void *userdata)
+{
+        Post *post = userdata;
+        bool opened = post->sweep.open_gate;
+
+        post->worker = NULL;
+        if (result->code != 0) {
+                log_error("undoing what the sentinel did failed: %s; trying again",
+                          result->message[0] ? result->message : strerror(abs(result->code)));
+                post->sweep_overrides |= post->sweep.every_override;
+                post->sweep_functions |= post->sweep.former && !opened;
+                manager_retry(post->manager);
+                return;
+        }
+        post->n_strays -= post->sweep.n_strays;
+        memmove(post->strays, post->strays + post->sweep.n_strays,
+                post->n_strays * sizeof(*post->strays));
+        if (opened) {
+                log_info("the gate is open");
+                post->file->gate_shut = post->gate_confirmed = false;
+                post->file->n_known = 0;
+                int r = watchfile_save(post->manager->state_directory, post->file);
+                if (r < 0)
+                        log_broken(r);
+        }
+        manager_mark_dirty(post->manager);
+}
+
+static void on_overdue(void *userdata)
+{
+        log_error("undoing what the sentinel did takes longer than %d s; the kernel log says more",
+                  MANAGER_WORKER_DEADLINE_SECONDS);
+}
+
+void post_sweep(Post *post, bool open_gate)
+{
+        const WorkerHandler handler = {.done = on_swept, .overdue = on_overdue, .userdata = post};
+        _cleanup_(freep) Bdf *kept = NULL;
+        bool functions = post->file && post->file->gate_shut &&
+                         (open_gate || post->sweep_functions);
+
+        if (post->worker ||
+            (!open_gate && !post->sweep_overrides && !functions && post->n_strays == 0))
+                return;
+        post->sweep = (Sweep){
+                .open_gate = open_gate,
+                .every_override = post->sweep_overrides,
+                .strays = post->strays,
+                .n_strays = post->n_strays,
+                .former = functions ? post->file : NULL,
+        };
+        int r = list_kept(post->manager, &kept, &post->sweep.n_kept);
+        post->sweep.kept = kept; /* for the child, which has its own copy of it all */
+        if (r == 0)
+                r = worker_start(post->manager->base, job_sweep, post, NULL,
+                                 MANAGER_WORKER_DEADLINE_SECONDS, &handler, &post->worker);
+        post->sweep.kept = NULL;
+        if (r < 0) {
+                log_broken(r);
+                manager_retry(post->manager);
+                return;
+        }
+        post->sweep_overrides = post->sweep_functions = false;
+}
+
+void post_settle_strays(Post *post)
+{
+        const Manager *manager = post->manager;
+        size_t n = 0;
+
+        if (post->worker)
+                return;
+        for (size_t i = 0; i < post->n_strays; i++) {
+                size_t index = snapshot_find(manager->world->snapshot, post->strays[i]);
+
+                if (index != SNAPSHOT_NONE && !manager_lease_of_device(manager, index))
+                        post->strays[n++] = post->strays[i];
+        }
+        post->n_strays = n;
+}
