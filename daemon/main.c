@@ -18,6 +18,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/bus/bus.h"
+#include "daemon/guard/errand.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
 #include "daemon/uevents.h"
@@ -171,11 +172,25 @@ static int run(Daemon *daemon)
         return 0;
 }
 
+/* For udev; see daemon/guard/errand.h. */
+static int run_errand(const char *function, const char *driver)
+{
+        const HostPaths host = HOST_PATHS_LIVE;
+
+        int r = errand_run(&host, STATE_DIRECTORY, function, driver);
+        if (r < 0 && r != -ENOENT)
+                log_error("%s could not be let in: %s", function ? function : driver,
+                          strerror(-r));
+        return r < 0 && r != -ENOENT ? 1 : 0;
+}
+
 static int parse(int argc, char **argv)
 {
         static const struct option options[] = {
                 {"help", no_argument, NULL, 'h'},
                 {"version", no_argument, NULL, 'v'},
+                {"let-in", required_argument, NULL, 'l'},
+                {"admit", required_argument, NULL, 'a'},
                 {.name = NULL},
         };
 
@@ -193,6 +208,10 @@ static int parse(int argc, char **argv)
         case 'v':
                 printf("isolationd %s\n", ISO_VERSION);
                 return 0;
+        case 'l':
+                return run_errand(optarg, NULL);
+        case 'a':
+                return run_errand(NULL, optarg);
         default:
                 return 2;
         }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "daemon/guard/gate.h"
+#include "daemon/guard/rules.h"
 #include "daemon/log.h"
 #include "daemon/post_internal.h"
 
@@ -77,9 +78,9 @@ static int note_functions(Post *post, bool all)
 }
 
 /* Puts on record that there is a sentinel, and whether it shuts the gate. Returns 0 or -errno. */
-static int keep_file(Post *post, bool gate)
+static int keep_file(Post *post, const SentinelOrders *orders)
 {
-        bool shuts = gate && !(post->file && post->file->gate_shut);
+        bool gate = orders->gate, shuts = gate && !(post->file && post->file->gate_shut);
         int r = 0;
 
         if (!post->file)
@@ -90,9 +91,16 @@ static int keep_file(Post *post, bool gate)
                 post->file->n_known = 0;
         if (shuts || post->file->gate_shut)
                 r = note_functions(post, shuts);
+        places_clear(&post->file->places);
+        for (size_t i = 0; r == 0 && i < orders->places.n_texts; i++)
+                r = places_add(&post->file->places, orders->places.texts[i]);
         if (r < 0)
                 return r;
         post->file->gate_shut |= gate;
+        if (shuts)
+                r = rules_write_gate(RULES_DIRECTORY);
+        if (r < 0)
+                log_error("the udev rules of the gate could not be written: %s", strerror(-r));
         r = watchfile_save(post->manager->state_directory, post->file);
         if (r < 0 && shuts)
                 post->file->gate_shut = false; /* what is not on record is not done */
@@ -260,7 +268,9 @@ static int find_orders(const Post *post, SentinelOrders *orders)
                                            &orders->places);
                         if (r < 0)
                                 return r;
-                        orders->gate |= may_gate && guard_needs_gate(&lease->guards[j]);
+                        /* What is just being sealed needs no gate. */
+                        orders->gate |= may_gate && !lease->guard_worker &&
+                                        guard_needs_gate(&lease->guards[j]);
                 }
         }
         return 0;
@@ -293,7 +303,7 @@ static void follow(Post *post, SentinelOrders *orders)
         if (orders->places.n_texts == 0)
                 return dismiss(post);
         if (!same || (post->file && post->file->gate_shut))
-                r = keep_file(post, orders->gate);
+                r = keep_file(post, orders);
         if (r < 0) {
                 log_error("what the sentinel is to do could not be put on record: %s",
                           strerror(-r));
@@ -351,6 +361,11 @@ bool post_resume(Post *post)
                 post->file->gate_shut = true;
                 if (note_functions(post, true) < 0)
                         log_broken(-ENOMEM);
+        }
+        if (!post->file || !post->file->gate_shut) {
+                r = rules_remove_gate(RULES_DIRECTORY);
+                if (r < 0)
+                        log_error("the udev rules of the gate stay: %s", strerror(-r));
         }
         if (!post->file)
                 return false;

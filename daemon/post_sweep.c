@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "daemon/guard/rules.h"
 #include "daemon/log.h"
 #include "daemon/post_internal.h"
 
@@ -30,7 +31,7 @@ static int compare(const void *a, const void *b)
         return bdf_compare(*(const Bdf *)a, *(const Bdf *)b);
 }
 
-/* The functions in leased groups, in order. Returns 0 and *ret_kept (freed by the caller). */
+/* The functions in leased groups but bridges, in order. Returns 0 and *ret_kept (freed by the caller). */
 static int list_kept(const Manager *manager, Bdf **ret_kept, size_t *ret_n)
 {
         const Snapshot *snapshot = manager->world->snapshot;
@@ -40,7 +41,8 @@ static int list_kept(const Manager *manager, Bdf **ret_kept, size_t *ret_n)
         if (!kept)
                 return -ENOMEM;
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                if (manager_lease_of_device(manager, i))
+                if (manager_lease_of_device(manager, i) &&
+                    !world_is_bridge(&snapshot->devices[i]))
                         kept[n++] = snapshot->devices[i].bdf;
         qsort(kept, n, sizeof(*kept), compare);
         *ret_kept = kept;
@@ -77,6 +79,9 @@ static void on_swept(WorkerResult *result, void *userdata)
                 post->file->gate_shut = post->gate_confirmed = false;
                 post->file->n_known = 0;
                 int r = watchfile_save(post->manager->state_directory, post->file);
+                if (r < 0)
+                        log_broken(r);
+                r = rules_remove_gate(RULES_DIRECTORY);
                 if (r < 0)
                         log_broken(r);
         }

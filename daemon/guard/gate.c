@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "core/probe/cleanup.h"
+#include "daemon/guard/places.h"
 #include "daemon/host/driver.h"
 
 #define GATE "bus/pci/drivers_autoprobe"
@@ -118,23 +119,6 @@ int gate_let_in(const HostPaths *host, Bdf bdf, bool is_new, char **ret_driver)
         }
 }
 
-/* Where a function is below /sys. Returns true, or false if it is gone. */
-static bool find_path(const HostPaths *host, const char *name, char path[static PATH_MAX])
-{
-        char link[PATH_MAX];
-
-        (void)snprintf(link, sizeof(link), "%s/bus/pci/devices/%s", host->sysfs, name);
-        ssize_t n = readlink(link, path, PATH_MAX - 1);
-        if (n < 0)
-                return false;
-        path[n] = '\0';
-        const char *devices = strstr(path, "/devices/");
-        if (!devices)
-                return false;
-        memmove(path, devices, strlen(devices) + 1);
-        return true;
-}
-
 int gate_admit(const HostPaths *host, const char *driver,
                bool (*is_kept)(const char *path, void *userdata), void *userdata)
 {
@@ -150,7 +134,7 @@ int gate_admit(const HostPaths *host, const char *driver,
                 Bdf bdf;
 
                 if (!bdf_parse(entry->d_name, &bdf) || driver_read(host, bdf, &bound) < 0 ||
-                    bound[0] || !find_path(host, entry->d_name, path) || is_kept(path, userdata))
+                    bound[0] || place_of(host, bdf, path) < 0 || is_kept(path, userdata))
                         continue;
                 /* That it is not for this driver, or that the driver fails, is none of ours. */
                 if (host_write_text(bind, entry->d_name) != -ENOENT)

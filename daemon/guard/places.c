@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A device's path is its link's target; every address in it loses its bus number. */
+/* A function's path is its link's target; in a place every address loses its bus number. */
 
 #include "daemon/guard/places.h"
 
@@ -25,8 +25,7 @@ static void hide_buses(char *path)
         }
 }
 
-/* A device's path below /sys, with its bus numbers hidden. */
-static int find_path(const HostPaths *host, Bdf bdf, char ret_path[static PATH_MAX])
+int place_of(const HostPaths *host, Bdf bdf, char ret_path[static PATH_MAX])
 {
         char path[PATH_MAX], text[BDF_TEXT_SIZE];
 
@@ -40,7 +39,6 @@ static int find_path(const HostPaths *host, Bdf bdf, char ret_path[static PATH_M
         if (!devices)
                 return -EINVAL;
         memmove(ret_path, devices, strlen(devices) + 1);
-        hide_buses(ret_path);
         return 0;
 }
 
@@ -48,13 +46,15 @@ int place_below(const HostPaths *host, Bdf port, char place[static PLACE_SIZE])
 {
         char path[PATH_MAX];
 
-        int r = find_path(host, port, path);
-        if (r == 0)
-                (void)snprintf(place, PLACE_SIZE, "%s/%04x:??:??.?", path, port.domain);
-        return r;
+        int r = place_of(host, port, path);
+        if (r < 0)
+                return r;
+        hide_buses(path);
+        (void)snprintf(place, PLACE_SIZE, "%s/%04x:??:??.?", path, port.domain);
+        return 0;
 }
 
-static int add(Places *places, const char *place)
+int places_add(Places *places, const char *place)
 {
         for (size_t i = 0; i < places->n_texts; i++)
                 if (strcmp(places->texts[i], place) == 0)
@@ -75,18 +75,19 @@ int places_add_below(Places *places, const HostPaths *host, Bdf port)
         char place[PLACE_SIZE];
 
         int r = place_below(host, port, place);
-        return r < 0 ? r : add(places, place);
+        return r < 0 ? r : places_add(places, place);
 }
 
 int places_add_slot(Places *places, const HostPaths *host, Bdf device)
 {
         char path[PATH_MAX];
 
-        int r = find_path(host, device, path);
+        int r = place_of(host, device, path);
         if (r < 0)
                 return r;
+        hide_buses(path);
         path[strlen(path) - 1] = '?'; /* the function */
-        return add(places, path);
+        return places_add(places, path);
 }
 
 /* Does the path begin with the place, and with whole steps of it? */

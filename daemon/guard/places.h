@@ -30,12 +30,18 @@ void places_clear(Places *places);
  */
 _nodiscard_ int place_below(const HostPaths *host, Bdf port, char place[static PLACE_SIZE]);
 
+/* Adds a copy, unless it is there. Returns 0 or -ENOMEM. */
+_nodiscard_ int places_add(Places *places, const char *place);
+
 /* Adds place_below() of a bridge, or the place of all functions of a device's slot. Same returns. */
 _nodiscard_ int places_add_below(Places *places, const HostPaths *host, Bdf port);
 _nodiscard_ int places_add_slot(Places *places, const HostPaths *host, Bdf device);
 
 /* Whether a path below /sys is one of the places, or below one. */
 bool places_contain(const Places *places, const char *path);
+
+/* Where a function is below /sys. Returns 0 or -errno. */
+_nodiscard_ int place_of(const HostPaths *host, Bdf bdf, char ret_path[static PATH_MAX]);
 
 /* Whether both say the same, in the same order. */
 bool places_equal(const Places *a, const Places *b);

@@ -23,6 +23,9 @@
 
 /* After the reservations' own, which stay where both would write. */
 #define RULES_NAME "61-isolationd-lease-%" PRIu32 ".rules"
+/* After udev's own, so that modules are loaded by then. */
+#define GATE_NAME "90-isolationd-gate.rules"
+#define PROGRAM ISO_LIBEXECDIR "/isolationd"
 
 /* One file being written. */
 typedef struct Rules {
@@ -82,6 +85,18 @@ static int write_all(Rules *rules, const int32_t *numbers, size_t n_numbers)
         return r;
 }
 
+/* Replaces one of our files, in a directory that may have to be made. */
+static int replace(const char *directory, const char *name, const char *text)
+{
+        int r = file_make_directories(directory);
+        if (r < 0)
+                return r;
+        _cleanup_(closep) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        return file_replace(fd, name, text, 0644);
+}
+
 int rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot, uint32_t id,
                 const int32_t *numbers, size_t n_numbers)
 {
@@ -99,16 +114,7 @@ int rules_write(const char *directory, const HostPaths *host, const Snapshot *sn
         int r = write_all(&rules, numbers, n_numbers);
         if (fclose(rules.stream) != 0 && r == 0)
                 r = -errno;
-        if (r < 0 || rules.n_ports == 0)
-                return r;
-
-        r = file_make_directories(directory);
-        if (r < 0)
-                return r;
-        _cleanup_(closep) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        return file_replace(fd, name, text, 0644);
+        return r < 0 || rules.n_ports == 0 ? r : replace(directory, name, text);
 }
 
 int rules_remove(const char *directory, uint32_t id)
@@ -138,4 +144,22 @@ int rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void *userd
                         return -errno;
         }
         return 0;
+}
+
+int rules_write_gate(const char *directory)
+{
+        return replace(directory, GATE_NAME,
+                       "# By isolationd, for as long as drivers_autoprobe of the PCI bus is 0.\n"
+                       "ACTION==\"add\", SUBSYSTEM==\"pci\", "
+                       "RUN+=\"" PROGRAM " --let-in=$kernel\"\n"
+                       "ACTION==\"add\", SUBSYSTEM==\"drivers\", DEVPATH==\"/bus/pci/drivers/*\", "
+                       "RUN+=\"" PROGRAM " --admit=$kernel\"\n");
+}
+
+int rules_remove_gate(const char *directory)
+{
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/" GATE_NAME, directory);
+        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }

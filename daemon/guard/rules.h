@@ -28,3 +28,11 @@ _nodiscard_ int rules_remove(const char *directory, uint32_t id);
 /* Removes the rules of all leases that `is_known` does not know. Returns 0 or -errno. */
 _nodiscard_ int rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void *userdata),
                             void *userdata);
+
+/*
+ * Write and remove the rules for the time while the gate is shut (daemon/guard/gate.h) and no
+ * sentinel lets in what is nobody's: udev has `isolationd --let-in` do it, once modules are loaded.
+ * Return 0 or -errno.
+ */
+_nodiscard_ int rules_write_gate(const char *directory);
+_nodiscard_ int rules_remove_gate(const char *directory);

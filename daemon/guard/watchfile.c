@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A line that says what it is, one about the gate, one for each function, and an end. */
+/* A line that says what it is, one about the gate, one for each place and function, and an end. */
 
 #include "daemon/guard/watchfile.h"
 
@@ -18,12 +18,15 @@
 #define HEAD "isolationd sentinel 1\n"
 #define SHUT "gate shut\n"
 #define OPEN "gate open\n"
+#define PLACE "place "
 #define END "end\n"
 
 WatchFile *watchfile_free(WatchFile *file)
 {
-        if (file)
+        if (file) {
                 free(file->known);
+                places_clear(&file->places);
+        }
         free(file);
         return NULL;
 }
@@ -37,6 +40,24 @@ static bool take(const char **text, const char *word)
                 return false;
         *text += n;
         return true;
+}
+
+static int take_places(const char **text, WatchFile *file)
+{
+        while (take(text, PLACE)) {
+                size_t n = strcspn(*text, "\n");
+                char place[PLACE_SIZE];
+
+                if (n >= sizeof(place) || (*text)[n] != '\n')
+                        return -EBADMSG;
+                memcpy(place, *text, n);
+                place[n] = '\0';
+                int r = places_add(&file->places, place);
+                if (r < 0)
+                        return r;
+                *text += n + 1;
+        }
+        return 0;
 }
 
 static int take_functions(const char *text, WatchFile *file)
@@ -71,7 +92,9 @@ static int parse(const char *text, WatchFile **ret_file)
         file->gate_shut = take(&text, SHUT);
         if (!file->gate_shut && !take(&text, OPEN))
                 return -EBADMSG;
-        int r = take_functions(text, file);
+        int r = take_places(&text, file);
+        if (r == 0)
+                r = take_functions(text, file);
         if (r == 0)
                 *ret_file = TAKE_PTR(file);
         return r;
@@ -101,6 +124,8 @@ int watchfile_save(const char *directory, const WatchFile *file)
         if (!stream)
                 return -errno;
         (void)fputs(file->gate_shut ? HEAD SHUT : HEAD OPEN, stream);
+        for (size_t i = 0; i < file->places.n_texts; i++)
+                (void)fprintf(stream, PLACE "%s\n", file->places.texts[i]);
         for (size_t i = 0; i < file->n_known; i++)
                 (void)fprintf(stream, "%s\n", bdf_format(file->known[i], address));
         (void)fputs(END, stream);

@@ -12,9 +12,11 @@
 
 #include "core/model/base.h"
 #include "core/model/bdf.h"
+#include "daemon/guard/places.h"
 
 typedef struct WatchFile {
         bool gate_shut; /* by us */
+        Places places;  /* of the sentinel's orders; owned */
         Bdf *known;     /* functions that were there before it was shut, or have a driver since */
         size_t n_known;
 } WatchFile;

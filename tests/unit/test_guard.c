@@ -59,20 +59,29 @@ static void test_layers(void)
                 GuardFacts facts;
                 GuardLayer holds;
                 bool needs_seal;
+                bool needs_gate;
         } rows[] = {
-                {{.assigned = false, .n_ports = 2}, GUARD_NONE, false},
-                {{.assigned = false, .owned = true, .n_ports = 2}, GUARD_NONE, false},
-                {{.assigned = true, .owned = true, .n_ports = 2}, GUARD_OWNED, false},
-                {{.assigned = true, .owned = true, .n_ports = 2, .n_sealed = 2}, GUARD_OWNED, false},
-                {{.assigned = true, .n_ports = 2}, GUARD_REACTIVE, true},
-                {{.assigned = true, .n_ports = 2, .n_sealed = 1}, GUARD_REACTIVE, true},
-                {{.assigned = true, .n_ports = 2, .n_sealed = 2}, GUARD_SEALED, true},
-                {{.assigned = true}, GUARD_REACTIVE, false},
+                {{.assigned = false, .n_ports = 2}, GUARD_NONE, false, false},
+                {{.assigned = false, .owned = true, .n_ports = 2}, GUARD_NONE, false, false},
+                {{.assigned = true, .owned = true, .n_ports = 2}, GUARD_OWNED, false, false},
+                {{.assigned = true, .owned = true, .n_ports = 2, .n_sealed = 2}, GUARD_OWNED, false, false},
+                {{.assigned = true, .n_ports = 2}, GUARD_REACTIVE, true, true},
+                {{.assigned = true, .n_ports = 2, .n_sealed = 1}, GUARD_REACTIVE, true, true},
+                {{.assigned = true, .n_ports = 2, .n_sealed = 2}, GUARD_SEALED, true, false},
+                {{.assigned = true}, GUARD_REACTIVE, false, true},
+                {{.assigned = true, .gated = true}, GUARD_GATED, false, true},
+                {{.assigned = true, .gated = true, .n_ports = 2, .n_sealed = 1},
+                 GUARD_GATED, true, true},
+                {{.assigned = true, .gated = true, .n_ports = 1, .n_sealed = 1},
+                 GUARD_SEALED, true, false},
+                {{.assigned = true, .owned = true, .gated = true}, GUARD_OWNED, false, false},
+                {{.gated = true}, GUARD_NONE, false, false},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 CHECK_NUMBER(guard_holds(&rows[i].facts), rows[i].holds);
                 CHECK_NUMBER(guard_needs_seal(&rows[i].facts), rows[i].needs_seal);
+                CHECK_NUMBER(guard_needs_gate(&rows[i].facts), rows[i].needs_gate);
         }
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+/* The kernel's messages as they are on the wire, and others that only look like them. */
+
 #include <string.h>
 
 #include "core/model/uevent.h"

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The gate, and who is let through it, against plain files: they keep what is written to them. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/guard/block.h"
+#include "daemon/guard/errand.h"
+#include "daemon/guard/gate.h"
+#include "daemon/guard/sweep.h"
+#include "tests/unit/tap.h"
+#include "tests/unit/tree.h"
+
+#define AUTOPROBE "bus/pci/drivers_autoprobe"
+#define PROBE "bus/pci/drivers_probe"
+#define NVME "bus/pci/drivers/nvme"
+
+static const Bdf card = {.bus = 2};
+static HostPaths host;
+static char state[512];
+
+/* Two functions without a driver, one with. */
+static void make_host(void)
+{
+        static const char *const functions[] = {"0000:02:00.0", "0000:03:00.0", "0000:04:00.0"};
+
+        host = (HostPaths){.sysfs = tree_make(), .dev = "/nonexistent", .proc = "/nonexistent"};
+        (void)snprintf(state, sizeof(state), "%s/state", host.sysfs);
+        for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
+                char path[256], target[256];
+
+                (void)snprintf(path, sizeof(path), "devices/pci0000:00/%s/driver_override",
+                               functions[i]);
+                tree_file(path, "(null)\n");
+                (void)snprintf(path, sizeof(path), "bus/pci/devices/%s", functions[i]);
+                (void)snprintf(target, sizeof(target), "../../../devices/pci0000:00/%s",
+                               functions[i]);
+                tree_link(path, target);
+        }
+        tree_link("devices/pci0000:00/0000:04:00.0/driver", "../../../" NVME);
+        tree_file(AUTOPROBE, "1\n");
+        tree_file(PROBE, "");
+        tree_file(NVME "/bind", "");
+        tree_file("state/other", "");
+}
+
+static const char *content(const char *path)
+{
+        static char text[256];
+        char full[600];
+        _cleanup_(freep) char *read = NULL;
+
+        (void)snprintf(full, sizeof(full), "%s/%s", host.sysfs, path);
+        CHECK_NUMBER(host_read_text(full, &read), 0);
+        (void)snprintf(text, sizeof(text), "%s", read ? read : "");
+        return text;
+}
+
+static void test_the_gate(void)
+{
+        char *message = NULL;
+        bool open = false;
+
+        make_host();
+        CHECK_NUMBER(gate_read(&host, &open), 0);
+        CHECK(open);
+        CHECK_NUMBER(gate_write(&host, false, &message), 0);
+        CHECK_NUMBER(gate_read(&host, &open), 0);
+        CHECK(!open);
+        CHECK_NUMBER(gate_write(&host, true, &message), 0);
+        CHECK_NUMBER(gate_read(&host, &open), 0);
+        CHECK(open);
+        tree_remove();
+        CHECK_NUMBER(gate_read(&host, &open), -ENOENT);
+        CHECK_NUMBER(gate_write(&host, false, &message), -ENOENT);
+        CHECK(!message);
+}
+
+static void test_letting_in(void)
+{
+        char *driver = NULL;
+
+        make_host();
+        CHECK_NUMBER(gate_let_in(&host, card, false, &driver), 0);
+        CHECK_STRING(driver ? driver : "?", "");
+        CHECK_STRING(content(PROBE), "0000:02:00.0");
+        free(driver);
+        /* One that has its driver is left alone. */
+        tree_file(PROBE, "");
+        CHECK_NUMBER(gate_let_in(&host, (Bdf){.bus = 4}, true, &driver), 0);
+        CHECK_STRING(driver ? driver : "?", "nvme");
+        CHECK_STRING(content(PROBE), "");
+        free(driver);
+        CHECK_NUMBER(gate_let_in(&host, (Bdf){.bus = 9}, true, &driver), -ENOENT);
+        tree_remove();
+}
+
+static bool is_third(const char *path, void *userdata)
+{
+        return strcmp(path, "/devices/pci0000:00/0000:03:00.0") == 0;
+}
+
+static bool is_any(const char *path, void *userdata)
+{
+        return true;
+}
+
+static void test_admitting(void)
+{
+        make_host();
+        CHECK_NUMBER(gate_admit(&host, "nvme", is_any, NULL), 0);
+        CHECK_STRING(content(NVME "/bind"), "");
+        CHECK_NUMBER(gate_admit(&host, "nvme", is_third, NULL), 0);
+        CHECK_STRING(content(NVME "/bind"), "0000:02:00.0");
+        CHECK_NUMBER(gate_admit(&host, "e1000e", is_third, NULL), -ENOENT);
+        tree_remove();
+}
+
+/* What a lease has is left alone, as is what was there before; our override does not stay. */
+static void test_sweeping(void)
+{
+        const Bdf kept[] = {{.bus = 2}};
+        WatchFile file = {.gate_shut = true};
+        Sweep sweep = {
+                .open_gate = true, .kept = kept, .n_kept = ARRAY_SIZE(kept), .former = &file};
+        char *message = NULL;
+
+        make_host();
+        tree_file(AUTOPROBE, "0\n");
+        CHECK_NUMBER(watchfile_add(&file, (Bdf){.bus = 3}), 0);
+        CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
+        CHECK_STRING(content(AUTOPROBE), "1");
+        CHECK_STRING(content(PROBE), "");
+        watchfile_drop(&file, (Bdf){.bus = 3});
+        CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
+        CHECK_STRING(content(PROBE), "0000:03:00.0");
+
+        tree_file("devices/pci0000:00/0000:02:00.0/driver_override", BLOCK_OVERRIDE "\n");
+        sweep = (Sweep){.every_override = true, .kept = kept, .n_kept = ARRAY_SIZE(kept)};
+        CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
+        CHECK_STRING(content("devices/pci0000:00/0000:02:00.0/driver_override"), BLOCK_OVERRIDE);
+        /* A file does not take the newline for what it means: it was tried. */
+        sweep.n_kept = 0;
+        CHECK_NUMBER(sweep_run(&host, &sweep, &message), REFUSAL_KERNEL_REFUSED);
+        CHECK(message && strstr(message, "0000:02:00.0: driver_override reads"));
+        free(TAKE_PTR(message));
+        tree_file("devices/pci0000:00/0000:02:00.0/driver_override", BLOCK_OVERRIDE "\n");
+        sweep = (Sweep){.strays = kept, .n_strays = ARRAY_SIZE(kept)};
+        CHECK_NUMBER(sweep_run(&host, &sweep, &message), REFUSAL_KERNEL_REFUSED);
+        free(message);
+        free(file.known);
+        tree_remove();
+}
+
+static void test_errands(void)
+{
+        _cleanup_(watchfile_freep) WatchFile *file = calloc(1, sizeof(*file));
+
+        make_host();
+        /* Nobody has shut it, or not we. */
+        CHECK_NUMBER(errand_run(&host, state, "0000:04:00.0", NULL), 0);
+        CHECK_NUMBER(watchfile_save(state, file), 0);
+        CHECK_NUMBER(errand_run(&host, state, NULL, "nvme"), 0);
+        CHECK_STRING(content(NVME "/bind"), "");
+
+        file->gate_shut = true;
+        CHECK_NUMBER(places_add(&file->places, "/devices/pci0000:00/0000:??:00.?"), 0);
+        CHECK_NUMBER(watchfile_save(state, file), 0);
+        CHECK_NUMBER(errand_run(&host, state, "0000:02:00.0", NULL), 0); /* ours */
+        CHECK_STRING(content(PROBE), "");
+        CHECK_NUMBER(errand_run(&host, state, NULL, "nvme"), 0);
+        CHECK_STRING(content(NVME "/bind"), "");
+        places_clear(&file->places);
+        CHECK_NUMBER(watchfile_save(state, file), 0);
+        CHECK_NUMBER(errand_run(&host, state, "0000:04:00.0", NULL), 0);
+        CHECK_NUMBER(errand_run(&host, state, NULL, "nvme"), 0);
+        CHECK(strncmp(content(NVME "/bind"), "0000:0", 6) == 0);
+        CHECK_NUMBER(errand_run(&host, state, "0000:09:00.0", NULL), -ENOENT);
+        CHECK_NUMBER(errand_run(&host, state, "../../x", NULL), -EINVAL);
+        CHECK_NUMBER(errand_run(&host, state, NULL, ""), -EINVAL);
+        CHECK_NUMBER(errand_run(&host, state, NULL, "../nvme"), -EINVAL);
+        tree_remove();
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"shut and open, read back", test_the_gate},
+                {"a function is let in", test_letting_in},
+                {"a new driver gets what waits for it", test_admitting},
+                {"what is left is swept", test_sweeping},
+                {"udev's errands", test_errands},
+        };
+
+        return tap_run(tests);
+}

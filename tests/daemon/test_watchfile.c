@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The sentinel's file: what is written is read, and nothing else is taken for one. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/guard/watchfile.h"
+#include "tests/unit/tap.h"
+#include "tests/unit/tree.h"
+
+#define PLACE "/devices/pci0000:00/0000:??:02.1/0000:??:??.?"
+
+static void test_round_trip(void)
+{
+        static const Bdf some[] = {{.bus = 3}, {.bus = 1, .devfn = 0x11}, {.domain = 0x10000}};
+        _cleanup_(watchfile_freep) WatchFile *file = calloc(1, sizeof(*file));
+        _cleanup_(watchfile_freep) WatchFile *read = NULL;
+        WatchFile *none = NULL;
+        const char *directory = tree_make();
+
+        CHECK_NUMBER(watchfile_load(directory, &none), 0);
+        CHECK(!none);
+        file->gate_shut = true;
+        CHECK_NUMBER(places_add(&file->places, PLACE), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(some); i++) {
+                CHECK_NUMBER(watchfile_add(file, some[i]), 0);
+                CHECK_NUMBER(watchfile_add(file, some[i]), 0);
+        }
+        CHECK_NUMBER(watchfile_save(directory, file), 0);
+        CHECK_NUMBER(watchfile_load(directory, &read), 0);
+        CHECK(read && read->gate_shut && read->n_known == ARRAY_SIZE(some) &&
+              places_equal(&read->places, &file->places));
+        for (size_t i = 0; read && i < ARRAY_SIZE(some); i++)
+                CHECK(watchfile_knows(read, some[i]));
+        if (read)
+                watchfile_drop(read, some[1]);
+        CHECK(read && !watchfile_knows(read, some[1]) && watchfile_knows(read, some[0]));
+        CHECK_NUMBER(watchfile_remove(directory), 0);
+        CHECK_NUMBER(watchfile_remove(directory), 0);
+        CHECK_NUMBER(watchfile_load(directory, &none), 0);
+        CHECK(!none);
+        tree_remove();
+}
+
+static void test_refused(void)
+{
+        static const char *const texts[] = {
+                "",
+                "isolationd sentinel 1\n",
+                "isolationd sentinel 2\ngate shut\nend\n",
+                "isolationd sentinel 1\ngate shut\n",
+                "isolationd sentinel 1\ngate ajar\nend\n",
+                "isolationd sentinel 1\ngate shut\n0000:00:00.0\n",
+                "isolationd sentinel 1\ngate shut\n0000:00:00.0end\n",
+                "isolationd sentinel 1\ngate shut\nnothing\nend\n",
+                "isolationd sentinel 1\ngate shut\nend\nmore",
+                "isolationd sentinel 1\ngate open\nplace /devices",
+                "isolationd sentinel 1\ngate open\n0000:00:00.0\nplace /devices\nend\n",
+        };
+        const char *directory = tree_make();
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                WatchFile *file = NULL;
+
+                tree_file("sentinel", texts[i]);
+                CHECK_NUMBER(watchfile_load(directory, &file), -EBADMSG);
+                CHECK(!file);
+        }
+        tree_remove();
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"what is written is read", test_round_trip},
+                {"what is no whole file is refused", test_refused},
+        };
+
+        return tap_run(tests);
+}
