@@ -120,7 +120,9 @@ int manager_note_breach(Lease *lease, LeaseDevice *device, const char *driver)
 static int account_for_breach(Lease *lease, LeaseDevice *device, const char *driver)
 {
         if (driver_is_harmless(driver)) {
-                device->breached = false;
+                /* The worker that may have thrown it out has yet to say so: it is the same one. */
+                if (!device->blocking)
+                        device->breached = false;
                 return 0;
         }
         if (device->breached)

@@ -268,8 +268,8 @@ static int find_orders(const Post *post, SentinelOrders *orders)
                                            &orders->places);
                         if (r < 0)
                                 return r;
-                        /* What is just being sealed needs no gate. */
-                        orders->gate |= may_gate && !lease->guard_worker &&
+                        /* What is just being sealed needs none; one that is shut stays so. */
+                        orders->gate |= may_gate && (post->orders.gate || !lease->guard_worker) &&
                                         guard_needs_gate(&lease->guards[j]);
                 }
         }

@@ -26,26 +26,21 @@ void post_add_stray(Post *post, Bdf bdf)
         strays[post->n_strays++] = bdf;
 }
 
-static int compare(const void *a, const void *b)
+/* The kernel's numbers of all leased groups. Returns 0 and *ret (freed by the caller), or -ENOMEM. */
+static int list_groups(const Manager *manager, int32_t **ret_groups, size_t *ret_n)
 {
-        return bdf_compare(*(const Bdf *)a, *(const Bdf *)b);
-}
-
-/* The functions in leased groups but bridges, in order. Returns 0 and *ret_kept (freed by the caller). */
-static int list_kept(const Manager *manager, Bdf **ret_kept, size_t *ret_n)
-{
-        const Snapshot *snapshot = manager->world->snapshot;
-        Bdf *kept = calloc(snapshot->n_devices + 1, sizeof(*kept));
         size_t n = 0;
 
-        if (!kept)
+        for (size_t i = 0; i < manager->n_leases; i++)
+                n += manager->leases[i]->record->n_groups;
+        int32_t *groups = calloc(n + 1, sizeof(*groups));
+        if (!groups)
                 return -ENOMEM;
-        for (size_t i = 0; i < snapshot->n_devices; i++)
-                if (manager_lease_of_device(manager, i) &&
-                    !world_is_bridge(&snapshot->devices[i]))
-                        kept[n++] = snapshot->devices[i].bdf;
-        qsort(kept, n, sizeof(*kept), compare);
-        *ret_kept = kept;
+        n = 0;
+        for (size_t i = 0; i < manager->n_leases; i++)
+                for (size_t j = 0; j < manager->leases[i]->record->n_groups; j++)
+                        groups[n++] = manager->leases[i]->record->groups[j].number;
+        *ret_groups = groups;
         *ret_n = n;
         return 0;
 }
@@ -97,7 +92,7 @@ static void on_overdue(void *userdata)
 void post_sweep(Post *post, bool open_gate)
 {
         const WorkerHandler handler = {.done = on_swept, .overdue = on_overdue, .userdata = post};
-        _cleanup_(freep) Bdf *kept = NULL;
+        _cleanup_(freep) int32_t *groups = NULL;
         bool functions = post->file && post->file->gate_shut &&
                          (open_gate || post->sweep_functions);
 
@@ -111,12 +106,12 @@ void post_sweep(Post *post, bool open_gate)
                 .n_strays = post->n_strays,
                 .former = functions ? post->file : NULL,
         };
-        int r = list_kept(post->manager, &kept, &post->sweep.n_kept);
-        post->sweep.kept = kept; /* for the child, which has its own copy of it all */
+        int r = list_groups(post->manager, &groups, &post->sweep.n_groups);
+        post->sweep.groups = groups; /* for the child, which has its own copy of it all */
         if (r == 0)
                 r = worker_start(post->manager->base, job_sweep, post, NULL,
                                  MANAGER_WORKER_DEADLINE_SECONDS, &handler, &post->worker);
-        post->sweep.kept = NULL;
+        post->sweep.groups = NULL;
         if (r < 0) {
                 log_broken(r);
                 manager_retry(post->manager);

@@ -62,10 +62,12 @@ static void pause_for(unsigned milliseconds)
         (void)nanosleep(&pause, NULL);
 }
 
-/* Is a function in /proc/bus/pci? Some machines name the domain there even if it is 0. */
-static bool is_in_proc(const HostPaths *host, const char *bdf)
+/* It is in /proc/bus/pci then; some machines name the domain there even if it is 0. */
+bool gate_has_added(const HostPaths *host, Bdf bdf)
 {
-        const char *const names[] = {bdf, strchr(bdf, ':') + 1};
+        char text[BDF_TEXT_SIZE];
+        const char *whole = bdf_format(bdf, text);
+        const char *const names[] = {whole, strchr(whole, ':') + 1};
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
                 char path[PATH_MAX];
@@ -91,7 +93,7 @@ static void await_added(const HostPaths *host, Bdf bdf)
         if (access(directory, F_OK) < 0)
                 return;
         for (unsigned i = 0; i < ADDING_MILLISECONDS_MAX; i++) {
-                if (is_in_proc(host, text) || access(device, F_OK) < 0)
+                if (gate_has_added(host, bdf) || access(device, F_OK) < 0)
                         return;
                 pause_for(1);
         }

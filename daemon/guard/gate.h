@@ -18,6 +18,9 @@ _nodiscard_ int gate_read(const HostPaths *host, bool *ret_open);
 /* Opens or shuts it, read back. Returns 0, a Refusal with *ret_message, or -errno. */
 _nodiscard_ int gate_write(const HostPaths *host, bool open, char **ret_message);
 
+/* Whether the kernel is as good as done with adding a function, and has not begun to remove it. */
+bool gate_has_added(const HostPaths *host, Bdf bdf);
+
 /*
  * Has the kernel match a driver to a function. One that has just been added may not be matched yet,
  * and nothing tells when it may: with `is_new` it is tried for about a second, as long as no driver

@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,41 +19,87 @@
 #include "daemon/guard/gate.h"
 #include "daemon/host/driver.h"
 
-static int compare(const void *a, const void *b)
+typedef enum Side {
+        SIDE_LEASED, /* in a leased group */
+        SIDE_HOST,
+        SIDE_UNSURE, /* on its way in or out: another one may be there in a moment */
+} Side;
+
+/*
+ * Whose a function is now. Its group is known before the kernel tells of it, and forgotten after its
+ * file in /proc/bus/pci has gone: one with a file and without a group is in none.
+ */
+static Side find_side(const HostPaths *host, const Sweep *sweep, Bdf bdf)
 {
-        return bdf_compare(*(const Bdf *)a, *(const Bdf *)b);
+        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+        _cleanup_(freep) char *group = NULL;
+        int32_t number;
+
+        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group", host->sysfs,
+                       bdf_format(bdf, text));
+        int r = host_read_link_name(path, &group);
+        if (r == -ENOENT)
+                return sweep->n_groups == 0 || gate_has_added(host, bdf) ? SIDE_HOST : SIDE_UNSURE;
+        if (r < 0 || sscanf(group, "%" SCNd32, &number) != 1)
+                return SIDE_UNSURE;
+        for (size_t i = 0; i < sweep->n_groups; i++)
+                if (sweep->groups[i] == number)
+                        return SIDE_LEASED;
+        return SIDE_HOST;
 }
 
-static bool is_kept(const Sweep *sweep, Bdf bdf)
+/* Says that a function is not to be told, unless it is gone altogether. */
+static int refuse_unsure(const HostPaths *host, Bdf bdf, char **ret_message)
 {
-        return sweep->n_kept > 0 &&
-               bsearch(&bdf, sweep->kept, sweep->n_kept, sizeof(bdf), compare);
+        _cleanup_(freep) char *driver = NULL;
+        char text[BDF_TEXT_SIZE];
+
+        int r = driver_read(host, bdf, &driver);
+        return r < 0 ? r
+                     : host_refuse(REFUSAL_CHANGED, ret_message, "%s is being added or removed",
+                                   bdf_format(bdf, text));
 }
 
 /* Takes our override off, and lets a driver come if there was one. */
-static int unblock(const HostPaths *host, Bdf bdf, char **ret_message)
+static int unblock(const HostPaths *host, const Sweep *sweep, Bdf bdf, char **ret_message)
 {
         _cleanup_(freep) char *override = NULL, *driver = NULL;
 
         int r = driver_override_read(host, bdf, &override);
         if (r < 0 || strcmp(override, BLOCK_OVERRIDE) != 0)
                 return r;
+        switch (find_side(host, sweep, bdf)) {
+        case SIDE_LEASED:
+                return 0;
+        case SIDE_UNSURE:
+                return refuse_unsure(host, bdf, ret_message);
+        case SIDE_HOST:
+                break;
+        }
         r = block_undo(host, bdf, ret_message);
         return r != 0 ? r : gate_let_in(host, bdf, true, &driver);
+}
+
+/* Lets in one that came while the gate was shut; what is on its way in, others see to. */
+static int let_in(const HostPaths *host, const Sweep *sweep, Bdf bdf)
+{
+        _cleanup_(freep) char *driver = NULL;
+        char path[PATH_MAX];
+
+        int r = place_of(host, bdf, path);
+        if (r < 0 || places_contain(&sweep->former->places, path) ||
+            find_side(host, sweep, bdf) != SIDE_HOST)
+                return r;
+        return gate_let_in(host, bdf, false, &driver);
 }
 
 /* One function, of all there are. */
 static int sweep_one(const HostPaths *host, const Sweep *sweep, Bdf bdf, char **ret_message)
 {
-        _cleanup_(freep) char *driver = NULL;
-        int r = 0;
+        int r = sweep->every_override ? unblock(host, sweep, bdf, ret_message) : 0;
 
-        if (is_kept(sweep, bdf))
-                return 0;
-        if (sweep->every_override)
-                r = unblock(host, bdf, ret_message);
         if (r == 0 && sweep->former && !watchfile_knows(sweep->former, bdf))
-                r = gate_let_in(host, bdf, false, &driver);
+                r = let_in(host, sweep, bdf);
         return r;
 }
 
@@ -78,11 +125,10 @@ int sweep_run(const HostPaths *host, const Sweep *sweep, char **ret_message)
                 if (r != 0)
                         return r;
         }
-        for (size_t i = 0; i < sweep->n_strays; i++, text = NULL)
-                if (!is_kept(sweep, sweep->strays[i])) {
-                        int r = unblock(host, sweep->strays[i], &text);
-                        add(&code, ret_message, r, text);
-                }
+        for (size_t i = 0; i < sweep->n_strays; i++, text = NULL) {
+                int r = unblock(host, sweep, sweep->strays[i], &text);
+                add(&code, ret_message, r, text);
+        }
         if (!sweep->every_override && !sweep->former)
                 return code;
 

@@ -15,10 +15,13 @@ typedef struct Sweep {
         bool every_override;     /* looks at all functions, not at `strays` alone */
         const Bdf *strays;       /* that may have our override */
         size_t n_strays;
-        const Bdf *kept;         /* functions of leases, in order: not touched */
-        size_t n_kept;
-        const WatchFile *former; /* what is not in it is let in; NULL: nothing is */
+        const int32_t *groups;   /* of leases: what is in one of them is not touched */
+        size_t n_groups;
+        const WatchFile *former; /* what it does not know is let in; NULL: nothing is */
 } Sweep;
 
-/* Returns 0, or the first Refusal with *ret_message, or -errno. Goes on after a failure. */
+/*
+ * Returns 0, or the first Refusal with *ret_message, or -errno; REFUSAL_CHANGED if a function is just
+ * being added or removed, so that it is not to be told whose it is. Goes on after a failure.
+ */
 _nodiscard_ int sweep_run(const HostPaths *host, const Sweep *sweep, char **ret_message);

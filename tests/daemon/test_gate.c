@@ -121,14 +121,21 @@ static void test_admitting(void)
 /* What a lease has is left alone, as is what was there before; our override does not stay. */
 static void test_sweeping(void)
 {
-        const Bdf kept[] = {{.bus = 2}};
+        const Bdf strays[] = {{.bus = 2}};
+        const int32_t groups[] = {7};
         WatchFile file = {.gate_shut = true};
         Sweep sweep = {
-                .open_gate = true, .kept = kept, .n_kept = ARRAY_SIZE(kept), .former = &file};
+                .open_gate = true,
+                .groups = groups,
+                .n_groups = ARRAY_SIZE(groups),
+                .former = &file,
+        };
         char *message = NULL;
 
         make_host();
         tree_file(AUTOPROBE, "0\n");
+        tree_link("devices/pci0000:00/0000:02:00.0/iommu_group", "../../../kernel/iommu_groups/7");
+        tree_link("devices/pci0000:00/0000:03:00.0/iommu_group", "../../../kernel/iommu_groups/8");
         CHECK_NUMBER(watchfile_add(&file, (Bdf){.bus = 3}), 0);
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
         CHECK_STRING(content(AUTOPROBE), "1");
@@ -138,19 +145,53 @@ static void test_sweeping(void)
         CHECK_STRING(content(PROBE), "0000:03:00.0");
 
         tree_file("devices/pci0000:00/0000:02:00.0/driver_override", BLOCK_OVERRIDE "\n");
-        sweep = (Sweep){.every_override = true, .kept = kept, .n_kept = ARRAY_SIZE(kept)};
+        sweep = (Sweep){.every_override = true, .groups = groups, .n_groups = ARRAY_SIZE(groups)};
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
         CHECK_STRING(content("devices/pci0000:00/0000:02:00.0/driver_override"), BLOCK_OVERRIDE);
         /* A file does not take the newline for what it means: it was tried. */
-        sweep.n_kept = 0;
+        sweep.n_groups = 0;
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), REFUSAL_KERNEL_REFUSED);
         CHECK(message && strstr(message, "0000:02:00.0: driver_override reads"));
         free(TAKE_PTR(message));
         tree_file("devices/pci0000:00/0000:02:00.0/driver_override", BLOCK_OVERRIDE "\n");
-        sweep = (Sweep){.strays = kept, .n_strays = ARRAY_SIZE(kept)};
+        sweep = (Sweep){.strays = strays, .n_strays = ARRAY_SIZE(strays)};
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), REFUSAL_KERNEL_REFUSED);
         free(message);
         free(file.known);
+        tree_remove();
+}
+
+/* A function without a group may be another one in a moment; what nobody leased is free to go. */
+static void test_one_on_its_way(void)
+{
+        const Bdf strays[] = {{.bus = 2}, {.bus = 9}};
+        const int32_t groups[] = {7};
+        Sweep sweep = {
+                .strays = strays,
+                .n_strays = ARRAY_SIZE(strays),
+                .groups = groups,
+                .n_groups = ARRAY_SIZE(groups),
+        };
+        WatchFile file = {.gate_shut = true};
+        char *message = NULL;
+
+        make_host();
+        tree_file("devices/pci0000:00/0000:02:00.0/driver_override", BLOCK_OVERRIDE "\n");
+        CHECK_NUMBER(sweep_run(&host, &sweep, &message), REFUSAL_CHANGED);
+        CHECK_STRING(message ? message : "", "0000:02:00.0 is being added or removed");
+        CHECK_STRING(content("devices/pci0000:00/0000:02:00.0/driver_override"), BLOCK_OVERRIDE);
+        free(TAKE_PTR(message));
+        /* Nor is one let in, even if none of ours could be there. */
+        sweep = (Sweep){.former = &file, .groups = groups, .n_groups = ARRAY_SIZE(groups)};
+        CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
+        CHECK_STRING(content(PROBE), "");
+        sweep.n_groups = 0;
+        CHECK_NUMBER(places_add(&file.places, "/devices/pci0000:00/0000:??:00.?"), 0);
+        CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
+        CHECK_STRING(content(PROBE), "");
+        places_clear(&file.places);
+        CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
+        CHECK(content(PROBE)[0]);
         tree_remove();
 }
 
@@ -191,6 +232,7 @@ int main(void)
                 {"a function is let in", test_letting_in},
                 {"a new driver gets what waits for it", test_admitting},
                 {"what is left is swept", test_sweeping},
+                {"a function on its way is left alone", test_one_on_its_way},
                 {"udev's errands", test_errands},
         };
 

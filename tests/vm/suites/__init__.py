@@ -3,7 +3,7 @@
 
 import importlib
 
-ORDER = ("service", "idle", "groups", "lease", "guard", "storm", "clean", "boot", "bad")
+ORDER = ("service", "idle", "groups", "lease", "guard", "matrix", "storm", "clean", "boot", "bad")
 
 
 def load():
