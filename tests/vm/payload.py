@@ -75,10 +75,11 @@ def _write(tree, name, text):
         output.write(text)
 
 
-def make(path, work, build=None, bare=False):
+def make(path, work, build=None, bare=False, extra=None):
     """Write the payload archive: the lab's own tree, the programs, and a build if given.
 
-    A bare machine has no service manager: its first program is the agent.
+    A bare machine has no service manager: its first program is the agent. `extra` is called with
+    the tree, to put more into it.
     """
     tree = os.path.join(work, "tree")
     shutil.copytree(os.path.join(HERE, "guest/tree"), tree, symlinks=True)
@@ -95,6 +96,8 @@ def make(path, work, build=None, bare=False):
     programs = cache.entry("programs", cache.digest("payload.py", "iommufd-abi.h", *(
         f"{name}.c" for name in PROGRAMS)), _compile)
     shutil.copytree(programs, os.path.join(tree, LIBEXEC), dirs_exist_ok=True)
+    if extra:
+        extra(tree)
     with open(path, "wb") as output:
         archive = cpio.Archive(output)
         archive.tree("payload", tree)
