@@ -382,8 +382,7 @@ static const char *describe_layer(GuardLayer layer)
         case GUARD_GATED:
                 return "no member is driven by VFIO any more, so the kernel's claim has ended, and "
                        "not every way into the group can be shut; drivers_autoprobe of the PCI bus "
-                       "is 0, which this kernel heeds for new functions too: isolationd lets in "
-                       "all others, and blocks what joins";
+                       "is 0: isolationd lets in all others, and blocks what joins";
         case GUARD_NONE:
         case _GUARD_N:
                 break;
@@ -397,11 +396,14 @@ char *manager_group_guard_text(const Manager *manager, size_t group)
         const GuardFacts *facts = find_facts(manager, group, &lease);
         GuardLayer layer = facts ? guard_holds(facts) : GUARD_NONE;
         bool is_between = layer == GUARD_NONE && manager_lease_of_group(manager, group);
+        _cleanup_(freep) char *gate =
+                layer == GUARD_GATED ? post_gate_evidence(manager->post) : NULL;
         char *text;
 
-        if (asprintf(&text, "%s%s%s%s%s",
+        if (asprintf(&text, "%s%s%s%s%s%s%s",
                      is_between ? "its lease is being prepared or given back: nothing is promised"
                                 : describe_layer(layer),
+                     gate ? "; " : "", gate ? gate : "",
                      lease && lease->record->breach ? "; breached: " : "",
                      lease && lease->record->breach ? lease->record->breach : "",
                      lease && lease->guard_trouble ? "; trouble: " : "",

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/guard/gate.h"
@@ -53,6 +54,21 @@ bool post_gate_holds(const Post *post)
 
         return post->gate_confirmed && !post->gate_failed &&
                gate_read(&post->manager->host, &open) == 0 && !open;
+}
+
+char *post_gate_evidence(const Post *post)
+{
+        const char *release = post->manager->world->snapshot->kernel_release;
+        char *text;
+        int n;
+
+        if (post->n_heeded > 0)
+                n = asprintf(&text, "Linux %s heeds it for new functions, as seen with %u", release,
+                             post->n_heeded);
+        else
+                n = asprintf(&text, "Linux %s heeds it for new functions by its version (%d.%d)",
+                             release, GATE_KERNEL_MAJOR, GATE_KERNEL_MINOR);
+        return n < 0 ? NULL : text;
 }
 
 static bool kernel_heeds_gate(const Manager *manager)
@@ -116,6 +132,8 @@ static void on_blocked(Post *post, const SentinelReport *report, bool gate)
         log_info("%s came and was blocked after %" PRIu64 " us%s%s", bdf_format(report->bdf, text),
                  report->nsec / 1000, report->text[0] ? "; it has the driver " : "", report->text);
         post_add_stray(post, report->bdf);
+        if (!report->text[0])
+                post->n_heeded += gate;
         if (!report->text[0] || !gate || post->gate_failed)
                 return;
         post->gate_failed = true;

@@ -37,3 +37,9 @@ void post_review(Post *post);
 
 /* Whether the kernel binds no driver to new functions by itself, as read now. */
 bool post_gate_holds(const Post *post);
+
+/*
+ * What is known of this kernel's heeding the gate, in words, or NULL if memory is short; freed by the
+ * caller.
+ */
+char *post_gate_evidence(const Post *post);

@@ -18,6 +18,7 @@ struct Post {
         Sentinel *former;    /* on duty until the other one is ready, or about to end */
         bool gate_confirmed; /* a sentinel shut it */
         bool gate_failed;    /* and a driver came all the same */
+        unsigned n_heeded;   /* functions that came while it was shut, and found no driver */
 
         Worker *worker;      /* that undoes things, or NULL */
         bool sweep_overrides; /* of all functions */
