@@ -27,18 +27,18 @@ static void hide_buses(char *path)
 
 int place_of(const HostPaths *host, Bdf bdf, char ret_path[static PATH_MAX])
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+        char path[PATH_MAX], target[PATH_MAX], text[BDF_TEXT_SIZE];
 
         (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s", host->sysfs,
                        bdf_format(bdf, text));
-        ssize_t n = readlink(path, ret_path, PATH_MAX - 1);
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
         if (n < 0)
                 return -errno;
-        ret_path[n] = '\0';
-        const char *devices = strstr(ret_path, "/devices/");
+        target[n] = '\0';
+        const char *devices = strstr(target, "/devices/");
         if (!devices)
                 return -EINVAL;
-        memmove(ret_path, devices, strlen(devices) + 1);
+        (void)snprintf(ret_path, PATH_MAX, "%s", devices);
         return 0;
 }
 
