@@ -67,8 +67,8 @@ static void on_swept(WorkerResult *result, void *userdata)
                 return;
         }
         post->n_strays -= post->sweep.n_strays;
-        memmove(post->strays, post->strays + post->sweep.n_strays,
-                post->n_strays * sizeof(*post->strays));
+        for (size_t i = 0; i < post->n_strays; i++)
+                post->strays[i] = post->strays[i + post->sweep.n_strays];
         if (opened) {
                 log_info("the gate is open");
                 post->file->gate_shut = post->gate_confirmed = false;

@@ -31,9 +31,8 @@ static void on_readable(evutil_socket_t fd, short what, void *userdata)
                 if (n < 0 && (errno == EAGAIN || errno == EINTR))
                         return;
                 if (n <= 0) {
-                        _cleanup_(sentinel_freep) Sentinel *ended = sentinel;
-
                         sentinel->handler.ended(sentinel, sentinel->handler.userdata);
+                        sentinel_free(sentinel);
                         return;
                 }
                 if (n != (ssize_t)sizeof(report))
