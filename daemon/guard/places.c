@@ -70,26 +70,6 @@ int places_add(Places *places, const char *place)
         return 0;
 }
 
-int places_add_below(Places *places, const HostPaths *host, Bdf port)
-{
-        char place[PLACE_SIZE];
-
-        int r = place_below(host, port, place);
-        return r < 0 ? r : places_add(places, place);
-}
-
-int places_add_slot(Places *places, const HostPaths *host, Bdf device)
-{
-        char path[PATH_MAX];
-
-        int r = place_of(host, device, path);
-        if (r < 0)
-                return r;
-        hide_buses(path);
-        path[strlen(path) - 1] = '?'; /* the function */
-        return places_add(places, path);
-}
-
 /* Does the path begin with the place, and with whole steps of it? */
 static bool is_in(const char *place, const char *path)
 {
@@ -106,6 +86,28 @@ bool places_contain(const Places *places, const char *path)
                 if (is_in(places->texts[i], path))
                         return true;
         return false;
+}
+
+int places_add_below(Places *places, const HostPaths *host, Bdf port)
+{
+        char place[PLACE_SIZE];
+
+        int r = place_below(host, port, place);
+        return r < 0 ? r : places_add(places, place);
+}
+
+int places_add_slot(Places *places, const HostPaths *host, Bdf device)
+{
+        char path[PATH_MAX];
+
+        int r = place_of(host, device, path);
+        if (r < 0)
+                return r;
+        if (places_contain(places, path))
+                return 0;
+        hide_buses(path);
+        path[strlen(path) - 1] = '?'; /* the function */
+        return places_add(places, path);
 }
 
 bool places_equal(const Places *a, const Places *b)

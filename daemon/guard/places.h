@@ -33,7 +33,10 @@ _nodiscard_ int place_below(const HostPaths *host, Bdf port, char place[static P
 /* Adds a copy, unless it is there. Returns 0 or -ENOMEM. */
 _nodiscard_ int places_add(Places *places, const char *place);
 
-/* Adds place_below() of a bridge, or the place of all functions of a device's slot. Same returns. */
+/*
+ * Add place_below() of a bridge, or the place of all functions of a device's slot, unless it is in
+ * another place already. Same returns.
+ */
 _nodiscard_ int places_add_below(Places *places, const HostPaths *host, Bdf port);
 _nodiscard_ int places_add_slot(Places *places, const HostPaths *host, Bdf device);
 

@@ -117,8 +117,8 @@ int main(int argc, char **argv)
         if (argc == 3 && strcmp(argv[1], "loop") == 0)
                 loop(argv[2]);
         if (argc == 4 && strcmp(argv[1], "override") == 0)
-                return observe(argv[2], atol(argv[3]), true);
+                return observe(argv[2], strtol(argv[3], NULL, 10), true);
         if (argc == 4 && strcmp(argv[1], "driver") == 0)
-                return observe(argv[2], atol(argv[3]), false);
+                return observe(argv[2], strtol(argv[3], NULL, 10), false);
         errx(2, "override-race override|driver ADDRESS TIMES, or loop ADDRESS");
 }

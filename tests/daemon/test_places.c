@@ -68,6 +68,10 @@ static void test_slot(void)
         CHECK_NUMBER(places_add_slot(&other, &host, (Bdf){.bus = 9}), -ENOENT);
         CHECK_NUMBER(places_add_below(&other, &host, (Bdf){.bus = 9}), -ENOENT);
         CHECK_NUMBER(other.n_texts, 1);
+        /* What is below a bridge that is there already is no new place. */
+        CHECK_NUMBER(places_add_below(&other, &host, port), 0);
+        CHECK_NUMBER(places_add_slot(&other, &host, card), 0);
+        CHECK_NUMBER(other.n_texts, 2);
         places_clear(&places);
         places_clear(&other);
         tree_remove();
