@@ -6,8 +6,8 @@
  * Two linked lists live in configuration space: the standard one from a pointer in the header, in
  * the first 256 bytes, and the extended one from 0x100. Both are the device's word and neither is
  * believed: a walk remembers where it has been and ends at the first step that leads back, into the
- * header or nowhere. What was found before that is a fact. What was not found is NO only if the list
- * ended properly, else UNKNOWN.
+ * header or nowhere. What was found before that is a fact. What was not found is NO only if the
+ * list ended properly, else UNKNOWN.
  *
  * Nothing is read twice and nothing beyond what the model asks: two dwords for a conventional
  * function without capabilities, one more for a bridge's buses, then one per capability up to the
@@ -19,9 +19,9 @@
 /* Header, PCIe Base Specification 7.5.1.1 (PCI Local Bus 3.0, 6.1). */
 #define PCI_COMMAND_STATUS 0x04 /* 7.5.1.1.3, 7.5.1.1.4 */
 #define PCI_STATUS_CAP_LIST (1U << (16 + 4))
-#define PCI_HEADER_DWORD 0x0c       /* 7.5.1.1.9: header type is byte 0x0e */
-#define PCI_BUS_NUMBERS 0x18        /* 7.5.1.3.3, 7.5.1.3.4; the same place for CardBus */
-#define PCI_CAP_POINTER 0x34        /* 7.5.1.1.11 */
+#define PCI_HEADER_DWORD 0x0c        /* 7.5.1.1.9: header type is byte 0x0e */
+#define PCI_BUS_NUMBERS 0x18         /* 7.5.1.3.3, 7.5.1.3.4; the same place for CardBus */
+#define PCI_CAP_POINTER 0x34         /* 7.5.1.1.11 */
 #define PCI_CARDBUS_CAP_POINTER 0x14 /* PC Card Standard, volume 7: header type 2 */
 #define PCI_HEADER_ENDPOINT 0
 #define PCI_HEADER_BRIDGE 1
@@ -39,7 +39,11 @@
 #define CAP_ID_EXP 0x10 /* 7.5.3.1 PCI Express Capability List register */
 #define EXP_DEVCAP 0x04 /* 7.5.3.3 Device Capabilities register */
 #define EXP_DEVCAP_FLR (1U << 28)
-#define CAP_ID_AF 0x13 /* ECN Advanced Capabilities for Conventional PCI */
+#define EXP_SLOT_IMPLEMENTED (1U << (16 + 8)) /* 7.5.3.2, bit 8 */
+#define EXP_SLTCAP 0x14                       /* 7.5.3.9 Slot Capabilities register */
+#define EXP_SLTCAP_HOTPLUG (1U << 6)
+#define CAP_ID_SHPC 0x0c /* Standard Hot-Plug Controller 1.0, 4.1: of conventional PCI */
+#define CAP_ID_AF 0x13   /* ECN Advanced Capabilities for Conventional PCI */
 #define AF_FLR (1U << (24 + 1))
 
 /* Extended capability ids, PCI Code and ID Assignment Specification; layouts in PCIe 7.6.3. */
@@ -105,9 +109,41 @@ static Tristate read_express_flr(Walk *walk, unsigned offset, const PciFacts *fa
         return tristate_from_bool(value & EXP_DEVCAP_FLR);
 }
 
+/* 7.5.3.2, 7.5.3.9: is there a slot below the port, and one that a card can come into at any time?
+ */
+static Tristate read_express_slot(Walk *walk, unsigned offset, uint32_t capability)
+{
+        uint32_t value;
+
+        if (!(capability & EXP_SLOT_IMPLEMENTED))
+                return TRISTATE_NO;
+        if (!walk_read(walk, offset + EXP_SLTCAP, &value))
+                return TRISTATE_UNKNOWN;
+        return tristate_from_bool(value & EXP_SLTCAP_HOTPLUG);
+}
+
+/* Is the bus below, if there is one, conventional PCI? UNKNOWN may be. */
+static bool may_lead_to_pci(const PciFacts *facts)
+{
+        return facts->pcie != TRISTATE_YES || facts->pcie_type == PCIE_TYPE_PCIE_TO_PCI;
+}
+
+/* May what follows in the list still answer one of the questions? */
+static bool is_answered(const PciFacts *facts)
+{
+        if (facts->pcie != TRISTATE_YES)
+                return false;
+        if (facts->header_type == PCI_HEADER_ENDPOINT)
+                return facts->flr == TRISTATE_YES;
+        return facts->header_type != PCI_HEADER_BRIDGE || !may_lead_to_pci(facts) ||
+               facts->hotplug_slot == TRISTATE_YES;
+}
+
 /*
- * Follows the standard list until both questions are answered: is it PCI Express, and can it reset
- * itself alone, which a function may say there or in its Advanced Features.
+ * Follows the standard list until all questions are answered: is it PCI Express, can it reset
+ * itself alone, which a function may say there or in its Advanced Features, and has it a slot for
+ * hot-plug, which a bridge says there, or has a controller for if what is below is conventional
+ * PCI.
  */
 static WalkEnd walk_standard(Walk *walk, unsigned pointer_offset, PciFacts *facts)
 {
@@ -130,11 +166,14 @@ static WalkEnd walk_standard(Walk *walk, unsigned pointer_offset, PciFacts *fact
                         facts->pcie_type = (value >> (16 + 4)) & 0xf; /* 7.5.3.2, bits 7:4 */
                         if (advanced != TRISTATE_YES)
                                 express = read_express_flr(walk, offset, facts);
+                        if (facts->hotplug_slot == TRISTATE_UNKNOWN && !may_lead_to_pci(facts))
+                                facts->hotplug_slot = read_express_slot(walk, offset, value);
                 }
+                if ((value & 0xff) == CAP_ID_SHPC && facts->header_type == PCI_HEADER_BRIDGE)
+                        facts->hotplug_slot = TRISTATE_YES;
                 if (advanced == TRISTATE_YES || express == TRISTATE_YES)
                         facts->flr = TRISTATE_YES;
-                if (facts->pcie == TRISTATE_YES && (facts->flr == TRISTATE_YES ||
-                                                    facts->header_type != PCI_HEADER_ENDPOINT))
+                if (is_answered(facts))
                         break;
         }
 
@@ -145,8 +184,8 @@ static WalkEnd walk_standard(Walk *walk, unsigned pointer_offset, PciFacts *fact
 
 /*
  * 7.7.11.2 and 7.7.11.3 share the dword at +4. At +8 is the egress control vector, or the control
- * register where Intel made all of them dwords (kernel-facts 1.5); zero there enables nothing, so it
- * may stand for "not readable".
+ * register where Intel made all of them dwords (kernel-facts 1.5); zero there enables nothing, so
+ * it may stand for "not readable".
  */
 static void read_acs(Walk *walk, unsigned offset, PciFacts *facts)
 {
@@ -328,25 +367,37 @@ static void read_buses(Walk *walk, PciFacts *facts)
         }
 }
 
+/* What no capability need be asked for: an endpoint has no slot, and a CardBus bridge is one. */
+static void settle_slot(PciFacts *facts)
+{
+        if (facts->header_type == PCI_HEADER_ENDPOINT)
+                facts->hotplug_slot = TRISTATE_NO;
+        else if (facts->header_type == PCI_HEADER_CARDBUS)
+                facts->hotplug_slot = TRISTATE_YES;
+}
+
 void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFacts *ret_facts)
 {
-        Walk walk = { .read = read, .context = context };
-        PciFacts facts = { 0 };
+        Walk walk = {.read = read, .context = context};
+        PciFacts facts = {0};
         uint32_t status = 0;
 
         if (read_header(&walk, &facts, &status)) {
-                unsigned pointer = facts.header_type == PCI_HEADER_CARDBUS
-                                           ? PCI_CARDBUS_CAP_POINTER
-                                           : PCI_CAP_POINTER;
+                unsigned pointer = facts.header_type == PCI_HEADER_CARDBUS ? PCI_CARDBUS_CAP_POINTER
+                                                                           : PCI_CAP_POINTER;
                 WalkEnd end = WALK_ENDED;
 
                 read_buses(&walk, &facts);
+                settle_slot(&facts);
                 if (status & PCI_STATUS_CAP_LIST)
                         end = walk_standard(&walk, pointer, &facts);
                 else
                         facts.flr = TRISTATE_NO;
                 if (facts.pcie == TRISTATE_UNKNOWN)
                         facts.pcie = walk_absent(end);
+                if (facts.header_type == PCI_HEADER_BRIDGE &&
+                    facts.hotplug_slot == TRISTATE_UNKNOWN && may_lead_to_pci(&facts))
+                        facts.hotplug_slot = walk_absent(end);
                 read_extended(&walk, config_size, &facts);
         }
 
@@ -355,7 +406,7 @@ void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFac
 
 void pcicap_read_pch(PciConfigRead read, void *context, PciFacts *facts)
 {
-        Walk walk = { .read = read, .context = context };
+        Walk walk = {.read = read, .context = context};
         uint32_t value;
 
         facts->pch_redirect = TRISTATE_UNKNOWN;

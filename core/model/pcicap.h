@@ -20,7 +20,8 @@
  */
 typedef bool (*PciConfigRead)(void *context, unsigned offset, uint32_t *ret_value);
 
-/* Device/port type, PCIe Base Specification 7.5.3.2 (PCI Express Capabilities register, bits 7:4). */
+/* Device/port type, PCIe Base Specification 7.5.3.2 (PCI Express Capabilities register, bits 7:4).
+ */
 typedef enum PcieType {
         PCIE_TYPE_ENDPOINT = 0x0,
         PCIE_TYPE_LEGACY_ENDPOINT = 0x1,
@@ -50,22 +51,24 @@ typedef struct PciFacts {
         uint8_t header_type;    /* 0x0E bits 6:0: 0 endpoint, 1 bridge, 2 CardBus bridge */
         bool multifunction_bit; /* 0x0E bit 7 */
 
-        Tristate pcie;        /* has a PCI Express capability */
-        uint8_t pcie_type;    /* PcieType as read; valid if pcie is YES */
-        Tristate acs;         /* has an ACS capability */
-        uint16_t acs_offset;  /* valid if acs is YES, as are the next four */
-        uint16_t acs_cap;     /* word at +4 */
-        uint16_t acs_ctrl;    /* word at +6 */
-        uint32_t acs_dword4;  /* dword at +4: capability in the Intel SPT layout */
-        uint32_t acs_dword8;  /* dword at +8: control in the Intel SPT layout */
-        Tristate sriov;       /* has an SR-IOV capability */
+        Tristate pcie;         /* has a PCI Express capability */
+        uint8_t pcie_type;     /* PcieType as read; valid if pcie is YES */
+        Tristate hotplug_slot; /* a controller of its own for a slot below; NO for what is no bridge
+                                */
+        Tristate acs;          /* has an ACS capability */
+        uint16_t acs_offset;   /* valid if acs is YES, as are the next four */
+        uint16_t acs_cap;      /* word at +4 */
+        uint16_t acs_ctrl;     /* word at +6 */
+        uint32_t acs_dword4;   /* dword at +4: capability in the Intel SPT layout */
+        uint32_t acs_dword8;   /* dword at +8: control in the Intel SPT layout */
+        Tristate sriov;        /* has an SR-IOV capability */
         Tristate ari;
         Tristate ats;
         Tristate ats_enabled; /* NO without the capability */
         Tristate pri;
         Tristate pasid;
-        Tristate flr;         /* can reset itself alone, by PCI Express or Advanced Features */
-        Tristate serial;      /* has a serial number, the next field */
+        Tristate flr;    /* can reset itself alone, by PCI Express or Advanced Features */
+        Tristate serial; /* has a serial number, the next field */
         uint64_t serial_number;
 
         Tristate buses_known;    /* of a bridge; NO for what is none */

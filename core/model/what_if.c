@@ -351,7 +351,7 @@ static PciDevice plain_card(const PciDevice *port, Bdf bdf)
         facts->pcie_type = PCIE_TYPE_ENDPOINT;
         facts->acs = facts->sriov = facts->ari = facts->serial = TRISTATE_NO;
         facts->ats = facts->ats_enabled = facts->pri = facts->pasid = facts->flr = TRISTATE_NO;
-        facts->buses_known = facts->pch_redirect = TRISTATE_NO;
+        facts->buses_known = facts->pch_redirect = facts->hotplug_slot = TRISTATE_NO;
         return card;
 }
 

@@ -128,6 +128,7 @@ void lspci_merge_facts(PciFacts *facts, const PciFacts *other)
                 {&facts->pri, other->pri},
                 {&facts->pasid, other->pasid},
                 {&facts->flr, other->flr},
+                {&facts->hotplug_slot, other->hotplug_slot},
                 {&facts->pch_redirect, other->pch_redirect},
         };
 

@@ -112,6 +112,13 @@ static Tristate find_switch(Section section, const char *name)
         return *at == '+' ? TRISTATE_YES : *at == '-' ? TRISTATE_NO : TRISTATE_UNKNOWN;
 }
 
+static Section line_of(Section section)
+{
+        const char *end = memchr(section.text, '\n', section.n);
+
+        return (Section){section.text, end ? (size_t)(end - section.text) : section.n};
+}
+
 /* All bits of a line "ACSCap: SrcValid+ …"; one that is not printed is not set. */
 static bool find_acs(Section section, const char *pattern, const char *before, uint16_t *ret_bits)
 {
@@ -147,6 +154,21 @@ static void read_acs(Section section, uint16_t offset, PciFacts *facts)
         facts->acs_dword4 = (uint32_t)control << 16 | capability;
 }
 
+/* "(Slot+)" on the first line; what kind of slot it is is a line of its own, with -vv. */
+static Tristate read_express_slot(Section section, uint8_t type)
+{
+        const char *at = find(section, "SltCap:");
+        Tristate slot = find_switch(line_of(section), "(Slot");
+
+        if (type == PCIE_TYPE_UPSTREAM)
+                return TRISTATE_NO;
+        if (type == PCIE_TYPE_PCIE_TO_PCI)
+                return TRISTATE_UNKNOWN; /* another capability tells */
+        if (slot != TRISTATE_YES)
+                return slot;
+        return at ? find_switch(rest_of(section, at), "HotPlug") : TRISTATE_UNKNOWN;
+}
+
 /* "(v2) Root Port (Slot+), MSI 00": behind the word Express. */
 static void read_express(Section section, PciFacts *facts)
 {
@@ -166,6 +188,9 @@ static void read_express(Section section, PciFacts *facts)
                 facts->pcie = TRISTATE_YES;
                 facts->pcie_type = (uint8_t)number;
         }
+
+        if (facts->hotplug_slot == TRISTATE_UNKNOWN && facts->pcie == TRISTATE_YES)
+                facts->hotplug_slot = read_express_slot(section, facts->pcie_type);
 
         /* Ports have no such bit, and it is not printed for them. */
         if (!find(section, "DevCap:"))
@@ -241,6 +266,9 @@ static void read_capability(Section section, LspciEntry *entry)
         } else if (starts(section, "PCI Advanced Features")) {
                 if (find_switch(section, "FLR") == TRISTATE_YES)
                         facts->flr = TRISTATE_YES;
+        } else if ((starts(section, "Hot-plug capable") || starts(section, "#0c ")) &&
+                   facts->header_type == 1) {
+                facts->hotplug_slot = TRISTATE_YES;
         }
 }
 
@@ -287,6 +315,10 @@ static void settle_absent(Section words, Listing listing, PciFacts *facts)
                 facts->ats_enabled = TRISTATE_NO;
         if (facts->pcie == TRISTATE_NO && facts->flr == TRISTATE_UNKNOWN)
                 facts->flr = TRISTATE_NO;
+        if (facts->hotplug_slot == TRISTATE_UNKNOWN &&
+            (facts->pcie == TRISTATE_NO ||
+             (facts->pcie == TRISTATE_YES && facts->pcie_type == PCIE_TYPE_PCIE_TO_PCI)))
+                facts->hotplug_slot = TRISTATE_NO;
 }
 
 /* "Bus: primary=00, secondary=01, subordinate=05", in hexadecimal. */
@@ -303,10 +335,12 @@ static void read_header(Section words, PciDevice *device)
         facts->present = TRISTATE_YES;
         facts->header_known = TRISTATE_YES; /* which of several functions it is comes later */
         if (!at) {
-                facts->buses_known = TRISTATE_NO;
+                facts->buses_known = facts->hotplug_slot = TRISTATE_NO;
                 return;
         }
         facts->header_type = device->class_code >> 8 == 0x0607 ? 2 : 1;
+        if (facts->header_type == 2)
+                facts->hotplug_slot = TRISTATE_YES;
         if (find_number(rest_of(words, at), "secondary=", 16, &secondary) && secondary <= 0xff &&
             find_number(rest_of(words, at), "subordinate=", 16, &subordinate) &&
             subordinate <= 0xff) {

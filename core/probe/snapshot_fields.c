@@ -278,7 +278,7 @@ static bool read_facts(const Entry *device, PciFacts *ret)
                 {"ari", &ret->ari},         {"ats", &ret->ats},
                 {"pri", &ret->pri},         {"ats_enabled", &ret->ats_enabled},
                 {"pasid", &ret->pasid},     {"pch_redirect", &ret->pch_redirect},
-                {"flr", &ret->flr},
+                {"flr", &ret->flr},         {"hotplug_slot", &ret->hotplug_slot},
         };
 
         if (!facts.object)

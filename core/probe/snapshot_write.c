@@ -105,6 +105,7 @@ static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
         put_tristate(stream, "pri", facts->pri);
         put_tristate(stream, "pasid", facts->pasid);
         put_tristate(stream, "flr", facts->flr);
+        put_tristate(stream, "hotplug_slot", facts->hotplug_slot);
         put_serial(stream, facts, flags);
         if (put_fact(stream, "buses", facts->buses_known))
                 (void)fprintf(stream, "{\"secondary\":\"%02x\",\"subordinate\":\"%02x\"}",

@@ -105,6 +105,7 @@ static void test_capabilities(void)
         CHECK_NUMBER(device->class_code, 0x020000);
         CHECK_NUMBER(device->kernel_group, 12);
         CHECK_NUMBER(device->facts.flr, TRISTATE_YES);
+        CHECK_NUMBER(device->facts.hotplug_slot, TRISTATE_NO);
         CHECK_NUMBER(device->facts.serial, TRISTATE_YES);
         CHECK(device->facts.serial_number == 0x001122fffe334455);
         CHECK_NUMBER(device->facts.ari, TRISTATE_YES);
@@ -118,6 +119,46 @@ static void test_capabilities(void)
         CHECK_NUMBER(snapshot->devices[1].facts.acs, TRISTATE_NO);
         if (CHECK_NUMBER(snapshot->n_slots, 1))
                 CHECK_STRING(snapshot->slots[0].name, "Slot 4");
+}
+
+static void test_slots(void)
+{
+        static const struct {
+                const char *text;
+                Tristate slot;
+        } rows[] = {
+                {"[40] Express (v2) Root Port (Slot-), MSI 00", TRISTATE_NO},
+                {"[40] Express (v2) Root Port (Slot+), MSI 00", TRISTATE_UNKNOWN},
+                {"[40] Express (v2) Downstream Port (Slot+), MSI 00\n"
+                 "\t\tSltCap:\tAttnBtn- PwrCtrl- MRL- AttnInd- PwrInd- HotPlug+ Surprise-",
+                 TRISTATE_YES},
+                {"[40] Express (v2) Root Port (Slot+), MSI 00\n"
+                 "\t\tSltCap:\tAttnBtn+ PwrCtrl- MRL- AttnInd- PwrInd- HotPlug- Surprise-\n"
+                 "\t\tSltCtl:\tEnable: AttnBtn- PwrFlt- MRL- PresDet- CmdCplt- HPIrq+ LinkChg+",
+                 TRISTATE_NO},
+                {"[40] Express (v2) Upstream Port, MSI 00", TRISTATE_NO},
+                {"[40] Express (v1) PCI-Express to PCI/PCI-X Bridge, MSI 00", TRISTATE_NO},
+                {"[40] Express (v1) PCI-Express to PCI/PCI-X Bridge, MSI 00\n"
+                 "\tCapabilities: [78] Hot-plug capable",
+                 TRISTATE_YES},
+                {"[78] #0c [0004]\n\tCapabilities: [80] Power Management version 2", TRISTATE_YES},
+                {"[80] Power Management version 2", TRISTATE_NO},
+                {"<access denied>", TRISTATE_UNKNOWN},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+                char text[512];
+
+                (void)snprintf(text, sizeof(text),
+                               "00:1c.0 PCI bridge: A\n"
+                               "\tBus: primary=00, secondary=0a, subordinate=1f, sec-latency=0\n"
+                               "\tCapabilities: %s\n",
+                               rows[i].text);
+                snapshot = read_text(text);
+                if (CHECK(snapshot && snapshot->n_devices == 1))
+                        CHECK_NUMBER(snapshot->devices[0].facts.hotplug_slot, rows[i].slot);
+        }
 }
 
 static void test_types(void)
@@ -321,6 +362,7 @@ int main(void)
         static const TapTest tests[] = {
                 {"a function in words", test_words},
                 {"capabilities", test_capabilities},
+                {"slots for hot-plug", test_slots},
                 {"types of PCI Express functions", test_types},
                 {"pasted in other ways", test_pasted},
                 {"what is not told is unknown", test_unknown},

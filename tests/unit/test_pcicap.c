@@ -93,7 +93,8 @@ static void test_good(void)
         CHECK_NUMBER(facts.flr, TRISTATE_NO);
         CHECK_NUMBER(facts.serial, TRISTATE_NO);
         CHECK_NUMBER(facts.ats_enabled, TRISTATE_NO);
-        /* Header 2, buses 1, pointer 1, power management, PCI Express, AER, ACS with 2 registers. */
+        /* Header 2, buses 1, pointer 1, power management, PCI Express, AER, ACS with 2 registers.
+         */
         CHECK_NUMBER(config.n_reads, 10);
 }
 
@@ -201,6 +202,71 @@ static void test_flr(void)
         CHECK_NUMBER(config.n_reads, 4);
         config.n_readable = 64;
         CHECK_NUMBER(walk(&config, 256).flr, TRISTATE_UNKNOWN);
+}
+
+/* A port says it in its PCI Express capability; without a slot nothing more is read. */
+static void test_slot_of_port(void)
+{
+        Config config = root_port();
+
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_NO);
+        CHECK_NUMBER(config.n_reads, 10);
+        put16(&config, 0x52, 0x0142);
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_NO);
+        CHECK_NUMBER(config.n_reads, 11);
+        put32(&config, 0x64, 1U << 6);
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_YES);
+        put16(&config, 0x52, 0x0162); /* a downstream port */
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_YES);
+        put16(&config, 0x52, 0x0152); /* called an upstream one: the kernel may know better */
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_YES);
+        put16(&config, 0x52, 0x0052);
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_NO);
+        put16(&config, 0x52, 0x0142);
+        config.n_readable = 0x64; /* the slot's register is not in the dump */
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_UNKNOWN);
+        config.n_readable = 0x50;
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_UNKNOWN);
+        config.n_readable = 4096;
+        memset(config.bytes + 0x64, 0xff, 4);
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_UNKNOWN);
+}
+
+/* Conventional PCI has a capability for it; a list that breaks off may have it behind. */
+static void test_slot_of_bridge(void)
+{
+        Config config = root_port();
+
+        put16(&config, 0x52, 0x0072); /* PCI Express to PCI */
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_NO);
+        put16(&config, 0x50, 0x7010);
+        put16(&config, 0x70, 0x000c);
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_YES);
+        put16(&config, 0x70, 0x4005); /* loops */
+        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_YES);
+
+        config.bytes[0x34] = 0x70; /* conventional */
+        put16(&config, 0x70, 0x000c);
+        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 256).pcie, TRISTATE_NO);
+        put16(&config, 0x70, 0x0005);
+        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_NO);
+        put16(&config, 0x70, 0x7005);
+        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_UNKNOWN);
+        put16(&config, 0x06, 0); /* no list at all */
+        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_NO);
+
+        config.bytes[0x0e] = 2; /* CardBus is a slot */
+        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_YES);
+        config.bytes[0x0e] = 0; /* an endpoint has none */
+        config.n_readable = 64;
+        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_NO);
+        config.bytes[0x0e] = 0x7f; /* whatever that is */
+        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_UNKNOWN);
+        config.bytes[0x0e] = 1;
+        config.n_readable = 0x0c;
+        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_UNKNOWN);
 }
 
 static void test_buses(void)
@@ -378,6 +444,8 @@ int main(void)
                 {"no capability list", test_no_capabilities},
                 {"what an endpoint can do", test_endpoint},
                 {"function level reset", test_flr},
+                {"the slot of a port", test_slot_of_port},
+                {"the slots of a bridge", test_slot_of_bridge},
                 {"the buses of a bridge", test_buses},
                 {"no privilege", test_unprivileged},
                 {"a short dump", test_short_dump},

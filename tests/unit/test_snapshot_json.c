@@ -65,6 +65,7 @@ static PciDevice full_device(void)
                           .pri = TRISTATE_UNKNOWN,
                           .pasid = TRISTATE_YES,
                           .flr = TRISTATE_NO,
+                          .hotplug_slot = TRISTATE_YES,
                           .serial = TRISTATE_YES,
                           .serial_number = 0x0123456789abcdef,
                           .buses_known = TRISTATE_YES,
