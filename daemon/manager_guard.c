@@ -16,6 +16,7 @@
 
 #include "daemon/guard/enforce.h"
 #include "daemon/guard/seal.h"
+#include "daemon/guard/slot.h"
 #include "daemon/lease/state.h"
 #include "daemon/lease/steps.h"
 #include "daemon/log.h"
@@ -39,22 +40,6 @@ bool manager_owns(const Lease *lease, int32_t number)
                     snapshot->devices[index].kernel_group == number &&
                     strcmp(snapshot->devices[index].driver, LEASE_DRIVER) == 0)
                         return true;
-        }
-        return false;
-}
-
-/* Is a slot of this port sealed, and still so? */
-static bool is_sealed(const Lease *lease, Bdf port)
-{
-        char text[BDF_TEXT_SIZE];
-        size_t n = strlen(bdf_format(port, text));
-
-        for (size_t i = 0; i < lease->record->n_changes; i++) {
-                const LeaseChange *change = &lease->record->changes[i];
-
-                if (change->kind == LEASE_CHANGE_SEAL && strncmp(change->place, text, n) == 0 &&
-                    change->place[n] == ':')
-                        return seal_stands(&lease->manager->host, change);
         }
         return false;
 }
@@ -87,11 +72,10 @@ static int look_at_group(Lease *lease, int32_t number, bool plan, GuardFacts *re
         /* While the kernel guards, nobody asks for the ports. */
         if (facts.assigned && !facts.owned)
                 r = guard_find_ports(snapshot, number, &ports, &facts.n_ports);
-        for (size_t i = 0; r == 0 && i < facts.n_ports; i++) {
-                if (plan && guard_needs_seal(&facts))
-                        r = plan_seal(lease, snapshot->devices[ports[i]].bdf);
-                facts.n_sealed += is_sealed(lease, snapshot->devices[ports[i]].bdf);
-        }
+        if (r == 0 && facts.n_ports > 0)
+                r = slot_survey(&lease->manager->host, snapshot, ports, facts.n_ports, &facts, NULL);
+        for (size_t i = 0; r == 0 && plan && guard_needs_seal(&facts) && i < facts.n_ports; i++)
+                r = plan_seal(lease, snapshot->devices[ports[i]].bdf);
         *ret_facts = facts;
         return r;
 }
@@ -365,13 +349,18 @@ GuardLayer manager_group_guard(const Manager *manager, size_t group)
         return facts ? guard_holds(facts) : GUARD_NONE;
 }
 
-static const char *describe_layer(GuardLayer layer)
+static const char *describe_layer(GuardLayer layer, const GuardFacts *facts)
 {
         switch (layer) {
         case GUARD_OWNED:
                 return "isolationd keeps the claim on the group's DMA, so the kernel refuses every "
                        "host driver, whatever joins";
         case GUARD_SEALED:
+                if (facts->n_slots == 0)
+                        return "no member is driven by VFIO any more, so the kernel's claim has "
+                               "ended; no slot that takes cards while the machine runs leads into "
+                               "the group; what a rescan by hand brings is blocked when the kernel "
+                               "tells of it";
                 return "no member is driven by VFIO any more, so the kernel's claim has ended; "
                        "pciehp is unbound from every slot that leads into the group; what a rescan "
                        "by hand brings is blocked when the kernel tells of it";
@@ -390,20 +379,38 @@ static const char *describe_layer(GuardLayer layer)
         return "nobody has the group: host drivers are free to come";
 }
 
+/* Who may bring newcomers into the group though it is guarded, in words; NULL if nobody could. */
+static char *describe_open(const Manager *manager, int32_t number)
+{
+        const Snapshot *snapshot = manager->world->snapshot;
+        _cleanup_(freep) size_t *ports = NULL;
+        _cleanup_(freep) char *open = NULL;
+        GuardFacts facts = {0};
+        size_t n = 0;
+
+        int r = guard_find_ports(snapshot, number, &ports, &n);
+        if (r == 0)
+                r = slot_survey(&manager->host, snapshot, ports, n, &facts, &open);
+        return r == 0 && open[0] ? TAKE_PTR(open) : NULL;
+}
+
 char *manager_group_guard_text(const Manager *manager, size_t group)
 {
         const Lease *lease = NULL;
         const GuardFacts *facts = find_facts(manager, group, &lease);
         GuardLayer layer = facts ? guard_holds(facts) : GUARD_NONE;
         bool is_between = layer == GUARD_NONE && manager_lease_of_group(manager, group);
-        _cleanup_(freep) char *gate =
-                layer == GUARD_GATED ? post_gate_evidence(manager->post) : NULL;
+        _cleanup_(freep) char *open = NULL, *gate = NULL;
         char *text;
 
-        if (asprintf(&text, "%s%s%s%s%s%s%s",
+        if (layer == GUARD_GATED)
+                gate = post_gate_evidence(manager->post);
+        if (layer == GUARD_GATED || layer == GUARD_REACTIVE)
+                open = describe_open(manager, manager->world->groups->groups[group].kernel_group);
+        if (asprintf(&text, "%s%s%s%s%s%s%s%s%s",
                      is_between ? "its lease is being prepared or given back: nothing is promised"
-                                : describe_layer(layer),
-                     gate ? "; " : "", gate ? gate : "",
+                                : describe_layer(layer, facts),
+                     gate ? "; " : "", gate ? gate : "", open ? "; " : "", open ? open : "",
                      lease && lease->record->breach ? "; breached: " : "",
                      lease && lease->record->breach ? lease->record->breach : "",
                      lease && lease->guard_trouble ? "; trouble: " : "",

@@ -24,15 +24,20 @@ GuardLayer guard_holds(const GuardFacts *facts)
                 return GUARD_NONE;
         if (facts->owned)
                 return GUARD_OWNED;
-        /* Without a port a rescan may still bring something, and nothing stops that. */
-        if (facts->n_ports > 0 && facts->n_sealed >= facts->n_ports)
+        if (guard_can_seal(facts) && facts->n_sealed >= facts->n_slots)
                 return GUARD_SEALED;
         return facts->gated ? GUARD_GATED : GUARD_REACTIVE;
 }
 
 bool guard_needs_seal(const GuardFacts *facts)
 {
-        return facts->assigned && !facts->owned && facts->n_ports > 0;
+        return facts->assigned && !facts->owned && facts->n_slots > facts->n_unsealable;
+}
+
+bool guard_can_seal(const GuardFacts *facts)
+{
+        /* Without a port a rescan may still bring something, and nothing stops that. */
+        return facts->n_ports > 0 && facts->n_unsealable == 0;
 }
 
 bool guard_needs_gate(const GuardFacts *facts)

@@ -28,19 +28,24 @@ const char *guard_layer_to_string(GuardLayer layer);
 typedef struct GuardFacts {
         bool assigned;   /* somebody has it */
         bool owned;      /* and the kernel knows: a claim on its DMA stands */
-        size_t n_ports;  /* bridges below which a newcomer would be in it */
-        size_t n_sealed; /* of these, those where none is brought in */
-        bool gated;      /* the kernel binds no driver to new functions by itself */
+        size_t n_ports;      /* bridges below which a newcomer would be in it */
+        size_t n_slots;      /* of these, those that a card may come into while the machine runs */
+        size_t n_unsealable; /* of the slots, those that nobody can shut */
+        size_t n_sealed;     /* of the slots, those that are shut */
+        bool gated;          /* the kernel binds no driver to new functions by itself */
 } GuardFacts;
 
 /* The strongest layer that holds. */
 GuardLayer guard_holds(const GuardFacts *facts);
 
-/* Whether its ports have to be sealed: nothing on the host is touched while the kernel guards. */
+/* Whether there are slots to be sealed: nothing on the host is touched while the kernel guards. */
 bool guard_needs_seal(const GuardFacts *facts);
 
 /* Whether the kernel has to be kept from binding drivers by itself, if it can be. */
 bool guard_needs_gate(const GuardFacts *facts);
+
+/* Whether sealing would keep all newcomers out but those that a rescan by hand brings. */
+bool guard_can_seal(const GuardFacts *facts);
 
 /*
  * The bridges below which a card that is plugged in would be in the kernel's group `number`, as

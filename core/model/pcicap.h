@@ -20,8 +20,7 @@
  */
 typedef bool (*PciConfigRead)(void *context, unsigned offset, uint32_t *ret_value);
 
-/* Device/port type, PCIe Base Specification 7.5.3.2 (PCI Express Capabilities register, bits 7:4).
- */
+/* Device/port type, PCIe Base Specification 7.5.3.2 (PCI Express Capabilities register, bits 7:4). */
 typedef enum PcieType {
         PCIE_TYPE_ENDPOINT = 0x0,
         PCIE_TYPE_LEGACY_ENDPOINT = 0x1,
@@ -53,8 +52,7 @@ typedef struct PciFacts {
 
         Tristate pcie;         /* has a PCI Express capability */
         uint8_t pcie_type;     /* PcieType as read; valid if pcie is YES */
-        Tristate hotplug_slot; /* a controller of its own for a slot below; NO for what is no bridge
-                                */
+        Tristate hotplug_slot; /* a bridge, and a slot below with a controller of its own */
         Tristate acs;          /* has an ACS capability */
         uint16_t acs_offset;   /* valid if acs is YES, as are the next four */
         uint16_t acs_cap;      /* word at +4 */

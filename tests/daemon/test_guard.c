@@ -13,6 +13,7 @@
 #include "daemon/guard/enforce.h"
 #include "daemon/guard/rules.h"
 #include "daemon/guard/seal.h"
+#include "daemon/guard/slot.h"
 #include "daemon/host/driver.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/topology.h"
@@ -110,6 +111,125 @@ static void test_finding_slots(void)
         CHECK(!none);
         CHECK(seal_finds_vfs(&host, pf));
         CHECK(!seal_finds_vfs(&host, joiner));
+        tree_remove();
+}
+
+static void make_slot(const char *name, const char *address)
+{
+        char path[256];
+
+        (void)snprintf(path, sizeof(path), "bus/pci/slots/%s/address", name);
+        tree_file(path, address);
+        (void)snprintf(path, sizeof(path), "bus/pci/slots/%s/power", name);
+        tree_file(path, "1\n");
+}
+
+/* Ports of one group: with pciehp, and without; of a switch, its upstream port first. */
+static const Part ports[] = {
+        {"00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 0, .multifunction = true, .kernel_group = 2},
+        {"00:02.1", NULL, PCIE_TYPE_ROOT_PORT, 0, .multifunction = true, .kernel_group = 2},
+        {"07:00.0", "00:02.0", PCIE_TYPE_UPSTREAM, 0, .kernel_group = 2},
+        {"08:00.0", "07:00.0", PCIE_TYPE_DOWNSTREAM, 0, .kernel_group = 2},
+};
+
+static GuardFacts survey(const Snapshot *snapshot, char **ret_open)
+{
+        _cleanup_(freep) size_t *found = NULL;
+        GuardFacts facts = {.assigned = true};
+        size_t n = 0;
+
+        CHECK_NUMBER(guard_find_ports(snapshot, 1, &found, &n), 0);
+        CHECK_NUMBER(n, ARRAY_SIZE(ports));
+        CHECK_NUMBER(slot_survey(&host, snapshot, found, n, &facts, ret_open), 0);
+        return facts;
+}
+
+/* A port that says it has no slot needs no seal; one that nobody knows about stays open. */
+static void test_ports_that_are_no_slots(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(ports, ARRAY_SIZE(ports));
+        _cleanup_(freep) char *open = NULL, *none = NULL;
+        PciFacts *facts = &snapshot->devices[topology_find(snapshot, "08:00.0")].facts;
+        GuardFacts found;
+        char link[512];
+
+        make_host();
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                snapshot->devices[i].facts.hotplug_slot = TRISTATE_NO;
+        facts->hotplug_slot = TRISTATE_UNKNOWN;
+        found = survey(snapshot, &open);
+        CHECK_NUMBER(found.n_slots, 2);
+        CHECK_NUMBER(found.n_unsealable, 1);
+        CHECK_NUMBER(found.n_sealed, 0);
+        CHECK_STRING(open, "pciehp serves 0000:00:02.1; a card may come in below 0000:08:00.0, and "
+                           "who would bring it is not known");
+
+        facts->hotplug_slot = TRISTATE_NO;
+        (void)snprintf(link, sizeof(link), "%s/" SLOT, host.sysfs);
+        CHECK_NUMBER(unlink(link), 0);
+        found = survey(snapshot, &none);
+        CHECK_NUMBER(found.n_slots, 1);
+        CHECK_NUMBER(found.n_sealed, 1);
+        CHECK_NUMBER(guard_holds(&found), GUARD_SEALED);
+        CHECK_STRING(none, "");
+        tree_remove();
+}
+
+static SlotServer server_of(const Snapshot *snapshot, const char *bdf)
+{
+        Slot slot = {.server = SLOT_SERVER_UNKNOWN};
+
+        CHECK_NUMBER(slot_find(&host, &snapshot->devices[topology_find(snapshot, bdf)], &slot), 0);
+        return slot.server;
+}
+
+/* As on a machine with ACPI hotplug: no service, a place in the firmware's tables, and a slot. */
+static void test_acpi_slots(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(ports, ARRAY_SIZE(ports));
+        _cleanup_(freep) char *open = NULL;
+        GuardFacts found;
+
+        make_host();
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                snapshot->devices[i].facts.hotplug_slot = TRISTATE_NO;
+        tree_file("bus/pci_express/devices/0000:00:02.0:pcie010/uevent", ""); /* another service */
+        tree_file("bus/pci/devices/0000:00:02.0/firmware_node/device:02/adr", "0x00000000\n");
+        tree_file("bus/pci/devices/0000:00:02.1/firmware_node/device:04/adr", "0x00000000\n");
+        tree_file("bus/pci/devices/0000:08:00.0/firmware_node/power/control", "auto\n");
+        CHECK_NUMBER(server_of(snapshot, "00:02.0"), SLOT_SERVER_NONE); /* no acpiphp */
+        tree_file("module/acpiphp/parameters/disable", "N\n");
+        CHECK_NUMBER(server_of(snapshot, "00:02.0"), SLOT_SERVER_ACPI);
+        CHECK_NUMBER(server_of(snapshot, "00:02.1"), SLOT_SERVER_PCIEHP); /* native comes first */
+        CHECK_NUMBER(server_of(snapshot, "08:00.0"), SLOT_SERVER_NONE);
+        found = survey(snapshot, &open);
+        CHECK_NUMBER(found.n_slots, 2);
+        CHECK_NUMBER(found.n_unsealable, 1);
+        CHECK(strstr(open, "0000:00:02.0 is served by ACPI hotplug, which cannot be sealed"));
+        tree_file("module/acpiphp/parameters/disable", "Y\n");
+        CHECK_NUMBER(server_of(snapshot, "00:02.0"), SLOT_SERVER_NONE);
+        tree_remove();
+}
+
+static void test_slots_of_others(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(ports, ARRAY_SIZE(ports));
+        PciDevice *bridge = &snapshot->devices[topology_find(snapshot, "08:00.0")];
+        Slot slot;
+
+        make_host();
+        bridge->facts.hotplug_slot = TRISTATE_NO;
+        tree_file("bus/pci/devices/0000:08:00.0/secondary_bus_number", "9\n");
+        tree_file("bus/pci/slots/3/address", "0000:09:00\n"); /* a name, and nobody who serves it */
+        CHECK_NUMBER(server_of(snapshot, "08:00.0"), SLOT_SERVER_NONE);
+        make_slot("C2", "0000:0a:00\n"); /* somewhere else */
+        CHECK_NUMBER(server_of(snapshot, "08:00.0"), SLOT_SERVER_NONE);
+        make_slot("C1", "0000:09:01\n");
+        CHECK_NUMBER(slot_find(&host, bridge, &slot), 0);
+        CHECK_NUMBER(slot.server, SLOT_SERVER_OTHER);
+        CHECK_STRING(slot.name, "C1");
+        (void)snprintf(bridge->driver, sizeof(bridge->driver), "shpchp");
+        CHECK_NUMBER(server_of(snapshot, "08:00.0"), SLOT_SERVER_SHPCHP);
         tree_remove();
 }
 
@@ -215,6 +335,9 @@ int main(void)
                 {"the override of others", test_the_override_of_others},
                 {"a driver that stays", test_a_driver_that_stays},
                 {"finding slots and switches", test_finding_slots},
+                {"ports that are no slots", test_ports_that_are_no_slots},
+                {"slots that ACPI serves", test_acpi_slots},
+                {"slots that others serve", test_slots_of_others},
                 {"a slot that is not let go", test_a_slot_that_is_not_let_go},
                 {"a slot that is gone", test_a_slot_that_is_gone},
                 {"virtual functions", test_virtual_functions},

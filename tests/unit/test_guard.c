@@ -59,29 +59,31 @@ static void test_layers(void)
                 GuardFacts facts;
                 GuardLayer holds;
                 bool needs_seal;
+                bool can_seal;
                 bool needs_gate;
         } rows[] = {
-                {{.assigned = false, .n_ports = 2}, GUARD_NONE, false, false},
-                {{.assigned = false, .owned = true, .n_ports = 2}, GUARD_NONE, false, false},
-                {{.assigned = true, .owned = true, .n_ports = 2}, GUARD_OWNED, false, false},
-                {{.assigned = true, .owned = true, .n_ports = 2, .n_sealed = 2}, GUARD_OWNED, false, false},
-                {{.assigned = true, .n_ports = 2}, GUARD_REACTIVE, true, true},
-                {{.assigned = true, .n_ports = 2, .n_sealed = 1}, GUARD_REACTIVE, true, true},
-                {{.assigned = true, .n_ports = 2, .n_sealed = 2}, GUARD_SEALED, true, false},
-                {{.assigned = true}, GUARD_REACTIVE, false, true},
-                {{.assigned = true, .gated = true}, GUARD_GATED, false, true},
-                {{.assigned = true, .gated = true, .n_ports = 2, .n_sealed = 1},
-                 GUARD_GATED, true, true},
-                {{.assigned = true, .gated = true, .n_ports = 1, .n_sealed = 1},
-                 GUARD_SEALED, true, false},
-                {{.assigned = true, .owned = true, .gated = true}, GUARD_OWNED, false, false},
-                {{.gated = true}, GUARD_NONE, false, false},
+                {{false, false, 2, 2, 0, 0, false}, GUARD_NONE, false, true, false},
+                {{false, true, 2, 2, 0, 0, false}, GUARD_NONE, false, true, false},
+                {{false, false, 2, 2, 0, 0, true}, GUARD_NONE, false, true, false},
+                {{true, true, 2, 2, 0, 0, false}, GUARD_OWNED, false, true, false},
+                {{true, true, 2, 2, 0, 2, true}, GUARD_OWNED, false, true, false},
+                {{true, false, 2, 2, 0, 0, false}, GUARD_REACTIVE, true, true, true},
+                {{true, false, 2, 2, 0, 1, false}, GUARD_REACTIVE, true, true, true},
+                {{true, false, 2, 2, 0, 1, true}, GUARD_GATED, true, true, true},
+                {{true, false, 2, 2, 0, 2, true}, GUARD_SEALED, true, true, false},
+                {{true, false, 3, 1, 0, 1, false}, GUARD_SEALED, true, true, false},  /* two are no slots */
+                {{true, false, 3, 0, 0, 0, false}, GUARD_SEALED, false, true, false}, /* none is */
+                {{true, false, 3, 2, 1, 1, false}, GUARD_REACTIVE, true, false, true},
+                {{true, false, 3, 2, 2, 0, false}, GUARD_REACTIVE, false, false, true},
+                {{true, false, 0, 0, 0, 0, false}, GUARD_REACTIVE, false, false, true},
+                {{true, false, 0, 0, 0, 0, true}, GUARD_GATED, false, false, true},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 CHECK_NUMBER(guard_holds(&rows[i].facts), rows[i].holds);
                 CHECK_NUMBER(guard_needs_seal(&rows[i].facts), rows[i].needs_seal);
                 CHECK_NUMBER(guard_needs_gate(&rows[i].facts), rows[i].needs_gate);
+                CHECK_NUMBER(guard_can_seal(&rows[i].facts), rows[i].can_seal);
         }
 }
 

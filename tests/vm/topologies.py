@@ -24,6 +24,13 @@ JOIN_SLOT = ("-device", "pcie-root-port,id=ja,addr=2.0,chassis=1,multifunction=o
              "-device", "pcie-root-port,id=jb,addr=2.1,chassis=2,disable-acs=on",
              "-device", "e1000e,id=jacard,bus=ja")
 BASIC = EDU + LONE_CARD + JOIN_SLOT
+# A port without ACS, 00:06.0, and a switch below it: one group of them all. Cards come and go at
+# the port and at the switch's first place; the other one, "fixed", is no slot for hot-plug.
+JOIN_SWITCH = ("-device", "pcie-root-port,id=js,addr=0x6,chassis=6,disable-acs=on",
+               "-device", "x3130-upstream,id=jsup,bus=js",
+               "-device", "xio3130-downstream,id=jsa,bus=jsup,addr=0x0,chassis=12",
+               "-device", "xio3130-downstream,id=fixed,bus=jsup,addr=0x1,chassis=13,hotplug=off",
+               "-device", "e1000e,id=jscard,bus=jsa")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +71,7 @@ ALL = {each.name: each for each in (
              INTEL + NATIVE_HOTPLUG + BASIC, "intel_iommu=on", usual=("lab", "6.1", "6.12")),
     Topology("acpi", "as basic, with ACPI hotplug", INTEL + BASIC, "intel_iommu=on",
              usual=("lab", "6.1", "6.12")),
-    Topology("switch", "a PCIe switch without ACS, PCIe-PCI and PCI-PCI bridges",
+    Topology("switch", "PCIe switches without ACS, PCIe-PCI and PCI-PCI bridges",
              INTEL + NATIVE_HOTPLUG + EDU + (
                  "-device", "pcie-root-port,id=rp,addr=0x2,chassis=1",
                  "-device", "x3130-upstream,id=up,bus=rp",
@@ -75,7 +82,7 @@ ALL = {each.name: each for each in (
                  "-device", "pcie-pci-bridge,id=ppb,bus=rpb",
                  "-device", "e1000,bus=ppb,addr=0x1", "-device", "e1000,bus=ppb,addr=0x2",
                  "-device", "pci-bridge,id=pb,addr=0x4,chassis_nr=20",
-                 "-device", "e1000,bus=pb,addr=0x1"), "intel_iommu=on"),
+                 "-device", "e1000,bus=pb,addr=0x1") + JOIN_SWITCH, "intel_iommu=on"),
     Topology("sriov", "an NVMe with virtual functions behind a port with ACS",
              INTEL + NATIVE_HOTPLUG + EDU + (
                  "-device", "pcie-root-port,id=rp,addr=0x2,chassis=1",

@@ -201,15 +201,15 @@ def _lose_the_card(context, events):
     return stream
 
 
-def _group(context):
-    return context.json("show 0000:00/02.0")["group"]
+def _group(context, selector="0000:00/02.0"):
+    return context.json(f"show {selector}")["group"]
 
 
-def _await_guard(context, layer):
+def _await_guard(context, layer, selector="0000:00/02.0"):
     """The group once its guard is that layer."""
-    context.machine.await_(lambda: _group(context)["guard"] == layer, 30,
-                           lambda: f"guard {layer}, but {_group(context)}")
-    group = _group(context)
+    context.machine.await_(lambda: _group(context, selector)["guard"] == layer, 30,
+                           lambda: f"guard {layer}, but {_group(context, selector)}")
+    group = _group(context, selector)
     context.tell(f"guard {group['guard']}: {group['guard_evidence']}")
     return group
 
@@ -267,12 +267,39 @@ def a_group_without_its_card_is_sealed(context):
     _end(context, listed, stream)
 
 
+@test(on=("switch",))
+def a_switch_without_its_card_is_sealed(context):
+    """A switch's upstream port is no slot, nor is a place that takes no cards while it runs."""
+    listed, events = places.listing(context), places.watch(context, ROOT)
+    slots = _hotplug_ports(context)
+    card = next(each["device"] for each in context.json("list")["devices"]
+                if each["group"] == "0000:00/06.0" and each["driver"] == HOST_DRIVER)
+    members = [each["device"] for each in context.json(f"show {card}")["group"]["devices"]]
+    context.tell(f"{card} in a group of {members}")
+    stream = places.hold(context, card, uid=ROOT)
+    context.machine.unplug("jscard")
+    places.expect_event(events, "device-lost", device=card)
+    _await_guard(context, "sealed", members[0])
+    gone = [each.rpartition(":")[0] for each in sorted(set(slots) - set(_hotplug_ports(context)))]
+    context.equal(len(members), 5, "the port, the switch's three and the card")
+    context.equal(gone, [members[0], members[2]], "ports that pciehp has let go")
+    context.machine.plug(HOST_DRIVER, "jscard", "jsa")
+    context.equal(context.sh(f"ls -d /sys/bus/pci/devices/{card} 2>/dev/null || true"), "",
+                  "a device below a sealed slot")
+    places.let_go(stream)
+    _await_host_driver(context, card)
+    context.equal(_hotplug_ports(context), slots, "ports that pciehp serves after release")
+    context.same_lines(listed, places.listing(context), "the machine after all that")
+
+
 @test(on=("acpi",))
 def a_group_without_its_card_is_watched(context):
     """ACPI hotplug cannot be sealed: the gate is shut where the kernel heeds it."""
     listed, events = places.listing(context), places.watch(context, LAB)
     stream = _lose_the_card(context, events)
-    _await_guard(context, UNSEALED[context.kernel])
+    evidence = _await_guard(context, UNSEALED[context.kernel])["guard_evidence"]
+    for port in places.JOIN_PORTS:
+        context.ok(f"{port} is served by ACPI hotplug, which cannot be sealed" in evidence, evidence)
     uevents = Uevents(context)
     context.machine.plug("e1000e", "joiner", "jb")
     places.expect_event(events, "device-joined", device=JOINER)
