@@ -77,7 +77,7 @@ ALL = {each.name: each for each in (
                  "-device", "x3130-upstream,id=up,bus=rp",
                  "-device", "xio3130-downstream,id=down0,bus=up,addr=0x0,chassis=10",
                  "-device", "xio3130-downstream,id=down1,bus=up,addr=0x1,chassis=11",
-                 "-device", "e1000e,bus=down0", "-device", "e1000e,bus=down1",
+                 "-device", "e1000e,bus=down0", "-device", "e1000e,id=down1card,bus=down1",
                  "-device", "pcie-root-port,id=rpb,addr=0x3,chassis=2",
                  "-device", "pcie-pci-bridge,id=ppb,bus=rpb",
                  "-device", "e1000,bus=ppb,addr=0x1", "-device", "e1000,bus=ppb,addr=0x2",

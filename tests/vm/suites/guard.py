@@ -283,7 +283,11 @@ def a_switch_without_its_card_is_sealed(context):
     gone = [each.rpartition(":")[0] for each in sorted(set(slots) - set(_hotplug_ports(context)))]
     context.equal(len(members), 5, "the port, the switch's three and the card")
     context.equal(gone, [members[0], members[2]], "ports that pciehp has let go")
+    # A card in a slot that is not sealed comes after it, and it alone.
+    context.machine.unplug("down1card")
     context.machine.plug(HOST_DRIVER, "jscard", "jsa")
+    context.machine.plug(HOST_DRIVER, "down1card", "down1")
+    _await_host_driver(context, "0000:04:00.0")
     context.equal(context.sh(f"ls -d /sys/bus/pci/devices/{card} 2>/dev/null || true"), "",
                   "a device below a sealed slot")
     places.let_go(stream)
