@@ -15,7 +15,7 @@ from suites.places import JOIN_CARD, JOINER
 
 HOST_DRIVER = "e1000e"
 BLOCK = "isolationd-held"
-QUARANTINED = 9                 # isoctl's exit code
+NOT_VIABLE, QUARANTINED = 6, 9  # isoctl's exit codes
 # What holds where nothing can be sealed: from 6.19 on the kernel heeds drivers_autoprobe.
 UNSEALED = {"lab": "gated", "6.1": "reactive", "6.12": "reactive"}
 MARKER = "/devices/virtual/mem/null"
@@ -294,6 +294,24 @@ def a_switch_without_its_card_is_sealed(context):
     _await_host_driver(context, card)
     context.equal(_hotplug_ports(context), slots, "ports that pciehp serves after release")
     context.same_lines(listed, places.listing(context), "the machine after all that")
+
+
+@test(on=("switch",))
+def a_bridge_that_shpchp_drives_is_named(context):
+    """Its driver does DMA for the host: with it in the group nobody can have that."""
+    bridge, card = "0000:05:00.0", "0000:06:01.0"
+    context.equal(places.driver_of(context, bridge), "shpchp", "the bridge's driver")
+    claimable, = (each for each in context.json(f"show {card}")["group"]["strength"]
+                  if each["bit"] == "claimable")
+    context.equal((claimable["value"], f"Bridge {bridge} is bound to shpchp" in claimable["text"]),
+                  ("no", True), f"{claimable}")
+    context.refused(f"acquire --with-members {card}", NOT_VIABLE,
+                    f"bridge {bridge} is bound to shpchp, .* unbind it")
+    context.undo(f"echo {bridge} > /sys/bus/pci/drivers/shpchp/bind")
+    context.sh(f"echo {bridge} > /sys/bus/pci/drivers/shpchp/unbind")
+    context.isoctl(f"acquire --with-members {card}")
+    lease, = context.json("leases")["leases"]
+    context.isoctl(f"release {lease['lease']}")
 
 
 @test(on=("acpi",))
