@@ -276,6 +276,18 @@ static bool take_unblocked(LeaseRecord *record)
         return any;
 }
 
+/* A seal that could not be made, or that somebody has broken. */
+static bool has_open_seal(const Lease *lease)
+{
+        const LeaseRecord *record = lease->record;
+
+        for (size_t i = 0; i < record->n_changes; i++)
+                if (manager_lease_guard(lease) < GUARD_OWNED &&
+                    seal_is_open(&lease->manager->host, &record->changes[i]))
+                        return true;
+        return false;
+}
+
 static void tell(const Lease *lease)
 {
         const ManagerObserver *observer = &lease->manager->observer;
@@ -297,15 +309,15 @@ void manager_review_guard(Lease *lease)
         if (r < 0) {
                 /* What is not on record is not done. */
                 lease_record_drop_changes(record, n_before);
-                log_error("lease %" PRIu32 ": looking after its guard failed: %s", record->id,
-                          strerror(-r));
-                return;
+                log_error("lease %" PRIu32 ": looking after its guard failed: %s; trying again",
+                          record->id, strerror(-r));
+                return manager_retry(lease->manager);
         }
         if (manager_lease_guard(lease) != layer)
                 tell(lease);
         if (!idle)
                 return;
-        if (record->n_changes > n_before || take_unblocked(record))
+        if (record->n_changes > n_before || take_unblocked(record) || has_open_seal(lease))
                 start(lease, job_enforce, on_enforced);
         else if (first_seal(record) < record->n_changes &&
                  manager_lease_guard(lease) == GUARD_OWNED)

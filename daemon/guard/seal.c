@@ -121,17 +121,29 @@ int seal_undo(const HostPaths *host, const LeaseChange *change, char **ret_messa
                        : write_autoprobe(host, change->place, true, ret_message);
 }
 
-bool seal_stands(const HostPaths *host, const LeaseChange *change)
+/* Is there such a slot, and has pciehp got it? */
+static bool slot_exists(const HostPaths *host, const char *service, bool *ret_bound)
 {
         char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/" PCIEHP "/%s", host->sysfs, service);
+        *ret_bound = exists(path);
+        (void)snprintf(path, sizeof(path), "%s/bus/pci_express/devices/%s", host->sysfs, service);
+        return exists(path);
+}
+
+bool seal_stands(const HostPaths *host, const LeaseChange *change)
+{
         bool on = true;
 
         if (change->kind == LEASE_CHANGE_VFS)
                 return read_autoprobe(host, change->place, &on) == 0 && !on;
-        (void)snprintf(path, sizeof(path), "%s/bus/pci_express/devices/%s", host->sysfs,
-                       change->place);
-        if (!exists(path))
-                return false;
-        (void)snprintf(path, sizeof(path), "%s/" PCIEHP "/%s", host->sysfs, change->place);
-        return !exists(path);
+        return slot_exists(host, change->place, &on) && !on;
+}
+
+bool seal_is_open(const HostPaths *host, const LeaseChange *change)
+{
+        bool on = false;
+
+        return change->kind == LEASE_CHANGE_SEAL && slot_exists(host, change->place, &on) && on;
 }

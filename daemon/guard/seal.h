@@ -28,3 +28,6 @@ _nodiscard_ int seal_undo(const HostPaths *host, const LeaseChange *change, char
 
 /* Whether what the change is about is there, and as the change makes it. */
 bool seal_stands(const HostPaths *host, const LeaseChange *change);
+
+/* Whether the change is to a slot that is there, and open: it was not made, or somebody undid it. */
+bool seal_is_open(const HostPaths *host, const LeaseChange *change);
