@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Running the loop until the daemon has nothing to do, and what holds then. */
+
+#include "tests/daemon/fakedaemon.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/model/strength.h"
+
+/* Putting back is tried again that often: a fault strikes once. */
+#define RELEASES_MAX 3
+/* Longer than any run takes: a loop that waits for what does not come. */
+#define HANGS_SECONDS 20
+
+static _Noreturn void violated(const char *format, ...) _printf_(1, 2);
+
+static _Noreturn void violated(const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)fputs("VIOLATED: ", stderr);
+        (void)vfprintf(stderr, format, arguments);
+        (void)fputc('\n', stderr);
+        va_end(arguments);
+        _exit(2);
+}
+
+static bool is_busy(const FakeDaemon *daemon)
+{
+        const Manager *manager = daemon->manager;
+
+        for (size_t i = 0; i < manager->n_leases; i++)
+                if (manager->leases[i]->worker || manager->leases[i]->guard_worker)
+                        return true;
+        return evtimer_pending(manager->rescan, NULL);
+}
+
+static void settle(FakeDaemon *daemon)
+{
+        while (is_busy(daemon))
+                if (event_base_loop(daemon->base, EVLOOP_ONCE) < 0)
+                        violated("the loop ended");
+}
+
+void fakedaemon_start(FakeDaemon *daemon, const HostPaths *host, const FakeService *service)
+{
+        FdStore store = fakeservice_give(service);
+        char state[FAKEHOST_PATH_SIZE];
+        int r;
+
+        (void)alarm(HANGS_SECONDS);
+        daemon->base = event_base_new();
+        if (!daemon->base ||
+            manager_new(daemon->base, host, fakehost_path(state, "state"), &daemon->manager) < 0)
+                violated("there is no manager");
+        r = manager_start(daemon->manager, &store);
+        if (r < 0)
+                violated("the start failed: %s", strerror(-r));
+        settle(daemon);
+}
+
+void fakedaemon_end(FakeDaemon *daemon)
+{
+        manager_free(daemon->manager);
+        event_base_free(daemon->base);
+        (void)alarm(0);
+}
+
+static void on_done(const ManagerAnswer *answer, Lease *lease, void *userdata)
+{
+        int *code = userdata;
+
+        *code = answer->code;
+        if (answer->code != 0)
+                (void)fprintf(stderr, "answer %d: %s\n", answer->code, answer->message);
+}
+
+int fakedaemon_acquire(FakeDaemon *daemon, const char *selector, LeaseMode mode)
+{
+        const char *const selectors[] = {selector, NULL};
+        const AcquireRequest request = {
+                .selectors = selectors,
+                .mode = mode,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .with_members = true,
+                .force = true, /* there is no /proc to ask who lives on it */
+                .unit = "",
+        };
+        int code = _REFUSAL_N;
+
+        manager_acquire(daemon->manager, &request, on_done, &code);
+        settle(daemon);
+        if (code == _REFUSAL_N)
+                violated("no answer to acquiring %s", selector);
+        return code;
+}
+
+void fakedaemon_release_all(FakeDaemon *daemon)
+{
+        Manager *manager = daemon->manager;
+        int code;
+
+        for (int tries = 0; manager->n_leases > 0; tries++) {
+                if (tries == RELEASES_MAX)
+                        violated("lease %u stays: %s", manager->leases[0]->record->id,
+                                 manager_lease_state(manager->leases[0]));
+                for (size_t i = manager->n_leases; i-- > 0;) {
+                        code = _REFUSAL_N;
+                        manager_release(manager->leases[i], on_done, &code);
+                        settle(daemon);
+                        if (code == _REFUSAL_N)
+                                violated("no answer to a release");
+                }
+        }
+}
+
+void fakedaemon_see(FakeDaemon *daemon)
+{
+        manager_mark_dirty(daemon->manager);
+        settle(daemon);
+}
+
+const Lease *fakedaemon_lease(const FakeDaemon *daemon, const char *address)
+{
+        int32_t group = fakehost_find(address)->group;
+
+        for (size_t i = 0; i < daemon->manager->n_leases; i++) {
+                const Lease *lease = daemon->manager->leases[i];
+
+                if (lease->record->state == LEASE_LEASED &&
+                    lease_record_has_group(lease->record, group))
+                        return lease;
+        }
+        return NULL;
+}
+
+void fakedaemon_check(const FakeDaemon *daemon, const char *when)
+{
+        char driver[FAKEHOST_NAME_SIZE], override[FAKEHOST_NAME_SIZE];
+        const FakeDevice *device;
+
+        for (size_t i = 0; (device = fakehost_at(i)); i++) {
+                const Lease *lease = fakedaemon_lease(daemon, device->address);
+
+                if (!lease || !fakehost_is_present(device))
+                        continue;
+                if (!driver_is_harmless(fakehost_driver(device, driver)))
+                        violated("%s: %s is leased, and %s drives it", when, device->address,
+                                 driver);
+                if (device->bus_below == 0 && !fakehost_override(device, override)[0])
+                        violated("%s: %s is leased, and free for every driver", when,
+                                 device->address);
+                if (lease->guard_trouble)
+                        violated("%s: the guard is still in trouble: %s", when,
+                                 lease->guard_trouble);
+        }
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * One life of a daemon on the fake host: the manager, its loop, and steps that end when nothing
+ * more is under way. A step that goes wrong ends the process with words on stderr.
+ */
+
+#include "daemon/manager.h"
+#include "tests/daemon/fakehost.h"
+#include "tests/daemon/fakeservice.h"
+
+typedef struct FakeDaemon {
+        struct event_base *base;
+        Manager *manager;
+} FakeDaemon;
+
+/* Starts where the one before it has left off. */
+void fakedaemon_start(FakeDaemon *daemon, const HostPaths *host, const FakeService *service);
+
+/* Ends it; leases stay. */
+void fakedaemon_end(FakeDaemon *daemon);
+
+/* Takes a persistent lease as root. Returns what the manager answered. */
+int fakedaemon_acquire(FakeDaemon *daemon, const char *selector, LeaseMode mode);
+
+/* Gives all leases back, those in quarantine too, until there are none. */
+void fakedaemon_release_all(FakeDaemon *daemon);
+
+/* The machine has changed: it is read, and what follows is waited for. */
+void fakedaemon_see(FakeDaemon *daemon);
+
+/* The lease that has this function, and is in its owner's hands, or NULL. */
+const Lease *fakedaemon_lease(const FakeDaemon *daemon, const char *address);
+
+/* Whatever has happened: what has to be so whenever nothing is under way. */
+void fakedaemon_check(const FakeDaemon *daemon, const char *when);

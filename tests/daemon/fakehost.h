@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A host made of files: a tree like /sys and /dev, and what the kernel does when somebody writes
+ * there.
+ *
+ * All state is in the tree, so that a daemon, its workers, the daemon after it and the test see the
+ * same. Programs with it are linked with what the daemon does to a host wrapped (meson.build): each
+ * write passes faults.h and is then done as the kernel does it (fakehost_kernel.c). What the model
+ * has no answer to ends the program.
+ */
+
+#include "daemon/host/host.h"
+
+/* A function that may be in the machine. */
+typedef struct FakeDevice {
+        const char *address;
+        const char *parent; /* the port above, or NULL on the root bus */
+        unsigned type;      /* PcieType */
+        int group;
+        const char *driver;   /* the host's own for it; NULL if it has none */
+        const char *override; /* what stands there from the boot on, or NULL */
+        uint8_t bus_below;    /* of a port */
+        bool multifunction;
+        bool has_slot; /* a port that pciehp serves */
+        bool has_vfs;
+        bool is_away; /* not there at boot */
+} FakeDevice;
+
+/* Builds a machine; parents come first in the table, which stays the caller's. One at a time. */
+void fakehost_make(const FakeDevice *devices, size_t n_devices, HostPaths *ret_host);
+void fakehost_remove(void);
+
+/* The machine's table: by index (NULL behind the last) and by address (NULL if there is none). */
+const FakeDevice *fakehost_at(size_t index);
+const FakeDevice *fakehost_find(const char *address);
+
+#define FAKEHOST_PATH_SIZE 512
+#define FAKEHOST_NAME_SIZE 64
+
+/* A path below the root of the tree, in full; returns `path`. */
+const char *fakehost_path(char path[static FAKEHOST_PATH_SIZE], const char *format, ...)
+        _printf_(2, 3);
+bool fakehost_has(const char *format, ...) _printf_(1, 2); /* is there such a path? */
+
+bool fakehost_is_present(const FakeDevice *device);
+/* The driver it is bound to, "" if none, and the override, "" if none; return `name`. */
+const char *fakehost_driver(const FakeDevice *device, char name[static FAKEHOST_NAME_SIZE]);
+const char *fakehost_override(const FakeDevice *device, char name[static FAKEHOST_NAME_SIZE]);
+/* The hot-plug service of a port, "0000:00:02.0:pcie004"; returns `name`. */
+const char *fakehost_service(const FakeDevice *port, char name[static FAKEHOST_NAME_SIZE]);
+
+/* A card is pushed in: it is seen at once if pciehp serves the slot, else it waits there. */
+void fakehost_plug(const char *address);
+/* It is pulled out, whoever has it. */
+void fakehost_unplug(const char *address);
+/* A rescan of the bus, or pciehp that comes back to a port (not NULL): what waits is seen. */
+void fakehost_rescan(const char *port);
+/*
+ * While it is on, newcomers get their host driver only at the moment before their override is
+ * written: the kernel wins every race. Switched off, it has come to all that still waited for it.
+ */
+void fakehost_race(bool on);
+
+/*
+ * All that a lease may change, as text, a line for each: drivers and overrides, switches, who
+ * serves slots, what waits in them. `untouched` is how it has to be where nobody ever had a lease.
+ * The caller frees it.
+ */
+char *fakehost_picture(bool untouched);
+
+/* The kernel's answers (fakehost_kernel.c). Return 0 or -errno. */
+int fakehost_write(const char *path, const char *text);
+int fakehost_attach(const FakeDevice *device); /* matches a driver, if autoprobe is on or not */

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The rest of a manager's surroundings: what it has by fixed paths is in the tree, what it writes
+ * to disk passes the faults, and what it would do a little later it does at once.
+ */
+
+#include <stdio.h>
+
+#include "core/probe/policy_json.h"
+#include "daemon/guard/rules.h"
+#include "daemon/lease/state.h"
+#include "daemon/manager.h"
+#include "tests/daemon/fakehost.h"
+#include "tests/daemon/faults.h"
+
+int __wrap_fsync(int fd);
+int __wrap_policy_load(const char *const *directories, Policy **ret_policy, char **ret_message);
+int __wrap_world_obstacle(const World *world, char **ret_text);
+void __wrap_manager_mark_dirty(Manager *manager);
+void __wrap_manager_retry(Manager *manager);
+int __wrap_lease_state_save(const char *directory, const LeaseRecord *record);
+int __real_lease_state_save(const char *directory, const LeaseRecord *record);
+int __wrap_lease_state_remove(const char *directory, uint32_t id);
+int __real_lease_state_remove(const char *directory, uint32_t id);
+int __wrap_rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot,
+                       uint32_t id, const int32_t *numbers, size_t n_numbers);
+int __real_rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot,
+                       uint32_t id, const int32_t *numbers, size_t n_numbers);
+int __wrap_rules_remove(const char *directory, uint32_t id);
+int __real_rules_remove(const char *directory, uint32_t id);
+int __wrap_rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void *userdata),
+                       void *userdata);
+int __real_rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void *userdata),
+                       void *userdata);
+
+/* Nothing here has to outlive the power. */
+int __wrap_fsync(int fd)
+{
+        return 0;
+}
+
+int __wrap_policy_load(const char *const *directories, Policy **ret_policy, char **ret_message)
+{
+        *ret_policy = calloc(1, sizeof(**ret_policy));
+        return *ret_policy ? 0 : -1;
+}
+
+/* A tree does not say which kernel it is. */
+int __wrap_world_obstacle(const World *world, char **ret_text)
+{
+        *ret_text = NULL;
+        return 0;
+}
+
+void __wrap_manager_mark_dirty(Manager *manager)
+{
+        (void)evtimer_add(manager->rescan, &(struct timeval){.tv_sec = 0});
+}
+
+void __wrap_manager_retry(Manager *manager)
+{
+        __wrap_manager_mark_dirty(manager);
+}
+
+int __wrap_lease_state_save(const char *directory, const LeaseRecord *record)
+{
+        unsigned number;
+
+        int r = faults_before(FAULT_POINT_SAVE, &number);
+        if (r == 0)
+                r = __real_lease_state_save(directory, record);
+        faults_after(number);
+        return r;
+}
+
+int __wrap_lease_state_remove(const char *directory, uint32_t id)
+{
+        unsigned number;
+
+        (void)faults_before(FAULT_POINT_REMOVE, &number);
+        int r = __real_lease_state_remove(directory, id);
+        faults_after(number);
+        return r;
+}
+
+int __wrap_rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot,
+                       uint32_t id, const int32_t *numbers, size_t n_numbers)
+{
+        char path[FAKEHOST_PATH_SIZE];
+        unsigned number;
+
+        int r = faults_before(FAULT_POINT_SAVE, &number);
+        if (r == 0)
+                r = __real_rules_write(fakehost_path(path, "rules.d"), host, snapshot, id, numbers,
+                                       n_numbers);
+        faults_after(number);
+        return r;
+}
+
+int __wrap_rules_remove(const char *directory, uint32_t id)
+{
+        char path[FAKEHOST_PATH_SIZE];
+        unsigned number;
+
+        (void)faults_before(FAULT_POINT_REMOVE, &number);
+        int r = __real_rules_remove(fakehost_path(path, "rules.d"), id);
+        faults_after(number);
+        return r;
+}
+
+int __wrap_rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void *userdata),
+                       void *userdata)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        return __real_rules_sweep(fakehost_path(path, "rules.d"), is_known, userdata);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The whole manager on a host made of files: two groups leased, a card that joins, one that is
+ * lost, slots that are sealed, a race that the kernel wins, and everything given back.
+ *
+ * Then the same with one fault, at each point where something is written: it fails, it is ignored,
+ * the worker dies, or the daemon with it, and another one takes over, with or without the fds that
+ * the service manager keeps. After each, no leased function is in a host driver's hands, and once
+ * all is given back the machine is as if nobody had ever had a lease.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/model/pcicap.h"
+#include "core/probe/cleanup.h"
+#include "tests/daemon/fakedaemon.h"
+#include "tests/daemon/faults.h"
+#include "tests/unit/tap.h"
+
+#define CARD "0000:01:00.0"
+#define JOINER "0000:02:00.0"
+#define LONE "0000:05:00.0"
+
+static const FakeDevice machine[] = {
+        {"0000:00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 1, true, true},
+        {"0000:00:02.1", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 2, true, true},
+        {CARD, "0000:00:02.0", PCIE_TYPE_ENDPOINT, 1, "e1000e"},
+        {JOINER, "0000:00:02.1", PCIE_TYPE_ENDPOINT, 1, "igb", .is_away = true},
+        {"0000:00:05.0", NULL, PCIE_TYPE_ROOT_PORT, 2, "pcieport", NULL, 5, .has_slot = true},
+        {LONE, "0000:00:05.0", PCIE_TYPE_ENDPOINT, 2, "ixgbe", .has_vfs = true,
+         .multifunction = true},
+        {"0000:05:00.1", "0000:00:05.0", PCIE_TYPE_ENDPOINT, 2, NULL, "isolationd-block",
+         .multifunction = true},
+        {"0000:00:07.0", NULL, PCIE_TYPE_RC_ENDPOINT, 3, "ahci"},
+};
+
+/* What comes with a daemon's death, and before there is another one. */
+typedef struct Death {
+        bool loses_fds;          /* the service manager has kept none */
+        void (*meanwhile)(void); /* or NULL */
+} Death;
+
+typedef struct Run {
+        HostPaths host;
+        FakeService service;
+} Run;
+
+static void must_be(bool ok, const char *what)
+{
+        if (ok)
+                return;
+        (void)fprintf(stderr, "VIOLATED: %s\n", what);
+        _exit(2);
+}
+
+/* Nothing of any lease is left, and the machine is as if there never had been one. */
+static void check_end(void)
+{
+        _cleanup_(freep) char *have = NULL, *want = NULL;
+        static const char *const directories[] = {"state", "rules.d"};
+
+        fakehost_race(false);
+        have = fakehost_picture(false);
+        want = fakehost_picture(true);
+        if (strcmp(have, want) != 0) {
+                (void)fprintf(stderr, "VIOLATED: the machine is\n%snot\n%s", have, want);
+                _exit(2);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+                char path[FAKEHOST_PATH_SIZE];
+                _cleanup_(closedirp) DIR *directory =
+                        opendir(fakehost_path(path, "%s", directories[i]));
+
+                for (struct dirent *entry; directory && (entry = readdir(directory));)
+                        /* What a death leaves half-written is replaced by the next writing. */
+                        must_be(entry->d_name[0] == '.', entry->d_name);
+        }
+}
+
+static void check_guard(const FakeDaemon *daemon, const char *address, GuardLayer layer)
+{
+        const Lease *lease = fakedaemon_lease(daemon, address);
+
+        if (!lease || manager_lease_guard(lease) == layer)
+                return;
+        (void)fprintf(stderr, "VIOLATED: the guard of %s is %s, not %s\n", address,
+                      guard_layer_to_string(manager_lease_guard(lease)),
+                      guard_layer_to_string(layer));
+        _exit(2);
+}
+
+/* Without a fault every lease is had. */
+static void live(const Run *run, bool undisturbed)
+{
+        FakeDaemon daemon;
+        const Lease *lease;
+
+        fakedaemon_start(&daemon, &run->host, &run->service);
+        must_be(fakedaemon_acquire(&daemon, CARD, LEASE_MODE_VFIO) == 0 || !undisturbed, "card");
+        must_be(fakedaemon_acquire(&daemon, LONE, LEASE_MODE_IOMMUFD) == 0 || !undisturbed, "lone");
+        must_be(fakedaemon_acquire(&daemon, CARD, LEASE_MODE_VFIO) != 0 || faults_has_struck(),
+                "a group twice");
+        fakedaemon_check(&daemon, "leased");
+
+        fakehost_plug(JOINER);
+        fakedaemon_see(&daemon);
+        fakedaemon_check(&daemon, "joined");
+        check_guard(&daemon, CARD, GUARD_OWNED);
+
+        fakehost_unplug(CARD);
+        fakedaemon_see(&daemon);
+        fakedaemon_check(&daemon, "lost");
+        check_guard(&daemon, CARD, GUARD_SEALED);
+        check_guard(&daemon, LONE, GUARD_OWNED);
+        fakehost_plug(CARD);
+        must_be(!fakedaemon_lease(&daemon, CARD) || !fakehost_is_present(fakehost_find(CARD)),
+                "a card comes into a sealed slot");
+
+        fakehost_race(true);
+        fakehost_rescan(NULL);
+        fakedaemon_see(&daemon);
+        fakedaemon_check(&daemon, "raced");
+        lease = fakedaemon_lease(&daemon, CARD);
+        must_be(!lease || lease->record->breach || !undisturbed, "a breach that nobody noticed");
+
+        fakedaemon_release_all(&daemon);
+        fakedaemon_end(&daemon);
+        check_end();
+}
+
+/* What a daemon does that finds what another one has left. */
+static void live_on(const Run *run)
+{
+        char driver[FAKEHOST_NAME_SIZE];
+        FakeDaemon daemon;
+
+        fakedaemon_start(&daemon, &run->host, &run->service);
+        fakedaemon_check(&daemon, "taken over");
+        fakedaemon_see(&daemon);
+        fakedaemon_check(&daemon, "seen again");
+        check_guard(&daemon, CARD,
+                    strcmp(fakehost_driver(fakehost_find(CARD), driver), "vfio-pci") == 0
+                            ? GUARD_OWNED
+                            : GUARD_SEALED);
+        fakedaemon_release_all(&daemon);
+        fakedaemon_end(&daemon);
+        check_end();
+}
+
+/* A daemon's life in a process of its own; what it says goes to a file. Returns as waitpid(2). */
+static int spawn(Run *run, bool is_first, bool undisturbed)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        (void)fflush(stdout);
+        pid_t child = fork();
+        if (child < 0)
+                abort();
+        if (child > 0)
+                return fakeservice_run(&run->service, child);
+        faults_set_daemon();
+        if (!freopen(fakehost_path(path, "log"), "a", stderr))
+                abort();
+        (void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
+        if (is_first)
+                live(run, undisturbed);
+        else
+                live_on(run);
+        _exit(0);
+}
+
+static void print_log(void)
+{
+        char path[FAKEHOST_PATH_SIZE], line[512];
+        _cleanup_(fclosep) FILE *log = fopen(fakehost_path(path, "log"), "r");
+
+        while (log && fgets(line, sizeof(line), log))
+                printf("#   %s", line);
+}
+
+/* One run; returns whether it went as it has to. */
+static bool go(const Fault *fault, const Death *death)
+{
+        char path[FAKEHOST_PATH_SIZE];
+        Run run;
+
+        fakehost_make(machine, ARRAY_SIZE(machine), &run.host);
+        fakeservice_start(&run.service, fakehost_path(path, "notify"));
+        faults_start(fault);
+        int status = spawn(&run, true, fault->kind == FAULT_NONE);
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && faults_has_struck()) {
+                if (death->loses_fds)
+                        fakeservice_forget(&run.service);
+                if (death->meanwhile)
+                        death->meanwhile();
+                status = spawn(&run, false, false);
+        }
+        bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && run.service.n_items == 0;
+        if (!ok) {
+                printf("# fault %d (error %d) at %u: status %x, %zu fds stay in the store\n",
+                       fault->kind, fault->error, fault->at, (unsigned)status, run.service.n_items);
+                print_log();
+        }
+        fakeservice_stop(&run.service);
+        fakehost_remove();
+        return ok;
+}
+
+static void test_undisturbed(void)
+{
+        CHECK(go(&(Fault){.kind = FAULT_NONE}, NULL));
+        CHECK(!faults_has_struck());
+        CHECK(faults_passed() > 30);
+        printf("# %u points where something is written\n", faults_passed());
+}
+
+/* Every point, one after the other, until the run is over before it comes. */
+static void sweep(const Fault *fault, const Death *death)
+{
+        unsigned n_tried = 0, n_violations = 0;
+        Fault now = *fault;
+
+        for (now.at = 1;; now.at++) {
+                bool ok = go(&now, death);
+
+                if (faults_passed() < now.at)
+                        break;
+                n_tried += faults_has_struck();
+                n_violations += !ok;
+        }
+        printf("# %u points tried, %u violations\n", n_tried, n_violations);
+        CHECK(n_tried > 10);
+        CHECK_NUMBER(n_violations, 0);
+}
+
+static void test_fails(void)
+{
+        sweep(&(Fault){.kind = FAULT_ERROR, .error = EBUSY}, NULL);
+}
+
+static void test_ignored(void)
+{
+        sweep(&(Fault){.kind = FAULT_IGNORED}, NULL);
+}
+
+static void test_worker_dies(void)
+{
+        sweep(&(Fault){.kind = FAULT_WORKER_DIES}, NULL);
+}
+
+static void test_dies(void)
+{
+        sweep(&(Fault){.kind = FAULT_DIES_AFTER}, &(Death){.loses_fds = false});
+}
+
+static void come_or_go(void)
+{
+        if (fakehost_is_present(fakehost_find(JOINER)))
+                fakehost_unplug(JOINER);
+        else
+                fakehost_plug(JOINER);
+}
+
+/* Out of its slot and in again: another device, nobody's. */
+static void replug(void)
+{
+        fakehost_unplug(CARD);
+        fakehost_plug(CARD);
+}
+
+static void test_joined_meanwhile(void)
+{
+        sweep(&(Fault){.kind = FAULT_DIES_BEFORE}, &(Death){.meanwhile = come_or_go});
+}
+
+static void test_replugged_meanwhile(void)
+{
+        sweep(&(Fault){.kind = FAULT_DIES_AFTER}, &(Death){.meanwhile = replug});
+}
+
+static void test_loses_fds(void)
+{
+        sweep(&(Fault){.kind = FAULT_DIES_BEFORE},
+              &(Death){.loses_fds = true, .meanwhile = replug});
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"undisturbed", test_undisturbed},
+                {"each write fails", test_fails},
+                {"each write is ignored", test_ignored},
+                {"the worker dies before each write", test_worker_dies},
+                {"the daemon dies after each write", test_dies},
+                {"and a card comes or goes before it is back", test_joined_meanwhile},
+                {"and a leased card is pulled and pushed in again", test_replugged_meanwhile},
+                {"and the service manager has kept nothing", test_loses_fds},
+        };
+
+        return tap_run(tests);
+}
