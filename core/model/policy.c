@@ -48,10 +48,6 @@ Policy *policy_free(Policy *policy)
         return NULL;
 }
 
-/*
- * Only the last star is ever retried: what an earlier one matched stays matched, so the work is at
- * most the product of the two lengths, and there is no recursion.
- */
 bool policy_breach_from_string(const char *text, PolicyBreach *ret)
 {
         static const char *const names[_POLICY_BREACH_N] = {
@@ -68,6 +64,25 @@ bool policy_breach_from_string(const char *text, PolicyBreach *ret)
         return false;
 }
 
+bool policy_vf_loss_from_string(const char *text, PolicyVfLoss *ret)
+{
+        static const char *const names[_POLICY_VF_LOSS_N] = {
+                [POLICY_VF_LOSS_KEEP] = "keep",
+                [POLICY_VF_LOSS_RECREATE] = "recreate",
+        };
+
+        for (int i = 0; i < _POLICY_VF_LOSS_N; i++)
+                if (strcmp(names[i], text) == 0) {
+                        *ret = (PolicyVfLoss)i;
+                        return true;
+                }
+        return false;
+}
+
+/*
+ * Only the last star is ever retried: what an earlier one matched stays matched, so the work is at
+ * most the product of the two lengths, and there is no recursion.
+ */
 bool policy_glob(const char *pattern, const char *text)
 {
         const char *star = NULL, *retry = NULL;

@@ -37,6 +37,16 @@ typedef enum PolicyBreach {
 /* Returns true and *ret, or false if the text is none of "keep", "revoke" and "quarantine". */
 _nodiscard_ bool policy_breach_from_string(const char *text, PolicyBreach *ret);
 
+/* What follows when somebody took a leased virtual function away by its PF's sriov_numvfs. */
+typedef enum PolicyVfLoss {
+        POLICY_VF_LOSS_KEEP = 0, /* the lease goes on without it; its owner is told */
+        POLICY_VF_LOSS_RECREATE, /* the number is written back, and the lease gets it again */
+        _POLICY_VF_LOSS_N,
+} PolicyVfLoss;
+
+/* Returns true and *ret, or false if the text is neither "keep" nor "recreate". */
+_nodiscard_ bool policy_vf_loss_from_string(const char *text, PolicyVfLoss *ret);
+
 /* Keeping a device from the host's drivers: core/model/reserve.h. */
 typedef struct PolicyReserve {
         bool at_boot; /* there is a reservation */
@@ -69,6 +79,7 @@ typedef struct PolicyRule {
         size_t n_gids;
         unsigned modes; /* bit 1 << LeaseMode; 0 means all */
         PolicyBreach on_breach;
+        PolicyVfLoss on_vf_loss;
 
         PolicyReserve reserve;
 } PolicyRule;

@@ -4,7 +4,7 @@
  * One policy file's text into rules.
  *
  *   { "rules": [ { "name": …, "match": { … }, "lease": { … } or "deny", "reserve": { … },
- *                "on_breach": … } ] }
+ *                "on_breach": …, "on_vf_loss": … } ] }
  *
  * Each object has a table of the keys it may have, so that what is not in a table is refused where
  * it stands. Lists may not be empty: an empty list reads like "nobody" but a rule without the key
@@ -257,6 +257,14 @@ static int read_on_breach(Reader *reader, json_object *value)
                         json_object_get_string(value));
 }
 
+static int read_on_vf_loss(Reader *reader, json_object *value)
+{
+        if (policy_vf_loss_from_string(json_object_get_string(value), &reader->rule->on_vf_loss))
+                return 0;
+        return complain(reader, value, "unknown reaction \"%s\": keep or recreate",
+                        json_object_get_string(value));
+}
+
 static int read_lease(Reader *reader, json_object *value)
 {
         static const Member members[] = {
@@ -379,6 +387,7 @@ static int read_rule(Reader *reader, Policy *policy, json_object *value, size_t 
                 {"lease", json_type_null, read_lease},
                 {"reserve", json_type_object, read_reserve},
                 {"on_breach", json_type_string, read_on_breach},
+                {"on_vf_loss", json_type_string, read_on_vf_loss},
         };
         int r = check_type(reader, value, json_type_object);
 

@@ -212,6 +212,26 @@ static void test_on_breach(void)
                             "36: expected string, not int");
 }
 
+static void test_on_vf_loss(void)
+{
+        _cleanup_(policy_freep) Policy *policy = expect_policy(
+                "{\"rules\":[{\"match\":{},\"lease\":{},\"on_vf_loss\":\"recreate\"},"
+                "{\"match\":{},\"lease\":{},\"on_vf_loss\":\"keep\"},"
+                "{\"match\":{},\"lease\":{}}]}");
+        static const PolicyVfLoss wanted[] = {
+                POLICY_VF_LOSS_RECREATE,
+                POLICY_VF_LOSS_KEEP,
+                POLICY_VF_LOSS_KEEP,
+        };
+
+        for (size_t i = 0; CHECK(policy->n_rules == 3) && i < ARRAY_SIZE(wanted); i++)
+                CHECK_NUMBER(policy->rules[i].on_vf_loss, wanted[i]);
+        expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_vf_loss\":\"retry\"}",
+                            "37: unknown reaction \"retry\": keep or recreate");
+        expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_vf_loss\":true}",
+                            "37: expected string, not boolean");
+}
+
 #define RESERVE(text) "{\"match\":{},\"lease\":{},\"reserve\":" text "}"
 #define FINGERPRINT(text) RESERVE("{\"at\":\"boot\",\"fingerprint\":" text "}")
 
@@ -378,6 +398,7 @@ int main(void)
                 {"errors of meaning", test_meaning},
                 {"errors of meaning in a lease", test_lease_meaning},
                 {"what follows a breach", test_on_breach},
+                {"what follows a virtual function's loss", test_on_vf_loss},
                 {"reservations", test_reserve},
                 {"errors of meaning in a reservation", test_reserve_meaning},
                 {"without names", test_nameless},
