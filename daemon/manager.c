@@ -265,7 +265,7 @@ const char *manager_device_state(const Manager *manager, size_t device)
         const Lease *lease = manager_lease_of_device(manager, device);
         const LeaseDevice *recorded = lease ? lease_record_find(lease->record, pci->bdf) : NULL;
 
-        if (recorded && recorded->role == LEASE_ROLE_TAKEN)
+        if (recorded && recorded->role == LEASE_ROLE_TAKEN && !recorded->lost)
                 return "leased";
         if (recorded && recorded->role == LEASE_ROLE_JOINER && driver_is_harmless(pci->driver))
                 return "held";
@@ -303,13 +303,17 @@ int manager_reconcile(Manager *manager)
                 return r < 0 ? r : -ENODEV;
         old = TAKE_PTR(manager->world);
         manager->world = world;
+        manager->before = old;
         for (size_t i = 0; i < manager->n_leases; i++) {
                 r = manager_account_for(manager->leases[i]);
                 if (r < 0)
                         failed = r;
                 else
                         manager_review_guard(manager->leases[i]);
+                if (r >= 0)
+                        manager_review_vfs(manager->leases[i]);
         }
+        manager->before = NULL;
         post_review(manager->post);
         r = publish_changes(manager);
         return failed < 0 ? failed : r;

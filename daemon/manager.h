@@ -44,11 +44,13 @@ struct Lease {
         int client_fd;        /* read end, until it has been handed out */
         struct event *owner_event;
         Worker *worker;       /* that takes or puts back */
-        Worker *guard_worker; /* that blocks joiners and seals ports; never beside the other */
+        Worker *guard_worker; /* that blocks joiners, seals ports or recreates VFs; never beside
+                               * the other */
         bool restore_waits;   /* for the guard's worker to end */
         char *guard_trouble;  /* what it failed at last, or NULL */
         GuardFacts *guards;   /* by group of the record, as of the last reading; NULL before */
         bool force;           /* root asked to take it even if the host lives on it */
+        size_t n_lasting;     /* changes on record but those of a recreation under way */
         size_t n_restoring;   /* devices the running restore knows of */
         ManagerDone done;     /* who waits for the worker, or NULL */
         void *done_userdata;
@@ -65,7 +67,9 @@ typedef struct ManagerObserver {
         void (*group)(Change change, const char *id, void *userdata);
         void (*lease)(Change change, uint32_t id, void *userdata);
         void (*joined)(const Lease *lease, Bdf bdf, bool in_address_space, void *userdata);
-        void (*lost)(const Lease *lease, Bdf bdf, void *userdata);
+        void (*lost)(const Lease *lease, Bdf bdf, const char *cause, void *userdata);
+        void (*returned)(const Lease *lease, Bdf bdf, void *userdata);
+        void (*pf_changed)(const Lease *lease, Bdf pf, const char *cause, void *userdata);
         void (*breached)(const Lease *lease, Bdf bdf, const char *driver, GuardLayer layer,
                          void *userdata);
         void *userdata;
@@ -77,7 +81,8 @@ struct Manager {
         struct event_base *base;
         HostPaths host;
         char state_directory[MANAGER_PATH_SIZE];
-        World *world; /* NULL until the first reading */
+        World *world;        /* NULL until the first reading */
+        const World *before; /* the reading before, while leases are held against a new one */
         Policy *policy;
         char *policy_error; /* NULL if the files' policy is in force */
         Lease **leases;
@@ -163,6 +168,27 @@ _nodiscard_ int manager_add_lease(Manager *manager, LeaseRecord *record, Lease *
 
 /* Holds one lease against the world just read (manager_account.c). Returns 0 or -errno. */
 _nodiscard_ int manager_account_for(Lease *lease);
+
+/* Marks a device of a lease as gone; it is told once it is known why (manager_loss.c). */
+void manager_mark_lost(LeaseDevice *device);
+
+/* Tells of a lost device of which nobody has been told yet, with what is known. */
+void manager_tell_loss(Lease *lease, LeaseDevice *device);
+
+/* Tells of the losses whose causes are known, and of what happens to PFs of leased VFs. */
+void manager_tell_losses(Lease *lease);
+
+/* Whether a lost device that is there again is for manager_review_vfs() to take back. */
+bool manager_awaits(const Lease *lease, Bdf bdf);
+
+/*
+ * Brings lost virtual functions back where the lease's rule says so: once for each loss, and not
+ * twice within a minute (manager_recreate.c).
+ */
+void manager_review_vfs(Lease *lease);
+
+/* The guard's worker has ended. Returns whether a restore has waited for that, and goes on. */
+bool manager_end_guard_worker(Lease *lease);
 
 /*
  * Puts on record, and tells, that a host driver had or has a joiner. Saved with the record's next

@@ -39,17 +39,6 @@ static void tell_joined(const Lease *lease, Bdf bdf)
                 manager->observer.joined(lease, bdf, attached, manager->observer.userdata);
 }
 
-static void tell_lost(const Lease *lease, Bdf bdf)
-{
-        const Manager *manager = lease->manager;
-        char text[BDF_TEXT_SIZE];
-
-        log_notice("lease %u: %s is gone from the machine", lease->record->id,
-                   bdf_format(bdf, text));
-        if (manager->observer.lost)
-                manager->observer.lost(lease, bdf, manager->observer.userdata);
-}
-
 /* Marks what is gone. A taken device without our driver has gone and come back between readings. */
 static bool account_for_lost(Lease *lease)
 {
@@ -69,9 +58,8 @@ static bool account_for_lost(Lease *lease)
                         here = false;
                 if (device->lost || here)
                         continue;
-                device->lost = true;
+                manager_mark_lost(device);
                 changed = true;
-                tell_lost(lease, device->bdf);
         }
         return changed;
 }
@@ -144,6 +132,7 @@ static int account_for_joiner(Lease *lease, const PciDevice *device)
                         return r;
                 known = lease_record_find(lease->record, device->bdf);
         } else if (is_new) {
+                manager_tell_loss(lease, known);
                 known->lost = known->blocking = known->blocked = known->breached = false;
                 known->role = role;
                 known->driver_before[0] = known->override_before[0] = '\0';
@@ -166,10 +155,12 @@ int manager_account_for(Lease *lease)
         if (lease->record->state == LEASE_PREPARING)
                 return 0;
         bool changed = account_for_lost(lease);
+        manager_tell_losses(lease);
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 const PciDevice *device = &snapshot->devices[i];
                 if (!lease_record_has_group(lease->record, device->kernel_group) ||
-                    !group_is_alive(lease, device->kernel_group))
+                    !group_is_alive(lease, device->kernel_group) ||
+                    manager_awaits(lease, device->bdf))
                         continue;
                 int r = account_for_joiner(lease, device);
                 if (r < 0)

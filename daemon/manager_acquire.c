@@ -328,6 +328,28 @@ static int check_all(Plan *plan)
         return r;
 }
 
+/*
+ * A VF's place. Its PF stays the host's: new VFs of it are as free as any, unless they could be born
+ * into the group.
+ */
+static int record_vf(Plan *plan, LeaseRecord *record, const PciDevice *device)
+{
+        const Snapshot *snapshot = plan->manager->world->snapshot;
+        LeaseVf vf = {.bdf = device->bdf, .group = device->kernel_group};
+        size_t index = snapshot_find(snapshot, device->bdf);
+        char text[BDF_TEXT_SIZE];
+
+        if (!vf_place_find(snapshot, index, &vf.place))
+                return 0;
+        int r = lease_record_add_vf(record, &vf);
+        (void)bdf_format(vf.place.pf, text);
+        if (r == 0 && vf_place_is_shared(snapshot, index) &&
+            !lease_record_has_change(record, LEASE_CHANGE_VFS, text) &&
+            seal_finds_vfs(&plan->manager->host, vf.place.pf))
+                r = lease_record_add_change(record, LEASE_CHANGE_VFS, text);
+        return r;
+}
+
 /* Notes down how the host has this device now: it is what giving back will restore. */
 static int record_member(Plan *plan, LeaseRecord *record, const PciDevice *device)
 {
@@ -346,8 +368,11 @@ static int record_member(Plan *plan, LeaseRecord *record, const PciDevice *devic
         if (r < 0)
                 return r;
         r = lease_record_add_device(record, device->bdf, LEASE_ROLE_TAKEN, driver, override);
+        if (r == 0 && device->is_vf)
+                r = record_vf(plan, record, device);
         /* Its virtual functions, wherever they would be, are born without drivers. */
-        if (r == 0 && seal_finds_vfs(&plan->manager->host, device->bdf))
+        if (r == 0 && seal_finds_vfs(&plan->manager->host, device->bdf) &&
+            !lease_record_has_change(record, LEASE_CHANGE_VFS, bdf_format(device->bdf, text)))
                 r = lease_record_add_change(record, LEASE_CHANGE_VFS,
                                             bdf_format(device->bdf, text));
         return r;
@@ -365,6 +390,7 @@ static int fill_record(Plan *plan, LeaseRecord *record)
         record->mode = plan->mode;
         record->lifetime = request->lifetime;
         record->on_breach = plan->rule ? plan->rule->on_breach : POLICY_BREACH_KEEP;
+        record->on_vf_loss = plan->rule ? plan->rule->on_vf_loss : POLICY_VF_LOSS_KEEP;
         record->uid = request->uid;
         free(record->unit);
         free(record->rule);

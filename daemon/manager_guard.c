@@ -144,15 +144,21 @@ static void note_trouble(Lease *lease, const char *text)
         manager_retry(lease->manager);
 }
 
+bool manager_end_guard_worker(Lease *lease)
+{
+        lease->guard_worker = NULL;
+        if (!lease->restore_waits)
+                return false;
+        lease->restore_waits = false;
+        manager_begin_restore(lease, lease->done, lease->done_userdata);
+        return true;
+}
+
 /* Returns whether a restore has waited for this worker and goes on now. */
 static bool end_worker(Lease *lease, const WorkerResult *result)
 {
-        lease->guard_worker = NULL;
-        if (lease->restore_waits) {
-                lease->restore_waits = false;
-                manager_begin_restore(lease, lease->done, lease->done_userdata);
+        if (manager_end_guard_worker(lease))
                 return true;
-        }
         if (result->code != 0) {
                 char text[TROUBLE_SIZE];
 

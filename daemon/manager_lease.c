@@ -20,6 +20,7 @@
 #include "daemon/host/critical.h"
 #include "daemon/lease/state.h"
 #include "daemon/lease/steps.h"
+#include "daemon/lease/vfs.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
 
@@ -109,6 +110,22 @@ static void on_unsettled_restored(const ManagerAnswer *reply, Lease *lease, void
                    reply->message);
 }
 
+/* The worker has added to the record on disk how virtual functions were set. */
+static void adopt_vfs(Lease *lease)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
+
+        if (lease->record->n_vfs == 0)
+                return;
+        int r = lease_state_read(lease->manager->state_directory, lease->record->id, &record);
+        if (r < 0) {
+                log_broken(r);
+                return;
+        }
+        for (size_t i = 0; i < record->n_vfs && i < lease->record->n_vfs; i++)
+                lease->record->vfs[i].settings = record->vfs[i].settings;
+}
+
 static void on_take_done(WorkerResult *result, void *userdata)
 {
         Lease *lease = userdata;
@@ -116,6 +133,7 @@ static void on_take_done(WorkerResult *result, void *userdata)
         _cleanup_(freep) char *message = strdup(result->message ? result->message : "");
 
         lease->worker = NULL;
+        adopt_vfs(lease);
         if (result->code == 0) {
                 lease->fds = *result->fds;
                 result->fds->n_items = 0;
@@ -186,7 +204,8 @@ static int take(const HostPaths *host, const LeaseRecord *record, VfioFds *fds, 
 static int job_take(const void *context, VfioFds *fds, char **ret_message)
 {
         const Lease *lease = context;
-        const LeaseRecord *record = lease->record;
+        LeaseRecord *record = lease->record;
+        bool changed = false;
 
         for (size_t i = 0; !lease->force && i < record->n_devices; i++) {
                 if (record->devices[i].role != LEASE_ROLE_TAKEN)
@@ -195,7 +214,10 @@ static int job_take(const void *context, VfioFds *fds, char **ret_message)
                 if (r != 0)
                         return r;
         }
-        return take(&lease->manager->host, record, fds, ret_message);
+        int r = lease_vfs_save(&lease->manager->host, record, &changed, ret_message);
+        if (r == 0 && changed)
+                r = lease_state_save(lease->manager->state_directory, record);
+        return r != 0 ? r : take(&lease->manager->host, record, fds, ret_message);
 }
 
 void manager_begin_take(Lease *lease, ManagerDone done, void *userdata)

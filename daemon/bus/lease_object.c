@@ -149,6 +149,8 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Rule", "s", get_text, 0, CHANGES),
         SD_BUS_SIGNAL_WITH_ARGS("DeviceJoined", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("DeviceLost", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("DeviceReturned", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("PfChanged", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Breached", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_VTABLE_END,
 };

@@ -81,16 +81,42 @@ static void on_joined(const Lease *lease, Bdf bdf, bool in_address_space, void *
         check(r, "was joined", path ? path : "a lease");
 }
 
-static void on_lost(const Lease *lease, Bdf bdf, void *userdata)
+/* A signal about one device, and why. */
+static int emit_cause(Bus *bus, const char *path, const char *signal, Bdf bdf, const char *cause)
+{
+        char text[BDF_TEXT_SIZE];
+
+        return !path ? -ENOMEM
+                     : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, signal, "sa{sv}",
+                                          bdf_format(bdf, text), 1, "cause", "s", cause);
+}
+
+static void on_lost(const Lease *lease, Bdf bdf, const char *cause, void *userdata)
+{
+        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
+
+        check(emit_cause(userdata, path, "DeviceLost", bdf, cause), "lost a device",
+              path ? path : "a lease");
+}
+
+static void on_pf_changed(const Lease *lease, Bdf pf, const char *cause, void *userdata)
+{
+        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
+
+        check(emit_cause(userdata, path, "PfChanged", pf, cause), "depends on a PF that changed",
+              path ? path : "a lease");
+}
+
+static void on_returned(const Lease *lease, Bdf bdf, void *userdata)
 {
         Bus *bus = userdata;
         _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
         char text[BDF_TEXT_SIZE];
 
         int r = !path ? -ENOMEM
-                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "DeviceLost", "sa{sv}",
-                                           bdf_format(bdf, text), 0);
-        check(r, "lost a device", path ? path : "a lease");
+                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "DeviceReturned",
+                                           "sa{sv}", bdf_format(bdf, text), 1, "taken", "b", 1);
+        check(r, "has a device again", path ? path : "a lease");
 }
 
 static void on_breached(const Lease *lease, Bdf bdf, const char *driver, GuardLayer layer,
@@ -115,6 +141,8 @@ void bus_observe(Bus *bus)
                 .lease = on_lease,
                 .joined = on_joined,
                 .lost = on_lost,
+                .returned = on_returned,
+                .pf_changed = on_pf_changed,
                 .breached = on_breached,
                 .userdata = bus,
         };

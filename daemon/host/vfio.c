@@ -178,6 +178,51 @@ int vfio_claim_devices(const HostPaths *host, const Bdf *devices, size_t n_devic
         return 0;
 }
 
+/* The fd of that name, or -1. */
+static int find_fd(const VfioFds *fds, const char *name)
+{
+        for (size_t i = 0; i < fds->n_items; i++)
+                if (strcmp(fds->items[i].name, name) == 0)
+                        return fds->items[i].fd;
+        return -1;
+}
+
+/* Whether the kernel has the group of that fd in a container: not when its last device has gone. */
+static bool is_in_container(int group_fd)
+{
+        struct vfio_group_status status = {.argsz = sizeof(status)};
+
+        return ioctl(group_fd, VFIO_GROUP_GET_STATUS, &status) == 0 &&
+               status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET;
+}
+
+int vfio_claim_again(const HostPaths *host, LeaseMode mode, const VfioFds *fds, Bdf bdf,
+                     int32_t group, VfioFds *ret_fds, char **ret_message)
+{
+        _cleanup_(vfio_fds_close) VfioFds more = {.n_items = 0};
+        int base = find_fd(fds, mode == LEASE_MODE_IOMMUFD ? "iommufd" : "container");
+        char name[48];
+        int r;
+
+        (void)snprintf(name, sizeof(name), "group:%d", group);
+        if (mode == LEASE_MODE_IOMMUFD) {
+                r = claim_device(host, base, bdf, &more, ret_message);
+        } else if (find_fd(fds, name) >= 0 && is_in_container(find_fd(fds, name))) {
+                r = 0;
+        } else {
+                r = claim_group(host, base, group, &more, ret_message);
+                /* A container whose last group has gone has lost its IOMMU; else it has one. */
+                if (r == 0 && ioctl(base, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0 &&
+                    errno != EINVAL)
+                        r = -errno;
+        }
+        if (r != 0)
+                return r;
+        *ret_fds = more;
+        more.n_items = 0;
+        return 0;
+}
+
 void vfio_await_closed(const HostPaths *host, const int32_t *groups, size_t n_groups,
                        unsigned seconds)
 {

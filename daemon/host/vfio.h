@@ -44,6 +44,14 @@ _nodiscard_ int vfio_claim_devices(const HostPaths *host, const Bdf *devices, si
                                    VfioFds *ret_fds, char **ret_message);
 
 /*
+ * Adds one device to a claim made by either of the above, whose fds are in `fds`: its group
+ * (kernel number) to the container, or the device to the iommufd. A group that is in it already
+ * needs nothing. Returns as above, with what is new in *ret_fds.
+ */
+_nodiscard_ int vfio_claim_again(const HostPaths *host, LeaseMode mode, const VfioFds *fds, Bdf bdf,
+                                 int32_t group, VfioFds *ret_fds, char **ret_message);
+
+/*
  * Waits, at most `seconds`, until nobody has the groups (kernel numbers) open any more: a process
  * that exits closes its fds one after another, and the kernel tells nobody of the last. Blocks;
  * whoever still has them after that is for the unbinding to ask.

@@ -42,5 +42,8 @@ bool fdstore_take(FdStore *store, const LeaseRecord *record, VfioFds *ret_fds, i
 /* Stores a lease's fds (owner may be -1). Returns 0 or -errno. */
 _nodiscard_ int fdstore_push(const LeaseRecord *record, const VfioFds *fds, int owner);
 
+/* Stores one fd of a lease, in the place of what was stored for that index. Same returns. */
+_nodiscard_ int fdstore_replace(const LeaseRecord *record, size_t index, int fd);
+
 /* Drops a lease's fds from the store. */
 void fdstore_remove(const LeaseRecord *record);

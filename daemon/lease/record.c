@@ -70,6 +70,7 @@ LeaseRecord *lease_record_free(LeaseRecord *record)
                 free(record->fd_names[i]);
         lease_record_drop_changes(record, 0);
         free(record->changes);
+        free(record->vfs);
         free(record->groups);
         free(record->devices);
         free(record->fd_names);
@@ -152,6 +153,33 @@ int lease_record_add_change(LeaseRecord *record, LeaseChangeKind kind, const cha
                 return -ENOMEM;
         record->changes[record->n_changes++] = (LeaseChange){.kind = kind, .place = copy};
         return 0;
+}
+
+int lease_record_add_vf(LeaseRecord *record, const LeaseVf *vf)
+{
+        if (record->n_vfs >= LEASE_DEVICES_MAX)
+                return -E2BIG;
+        LeaseVf *vfs = reallocarray(record->vfs, record->n_vfs + 1, sizeof(*record->vfs));
+        if (!vfs)
+                return -ENOMEM;
+        record->vfs = vfs;
+        record->vfs[record->n_vfs++] = *vf;
+        return 0;
+}
+
+LeaseVf *lease_record_find_vf(const LeaseRecord *record, Bdf bdf)
+{
+        for (size_t i = 0; i < record->n_vfs; i++)
+                if (bdf_equal(record->vfs[i].bdf, bdf))
+                        return &record->vfs[i];
+        return NULL;
+}
+
+bool lease_record_has_hold(const LeaseRecord *record, const LeaseDevice *device)
+{
+        const LeaseVf *vf = device->lost ? lease_record_find_vf(record, device->bdf) : NULL;
+
+        return !device->lost || (vf && vf->returning);
 }
 
 void lease_record_drop_changes(LeaseRecord *record, size_t first)

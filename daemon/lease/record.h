@@ -16,7 +16,9 @@
 
 #include "core/model/base.h"
 #include "core/model/bdf.h"
+#include "core/model/loss.h"
 #include "core/model/policy.h"
+#include "daemon/host/vf_netlink.h"
 
 #define LEASE_DEVICES_MAX 4096
 #define LEASE_GROUPS_MAX 256
@@ -55,7 +57,21 @@ typedef struct LeaseDevice {
         bool blocking; /* a worker is at it */
         bool blocked;  /* known to be out of every driver's reach */
         bool breached; /* a host driver has it, which has been told */
+
+        /* Of what is lost; not on disk. */
+        bool untold;   /* nobody has been told: why is not known yet */
+        bool recreate; /* its PF's sriov_numvfs is to be written back */
+        bool given_up; /* it is not taken back */
 } LeaseDevice;
+
+/* A taken device that is a virtual function. */
+typedef struct LeaseVf {
+        Bdf bdf;
+        VfPlace place;
+        int32_t group;       /* the kernel's number of its group */
+        bool returning;      /* it was lost, and is being taken back: it may be half ours again */
+        VfSettings settings; /* as the host had set it; nothing known if it is no network card's */
+} LeaseVf;
 
 /* What the guard changed on the host besides drivers; undone in reverse. */
 typedef enum LeaseChangeKind {
@@ -90,6 +106,10 @@ typedef struct LeaseRecord {
         char **fd_names; /* by index of the fd in the service manager's store */
         size_t n_fd_names;
         PolicyBreach on_breach; /* of the rule that allowed it */
+        PolicyVfLoss on_vf_loss;
+        uint64_t recreated_usec; /* when VFs were last recreated, of CLOCK_BOOTTIME; 0: never */
+        LeaseVf *vfs;
+        size_t n_vfs;
         LeaseChange *changes;
         size_t n_changes;
         char *trouble; /* why it is quarantined, or NULL */
@@ -111,6 +131,17 @@ _nodiscard_ int lease_record_add_fd_name(LeaseRecord *record, const char *name);
 _nodiscard_ int lease_record_add_change(LeaseRecord *record, LeaseChangeKind kind,
                                         const char *place);
 
+_nodiscard_ int lease_record_add_vf(LeaseRecord *record, const LeaseVf *vf);
+
+/* What there is to know of a taken device as a virtual function, or NULL. Borrowed. */
+LeaseVf *lease_record_find_vf(const LeaseRecord *record, Bdf bdf);
+
+/*
+ * Whether giving back has to do with the device: what is lost is not ours any more, but for a VF
+ * that is being taken back.
+ */
+bool lease_record_has_hold(const LeaseRecord *record, const LeaseDevice *device);
+
 /* Forgets the changes from `first` on. */
 void lease_record_drop_changes(LeaseRecord *record, size_t first);
 
@@ -125,6 +156,10 @@ bool lease_record_has_group(const LeaseRecord *record, int32_t number);
 
 /* Writes the record as JSON. Returns 0 and *ret (freed by the caller) or -ENOMEM. */
 _nodiscard_ int lease_record_to_json(const LeaseRecord *record, char **ret_text);
+
+/* The part of it that is about virtual functions (record_vfs.c): the same returns. */
+_nodiscard_ int lease_record_put_vfs(const LeaseRecord *record, struct json_object *root);
+_nodiscard_ int lease_record_parse_vfs(LeaseRecord *record, struct json_object *root);
 
 /*
  * Reads a record back. Returns 0, or -EBADMSG for anything that is not a complete record of a version

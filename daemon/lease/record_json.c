@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease record as a file: version 2, every field required. Version 1 knew no changes and no
- * breach.
+ * A lease record as a file: version 3, every field required. Version 2 knew no virtual functions,
+ * version 1 no changes and no breach either.
  *
  * Reading is strict. A half-written file or one from a later version is not guessed at: the manager
  * sets it aside and takes the truth from the kernel.
@@ -13,7 +13,8 @@
 
 #include "daemon/lease/record.h"
 
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
+#define RECORD_VERSION_BEFORE_VFS 2
 #define RECORD_VERSION_BEFORE_GUARD 1
 
 static inline void json_putp(struct json_object **object)
@@ -154,6 +155,8 @@ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
                 r = put_fd_names(root, record);
         if (r == 0)
                 r = put_changes(root, record);
+        if (r == 0)
+                r = lease_record_put_vfs(record, root);
         if (r < 0)
                 return r;
 
@@ -331,6 +334,8 @@ int lease_record_from_json(const char *text, LeaseRecord **ret_record)
                 r = parse_array(record, root, "fds", LEASE_DEVICES_MAX, parse_fd_name);
         if (r == 0 && with_guard)
                 r = parse_array(record, root, "changes", LEASE_CHANGES_MAX, parse_change);
+        if (r == 0 && version > RECORD_VERSION_BEFORE_VFS)
+                r = lease_record_parse_vfs(record, root);
         if (r < 0)
                 return r;
         *ret_record = TAKE_PTR(record);

@@ -34,6 +34,19 @@ int lease_state_save(const char *directory, const LeaseRecord *record)
         return file_replace(dir_fd, name, text, 0600);
 }
 
+int lease_state_read(const char *directory, uint32_t id, LeaseRecord **ret_record)
+{
+        _cleanup_(freep) char *text = NULL;
+        char name[32];
+
+        _cleanup_(closep) int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0)
+                return -errno;
+        (void)snprintf(name, sizeof(name), "%" PRIu32 ".json", id);
+        int r = file_read(dir_fd, name, &text);
+        return r < 0 ? r : lease_record_from_json(text, ret_record);
+}
+
 int lease_state_remove(const char *directory, uint32_t id)
 {
         char path[PATH_MAX];

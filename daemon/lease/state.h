@@ -12,6 +12,9 @@
 /* Writes `DIR/ID.json` by temporary file, fsync and rename. Returns 0 or -errno (-ENOSPC …). */
 _nodiscard_ int lease_state_save(const char *directory, const LeaseRecord *record);
 
+/* Reads one record back. Returns 0 and *ret, -ENOENT, -EBADMSG, or -errno. */
+_nodiscard_ int lease_state_read(const char *directory, uint32_t id, LeaseRecord **ret_record);
+
 /* Removes the record's file; one that is not there is fine. Returns 0 or -errno. */
 _nodiscard_ int lease_state_remove(const char *directory, uint32_t id);
 

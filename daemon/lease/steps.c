@@ -11,6 +11,7 @@
 #include "daemon/guard/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/steps.h"
+#include "daemon/lease/vfs.h"
 
 typedef int (*DeviceStep)(const HostPaths *host, const LeaseDevice *device, char **ret_message);
 
@@ -161,14 +162,16 @@ int lease_steps_restore(const HostPaths *host, const LeaseRecord *record, char *
                 {LEASE_ROLE_JOINER, step_let_in},
         };
         _cleanup_(freep) char *first_message = NULL;
-        int first = 0;
+        /* Before a driver of the host looks at them. */
+        int first = lease_vfs_restore(host, record, &first_message);
 
         for (size_t s = 0; s < ARRAY_SIZE(steps); s++)
                 for (size_t i = 0; i < record->n_devices; i++) {
                         const LeaseDevice *device = &record->devices[i];
                         _cleanup_(freep) char *message = NULL;
 
-                        if (device->role != steps[s].role || device->lost)
+                        if (device->role != steps[s].role ||
+                            !lease_record_has_hold(record, device))
                                 continue;
                         int r = steps[s].step(host, device, &message);
                         if (r == 0 || r == -ENOENT || first != 0)

@@ -97,6 +97,98 @@ static void test_changes(void)
         CHECK(lease_record_has_change(back, LEASE_CHANGE_VFS, "0000:05:00.0"));
 }
 
+/* What a daemon before this has left: the same without virtual functions. */
+static void test_the_version_before_vfs(void)
+{
+        static const char old[] =
+                "{\"version\":2,\"id\":7,\"state\":1,\"mode\":1,\"lifetime\":0,\"uid\":1000,"
+                "\"unit\":\"\",\"rule\":\"root\",\"since_usec\":1,\"trouble\":\"\",\"groups\":[],"
+                "\"devices\":[],\"fds\":[],\"changes\":[],\"on_breach\":1,\"breach\":\"x\"}";
+        _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
+
+        CHECK_NUMBER(lease_record_from_json(old, &record), 0);
+        CHECK(record && record->on_breach == POLICY_BREACH_REVOKE && record->n_vfs == 0 &&
+              record->on_vf_loss == POLICY_VF_LOSS_KEEP);
+}
+
+static const LeaseVf leased_vf = {
+        .bdf = {.domain = 0x10000, .bus = 1, .devfn = 0x0a},
+        .place = {.pf = {.domain = 0x10000, .bus = 1},
+                  .index = 2,
+                  .n_vfs = 8,
+                  .vendor = 0x8086,
+                  .device = 0x10ca,
+                  .pf_driver = "igb"},
+        .group = 14,
+        .returning = true,
+        .settings = {.known = 0x3f,
+                     .mac = {2, 0, 0, 0, 0, 0x17, [31] = 0xff},
+                     .vlan = 100,
+                     .qos = 3,
+                     .vlan_protocol = 0x88a8,
+                     .min_rate = 10,
+                     .max_rate = 4000000000U,
+                     .spoofchk = 1,
+                     .link_state = 2,
+                     .trust = 1},
+};
+
+static void test_virtual_functions(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make(), *back = NULL;
+        _cleanup_(freep) char *text = NULL, *again = NULL;
+
+        CHECK_NUMBER(lease_record_add_vf(record, &leased_vf), 0);
+        record->on_vf_loss = POLICY_VF_LOSS_RECREATE;
+        record->recreated_usec = 12345678901ULL;
+        CHECK(lease_record_to_json(record, &text) == 0);
+        CHECK_NUMBER(lease_record_from_json(text, &back), 0);
+        if (!CHECK(back && back->n_vfs == 1))
+                return;
+        CHECK(memcmp(&back->vfs[0].settings, &leased_vf.settings,
+                     sizeof(leased_vf.settings)) == 0);
+        CHECK(lease_record_to_json(back, &again) == 0);
+        CHECK_STRING(again, text);
+        CHECK_NUMBER(back->on_vf_loss, POLICY_VF_LOSS_RECREATE);
+        CHECK_NUMBER(back->recreated_usec, 12345678901ULL);
+        CHECK(!lease_record_find_vf(back, port));
+        /* What is lost is nobody's to put back, but for what is half ours again. */
+        LeaseDevice *device = lease_record_find(back, nic);
+        device->lost = true;
+        CHECK(lease_record_has_hold(back, device));
+        lease_record_find_vf(back, nic)->returning = false;
+        CHECK(!lease_record_has_hold(back, device));
+}
+
+static void test_strange_virtual_functions(void)
+{
+        static const char *const edits[][2] = {
+                {"\"index\":2", "\"index\":-2"},
+                {"\"pf_driver\":\"igb\"", "\"pf_driver\":7"},
+                {"\"known\":63", "\"known\":64"},
+                {"\"trust\":1", "\"trust\":\"1\""},
+                {"\"mac\":\"02", "\"mac\":\"0"},
+                {"\"mac\":\"02", "\"mac\":\"0x"},
+                {"\"pf\":\"10000", "\"pf\":\"x10000"},
+        };
+        _cleanup_(lease_record_freep) LeaseRecord *record = make();
+        _cleanup_(freep) char *text = NULL;
+
+        CHECK_NUMBER(lease_record_add_vf(record, &leased_vf), 0);
+        CHECK(lease_record_to_json(record, &text) == 0);
+        for (size_t i = 0; i < ARRAY_SIZE(edits); i++) {
+                _cleanup_(lease_record_freep) LeaseRecord *wrong = NULL;
+                _cleanup_(freep) char *edited = NULL;
+                const char *at = strstr(text, edits[i][0]);
+
+                if (!CHECK(at) || asprintf(&edited, "%.*s%s%s", (int)(at - text), text, edits[i][1],
+                                           at + strlen(edits[i][0])) < 0)
+                        continue;
+                if (!CHECK(lease_record_from_json(edited, &wrong) == -EBADMSG))
+                        printf("# %s was taken for %s\n", edits[i][1], edits[i][0]);
+        }
+}
+
 /* A crash may leave any prefix of a file behind. */
 static void test_every_prefix_is_refused(void)
 {
@@ -133,7 +225,7 @@ static int read_edited(const char *from, const char *to)
 static void test_strange_records_are_refused(void)
 {
         static const char *const edits[][2] = {
-                {"\"version\":2", "\"version\":3"},
+                {"\"version\":3", "\"version\":4"},
                 {"\"id\":7", "\"id\":-7"},
                 {"\"id\":7", "\"id\":0"},
                 {"\"id\":7", "\"id\":\"7\""},
@@ -142,6 +234,9 @@ static void test_strange_records_are_refused(void)
                 {"10000:01:01.2", "nonsense"},
                 {"\"role\":0", "\"role\":7"},
                 {"\"on_breach\":0", "\"on_breach\":3"},
+                {"\"on_vf_loss\":0", "\"on_vf_loss\":2"},
+                {"\"recreated_usec\":0", "\"recreated_usec\":-1"},
+                {"\"vfs\":[", "\"vfs\":7,\"others\":["},
                 {"e1000e", "../../e1000e"},
                 {"\"devices\":[", "\"devices\":7,\"others\":["},
         };
@@ -206,7 +301,10 @@ int main(void)
         static const TapTest tests[] = {
                 {"what is written comes back", test_round_trip},
                 {"the version before this", test_the_version_before},
+                {"the version before virtual functions", test_the_version_before_vfs},
                 {"changes and a breach", test_changes},
+                {"virtual functions", test_virtual_functions},
+                {"strange virtual functions", test_strange_virtual_functions},
                 {"every prefix of a record is refused", test_every_prefix_is_refused},
                 {"strange records are refused", test_strange_records_are_refused},
                 {"files are private, whole, and set aside if they are none", test_files},

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a lease has lost, told with its cause.
+ *
+ * A loss counts at once, for the guard and for the record. It is told when two readings agree about
+ * the PF, since the kernel takes virtual functions away one by one; or when the device is back.
+ */
+
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/manager.h"
+
+/* `place` is filled if the device was a VF that the record does not know as one: a joiner. */
+static Loss loss_of(const Lease *lease, Bdf bdf, VfPlace *place)
+{
+        const Manager *manager = lease->manager;
+        const LeaseVf *vf = lease_record_find_vf(lease->record, bdf);
+        Loss loss = {
+                .bdf = bdf,
+                .place = vf ? &vf->place : NULL,
+                .before = manager->before ? manager->before->snapshot : NULL,
+                .now = manager->world->snapshot,
+        };
+        size_t index = loss.before ? snapshot_find(loss.before, bdf) : SNAPSHOT_NONE;
+
+        if (!vf && index != SNAPSHOT_NONE && vf_place_find(loss.before, index, place))
+                loss.place = place;
+        return loss;
+}
+
+void manager_mark_lost(LeaseDevice *device)
+{
+        device->lost = device->untold = true;
+        device->given_up = false;
+}
+
+void manager_tell_loss(Lease *lease, LeaseDevice *device)
+{
+        const ManagerObserver *observer = &lease->manager->observer;
+        VfPlace place;
+        const Loss loss = loss_of(lease, device->bdf, &place);
+        _cleanup_(freep) char *cause = loss_describe(&loss);
+        char text[BDF_TEXT_SIZE];
+
+        if (!device->untold)
+                return;
+        device->untold = false;
+        device->recreate = loss_find_cause(&loss) == LOSS_NUMVFS;
+        /* Who takes a driver away by hand wants it to stay away. */
+        device->given_up = loss_find_cause(&loss) == LOSS_DRIVER;
+        log_notice("lease %u: %s is gone from the machine: %s", lease->record->id,
+                   bdf_format(device->bdf, text), cause ? cause : "");
+        if (observer->lost)
+                observer->lost(lease, device->bdf, cause ? cause : "", observer->userdata);
+}
+
+static bool is_here(const LeaseRecord *record, Bdf bdf)
+{
+        const LeaseDevice *device = lease_record_find(record, bdf);
+
+        return device && !device->lost;
+}
+
+/* Is this VF here, and the first such of its PF? Each PF is told of once. */
+static bool is_first_of_pf(const LeaseRecord *record, size_t i)
+{
+        for (size_t k = 0; k < i; k++)
+                if (bdf_equal(record->vfs[k].place.pf, record->vfs[i].place.pf) &&
+                    is_here(record, record->vfs[k].bdf))
+                        return false;
+        return is_here(record, record->vfs[i].bdf);
+}
+
+static void tell_pfs(const Lease *lease)
+{
+        const ManagerObserver *observer = &lease->manager->observer;
+        const LeaseRecord *record = lease->record;
+
+        for (size_t i = 0; i < record->n_vfs; i++) {
+                const Loss loss = loss_of(lease, record->vfs[i].bdf, NULL);
+                _cleanup_(freep) char *text = NULL;
+
+                if (!is_first_of_pf(record, i))
+                        continue;
+                int r = loss_describe_pf(&loss, &text);
+                if (r < 0)
+                        log_broken(r);
+                if (!text)
+                        continue;
+                log_notice("lease %u: %s", record->id, text);
+                if (observer->pf_changed)
+                        observer->pf_changed(lease, record->vfs[i].place.pf, text,
+                                             observer->userdata);
+        }
+}
+
+void manager_tell_losses(Lease *lease)
+{
+        LeaseRecord *record = lease->record;
+        VfPlace place;
+
+        tell_pfs(lease);
+        for (size_t i = 0; i < record->n_devices; i++) {
+                const Loss loss = loss_of(lease, record->devices[i].bdf, &place);
+
+                if (!record->devices[i].untold)
+                        continue;
+                /* What was only held here has no record to wait with. */
+                if (loss.place == &place || loss_is_settled(&loss))
+                        manager_tell_loss(lease, &record->devices[i]);
+                else
+                        manager_mark_dirty(lease->manager);
+        }
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Lost virtual functions of a lease whose rule wants them back.
+ *
+ * Somebody who sets sriov_numvfs to 0 has it written back once. Who does it again within a minute
+ * means it: then the VF stays lost, until somebody else brings it back, which is taken as well.
+ * What fails is not tried again.
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/guard/recreate.h"
+#include "daemon/guard/seal.h"
+#include "daemon/lease/state.h"
+#include "daemon/log.h"
+#include "daemon/manager.h"
+
+/* Between two writes of sriov_numvfs for one lease. */
+#define RECREATE_PAUSE_USEC (60 * 1000000ULL)
+
+static uint64_t now_usec(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_BOOTTIME, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Is the lost VF, or one just like it, in its place? */
+static bool is_back(const Lease *lease, const LeaseVf *vf)
+{
+        const Snapshot *snapshot = lease->manager->world->snapshot;
+        size_t index = snapshot_find(snapshot, vf->bdf);
+
+        return index != SNAPSHOT_NONE && vf_place_fits(&vf->place, snapshot, index);
+}
+
+bool manager_awaits(const Lease *lease, Bdf bdf)
+{
+        const LeaseVf *vf = lease_record_find_vf(lease->record, bdf);
+        const LeaseDevice *device = lease_record_find(lease->record, bdf);
+
+        return lease->record->on_vf_loss == POLICY_VF_LOSS_RECREATE &&
+               lease->record->state == LEASE_LEASED && vf && device && device->lost &&
+               !device->given_up && is_back(lease, vf);
+}
+
+/* Whether sriov_numvfs may be written back for a VF that is not there. Says so if not. */
+static bool may_recreate(const Lease *lease, LeaseDevice *device)
+{
+        const LeaseRecord *record = lease->record;
+        char text[BDF_TEXT_SIZE];
+
+        if (!device->recreate)
+                return false;
+        if (record->recreated_usec == 0 ||
+            now_usec() - record->recreated_usec > RECREATE_PAUSE_USEC)
+                return true;
+        device->recreate = false;
+        log_notice("lease %u: %s was lost again within a minute: somebody means it, and it stays "
+                   "away",
+                   record->id, bdf_format(device->bdf, text));
+        return false;
+}
+
+/* Marks what is to be taken back. Returns whether there is anything; *ret_write: VFs to be made. */
+static bool mark_returning(Lease *lease, bool *ret_write)
+{
+        LeaseRecord *record = lease->record;
+        bool any = false;
+
+        *ret_write = false;
+        for (size_t i = 0; i < record->n_vfs; i++) {
+                LeaseVf *vf = &record->vfs[i];
+                LeaseDevice *device = lease_record_find(record, vf->bdf);
+
+                vf->returning = false;
+                if (!device || !device->lost || device->untold || device->given_up)
+                        continue;
+                if (is_back(lease, vf))
+                        vf->returning = true;
+                else if (may_recreate(lease, device))
+                        vf->returning = *ret_write = true;
+                any |= vf->returning;
+        }
+        return any;
+}
+
+/* Notes the switches that are shut meanwhile. Returns 0 or -errno. */
+static int plan_switches(Lease *lease)
+{
+        LeaseRecord *record = lease->record;
+        char text[BDF_TEXT_SIZE];
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < record->n_vfs; i++) {
+                Bdf pf = record->vfs[i].place.pf;
+
+                if (record->vfs[i].returning && seal_finds_vfs(&lease->manager->host, pf) &&
+                    !lease_record_has_change(record, LEASE_CHANGE_VFS, bdf_format(pf, text)))
+                        r = lease_record_add_change(record, LEASE_CHANGE_VFS, text);
+        }
+        return r;
+}
+
+/* --- taking back ------------------------------------------------------------------------------ */
+
+static int job_recreate(const void *context, VfioFds *fds, char **ret_message)
+{
+        const Lease *lease = context;
+
+        return recreate_vfs(&lease->manager->host, lease->record, lease->n_lasting, fds,
+                            ret_message);
+}
+
+/* Puts one new fd of the claim where one of that name was, or behind the others. */
+static int keep_fd(Lease *lease, VfioFd *item)
+{
+        VfioFds *fds = &lease->fds;
+        size_t i = 0;
+
+        while (i < fds->n_items && strcmp(fds->items[i].name, item->name) != 0)
+                i++;
+        if (i == VFIO_FDS_MAX)
+                return -E2BIG;
+        if (i == fds->n_items) {
+                int r = lease_record_add_fd_name(lease->record, item->name);
+                if (r < 0)
+                        return r;
+                fds->items[fds->n_items++] = (VfioFd){.fd = -1};
+                (void)snprintf(fds->items[i].name, sizeof(fds->items[i].name), "%s", item->name);
+        }
+        closep(&fds->items[i].fd);
+        fds->items[i].fd = TAKE_FD(item->fd);
+        return fdstore_replace(lease->record, i, fds->items[i].fd);
+}
+
+/* The kernel may have given its group another number than it had. */
+static void adopt_group(Lease *lease, LeaseVf *vf)
+{
+        LeaseRecord *record = lease->record;
+        _cleanup_(freep) char *name = NULL;
+        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+
+        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group",
+                       lease->manager->host.sysfs, bdf_format(vf->bdf, text));
+        if (host_read_link_name(path, &name) < 0)
+                return; /* gone again, as the next reading will show */
+        int32_t number = (int32_t)strtol(name, NULL, 10);
+        if (number == vf->group)
+                return;
+        for (size_t i = 0; i < record->n_groups && !lease_record_has_group(record, number); i++)
+                if (record->groups[i].number == vf->group)
+                        record->groups[i].number = number;
+        vf->group = number;
+}
+
+static void tell_returned(const Lease *lease, Bdf bdf)
+{
+        const ManagerObserver *observer = &lease->manager->observer;
+        char text[BDF_TEXT_SIZE];
+
+        log_notice("lease %u: %s is back and the lease's again", lease->record->id,
+                   bdf_format(bdf, text));
+        if (observer->returned)
+                observer->returned(lease, bdf, observer->userdata);
+}
+
+/* The worker has ended: what was returning is the lease's, or lost for good. */
+static void settle_vfs(Lease *lease, bool taken)
+{
+        LeaseRecord *record = lease->record;
+
+        for (size_t i = 0; i < record->n_vfs; i++) {
+                LeaseVf *vf = &record->vfs[i];
+                LeaseDevice *device = lease_record_find(record, vf->bdf);
+
+                if (!vf->returning || !device)
+                        continue;
+                vf->returning = device->recreate = false;
+                device->given_up = !taken;
+                if (!taken)
+                        continue;
+                device->lost = false;
+                adopt_group(lease, vf);
+                tell_returned(lease, vf->bdf);
+        }
+        lease_record_drop_changes(record, lease->n_lasting);
+        (void)manager_set_lease_state(lease, record->state);
+        manager_mark_dirty(lease->manager);
+}
+
+static void on_recreated(WorkerResult *result, void *userdata)
+{
+        Lease *lease = userdata;
+        int r = result->code;
+
+        if (manager_end_guard_worker(lease))
+                return; /* what it did is on record, and being undone */
+        for (size_t i = 0; r == 0 && i < result->fds->n_items; i++)
+                r = keep_fd(lease, &result->fds->items[i]);
+        if (r != 0)
+                log_error("lease %u: what it has lost does not come back: %s", lease->record->id,
+                          result->message && result->message[0] ? result->message
+                          : r < 0                               ? strerror(-r)
+                                                                : "the kernel refused");
+        settle_vfs(lease, r == 0);
+}
+
+static void on_overdue(void *userdata)
+{
+        const Lease *lease = userdata;
+
+        log_error("lease %u: bringing back what it has lost takes longer than %d s; "
+                  "the kernel log says more",
+                  lease->record->id, MANAGER_WORKER_DEADLINE_SECONDS);
+}
+
+void manager_review_vfs(Lease *lease)
+{
+        const WorkerHandler handler = {
+                .done = on_recreated,
+                .overdue = on_overdue,
+                .userdata = lease,
+        };
+        LeaseRecord *record = lease->record;
+        uint64_t recreated = record->recreated_usec;
+        bool write;
+
+        if (record->on_vf_loss != POLICY_VF_LOSS_RECREATE || record->state != LEASE_LEASED ||
+            lease->worker || lease->guard_worker || !mark_returning(lease, &write))
+                return;
+        lease->n_lasting = record->n_changes;
+        int r = plan_switches(lease);
+        if (write)
+                record->recreated_usec = now_usec();
+        if (r == 0)
+                r = lease_state_save(lease->manager->state_directory, record);
+        if (r == 0)
+                r = worker_start(lease->manager->base, job_recreate, lease, &lease->fds,
+                                 MANAGER_WORKER_DEADLINE_SECONDS, &handler, &lease->guard_worker);
+        if (r == 0)
+                return;
+        log_error("lease %u: what it has lost is not brought back: %s", record->id, strerror(-r));
+        record->recreated_usec = recreated;
+        settle_vfs(lease, false);
+}
