@@ -23,6 +23,8 @@ static void print_json(const iso_event *event)
         json_add_optional(document, "state", event->state);
         if (strcmp(event->event, "device-joined") == 0)
                 json_add_bool(document, "in_owner_address_space", event->in_owner_address_space);
+        if (strcmp(event->event, "device-lost") == 0 || strcmp(event->event, "pf-changed") == 0)
+                json_add_optional(document, "cause", event->cause);
         json_print(document);
 }
 
@@ -41,6 +43,8 @@ static void print_text(const iso_event *event)
                 (void)printf(" · %s", event->state);
         if (event->in_owner_address_space)
                 (void)printf(" · in the owner's I/O address space");
+        if (*event->cause)
+                (void)printf(" · %s", event->cause);
         (void)printf("\n");
 }
 

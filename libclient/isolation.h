@@ -307,7 +307,8 @@ int iso_release(iso_host *host, uint32_t lease);
 typedef struct iso_event {
         const char *event; /* "ready", "device-added", "device-removed", "device-changed",
                             * "group-changed", "lease-added", "lease-changed", "lease-removed",
-                            * "device-joined", "device-lost", "breached" */
+                            * "device-joined", "device-lost", "device-returned",
+                            * "pf-changed", "breached" */
         const char *device; /* address or "" */
         const char *group;  /* id or "" (of a lease, its first) */
         uint32_t lease;     /* 0 if none */
@@ -315,6 +316,7 @@ typedef struct iso_event {
         const char *state;  /* "" if it does not apply */
         bool in_owner_address_space; /* device-joined: the kernel attached the device to the I/O
                                       * address space of the lease's owner (from 6.12 on) */
+        const char *cause; /* device-lost, pf-changed: why, in words; "" otherwise */
 } iso_event;
 
 /* Called for each event; a nonzero return ends iso_monitor() with that value. */

@@ -235,6 +235,8 @@ static int read_details(sd_bus_message *message, MemberNews *news)
                         news->in_owner_address_space = r >= 0 && value;
                 } else if (strcmp(name, "driver") == 0) {
                         r = sd_bus_message_read(message, "v", "s", &news->driver);
+                } else if (strcmp(name, "cause") == 0) {
+                        r = sd_bus_message_read(message, "v", "s", &news->cause);
                 } else {
                         r = sd_bus_message_skip(message, "v");
                 }
@@ -254,6 +256,7 @@ static int apply_member(Monitor *monitor, sd_bus_message *message, const char *e
                 .lease_path = sd_bus_message_get_path(message),
                 .driver = "",
                 .state = state,
+                .cause = "",
         };
         int r = sd_bus_message_read_basic(message, 's', &news.address);
 
@@ -280,6 +283,10 @@ static int apply_signal(Monitor *monitor, sd_bus_message *message)
                 return apply_member(monitor, message, "device-joined", "held");
         if (sd_bus_message_is_signal(message, HOST_LEASE, "DeviceLost"))
                 return apply_member(monitor, message, "device-lost", "");
+        if (sd_bus_message_is_signal(message, HOST_LEASE, "DeviceReturned"))
+                return apply_member(monitor, message, "device-returned", "leased");
+        if (sd_bus_message_is_signal(message, HOST_LEASE, "PfChanged"))
+                return apply_member(monitor, message, "pf-changed", "");
         if (sd_bus_message_is_signal(message, HOST_LEASE, "Breached"))
                 return apply_member(monitor, message, "breached", "breached");
         return 0;

@@ -38,6 +38,7 @@ typedef struct MemberNews {
         const char *driver;
         const char *state;
         bool in_owner_address_space;
+        const char *cause;
 } MemberNews;
 
 /* Ends the monitor with that result; the first one counts. */

@@ -42,6 +42,7 @@ void monitor_tell_ready(Monitor *monitor)
                               .group = "",
                               .driver = "",
                               .state = "",
+                              .cause = "",
                       });
 }
 
@@ -89,6 +90,7 @@ void monitor_tell_entry(Monitor *monitor, const MonitorEntry *entry, MonitorChan
                 .group = "",
                 .driver = "",
                 .state = change == MONITOR_REMOVED ? "" : texts[ENTRY_STATE],
+                .cause = "",
         };
 
         switch (entry->kind) {
@@ -128,6 +130,7 @@ void monitor_tell_member(Monitor *monitor, const MemberNews *news)
                      .driver = news->driver,
                      .state = news->state,
                      .in_owner_address_space = news->in_owner_address_space,
+                     .cause = news->cause,
              });
 }
 

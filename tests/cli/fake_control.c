@@ -49,12 +49,28 @@ static void lose(Fake *fake)
 
         if (lease)
                 check(sd_bus_emit_signal(fake->bus, lease->path, INTERFACE "Lease", "DeviceLost",
-                                         "sa{sv}", device->address, 0),
+                                         "sa{sv}", device->address, 1, "cause", "s",
+                                         "0000:01:00.0 is gone too"),
                       "device lost");
         check(sd_bus_emit_object_removed(fake->bus, device->path), "device removed");
         device->slot = sd_bus_slot_unref(device->slot);
         free(device->path);
         device->path = NULL;
+}
+
+/* What happens to a virtual function's PF, and that it is back. */
+static void tell_vf(Fake *fake)
+{
+        FakeLease *lease = fake->leases[0];
+
+        if (!lease)
+                return;
+        check(sd_bus_emit_signal(fake->bus, lease->path, INTERFACE "Lease", "PfChanged", "sa{sv}",
+                                 "0000:01:00.0", 1, "cause", "s", "0000:01:00.0 was bound to igb"),
+              "PF changed");
+        check(sd_bus_emit_signal(fake->bus, lease->path, INTERFACE "Lease", "DeviceReturned",
+                                 "sa{sv}", "0000:01:00.0", 0),
+              "device returned");
 }
 
 /* A second connection, which does not own the daemon's name, sends the daemon's signal to all. */
@@ -78,6 +94,8 @@ static void obey(Fake *fake, const char *word, const char *argument)
                 join(fake);
         else if (strcmp(word, "lose") == 0)
                 lose(fake);
+        else if (strcmp(word, "vf") == 0)
+                tell_vf(fake);
         else if (strcmp(word, "forge") == 0)
                 forge(fake);
         else if (strcmp(word, "state") == 0) {

@@ -117,6 +117,8 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Rule", "s", NULL, offsetof(FakeLease, rule), CHANGES),
         SD_BUS_SIGNAL("DeviceJoined", "sa{sv}", 0),
         SD_BUS_SIGNAL("DeviceLost", "sa{sv}", 0),
+        SD_BUS_SIGNAL("DeviceReturned", "sa{sv}", 0),
+        SD_BUS_SIGNAL("PfChanged", "sa{sv}", 0),
         SD_BUS_VTABLE_END,
 };
 

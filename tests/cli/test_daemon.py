@@ -288,8 +288,17 @@ class Monitoring(WithBus):
                          ("0000:03:00.0", 1, "0000:00/01.0"))
         self.assertIs(event["in_owner_address_space"], True)
         self.daemon.say("lose")
-        self.assertEqual(self.await_event("device-lost")["lease"], 1)
+        event = self.await_event("device-lost")
+        self.assertEqual((event["lease"], event["cause"]), (1, "0000:01:00.0 is gone too"))
         self.assertEqual(self.await_event("device-removed")["device"], "0000:03:00.0")
+        self.daemon.say("vf")
+        event = self.await_event("pf-changed")
+        self.assertEqual((event["device"], event["cause"]),
+                         ("0000:01:00.0", "0000:01:00.0 was bound to igb"))
+        event = self.await_event("device-returned")
+        self.assertEqual((event["device"], event["lease"], event["state"]),
+                         ("0000:01:00.0", 1, "leased"))
+        self.assertNotIn("cause", event)
         self.isoctl("release", "1")
         self.assertEqual(self.await_event("group-changed")["state"], "free")
         self.assertEqual(self.await_event("lease-removed")["lease"], 1)
