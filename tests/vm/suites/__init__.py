@@ -3,7 +3,8 @@
 
 import importlib
 
-ORDER = ("service", "idle", "groups", "lease", "guard", "matrix", "storm", "clean", "boot", "bad")
+ORDER = ("service", "idle", "groups", "lease", "guard", "matrix", "sriov", "storm", "clean", "boot",
+         "bad")
 
 
 def load():
