@@ -70,7 +70,7 @@ static const char *pf_driver_before(const Loss *loss)
 {
         const PciDevice *pf = find(loss->before, loss->place->pf);
 
-        return pf ? pf->driver : loss->place->pf_driver;
+        return pf && pf->driver[0] ? pf->driver : loss->place->pf_driver;
 }
 
 static bool is_pf_unbound(const Loss *loss, const PciDevice *pf)
@@ -98,14 +98,16 @@ bool loss_is_settled(const Loss *loss)
 {
         const PciDevice *device = find(loss->now, loss->bdf);
         const PciDevice *pf = loss->place ? find(loss->now, loss->place->pf) : NULL;
+        const PciDevice *pf_before = loss->place ? find(loss->before, loss->place->pf) : NULL;
 
-        /* What loses its driver may be about to go. */
+        /* What loses its driver may be about to go, a VF's PF as well. */
         if (device && has_stayed(loss, device) && !is_ending(loss, device))
                 return strcmp(find(loss->before, loss->bdf)->driver, device->driver) == 0;
-        if (device || !pf || !find(loss->before, loss->place->pf))
+        if (!pf || !pf_before || (device && !is_ending(loss, device)))
                 return true;
-        return is_pf_unbound(loss, pf) || vf_place_count(loss->now, loss->place->pf) ==
-                                                  vf_place_count(loss->before, loss->place->pf);
+        return strcmp(pf_before->driver, pf->driver) == 0 &&
+               (device || vf_place_count(loss->now, loss->place->pf) ==
+                                  vf_place_count(loss->before, loss->place->pf));
 }
 
 LossCause loss_find_cause(const Loss *loss)

@@ -109,6 +109,8 @@ static void test_causes_of_a_vf(void)
         const Reading part = {{VF}, "igb"};
         const Reading let_go = {.pf_driver = "igb", .inode = 7, .is_let_go = true};
         const Reading without_pf = {{"03:00.1", VF, PF}};
+        const Reading free = {{"03:00.1", VF}};
+        const Reading let_go_free = {.inode = 7, .is_let_go = true};
         const Reading another = {.pf_driver = "igb", .vf_driver = "igbvf", .inode = 8};
 
         check_loss(VF, &usual, &none, false, all_gone);
@@ -121,10 +123,13 @@ static void test_causes_of_a_vf(void)
         check_loss(VF, &usual, &without_pf, true, "0000:03:00.0 is gone too");
         check_loss(VF, &usual, &another, true,
                    "sriov_numvfs of 0000:03:00.0 went from 2 to 0 and to 2");
-        check_loss(VF, &usual, &(Reading){{"03:00.1", VF}}, true, unbound);
-        check_loss(VF, &usual, &(Reading){{VF}}, true, unbound);
-        check_loss(VF, NULL, &(Reading){{"03:00.1", VF}}, true, unbound);
-        check_loss(VF, &usual, &(Reading){.inode = 7, .is_let_go = true}, true, unbound);
+        /* A PF that loses its driver may be about to go. */
+        check_loss(VF, &usual, &free, false, unbound);
+        check_loss(VF, &free, &free, true, unbound);
+        check_loss(VF, NULL, &free, true, unbound);
+        check_loss(VF, &free, &without_pf, true, "0000:03:00.0 is gone too");
+        check_loss(VF, &usual, &let_go_free, false, unbound);
+        check_loss(VF, &let_go_free, &let_go_free, true, unbound);
 }
 
 static void test_causes_of_others(void)
