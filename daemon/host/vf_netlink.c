@@ -127,7 +127,9 @@ static void write_setting(Writer *writer, uint32_t vf, const VfSettings *setting
                 .vf = vf,
                 .vlan = settings->vlan,
                 .qos = settings->qos,
-                .vlan_proto = htons((uint16_t)settings->vlan_protocol),
+                /* Drivers that keep none refuse any but the usual one. */
+                .vlan_proto = htons(settings->vlan_protocol ? (uint16_t)settings->vlan_protocol
+                                                            : ETH_P_8021Q),
         };
         const struct ifla_vf_rate rate = {vf, settings->min_rate, settings->max_rate};
         const struct ifla_vf_spoofchk spoofchk = {vf, settings->spoofchk};

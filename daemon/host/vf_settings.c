@@ -134,9 +134,8 @@ int vf_settings_read_interface(int interface, unsigned number, VfSettings *ret_s
         return r == -ENODEV || r == VF_NETLINK_E_NONE ? VF_SETTINGS_E_NONE : r;
 }
 
-/* Returns what the kernel answers. */
-static int write_setting(int interface, unsigned number, const VfSettings *settings,
-                         VfSetting setting)
+int vf_settings_write_interface(int interface, unsigned number, const VfSettings *settings,
+                                VfSetting setting)
 {
         uint8_t request[VF_NETLINK_ASK_SIZE];
         _cleanup_(freep) uint8_t *answer = NULL;
@@ -156,7 +155,7 @@ int vf_settings_restore_interface(int interface, unsigned number, const VfSettin
         int r = vf_settings_read_interface(interface, number, &now);
         for (VfSetting s = 0; r == 0 && s < _VF_SETTING_N; s++)
                 if (vf_settings_differ(saved, &now, s))
-                        answers[s] = write_setting(interface, number, saved, s);
+                        answers[s] = vf_settings_write_interface(interface, number, saved, s);
         if (r == 0)
                 r = vf_settings_read_interface(interface, number, &now);
         if (r != 0)

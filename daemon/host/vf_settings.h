@@ -40,7 +40,11 @@ _nodiscard_ int vf_settings_read(const HostPaths *host, Bdf vf, VfSettings *ret_
 _nodiscard_ int vf_settings_restore(const HostPaths *host, Bdf vf, const VfSettings *saved,
                                     char **ret_message);
 
-/* The same for VF `number` of one interface. */
+/* Gives VF `number` of an interface one setting. Returns 0, or the -errno the kernel answers with. */
+_nodiscard_ int vf_settings_write_interface(int interface, unsigned number,
+                                            const VfSettings *settings, VfSetting setting);
+
+/* The same as the two above for VF `number` of one interface. */
 _nodiscard_ int vf_settings_read_interface(int interface, unsigned number,
                                            VfSettings *ret_settings);
 _nodiscard_ int vf_settings_restore_interface(int interface, unsigned number,
