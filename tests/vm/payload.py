@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -11,10 +12,14 @@ import cpio
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIBEXEC = "usr/libexec/isolationd-lab"
+# By name: packages, and sources of the project that are part of it.
 PROGRAMS = {
-    "agent": ("json-c", "libevent_core"),
-    "dma-client": (),
+    "agent": (("json-c", "libevent_core"), ()),
+    "dma-client": ((), ()),
+    "vf-settings": ((), ("core/model/bdf.c", "core/model/text.c", "daemon/host/host.c",
+                         "daemon/host/vf_netlink.c", "daemon/host/vf_settings.c")),
 }
+ROOT = os.path.normpath(os.path.join(HERE, "../.."))
 # A sanitizer's report ends the program, the daemon as well as isoctl, and is a test's failure.
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:strict_string_checks=1",
@@ -40,14 +45,16 @@ MERGED = ("bin", "sbin", "lib", "lib64")
 
 def _compile(directory):
     """The lab's own C programs, with the machine's compiler."""
-    for name, packages in PROGRAMS.items():
+    for name, (packages, sources) in PROGRAMS.items():
         flags = []
         if packages:
             flags = subprocess.run(["pkg-config", "--cflags", "--libs", *packages], check=True,
                                    stdout=subprocess.PIPE, text=True).stdout.split()
         subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-g",
-                        "-Wall", "-Wextra", "-Werror", "-o", os.path.join(directory, name),
-                        os.path.join(HERE, f"{name}.c"), *flags], check=True)
+                        "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers",
+                        "-I", ROOT, "-o", os.path.join(directory, name),
+                        os.path.join(HERE, f"{name}.c"),
+                        *(os.path.join(ROOT, source) for source in sources), *flags], check=True)
 
 
 def install_build(build, target):
@@ -93,8 +100,11 @@ def make(path, work, build=None, bare=False, extra=None):
     if bare:
         _write(tree, BARE_INIT, BARE_INIT_TEXT)
         os.chmod(os.path.join(tree, BARE_INIT), 0o755)
-    programs = cache.entry("programs", cache.digest("payload.py", "iommufd-abi.h", *(
-        f"{name}.c" for name in PROGRAMS)), _compile)
+    sources = {f"../../{source}" for _, used in PROGRAMS.values() for source in used}
+    headers = {re.sub(r"c$", "h", source) for source in sources}
+    programs = cache.entry("programs", cache.digest(
+        "payload.py", "iommufd-abi.h", *(f"{name}.c" for name in PROGRAMS),
+        *sorted(sources | headers)), _compile)
     shutil.copytree(programs, os.path.join(tree, LIBEXEC), dirs_exist_ok=True)
     if extra:
         extra(tree)

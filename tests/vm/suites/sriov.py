@@ -12,6 +12,10 @@ from suites import places
 PF = "0000:01:00.0"
 PF_PATH = f"/sys/bus/pci/devices/{PF}"
 DRIVER = "nvme"
+# As the topology has it.
+NVME = ("nvme", "nvme", "rp")
+NVME_PROPERTIES = {"serial": "lab", "subsys": "subsys", "sriov_max_vfs": 4, "sriov_vq_flexible": 8,
+                   "sriov_vi_flexible": 4, "max_ioqpairs": 16, "msix_qsize": 17}
 GONE = f"sriov_numvfs of {PF} went from 4 to 0"
 
 
@@ -103,6 +107,52 @@ def an_unbound_pf_is_told(context):
     context.equal(event["cause"], f"{PF} was bound to {DRIVER}", "the cause")
     places.let_go(stream)
     context.same_lines(listed, places.listing(context), f"the machine ({PROGRAM}/listing)")
+
+
+@test(on=("sriov",))
+def a_vf_whose_pf_is_unbound_is_lost_with_its_cause(context):
+    """VFIO's own driver, where it may have VFs, takes them along when it leaves the PF."""
+    listed = places.listing(context)
+    enable = "/sys/module/vfio_pci/parameters/enable_sriov"
+    rebind = (f"echo {PF} > {PF_PATH}/driver/unbind; echo > {PF_PATH}/driver_override; "
+              f"echo N > {enable}; echo {PF} > /sys/bus/pci/drivers/{DRIVER}/bind")
+    context.undo(f"grep -q . {PF_PATH}/driver_override && {{ {rebind}; }} || true")
+    context.sh(f"modprobe vfio-pci 2>/dev/null; echo Y > {enable}; "
+               f"echo {PF} > {PF_PATH}/driver/unbind; echo vfio-pci > {PF_PATH}/driver_override; "
+               f"echo {PF} > /sys/bus/pci/drivers_probe; echo 4 > {PF_PATH}/sriov_numvfs")
+    vf = _vf(context, 1)
+    events = places.watch(context)
+    stream = places.hold(context, vf, uid=ROOT)
+    context.sh(f"echo {PF} > {PF_PATH}/driver/unbind")
+    event = places.expect_event(events, "device-lost", device=vf)
+    context.equal(event["cause"], f"{PF} was unbound from vfio-pci", "the cause")
+    context.equal(_lease(context)["state"], "leased", "the lease's state")
+    places.let_go(stream)
+    context.run(rebind)
+    context.equal(context.json("leases")["leases"], [], "leases")
+    context.same_lines(listed, places.listing(context), f"the machine ({PROGRAM}/listing)")
+
+
+@test(on=("sriov",))
+def a_vf_goes_with_its_card(context):
+    """The card's slot is switched off, and QEMU takes it out."""
+    vf = _make_vfs(context)
+    address = context.sh("grep -l ^0000:01:00 /sys/bus/pci/slots/*/address").strip()
+    events = places.watch(context)
+    stream = places.hold(context, vf, uid=ROOT)
+    context.sh(f"echo 0 > {address.replace('/address', '/power')}")
+    event = places.expect_event(events, "device-lost", device=vf)
+    context.equal(event["cause"], f"{PF} is gone too", "the cause")
+    places.let_go(stream)
+    context.machine.plug(*NVME, **NVME_PROPERTIES)
+    _await_driver(context, PF, DRIVER)
+
+
+@test(on=("basic",))
+def orders_about_vfs_are_understood(context):
+    """Each rtnetlink order for a VF is whole to the kernel; this card alone knows no VFs."""
+    context.sh(f"{PROGRAM}/vf-settings orders "
+               f"$(ls /sys/bus/pci/devices/{places.LONE}/net)")
 
 
 @test(on=("sriov",))
