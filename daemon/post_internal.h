@@ -24,14 +24,18 @@ struct Post {
         bool sweep_overrides; /* of all functions */
         bool sweep_functions; /* that have not been let in */
         Sweep sweep;          /* what the worker does */
-        Bdf *strays;
+        Bdf *strays;          /* blocked, and not known to be with reason */
         size_t n_strays;
+        size_t n_loose; /* of these, at the front, in no lease's group as of the last reading */
 };
 
 /* Notes a function that was blocked: whether with reason, the next reading shows. */
 void post_add_stray(Post *post, Bdf bdf);
 
-/* Forgets those that are gone, or that a lease has reason to hold. */
+/*
+ * Forgets those that are gone, or that a lease has reason to hold. Those in the group of a lease that
+ * is being given back wait for its end: they may have come when it had already put back all it knew.
+ */
 void post_settle_strays(Post *post);
 
 /* Has a worker undo what is to be undone, if there is something. */

@@ -67,6 +67,7 @@ static void on_swept(WorkerResult *result, void *userdata)
                 return;
         }
         post->n_strays -= post->sweep.n_strays;
+        post->n_loose = 0;
         for (size_t i = 0; i < post->n_strays; i++)
                 post->strays[i] = post->strays[i + post->sweep.n_strays];
         if (opened) {
@@ -97,13 +98,13 @@ void post_sweep(Post *post, bool open_gate)
                          (open_gate || post->sweep_functions);
 
         if (post->worker ||
-            (!open_gate && !post->sweep_overrides && !functions && post->n_strays == 0))
+            (!open_gate && !post->sweep_overrides && !functions && post->n_loose == 0))
                 return;
         post->sweep = (Sweep){
                 .open_gate = open_gate,
                 .every_override = post->sweep_overrides,
                 .strays = post->strays,
-                .n_strays = post->n_strays,
+                .n_strays = post->n_loose,
                 .former = functions ? post->file : NULL,
         };
         int r = list_groups(post->manager, &groups, &post->sweep.n_groups);
@@ -123,15 +124,27 @@ void post_sweep(Post *post, bool open_gate)
 void post_settle_strays(Post *post)
 {
         const Manager *manager = post->manager;
-        size_t n = 0;
+        size_t n_loose = 0, n_bound = 0;
 
         if (post->worker)
                 return;
+        _cleanup_(freep) Bdf *bound = calloc(post->n_strays + 1, sizeof(*bound));
+        if (!bound)
+                return; /* they stay as they are until the next reading */
         for (size_t i = 0; i < post->n_strays; i++) {
                 size_t index = snapshot_find(manager->world->snapshot, post->strays[i]);
+                const Lease *lease =
+                        index == SNAPSHOT_NONE ? NULL : manager_lease_of_device(manager, index);
 
-                if (index != SNAPSHOT_NONE && !manager_lease_of_device(manager, index))
-                        post->strays[n++] = post->strays[i];
+                if (index == SNAPSHOT_NONE || (lease && lease->record->state == LEASE_LEASED))
+                        continue;
+                if (lease)
+                        bound[n_bound++] = post->strays[i];
+                else
+                        post->strays[n_loose++] = post->strays[i];
         }
-        post->n_strays = n;
+        for (size_t i = 0; i < n_bound; i++)
+                post->strays[n_loose + i] = bound[i];
+        post->n_strays = n_loose + n_bound;
+        post->n_loose = n_loose;
 }

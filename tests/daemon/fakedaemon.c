@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "core/model/strength.h"
+#include "daemon/post_internal.h"
+#include "tests/daemon/fakesentinel.h"
 
 /* Putting back is tried again that often: a fault strikes once. */
 #define RELEASES_MAX 3
@@ -37,12 +39,15 @@ static bool is_busy(const FakeDaemon *daemon)
         for (size_t i = 0; i < manager->n_leases; i++)
                 if (manager->leases[i]->worker || manager->leases[i]->guard_worker)
                         return true;
+        if (manager->post->worker || manager->post->former ||
+            (manager->post->sentinel && !manager->post->is_ready))
+                return true;
         return evtimer_pending(manager->rescan, NULL);
 }
 
 static void settle(FakeDaemon *daemon)
 {
-        while (is_busy(daemon))
+        while (fakesentinel_wake() || is_busy(daemon))
                 if (event_base_loop(daemon->base, EVLOOP_ONCE) < 0)
                         violated("the loop ended");
 }

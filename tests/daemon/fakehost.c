@@ -27,6 +27,7 @@
 static const FakeDevice *all;
 static size_t n_all;
 static const char *root;
+static void (*watcher)(const FakeDevice *device, const char *path);
 
 static _Noreturn void give_up(const char *what)
 {
@@ -140,8 +141,9 @@ static void write_config(const FakeDevice *device, const char *directory)
         bytes[0x34] = EXPRESS;
         bytes[EXPRESS] = 0x10;
         bytes[EXPRESS + 2] = (uint8_t)(device->type << 4);
-        bytes[EXPRESS + 3] = device->has_slot;         /* slot implemented */
-        bytes[EXPRESS + 0x14] = device->has_slot << 6; /* hot-plug capable */
+        bool slot = device->has_slot || device->has_open_slot;
+        bytes[EXPRESS + 3] = slot;                 /* slot implemented */
+        bytes[EXPRESS + 0x14] = (uint8_t)slot << 6; /* hot-plug capable */
         (void)snprintf(path, sizeof(path), "%s/config", directory);
         tree_bytes(path, bytes, sizeof(bytes));
 }
@@ -183,18 +185,38 @@ static void appear(const FakeDevice *device)
                 write_slot(device);
 }
 
-/* It comes in, and with it its driver, now or a little later. */
+static char switch_of(const char *directory, const char *name)
+{
+        char path[FAKEHOST_PATH_SIZE];
+        _cleanup_(freep) char *text = NULL;
+
+        int r = host_read_text(fakehost_path(path, "%s/%s", directory, name), &text);
+        return r == 0 ? text[0] : '?';
+}
+
+void fakehost_watch(void (*added)(const FakeDevice *device, const char *path))
+{
+        watcher = added;
+}
+
+/* It comes in, and with it its driver, now or a little later; if the kernel may bind any. */
 static void arrive(const FakeDevice *device)
 {
+        bool is_open = switch_of("bus/pci", "drivers_autoprobe") == '1';
+        bool is_late = is_open && fakehost_has("fake/race");
         char path[FAKEHOST_PATH_SIZE];
 
         appear(device);
-        if (fakehost_has("fake/race")) {
+        if (is_late) {
                 (void)snprintf(path, sizeof(path), "fake/late/%s", device->address);
                 tree_file(path, "");
-        } else {
-                (void)fakehost_attach(device);
         }
+        if (watcher) {
+                find_place(device, path);
+                watcher(device, path);
+        }
+        if (is_open && !is_late)
+                (void)fakehost_attach(device);
 }
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
@@ -245,6 +267,7 @@ void fakehost_make(const FakeDevice *devices, size_t n_devices, HostPaths *ret_h
 void fakehost_remove(void)
 {
         tree_remove();
+        watcher = NULL;
         root = NULL;
         n_all = 0;
 }
@@ -308,15 +331,6 @@ void fakehost_race(bool on)
 }
 
 /* --- how it looks ----------------------------------------------------------------------------- */
-
-static char switch_of(const char *format, const char *name)
-{
-        char path[FAKEHOST_PATH_SIZE], part[FAKEHOST_PATH_SIZE / 2];
-        _cleanup_(freep) char *text = NULL;
-
-        (void)snprintf(part, sizeof(part), "%s/%s", format, name);
-        return host_read_text(fakehost_path(path, "%s", part), &text) == 0 ? text[0] : '?';
-}
 
 static void draw(FILE *stream, const FakeDevice *device, bool untouched)
 {

@@ -24,6 +24,7 @@ typedef struct FakeDevice {
         uint8_t bus_below;    /* of a port */
         bool multifunction;
         bool has_slot; /* a port that pciehp serves */
+        bool has_open_slot; /* or one that nobody can shut */
         bool has_vfs;
         bool is_away; /* not there at boot */
 } FakeDevice;
@@ -57,6 +58,9 @@ void fakehost_plug(const char *address);
 void fakehost_unplug(const char *address);
 /* A rescan of the bus, or pciehp that comes back to a port (not NULL): what waits is seen. */
 void fakehost_rescan(const char *port);
+/* From now on `added` hears of each function that comes, as the kernel tells of it: before it has a
+ * driver. `path` is below the tree. */
+void fakehost_watch(void (*added)(const FakeDevice *device, const char *path));
 /*
  * While it is on, newcomers get their host driver only at the moment before their override is
  * written: the kernel wins every race. Switched off, it has come to all that still waited for it.

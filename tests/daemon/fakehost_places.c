@@ -9,6 +9,7 @@
 
 #include "core/probe/policy_json.h"
 #include "daemon/guard/rules.h"
+#include "daemon/guard/watchfile.h"
 #include "daemon/lease/state.h"
 #include "daemon/manager.h"
 #include "tests/daemon/fakehost.h"
@@ -33,6 +34,16 @@ int __wrap_rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void
                        void *userdata);
 int __real_rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void *userdata),
                        void *userdata);
+
+bool __wrap_world_kernel_at_least(const char *release, unsigned major, unsigned minor);
+int __wrap_rules_write_gate(const char *directory);
+int __real_rules_write_gate(const char *directory);
+int __wrap_rules_remove_gate(const char *directory);
+int __real_rules_remove_gate(const char *directory);
+int __wrap_watchfile_save(const char *directory, const WatchFile *file);
+int __real_watchfile_save(const char *directory, const WatchFile *file);
+int __wrap_watchfile_remove(const char *directory);
+int __real_watchfile_remove(const char *directory);
 
 /* Nothing here has to outlive the power. */
 int __wrap_fsync(int fd)
@@ -115,4 +126,54 @@ int __wrap_rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void
         char path[FAKEHOST_PATH_SIZE];
 
         return __real_rules_sweep(fakehost_path(path, "rules.d"), is_known, userdata);
+}
+
+/* A kernel like the newest. */
+bool __wrap_world_kernel_at_least(const char *release, unsigned major, unsigned minor)
+{
+        return true;
+}
+
+int __wrap_rules_write_gate(const char *directory)
+{
+        char path[FAKEHOST_PATH_SIZE];
+        unsigned number;
+
+        int r = faults_before(FAULT_POINT_SAVE, &number);
+        if (r == 0)
+                r = __real_rules_write_gate(fakehost_path(path, "rules.d"));
+        faults_after(number);
+        return r;
+}
+
+int __wrap_rules_remove_gate(const char *directory)
+{
+        char path[FAKEHOST_PATH_SIZE];
+        unsigned number;
+
+        (void)faults_before(FAULT_POINT_REMOVE, &number);
+        int r = __real_rules_remove_gate(fakehost_path(path, "rules.d"));
+        faults_after(number);
+        return r;
+}
+
+int __wrap_watchfile_save(const char *directory, const WatchFile *file)
+{
+        unsigned number;
+
+        int r = faults_before(FAULT_POINT_SAVE, &number);
+        if (r == 0)
+                r = __real_watchfile_save(directory, file);
+        faults_after(number);
+        return r;
+}
+
+int __wrap_watchfile_remove(const char *directory)
+{
+        unsigned number;
+
+        (void)faults_before(FAULT_POINT_REMOVE, &number);
+        int r = __real_watchfile_remove(directory);
+        faults_after(number);
+        return r;
 }
