@@ -85,11 +85,20 @@ static int note_functions(Post *post, bool all)
         int r = 0;
 
         for (size_t i = file->n_known; i > 0; i--)
-                if (snapshot_find(snapshot, file->known[i - 1]) == SNAPSHOT_NONE)
-                        watchfile_drop(file, file->known[i - 1]);
-        for (size_t i = 0; r == 0 && i < snapshot->n_devices; i++)
-                if (all || snapshot->devices[i].driver[0])
-                        r = watchfile_add(file, snapshot->devices[i].bdf);
+                if (snapshot_find(snapshot, file->known[i - 1].bdf) == SNAPSHOT_NONE)
+                        watchfile_drop(file, file->known[i - 1].bdf);
+        for (size_t i = 0; r == 0 && i < snapshot->n_devices; i++) {
+                WatchFunction function;
+
+                if (!all && !snapshot->devices[i].driver[0])
+                        continue;
+                r = watchfile_find_function(&post->manager->host, snapshot->devices[i].bdf,
+                                            &function);
+                if (r == 0)
+                        r = watchfile_add(file, &function);
+                else if (r == -ENOENT)
+                        r = 0; /* the next reading knows */
+        }
         return r;
 }
 
@@ -162,7 +171,10 @@ static void on_report(const SentinelReport *report, void *userdata)
                 on_ready(post, report);
                 break;
         case SENTINEL_FAILED:
-                log_error("there is no sentinel: %s", report->text);
+                log_error("there is no sentinel%s: %s", post->orders.gate ? " at the gate" : "",
+                          report->text);
+                /* Better one without a gate than none. */
+                post->gate_failed |= post->orders.gate;
                 return; /* its end is told of */
         case SENTINEL_BLOCKED:
                 on_blocked(post, report, post->gate_confirmed);

@@ -87,7 +87,8 @@ static int let_in(const HostPaths *host, const Sweep *sweep, Bdf bdf)
         char path[PATH_MAX];
 
         int r = place_of(host, bdf, path);
-        if (r < 0 || places_contain(&sweep->former->places, path) ||
+        /* With the gate the places are given up: whoever is there has come to stay. */
+        if (r < 0 || (!sweep->open_gate && places_contain(&sweep->former->places, path)) ||
             find_side(host, sweep, bdf) != SIDE_HOST)
                 return r;
         return gate_let_in(host, bdf, false, &driver);
@@ -97,10 +98,12 @@ static int let_in(const HostPaths *host, const Sweep *sweep, Bdf bdf)
 static int sweep_one(const HostPaths *host, const Sweep *sweep, Bdf bdf, char **ret_message)
 {
         int r = sweep->every_override ? unblock(host, sweep, bdf, ret_message) : 0;
+        WatchFunction function;
 
-        if (r == 0 && sweep->former && !watchfile_knows(sweep->former, bdf))
-                r = let_in(host, sweep, bdf);
-        return r;
+        if (r != 0 || !sweep->former)
+                return r;
+        r = watchfile_find_function(host, bdf, &function);
+        return r < 0 || watchfile_knows(sweep->former, &function) ? r : let_in(host, sweep, bdf);
 }
 
 /* Keeps the first failure; that a function is gone is none. */

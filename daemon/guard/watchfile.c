@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/probe/cleanup.h"
@@ -60,23 +62,34 @@ static int take_places(const char **text, WatchFile *file)
         return 0;
 }
 
+/* "0000:02:00.0 4711" */
+static bool take_function(const char **text, WatchFunction *ret)
+{
+        char address[BDF_TEXT_SIZE], *end;
+        size_t n = strcspn(*text, " \n");
+
+        if (n >= sizeof(address) || (*text)[n] != ' ' || (*text)[n + 1] < '0' ||
+            (*text)[n + 1] > '9')
+                return false;
+        memcpy(address, *text, n);
+        address[n] = '\0';
+        ret->instance = strtoull(*text + n + 1, &end, 10);
+        if (*end != '\n' || !bdf_parse(address, &ret->bdf))
+                return false;
+        *text = end + 1;
+        return true;
+}
+
 static int take_functions(const char *text, WatchFile *file)
 {
         while (!take(&text, END)) {
-                char address[BDF_TEXT_SIZE];
-                size_t n = strcspn(text, "\n");
-                Bdf bdf;
+                WatchFunction function;
 
-                if (n >= sizeof(address) || text[n] != '\n')
+                if (!take_function(&text, &function))
                         return -EBADMSG;
-                memcpy(address, text, n);
-                address[n] = '\0';
-                if (!bdf_parse(address, &bdf))
-                        return -EBADMSG;
-                int r = watchfile_add(file, bdf);
+                int r = watchfile_add(file, &function);
                 if (r < 0)
                         return r;
-                text += n + 1;
         }
         return *text ? -EBADMSG : 0;
 }
@@ -127,7 +140,8 @@ int watchfile_save(const char *directory, const WatchFile *file)
         for (size_t i = 0; i < file->places.n_texts; i++)
                 (void)fprintf(stream, PLACE "%s\n", file->places.texts[i]);
         for (size_t i = 0; i < file->n_known; i++)
-                (void)fprintf(stream, "%s\n", bdf_format(file->known[i], address));
+                (void)fprintf(stream, "%s %" PRIu64 "\n",
+                              bdf_format(file->known[i].bdf, address), file->known[i].instance);
         (void)fputs(END, stream);
         if (fclose(stream) != 0)
                 return -ENOMEM;
@@ -145,7 +159,20 @@ int watchfile_remove(const char *directory)
         return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* The place of a function in the sorted list, or where it would be. */
+int watchfile_find_function(const HostPaths *host, Bdf bdf, WatchFunction *ret)
+{
+        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+        struct stat st;
+
+        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s", host->sysfs,
+                       bdf_format(bdf, text));
+        if (stat(path, &st) < 0)
+                return -errno;
+        *ret = (WatchFunction){.bdf = bdf, .instance = (uint64_t)st.st_ino};
+        return 0;
+}
+
+/* The place of an address in the sorted list, or where it would be. */
 static size_t find(const WatchFile *file, Bdf bdf)
 {
         size_t low = 0, high = file->n_known;
@@ -153,7 +180,7 @@ static size_t find(const WatchFile *file, Bdf bdf)
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
 
-                if (bdf_compare(file->known[middle], bdf) < 0)
+                if (bdf_compare(file->known[middle].bdf, bdf) < 0)
                         low = middle + 1;
                 else
                         high = middle;
@@ -161,33 +188,42 @@ static size_t find(const WatchFile *file, Bdf bdf)
         return low;
 }
 
-bool watchfile_knows(const WatchFile *file, Bdf bdf)
+/* Is the address at its place there? */
+static bool is_at(const WatchFile *file, size_t i, Bdf bdf)
 {
-        size_t i = find(file, bdf);
-
-        return i < file->n_known && bdf_equal(file->known[i], bdf);
+        return i < file->n_known && bdf_equal(file->known[i].bdf, bdf);
 }
 
-int watchfile_add(WatchFile *file, Bdf bdf)
+bool watchfile_knows(const WatchFile *file, const WatchFunction *function)
 {
-        if (watchfile_knows(file, bdf))
-                return 0;
-        Bdf *known = realloc(file->known, (file->n_known + 1) * sizeof(*known));
-        if (!known)
-                return -ENOMEM;
-        file->known = known;
-        size_t i = find(file, bdf);
-        memmove(known + i + 1, known + i, (file->n_known - i) * sizeof(*known));
-        known[i] = bdf;
-        file->n_known++;
+        size_t i = find(file, function->bdf);
+
+        return is_at(file, i, function->bdf) && file->known[i].instance == function->instance;
+}
+
+int watchfile_add(WatchFile *file, const WatchFunction *function)
+{
+        size_t i = find(file, function->bdf);
+
+        if (!is_at(file, i, function->bdf)) {
+                WatchFunction *known = realloc(file->known, (file->n_known + 1) * sizeof(*known));
+
+                if (!known)
+                        return -ENOMEM;
+                file->known = known;
+                memmove(known + i + 1, known + i, (file->n_known - i) * sizeof(*known));
+                file->n_known++;
+        }
+        file->known[i] = *function;
         return 0;
 }
 
 void watchfile_drop(WatchFile *file, Bdf bdf)
 {
-        if (!watchfile_knows(file, bdf))
-                return;
         size_t i = find(file, bdf);
+
+        if (!is_at(file, i, bdf))
+                return;
         file->n_known--;
         memmove(file->known + i, file->known + i + 1,
                 (file->n_known - i) * sizeof(*file->known));

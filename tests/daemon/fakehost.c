@@ -4,13 +4,13 @@
  * The machine: building it, what comes and goes, and how it looks.
  *
  * Beside what Linux has in /sys there is a directory `fake`: `waiting/ADDRESS`, a card in a slot
- * that nobody looks at; `late/ADDRESS`, a device whose host driver is still to come; and `race`.
+ * that nobody looks at; `late/ADDRESS`, a device whose host driver is still to come; `gone/N`, what
+ * was there once; and `race`.
  */
 
 #include "tests/daemon/fakehost.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -219,11 +219,6 @@ static void arrive(const FakeDevice *device)
                 (void)fakehost_attach(device);
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-        return remove(path);
-}
-
 static void remove_file(const char *directory, const char *name)
 {
         char path[FAKEHOST_PATH_SIZE];
@@ -250,6 +245,7 @@ void fakehost_make(const FakeDevice *devices, size_t n_devices, HostPaths *ret_h
         tree_file("dev/iommu", "");
         tree_file("fake/waiting/.keep", "");
         tree_file("fake/late/.keep", "");
+        tree_file("fake/gone/.keep", "");
         for (size_t i = 0; i < n_devices; i++) {
                 if (devices[i].driver) {
                         (void)snprintf(path, sizeof(path), "bus/pci/drivers/%s/bind",
@@ -296,7 +292,8 @@ void fakehost_plug(const char *address)
 
 void fakehost_unplug(const char *address)
 {
-        char place[FAKEHOST_PATH_SIZE], path[FAKEHOST_PATH_SIZE];
+        char place[FAKEHOST_PATH_SIZE], path[FAKEHOST_PATH_SIZE], gone[FAKEHOST_PATH_SIZE];
+        unsigned n = 0;
 
         remove_file("fake/waiting", address);
         remove_file("fake/late", address);
@@ -304,7 +301,10 @@ void fakehost_unplug(const char *address)
                 return;
         remove_file("bus/pci/devices", address);
         find_place(fakehost_find(address), place);
-        if (nftw(fakehost_path(path, "%s", place), remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+        /* No directory that comes after it may have its inode: that is so in sysfs. */
+        while (fakehost_has("fake/gone/%u", n))
+                n++;
+        if (rename(fakehost_path(path, "%s", place), fakehost_path(gone, "fake/gone/%u", n)) < 0)
                 give_up(path);
 }
 

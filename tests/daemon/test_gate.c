@@ -124,6 +124,7 @@ static void test_sweeping(void)
         const Bdf strays[] = {{.bus = 2}};
         const int32_t groups[] = {7};
         WatchFile file = {.gate_shut = true};
+        WatchFunction third, none;
         Sweep sweep = {
                 .open_gate = true,
                 .groups = groups,
@@ -136,11 +137,15 @@ static void test_sweeping(void)
         tree_file(AUTOPROBE, "0\n");
         tree_link("devices/pci0000:00/0000:02:00.0/iommu_group", "../../../kernel/iommu_groups/7");
         tree_link("devices/pci0000:00/0000:03:00.0/iommu_group", "../../../kernel/iommu_groups/8");
-        CHECK_NUMBER(watchfile_add(&file, (Bdf){.bus = 3}), 0);
+        CHECK_NUMBER(watchfile_find_function(&host, (Bdf){.bus = 3}, &third), 0);
+        CHECK_NUMBER(watchfile_find_function(&host, (Bdf){.bus = 9}, &none), -ENOENT);
+        CHECK_NUMBER(watchfile_add(&file, &third), 0);
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
         CHECK_STRING(content(AUTOPROBE), "1");
         CHECK_STRING(content(PROBE), "");
-        watchfile_drop(&file, (Bdf){.bus = 3});
+        /* Another one where the known one was. */
+        third.instance++;
+        CHECK_NUMBER(watchfile_add(&file, &third), 0);
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
         CHECK_STRING(content(PROBE), "0000:03:00.0");
 

@@ -14,7 +14,11 @@
 
 static void test_round_trip(void)
 {
-        static const Bdf some[] = {{.bus = 3}, {.bus = 1, .devfn = 0x11}, {.domain = 0x10000}};
+        static const WatchFunction some[] = {
+                {{.bus = 3}, 17},
+                {{.bus = 1, .devfn = 0x11}, UINT64_MAX},
+                {{.domain = 0x10000}, 0},
+        };
         _cleanup_(watchfile_freep) WatchFile *file = calloc(1, sizeof(*file));
         _cleanup_(watchfile_freep) WatchFile *read = NULL;
         WatchFile *none = NULL;
@@ -25,18 +29,24 @@ static void test_round_trip(void)
         file->gate_shut = true;
         CHECK_NUMBER(places_add(&file->places, PLACE), 0);
         for (size_t i = 0; i < ARRAY_SIZE(some); i++) {
-                CHECK_NUMBER(watchfile_add(file, some[i]), 0);
-                CHECK_NUMBER(watchfile_add(file, some[i]), 0);
+                CHECK_NUMBER(watchfile_add(file, &some[i]), 0);
+                CHECK_NUMBER(watchfile_add(file, &some[i]), 0);
         }
         CHECK_NUMBER(watchfile_save(directory, file), 0);
         CHECK_NUMBER(watchfile_load(directory, &read), 0);
         CHECK(read && read->gate_shut && read->n_known == ARRAY_SIZE(some) &&
               places_equal(&read->places, &file->places));
         for (size_t i = 0; read && i < ARRAY_SIZE(some); i++)
-                CHECK(watchfile_knows(read, some[i]));
+                CHECK(watchfile_knows(read, &some[i]));
         if (read)
-                watchfile_drop(read, some[1]);
-        CHECK(read && !watchfile_knows(read, some[1]) && watchfile_knows(read, some[0]));
+                watchfile_drop(read, some[1].bdf);
+        CHECK(read && !watchfile_knows(read, &some[1]) && watchfile_knows(read, &some[0]));
+        /* Another one at the address of one that is known is not known, until it takes its place. */
+        const WatchFunction again = {some[0].bdf, 18};
+        CHECK(!watchfile_knows(file, &again));
+        CHECK_NUMBER(watchfile_add(file, &again), 0);
+        CHECK(watchfile_knows(file, &again) && !watchfile_knows(file, &some[0]));
+        CHECK_NUMBER(file->n_known, ARRAY_SIZE(some));
         CHECK_NUMBER(watchfile_remove(directory), 0);
         CHECK_NUMBER(watchfile_remove(directory), 0);
         CHECK_NUMBER(watchfile_load(directory, &none), 0);
@@ -52,12 +62,15 @@ static void test_refused(void)
                 "isolationd sentinel 2\ngate shut\nend\n",
                 "isolationd sentinel 1\ngate shut\n",
                 "isolationd sentinel 1\ngate ajar\nend\n",
-                "isolationd sentinel 1\ngate shut\n0000:00:00.0\n",
-                "isolationd sentinel 1\ngate shut\n0000:00:00.0end\n",
+                "isolationd sentinel 1\ngate shut\n0000:00:00.0 1\n",
+                "isolationd sentinel 1\ngate shut\n0000:00:00.0 1end\n",
+                "isolationd sentinel 1\ngate shut\n0000:00:00.0\nend\n",
+                "isolationd sentinel 1\ngate shut\n0000:00:00.0 -1\nend\n",
+                "isolationd sentinel 1\ngate shut\n0000:00:00.0 \nend\n",
                 "isolationd sentinel 1\ngate shut\nnothing\nend\n",
                 "isolationd sentinel 1\ngate shut\nend\nmore",
                 "isolationd sentinel 1\ngate open\nplace /devices",
-                "isolationd sentinel 1\ngate open\n0000:00:00.0\nplace /devices\nend\n",
+                "isolationd sentinel 1\ngate open\n0000:00:00.0 1\nplace /devices\nend\n",
         };
         const char *directory = tree_make();
 
