@@ -51,7 +51,8 @@ struct Lease {
         GuardFacts *guards;   /* by group of the record, as of the last reading; NULL before */
         bool force;           /* root asked to take it even if the host lives on it */
         size_t n_lasting;     /* changes on record but those of a recreation under way */
-        size_t n_restoring;   /* devices the running restore knows of */
+        size_t n_joined;      /* devices that have come since this daemon began */
+        size_t n_restoring;   /* of these, those that the running restore knows of */
         ManagerDone done;     /* who waits for the worker, or NULL */
         void *done_userdata;
 };

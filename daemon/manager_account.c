@@ -137,6 +137,7 @@ static int account_for_joiner(Lease *lease, const PciDevice *device)
                 known->role = role;
                 known->driver_before[0] = known->override_before[0] = '\0';
         }
+        lease->n_joined += is_new;
         if (is_new && role == LEASE_ROLE_JOINER)
                 tell_joined(lease, device->bdf);
         if (known->role == LEASE_ROLE_JOINER && lease->record->state == LEASE_LEASED) {

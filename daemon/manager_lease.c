@@ -271,7 +271,7 @@ static void on_restore_done(WorkerResult *result, void *userdata)
                 manager_quarantine(lease, trouble);
                 return answer(lease, REFUSAL_QUARANTINED, trouble);
         }
-        if (lease->record->n_devices > lease->n_restoring)
+        if (lease->n_joined != lease->n_restoring)
                 /* Somebody joined while the others were put back. */
                 return manager_begin_restore(lease, lease->done, lease->done_userdata);
 
@@ -332,7 +332,7 @@ void manager_begin_restore(Lease *lease, ManagerDone done, void *userdata)
         /* A device that has its override back must not be blocked anew by them. */
         if (rules_remove(RULES_DIRECTORY, lease->record->id) < 0)
                 log_error("lease %" PRIu32 ": its udev rules cannot be removed", lease->record->id);
-        lease->n_restoring = lease->record->n_devices;
+        lease->n_restoring = lease->n_joined;
         forget_owner(lease);
         fdstore_remove(lease->record);
         (void)manager_set_lease_state(lease, LEASE_RELEASING);
