@@ -79,6 +79,21 @@ bool policy_vf_loss_from_string(const char *text, PolicyVfLoss *ret)
         return false;
 }
 
+bool policy_join_from_string(const char *text, PolicyJoin *ret)
+{
+        static const char *const names[_POLICY_JOIN_N] = {
+                [POLICY_JOIN_HOLD] = "hold",
+                [POLICY_JOIN_EXPEL] = "expel",
+        };
+
+        for (int i = 0; i < _POLICY_JOIN_N; i++)
+                if (strcmp(names[i], text) == 0) {
+                        *ret = (PolicyJoin)i;
+                        return true;
+                }
+        return false;
+}
+
 /*
  * Only the last star is ever retried: what an earlier one matched stays matched, so the work is at
  * most the product of the two lengths, and there is no recursion.

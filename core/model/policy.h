@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "core/model/base.h"
+#include "core/model/guard.h"
 #include "core/model/snapshot.h"
 
 typedef enum LeaseMode {
@@ -26,7 +27,10 @@ const char *lease_mode_to_string(LeaseMode mode);
 /* LEASE_MODE_NONE if the text is no mode. */
 LeaseMode lease_mode_from_string(const char *text);
 
-/* What follows when a host driver got into a leased group, besides that it is thrown out. */
+/*
+ * What follows when what was promised did not hold: a host driver got into a leased group (besides
+ * that it is thrown out), or the guard is weaker than the rule demands.
+ */
 typedef enum PolicyBreach {
         POLICY_BREACH_KEEP = 0,   /* the lease goes on; its owner is told */
         POLICY_BREACH_REVOKE,     /* it is given back */
@@ -46,6 +50,16 @@ typedef enum PolicyVfLoss {
 
 /* Returns true and *ret, or false if the text is neither "keep" nor "recreate". */
 _nodiscard_ bool policy_vf_loss_from_string(const char *text, PolicyVfLoss *ret);
+
+/* What becomes of a device that joins a leased group. */
+typedef enum PolicyJoin {
+        POLICY_JOIN_HOLD = 0, /* it stays, without a driver */
+        POLICY_JOIN_EXPEL,    /* it is taken off the machine until the lease ends */
+        _POLICY_JOIN_N,
+} PolicyJoin;
+
+/* Returns true and *ret, or false if the text is neither "hold" nor "expel". */
+_nodiscard_ bool policy_join_from_string(const char *text, PolicyJoin *ret);
 
 /* Keeping a device from the host's drivers: core/model/reserve.h. */
 typedef struct PolicyReserve {
@@ -80,6 +94,11 @@ typedef struct PolicyRule {
         unsigned modes; /* bit 1 << LeaseMode; 0 means all */
         PolicyBreach on_breach;
         PolicyVfLoss on_vf_loss;
+        PolicyJoin on_join;
+
+        /* Demands. */
+        GuardLayer guard; /* the weakest that will do; NONE: whatever there is */
+        PolicyBreach on_weaker;
 
         PolicyReserve reserve;
 } PolicyRule;

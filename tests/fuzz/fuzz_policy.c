@@ -39,6 +39,9 @@ static void parse_nameless(const Policy *policy, const uint8_t *data, size_t n_d
                 const PolicyRule *rule = &policy->rules[i];
 
                 MUST(!rule->reserve.at_boot || !rule->deny);
+                MUST(rule->guard == GUARD_NONE || !rule->deny);
+                MUST(rule->guard != GUARD_NONE || rule->on_weaker == POLICY_BREACH_KEEP);
+                MUST(rule->guard == nameless->rules[i].guard);
                 MUST(memcmp(&rule->reserve, &nameless->rules[i].reserve, sizeof(rule->reserve)) ==
                      0);
         }

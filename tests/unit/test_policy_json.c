@@ -198,11 +198,11 @@ static void test_on_breach(void)
 {
         static const PolicyBreach wanted[] = {POLICY_BREACH_REVOKE, POLICY_BREACH_QUARANTINE,
                                               POLICY_BREACH_KEEP, POLICY_BREACH_KEEP};
-        _cleanup_(policy_freep) Policy *policy = expect_policy(
-                "{\"rules\":[{\"match\":{},\"lease\":{},\"on_breach\":\"revoke\"},"
-                "{\"match\":{},\"lease\":{},\"on_breach\":\"quarantine\"},"
-                "{\"match\":{},\"lease\":{},\"on_breach\":\"keep\"},"
-                "{\"match\":{},\"lease\":{}}]}");
+        _cleanup_(policy_freep) Policy *policy =
+                expect_policy("{\"rules\":[{\"match\":{},\"lease\":{},\"on_breach\":\"revoke\"},"
+                              "{\"match\":{},\"lease\":{},\"on_breach\":\"quarantine\"},"
+                              "{\"match\":{},\"lease\":{},\"on_breach\":\"keep\"},"
+                              "{\"match\":{},\"lease\":{}}]}");
 
         for (size_t i = 0; CHECK(policy->n_rules == 4) && i < ARRAY_SIZE(wanted); i++)
                 CHECK_NUMBER(policy->rules[i].on_breach, wanted[i]);
@@ -214,10 +214,10 @@ static void test_on_breach(void)
 
 static void test_on_vf_loss(void)
 {
-        _cleanup_(policy_freep) Policy *policy = expect_policy(
-                "{\"rules\":[{\"match\":{},\"lease\":{},\"on_vf_loss\":\"recreate\"},"
-                "{\"match\":{},\"lease\":{},\"on_vf_loss\":\"keep\"},"
-                "{\"match\":{},\"lease\":{}}]}");
+        _cleanup_(policy_freep) Policy *policy =
+                expect_policy("{\"rules\":[{\"match\":{},\"lease\":{},\"on_vf_loss\":\"recreate\"},"
+                              "{\"match\":{},\"lease\":{},\"on_vf_loss\":\"keep\"},"
+                              "{\"match\":{},\"lease\":{}}]}");
         static const PolicyVfLoss wanted[] = {
                 POLICY_VF_LOSS_RECREATE,
                 POLICY_VF_LOSS_KEEP,
@@ -230,6 +230,46 @@ static void test_on_vf_loss(void)
                             "37: unknown reaction \"retry\": keep or recreate");
         expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_vf_loss\":true}",
                             "37: expected string, not boolean");
+}
+
+static void test_require(void)
+{
+        _cleanup_(policy_freep) Policy *policy = expect_policy(
+                "{\"rules\":[{\"match\":{},\"lease\":{},\"require\":{\"guard\":\"sealed\"},"
+                "\"on_weaker\":\"revoke\",\"on_join\":\"expel\"},"
+                "{\"match\":{},\"lease\":{},\"require\":{\"guard\":\"owned\"},\"on_join\":\"hold\"}"
+                ","
+                "{\"match\":{},\"lease\":{}}]}");
+
+        if (!CHECK(policy->n_rules == 3))
+                return;
+        CHECK_NUMBER(policy->rules[0].guard, GUARD_SEALED);
+        CHECK_NUMBER(policy->rules[0].on_weaker, POLICY_BREACH_REVOKE);
+        CHECK_NUMBER(policy->rules[0].on_join, POLICY_JOIN_EXPEL);
+        CHECK_NUMBER(policy->rules[1].guard, GUARD_OWNED);
+        CHECK_NUMBER(policy->rules[1].on_weaker, POLICY_BREACH_KEEP);
+        CHECK_NUMBER(policy->rules[1].on_join, POLICY_JOIN_HOLD);
+        CHECK_NUMBER(policy->rules[2].guard, GUARD_NONE);
+}
+
+#define REQUIRE(text) "{\"match\":{},\"lease\":{},\"require\":" text "}"
+
+static void test_require_meaning(void)
+{
+        expect_rule_refusal(REQUIRE("\"owned\""), "34: expected object, not string");
+        expect_rule_refusal(REQUIRE("{}"), "34: nothing is required");
+        expect_rule_refusal(REQUIRE("{\"guard\":1}"), "43: expected string, not int");
+        expect_rule_refusal(REQUIRE("{\"guard\":\"none\"}"),
+                            "43: unknown guard \"none\": owned, sealed, gated or reactive");
+        expect_rule_refusal(REQUIRE("{\"guards\":\"owned\"}"), "35: unknown key \"guards\"");
+        expect_rule_refusal("{\"match\":{},\"lease\":\"deny\",\"require\":{\"guard\":\"owned\"}}",
+                            "38: required of nobody: the rule denies every lease");
+        expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_join\":\"keep\"}",
+                            "34: unknown reaction \"keep\": hold or expel");
+        expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_weaker\":\"keep\"}",
+                            "36: weaker than what? the rule requires no guard");
+        expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_weaker\":\"tell\"}",
+                            "36: unknown reaction \"tell\": keep, revoke or quarantine");
 }
 
 #define RESERVE(text) "{\"match\":{},\"lease\":{},\"reserve\":" text "}"
@@ -399,6 +439,9 @@ int main(void)
                 {"errors of meaning in a lease", test_lease_meaning},
                 {"what follows a breach", test_on_breach},
                 {"what follows a virtual function's loss", test_on_vf_loss},
+                {"what is required", test_require},
+                {"a requirement that makes no sense is refused where it stands",
+                 test_require_meaning},
                 {"reservations", test_reserve},
                 {"errors of meaning in a reservation", test_reserve_meaning},
                 {"without names", test_nameless},

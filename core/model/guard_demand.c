@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The facts as they will be, and the words for a layer. */
+
+#include "core/model/guard_demand.h"
+
+#include <string.h>
+
+/* Both modes claim the DMA of a group through the devices that VFIO drives in it. */
+static bool will_be_owned(const GuardProspect *prospect)
+{
+        return prospect->mode != LEASE_MODE_NONE && prospect->n_handed_out > 0;
+}
+
+GuardLayer guard_foresee(const GuardProspect *prospect)
+{
+        GuardFacts facts = prospect->places;
+
+        facts.assigned = true;
+        facts.owned = will_be_owned(prospect);
+        facts.n_sealed = facts.n_slots - facts.n_unsealable; /* what can be shut will be */
+        facts.gated = prospect->may_gate;
+        return guard_holds(&facts);
+}
+
+bool guard_layer_from_string(const char *text, GuardLayer *ret)
+{
+        for (GuardLayer layer = GUARD_REACTIVE; layer < _GUARD_N; layer++)
+                if (strcmp(guard_layer_to_string(layer), text) == 0) {
+                        *ret = layer;
+                        return true;
+                }
+        return false;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Tables of keys, lists and words of a policy file. */
+
+#include "core/probe/policy_reader.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/probe/policy_names.h"
+
+#define LIST_MAX 4096
+
+int policy_check_type(PolicyReader *reader, json_object *value, json_type type)
+{
+        if (json_object_get_type(value) == type)
+                return 0;
+        return policy_complain(reader, value, "expected %s, not %s", json_type_to_name(type),
+                               json_type_to_name(json_object_get_type(value)));
+}
+
+int policy_read_members(PolicyReader *reader, json_object *object, const PolicyMember *members,
+                        size_t n_members)
+{
+        struct json_object_iterator i = json_object_iter_begin(object);
+        struct json_object_iterator end = json_object_iter_end(object);
+
+        for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
+                const char *key = json_object_iter_peek_name(&i);
+                json_object *value = json_object_iter_peek_value(&i);
+                const PolicyMember *member = NULL;
+                int r = 0;
+
+                for (size_t k = 0; k < n_members && !member; k++)
+                        if (strcmp(members[k].key, key) == 0)
+                                member = &members[k];
+                if (!member)
+                        return json_text_complain(reader->json, json_text_place(value)->key,
+                                                  reader->ret_message, "unknown key \"%s\"", key);
+                if (member->type != json_type_null)
+                        r = policy_check_type(reader, value, member->type);
+                if (r == 0)
+                        r = member->read(reader, value);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+int policy_read_string(json_object *value, char **ret_text)
+{
+        *ret_text = strdup(json_object_get_string(value));
+        return *ret_text ? 0 : -ENOMEM;
+}
+
+int policy_read_id(PolicyReader *reader, json_object *value, const char *what, bool *ret_has,
+                   uint16_t *ret_id)
+{
+        if (!policy_parse_id(json_object_get_string(value), ret_id))
+                return policy_complain(reader, value,
+                                       "\"%s\" is no %s id: one to four hexadecimal digits",
+                                       json_object_get_string(value), what);
+        *ret_has = true;
+        return 0;
+}
+
+int policy_check_list(PolicyReader *reader, json_object *list, size_t *ret_n)
+{
+        *ret_n = json_object_array_length(list);
+        if (*ret_n == 0)
+                return policy_complain(reader, list, "the list is empty");
+        if (*ret_n > LIST_MAX)
+                return policy_complain(reader, list, "the list is longer than %d", LIST_MAX);
+        return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What reading a rule is made of: an object by a table of the keys it may have, a list, a word,
+ * each refused where it stands if it is something else.
+ */
+
+#include "core/model/policy.h"
+#include "core/probe/json_places.h"
+#include "core/probe/policy_json.h"
+
+typedef struct PolicyReader {
+        const JsonText *json;
+        char **ret_message;
+        PolicyRule *rule; /* being filled */
+        bool nameless;    /* names of users and groups are not looked up */
+} PolicyReader;
+
+/* Handles one member's value; returns 0, POLICY_E_INVALID or -errno, as all that follows. */
+typedef int (*PolicyMemberReader)(PolicyReader *reader, json_object *value);
+
+typedef struct PolicyMember {
+        const char *key;
+        json_type type; /* json_type_null: the reader looks itself */
+        PolicyMemberReader read;
+} PolicyMember;
+
+/* Says what is wrong with a value, and where it stands. */
+#define policy_complain(reader, json_value, ...)                                                   \
+        json_text_complain((reader)->json, json_text_place(json_value)->value,                     \
+                           (reader)->ret_message, __VA_ARGS__)
+
+_nodiscard_ int policy_check_type(PolicyReader *reader, json_object *value, json_type type);
+
+/* Reads each member of an object by its row; a key without one is refused. */
+_nodiscard_ int policy_read_members(PolicyReader *reader, json_object *object,
+                                    const PolicyMember *members, size_t n_members);
+
+/* Looks at a list's length, which may not be 0. */
+_nodiscard_ int policy_check_list(PolicyReader *reader, json_object *list, size_t *ret_n);
+
+/* Copies a text. Returns 0 and *ret (freed by the caller) or -ENOMEM. */
+_nodiscard_ int policy_read_string(json_object *value, char **ret_text);
+
+/* Reads a vendor's or device's id; `what` is which, for the complaint. */
+_nodiscard_ int policy_read_id(PolicyReader *reader, json_object *value, const char *what,
+                               bool *ret_has, uint16_t *ret_id);
