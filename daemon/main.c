@@ -107,6 +107,20 @@ static int watch_signals(Daemon *daemon)
         return 0;
 }
 
+/*
+ * While the daemon starts, it waits for answers of the bus; the end of a worker, whose lease began to
+ * be looked after before that, or a reload must not cut such a wait short.
+ */
+static void hold_signals(int how)
+{
+        sigset_t set;
+
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGCHLD);
+        (void)sigaddset(&set, SIGHUP);
+        (void)sigprocmask(how, &set, NULL);
+}
+
 /* Tells the service manager that the loop turns, twice per period that it allows. */
 static int start_watchdog(Daemon *daemon)
 {
@@ -225,7 +239,9 @@ int main(int argc, char **argv)
         if (code >= 0)
                 return code;
         (void)signal(SIGPIPE, SIG_IGN);
+        hold_signals(SIG_BLOCK);
         int r = start(&daemon);
+        hold_signals(SIG_UNBLOCK);
         if (r == 0)
                 r = run(&daemon);
         if (r < 0)

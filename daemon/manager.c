@@ -92,6 +92,7 @@ static Lease *lease_free(Lease *lease)
                 return NULL;
         worker_free(lease->worker);
         worker_free(lease->guard_worker);
+        free(lease->task);
         if (lease->owner_event)
                 event_free(lease->owner_event);
         vfio_fds_close(&lease->fds);
@@ -315,6 +316,8 @@ int manager_reconcile(Manager *manager)
         }
         manager->before = NULL;
         post_review(manager->post);
+        for (size_t i = 0; i < manager->n_leases; i++)
+                manager_judge_guard(manager->leases[i]);
         r = publish_changes(manager);
         return failed < 0 ? failed : r;
 }

@@ -36,6 +36,11 @@ typedef struct ManagerAnswer {
 /* `lease` is NULL unless code is 0. Called exactly once, before or after the request returned. */
 typedef void (*ManagerDone)(const ManagerAnswer *answer, Lease *lease, void *userdata);
 
+/* The same for what is asked about one device of a lease; `fds` are borrowed, and may be none. */
+typedef void (*ManagerMemberDone)(const ManagerAnswer *answer, const VfioFds *fds, void *userdata);
+
+typedef struct MemberTask MemberTask; /* manager_member.c */
+
 struct Lease {
         Manager *manager;
         LeaseRecord *record;
@@ -44,8 +49,9 @@ struct Lease {
         int client_fd;        /* read end, until it has been handed out */
         struct event *owner_event;
         Worker *worker;       /* that takes or puts back */
-        Worker *guard_worker; /* that blocks joiners, seals ports or recreates VFs; never beside
-                               * the other */
+        Worker *guard_worker; /* that blocks joiners, seals ports, recreates VFs, takes or expels a
+                               * joiner; never beside the other */
+        MemberTask *task;     /* about a joiner, waiting for that worker or being it, or NULL */
         bool restore_waits;   /* for the guard's worker to end */
         char *guard_trouble;  /* what it failed at last, or NULL */
         GuardFacts *guards;   /* by group of the record, as of the last reading; NULL before */
@@ -69,8 +75,14 @@ typedef struct ManagerObserver {
         void (*lease)(Change change, uint32_t id, void *userdata);
         void (*joined)(const Lease *lease, Bdf bdf, bool in_address_space, void *userdata);
         void (*lost)(const Lease *lease, Bdf bdf, const char *cause, void *userdata);
-        void (*returned)(const Lease *lease, Bdf bdf, void *userdata);
+        /*
+         * `difference` from the device that was lost there, "" if it is the same; `taken`: the lease
+         * has it again, else it is held.
+         */
+        void (*returned)(const Lease *lease, Bdf bdf, const char *difference, bool taken,
+                         void *userdata);
         void (*pf_changed)(const Lease *lease, Bdf pf, const char *cause, void *userdata);
+        void (*weakened)(const Lease *lease, GuardLayer layer, void *userdata);
         void (*breached)(const Lease *lease, Bdf bdf, const char *driver, GuardLayer layer,
                          void *userdata);
         void *userdata;
@@ -143,6 +155,13 @@ void manager_acquire(Manager *manager, const AcquireRequest *request, ManagerDon
 /* Gives a lease back. The answer comes when the host is as it was, or the deadline has passed. */
 void manager_release(Lease *lease, ManagerDone done, void *userdata);
 
+/* Puts a joiner into its owner's hands, if the policy lets `who` have it (manager_member.c). */
+void manager_take_device(Lease *lease, Bdf bdf, const PolicyRequest *who, ManagerMemberDone done,
+                         void *userdata);
+
+/* Takes a joiner off the machine until the lease ends. */
+void manager_expel_device(Lease *lease, Bdf bdf, ManagerMemberDone done, void *userdata);
+
 /* Lookups; NULL if there is none. Borrowed. */
 Lease *manager_find_lease(const Manager *manager, uint32_t id);
 Lease *manager_lease_of_group(const Manager *manager, size_t group);
@@ -197,8 +216,47 @@ bool manager_end_guard_worker(Lease *lease);
  */
 _nodiscard_ int manager_note_breach(Lease *lease, LeaseDevice *device, const char *driver);
 
+/* What tells a device of the world from others, its revision included. */
+Fingerprint manager_fingerprint(const Manager *manager, const PciDevice *device);
+
 /* Whether the kernel keeps host drivers out of the lease's group `number` by itself. */
 bool manager_owns(const Lease *lease, int32_t number);
+
+/*
+ * The guard that a group in force would have once it is leased in that mode (manager_demand.c).
+ * Returns 0 and *ret, or -errno.
+ */
+_nodiscard_ int manager_foresee_guard(const Manager *manager, size_t group, LeaseMode mode,
+                                      GuardLayer *ret_layer);
+
+/* Which of two rules, each may be NULL, requires the stronger guard; NULL if neither requires one. */
+const PolicyRule *manager_stronger_demand(const PolicyRule *demand, const PolicyRule *rule);
+
+/* Refuses a lease that would have less of a guard than a rule requires. Returns 0, REFUSAL_TOO_WEAK
+ * with *ret_message, or -errno. */
+_nodiscard_ int manager_check_demand(const Manager *manager, size_t group, LeaseMode mode,
+                                     const PolicyRule *demand, char **ret_message);
+
+/* What the policy says of a lease: the rule that allows it, and the one that requires the most. */
+void manager_record_rules(LeaseRecord *record, const PolicyRule *rule, const PolicyRule *demand);
+
+/* Whether the lease has less of a guard than its rule requires. */
+bool manager_is_weak(const Lease *lease);
+
+/*
+ * Tells when a lease's guard has become weaker than required, or is not any more, once all is done
+ * for it that can be; the policy says what follows.
+ */
+void manager_judge_guard(Lease *lease);
+
+/*
+ * With the guard's worker idle: begins what is to be done about a joiner, if anything is. Returns
+ * whether that worker is at work now.
+ */
+bool manager_serve_members(Lease *lease);
+
+/* Answers and forgets what nobody will do any more. */
+void manager_drop_task(Lease *lease);
 
 /*
  * Brings the guard of a lease to what the world just read asks for: what is to be changed is put on

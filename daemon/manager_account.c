@@ -8,7 +8,9 @@
  */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -37,6 +39,47 @@ static void tell_joined(const Lease *lease, Bdf bdf)
                    attached ? "; the kernel attached it to the owner's address space" : "");
         if (manager->observer.joined)
                 manager->observer.joined(lease, bdf, attached, manager->observer.userdata);
+}
+
+Fingerprint manager_fingerprint(const Manager *manager, const PciDevice *device)
+{
+        Fingerprint fingerprint = fingerprint_of(device);
+        char path[PATH_MAX], text[BDF_TEXT_SIZE], *end;
+        _cleanup_(freep) char *value = NULL;
+
+        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/revision", manager->host.sysfs,
+                       bdf_format(device->bdf, text));
+        if (host_read_text(path, &value) < 0)
+                return fingerprint;
+        unsigned long revision = strtoul(value, &end, 16);
+        fingerprint.has_revision = end != value && !*end && revision <= UINT8_MAX;
+        fingerprint.revision = fingerprint.has_revision ? (uint8_t)revision : 0;
+        return fingerprint;
+}
+
+/*
+ * Something is where a taken device was lost: the same one, or what differs. Only the same one is
+ * marked. Returns 0 or -ENOMEM.
+ */
+static int tell_returned(const Lease *lease, LeaseDevice *known, const PciDevice *device)
+{
+        const Manager *manager = lease->manager;
+        Fingerprint now = manager_fingerprint(manager, device);
+        _cleanup_(freep) char *difference = NULL;
+        char text[BDF_TEXT_SIZE];
+
+        int r = fingerprint_difference(&known->fingerprint, &now, &difference);
+        if (r < 0)
+                return r;
+        known->returned = !difference[0];
+        log_notice("lease %u: %s is back%s%s", lease->record->id, bdf_format(known->bdf, text),
+                   known->returned ? ", the same as before; its owner may take it"
+                                   : ", but it is another one: ",
+                   difference);
+        if (manager->observer.returned)
+                manager->observer.returned(lease, known->bdf, difference, false,
+                                           manager->observer.userdata);
+        return 0;
 }
 
 /* Marks what is gone. A taken device without our driver has gone and come back between readings. */
@@ -134,12 +177,17 @@ static int account_for_joiner(Lease *lease, const PciDevice *device)
         } else if (is_new) {
                 manager_tell_loss(lease, known);
                 known->lost = known->blocking = known->blocked = known->breached = false;
+                known->joined = known->taking = known->returned = known->stays = false;
                 known->role = role;
                 known->driver_before[0] = known->override_before[0] = '\0';
         }
         lease->n_joined += is_new;
-        if (is_new && role == LEASE_ROLE_JOINER)
+        if (is_new && role == LEASE_ROLE_JOINER) {
                 tell_joined(lease, device->bdf);
+                int r = known->fingerprint.known ? tell_returned(lease, known, device) : 0;
+                if (r < 0)
+                        return r;
+        }
         if (known->role == LEASE_ROLE_JOINER && lease->record->state == LEASE_LEASED) {
                 int r = account_for_breach(lease, known, device->driver);
                 if (r != 0)

@@ -34,6 +34,7 @@ typedef struct Plan {
         size_t n_groups;
         bool *named;            /* per device: a selector named it, or its whole group */
         const PolicyRule *rule; /* that allowed it, or NULL: root */
+        const PolicyRule *demand; /* that requires the strongest guard, or NULL */
         char *message;
 } Plan;
 
@@ -158,6 +159,7 @@ static int check_policy(Plan *plan, const Group *group, size_t index)
         PolicyVerdict verdict = policy_check(plan->manager->policy, device,
                                              plan->manager->world->paths[index], &asked);
         (void)bdf_format(device->bdf, text);
+        plan->demand = manager_stronger_demand(plan->demand, verdict.rule);
         if (verdict.allowed) {
                 if (verdict.rule && (!plan->rule || plan->named[index]))
                         plan->rule = verdict.rule;
@@ -283,6 +285,16 @@ static int check_has_endpoint(Plan *plan)
         return 0;
 }
 
+static int check_guard(Plan *plan)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && plan->demand && i < plan->n_groups; i++)
+                r = manager_check_demand(plan->manager, plan->groups[i], plan->mode, plan->demand,
+                                         &plan->message);
+        return r;
+}
+
 static int check_quota(Plan *plan)
 {
         size_t mine = 0;
@@ -323,6 +335,8 @@ static int check_all(Plan *plan)
                 r = check_busy(plan);
         if (r == 0)
                 r = for_each_member(plan, check_viable);
+        if (r == 0)
+                r = check_guard(plan);
         if (r == 0)
                 r = check_quota(plan);
         return r;
@@ -370,6 +384,9 @@ static int record_member(Plan *plan, LeaseRecord *record, const PciDevice *devic
         r = lease_record_add_device(record, device->bdf, LEASE_ROLE_TAKEN, driver, override);
         if (r == 0 && device->is_vf)
                 r = record_vf(plan, record, device);
+        if (r == 0)
+                record->devices[record->n_devices - 1].fingerprint =
+                        manager_fingerprint(plan->manager, device);
         /* Its virtual functions, wherever they would be, are born without drivers. */
         if (r == 0 && seal_finds_vfs(&plan->manager->host, device->bdf) &&
             !lease_record_has_change(record, LEASE_CHANGE_VFS, bdf_format(device->bdf, text)))
@@ -389,8 +406,7 @@ static int fill_record(Plan *plan, LeaseRecord *record)
         record->state = LEASE_PREPARING;
         record->mode = plan->mode;
         record->lifetime = request->lifetime;
-        record->on_breach = plan->rule ? plan->rule->on_breach : POLICY_BREACH_KEEP;
-        record->on_vf_loss = plan->rule ? plan->rule->on_vf_loss : POLICY_VF_LOSS_KEEP;
+        manager_record_rules(record, plan->rule, plan->demand);
         record->uid = request->uid;
         free(record->unit);
         free(record->rule);

@@ -223,13 +223,18 @@ static void answer_breach(Lease *lease)
 static void on_enforced(WorkerResult *result, void *userdata)
 {
         Lease *lease = userdata;
+        bool untaken = false;
 
         for (size_t i = 0; i < lease->record->n_devices; i++) {
                 LeaseDevice *device = &lease->record->devices[i];
 
                 device->blocked |= device->blocking && result->code == 0;
                 device->blocking = false;
+                untaken |= device->blocked && device->taking;
+                device->taking &= !device->blocked;
         }
+        if (untaken)
+                (void)manager_set_lease_state(lease, lease->record->state);
         result->message = take_evicted(lease, result->message);
         if (!end_worker(lease, result) && result->code == 0 && lease->record->breach &&
             lease->record->state == LEASE_LEASED)
@@ -323,11 +328,16 @@ void manager_review_guard(Lease *lease)
                 tell(lease);
         if (!idle)
                 return;
+        /* What fails again and again keeps nobody waiting. */
+        if (lease->guard_trouble && manager_serve_members(lease))
+                return;
         if (record->n_changes > n_before || take_unblocked(record) || has_open_seal(lease))
                 start(lease, job_enforce, on_enforced);
         else if (first_seal(record) < record->n_changes &&
                  manager_lease_guard(lease) == GUARD_OWNED)
                 start(lease, job_unseal, on_unsealed);
+        else
+                (void)manager_serve_members(lease);
 }
 
 /* --- telling ---------------------------------------------------------------------------------- */
@@ -380,8 +390,10 @@ static const char *describe_layer(GuardLayer layer, const GuardFacts *facts)
                                "the group; what a rescan by hand brings is blocked when the kernel "
                                "tells of it";
                 return "no member is driven by VFIO any more, so the kernel's claim has ended; "
-                       "pciehp is unbound from every slot that leads into the group; what a rescan "
-                       "by hand brings is blocked when the kernel tells of it";
+                       "pciehp is unbound from every slot that leads into the group, so a card "
+                       "that is plugged in is not seen before the lease ends, not even the one "
+                       "that was pulled; what a rescan by hand brings is blocked when the kernel "
+                       "tells of it";
         case GUARD_REACTIVE:
                 return "no member is driven by VFIO any more, so the kernel's claim has ended, and "
                        "not every way into the group can be shut; what joins is blocked when the "
@@ -412,12 +424,42 @@ static char *describe_open(const Manager *manager, int32_t number)
         return r == 0 && open[0] ? TAKE_PTR(open) : NULL;
 }
 
+/* Cards that are back where they were, "" if there are none; NULL if memory is short. */
+static char *describe_returned(const LeaseRecord *record)
+{
+        _cleanup_(freep) char *text = strdup("");
+
+        for (size_t i = 0; text && i < record->n_devices; i++) {
+                const LeaseDevice *device = &record->devices[i];
+                char address[BDF_TEXT_SIZE], *longer;
+
+                if (device->role != LEASE_ROLE_JOINER || device->lost || !device->returned)
+                        continue;
+                if (asprintf(&longer, "%s; %s is back, the same as before: its owner may take it",
+                             text, bdf_format(device->bdf, address)) < 0)
+                        return NULL;
+                free(text);
+                text = longer;
+        }
+        return TAKE_PTR(text);
+}
+
+static bool has_expelled(const LeaseRecord *record)
+{
+        for (size_t i = 0; i < record->n_changes; i++)
+                if (record->changes[i].kind == LEASE_CHANGE_EXPEL)
+                        return true;
+        return false;
+}
+
 char *manager_group_guard_text(const Manager *manager, size_t group)
 {
         const Lease *lease = NULL;
         const GuardFacts *facts = find_facts(manager, group, &lease);
         GuardLayer layer = facts ? guard_holds(facts) : GUARD_NONE;
         bool is_between = layer == GUARD_NONE && manager_lease_of_group(manager, group);
+        bool is_weak = facts && !is_between && layer < lease->record->guard;
+        _cleanup_(freep) char *returned = lease ? describe_returned(lease->record) : strdup("");
         _cleanup_(freep) char *open = NULL, *gate = NULL;
         char *text;
 
@@ -425,10 +467,17 @@ char *manager_group_guard_text(const Manager *manager, size_t group)
                 gate = post_gate_evidence(manager->post);
         if (layer == GUARD_GATED || layer == GUARD_REACTIVE)
                 open = describe_open(manager, manager->world->groups->groups[group].kernel_group);
-        if (asprintf(&text, "%s%s%s%s%s%s%s%s%s",
+        if (!returned ||
+            asprintf(&text, "%s%s%s%s%s%s%s%s%s%s%s%s%s%s",
                      is_between ? "its lease is being prepared or given back: nothing is promised"
                                 : describe_layer(layer, facts),
                      gate ? "; " : "", gate ? gate : "", open ? "; " : "", open ? open : "",
+                     is_weak ? "; weaker than required: " : "",
+                     is_weak ? guard_layer_to_string(lease->record->guard) : "",
+                     is_weak ? ", by the policy" : "", returned,
+                     lease && has_expelled(lease->record)
+                             ? "; what was expelled comes back when the lease ends"
+                             : "",
                      lease && lease->record->breach ? "; breached: " : "",
                      lease && lease->record->breach ? lease->record->breach : "",
                      lease && lease->guard_trouble ? "; trouble: " : "",

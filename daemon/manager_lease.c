@@ -143,7 +143,12 @@ static void on_take_done(WorkerResult *result, void *userdata)
                                  lease->record->groups[0].id, lease->record->uid,
                                  lease_mode_to_string(lease->record->mode));
                         see_again(manager);
-                        return answer(lease, 0, NULL);
+                        if (!manager_is_weak(lease))
+                                return answer(lease, 0, NULL);
+                        answer(lease, REFUSAL_TOO_WEAK,
+                               "the guard is weaker than required, now that the lease is made: "
+                               "the machine has changed meanwhile; the group is put back");
+                        return manager_begin_restore(lease, on_unsettled_restored, NULL);
                 }
                 answer(lease, r, "the lease could not be recorded; the group is put back");
                 return manager_begin_restore(lease, on_unsettled_restored, NULL);
@@ -329,6 +334,7 @@ void manager_begin_restore(Lease *lease, ManagerDone done, void *userdata)
                 (void)manager_set_lease_state(lease, LEASE_RELEASING);
                 return;
         }
+        manager_drop_task(lease);
         /* A device that has its override back must not be blocked anew by them. */
         if (rules_remove(RULES_DIRECTORY, lease->record->id) < 0)
                 log_error("lease %" PRIu32 ": its udev rules cannot be removed", lease->record->id);

@@ -169,7 +169,7 @@ static void tell_returned(const Lease *lease, Bdf bdf)
         log_notice("lease %u: %s is back and the lease's again", lease->record->id,
                    bdf_format(bdf, text));
         if (observer->returned)
-                observer->returned(lease, bdf, observer->userdata);
+                observer->returned(lease, bdf, "", true, observer->userdata);
 }
 
 /* The worker has ended: what was returning is the lease's, or lost for good. */

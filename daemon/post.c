@@ -77,6 +77,16 @@ static bool kernel_heeds_gate(const Manager *manager)
                                      GATE_KERNEL_MINOR);
 }
 
+bool post_may_gate(const Post *post)
+{
+        return kernel_heeds_gate(post->manager) && !post->gate_failed;
+}
+
+bool post_is_settling(const Post *post)
+{
+        return post->sentinel && !post->is_ready;
+}
+
 /* What need not be let in is noted before the gate is shut, and while it is. Returns 0 or -errno. */
 static int note_functions(Post *post, bool all)
 {
@@ -284,7 +294,7 @@ static int add_places(const Manager *manager, int32_t number, Places *places)
 static int find_orders(const Post *post, SentinelOrders *orders)
 {
         const Manager *manager = post->manager;
-        bool may_gate = kernel_heeds_gate(manager) && !post->gate_failed;
+        bool may_gate = post_may_gate(post);
 
         for (size_t i = 0; i < manager->n_leases; i++) {
                 const Lease *lease = manager->leases[i];

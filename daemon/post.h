@@ -38,6 +38,12 @@ void post_review(Post *post);
 /* Whether the kernel binds no driver to new functions by itself, as read now. */
 bool post_gate_holds(const Post *post);
 
+/* Whether the gate could be shut for a group that asks for it, as far as is known. */
+bool post_may_gate(const Post *post);
+
+/* Whether a sentinel is about to take up its post: until then the guard is not what it will be. */
+bool post_is_settling(const Post *post);
+
 /*
  * What is known of this kernel's heeding the gate, in words, or NULL if memory is short; freed by the
  * caller.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * org.isolationd1.Lease: who has which groups since when, and the way to give them back.
+ * org.isolationd1.Lease: who has which groups since when.
  */
 
 #include <string.h>
@@ -41,6 +41,8 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
                 text = lease_mode_to_string(record->mode);
         else if (strcmp(property, "Lifetime") == 0)
                 text = lease_lifetime_to_string(record->lifetime);
+        else if (strcmp(property, "RequiredGuard") == 0)
+                text = guard_layer_to_string(record->guard);
         else if (strcmp(property, "Guard") == 0)
                 text = guard_layer_to_string(manager_lease_guard(lease));
         else
@@ -89,52 +91,17 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
         return 0;
 }
 
-static void on_released(const ManagerAnswer *answer, Lease *lease, void *userdata)
-{
-        _cleanup_(method_call_freep) MethodCall *call = userdata;
-
-        if (answer->code != 0)
-                bus_reply_failure(call->message, answer);
-        else
-                (void)sd_bus_reply_method_return(call->message, NULL);
-}
-
-/* The lease is looked up again: it may have ended while polkit asked for a password. */
-static void release_now(MethodCall *call)
-{
-        const char *path = sd_bus_message_get_path(call->message);
-        Lease *lease = bus_find_lease(call->bus->manager, path);
-
-        if (lease)
-                return manager_release(lease, on_released, call);
-        bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: the lease has ended", path);
-        method_call_free(call);
-}
-
-void method_release(MethodCall *call)
-{
-        const Lease *lease =
-                bus_find_lease(call->bus->manager, sd_bus_message_get_path(call->message));
-        const char *option;
-
-        int r = sd_bus_message_enter_container(call->message, 'a', "{sv}");
-        if (r >= 0 && sd_bus_message_enter_container(call->message, 'e', "sv") > 0 &&
-            sd_bus_message_read(call->message, "s", &option) > 0) {
-                bus_reply_refusal(call->message, REFUSAL_INVALID, "%.64s: no such option", option);
-                method_call_free(call);
-                return;
-        }
-        if (lease && call->caller.uid != 0 && call->caller.uid != lease->record->uid)
-                return polkit_check(call, BUS_NAME ".release-other", release_now);
-        release_now(call);
-}
-
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
 static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
                                 method_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("TakeDevice", SD_BUS_ARGS("s", device, "a{sv}", options),
+                                SD_BUS_RESULT("a(sh)", fds), method_dispatch,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ExpelDevice", SD_BUS_ARGS("s", device, "a{sv}", options),
+                                SD_BUS_NO_RESULT, method_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "u", get_number, 0, CHANGES),
         SD_BUS_PROPERTY("Groups", "ao", get_groups, 0, CHANGES),
         SD_BUS_PROPERTY("Devices", "as", get_devices, 0, CHANGES),
@@ -144,6 +111,7 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Mode", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Lifetime", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Guard", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("RequiredGuard", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("State", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Since", "t", get_number, 0, CHANGES),
         SD_BUS_PROPERTY("Rule", "s", get_text, 0, CHANGES),
@@ -151,6 +119,7 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_SIGNAL_WITH_ARGS("DeviceLost", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("DeviceReturned", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("PfChanged", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("GuardWeakened", SD_BUS_ARGS("s", guard, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Breached", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_VTABLE_END,
 };

@@ -20,6 +20,8 @@ static const MethodRow rows[] = {
         {BUS_IFACE_MANAGER, "Resolve", METHOD_ANYONE, method_resolve},
         {BUS_IFACE_GROUP, "GetStrength", METHOD_ANYONE, method_get_strength},
         {BUS_IFACE_LEASE, "Release", METHOD_OWNER, method_release},
+        {BUS_IFACE_LEASE, "TakeDevice", METHOD_OWNER, method_take_device},
+        {BUS_IFACE_LEASE, "ExpelDevice", METHOD_ADMIN, method_expel_device},
 };
 
 const MethodRow *method_find(const char *interface, const char *member)

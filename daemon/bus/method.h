@@ -15,6 +15,7 @@ typedef enum MethodAccess {
         METHOD_ANYONE, /* reads; the caller is not asked for */
         METHOD_POLICY, /* the policy files decide, in the manager */
         METHOD_OWNER,  /* the lease's owner and root; others by polkit */
+        METHOD_ADMIN,  /* root; others by polkit */
 } MethodAccess;
 
 /* Who calls, as the bus daemon vouches for it. */
@@ -57,6 +58,8 @@ void method_acquire(MethodCall *call);
 void method_resolve(MethodCall *call);
 void method_get_strength(MethodCall *call);
 void method_release(MethodCall *call);
+void method_take_device(MethodCall *call);
+void method_expel_device(MethodCall *call);
 
 /*
  * Asks polkit whether the caller may do `action`. Takes the call over; `allowed` gets it back, or it

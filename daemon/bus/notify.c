@@ -107,7 +107,8 @@ static void on_pf_changed(const Lease *lease, Bdf pf, const char *cause, void *u
               path ? path : "a lease");
 }
 
-static void on_returned(const Lease *lease, Bdf bdf, void *userdata)
+static void on_returned(const Lease *lease, Bdf bdf, const char *difference, bool taken,
+                        void *userdata)
 {
         Bus *bus = userdata;
         _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
@@ -115,8 +116,22 @@ static void on_returned(const Lease *lease, Bdf bdf, void *userdata)
 
         int r = !path ? -ENOMEM
                       : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "DeviceReturned",
-                                           "sa{sv}", bdf_format(bdf, text), 1, "taken", "b", 1);
+                                           "sa{sv}", bdf_format(bdf, text), 3, "same", "b",
+                                           (int)!difference[0], "difference", "s", difference,
+                                           "taken", "b", (int)taken);
         check(r, "has a device again", path ? path : "a lease");
+}
+
+static void on_weakened(const Lease *lease, GuardLayer layer, void *userdata)
+{
+        Bus *bus = userdata;
+        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
+
+        int r = !path ? -ENOMEM
+                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "GuardWeakened",
+                                           "sa{sv}", guard_layer_to_string(layer), 1, "required",
+                                           "s", guard_layer_to_string(lease->record->guard));
+        check(r, "has too weak a guard", path ? path : "a lease");
 }
 
 static void on_breached(const Lease *lease, Bdf bdf, const char *driver, GuardLayer layer,
@@ -143,6 +158,7 @@ void bus_observe(Bus *bus)
                 .lost = on_lost,
                 .returned = on_returned,
                 .pf_changed = on_pf_changed,
+                .weakened = on_weakened,
                 .breached = on_breached,
                 .userdata = bus,
         };

@@ -35,8 +35,11 @@ DEFINE_CLEANUP(PolkitQuestion *, polkit_question_free);
 
 static void refuse(const PolkitQuestion *question)
 {
+        bool is_admin = question->call->row->access == METHOD_ADMIN;
+
         bus_reply_refusal(question->call->message, REFUSAL_NOT_AUTHORIZED,
-                          "this lease is not yours, and polkit does not grant %s to uid %u",
+                          "%s, and polkit does not grant %s to uid %u",
+                          is_admin ? "this is for administrators" : "this lease is not yours",
                           question->action, question->call->caller.uid);
 }
 
@@ -63,10 +66,10 @@ static int ask(Bus *bus, PolkitQuestion *question)
                                  ? POLKIT_ALLOW_USER_INTERACTION
                                  : 0;
 
-        int r = sd_bus_message_new_method_call(
-                bus->bus, &message, "org.freedesktop.PolicyKit1",
-                "/org/freedesktop/PolicyKit1/Authority",
-                "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+        int r = sd_bus_message_new_method_call(bus->bus, &message, "org.freedesktop.PolicyKit1",
+                                               "/org/freedesktop/PolicyKit1/Authority",
+                                               "org.freedesktop.PolicyKit1.Authority",
+                                               "CheckAuthorization");
         if (r >= 0)
                 r = sd_bus_message_append(message, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name",
                                           "s", sd_bus_message_get_sender(call), question->action, 0,

@@ -7,7 +7,9 @@
 
 #include "daemon/guard/block.h"
 #include "daemon/guard/enforce.h"
+#include "daemon/guard/expel.h"
 #include "daemon/guard/seal.h"
+#include "daemon/lease/joiner.h"
 
 /* What several steps came to. */
 typedef struct Outcome {
@@ -60,7 +62,11 @@ int guard_enforce(const HostPaths *host, const LeaseRecord *record, char **ret_m
 
         for (size_t i = 0; i < record->n_changes; i++) {
                 char *message = NULL;
-                int r = seal_make(host, &record->changes[i], &message);
+                int r = 0;
+
+                /* Who is expelled is for its own transaction. */
+                if (record->changes[i].kind != LEASE_CHANGE_EXPEL)
+                        r = seal_make(host, &record->changes[i], &message);
 
                 outcome_add(&outcome, r, message);
         }
@@ -71,7 +77,9 @@ int guard_enforce(const HostPaths *host, const LeaseRecord *record, char **ret_m
                 if (device->role != LEASE_ROLE_JOINER || device->lost)
                         continue;
                 _cleanup_(freep) char *evicted = NULL;
-                int r = block_device(host, device->bdf, &evicted, &message);
+                int r = device->taking ? joiner_untake(host, device, &message) : 0;
+                if (r == 0)
+                        r = block_device(host, device->bdf, &evicted, &message);
                 if (evicted)
                         outcome_add_evicted(&outcome, device->bdf, evicted);
                 outcome_add(&outcome, r, message);
@@ -84,8 +92,11 @@ int guard_undo(const HostPaths *host, const LeaseRecord *record, size_t first, c
         _cleanup_(outcome_deinitp) Outcome outcome = {.code = 0};
 
         for (size_t i = record->n_changes; i > first; i--) {
+                const LeaseChange *change = &record->changes[i - 1];
                 char *message = NULL;
-                int r = seal_undo(host, &record->changes[i - 1], &message);
+                int r = change->kind == LEASE_CHANGE_EXPEL
+                                ? expel_undo(host, change->place, &message)
+                                : seal_undo(host, change, &message);
 
                 outcome_add(&outcome, r, message);
         }

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -42,21 +44,18 @@ static int add_open(VfioFds *fds, const char *path, const char *name)
         return fd;
 }
 
-static int claim_group(const HostPaths *host, int container, int32_t group, VfioFds *fds,
-                       char **ret_message)
+int vfio_fds_find(const VfioFds *fds, const char *name)
+{
+        for (size_t i = 0; i < fds->n_items; i++)
+                if (strcmp(fds->items[i].name, name) == 0)
+                        return fds->items[i].fd;
+        return -1;
+}
+
+static int attach_group(int fd, int container, int32_t group, char **ret_message)
 {
         struct vfio_group_status status = {.argsz = sizeof(status)};
-        char path[PATH_MAX], name[48];
 
-        (void)snprintf(path, sizeof(path), "%s/vfio/%d", host->dev, group);
-        (void)snprintf(name, sizeof(name), "group:%d", group);
-        int fd = add_open(fds, path, name);
-        if (fd == -EBUSY)
-                return host_refuse(REFUSAL_BUSY, ret_message,
-                                   "kernel group %d: %s is open in another process", group, path);
-        if (fd < 0)
-                return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "opening %s failed: %s",
-                                   path, strerror(-fd));
         if (ioctl(fd, VFIO_GROUP_GET_STATUS, &status) < 0)
                 return -errno;
         if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
@@ -71,6 +70,49 @@ static int claim_group(const HostPaths *host, int container, int32_t group, Vfio
                                    "kernel group %d: the kernel refuses DMA ownership: %s "
                                    "(is a member bound to a host driver?)",
                                    group, strerror(errno));
+        return 0;
+}
+
+static int claim_group(const HostPaths *host, int container, int32_t group, VfioFds *fds,
+                       char **ret_message)
+{
+        char path[PATH_MAX], name[48];
+
+        (void)snprintf(path, sizeof(path), "%s/vfio/%d", host->dev, group);
+        (void)snprintf(name, sizeof(name), "group:%d", group);
+        int fd = add_open(fds, path, name);
+        if (fd == -EBUSY)
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "kernel group %d: %s is open in another process", group, path);
+        if (fd < 0)
+                return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "opening %s failed: %s",
+                                   path, strerror(-fd));
+        return attach_group(fd, container, group, ret_message);
+}
+
+static int refuse_address_space(int32_t group, char **ret_message)
+{
+        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
+                           "kernel group %d: no I/O address space: %s%s", group, strerror(errno),
+                           errno == EPERM ? " (no interrupt remapping; see "
+                                            "allow_unsafe_interrupts of vfio_iommu_type1)"
+                                          : "");
+}
+
+int vfio_read_group(const HostPaths *host, Bdf bdf, int32_t *ret_group)
+{
+        char path[PATH_MAX], text[BDF_TEXT_SIZE], *end;
+        _cleanup_(freep) char *name = NULL;
+
+        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group", host->sysfs,
+                       bdf_format(bdf, text));
+        int r = host_read_link_name(path, &name);
+        if (r < 0)
+                return r;
+        long number = strtol(name, &end, 10);
+        if (end == name || *end || number < 0 || number > INT32_MAX)
+                return -EBADMSG;
+        *ret_group = (int32_t)number;
         return 0;
 }
 
@@ -96,13 +138,7 @@ int vfio_claim_groups(const HostPaths *host, const int32_t *groups, size_t n_gro
                         return r;
                 /* The first group decides the IOMMU of the container. */
                 if (i == 0 && ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0)
-                        return host_refuse(
-                                REFUSAL_KERNEL_REFUSED, ret_message,
-                                "kernel group %d: no I/O address space: %s%s", groups[i],
-                                strerror(errno),
-                                errno == EPERM ? " (no interrupt remapping; see "
-                                                 "allow_unsafe_interrupts of vfio_iommu_type1)"
-                                               : "");
+                        return refuse_address_space(groups[i], ret_message);
         }
         *ret_fds = fds;
         fds.n_items = 0;
@@ -156,6 +192,49 @@ static int claim_device(const HostPaths *host, int iommufd, Bdf bdf, VfioFds *fd
         return 0;
 }
 
+/* Attaches a group to a container that it may be in already. New fds are added to `more`. */
+static int claim_group_again(const HostPaths *host, const VfioFds *fds, int32_t group,
+                             VfioFds *more, char **ret_message)
+{
+        struct vfio_group_status status = {.argsz = sizeof(status)};
+        int container = vfio_fds_find(fds, "container");
+        char name[48];
+        int r;
+
+        (void)snprintf(name, sizeof(name), "group:%d", group);
+        int old = vfio_fds_find(fds, name);
+        bool is_alive = old >= 0 && ioctl(old, VFIO_GROUP_GET_STATUS, &status) == 0;
+        if (is_alive && (status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET))
+                return 0;
+        if (is_alive)
+                r = attach_group(old, container, group, ret_message);
+        else
+                r = claim_group(host, container, group, more, ret_message);
+        if (r != 0)
+                return r;
+        /* A container whose last group has gone has lost its IOMMU; else it has one (EINVAL). */
+        if (ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0 && errno != EINVAL)
+                return refuse_address_space(group, ret_message);
+        return 0;
+}
+
+int vfio_claim_again(const HostPaths *host, LeaseMode mode, const VfioFds *fds, Bdf bdf,
+                     int32_t group, VfioFds *ret_fds, char **ret_message)
+{
+        _cleanup_(vfio_fds_close) VfioFds more = {.n_items = 0};
+        int r;
+
+        if (mode == LEASE_MODE_IOMMUFD)
+                r = claim_device(host, vfio_fds_find(fds, "iommufd"), bdf, &more, ret_message);
+        else
+                r = claim_group_again(host, fds, group, &more, ret_message);
+        if (r != 0)
+                return r;
+        *ret_fds = more;
+        more.n_items = 0;
+        return 0;
+}
+
 int vfio_claim_devices(const HostPaths *host, const Bdf *devices, size_t n_devices,
                        VfioFds *ret_fds, char **ret_message)
 {
@@ -175,51 +254,6 @@ int vfio_claim_devices(const HostPaths *host, const Bdf *devices, size_t n_devic
         }
         *ret_fds = fds;
         fds.n_items = 0;
-        return 0;
-}
-
-/* The fd of that name, or -1. */
-static int find_fd(const VfioFds *fds, const char *name)
-{
-        for (size_t i = 0; i < fds->n_items; i++)
-                if (strcmp(fds->items[i].name, name) == 0)
-                        return fds->items[i].fd;
-        return -1;
-}
-
-/* Whether the kernel has the group of that fd in a container: not when its last device has gone. */
-static bool is_in_container(int group_fd)
-{
-        struct vfio_group_status status = {.argsz = sizeof(status)};
-
-        return ioctl(group_fd, VFIO_GROUP_GET_STATUS, &status) == 0 &&
-               status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET;
-}
-
-int vfio_claim_again(const HostPaths *host, LeaseMode mode, const VfioFds *fds, Bdf bdf,
-                     int32_t group, VfioFds *ret_fds, char **ret_message)
-{
-        _cleanup_(vfio_fds_close) VfioFds more = {.n_items = 0};
-        int base = find_fd(fds, mode == LEASE_MODE_IOMMUFD ? "iommufd" : "container");
-        char name[48];
-        int r;
-
-        (void)snprintf(name, sizeof(name), "group:%d", group);
-        if (mode == LEASE_MODE_IOMMUFD) {
-                r = claim_device(host, base, bdf, &more, ret_message);
-        } else if (find_fd(fds, name) >= 0 && is_in_container(find_fd(fds, name))) {
-                r = 0;
-        } else {
-                r = claim_group(host, base, group, &more, ret_message);
-                /* A container whose last group has gone has lost its IOMMU; else it has one. */
-                if (r == 0 && ioctl(base, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0 &&
-                    errno != EINVAL)
-                        r = -errno;
-        }
-        if (r != 0)
-                return r;
-        *ret_fds = more;
-        more.n_items = 0;
         return 0;
 }
 

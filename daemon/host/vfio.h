@@ -46,10 +46,17 @@ _nodiscard_ int vfio_claim_devices(const HostPaths *host, const Bdf *devices, si
 /*
  * Adds one device to a claim made by either of the above, whose fds are in `fds`: its group
  * (kernel number) to the container, or the device to the iommufd. A group that is in it already
- * needs nothing. Returns as above, with what is new in *ret_fds.
+ * needs nothing; one that the kernel ended with its last device gets a new "group:N". Returns as
+ * above, with what is new in *ret_fds.
  */
 _nodiscard_ int vfio_claim_again(const HostPaths *host, LeaseMode mode, const VfioFds *fds, Bdf bdf,
                                  int32_t group, VfioFds *ret_fds, char **ret_message);
+
+/* The kernel's number of a device's group. Returns 0 or -errno. */
+_nodiscard_ int vfio_read_group(const HostPaths *host, Bdf bdf, int32_t *ret_group);
+
+/* The fd of that name, or -1. Borrowed. */
+int vfio_fds_find(const VfioFds *fds, const char *name);
 
 /*
  * Waits, at most `seconds`, until nobody has the groups (kernel numbers) open any more: a process

@@ -182,6 +182,20 @@ bool lease_record_has_hold(const LeaseRecord *record, const LeaseDevice *device)
         return !device->lost || (vf && vf->returning);
 }
 
+int lease_record_put_change_first(LeaseRecord *record, LeaseChangeKind kind, const char *place)
+{
+        if (lease_record_has_change(record, kind, place))
+                return 0;
+        int r = lease_record_add_change(record, kind, place);
+        if (r < 0)
+                return r;
+        LeaseChange added = record->changes[record->n_changes - 1];
+        memmove(record->changes + 1, record->changes,
+                (record->n_changes - 1) * sizeof(*record->changes));
+        record->changes[0] = added;
+        return 0;
+}
+
 void lease_record_drop_changes(LeaseRecord *record, size_t first)
 {
         while (record->n_changes > first)

@@ -16,6 +16,7 @@
 
 #include "core/model/base.h"
 #include "core/model/bdf.h"
+#include "core/model/fingerprint.h"
 #include "core/model/loss.h"
 #include "core/model/policy.h"
 #include "daemon/host/vf_netlink.h"
@@ -52,11 +53,16 @@ typedef struct LeaseDevice {
         bool lost;             /* gone from the machine */
         char *driver_before;   /* "" if it was unbound */
         char *override_before; /* "" if it was unset */
+        bool joined;           /* taken, but a joiner before: it is probed when it is given back */
+        bool taking;           /* a joiner that is being taken: half-way it is undone */
+        bool returned;         /* a joiner that is the taken device that was lost here */
+        Fingerprint fingerprint; /* of the taken device that is here, or was */
 
         /* Of a joiner, as this daemon knows it; not on disk. */
         bool blocking; /* a worker is at it */
         bool blocked;  /* known to be out of every driver's reach */
         bool breached; /* a host driver has it, which has been told */
+        bool stays;    /* it could not be expelled, or somebody is to have it */
 
         /* Of what is lost; not on disk. */
         bool untold;   /* nobody has been told: why is not known yet */
@@ -77,6 +83,11 @@ typedef struct LeaseVf {
 typedef enum LeaseChangeKind {
         LEASE_CHANGE_SEAL, /* `place`, a service of a port ("0000:00:02.1:pcie204"), was pciehp's */
         LEASE_CHANGE_VFS,  /* sriov_drivers_autoprobe of the function `place` was 1 */
+        /*
+         * What was below the bridge `place` ("0000:00:02.1"), or on the root bus ("0000:00"), was
+         * taken off the machine.
+         */
+        LEASE_CHANGE_EXPEL,
         _LEASE_CHANGE_N,
 } LeaseChangeKind;
 
@@ -105,8 +116,12 @@ typedef struct LeaseRecord {
         size_t n_devices;
         char **fd_names; /* by index of the fd in the service manager's store */
         size_t n_fd_names;
-        PolicyBreach on_breach; /* of the rule that allowed it */
+        PolicyBreach on_breach; /* of the rule that allowed it, as are the next four */
         PolicyVfLoss on_vf_loss;
+        PolicyJoin on_join;
+        PolicyBreach on_weaker;
+        GuardLayer guard;        /* required; NONE: whatever there is */
+        bool is_weaker;          /* than required, which has been told */
         uint64_t recreated_usec; /* when VFs were last recreated, of CLOCK_BOOTTIME; 0: never */
         LeaseVf *vfs;
         size_t n_vfs;
@@ -130,6 +145,13 @@ _nodiscard_ int lease_record_add_device(LeaseRecord *record, Bdf bdf, LeaseRole 
 _nodiscard_ int lease_record_add_fd_name(LeaseRecord *record, const char *name);
 _nodiscard_ int lease_record_add_change(LeaseRecord *record, LeaseChangeKind kind,
                                         const char *place);
+
+/*
+ * The same, before all others: for what is undone last, and stays when those for the guard alone
+ * are undone. Once for each place.
+ */
+_nodiscard_ int lease_record_put_change_first(LeaseRecord *record, LeaseChangeKind kind,
+                                              const char *place);
 
 _nodiscard_ int lease_record_add_vf(LeaseRecord *record, const LeaseVf *vf);
 
@@ -162,8 +184,8 @@ _nodiscard_ int lease_record_put_vfs(const LeaseRecord *record, struct json_obje
 _nodiscard_ int lease_record_parse_vfs(LeaseRecord *record, struct json_object *root);
 
 /*
- * Reads a record back. Returns 0, or -EBADMSG for anything that is not a complete record of a version
- * known here, or -ENOMEM.
+ * Reads a record back. Returns 0, or -EBADMSG for anything that is not a complete record of a
+ * version known here, or -ENOMEM.
  */
 _nodiscard_ int lease_record_from_json(const char *text, LeaseRecord **ret_record);
 

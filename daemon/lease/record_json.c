@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease record as a file: version 3, every field required. Version 2 knew no virtual functions,
- * version 1 no changes and no breach either.
+ * A lease record as a file: version 4, every field required. Version 3 knew no joiners that were
+ * taken and nothing that is required; version 2 no virtual functions, version 1 no changes and no
+ * breach either.
  *
  * Reading is strict. A half-written file or one from a later version is not guessed at: the manager
  * sets it aside and takes the truth from the kernel.
@@ -13,7 +14,8 @@
 
 #include "daemon/lease/record.h"
 
-#define RECORD_VERSION 3
+#define RECORD_VERSION 4
+#define RECORD_VERSION_BEFORE_MEMBERS 3
 #define RECORD_VERSION_BEFORE_VFS 2
 #define RECORD_VERSION_BEFORE_GUARD 1
 
@@ -53,7 +55,7 @@ static int put_devices(struct json_object *root, const LeaseRecord *record)
         for (size_t i = 0; r == 0 && i < record->n_devices; i++) {
                 const LeaseDevice *device = &record->devices[i];
                 struct json_object *entry = json_object_new_object();
-                char text[BDF_TEXT_SIZE];
+                char text[BDF_TEXT_SIZE], fingerprint[FINGERPRINT_TEXT_SIZE];
 
                 r = append(array, entry);
                 if (r == 0)
@@ -69,6 +71,16 @@ static int put_devices(struct json_object *root, const LeaseRecord *record)
                 if (r == 0)
                         r = put(entry, "override_before",
                                 json_object_new_string(device->override_before));
+                if (r == 0)
+                        r = put(entry, "joined", json_object_new_boolean(device->joined));
+                if (r == 0)
+                        r = put(entry, "taking", json_object_new_boolean(device->taking));
+                if (r == 0)
+                        r = put(entry, "returned", json_object_new_boolean(device->returned));
+                if (r == 0)
+                        r = put(entry, "fingerprint",
+                                json_object_new_string(
+                                        fingerprint_format(&device->fingerprint, fingerprint)));
         }
         return r;
 }
@@ -139,6 +151,10 @@ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
                 {"trouble", json_object_new_string(record->trouble ? record->trouble : "")},
                 {"on_breach", json_object_new_int((int)record->on_breach)},
                 {"breach", json_object_new_string(record->breach ? record->breach : "")},
+                {"on_join", json_object_new_int((int)record->on_join)},
+                {"on_weaker", json_object_new_int((int)record->on_weaker)},
+                {"guard", json_object_new_int((int)record->guard)},
+                {"is_weaker", json_object_new_boolean(record->is_weaker)},
         };
         int r = 0;
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -212,6 +228,17 @@ static bool is_driver_name(const char *name)
         return !strpbrk(name, "/\n");
 }
 
+static bool get_flag(struct json_object *object, const char *key, bool *ret)
+{
+        struct json_object *value;
+
+        if (!json_object_object_get_ex(object, key, &value) ||
+            !json_object_is_type(value, json_type_boolean))
+                return false;
+        *ret = json_object_get_boolean(value);
+        return true;
+}
+
 static int parse_device(LeaseRecord *record, struct json_object *entry)
 {
         struct json_object *lost;
@@ -229,6 +256,22 @@ static int parse_device(LeaseRecord *record, struct json_object *entry)
         if (r == 0)
                 record->devices[record->n_devices - 1].lost = json_object_get_boolean(lost);
         return r;
+}
+
+/* What older records do not know of a device. */
+static int parse_member(LeaseRecord *record, struct json_object *entry)
+{
+        int r = parse_device(record, entry);
+        if (r < 0)
+                return r;
+        LeaseDevice *device = &record->devices[record->n_devices - 1];
+        const char *fingerprint = get_string(entry, "fingerprint");
+        if (!get_flag(entry, "joined", &device->joined) ||
+            !get_flag(entry, "taking", &device->taking) ||
+            !get_flag(entry, "returned", &device->returned) || !fingerprint ||
+            !fingerprint_parse(fingerprint, &device->fingerprint))
+                return -EBADMSG;
+        return 0;
 }
 
 static int parse_group(LeaseRecord *record, struct json_object *entry)
@@ -296,6 +339,21 @@ static int parse_strings(LeaseRecord *record, struct json_object *root, bool wit
         return 0;
 }
 
+static int parse_demands(LeaseRecord *record, struct json_object *root)
+{
+        int64_t on_join, on_weaker, guard;
+
+        if (!get_number(root, "on_join", _POLICY_JOIN_N - 1, &on_join) ||
+            !get_number(root, "on_weaker", _POLICY_BREACH_N - 1, &on_weaker) ||
+            !get_number(root, "guard", _GUARD_N - 1, &guard) ||
+            !get_flag(root, "is_weaker", &record->is_weaker))
+                return -EBADMSG;
+        record->on_join = (PolicyJoin)on_join;
+        record->on_weaker = (PolicyBreach)on_weaker;
+        record->guard = (GuardLayer)guard;
+        return 0;
+}
+
 int lease_record_from_json(const char *text, LeaseRecord **ret_record)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
@@ -325,11 +383,16 @@ int lease_record_from_json(const char *text, LeaseRecord **ret_record)
         if (with_guard && !get_number(root, "on_breach", _POLICY_BREACH_N - 1, &on_breach))
                 return -EBADMSG;
         record->on_breach = (PolicyBreach)on_breach;
-        r = parse_strings(record, root, with_guard);
+        bool with_members = version > RECORD_VERSION_BEFORE_MEMBERS;
+        if (with_members)
+                r = parse_demands(record, root);
+        if (r == 0)
+                r = parse_strings(record, root, with_guard);
         if (r == 0)
                 r = parse_array(record, root, "groups", LEASE_GROUPS_MAX, parse_group);
         if (r == 0)
-                r = parse_array(record, root, "devices", LEASE_DEVICES_MAX, parse_device);
+                r = parse_array(record, root, "devices", LEASE_DEVICES_MAX,
+                                with_members ? parse_member : parse_device);
         if (r == 0)
                 r = parse_array(record, root, "fds", LEASE_DEVICES_MAX, parse_fd_name);
         if (r == 0 && with_guard)

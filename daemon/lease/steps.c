@@ -10,6 +10,7 @@
 
 #include "daemon/guard/block.h"
 #include "daemon/host/driver.h"
+#include "daemon/lease/joiner.h"
 #include "daemon/lease/steps.h"
 #include "daemon/lease/vfs.h"
 
@@ -133,7 +134,12 @@ static int step_driver_back(const HostPaths *host, const LeaseDevice *device, ch
         int r = driver_read(host, device->bdf, &driver);
         if (r < 0)
                 return r;
-        if (driver[0] || !device->driver_before[0])
+        if (driver[0])
+                return 0;
+        /* What came while the lease went on had none; the host may have one for it. */
+        if (device->joined)
+                return driver_probe_any(host, device->bdf, ret_message);
+        if (!device->driver_before[0])
                 return 0;
         return driver_bind(host, device->bdf, device->driver_before, ret_message);
 }
@@ -142,7 +148,9 @@ static int step_let_in(const HostPaths *host, const LeaseDevice *device, char **
 {
         _cleanup_(freep) char *driver = NULL;
 
-        int r = block_undo(host, device->bdf, ret_message);
+        int r = device->taking ? joiner_untake(host, device, ret_message) : 0;
+        if (r == 0)
+                r = block_undo(host, device->bdf, ret_message);
         if (r == 0)
                 r = driver_read(host, device->bdf, &driver);
         if (r != 0)

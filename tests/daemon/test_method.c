@@ -97,6 +97,8 @@ static void test_holes_are_found(void)
         CHECK(!method_find(BUS_IFACE_DEVICE, "Acquire"));
         CHECK(!method_find(BUS_IFACE_MANAGER, "acquire"));
         CHECK_NUMBER(method_find(BUS_IFACE_LEASE, "Release")->access, METHOD_OWNER);
+        CHECK_NUMBER(method_find(BUS_IFACE_LEASE, "TakeDevice")->access, METHOD_OWNER);
+        CHECK_NUMBER(method_find(BUS_IFACE_LEASE, "ExpelDevice")->access, METHOD_ADMIN);
         CHECK_NUMBER(method_find(BUS_IFACE_MANAGER, "Acquire")->access, METHOD_POLICY);
 }
 

@@ -63,17 +63,28 @@ static void test_round_trip(void)
         CHECK_STRING(again, text);
 }
 
-/* What a daemon before the guard has left: the same without changes and breach. */
-static void test_the_version_before(void)
+/* What older daemons have left: the same without what they did not know. */
+static void test_the_versions_before(void)
 {
         static const char old[] =
                 "{\"version\":1,\"id\":7,\"state\":1,\"mode\":1,\"lifetime\":0,\"uid\":1000,"
                 "\"unit\":\"\",\"rule\":\"root\",\"since_usec\":1,\"trouble\":\"\",\"groups\":[],"
                 "\"devices\":[],\"fds\":[]}";
-        _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
+        static const char before[] =
+                "{\"version\":2,\"id\":7,\"state\":1,\"mode\":1,\"lifetime\":0,\"uid\":1000,"
+                "\"unit\":\"\",\"rule\":\"root\",\"since_usec\":1,\"trouble\":\"\",\"on_breach\":1,"
+                "\"breach\":\"\",\"groups\":[],\"devices\":[{\"device\":\"0000:01:00.0\",\"role\":"
+                "0,"
+                "\"lost\":false,\"driver_before\":\"e1000e\",\"override_before\":\"\"}],\"fds\":[],"
+                "\"changes\":[]}";
+        _cleanup_(lease_record_freep) LeaseRecord *record = NULL, *second = NULL;
 
         CHECK_NUMBER(lease_record_from_json(old, &record), 0);
         CHECK(record && record->id == 7 && record->n_changes == 0 && !record->breach);
+        CHECK_NUMBER(lease_record_from_json(before, &second), 0);
+        CHECK(second && second->on_breach == POLICY_BREACH_REVOKE && second->n_devices == 1);
+        CHECK(second && !second->devices[0].joined && !second->devices[0].fingerprint.known);
+        CHECK(second && second->guard == GUARD_NONE && second->on_join == POLICY_JOIN_HOLD);
 }
 
 static void test_changes(void)
@@ -145,8 +156,7 @@ static void test_virtual_functions(void)
         CHECK_NUMBER(lease_record_from_json(text, &back), 0);
         if (!CHECK(back && back->n_vfs == 1))
                 return;
-        CHECK(memcmp(&back->vfs[0].settings, &leased_vf.settings,
-                     sizeof(leased_vf.settings)) == 0);
+        CHECK(memcmp(&back->vfs[0].settings, &leased_vf.settings, sizeof(leased_vf.settings)) == 0);
         CHECK(lease_record_to_json(back, &again) == 0);
         CHECK_STRING(again, text);
         CHECK_NUMBER(back->on_vf_loss, POLICY_VF_LOSS_RECREATE);
@@ -163,12 +173,9 @@ static void test_virtual_functions(void)
 static void test_strange_virtual_functions(void)
 {
         static const char *const edits[][2] = {
-                {"\"index\":2", "\"index\":-2"},
-                {"\"pf_driver\":\"igb\"", "\"pf_driver\":7"},
-                {"\"known\":63", "\"known\":64"},
-                {"\"trust\":1", "\"trust\":\"1\""},
-                {"\"mac\":\"02", "\"mac\":\"0"},
-                {"\"mac\":\"02", "\"mac\":\"0x"},
+                {"\"index\":2", "\"index\":-2"},       {"\"pf_driver\":\"igb\"", "\"pf_driver\":7"},
+                {"\"known\":63", "\"known\":64"},      {"\"trust\":1", "\"trust\":\"1\""},
+                {"\"mac\":\"02", "\"mac\":\"0"},       {"\"mac\":\"02", "\"mac\":\"0x"},
                 {"\"pf\":\"10000", "\"pf\":\"x10000"},
         };
         _cleanup_(lease_record_freep) LeaseRecord *record = make();
@@ -187,6 +194,52 @@ static void test_strange_virtual_functions(void)
                 if (!CHECK(lease_record_from_json(edited, &wrong) == -EBADMSG))
                         printf("# %s was taken for %s\n", edits[i][1], edits[i][0]);
         }
+}
+
+static void test_members(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make(), *back = NULL;
+        _cleanup_(freep) char *text = NULL;
+        char fingerprint[FINGERPRINT_TEXT_SIZE];
+
+        LeaseDevice *device = lease_record_find(record, nic);
+        device->joined = device->taking = device->returned = true;
+        CHECK(fingerprint_parse("8086:10d3:1af4:1100:020000:03:001b21ffff3a4c5d",
+                                &device->fingerprint));
+        record->on_join = POLICY_JOIN_EXPEL;
+        record->on_weaker = POLICY_BREACH_REVOKE;
+        record->guard = GUARD_SEALED;
+        record->is_weaker = true;
+        CHECK(lease_record_to_json(record, &text) == 0);
+        if (!CHECK_NUMBER(lease_record_from_json(text, &back), 0))
+                return;
+        CHECK_NUMBER(back->on_join, POLICY_JOIN_EXPEL);
+        CHECK_NUMBER(back->on_weaker, POLICY_BREACH_REVOKE);
+        CHECK_NUMBER(back->guard, GUARD_SEALED);
+        CHECK(back->is_weaker);
+        device = lease_record_find(back, nic);
+        CHECK(device->joined && device->taking && device->returned);
+        CHECK_STRING(fingerprint_format(&device->fingerprint, fingerprint),
+                     "8086:10d3:1af4:1100:020000:03:001b21ffff3a4c5d");
+        CHECK(!lease_record_find(back, port)->joined);
+}
+
+/* What goes first is undone last, and stays when the guard's own changes go. */
+static void test_changes_put_first(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make();
+
+        CHECK(lease_record_add_change(record, LEASE_CHANGE_VFS, "0000:05:00.0") == 0);
+        CHECK(lease_record_add_change(record, LEASE_CHANGE_SEAL, "0000:00:02.1:pcie204") == 0);
+        CHECK(lease_record_put_change_first(record, LEASE_CHANGE_EXPEL, "0000:00:02.1") == 0);
+        CHECK(lease_record_put_change_first(record, LEASE_CHANGE_EXPEL, "0000:00") == 0);
+        CHECK(lease_record_put_change_first(record, LEASE_CHANGE_EXPEL, "0000:00:02.1") == 0);
+        if (!CHECK_NUMBER(record->n_changes, 4))
+                return;
+        CHECK_STRING(record->changes[0].place, "0000:00");
+        CHECK_STRING(record->changes[1].place, "0000:00:02.1");
+        CHECK_NUMBER(record->changes[2].kind, LEASE_CHANGE_VFS);
+        CHECK_NUMBER(record->changes[3].kind, LEASE_CHANGE_SEAL);
 }
 
 /* A crash may leave any prefix of a file behind. */
@@ -225,7 +278,7 @@ static int read_edited(const char *from, const char *to)
 static void test_strange_records_are_refused(void)
 {
         static const char *const edits[][2] = {
-                {"\"version\":3", "\"version\":4"},
+                {"\"version\":4", "\"version\":5"},
                 {"\"id\":7", "\"id\":-7"},
                 {"\"id\":7", "\"id\":0"},
                 {"\"id\":7", "\"id\":\"7\""},
@@ -237,6 +290,13 @@ static void test_strange_records_are_refused(void)
                 {"\"on_vf_loss\":0", "\"on_vf_loss\":2"},
                 {"\"recreated_usec\":0", "\"recreated_usec\":-1"},
                 {"\"vfs\":[", "\"vfs\":7,\"others\":["},
+                {"\"on_join\":0", "\"on_join\":2"},
+                {"\"on_weaker\":0", "\"on_weaker\":-1"},
+                {"\"guard\":0", "\"guard\":5"},
+                {"\"is_weaker\":false", "\"is_weaker\":0"},
+                {"\"joined\":false", "\"joined\":\"no\""},
+                {"\"taking\":", "\"talking\":"},
+                {"\"fingerprint\":\"\"", "\"fingerprint\":\"8086\""},
                 {"e1000e", "../../e1000e"},
                 {"\"devices\":[", "\"devices\":7,\"others\":["},
         };
@@ -300,11 +360,13 @@ int main(void)
 {
         static const TapTest tests[] = {
                 {"what is written comes back", test_round_trip},
-                {"the version before this", test_the_version_before},
+                {"the versions before this", test_the_versions_before},
                 {"the version before virtual functions", test_the_version_before_vfs},
                 {"changes and a breach", test_changes},
                 {"virtual functions", test_virtual_functions},
                 {"strange virtual functions", test_strange_virtual_functions},
+                {"members that came later, and what is required", test_members},
+                {"changes that are undone last", test_changes_put_first},
                 {"every prefix of a record is refused", test_every_prefix_is_refused},
                 {"strange records are refused", test_strange_records_are_refused},
                 {"files are private, whole, and set aside if they are none", test_files},

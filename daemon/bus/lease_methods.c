@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What can be asked of a lease: giving it back, and what becomes of a device that joined it.
+ *
+ * The lease is looked up when the caller's right is known: it may have ended while polkit asked for
+ * a password.
+ */
+
+#include <string.h>
+
+#include "daemon/bus/method.h"
+
+static Lease *lease_of(const MethodCall *call)
+{
+        return bus_find_lease(call->bus->manager, sd_bus_message_get_path(call->message));
+}
+
+/* Reads options, of which there are none. Returns false with the call answered. */
+static bool read_no_options(MethodCall *call)
+{
+        const char *option;
+
+        int r = sd_bus_message_enter_container(call->message, 'a', "{sv}");
+        if (r >= 0 && sd_bus_message_enter_container(call->message, 'e', "sv") > 0 &&
+            sd_bus_message_read(call->message, "s", &option) > 0) {
+                bus_reply_refusal(call->message, REFUSAL_INVALID, "%.64s: no such option", option);
+                return false;
+        }
+        return true;
+}
+
+/* Has `run` go on with the call if the caller is the lease's owner or root, or polkit grants it. */
+static void for_owner(MethodCall *call, const char *action, void (*run)(MethodCall *call))
+{
+        const Lease *lease = lease_of(call);
+
+        if (lease && call->caller.uid != 0 && call->caller.uid != lease->record->uid)
+                return polkit_check(call, action, run);
+        run(call);
+}
+
+/* Answers that the lease is gone. Takes the call over. */
+static void refuse_ended(MethodCall *call)
+{
+        bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: the lease has ended",
+                          sd_bus_message_get_path(call->message));
+        method_call_free(call);
+}
+
+static void on_released(const ManagerAnswer *answer, Lease *lease, void *userdata)
+{
+        _cleanup_(method_call_freep) MethodCall *call = userdata;
+
+        if (answer->code != 0)
+                bus_reply_failure(call->message, answer);
+        else
+                (void)sd_bus_reply_method_return(call->message, NULL);
+}
+
+static void release_now(MethodCall *call)
+{
+        Lease *lease = lease_of(call);
+
+        if (!lease)
+                return refuse_ended(call);
+        manager_release(lease, on_released, call);
+}
+
+void method_release(MethodCall *call)
+{
+        if (!read_no_options(call)) {
+                method_call_free(call);
+                return;
+        }
+        for_owner(call, BUS_NAME ".release-other", release_now);
+}
+
+/* --- a device of it --------------------------------------------------------------------------- */
+
+/* Reads the arguments from the start. Returns false with the call answered. */
+static bool read_device(MethodCall *call, Bdf *ret_bdf)
+{
+        const char *address;
+
+        if (sd_bus_message_rewind(call->message, true) < 0 ||
+            sd_bus_message_read(call->message, "s", &address) <= 0 ||
+            !bdf_parse(address, ret_bdf)) {
+                bus_reply_refusal(call->message, REFUSAL_INVALID,
+                                  "a device is named by its address, such as 0000:01:00.0");
+                return false;
+        }
+        return read_no_options(call);
+}
+
+static int send_fds(const MethodCall *call, const VfioFds *fds)
+{
+        _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
+
+        int r = sd_bus_message_new_method_return(call->message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "(sh)");
+        for (size_t i = 0; r >= 0 && i < fds->n_items; i++)
+                r = sd_bus_message_append(reply, "(sh)", fds->items[i].name, fds->items[i].fd);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_send(call->bus->bus, reply, NULL);
+}
+
+static void on_taken(const ManagerAnswer *answer, const VfioFds *fds, void *userdata)
+{
+        _cleanup_(method_call_freep) MethodCall *call = userdata;
+
+        if (answer->code != 0) {
+                bus_reply_failure(call->message, answer);
+                return;
+        }
+        int r = send_fds(call, fds);
+        if (r < 0)
+                (void)sd_bus_reply_method_errno(call->message, r, NULL);
+}
+
+static void take_now(MethodCall *call)
+{
+        const PolicyRequest who = {
+                .uid = call->caller.uid,
+                .gids = call->caller.gids,
+                .n_gids = call->caller.n_gids,
+        };
+        Lease *lease = lease_of(call);
+        Bdf bdf;
+
+        if (!lease)
+                return refuse_ended(call);
+        if (!read_device(call, &bdf)) {
+                method_call_free(call);
+                return;
+        }
+        manager_take_device(lease, bdf, &who, on_taken, call);
+}
+
+void method_take_device(MethodCall *call)
+{
+        for_owner(call, BUS_NAME ".take-other", take_now);
+}
+
+static void on_expelled(const ManagerAnswer *answer, const VfioFds *fds, void *userdata)
+{
+        on_released(answer, NULL, userdata);
+}
+
+static void expel_now(MethodCall *call)
+{
+        Lease *lease = lease_of(call);
+        Bdf bdf;
+
+        if (!lease)
+                return refuse_ended(call);
+        if (!read_device(call, &bdf)) {
+                method_call_free(call);
+                return;
+        }
+        manager_expel_device(lease, bdf, on_expelled, call);
+}
+
+void method_expel_device(MethodCall *call)
+{
+        if (call->caller.uid != 0)
+                return polkit_check(call, BUS_NAME ".expel-device", expel_now);
+        expel_now(call);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What the policy demands of a lease's guard: before there is a lease, and for as long as it lasts.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "core/model/guard_demand.h"
+#include "daemon/guard/slot.h"
+#include "daemon/log.h"
+#include "daemon/manager.h"
+
+int manager_foresee_guard(const Manager *manager, size_t group, LeaseMode mode,
+                          GuardLayer *ret_layer)
+{
+        const Snapshot *snapshot = manager->world->snapshot;
+        const Group *asked = &manager->world->groups->groups[group];
+        GuardProspect prospect = {.mode = mode, .may_gate = post_may_gate(manager->post)};
+        _cleanup_(freep) size_t *ports = NULL;
+
+        for (size_t i = 0; i < asked->n_members; i++)
+                prospect.n_handed_out += !world_is_bridge(&snapshot->devices[asked->members[i]]);
+        int r = guard_find_ports(snapshot, asked->kernel_group, &ports, &prospect.places.n_ports);
+        if (r == 0)
+                r = slot_survey(&manager->host, snapshot, ports, prospect.places.n_ports,
+                                &prospect.places, NULL);
+        if (r < 0)
+                return r;
+        *ret_layer = guard_foresee(&prospect);
+        return 0;
+}
+
+const PolicyRule *manager_stronger_demand(const PolicyRule *demand, const PolicyRule *rule)
+{
+        GuardLayer before = demand ? demand->guard : GUARD_NONE;
+
+        return rule && rule->guard > before ? rule : demand;
+}
+
+int manager_check_demand(const Manager *manager, size_t group, LeaseMode mode,
+                         const PolicyRule *demand, char **ret_message)
+{
+        GuardLayer layer = GUARD_NONE;
+
+        int r = manager_foresee_guard(manager, group, mode, &layer);
+        if (r < 0 || layer >= demand->guard)
+                return r;
+        return host_refuse(REFUSAL_TOO_WEAK, ret_message,
+                           "group %s: policy rule %s requires guard %s, and in mode %s it would be "
+                           "%s; ask for another mode, or for a group in a place where cards cannot "
+                           "be plugged in",
+                           manager->world->groups->groups[group].id, demand->origin,
+                           guard_layer_to_string(demand->guard), lease_mode_to_string(mode),
+                           guard_layer_to_string(layer));
+}
+
+void manager_record_rules(LeaseRecord *record, const PolicyRule *rule, const PolicyRule *demand)
+{
+        record->on_breach = rule ? rule->on_breach : POLICY_BREACH_KEEP;
+        record->on_vf_loss = rule ? rule->on_vf_loss : POLICY_VF_LOSS_KEEP;
+        record->on_join = rule ? rule->on_join : POLICY_JOIN_HOLD;
+        record->on_weaker = demand ? demand->on_weaker : POLICY_BREACH_KEEP;
+        record->guard = demand ? demand->guard : GUARD_NONE;
+}
+
+bool manager_is_weak(const Lease *lease)
+{
+        return lease->record->state == LEASE_LEASED &&
+               manager_lease_guard(lease) < lease->record->guard;
+}
+
+static void answer_weakness(Lease *lease)
+{
+        switch (lease->record->on_weaker) {
+        case POLICY_BREACH_REVOKE:
+                log_warning("lease %" PRIu32 " is revoked, as the policy says", lease->record->id);
+                return manager_release(lease, NULL, NULL);
+        case POLICY_BREACH_QUARANTINE:
+                return manager_quarantine(lease, "its guard is weaker than required");
+        case POLICY_BREACH_KEEP:
+        case _POLICY_BREACH_N:
+                return;
+        }
+}
+
+void manager_judge_guard(Lease *lease)
+{
+        LeaseRecord *record = lease->record;
+        const ManagerObserver *observer = &lease->manager->observer;
+        GuardLayer layer = manager_lease_guard(lease);
+        bool is_weak = manager_is_weak(lease);
+
+        /* Who waits for the take to end gets its answer there; on the way nothing is judged. */
+        if (lease->done || (lease->guard_worker && !lease->guard_trouble) ||
+            post_is_settling(lease->manager->post) || is_weak == record->is_weaker)
+                return;
+        record->is_weaker = is_weak;
+        (void)manager_set_lease_state(lease, record->state);
+        if (!is_weak) {
+                log_notice("lease %" PRIu32 ": its guard is %s again, as required", record->id,
+                           guard_layer_to_string(layer));
+                return;
+        }
+        log_warning("lease %" PRIu32 ": its guard is %s, weaker than required: %s", record->id,
+                    guard_layer_to_string(layer), guard_layer_to_string(record->guard));
+        if (observer->weakened)
+                observer->weakened(lease, layer, observer->userdata);
+        answer_weakness(lease);
+}
