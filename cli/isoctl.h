@@ -78,9 +78,9 @@ struct Verb {
         int (*run)(Invocation *invocation);
 };
 
-extern const Verb verb_acquire, verb_compare, verb_explain, verb_groups, verb_help, verb_leases,
-        verb_list, verb_monitor, verb_release, verb_run, verb_show, verb_snapshot, verb_tree,
-        verb_version;
+extern const Verb verb_acquire, verb_compare, verb_expel, verb_explain, verb_groups, verb_help,
+        verb_leases, verb_list, verb_monitor, verb_release, verb_run, verb_show, verb_snapshot,
+        verb_take, verb_tree, verb_version;
 
 /* All verbs in the order of the help, NULL-terminated. */
 extern const Verb *const all_verbs[];

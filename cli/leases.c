@@ -49,6 +49,7 @@ static int print_json(const iso_lease *leases, size_t n)
                 json_add_text(object, "mode", leases[i].mode);
                 json_add_text(object, "lifetime", leases[i].lifetime);
                 json_add_text(object, "guard", leases[i].guard);
+                json_add_text(object, "required_guard", leases[i].required_guard);
                 json_add_text(object, "state", leases[i].state);
                 json_add_text(object, "since", format_time(leases[i].since_usec, false, since));
                 json_add_optional(object, "rule", leases[i].rule);

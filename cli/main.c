@@ -16,9 +16,9 @@
 #define SYSFS "/sys"
 
 const Verb *const all_verbs[] = {
-        &verb_list,    &verb_show,     &verb_groups,  &verb_tree, &verb_explain,
-        &verb_compare, &verb_acquire,  &verb_release, &verb_run,  &verb_leases,
-        &verb_monitor, &verb_snapshot, &verb_version, &verb_help, NULL,
+        &verb_list,    &verb_show,     &verb_groups,  &verb_tree,   &verb_explain, &verb_compare,
+        &verb_acquire, &verb_release,  &verb_run,     &verb_leases, &verb_take,    &verb_expel,
+        &verb_monitor, &verb_snapshot, &verb_version, &verb_help,   NULL,
 };
 
 const Verb *verb_find(const char *name)

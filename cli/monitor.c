@@ -25,6 +25,14 @@ static void print_json(const iso_event *event)
                 json_add_bool(document, "in_owner_address_space", event->in_owner_address_space);
         if (strcmp(event->event, "device-lost") == 0 || strcmp(event->event, "pf-changed") == 0)
                 json_add_optional(document, "cause", event->cause);
+        if (strcmp(event->event, "device-returned") == 0) {
+                json_add_bool(document, "same", event->same);
+                json_add_optional(document, "difference", event->difference);
+        }
+        if (strcmp(event->event, "guard-weakened") == 0) {
+                json_add_text(document, "guard", event->guard);
+                json_add_text(document, "required_guard", event->required_guard);
+        }
         json_print(document);
 }
 
@@ -41,6 +49,10 @@ static void print_text(const iso_event *event)
                 (void)printf(" · driver %s", *event->driver ? event->driver : "-");
         if (*event->state)
                 (void)printf(" · %s", event->state);
+        if (strcmp(event->event, "device-returned") == 0)
+                (void)printf(" · %s", event->same ? "the same as before" : event->difference);
+        if (strcmp(event->event, "guard-weakened") == 0)
+                (void)printf(" · guard %s, required %s", event->guard, event->required_guard);
         if (event->in_owner_address_space)
                 (void)printf(" · in the owner's I/O address space");
         if (*event->cause)

@@ -111,6 +111,7 @@ typedef struct iso_lease {
         const char *mode;     /* "vfio", "iommufd" */
         const char *lifetime; /* "fd", "persistent" */
         const char *guard;
+        const char *required_guard; /* the weakest that the policy accepts, or "none" */
         const char *state;
         uint64_t since_usec; /* since the epoch */
         const char *rule;
@@ -304,11 +305,22 @@ iso_grant *iso_grant_free(iso_grant *grant);
 /* Gives a lease back; returns when the host's drivers are bound again. */
 int iso_release(iso_host *host, uint32_t lease);
 
+/*
+ * Takes a device that joined a lease (`held`) into it: it is bound to vfio-pci. *ret (to be freed
+ * with iso_grant_free()) has what is new: in mode iommufd the device's fd; in mode vfio nothing, the
+ * group's fd gives the device, or a new "group:N" if the kernel's group had ended with its last
+ * device, and all mappings with it. Its lease_fd is -1.
+ */
+int iso_take_device(iso_host *host, uint32_t lease, const char *address, iso_grant **ret);
+
+/* Takes such a device off the machine until the lease ends. For root. */
+int iso_expel_device(iso_host *host, uint32_t lease, const char *address);
+
 typedef struct iso_event {
         const char *event; /* "ready", "device-added", "device-removed", "device-changed",
                             * "group-changed", "lease-added", "lease-changed", "lease-removed",
-                            * "device-joined", "device-lost", "device-returned",
-                            * "pf-changed", "breached" */
+                            * "device-joined", "device-lost", "device-returned", "pf-changed",
+                            * "breached", "guard-weakened" */
         const char *device; /* address or "" */
         const char *group;  /* id or "" (of a lease, its first) */
         uint32_t lease;     /* 0 if none */
@@ -317,6 +329,10 @@ typedef struct iso_event {
         bool in_owner_address_space; /* device-joined: the kernel attached the device to the I/O
                                       * address space of the lease's owner (from 6.12 on) */
         const char *cause; /* device-lost, pf-changed: why, in words; "" otherwise */
+        bool same; /* device-returned: it is the one that was lost there; told after device-joined */
+        const char *difference;     /* device-returned: what differs if it is another one, or "" */
+        const char *guard;          /* guard-weakened: what there is; "" otherwise */
+        const char *required_guard; /* guard-weakened: what the policy requires; "" otherwise */
 } iso_event;
 
 /* Called for each event; a nonzero return ends iso_monitor() with that value. */

@@ -78,16 +78,37 @@ static int read_named_fd(sd_bus_message *reply, iso_grant *grant)
         return r < 0 ? r : 1;
 }
 
+/* The list of named fds that ends a reply. Returns 0 or -errno. */
+static int read_named_fds(sd_bus_message *reply, iso_grant *grant)
+{
+        int r;
+
+        r = sd_bus_message_enter_container(reply, 'a', "(sh)");
+        if (r < 0)
+                return r;
+        do
+                r = read_named_fd(reply, grant);
+        while (r > 0);
+        return r;
+}
+
+static iso_grant *grant_new(void)
+{
+        iso_grant *grant = calloc(1, sizeof(*grant));
+
+        if (grant)
+                grant->lease_fd = -1;
+        return grant;
+}
+
 static int read_grant(iso_host *host, sd_bus_message *reply, iso_grant **ret_grant)
 {
-        _cleanup_(iso_grant_freep) iso_grant *grant = NULL;
+        _cleanup_(iso_grant_freep) iso_grant *grant = grant_new();
         const char *path;
         int r;
 
-        grant = calloc(1, sizeof(*grant));
         if (!grant)
                 return -ENOMEM;
-        grant->lease_fd = -1;
 
         r = sd_bus_message_read_basic(reply, 'o', &path);
         if (r < 0)
@@ -96,12 +117,7 @@ static int read_grant(iso_host *host, sd_bus_message *reply, iso_grant **ret_gra
         if (r < 0)
                 return r;
 
-        r = sd_bus_message_enter_container(reply, 'a', "(sh)");
-        if (r < 0)
-                return r;
-        do
-                r = read_named_fd(reply, grant);
-        while (r > 0);
+        r = read_named_fds(reply, grant);
         if (r < 0)
                 return r;
 
@@ -224,9 +240,9 @@ static const char *find_lease_path(const View *view, uint32_t lease)
         return NULL;
 }
 
-int iso_release(iso_host *host, uint32_t lease)
+/* Returns 0 and the lease's path, which lives as long as *ret_fresh, or as iso_release() does. */
+static int look_up_lease(iso_host *host, uint32_t lease, View **ret_fresh, const char **ret_path)
 {
-        _cleanup_(view_freep) View *fresh = NULL;
         const char *path;
         int r;
 
@@ -236,12 +252,75 @@ int iso_release(iso_host *host, uint32_t lease)
         path = find_lease_path(host->view, lease);
         if (!path) {
                 /* Taken after the view was read: look once more, without replacing the view. */
-                r = daemon_read_view(host, &fresh);
+                r = daemon_read_view(host, ret_fresh);
                 if (r != 0)
                         return r;
-                path = find_lease_path(fresh, lease);
+                path = find_lease_path(*ret_fresh, lease);
         }
         if (!path)
                 return host_fail(host, ISO_E_NOT_FOUND, "there is no lease %u", lease);
-        return call_release(host, path);
+        *ret_path = path;
+        return 0;
+}
+
+int iso_release(iso_host *host, uint32_t lease)
+{
+        _cleanup_(view_freep) View *fresh = NULL;
+        const char *path;
+        int r;
+
+        r = look_up_lease(host, lease, &fresh, &path);
+        return r != 0 ? r : call_release(host, path);
+}
+
+/* Calls a method of a lease about one device. */
+static int call_member(iso_host *host, uint32_t lease, const char *method, const char *address,
+                       sd_bus_message **ret_reply)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+        _cleanup_(view_freep) View *fresh = NULL;
+        const char *path;
+        int r;
+
+        r = look_up_lease(host, lease, &fresh, &path);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_new_method_call(host->bus, &message, HOST_SERVICE, path, HOST_LEASE,
+                                           method);
+        if (r >= 0)
+                r = sd_bus_message_append(message, "sa{sv}", address, 0);
+        if (r == -EINVAL)
+                return host_fail(host, ISO_E_INVALID, "the device's address is not UTF-8 text");
+        if (r < 0)
+                return host_fail_bus(host, r, NULL);
+        r = sd_bus_call(host->bus, message, DEFAULT_TIMEOUT_USEC, &error, ret_reply);
+        return r < 0 ? host_fail_bus(host, r, &error) : 0;
+}
+
+int iso_take_device(iso_host *host, uint32_t lease, const char *address, iso_grant **ret)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(iso_grant_freep) iso_grant *grant = grant_new();
+        int r;
+
+        if (!grant)
+                return -ENOMEM;
+        r = call_member(host, lease, "TakeDevice", address, &reply);
+        if (r != 0)
+                return r;
+        r = read_named_fds(reply, grant);
+        if (r < 0)
+                return host_fail(host, r, "%s is taken, but its fds cannot be used: %s", address,
+                                 strerror(-r));
+        grant->lease = lease;
+        *ret = TAKE_PTR(grant);
+        return 0;
+}
+
+int iso_expel_device(iso_host *host, uint32_t lease, const char *address)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        return call_member(host, lease, "ExpelDevice", address, &reply);
 }

@@ -217,11 +217,43 @@ static int apply_changed(Monitor *monitor, sd_bus_message *message)
         return 0;
 }
 
-/* Reads what comes with a member's signal; what is not there stays as it is. Strings are borrowed. */
+/* Reads one value into the place that its name has; what is newer than this is passed over. */
+static int read_detail(sd_bus_message *message, const char *name, MemberNews *news)
+{
+        const struct {
+                const char *name;
+                const char **text;
+                bool *flag;
+        } places[] = {
+                {"in-owner-address-space", NULL, &news->in_owner_address_space},
+                {"same", NULL, &news->same},
+                {"taken", NULL, &news->taken},
+                {"driver", &news->driver, NULL},
+                {"cause", &news->cause, NULL},
+                {"difference", &news->difference, NULL},
+                {"required", &news->required_guard, NULL},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+                int value = 0, r;
+
+                if (strcmp(places[i].name, name) != 0)
+                        continue;
+                if (places[i].text)
+                        return sd_bus_message_read(message, "v", "s", places[i].text);
+                r = sd_bus_message_read(message, "v", "b", &value);
+                *places[i].flag = r >= 0 && value;
+                return r;
+        }
+        return sd_bus_message_skip(message, "v");
+}
+
+/* Reads what comes with a member's signal; what is not there stays as it is. Strings are borrowed.
+ */
 static int read_details(sd_bus_message *message, MemberNews *news)
 {
         const char *name;
-        int value, r;
+        int r;
 
         r = sd_bus_message_enter_container(message, 'a', "{sv}");
         if (r < 0)
@@ -230,16 +262,7 @@ static int read_details(sd_bus_message *message, MemberNews *news)
                 r = sd_bus_message_read_basic(message, 's', &name);
                 if (r < 0)
                         return r;
-                if (strcmp(name, "in-owner-address-space") == 0) {
-                        r = sd_bus_message_read(message, "v", "b", &value);
-                        news->in_owner_address_space = r >= 0 && value;
-                } else if (strcmp(name, "driver") == 0) {
-                        r = sd_bus_message_read(message, "v", "s", &news->driver);
-                } else if (strcmp(name, "cause") == 0) {
-                        r = sd_bus_message_read(message, "v", "s", &news->cause);
-                } else {
-                        r = sd_bus_message_skip(message, "v");
-                }
+                r = read_detail(message, name, news);
                 if (r >= 0)
                         r = sd_bus_message_exit_container(message);
                 if (r < 0)
@@ -254,16 +277,24 @@ static int apply_member(Monitor *monitor, sd_bus_message *message, const char *e
         MemberNews news = {
                 .event = event,
                 .lease_path = sd_bus_message_get_path(message),
+                .address = "",
                 .driver = "",
                 .state = state,
                 .cause = "",
+                .difference = "",
+                .guard = "",
+                .required_guard = "",
         };
-        int r = sd_bus_message_read_basic(message, 's', &news.address);
+        /* All but one are about a device, which comes first. */
+        bool is_guard = strcmp(event, "guard-weakened") == 0;
+        int r = sd_bus_message_read_basic(message, 's', is_guard ? &news.guard : &news.address);
 
         if (r >= 0)
                 r = read_details(message, &news);
         if (r < 0)
                 return r;
+        if (news.taken)
+                news.state = "leased";
         monitor_tell_member(monitor, &news);
         return 0;
 }
@@ -284,9 +315,11 @@ static int apply_signal(Monitor *monitor, sd_bus_message *message)
         if (sd_bus_message_is_signal(message, HOST_LEASE, "DeviceLost"))
                 return apply_member(monitor, message, "device-lost", "");
         if (sd_bus_message_is_signal(message, HOST_LEASE, "DeviceReturned"))
-                return apply_member(monitor, message, "device-returned", "leased");
+                return apply_member(monitor, message, "device-returned", "held");
         if (sd_bus_message_is_signal(message, HOST_LEASE, "PfChanged"))
                 return apply_member(monitor, message, "pf-changed", "");
+        if (sd_bus_message_is_signal(message, HOST_LEASE, "GuardWeakened"))
+                return apply_member(monitor, message, "guard-weakened", "");
         if (sd_bus_message_is_signal(message, HOST_LEASE, "Breached"))
                 return apply_member(monitor, message, "breached", "breached");
         return 0;

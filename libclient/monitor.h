@@ -30,15 +30,20 @@ typedef enum MonitorChange {
         _MONITOR_CHANGE_N,
 } MonitorChange;
 
-/* What a signal of a lease says of one device. Borrowed from the message. */
+/* What a signal of a lease says, of one device or (then `address` is "") of its guard. Borrowed from the message. */
 typedef struct MemberNews {
         const char *event; /* as an iso_event has it */
         const char *lease_path;
         const char *address;
         const char *driver;
         const char *state;
+        const char *difference;
+        const char *guard;
+        const char *required_guard;
         bool in_owner_address_space;
         const char *cause;
+        bool same;
+        bool taken;
 } MemberNews;
 
 /* Ends the monitor with that result; the first one counts. */

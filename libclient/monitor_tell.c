@@ -43,6 +43,9 @@ void monitor_tell_ready(Monitor *monitor)
                               .driver = "",
                               .state = "",
                               .cause = "",
+                              .difference = "",
+                              .guard = "",
+                              .required_guard = "",
                       });
 }
 
@@ -91,6 +94,9 @@ void monitor_tell_entry(Monitor *monitor, const MonitorEntry *entry, MonitorChan
                 .driver = "",
                 .state = change == MONITOR_REMOVED ? "" : texts[ENTRY_STATE],
                 .cause = "",
+                .difference = "",
+                .guard = "",
+                .required_guard = "",
         };
 
         switch (entry->kind) {
@@ -131,6 +137,10 @@ void monitor_tell_member(Monitor *monitor, const MemberNews *news)
                      .state = news->state,
                      .in_owner_address_space = news->in_owner_address_space,
                      .cause = news->cause,
+                     .same = news->same,
+                     .difference = news->difference,
+                     .guard = news->guard,
+                     .required_guard = news->required_guard,
              });
 }
 

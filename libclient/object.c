@@ -56,6 +56,7 @@ static const struct Field {
         FIELD(OBJECT_LEASE, "Mode", "s", lease.mode),
         FIELD(OBJECT_LEASE, "Lifetime", "s", lease.lifetime),
         FIELD(OBJECT_LEASE, "Guard", "s", lease.guard),
+        FIELD(OBJECT_LEASE, "RequiredGuard", "s", lease.required_guard),
         FIELD(OBJECT_LEASE, "State", "s", lease.state),
         FIELD(OBJECT_LEASE, "Since", "t", lease.since_usec),
         FIELD(OBJECT_LEASE, "Rule", "s", lease.rule),

@@ -69,6 +69,7 @@ void view_init_lease(iso_lease *lease)
                 .mode = "",
                 .lifetime = "",
                 .guard = "",
+                .required_guard = "none",
                 .state = "",
                 .rule = "",
         };

@@ -6,6 +6,8 @@
  *   state STATE    the NIC's state changes; only that something did is told, without a value
  *   join           a device is plugged in, below the first lease's group
  *   lose           it is pulled again
+ *   return [WHAT]  what is plugged in is told to be in the place of one that was lost; WHAT differs
+ *   weaken         the first lease's guard is weaker than required
  *   forge          not the daemon, but somebody else, says that a device was lost
  */
 
@@ -69,8 +71,27 @@ static void tell_vf(Fake *fake)
                                  "0000:01:00.0", 1, "cause", "s", "0000:01:00.0 was bound to igb"),
               "PF changed");
         check(sd_bus_emit_signal(fake->bus, lease->path, INTERFACE "Lease", "DeviceReturned",
-                                 "sa{sv}", "0000:01:00.0", 0),
+                                 "sa{sv}", "0000:01:00.0", 1, "taken", "b", true),
               "device returned");
+}
+
+static void come_back(Fake *fake, const char *difference)
+{
+        if (fake->leases[0])
+                check(sd_bus_emit_signal(fake->bus, fake->leases[0]->path, INTERFACE "Lease",
+                                         "DeviceReturned", "sa{sv}",
+                                         fake->devices[DEVICES_MAX - 1].address, 2, "same", "b",
+                                         *difference == '\0', "difference", "s", difference),
+                      "device returned");
+}
+
+static void weaken(Fake *fake)
+{
+        if (fake->leases[0])
+                check(sd_bus_emit_signal(fake->bus, fake->leases[0]->path, INTERFACE "Lease",
+                                         "GuardWeakened", "sa{sv}", "reactive", 1, "required", "s",
+                                         "sealed"),
+                      "guard weakened");
 }
 
 /* A second connection, which does not own the daemon's name, sends the daemon's signal to all. */
@@ -96,6 +117,10 @@ static void obey(Fake *fake, const char *word, const char *argument)
                 lose(fake);
         else if (strcmp(word, "vf") == 0)
                 tell_vf(fake);
+        else if (strcmp(word, "return") == 0)
+                come_back(fake, argument);
+        else if (strcmp(word, "weaken") == 0)
+                weaken(fake);
         else if (strcmp(word, "forge") == 0)
                 forge(fake);
         else if (strcmp(word, "state") == 0) {

@@ -47,6 +47,71 @@ int lease_release(sd_bus_message *message, void *userdata, sd_bus_error *ret_err
         return sd_bus_reply_method_return(message, NULL);
 }
 
+/* A file that holds its own name, so that a program can tell which it was given. */
+static int named_fd(const char *name)
+{
+        int fd = memfd_create(name, MFD_CLOEXEC);
+
+        check(fd < 0 ? -errno : 0, "memfd");
+        check((int)write(fd, name, strlen(name)), "memfd");
+        check((int)lseek(fd, 0, SEEK_SET), "memfd");
+        return fd;
+}
+
+static int append_fd(sd_bus_message *reply, const char *name)
+{
+        int fd = named_fd(name), r;
+
+        r = sd_bus_message_append(reply, "(sh)", name, fd);
+        (void)close(fd);
+        return r;
+}
+
+/* What is asked about a device: only what is plugged in joined, all else is refused. */
+static const char *read_joiner(sd_bus_message *message, FakeLease *lease, sd_bus_error *ret_error)
+{
+        const char *address = lease->fake->devices[DEVICES_MAX - 1].address, *asked;
+
+        check(sd_bus_message_read(message, "s", &asked), "device");
+        check(sd_bus_message_skip(message, "a{sv}"), "options");
+        say("%s %u %s", sd_bus_message_get_member(message), lease->id, asked);
+        if (strcmp(asked, address) == 0)
+                return asked;
+        (void)sd_bus_error_setf(ret_error, INTERFACE "Error.Invalid", "%s did not join", asked);
+        return NULL;
+}
+
+int lease_take_device(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        FakeLease *lease = userdata;
+        const char *address = read_joiner(message, lease, ret_error);
+        sd_bus_message *reply = NULL;
+        char name[64];
+        int r;
+
+        if (!address)
+                return -EINVAL;
+        r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "(sh)");
+        (void)snprintf(name, sizeof(name), "device:%s", address);
+        if (r >= 0 && strcmp(lease->mode, "iommufd") == 0)
+                r = append_fd(reply, name);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = sd_bus_send(lease->fake->bus, reply, NULL);
+        sd_bus_message_unref(reply);
+        return r < 0 ? r : 1;
+}
+
+int lease_expel_device(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        if (!read_joiner(message, userdata, ret_error))
+                return -EINVAL;
+        return sd_bus_reply_method_return(message, NULL);
+}
+
 static int owner_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         FakeLease *lease = userdata;
@@ -94,26 +159,6 @@ static int read_request(sd_bus_message *message, Request *request)
         return r;
 }
 
-/* A file that holds its own name, so that a program can tell which it was given. */
-static int named_fd(const char *name)
-{
-        int fd = memfd_create(name, MFD_CLOEXEC);
-
-        check(fd < 0 ? -errno : 0, "memfd");
-        check((int)write(fd, name, strlen(name)), "memfd");
-        check((int)lseek(fd, 0, SEEK_SET), "memfd");
-        return fd;
-}
-
-static int append_fd(sd_bus_message *reply, const char *name)
-{
-        int fd = named_fd(name), r;
-
-        r = sd_bus_message_append(reply, "(sh)", name, fd);
-        (void)close(fd);
-        return r;
-}
-
 static int append_fds(sd_bus_message *reply, const FakeLease *lease)
 {
         bool vfio = strcmp(lease->mode, "vfio") == 0;
@@ -158,6 +203,7 @@ static FakeLease *new_lease(Fake *fake, const Request *request, int *ret_client_
                 .mode = strdup(request->mode ? request->mode : "vfio"),
                 .lifetime = strdup(request->lifetime ? request->lifetime : "fd"),
                 .guard = "owned",
+                .required_guard = "sealed",
                 .state = "leased",
                 .since = 1700000000ULL * 1000000,
                 .rule = "50-test.json: nics",

@@ -64,6 +64,7 @@ typedef struct FakeLease {
         char *mode;
         char *lifetime;
         const char *guard;
+        const char *required_guard;
         const char *state;
         uint64_t since;
         const char *rule;
@@ -95,6 +96,8 @@ void fake_end_lease(FakeLease *lease);
 
 int manager_acquire(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int lease_release(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
+int lease_take_device(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
+int lease_expel_device(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 
 /* Obeys standard input; its end ends the daemon. */
 int control_read(sd_event_source *source, int fd, uint32_t revents, void *userdata);

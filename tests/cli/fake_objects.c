@@ -103,6 +103,9 @@ static const sd_bus_vtable group_vtable[] = {
 static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("Release", "a{sv}", "", lease_release, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("TakeDevice", "sa{sv}", "a(sh)", lease_take_device,
+                      SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("ExpelDevice", "sa{sv}", "", lease_expel_device, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "u", NULL, offsetof(FakeLease, id), CHANGES),
         SD_BUS_PROPERTY("Groups", "ao", get_groups, 0, CHANGES),
         SD_BUS_PROPERTY("Devices", "as", NULL, offsetof(FakeLease, devices), CHANGES),
@@ -112,6 +115,7 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Mode", "s", NULL, offsetof(FakeLease, mode), CHANGES),
         SD_BUS_PROPERTY("Lifetime", "s", NULL, offsetof(FakeLease, lifetime), CHANGES),
         SD_BUS_PROPERTY("Guard", "s", NULL, offsetof(FakeLease, guard), CHANGES),
+        SD_BUS_PROPERTY("RequiredGuard", "s", NULL, offsetof(FakeLease, required_guard), CHANGES),
         SD_BUS_PROPERTY("State", "s", NULL, offsetof(FakeLease, state), CHANGES),
         SD_BUS_PROPERTY("Since", "t", NULL, offsetof(FakeLease, since), CHANGES),
         SD_BUS_PROPERTY("Rule", "s", NULL, offsetof(FakeLease, rule), CHANGES),
@@ -119,6 +123,7 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_SIGNAL("DeviceLost", "sa{sv}", 0),
         SD_BUS_SIGNAL("DeviceReturned", "sa{sv}", 0),
         SD_BUS_SIGNAL("PfChanged", "sa{sv}", 0),
+        SD_BUS_SIGNAL("GuardWeakened", "sa{sv}", 0),
         SD_BUS_VTABLE_END,
 };
 

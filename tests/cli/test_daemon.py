@@ -135,7 +135,7 @@ class Leasing(WithBus):
         self.assertEqual(self.json("leases")["leases"], [{
             "lease": 1, "groups": ["0000:00/01.0"], "devices": ["0000:01:00.0"], "held": [],
             "uid": 0, "unit": "test.service", "mode": "iommufd", "lifetime": "persistent",
-            "guard": "owned", "state": "leased", "since": "2023-11-14T22:13:20Z",
+            "guard": "owned", "required_guard": "sealed", "state": "leased", "since": "2023-11-14T22:13:20Z",
             "rule": "50-test.json: nics"}])
         row = self.isoctl("leases").stdout.splitlines()[1].split()
         self.assertEqual(row[:6], ["1", "0000:00/01.0", "1", f"0({pwd.getpwuid(0).pw_name})",
@@ -150,6 +150,35 @@ class Leasing(WithBus):
         self.assertEqual(self.isoctl("acquire", "01:00.0").stdout,
                          "lease 2 · group 0000:00/01.0 · vfio · guard owned\n")
         self.assertEqual(self.isoctl("release", "2").stdout, "lease 2 given back\n")
+
+    def test_take_and_expel(self):
+        self.isoctl("acquire", "01:00.0", "--mode", "iommufd")
+        self.daemon.say("join")
+        # The fake has done what it was told before it answers the next question.
+        self.assertEqual(self.json("take", "1", "03:00.0"), {
+            "schema": "isolationd.take/1", "lease": 1, "device": "0000:03:00.0",
+            "fds": ["device:0000:03:00.0"]})
+        self.await_daemon("TakeDevice 1 0000:03:00.0")
+        self.assertEqual(self.isoctl("take", "01:00.0", "0000:03:00.0").stdout,
+                         "0000:03:00.0 is part of lease 1 now\n")
+        self.assertEqual(self.json("expel", "1", "03:00.0"), {
+            "schema": "isolationd.expel/1", "lease": 1, "device": "0000:03:00.0"})
+        self.await_daemon("ExpelDevice 1 0000:03:00.0")
+        self.assertEqual(self.isoctl("expel", "1", "0000:03:00.0").stdout,
+                         "0000:03:00.0 is off the machine until lease 1 ends\n")
+        for verb in ("take", "expel"):
+            with self.subTest(verb):
+                result = self.isoctl(verb, "1", "01:00.0")
+                self.assertEqual((result.returncode, result.stderr),
+                                 (2, "isoctl: 0000:01:00.0 did not join\n"))
+                self.assertEqual(self.isoctl(verb, "1", "group:5").returncode, 2)
+                self.assertEqual(self.isoctl(verb, "9", "01:00.0").returncode, 3)
+                self.assertEqual(self.isoctl(verb, "1", "09:00.0").returncode, 3)
+                self.assertEqual(self.isoctl(verb, "1").returncode, 2)
+
+        self.isoctl("release", "1")
+        self.isoctl("acquire", "01:00.0")
+        self.assertEqual(self.json("take", "2", "03:00.0")["fds"], [])
 
     def test_refusals(self):
         codes = {"NotFound": 3, "Busy": 4, "NotViable": 6, "Critical": 6, "PolicyDenied": 5,
@@ -287,6 +316,16 @@ class Monitoring(WithBus):
         self.assertEqual((event["device"], event["lease"], event["group"]),
                          ("0000:03:00.0", 1, "0000:00/01.0"))
         self.assertIs(event["in_owner_address_space"], True)
+        for difference in ("", "vendor 8086 is 1b36 now"):
+            self.daemon.say(f"return {difference}".strip())
+            event = self.await_event("device-returned")
+            self.assertEqual((event["device"], event["lease"], event["state"], event["same"],
+                              event["difference"]),
+                             ("0000:03:00.0", 1, "held", not difference, difference or None))
+        self.daemon.say("weaken")
+        event = self.await_event("guard-weakened")
+        self.assertEqual((event["device"], event["lease"], event["guard"],
+                          event["required_guard"]), (None, 1, "reactive", "sealed"))
         self.daemon.say("lose")
         event = self.await_event("device-lost")
         self.assertEqual((event["lease"], event["cause"]), (1, "0000:01:00.0 is gone too"))
@@ -333,6 +372,13 @@ class Monitoring(WithBus):
         self.daemon.say("driver vfio-pci")
         self.assertEqual(monitor.await_line(lambda line: True),
                          "device-changed 0000:01:00.0 · group 0000:00/01.0 · driver vfio-pci · host")
+        self.isoctl("acquire", "01:00.0")
+        self.daemon.say("weaken")
+        monitor.await_line(lambda line: line == "guard-weakened · group 0000:00/01.0 · lease 1 · "
+                                                "guard reactive, required sealed")
+        self.daemon.say("return class 020000 is 010802 now")
+        monitor.await_line(lambda line: line == "device-returned 0000:03:00.0 · group 0000:00/01.0"
+                                                " · lease 1 · held · class 020000 is 010802 now")
 
 
 if __name__ == "__main__":
