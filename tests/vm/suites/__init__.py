@@ -3,8 +3,8 @@
 
 import importlib
 
-ORDER = ("service", "idle", "groups", "lease", "guard", "matrix", "sriov", "storm", "clean", "boot",
-         "bad")
+ORDER = ("service", "idle", "groups", "lease", "guard", "members", "matrix", "sriov", "storm",
+         "clean", "boot", "bad")
 
 
 def load():
