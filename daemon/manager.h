@@ -189,6 +189,13 @@ _nodiscard_ int manager_add_lease(Manager *manager, LeaseRecord *record, Lease *
 /* Holds one lease against the world just read (manager_account.c). Returns 0 or -errno. */
 _nodiscard_ int manager_account_for(Lease *lease);
 
+/*
+ * Notes the place of a VF that a lease takes, and that its PF is to get no drivers for new VFs if
+ * they could be born into its group. Returns 0 or -errno.
+ */
+_nodiscard_ int manager_record_vf(const Manager *manager, LeaseRecord *record,
+                                  const PciDevice *device);
+
 /* Marks a device of a lease as gone; it is told once it is known why (manager_loss.c). */
 void manager_mark_lost(LeaseDevice *device);
 

@@ -342,28 +342,6 @@ static int check_all(Plan *plan)
         return r;
 }
 
-/*
- * A VF's place. Its PF stays the host's: new VFs of it are as free as any, unless they could be born
- * into the group.
- */
-static int record_vf(Plan *plan, LeaseRecord *record, const PciDevice *device)
-{
-        const Snapshot *snapshot = plan->manager->world->snapshot;
-        LeaseVf vf = {.bdf = device->bdf, .group = device->kernel_group};
-        size_t index = snapshot_find(snapshot, device->bdf);
-        char text[BDF_TEXT_SIZE];
-
-        if (!vf_place_find(snapshot, index, &vf.place))
-                return 0;
-        int r = lease_record_add_vf(record, &vf);
-        (void)bdf_format(vf.place.pf, text);
-        if (r == 0 && vf_place_is_shared(snapshot, index) &&
-            !lease_record_has_change(record, LEASE_CHANGE_VFS, text) &&
-            seal_finds_vfs(&plan->manager->host, vf.place.pf))
-                r = lease_record_add_change(record, LEASE_CHANGE_VFS, text);
-        return r;
-}
-
 /* Notes down how the host has this device now: it is what giving back will restore. */
 static int record_member(Plan *plan, LeaseRecord *record, const PciDevice *device)
 {
@@ -383,7 +361,7 @@ static int record_member(Plan *plan, LeaseRecord *record, const PciDevice *devic
                 return r;
         r = lease_record_add_device(record, device->bdf, LEASE_ROLE_TAKEN, driver, override);
         if (r == 0 && device->is_vf)
-                r = record_vf(plan, record, device);
+                r = manager_record_vf(plan->manager, record, device);
         if (r == 0)
                 record->devices[record->n_devices - 1].fingerprint =
                         manager_fingerprint(plan->manager, device);

@@ -4,13 +4,27 @@
  * What a lease has lost, told with its cause.
  *
  * A loss counts at once, for the guard and for the record. It is told when two readings agree about
- * the PF, since the kernel takes virtual functions away one by one; or when the device is back.
+ * it, since the kernel takes virtual functions away one by one; where more may follow, as after a
+ * driver its device, when they still do a little later; or when the device is back.
  */
 
 #include <string.h>
+#include <time.h>
 
+#include "daemon/guard/seal.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
+
+/* How long what may be on its way out is waited for. */
+#define PATIENCE_USEC 900000ULL
+
+static uint64_t now_usec(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
 
 /* `place` is filled if the device was a VF that the record does not know as one: a joiner. */
 static Loss loss_of(const Lease *lease, Bdf bdf, VfPlace *place)
@@ -30,9 +44,29 @@ static Loss loss_of(const Lease *lease, Bdf bdf, VfPlace *place)
         return loss;
 }
 
+/* Its PF stays the host's: new VFs of it are as free as any, unless they could join. */
+int manager_record_vf(const Manager *manager, LeaseRecord *record, const PciDevice *device)
+{
+        const Snapshot *snapshot = manager->world->snapshot;
+        LeaseVf vf = {.bdf = device->bdf, .group = device->kernel_group};
+        size_t index = snapshot_find(snapshot, device->bdf);
+        char text[BDF_TEXT_SIZE];
+
+        if (!vf_place_find(snapshot, index, &vf.place))
+                return 0;
+        int r = lease_record_add_vf(record, &vf);
+        (void)bdf_format(vf.place.pf, text);
+        if (r == 0 && vf_place_is_shared(snapshot, index) &&
+            !lease_record_has_change(record, LEASE_CHANGE_VFS, text) &&
+            seal_finds_vfs(&manager->host, vf.place.pf))
+                r = lease_record_add_change(record, LEASE_CHANGE_VFS, text);
+        return r;
+}
+
 void manager_mark_lost(LeaseDevice *device)
 {
         device->lost = device->untold = true;
+        device->lost_usec = now_usec();
         device->given_up = false;
 }
 
@@ -108,9 +142,12 @@ void manager_tell_losses(Lease *lease)
                 if (!record->devices[i].untold)
                         continue;
                 /* What was only held here has no record to wait with. */
-                if (loss.place == &place || loss_is_settled(&loss))
-                        manager_tell_loss(lease, &record->devices[i]);
-                else
+                if (loss.place != &place && !loss_is_settled(&loss))
                         manager_mark_dirty(lease->manager);
+                else if (loss.place != &place && !loss_is_final(&loss) &&
+                         now_usec() - record->devices[i].lost_usec < PATIENCE_USEC)
+                        manager_retry(lease->manager);
+                else
+                        manager_tell_loss(lease, &record->devices[i]);
         }
 }

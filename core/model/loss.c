@@ -130,6 +130,23 @@ LossCause loss_find_cause(const Loss *loss)
         return LOSS_UNPLUGGED;
 }
 
+bool loss_is_final(const Loss *loss)
+{
+        switch (loss_find_cause(loss)) {
+        case LOSS_UNPLUGGED:
+                return !loss->place;
+        case LOSS_REPLACED:
+        case LOSS_NUMVFS:
+        case LOSS_PF_GONE:
+                return true;
+        case LOSS_DRIVER:
+        case LOSS_PF_UNBOUND:
+        case _LOSS_N:
+                break;
+        }
+        return false;
+}
+
 char *loss_describe(const Loss *loss)
 {
         char pf[BDF_TEXT_SIZE] = "";

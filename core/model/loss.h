@@ -63,6 +63,12 @@ bool loss_is_settled(const Loss *loss);
 
 LossCause loss_find_cause(const Loss *loss);
 
+/*
+ * Whether the cause, once settled, is so for good. It is not where something may still be on its
+ * way out: a driver has been taken away, or a VF is gone and its PF is there with others.
+ */
+bool loss_is_final(const Loss *loss);
+
 /* The cause in words. Returns NULL if memory is short; freed by the caller. */
 char *loss_describe(const Loss *loss);
 

@@ -65,9 +65,10 @@ typedef struct LeaseDevice {
         bool stays;    /* it could not be expelled, or somebody is to have it */
 
         /* Of what is lost; not on disk. */
-        bool untold;   /* nobody has been told: why is not known yet */
-        bool recreate; /* its PF's sriov_numvfs is to be written back */
-        bool given_up; /* it is not taken back */
+        uint64_t lost_usec; /* of CLOCK_MONOTONIC */
+        bool untold;        /* nobody has been told: why is not known yet */
+        bool recreate;      /* its PF's sriov_numvfs is to be written back */
+        bool given_up;      /* it is not taken back */
 } LeaseDevice;
 
 /* A taken device that is a virtual function. */
