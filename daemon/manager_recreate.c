@@ -41,6 +41,15 @@ static bool is_back(const Lease *lease, const LeaseVf *vf)
         return index != SNAPSHOT_NONE && vf_place_fits(&vf->place, snapshot, index);
 }
 
+/*
+ * Has the kernel come to its end with it? While somebody has it open it waits for them, holding the
+ * lock of sriov_numvfs, and nobody must wait for that who could be one of them.
+ */
+static bool is_gone(const Lease *lease, const LeaseVf *vf)
+{
+        return snapshot_find(lease->manager->world->snapshot, vf->bdf) == SNAPSHOT_NONE;
+}
+
 bool manager_awaits(const Lease *lease, Bdf bdf)
 {
         const LeaseVf *vf = lease_record_find_vf(lease->record, bdf);
@@ -85,7 +94,7 @@ static bool mark_returning(Lease *lease, bool *ret_write)
                         continue;
                 if (is_back(lease, vf))
                         vf->returning = true;
-                else if (may_recreate(lease, device))
+                else if (is_gone(lease, vf) && may_recreate(lease, device))
                         vf->returning = *ret_write = true;
                 any |= vf->returning;
         }
@@ -215,11 +224,15 @@ static void on_recreated(WorkerResult *result, void *userdata)
 
 static void on_overdue(void *userdata)
 {
-        const Lease *lease = userdata;
+        Lease *lease = userdata;
 
         log_error("lease %u: bringing back what it has lost takes longer than %d s; "
                   "the kernel log says more",
                   lease->record->id, MANAGER_WORKER_DEADLINE_SECONDS);
+        if (lease->restore_waits)
+                manager_overdue(lease, "the worker that brings its virtual functions back hangs in "
+                                       "the kernel, whose log says more; the groups are given back "
+                                       "when it lets go");
 }
 
 void manager_review_vfs(Lease *lease)

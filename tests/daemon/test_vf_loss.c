@@ -41,8 +41,7 @@ static void on_pf_changed(const Lease *lease, Bdf pf, const char *cause, void *u
         (void)snprintf(heard.cause, sizeof(heard.cause), "%s", cause);
 }
 
-static void on_returned(const Lease *lease, Bdf bdf, const char *difference, bool taken,
-                        void *userdata)
+static void on_returned(const Lease *lease, Bdf bdf, void *userdata)
 {
         heard.returned++;
 }

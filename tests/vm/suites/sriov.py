@@ -73,18 +73,24 @@ def a_vf_taken_away_is_lost_with_its_cause(context):
         stream = places.hold(context, vf, mode, ROOT)
         context.equal(_switch(context), "1", "the PF's switch, whose other VFs are the host's")
         number = _lease(context)["lease"]
-        if mode == "vfio":      # what a bound cdev holds, the kernel waits for
-            _numvfs(context, 0)
-            event = places.expect_event(events, "device-lost", device=vf)
-            context.equal((event["cause"], event["lease"]), (GONE, number), "the event")
-            context.ok(f"{vf} is gone from the machine: {GONE}" in _journal(context),
-                       "the journal does not say why")
-            context.equal(_lease(context)["state"], "leased", "the lease's state")
+        # In mode iommufd, the kernel waits for who has it open; it is told all the same.
+        writer = context.spawn(f"echo 0 > {PF_PATH}/sriov_numvfs")
+        event = places.expect_event(events, "device-lost", device=vf)
+        context.equal((event["cause"], event["lease"]), (GONE, number), "the event")
+        context.ok(f"{vf} is gone from the machine: {GONE}" in _journal(context),
+                   "the journal does not say why")
+        context.equal(_lease(context)["state"], "leased", "the lease's state")
+        if mode == "vfio":
+            context.equal(writer.wait().code, 0, "writing sriov_numvfs")
             # Back by hand: the lease's group has gone with its last member, and the VF is free.
             _numvfs(context, 4)
             context.sh("udevadm settle")
             context.equal(_vf(context, 1), vf, "the address of the VF that is there again")
         places.let_go(stream)
+        if mode == "iommufd":
+            context.equal(writer.wait().code, 0, "writing sriov_numvfs")
+            _numvfs(context, 4)
+            context.sh("udevadm settle")
         context.equal(context.json("leases")["leases"], [], "leases")
         context.same_lines(listed, places.listing(context), f"the machine ({PROGRAM}/listing)")
 
