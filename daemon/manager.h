@@ -205,6 +205,12 @@ void manager_tell_loss(Lease *lease, LeaseDevice *device);
 /* Tells of the losses whose causes are known, and of what happens to PFs of leased VFs. */
 void manager_tell_losses(Lease *lease);
 
+/*
+ * The descriptors that a virtual function has had since it was taken back, borrowed copies of the
+ * lease's. Returns false if it is none.
+ */
+bool manager_find_returned(const Lease *lease, Bdf bdf, VfioFds *ret_fds);
+
 /* Whether a lost device that is there again is for manager_review_vfs() to take back. */
 bool manager_awaits(const Lease *lease, Bdf bdf);
 

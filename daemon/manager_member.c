@@ -440,6 +440,11 @@ static void ask(Lease *lease, MemberWork work, Bdf bdf, const PolicyRequest *who
 void manager_take_device(Lease *lease, Bdf bdf, const PolicyRequest *who, ManagerMemberDone done,
                          void *userdata)
 {
+        VfioFds fds;
+
+        /* What was taken back without being asked for has its descriptors already. */
+        if (manager_find_returned(lease, bdf, &fds))
+                return answer(done, userdata, 0, NULL, &fds);
         ask(lease, MEMBER_TAKE, bdf, who, done, userdata);
 }
 

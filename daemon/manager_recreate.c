@@ -181,6 +181,25 @@ static void tell_returned(const Lease *lease, Bdf bdf)
                 observer->returned(lease, bdf, "", true, observer->userdata);
 }
 
+bool manager_find_returned(const Lease *lease, Bdf bdf, VfioFds *ret_fds)
+{
+        const LeaseVf *vf = lease_record_find_vf(lease->record, bdf);
+        const LeaseDevice *device = lease_record_find(lease->record, bdf);
+        char group[48], name[48], text[BDF_TEXT_SIZE];
+
+        if (!vf || !vf->returned || !device || device->lost ||
+            lease->record->state != LEASE_LEASED)
+                return false;
+        (void)snprintf(group, sizeof(group), "group:%d", vf->group);
+        (void)snprintf(name, sizeof(name), "device:%s", bdf_format(bdf, text));
+        ret_fds->n_items = 0;
+        for (size_t i = 0; i < lease->fds.n_items; i++)
+                if (strcmp(lease->fds.items[i].name, group) == 0 ||
+                    strcmp(lease->fds.items[i].name, name) == 0)
+                        ret_fds->items[ret_fds->n_items++] = lease->fds.items[i];
+        return true;
+}
+
 /* The worker has ended: what was returning is the lease's, or lost for good. */
 static void settle_vfs(Lease *lease, bool taken)
 {
@@ -197,6 +216,7 @@ static void settle_vfs(Lease *lease, bool taken)
                 if (!taken)
                         continue;
                 device->lost = false;
+                vf->returned = true;
                 adopt_group(lease, vf);
                 tell_returned(lease, vf->bdf);
         }

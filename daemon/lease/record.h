@@ -77,6 +77,7 @@ typedef struct LeaseVf {
         VfPlace place;
         int32_t group;       /* the kernel's number of its group */
         bool returning;      /* it was lost, and is being taken back: it may be half ours again */
+        bool returned;       /* its owner may ask for its new descriptors */
         VfSettings settings; /* as the host had set it; nothing known if it is no network card's */
 } LeaseVf;
 

@@ -93,6 +93,8 @@ static int put_vf(struct json_object *entry, const LeaseVf *vf)
                 r = put(entry, "mac", json_object_new_string(mac));
         if (r == 0)
                 r = put(entry, "returning", json_object_new_boolean(vf->returning));
+        if (r == 0)
+                r = put(entry, "returned", json_object_new_boolean(vf->returned));
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(numbers); i++)
                 r = put(entry, numbers[i].key, json_object_new_int64(load(vf, &numbers[i])));
         return r;
@@ -160,7 +162,7 @@ static bool parse_mac(const char *text, uint8_t mac[static VF_MAC_SIZE])
 static int parse_vf(LeaseRecord *record, struct json_object *entry)
 {
         LeaseVf vf = {.returning = false};
-        struct json_object *returning;
+        struct json_object *returning, *returned;
         int64_t value;
 
         const char *bdf = get_string(entry, "device"), *pf = get_string(entry, "pf");
@@ -168,10 +170,12 @@ static int parse_vf(LeaseRecord *record, struct json_object *entry)
         if (!bdf || !bdf_parse(bdf, &vf.bdf) || !pf || !bdf_parse(pf, &vf.place.pf) || !driver ||
             strlen(driver) >= sizeof(vf.place.pf_driver) ||
             !parse_mac(get_string(entry, "mac"), vf.settings.mac) ||
-            !json_object_object_get_ex(entry, "returning", &returning))
+            !json_object_object_get_ex(entry, "returning", &returning) ||
+            !json_object_object_get_ex(entry, "returned", &returned))
                 return -EBADMSG;
         (void)snprintf(vf.place.pf_driver, sizeof(vf.place.pf_driver), "%s", driver);
         vf.returning = json_object_get_boolean(returning);
+        vf.returned = json_object_get_boolean(returned);
         for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
                 if (!get_number(entry, numbers[i].key, numbers[i].max, &value))
                         return -EBADMSG;

@@ -41,7 +41,8 @@ static void on_pf_changed(const Lease *lease, Bdf pf, const char *cause, void *u
         (void)snprintf(heard.cause, sizeof(heard.cause), "%s", cause);
 }
 
-static void on_returned(const Lease *lease, Bdf bdf, void *userdata)
+static void on_returned(const Lease *lease, Bdf bdf, const char *difference, bool taken,
+                        void *userdata)
 {
         heard.returned++;
 }

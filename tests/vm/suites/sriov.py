@@ -178,7 +178,13 @@ def a_vf_comes_back_where_policy_says_so(context):
     _numvfs(context, 0)
     event = places.expect_event(events, "device-lost", device=vf)
     context.equal(event["cause"], GONE, "the cause")
-    places.expect_event(events, "device-returned", device=vf)
+    event = places.expect_event(events, "device-returned", device=vf)
+    context.equal(event["state"], "leased", "the event's state")
+    group = context.sh(f"basename $(readlink /sys/bus/pci/devices/{vf}/iommu_group)").strip()
+    path = f"/org/isolationd1/lease/{_lease(context)['lease']}"
+    given = context.sh(f"busctl call org.isolationd1 {path} org.isolationd1.Lease TakeDevice "
+                       f"'sa{{sv}}' {vf} 0")
+    context.ok(f'"group:{group}"' in given, f"TakeDevice gives {given}, not group {group}")
     context.equal(_numvfs(context), 4, "sriov_numvfs")
     context.equal(_switch(context), "1", "the PF's switch")
     context.equal(places.driver_of(context, vf), "vfio-pci", "the driver of what is back")
