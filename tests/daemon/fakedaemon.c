@@ -4,12 +4,14 @@
 
 #include "tests/daemon/fakedaemon.h"
 
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/model/strength.h"
+#include "core/probe/cleanup.h"
 #include "daemon/post_internal.h"
 #include "tests/daemon/fakesentinel.h"
 
@@ -105,22 +107,26 @@ int fakedaemon_acquire(FakeDaemon *daemon, const char *selector, LeaseMode mode)
         return code;
 }
 
+void fakedaemon_release(FakeDaemon *daemon, size_t index)
+{
+        int code = _REFUSAL_N;
+
+        manager_release(daemon->manager->leases[index], on_done, &code);
+        settle(daemon);
+        if (code == _REFUSAL_N)
+                violated("no answer to a release");
+}
+
 void fakedaemon_release_all(FakeDaemon *daemon)
 {
-        Manager *manager = daemon->manager;
-        int code;
+        const Manager *manager = daemon->manager;
 
         for (int tries = 0; manager->n_leases > 0; tries++) {
                 if (tries == RELEASES_MAX)
                         violated("lease %u stays: %s", manager->leases[0]->record->id,
                                  manager_lease_state(manager->leases[0]));
-                for (size_t i = manager->n_leases; i-- > 0;) {
-                        code = _REFUSAL_N;
-                        manager_release(manager->leases[i], on_done, &code);
-                        settle(daemon);
-                        if (code == _REFUSAL_N)
-                                violated("no answer to a release");
-                }
+                for (size_t i = manager->n_leases; i-- > 0;)
+                        fakedaemon_release(daemon, i);
         }
 }
 
@@ -160,8 +166,52 @@ void fakedaemon_check(const FakeDaemon *daemon, const char *when)
                 if (device->bus_below == 0 && !fakehost_override(device, override)[0])
                         violated("%s: %s is leased, and free for every driver", when,
                                  device->address);
+                /* No slot of these machines is beyond sealing. */
+                if (manager_lease_guard(lease) < GUARD_SEALED)
+                        violated("%s: the guard of %s is %s", when, device->address,
+                                 guard_layer_to_string(manager_lease_guard(lease)));
                 if (lease->guard_trouble)
                         violated("%s: the guard is still in trouble: %s", when,
                                  lease->guard_trouble);
         }
+}
+
+void fakedaemon_check_end(void)
+{
+        _cleanup_(freep) char *have = NULL, *want = NULL;
+        static const char *const directories[] = {"state", "rules.d"};
+
+        fakehost_race(false);
+        have = fakehost_picture(false);
+        want = fakehost_picture(true);
+        if (strcmp(have, want) != 0)
+                violated("the machine is\n%snot\n%s", have, want);
+        for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+                char path[FAKEHOST_PATH_SIZE];
+                _cleanup_(closedirp) DIR *directory =
+                        opendir(fakehost_path(path, "%s", directories[i]));
+
+                for (struct dirent *entry; directory && (entry = readdir(directory));)
+                        /* What a death leaves half-written is replaced by the next writing. */
+                        if (entry->d_name[0] != '.')
+                                violated("%s is left", entry->d_name);
+        }
+}
+
+void fakedaemon_log(void)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        if (!freopen(fakehost_path(path, "log"), "a", stderr))
+                abort();
+        (void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
+}
+
+void fakedaemon_print_log(void)
+{
+        char path[FAKEHOST_PATH_SIZE], line[512];
+        _cleanup_(fclosep) FILE *log = fopen(fakehost_path(path, "log"), "r");
+
+        while (log && fgets(line, sizeof(line), log))
+                printf("#   %s", line);
 }

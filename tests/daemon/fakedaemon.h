@@ -24,6 +24,9 @@ void fakedaemon_end(FakeDaemon *daemon);
 /* Takes a persistent lease as root. Returns what the manager answered. */
 int fakedaemon_acquire(FakeDaemon *daemon, const char *selector, LeaseMode mode);
 
+/* Gives the manager's lease of that index back, as far as that goes. */
+void fakedaemon_release(FakeDaemon *daemon, size_t index);
+
 /* Gives all leases back, those in quarantine too, until there are none. */
 void fakedaemon_release_all(FakeDaemon *daemon);
 
@@ -35,3 +38,10 @@ const Lease *fakedaemon_lease(const FakeDaemon *daemon, const char *address);
 
 /* Whatever has happened: what has to be so whenever nothing is under way. */
 void fakedaemon_check(const FakeDaemon *daemon, const char *when);
+
+/* And once all is given back: nothing of any lease is left, no driver, override, seal or file. */
+void fakedaemon_check_end(void);
+
+/* From now on what this process says on stderr goes to a file of the tree; and that on stdout. */
+void fakedaemon_log(void);
+void fakedaemon_print_log(void);

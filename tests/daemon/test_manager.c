@@ -10,7 +10,6 @@
  * all is given back the machine is as if nobody had ever had a lease.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +18,6 @@
 #include <unistd.h>
 
 #include "core/model/pcicap.h"
-#include "core/probe/cleanup.h"
 #include "tests/daemon/fakedaemon.h"
 #include "tests/daemon/faults.h"
 #include "tests/unit/tap.h"
@@ -69,30 +67,6 @@ static void must_be(bool ok, const char *what)
                 return;
         (void)fprintf(stderr, "VIOLATED: %s\n", what);
         _exit(2);
-}
-
-/* Nothing of any lease is left, and the machine is as if there never had been one. */
-static void check_end(void)
-{
-        _cleanup_(freep) char *have = NULL, *want = NULL;
-        static const char *const directories[] = {"state", "rules.d"};
-
-        fakehost_race(false);
-        have = fakehost_picture(false);
-        want = fakehost_picture(true);
-        if (strcmp(have, want) != 0) {
-                (void)fprintf(stderr, "VIOLATED: the machine is\n%snot\n%s", have, want);
-                _exit(2);
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
-                char path[FAKEHOST_PATH_SIZE];
-                _cleanup_(closedirp) DIR *directory =
-                        opendir(fakehost_path(path, "%s", directories[i]));
-
-                for (struct dirent *entry; directory && (entry = readdir(directory));)
-                        /* What a death leaves half-written is replaced by the next writing. */
-                        must_be(entry->d_name[0] == '.', entry->d_name);
-        }
 }
 
 static void check_guard(const FakeDaemon *daemon, const char *address, GuardLayer layer)
@@ -157,7 +131,7 @@ static void live(const Run *run, bool undisturbed)
 
         fakedaemon_release_all(&daemon);
         fakedaemon_end(&daemon);
-        check_end();
+        fakedaemon_check_end();
 }
 
 /* What a daemon does that finds what another one has left. */
@@ -176,14 +150,12 @@ static void live_on(const Run *run)
                             : weaker[run->machine]);
         fakedaemon_release_all(&daemon);
         fakedaemon_end(&daemon);
-        check_end();
+        fakedaemon_check_end();
 }
 
 /* A daemon's life in a process of its own; what it says goes to a file. Returns as waitpid(2). */
 static int spawn(Run *run, bool is_first, bool undisturbed)
 {
-        char path[FAKEHOST_PATH_SIZE];
-
         (void)fflush(stdout);
         pid_t child = fork();
         if (child < 0)
@@ -191,23 +163,12 @@ static int spawn(Run *run, bool is_first, bool undisturbed)
         if (child > 0)
                 return fakeservice_run(&run->service, child);
         faults_set_daemon();
-        if (!freopen(fakehost_path(path, "log"), "a", stderr))
-                abort();
-        (void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
+        fakedaemon_log();
         if (is_first)
                 live(run, undisturbed);
         else
                 live_on(run);
         _exit(0);
-}
-
-static void print_log(void)
-{
-        char path[FAKEHOST_PATH_SIZE], line[512];
-        _cleanup_(fclosep) FILE *log = fopen(fakehost_path(path, "log"), "r");
-
-        while (log && fgets(line, sizeof(line), log))
-                printf("#   %s", line);
 }
 
 /* One run; returns whether it went as it has to. */
@@ -235,7 +196,7 @@ static bool go(int which, const Fault *fault, const Death *death)
         if (!ok) {
                 printf("# fault %d (error %d) at %u: status %x, %zu fds stay in the store\n",
                        fault->kind, fault->error, fault->at, (unsigned)status, run.service.n_items);
-                print_log();
+                fakedaemon_print_log();
         }
         fakeservice_stop(&run.service);
         fakehost_remove();
