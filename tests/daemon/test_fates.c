@@ -3,8 +3,9 @@
 /*
  * The manager through anything, drawn at random: cards come and go, leases are taken and given
  * back, the kernel wins races, root opens what is sealed and binds what is held, the daemon is
- * killed and another one goes on. After each step no leased function is in a host driver's hands,
- * and in the end the machine is as if nobody had ever had a lease.
+ * killed and another one goes on; and in each daemon's life one write may fail, or be its last.
+ * After each step no leased function is in a host driver's hands, and in the end the machine is as
+ * if nobody had ever had a lease.
  */
 
 #include <errno.h>
@@ -22,6 +23,7 @@
 
 #define STEPS 40
 #define FATES 60
+#define FAULT_AT_MAX 60
 
 static const FakeDevice machine[] = {
         {"0000:00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 1, true, true},
@@ -174,19 +176,23 @@ static bool suffer(uint64_t seed)
         char path[FAKEHOST_PATH_SIZE];
         FakeService service;
         HostPaths host;
+        Fault fault;
         int status;
 
         *fate = (Fate){.state = seed * 0x9e3779b97f4a7c15ULL + 1};
         fakehost_make(machine, ARRAY_SIZE(machine), &host);
         fakeservice_start(&service, fakehost_path(path, "notify"));
-        faults_start(&(Fault){.kind = FAULT_NONE});
-        do
+        do {
+                fault = (Fault){.kind = draw(FAULT_DIES_AFTER + 1), .error = EBUSY};
+                fault.at = 1 + draw(FAULT_AT_MAX);
+                faults_start(&fault);
                 status = spawn(&host, &service);
-        while (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        } while (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && service.n_items == 0;
         if (!ok) {
-                printf("# fate %llu, step %u: status %x, %zu fds stay\n", (unsigned long long)seed,
-                       fate->step, (unsigned)status, service.n_items);
+                printf("# fate %llu, step %u, fault %d at %u: status %x, %zu fds stay\n",
+                       (unsigned long long)seed, fate->step, fault.kind, fault.at, (unsigned)status,
+                       service.n_items);
                 fakedaemon_print_log();
                 (void)fflush(stdout);
         }
