@@ -76,4 +76,4 @@ char *fakehost_picture(bool untouched);
 
 /* The kernel's answers (fakehost_kernel.c). Return 0 or -errno. */
 int fakehost_write(const char *path, const char *text);
-int fakehost_attach(const FakeDevice *device); /* matches a driver, if autoprobe is on or not */
+int fakehost_attach(const FakeDevice *device); /* as drivers_probe, whatever drivers_autoprobe is */

@@ -229,8 +229,8 @@ static const struct {
         {"bus/pci/devices/", "/sriov_drivers_autoprobe", write_vfs},
         {"bus/pci/drivers/", "/unbind", unbind},
         {"bus/pci/drivers/", "/bind", bind},
-        {"bus/pci/drivers_auto", "probe", write_autoprobe},
-        {"bus/pci/drivers", "_probe", drivers_probe},
+        {"bus/pci/drivers_autoprobe", "", write_autoprobe},
+        {"bus/pci/drivers_probe", "", drivers_probe},
         {"bus/pci_express/drivers/pciehp", "/unbind", unbind_slot},
         {"bus/pci_express/drivers/pciehp", "/bind", bind_slot},
 };

@@ -23,7 +23,7 @@
 
 #define STEPS 40
 #define FATES 60
-#define FAULT_AT_MAX 60
+#define FAULT_AT_MAX 20
 
 static const FakeDevice machine[] = {
         {"0000:00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 1, true, true},
@@ -46,7 +46,7 @@ typedef struct Fate {
 
 static Fate *fate;
 static uint64_t first = 1;
-static unsigned n_fates = FATES;
+static unsigned n_fates = FATES, n_struck;
 
 /* xorshift64*, 0 to `n` - 1. */
 static unsigned draw(unsigned n)
@@ -187,6 +187,7 @@ static bool suffer(uint64_t seed)
                 fault.at = 1 + draw(FAULT_AT_MAX);
                 faults_start(&fault);
                 status = spawn(&host, &service);
+                n_struck += faults_has_struck();
         } while (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && service.n_items == 0;
         if (!ok) {
@@ -208,6 +209,8 @@ static void test_fates(void)
         for (uint64_t seed = first; seed < first + n_fates; seed++)
                 n_violations += !suffer(seed);
         printf("# %u fates of %u steps, %u violations\n", n_fates, STEPS, n_violations);
+        printf("# %u writes went wrong\n", n_struck);
+        CHECK(n_struck > 0);
         CHECK_NUMBER(n_violations, 0);
 }
 
