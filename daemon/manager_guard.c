@@ -324,6 +324,10 @@ void manager_review_guard(Lease *lease)
                           record->id, strerror(-r));
                 return manager_retry(lease->manager);
         }
+        if (manager_lease_guard(lease) < layer)
+                /* Somebody may have taken their overrides off while the kernel refused. */
+                for (size_t i = 0; i < record->n_devices; i++)
+                        record->devices[i].blocked = false;
         if (manager_lease_guard(lease) != layer)
                 tell(lease);
         if (!idle)

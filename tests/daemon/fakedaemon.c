@@ -150,6 +150,17 @@ const Lease *fakedaemon_lease(const FakeDaemon *daemon, const char *address)
         return NULL;
 }
 
+/* Has the machine a slot that is beyond sealing? */
+static bool has_open_slot(void)
+{
+        const FakeDevice *device;
+
+        for (size_t i = 0; (device = fakehost_at(i)); i++)
+                if (device->has_open_slot)
+                        return true;
+        return false;
+}
+
 void fakedaemon_check(const FakeDaemon *daemon, const char *when)
 {
         char driver[FAKEHOST_NAME_SIZE], override[FAKEHOST_NAME_SIZE];
@@ -166,8 +177,7 @@ void fakedaemon_check(const FakeDaemon *daemon, const char *when)
                 if (device->bus_below == 0 && !fakehost_override(device, override)[0])
                         violated("%s: %s is leased, and free for every driver", when,
                                  device->address);
-                /* No slot of these machines is beyond sealing. */
-                if (manager_lease_guard(lease) < GUARD_SEALED)
+                if (!has_open_slot() && manager_lease_guard(lease) < GUARD_SEALED)
                         violated("%s: the guard of %s is %s", when, device->address,
                                  guard_layer_to_string(manager_lease_guard(lease)));
                 if (lease->guard_trouble)
