@@ -80,6 +80,8 @@ int manager_new(struct event_base *base, const HostPaths *host, const char *stat
         if (!manager->rescan || !manager->policy)
                 return -ENOMEM;
         int r = post_new(manager, &manager->post);
+        if (r == 0)
+                r = park_new(manager, &manager->park);
         if (r < 0)
                 return r;
         *ret_manager = TAKE_PTR(manager);
@@ -113,6 +115,7 @@ Manager *manager_free(Manager *manager)
                 lease_free(manager->leases[i]);
         free(manager->leases);
         post_free(manager->post);
+        park_free(manager->park);
         published_free(manager->published);
         world_free(manager->world);
         policy_free(manager->policy);
@@ -145,6 +148,7 @@ int manager_load_policy(Manager *manager)
         log_info("policy: %zu rules", policy->n_rules);
         policy_free(manager->policy);
         manager->policy = TAKE_PTR(policy);
+        park_forget(manager->park);
         return 0;
 }
 
@@ -267,7 +271,7 @@ const char *manager_device_state(const Manager *manager, size_t device)
         const LeaseDevice *recorded = lease ? lease_record_find(lease->record, pci->bdf) : NULL;
 
         if (recorded && recorded->role == LEASE_ROLE_TAKEN && !recorded->lost)
-                return "leased";
+                return lease->record->parked ? "parked" : "leased";
         if (recorded && recorded->role == LEASE_ROLE_JOINER && driver_is_harmless(pci->driver))
                 return "held";
         if (pci->driver[0])
@@ -290,6 +294,8 @@ const char *manager_lease_state(const Lease *lease)
 {
         if (lease->record->state == LEASE_LEASED && lease->record->breach)
                 return "breached";
+        if (lease->record->state == LEASE_LEASED && lease->record->parked)
+                return "parked";
         return lease_state_to_string(lease->record->state);
 }
 
@@ -319,5 +325,6 @@ int manager_reconcile(Manager *manager)
         for (size_t i = 0; i < manager->n_leases; i++)
                 manager_judge_guard(manager->leases[i]);
         r = publish_changes(manager);
+        park_review(manager->park);
         return failed < 0 ? failed : r;
 }

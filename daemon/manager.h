@@ -16,6 +16,7 @@
 #include "daemon/host/worker.h"
 #include "daemon/lease/fdstore.h"
 #include "daemon/lease/record.h"
+#include "daemon/park.h"
 #include "daemon/post.h"
 #include "daemon/world.h"
 
@@ -105,6 +106,7 @@ struct Manager {
         ManagerObserver observer;
         struct event *rescan;
         Post *post; /* of the sentinel */
+        Park *park;
 };
 
 /* Creates a manager. Returns 0 or -errno; the caller frees *ret after the loop has ended. */
@@ -146,6 +148,7 @@ typedef struct AcquireRequest {
         const gid_t *gids;
         size_t n_gids;
         const char *unit;
+        bool parked; /* by the daemon itself: daemon/park.h */
 } AcquireRequest;
 
 /* Leases what the selectors name (manager_acquire.c). */

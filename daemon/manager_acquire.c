@@ -35,6 +35,7 @@ typedef struct Plan {
         bool *named;            /* per device: a selector named it, or its whole group */
         const PolicyRule *rule; /* that allowed it, or NULL: root */
         const PolicyRule *demand; /* that requires the strongest guard, or NULL */
+        bool has_parked; /* groups that the daemon keeps until somebody asks for them */
         char *message;
 } Plan;
 
@@ -201,6 +202,11 @@ static int check_busy(Plan *plan)
                 if (!lease)
                         continue;
                 const LeaseRecord *record = lease->record;
+                if (record->parked &&
+                    (record->state == LEASE_LEASED || record->state == LEASE_PREPARING)) {
+                        plan->has_parked = true;
+                        continue;
+                }
                 if (record->state == LEASE_QUARANTINED)
                         return refuse(plan, REFUSAL_QUARANTINED,
                                       "group %s is quarantined: %s; isoctl release %" PRIu32
@@ -384,6 +390,7 @@ static int fill_record(Plan *plan, LeaseRecord *record)
         record->state = LEASE_PREPARING;
         record->mode = plan->mode;
         record->lifetime = request->lifetime;
+        record->parked = request->parked;
         manager_record_rules(record, plan->rule, plan->demand);
         record->uid = request->uid;
         free(record->unit);
@@ -461,6 +468,9 @@ void manager_acquire(Manager *manager, const AcquireRequest *request, ManagerDon
         int r = manager_reconcile(manager);
         if (r == 0)
                 r = check_all(&plan);
+        if (r == 0 && plan.has_parked)
+                return park_yield(manager->park, plan.groups, plan.n_groups, request, done,
+                                  userdata);
         if (r == 0)
                 r = commit(&plan, &lease);
         if (r != 0) {

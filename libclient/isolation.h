@@ -69,7 +69,7 @@ typedef struct iso_device {
         uint16_t device;
         uint32_t class_code; /* 24 bits */
         const char *driver;  /* "" if unbound */
-        const char *state;   /* "host", "free", "reserved", "leased", "held" */
+        const char *state;   /* "host", "free", "reserved", "leased", "parked", "held" */
         const char *iommu;   /* /sys/class/iommu name, "" if not covered */
         uint32_t lease;      /* 0 if none */
 } iso_device;
@@ -92,7 +92,8 @@ typedef struct iso_group {
         const char *type;  /* default domain type, "" if unknown */
         const char *guard; /* "none", "reactive", "gated", "sealed", "owned" */
         const char *guard_evidence; /* why that one, a sentence; "" if it is not told */
-        const char *state; /* "free", or the state of its lease: "preparing", "leased", "breached",
+        const char *state; /* "free", or the state of its lease: "preparing", "leased",
+                            * "parked" (the daemon has it until somebody leases it), "breached",
                             * "releasing", "draining", "quarantined" */
         uint32_t lease;    /* 0 if none */
 

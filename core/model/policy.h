@@ -64,6 +64,7 @@ _nodiscard_ bool policy_join_from_string(const char *text, PolicyJoin *ret);
 /* Keeping a device from the host's drivers: core/model/reserve.h. */
 typedef struct PolicyReserve {
         bool at_boot; /* there is a reservation */
+        bool park;    /* the daemon owns the group while nobody has it */
 
         /* Fingerprint, of what must be there: what is unset is not asked. */
         bool has_vendor, has_device;

@@ -292,11 +292,18 @@ static int read_fingerprint(PolicyReader *reader, json_object *value)
         return policy_read_members(reader, value, members, ARRAY_SIZE(members));
 }
 
+static int read_park(PolicyReader *reader, json_object *value)
+{
+        reader->rule->reserve.park = json_object_get_boolean(value);
+        return 0;
+}
+
 static int read_reserve(PolicyReader *reader, json_object *value)
 {
         static const PolicyMember members[] = {
                 {"at", json_type_string, read_at},
                 {"fingerprint", json_type_object, read_fingerprint},
+                {"park", json_type_boolean, read_park},
         };
         int r = policy_read_members(reader, value, members, ARRAY_SIZE(members));
 

@@ -124,6 +124,7 @@ typedef struct LeaseRecord {
         PolicyBreach on_weaker;
         GuardLayer guard;        /* required; NONE: whatever there is */
         bool is_weaker;          /* than required, which has been told */
+        bool parked; /* it is the daemon's own: daemon/park.h */
         uint64_t recreated_usec; /* when VFs were last recreated, of CLOCK_BOOTTIME; 0: never */
         LeaseVf *vfs;
         size_t n_vfs;

@@ -155,6 +155,7 @@ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
                 {"on_weaker", json_object_new_int((int)record->on_weaker)},
                 {"guard", json_object_new_int((int)record->guard)},
                 {"is_weaker", json_object_new_boolean(record->is_weaker)},
+                {"parked", json_object_new_boolean(record->parked)},
         };
         int r = 0;
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -346,7 +347,8 @@ static int parse_demands(LeaseRecord *record, struct json_object *root)
         if (!get_number(root, "on_join", _POLICY_JOIN_N - 1, &on_join) ||
             !get_number(root, "on_weaker", _POLICY_BREACH_N - 1, &on_weaker) ||
             !get_number(root, "guard", _GUARD_N - 1, &guard) ||
-            !get_flag(root, "is_weaker", &record->is_weaker))
+            !get_flag(root, "is_weaker", &record->is_weaker) ||
+            !get_flag(root, "parked", &record->parked))
                 return -EBADMSG;
         record->on_join = (PolicyJoin)on_join;
         record->on_weaker = (PolicyBreach)on_weaker;

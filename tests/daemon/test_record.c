@@ -209,14 +209,14 @@ static void test_members(void)
         record->on_join = POLICY_JOIN_EXPEL;
         record->on_weaker = POLICY_BREACH_REVOKE;
         record->guard = GUARD_SEALED;
-        record->is_weaker = true;
+        record->is_weaker = record->parked = true;
         CHECK(lease_record_to_json(record, &text) == 0);
         if (!CHECK_NUMBER(lease_record_from_json(text, &back), 0))
                 return;
         CHECK_NUMBER(back->on_join, POLICY_JOIN_EXPEL);
         CHECK_NUMBER(back->on_weaker, POLICY_BREACH_REVOKE);
         CHECK_NUMBER(back->guard, GUARD_SEALED);
-        CHECK(back->is_weaker);
+        CHECK(back->is_weaker && back->parked);
         device = lease_record_find(back, nic);
         CHECK(device->joined && device->taking && device->returned);
         CHECK_STRING(fingerprint_format(&device->fingerprint, fingerprint),
@@ -294,6 +294,7 @@ static void test_strange_records_are_refused(void)
                 {"\"on_weaker\":0", "\"on_weaker\":-1"},
                 {"\"guard\":0", "\"guard\":5"},
                 {"\"is_weaker\":false", "\"is_weaker\":0"},
+                {"\"parked\":false", "\"parked\":1"},
                 {"\"joined\":false", "\"joined\":\"no\""},
                 {"\"taking\":", "\"talking\":"},
                 {"\"fingerprint\":\"\"", "\"fingerprint\":\"8086\""},

@@ -179,7 +179,7 @@ static void test_reserve(void)
         _cleanup_(policy_freep) Policy *policy = expect_policy(
                 "{\"rules\":[{\"match\":{},\"lease\":{},\"reserve\":{\"at\":\"boot\","
                 "\"fingerprint\":{\"vendor\":\"10de\",\"device\":\"0x2484\",\"members\":3}}},"
-                "{\"match\":{},\"reserve\":{\"at\":\"boot\"},\"lease\":{}},"
+                "{\"match\":{},\"reserve\":{\"at\":\"boot\",\"park\":true},\"lease\":{}},"
                 "{\"match\":{},\"lease\":{}}]}");
         const PolicyReserve *reserve;
 
@@ -188,8 +188,9 @@ static void test_reserve(void)
         reserve = &policy->rules[0].reserve;
         CHECK(reserve->at_boot && reserve->has_vendor && reserve->has_device);
         CHECK(reserve->vendor == 0x10de && reserve->device == 0x2484 && reserve->n_members == 3);
+        CHECK(!reserve->park);
         reserve = &policy->rules[1].reserve;
-        CHECK(reserve->at_boot && !reserve->has_vendor && !reserve->has_device);
+        CHECK(reserve->at_boot && !reserve->has_vendor && !reserve->has_device && reserve->park);
         CHECK_NUMBER(reserve->n_members, 0);
         CHECK(!policy->rules[2].reserve.at_boot);
 }

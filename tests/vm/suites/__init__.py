@@ -3,7 +3,7 @@
 
 import importlib
 
-ORDER = ("service", "idle", "groups", "lease", "guard", "members", "matrix", "sriov", "storm",
+ORDER = ("service", "idle", "groups", "lease", "guard", "members", "park", "matrix", "sriov", "storm",
          "clean", "boot", "bad")
 
 
