@@ -47,6 +47,7 @@ def build():
     """A plain build of what is installed, of the tree as it is now."""
     if not os.path.exists(os.path.join(BUILD, "build.ninja")):
         must("meson", "setup", BUILD)
+    must("ninja", "-C", BUILD, "build.ninja")   # configured anew if the tree is another one
     targets = json.loads(must("meson", "introspect", "--targets", BUILD))
     must("ninja", "-C", BUILD, *(os.path.relpath(name, BUILD) for target in targets
                                  if target["installed"] for name in target["filename"]))

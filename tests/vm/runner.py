@@ -161,6 +161,22 @@ class Report:
     def failed(self):
         return [each for each in self.outcomes if each.failure]
 
+    def rows(self):
+        """What tests told as rows of one table, of all kernels, and the sum of the last columns."""
+        found = sorted(text for each in self.outcomes for text in each.told
+                       if text.startswith("| "))
+        if not found:
+            return ""
+        sums = {}
+        for text in found:
+            layer, adds, probes = (text.split("|")[i].strip() for i in (2, 5, 6))
+            before = sums.get(layer, (0, 0))
+            sums[layer] = (before[0] + int(adds), before[1] + int(probes))
+        heading = (f"| {'':4} | {'layer':8} | {'way in':30} | {'daemon':16} | {'adds':>4} "
+                   f"| {'probes':6} |")
+        return "\n".join([heading, *found, *(f"{layer}: {adds} adds, {probes} probes of a host driver"
+                                             for layer, (adds, probes) in sorted(sums.items()))])
+
     def table(self):
         """Kernel × topology × test: seconds, FAIL, or · where the test does not apply."""
         columns = sorted({(each.kernel, each.topology) for each in self.outcomes})

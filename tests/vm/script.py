@@ -133,11 +133,26 @@ def guard(terminal):
     terminal.machine.plug("e1000e", "joiner", "jb")
     monitor.expect("^device-joined 0000:02:00.0")
     terminal.show(monitor)
-    terminal.run("isoctl show 02:00.0", "lab", answer="0000:02:00.0.*held")
+    terminal.run("isoctl show 02:00.0", "lab",
+                 answer="(?s)guard +owned.*keeps the claim.*0000:02:00.0.*held")
     terminal.run("basename $(readlink /sys/bus/pci/devices/0000:02:00.0/driver || echo none)",
                  answer="none|vfio-pci")
-    terminal.say("No host driver got it. Once the group is given back, the host may have both.")
+    terminal.say("No host driver got it. Now the leased card itself is pulled. The kernel guards a "
+                 "group only while VFIO drives a member; so the slots that lead into it are shut.")
+    print("(QEMU: device_del of the card behind port 00:02.0)", flush=True)
+    terminal.machine.unplug("jacard")
+    monitor.expect("^device-lost 0000:01:00.0")
+    terminal.show(monitor)
+    terminal.machine.await_(lambda: terminal.machine.run(
+        "isoctl show 02:00.0 | grep -q 'guard *sealed'").code == 0, 60, lambda: "a sealed group")
+    terminal.run("isoctl show 02:00.0 | head -12", "lab", answer="(?s)guard +sealed.*pciehp")
+    terminal.say("Once the group is given back the slots are open again, and the host may have all.")
     terminal.finish(holder, "the holder")
+    print("(QEMU: device_add e1000e behind port 00:02.0)", flush=True)
+    terminal.machine.plug("e1000e", "jacard", "ja")
+    terminal.machine.await_(lambda: terminal.machine.run(
+        "test -e /sys/bus/pci/devices/0000:01:00.0/driver").code == 0, 60,
+        lambda: "the card's driver")
     monitor.expect("^lease-removed")
     terminal.show(monitor)
     terminal.run("udevadm settle; isoctl list | grep -e DEVICE -e e1000e",
