@@ -90,7 +90,7 @@ WAYS_BY_HAND = {
 }
 
 
-@test(on=("basic", "acpi"))
+@test(on=("basic",))
 def owned_lets_nobody_in(context):
     """While the kernel guards, no way in leads to a host driver."""
     for mode in places.modes(context.kernel):

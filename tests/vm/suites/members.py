@@ -82,7 +82,7 @@ def _bind_by_hand(context, address):
 
 # -- taking --
 
-@test(on=("basic", "acpi"))
+@test(on=("basic",))
 def the_owner_takes_a_joiner(context):
     listed = places.listing(context)
     for mode in places.modes(context.kernel):
@@ -107,7 +107,7 @@ def the_owner_takes_a_joiner(context):
         _release(context, number, listed)
 
 
-@test(on=("basic", "acpi"))
+@test(on=("basic",), any_kernel=True)
 def a_taken_joiner_does_dma(context):
     """Through the group's descriptor that the owner has had from the start."""
     listed, events = places.listing(context), places.watch(context, LAB)
@@ -126,7 +126,7 @@ def a_taken_joiner_does_dma(context):
     context.same_lines(listed, places.listing(context), "the machine after all that")
 
 
-@test(on=("basic",), kernels=("lab", "6.1"))
+@test(on=("basic",), kernels=("lab", "6.1"), any_kernel=True)
 def a_taken_joiner_survives_the_daemon(context):
     """Killed after the taking, the next daemon has the joiner still, and gives it back."""
     listed = places.listing(context)
@@ -176,7 +176,7 @@ def _is_there(context, address):
     return context.run(f"test -e /sys/bus/pci/devices/{address}").code == 0
 
 
-@test(on=("basic", "acpi"))
+@test(on=("basic",), any_kernel=True)
 def an_expelled_joiner_is_back_after_release(context):
     listed, events = places.listing(context), places.watch(context, LAB)
     number = _acquire(context)
@@ -205,7 +205,7 @@ def _write_policy(context, **members):
     context.equal(context.bus_property("PolicyError"), "", "the policy's error")
 
 
-@test(on=("basic", "acpi"))
+@test(on=("basic", "acpi"), any_kernel=True)
 def policy_expels_what_joins(context):
     listed = places.listing(context)
     _write_policy(context, on_join="expel")
@@ -245,7 +245,7 @@ def _take_back(context, events, number):
     context.equal(_lease(context)["devices"], [JOIN_CARD], "what is handed out")
 
 
-@test(on=("acpi",))
+@test(on=("acpi",), any_kernel=True)
 def a_card_that_comes_back_is_known(context):
     listed, events = places.listing(context), places.watch(context, LAB)
     number = _lose_the_card(context, events)
@@ -273,7 +273,7 @@ def a_card_that_comes_back_is_known(context):
     _release(context, number, listed)
 
 
-@test(on=("basic",))
+@test(on=("basic",), any_kernel=True)
 def a_card_that_is_found_again_opens_the_slots(context):
     """Taken off by hand, it leaves a sealed group; found again and taken, the kernel guards anew."""
     listed, events = places.listing(context), places.watch(context, LAB)
@@ -296,7 +296,7 @@ def a_card_that_is_found_again_opens_the_slots(context):
 
 # -- requiring --
 
-@test(on=("basic", "acpi"))
+@test(on=("basic", "acpi"), any_kernel=True)
 def a_weaker_guard_is_told(context):
     """What is required is had at first; the card is pulled, and it is not any more."""
     listed = places.listing(context)

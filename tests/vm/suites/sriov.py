@@ -154,7 +154,7 @@ def a_vf_goes_with_its_card(context):
     _await_driver(context, PF, DRIVER)
 
 
-@test(on=("basic",))
+@test(on=("basic",), any_kernel=True)
 def orders_about_vfs_are_understood(context):
     """Each rtnetlink order for a VF is whole to the kernel; this card alone knows no VFs."""
     context.sh(f"{PROGRAM}/vf-settings orders "
