@@ -144,8 +144,10 @@ static int keep_file(Post *post, const SentinelOrders *orders)
 
 /* --- the sentinel ----------------------------------------------------------------------------- */
 
-static void on_blocked(Post *post, const SentinelReport *report, bool gate)
+static void on_blocked(Post *post, const SentinelReport *report)
 {
+        /* Whoever has opened it, or is about to, is no evidence against the kernel. */
+        bool gate = post_gate_holds(post) && !(post->worker && post->sweep.open_gate);
         char text[BDF_TEXT_SIZE];
 
         log_info("%s came and was blocked after %" PRIu64 " us%s%s", bdf_format(report->bdf, text),
@@ -153,7 +155,7 @@ static void on_blocked(Post *post, const SentinelReport *report, bool gate)
         post_add_stray(post, report->bdf);
         if (!report->text[0])
                 post->n_heeded += gate;
-        if (!report->text[0] || !gate || post->gate_failed)
+        if (!report->text[0] || !gate)
                 return;
         post->gate_failed = true;
         log_error("drivers_autoprobe is 0, and this kernel (%s) bound %s to %s all the same: the "
@@ -187,7 +189,7 @@ static void on_report(const SentinelReport *report, void *userdata)
                 post->gate_failed |= post->orders.gate;
                 return; /* its end is told of */
         case SENTINEL_BLOCKED:
-                on_blocked(post, report, post->gate_confirmed);
+                on_blocked(post, report);
                 break;
         case SENTINEL_REFUSED:
                 log_error("%s came and could not be blocked: %s", bdf_format(report->bdf, text),
@@ -201,8 +203,8 @@ static void on_report(const SentinelReport *report, void *userdata)
                          report->nsec / 1000, report->text[0] ? report->text : "no driver");
                 break;
         case SENTINEL_LOST:
-                log_warning("the sentinel missed events of the kernel");
-                post->sweep_functions = true;
+                log_warning("the sentinel missed events of the kernel, or could not tell of them");
+                post->sweep_functions = post->sweep_overrides = true;
                 break;
         case _SENTINEL_REPORT_N:
         default:

@@ -34,7 +34,7 @@ typedef enum SentinelReportKind {
         SENTINEL_REFUSED, /* a function came, and writing its override failed: `code` */
         SENTINEL_BOUND,   /* a function of ours was bound to the driver `text` */
         SENTINEL_LET_IN,  /* another one came; `text` is its driver, "" if it got none */
-        SENTINEL_LOST,    /* events were missed */
+        SENTINEL_LOST,    /* events were missed, or not reported */
         _SENTINEL_REPORT_N,
 } SentinelReportKind;
 

@@ -30,7 +30,7 @@ static void let_in(const SentinelOrders *orders, const UsherErrand *errand, int 
                 return; /* it is gone; or the daemon sees to it, since it is not reported */
         report.nsec = watch_now() - errand->since;
         (void)snprintf(report.text, sizeof(report.text), "%s", driver);
-        watch_report(socket_fd, &report);
+        (void)watch_report(socket_fd, &report, 0);
 }
 
 _Noreturn void usher_run(const SentinelOrders *orders, int pipe_fd, int socket_fd)

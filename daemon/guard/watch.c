@@ -36,6 +36,7 @@ typedef struct Watch {
         int socket;  /* to the daemon */
         int netlink; /* from the kernel */
         int errands; /* to the usher, or -1 */
+        bool owes;   /* the daemon does not know yet that something was lost */
 } Watch;
 
 uint64_t watch_now(void)
@@ -46,10 +47,21 @@ uint64_t watch_now(void)
         return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-void watch_report(int socket_fd, const SentinelReport *report)
+bool watch_report(int socket_fd, const SentinelReport *report, int flags)
 {
-        if (TEMP_FAILURE_RETRY(send(socket_fd, report, sizeof(*report), MSG_NOSIGNAL)) < 0)
-                return;
+        return TEMP_FAILURE_RETRY(
+                       send(socket_fd, report, sizeof(*report), flags | MSG_NOSIGNAL)) >= 0;
+}
+
+/* Never waits for a daemon that does not listen: it hears later that there was more. */
+static void tell(Watch *watch, const SentinelReport *report)
+{
+        const SentinelReport lost = {.kind = SENTINEL_LOST};
+
+        if (watch->owes)
+                watch->owes = !watch_report(watch->socket, &lost, MSG_DONTWAIT);
+        if (report && !watch_report(watch->socket, report, MSG_DONTWAIT))
+                watch->owes = true;
 }
 
 /* --- the kernel's events ---------------------------------------------------------------------- */
@@ -136,7 +148,7 @@ static int block(const char *path)
         return is_unset(fd) ? -EIO : 0;
 }
 
-static void on_ours(const Watch *watch, const Uevent *event, uint64_t since)
+static void on_ours(Watch *watch, const Uevent *event, uint64_t since)
 {
         SentinelReport report = {.kind = SENTINEL_BLOCKED, .bdf = event->bdf};
         _cleanup_(freep) char *driver = NULL;
@@ -153,10 +165,10 @@ static void on_ours(const Watch *watch, const Uevent *event, uint64_t since)
         if (driver_read(&watch->orders->host, event->bdf, &driver) == 0 &&
             !driver_is_harmless(driver))
                 (void)snprintf(report.text, sizeof(report.text), "%s", driver);
-        watch_report(watch->socket, &report);
+        tell(watch, &report);
 }
 
-static void on_bound(const Watch *watch, const Uevent *event, uint64_t since)
+static void on_bound(Watch *watch, const Uevent *event, uint64_t since)
 {
         SentinelReport report = {.kind = SENTINEL_BOUND, .bdf = event->bdf};
 
@@ -164,17 +176,18 @@ static void on_bound(const Watch *watch, const Uevent *event, uint64_t since)
                 return;
         report.nsec = watch_now() - since;
         (void)snprintf(report.text, sizeof(report.text), "%s", event->driver);
-        watch_report(watch->socket, &report);
+        tell(watch, &report);
 }
 
 /* --- what is everybody else's ----------------------------------------------------------------- */
 
-static void lose(const Watch *watch)
+static void lose(Watch *watch)
 {
-        watch_report(watch->socket, &(SentinelReport){.kind = SENTINEL_LOST});
+        watch->owes = true;
+        tell(watch, NULL);
 }
 
-static void send_usher(const Watch *watch, const Uevent *event, uint64_t since)
+static void send_usher(Watch *watch, const Uevent *event, uint64_t since)
 {
         UsherErrand errand = {
                 .is_driver = event->kind == UEVENT_DRIVER_ADDED,
@@ -191,7 +204,7 @@ static void send_usher(const Watch *watch, const Uevent *event, uint64_t since)
                 lose(watch);
 }
 
-static void on_event(const Watch *watch, const char *message, size_t n)
+static void on_event(Watch *watch, const char *message, size_t n)
 {
         uint64_t since = watch_now();
         Uevent event;
@@ -269,8 +282,8 @@ static void prepare(Watch *watch, SentinelReport *report)
                                message ? message : strerror(r < 0 ? -r : EIO));
 }
 
-/* Takes all events there are. */
-static void drain(const Watch *watch)
+/* Takes all events there are. Returns whether the socket is still of use. */
+static bool drain(Watch *watch)
 {
         char message[UEVENT_SIZE];
 
@@ -280,9 +293,11 @@ static void drain(const Watch *watch)
                 if (n > 0)
                         on_event(watch, message, (size_t)n);
                 else if (n == -EAGAIN)
-                        return;
-                else if (n < 0)
+                        return true;
+                else if (n == -ENOBUFS)
                         lose(watch);
+                else if (n < 0)
+                        return false;
         }
 }
 
@@ -293,8 +308,7 @@ _Noreturn void watch_run(const SentinelOrders *orders, int socket_fd)
 
         (void)prctl(PR_SET_NAME, "isolation-watch");
         prepare(&watch, &report);
-        watch_report(socket_fd, &report);
-        if (report.kind == SENTINEL_FAILED)
+        if (!watch_report(socket_fd, &report, 0) || report.kind == SENTINEL_FAILED)
                 _exit(1);
 
         struct pollfd fds[] = {
@@ -304,8 +318,10 @@ _Noreturn void watch_run(const SentinelOrders *orders, int socket_fd)
         for (;;) {
                 if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
                         break;
-                if (fds[0].revents)
-                        drain(&watch);
+                if (fds[0].revents && !drain(&watch))
+                        _exit(1);
+                if (watch.owes)
+                        tell(&watch, NULL);
                 if (fds[1].revents)
                         break;
         }

@@ -27,5 +27,5 @@ _Noreturn void usher_run(const SentinelOrders *orders, int pipe_fd, int socket_f
 /* CLOCK_MONOTONIC, in nanoseconds. */
 uint64_t watch_now(void);
 
-/* Sends a report; nobody is left to hear of a failure. */
-void watch_report(int socket_fd, const SentinelReport *report);
+/* Sends a report, with `flags` as for send(2). Returns whether it could be sent. */
+bool watch_report(int socket_fd, const SentinelReport *report, int flags);
