@@ -296,7 +296,7 @@ static int add_places(const Manager *manager, int32_t number, Places *places)
 static int find_orders(const Post *post, SentinelOrders *orders)
 {
         const Manager *manager = post->manager;
-        bool may_gate = post_may_gate(post);
+        bool may_gate = post_may_gate(post), is_shut = post->file && post->file->gate_shut;
 
         for (size_t i = 0; i < manager->n_leases; i++) {
                 const Lease *lease = manager->leases[i];
@@ -311,7 +311,7 @@ static int find_orders(const Post *post, SentinelOrders *orders)
                         if (r < 0)
                                 return r;
                         /* What is just being sealed needs none; one that is shut stays so. */
-                        orders->gate |= may_gate && (post->orders.gate || !lease->guard_worker) &&
+                        orders->gate |= may_gate && (is_shut || !lease->guard_worker) &&
                                         guard_needs_gate(&lease->guards[j]);
                 }
         }
