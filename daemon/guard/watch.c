@@ -316,13 +316,17 @@ _Noreturn void watch_run(const SentinelOrders *orders, int socket_fd)
                 {.fd = socket_fd, .events = POLLIN},
         };
         for (;;) {
-                if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+                fds[1].events = watch.owes ? POLLIN | POLLOUT : POLLIN;
+                if (poll(fds, ARRAY_SIZE(fds), -1) < 0) {
+                        if (errno == EINTR)
+                                continue;
                         break;
+                }
                 if (fds[0].revents && !drain(&watch))
                         _exit(1);
                 if (watch.owes)
                         tell(&watch, NULL);
-                if (fds[1].revents)
+                if (fds[1].revents & ~POLLOUT)
                         break;
         }
         _exit(0);
