@@ -205,7 +205,8 @@ def sleeps(context):
     foreign = _wakeups(context, f"udevadm trigger --action=change {FOREIGN}")[0]
     _restart(context, "[Service]\nWatchdogSec=2s")
     watched, *_, hundredths = _wakeups(context, _quiet_seconds(5))
-    context.ok(abs(watched - hundredths / 100) <= 1, f"{watched} wakes in {hundredths / 100} s "
+    # Reading the counts takes a busy machine part of a second itself, before and after.
+    context.ok(abs(watched - hundredths / 100) <= 2, f"{watched} wakes in {hundredths / 100} s "
                "with a watchdog that makes one a second")
     context.tell(f"woken {counts[0]} times in {seconds} s; {asked} times by a question, {foreign} "
                  "by an event of another subsystem; "
