@@ -3,7 +3,7 @@
 
 Everything is driven by one loop, Machine._pump(): it waits on the console, the monitor, the
 agent's port and QEMU's end at once, until what the caller awaits has happened or its deadline
-has passed. Nothing sleeps, nothing polls.
+has passed. Nothing sleeps; a condition that asks the guest is asked again now and then.
 """
 
 import collections
@@ -20,6 +20,8 @@ import qemu
 # Software emulation on a busy machine is slow: deadlines are for hangs, not for slowness.
 BOOT_SECONDS = 180
 COMMAND_SECONDS = 120
+# What is asked of the guest, and not told by it, is asked again after so long without a message.
+ASK_AGAIN_SECONDS = 1
 
 Result = collections.namedtuple("Result", "code out err")
 
@@ -179,7 +181,7 @@ class Machine:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise LabError(f"after {timeout} s still no {describe()}\n" + self.tail())
-            self._pump(left)
+            self._pump(min(left, ASK_AGAIN_SECONDS))
 
     def _pump(self, timeout):
         for key, _ in self._selector.select(timeout):
