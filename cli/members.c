@@ -48,9 +48,9 @@ static json_object *member_document(const Invocation *invocation, uint32_t lease
 static int run_take(Invocation *invocation)
 {
         json_object *document, *names;
-        const char *address;
+        const char *address = NULL;
         iso_grant *grant;
-        uint32_t lease;
+        uint32_t lease = 0;
         int r;
 
         r = find(invocation, &lease, &address);
@@ -75,8 +75,8 @@ static int run_take(Invocation *invocation)
 
 static int run_expel(Invocation *invocation)
 {
-        const char *address;
-        uint32_t lease;
+        const char *address = NULL;
+        uint32_t lease = 0;
         int r;
 
         r = find(invocation, &lease, &address);
