@@ -46,7 +46,7 @@ static int read_number(const HostPaths *host, Bdf bdf, const char *name, unsigne
 static int write_numvfs(const HostPaths *host, const VfPlace *place, char **ret_message)
 {
         char path[PATH_MAX], number[16], text[BDF_TEXT_SIZE];
-        unsigned long now;
+        unsigned long now = 0;
 
         int r = read_number(host, place->pf, "sriov_numvfs", &now);
         if (r < 0 || now != 0)

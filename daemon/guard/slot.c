@@ -24,6 +24,10 @@
 #define SLOTS "bus/pci/slots"
 #define ACPIPHP "module/acpiphp"
 
+/* As long as any of them is; together with what follows they fit into PATH_MAX. */
+#define DIRECTORY "%.2000s"
+#define NAME "%.255s"
+
 /* A service's name ends in its kind as a bit of the last two digits, ":pcie204". */
 #define SERVICE_HOTPLUG 0x4
 
@@ -36,7 +40,7 @@ static bool exists(const char *directory, const char *name)
         char path[PATH_MAX + NAME_MAX + 2];
         struct stat st;
 
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+        (void)snprintf(path, sizeof(path), DIRECTORY "/" NAME, directory, name);
         return lstat(path, &st) == 0;
 }
 
@@ -48,7 +52,7 @@ static int find_entry(const HostPaths *host, const char *directory, EntryMatches
         char path[PATH_MAX];
 
         *ret_name = NULL;
-        (void)snprintf(path, sizeof(path), "%s/%s", host->sysfs, directory);
+        (void)snprintf(path, sizeof(path), DIRECTORY "/%.2000s", host->sysfs, directory);
         _cleanup_(closedirp) DIR *dir = opendir(path);
         if (!dir)
                 return errno == ENOENT ? 0 : -errno;
@@ -78,7 +82,7 @@ static bool is_place(const HostPaths *host, const char *directory, const char *n
 {
         char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+        (void)snprintf(path, sizeof(path), DIRECTORY "/" NAME, directory, name);
         return exists(path, "adr");
 }
 
@@ -106,10 +110,10 @@ static bool is_served_slot(const HostPaths *host, const char *directory, const c
         unsigned long bus;
         Bdf bdf;
 
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+        (void)snprintf(path, sizeof(path), DIRECTORY "/" NAME, directory, name);
         if (!exists(path, "power"))
                 return false;
-        (void)snprintf(path, sizeof(path), "%s/%s/address", directory, name);
+        (void)snprintf(path, sizeof(path), DIRECTORY "/" NAME "/address", directory, name);
         if (host_read_text(path, &address) < 0)
                 return false;
         (void)snprintf(whole, sizeof(whole), "%.*s.0", BDF_TEXT_SIZE - 1, address);
