@@ -64,14 +64,15 @@ static int look_at_group(Lease *lease, int32_t number, bool plan, GuardFacts *re
         GuardFacts facts = {
                 .assigned = lease->record->state == LEASE_LEASED,
                 .owned = manager_owns(lease, number),
-                .gated = post_gate_holds(lease->manager->post),
         };
         _cleanup_(freep) size_t *ports = NULL;
         int r = 0;
 
-        /* While the kernel guards, nobody asks for the ports. */
-        if (facts.assigned && !facts.owned)
+        /* While the kernel guards, nobody asks for the gate and the ports. */
+        if (facts.assigned && !facts.owned) {
+                facts.gated = post_gate_holds(lease->manager->post);
                 r = guard_find_ports(snapshot, number, &ports, &facts.n_ports);
+        }
         if (r == 0 && facts.n_ports > 0)
                 r = slot_survey(&lease->manager->host, snapshot, ports, facts.n_ports, &facts, NULL);
         for (size_t i = 0; r == 0 && plan && guard_needs_seal(&facts) && i < facts.n_ports; i++)

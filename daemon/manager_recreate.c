@@ -9,7 +9,6 @@
  */
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,15 +153,10 @@ static int keep_fd(Lease *lease, VfioFd *item)
 static void adopt_group(Lease *lease, LeaseVf *vf)
 {
         LeaseRecord *record = lease->record;
-        _cleanup_(freep) char *name = NULL;
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+        int32_t number;
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group",
-                       lease->manager->host.sysfs, bdf_format(vf->bdf, text));
-        if (host_read_link_name(path, &name) < 0)
-                return; /* gone again, as the next reading will show */
-        int32_t number = (int32_t)strtol(name, NULL, 10);
-        if (number == vf->group)
+        /* If it is gone again, the next reading will show it. */
+        if (vfio_read_group(&lease->manager->host, vf->bdf, &number) < 0 || number == vf->group)
                 return;
         for (size_t i = 0; i < record->n_groups && !lease_record_has_group(record, number); i++)
                 if (record->groups[i].number == vf->group)

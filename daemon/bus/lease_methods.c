@@ -78,7 +78,7 @@ void method_release(MethodCall *call)
 
 /* --- a device of it --------------------------------------------------------------------------- */
 
-/* Reads the arguments from the start. Returns false with the call answered. */
+/* Reads the address and the options, from the start. Returns false with the call answered. */
 static bool read_device(MethodCall *call, Bdf *ret_bdf)
 {
         const char *address;
@@ -91,6 +91,20 @@ static bool read_device(MethodCall *call, Bdf *ret_bdf)
                 return false;
         }
         return read_no_options(call);
+}
+
+/* The lease that is asked, and the device; NULL with the call answered and forgotten. */
+static Lease *find_member(MethodCall *call, Bdf *ret_bdf)
+{
+        Lease *lease = lease_of(call);
+
+        if (!lease) {
+                refuse_ended(call);
+        } else if (!read_device(call, ret_bdf)) {
+                method_call_free(call);
+                lease = NULL;
+        }
+        return lease;
 }
 
 static int send_fds(const MethodCall *call, const VfioFds *fds)
@@ -127,16 +141,11 @@ static void take_now(MethodCall *call)
                 .gids = call->caller.gids,
                 .n_gids = call->caller.n_gids,
         };
-        Lease *lease = lease_of(call);
         Bdf bdf;
+        Lease *lease = find_member(call, &bdf);
 
-        if (!lease)
-                return refuse_ended(call);
-        if (!read_device(call, &bdf)) {
-                method_call_free(call);
-                return;
-        }
-        manager_take_device(lease, bdf, &who, on_taken, call);
+        if (lease)
+                manager_take_device(lease, bdf, &who, on_taken, call);
 }
 
 void method_take_device(MethodCall *call)
@@ -151,16 +160,11 @@ static void on_expelled(const ManagerAnswer *answer, const VfioFds *fds, void *u
 
 static void expel_now(MethodCall *call)
 {
-        Lease *lease = lease_of(call);
         Bdf bdf;
+        Lease *lease = find_member(call, &bdf);
 
-        if (!lease)
-                return refuse_ended(call);
-        if (!read_device(call, &bdf)) {
-                method_call_free(call);
-                return;
-        }
-        manager_expel_device(lease, bdf, on_expelled, call);
+        if (lease)
+                manager_expel_device(lease, bdf, on_expelled, call);
 }
 
 void method_expel_device(MethodCall *call)

@@ -10,13 +10,6 @@
 #include "daemon/guard/gate.h"
 #include "daemon/guard/watchfile.h"
 
-static bool is_ours(const char *path, void *userdata)
-{
-        const WatchFile *file = userdata;
-
-        return places_contain(&file->places, path);
-}
-
 static int let_in(const HostPaths *host, const WatchFile *file, const char *function)
 {
         _cleanup_(freep) char *driver = NULL;
@@ -43,5 +36,5 @@ int errand_run(const HostPaths *host, const char *state_directory, const char *f
                 return let_in(host, file, function);
         if (!driver[0] || strchr(driver, '/'))
                 return -EINVAL;
-        return gate_admit(host, driver, is_ours, file);
+        return gate_admit(host, driver, &file->places);
 }

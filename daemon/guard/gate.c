@@ -15,7 +15,6 @@
 #include <time.h>
 
 #include "core/probe/cleanup.h"
-#include "daemon/guard/places.h"
 #include "daemon/host/driver.h"
 
 #define GATE "bus/pci/drivers_autoprobe"
@@ -121,8 +120,7 @@ int gate_let_in(const HostPaths *host, Bdf bdf, bool is_new, char **ret_driver)
         }
 }
 
-int gate_admit(const HostPaths *host, const char *driver,
-               bool (*is_kept)(const char *path, void *userdata), void *userdata)
+int gate_admit(const HostPaths *host, const char *driver, const Places *kept)
 {
         char path[PATH_MAX], bind[PATH_MAX];
 
@@ -136,7 +134,7 @@ int gate_admit(const HostPaths *host, const char *driver,
                 Bdf bdf;
 
                 if (!bdf_parse(entry->d_name, &bdf) || driver_read(host, bdf, &bound) < 0 ||
-                    bound[0] || place_of(host, bdf, path) < 0 || is_kept(path, userdata))
+                    bound[0] || place_of(host, bdf, path) < 0 || places_contain(kept, path))
                         continue;
                 /* That it is not for this driver, or that the driver fails, is none of ours. */
                 if (host_write_text(bind, entry->d_name) != -ENOENT)

@@ -10,6 +10,7 @@
  * for the sentinel's usher.
  */
 
+#include "daemon/guard/places.h"
 #include "daemon/host/host.h"
 
 /* Whether the kernel binds drivers by itself. Returns 0 and *ret_open, or -errno. Does not block. */
@@ -31,7 +32,6 @@ _nodiscard_ int gate_let_in(const HostPaths *host, Bdf bdf, bool is_new, char **
 
 /*
  * Gives a driver that has just been registered the functions without one that it matches, but for
- * those below /sys that `is_kept` keeps back. Returns 0 or -errno (-ENOENT: the driver is gone).
+ * those in the places `kept`. Returns 0 or -errno (-ENOENT: the driver is gone).
  */
-_nodiscard_ int gate_admit(const HostPaths *host, const char *driver,
-                           bool (*is_kept)(const char *path, void *userdata), void *userdata);
+_nodiscard_ int gate_admit(const HostPaths *host, const char *driver, const Places *kept);

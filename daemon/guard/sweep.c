@@ -9,7 +9,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "daemon/guard/block.h"
 #include "daemon/guard/gate.h"
 #include "daemon/host/driver.h"
+#include "daemon/host/vfio.h"
 
 typedef enum Side {
         SIDE_LEASED, /* in a leased group */
@@ -31,16 +31,12 @@ typedef enum Side {
  */
 static Side find_side(const HostPaths *host, const Sweep *sweep, Bdf bdf)
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
-        _cleanup_(freep) char *group = NULL;
         int32_t number;
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group", host->sysfs,
-                       bdf_format(bdf, text));
-        int r = host_read_link_name(path, &group);
+        int r = vfio_read_group(host, bdf, &number);
         if (r == -ENOENT)
                 return sweep->n_groups == 0 || gate_has_added(host, bdf) ? SIDE_HOST : SIDE_UNSURE;
-        if (r < 0 || sscanf(group, "%" SCNd32, &number) != 1)
+        if (r < 0)
                 return SIDE_UNSURE;
         for (size_t i = 0; i < sweep->n_groups; i++)
                 if (sweep->groups[i] == number)

@@ -13,13 +13,6 @@
 #include "daemon/guard/gate.h"
 #include "daemon/guard/watch.h"
 
-static bool is_ours(const char *path, void *userdata)
-{
-        const SentinelOrders *orders = userdata;
-
-        return places_contain(&orders->places, path);
-}
-
 static void let_in(const SentinelOrders *orders, const UsherErrand *errand, int socket_fd)
 {
         SentinelReport report = {.kind = SENTINEL_LET_IN, .bdf = errand->bdf};
@@ -43,7 +36,7 @@ _Noreturn void usher_run(const SentinelOrders *orders, int pipe_fd, int socket_f
                 errand.driver[sizeof(errand.driver) - 1] = '\0';
                 if (!errand.is_driver)
                         let_in(orders, &errand, socket_fd);
-                else if (gate_admit(&orders->host, errand.driver, is_ours, (void *)orders) < 0)
+                else if (gate_admit(&orders->host, errand.driver, &orders->places) < 0)
                         continue; /* the driver is gone again */
         }
         _exit(0);

@@ -97,24 +97,20 @@ static void test_letting_in(void)
         tree_remove();
 }
 
-static bool is_third(const char *path, void *userdata)
-{
-        return strcmp(path, "/devices/pci0000:00/0000:03:00.0") == 0;
-}
-
-static bool is_any(const char *path, void *userdata)
-{
-        return true;
-}
-
 static void test_admitting(void)
 {
+        Places third = {.texts = NULL}, any = {.texts = NULL};
+
+        CHECK_NUMBER(places_add(&third, "/devices/pci0000:00/0000:03:00.0"), 0);
+        CHECK_NUMBER(places_add(&any, "/devices/pci0000:00/0000:??:??.?"), 0);
         make_host();
-        CHECK_NUMBER(gate_admit(&host, "nvme", is_any, NULL), 0);
+        CHECK_NUMBER(gate_admit(&host, "nvme", &any), 0);
         CHECK_STRING(content(NVME "/bind"), "");
-        CHECK_NUMBER(gate_admit(&host, "nvme", is_third, NULL), 0);
+        CHECK_NUMBER(gate_admit(&host, "nvme", &third), 0);
         CHECK_STRING(content(NVME "/bind"), "0000:02:00.0");
-        CHECK_NUMBER(gate_admit(&host, "e1000e", is_third, NULL), -ENOENT);
+        CHECK_NUMBER(gate_admit(&host, "e1000e", &third), -ENOENT);
+        places_clear(&third);
+        places_clear(&any);
         tree_remove();
 }
 
