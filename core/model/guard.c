@@ -29,9 +29,14 @@ GuardLayer guard_holds(const GuardFacts *facts)
         return facts->gated ? GUARD_GATED : GUARD_REACTIVE;
 }
 
+bool guard_is_firm(const GuardFacts *facts)
+{
+        return facts->assigned && facts->owned && !facts->lent;
+}
+
 bool guard_needs_seal(const GuardFacts *facts)
 {
-        return facts->assigned && !facts->owned && facts->n_slots > facts->n_unsealable;
+        return facts->assigned && !guard_is_firm(facts) && facts->n_slots > facts->n_unsealable;
 }
 
 bool guard_can_seal(const GuardFacts *facts)
@@ -42,7 +47,11 @@ bool guard_can_seal(const GuardFacts *facts)
 
 bool guard_needs_gate(const GuardFacts *facts)
 {
-        return facts->assigned && guard_holds(facts) < GUARD_SEALED;
+        GuardFacts without = *facts;
+
+        /* A claim that may end unheard is not relied on. */
+        without.owned = guard_is_firm(facts);
+        return facts->assigned && guard_holds(&without) < GUARD_SEALED;
 }
 
 /* Is there, or may there be, a bus below it? */

@@ -33,12 +33,16 @@ typedef struct GuardFacts {
         size_t n_unsealable; /* of the slots, those that nobody can shut */
         size_t n_sealed;     /* of the slots, those that are shut */
         bool gated;          /* the kernel binds no driver to new functions by itself */
+        bool lent;           /* a claim would be its owner's, who may end it and nobody hears of it */
 } GuardFacts;
 
 /* The strongest layer that holds. */
 GuardLayer guard_holds(const GuardFacts *facts);
 
-/* Whether there are slots to be sealed: nothing on the host is touched while the kernel guards. */
+/* Whether the kernel guards, and goes on until the daemon lets go. */
+bool guard_is_firm(const GuardFacts *facts);
+
+/* Whether there are slots to be sealed: nothing on the host is touched while the guard is firm. */
 bool guard_needs_seal(const GuardFacts *facts);
 
 /* Whether the kernel has to be kept from binding drivers by itself, if it can be. */

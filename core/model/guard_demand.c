@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-/* Both modes claim the DMA of a group through the devices that VFIO drives in it. */
+/* The DMA of a group is claimed through the devices that VFIO drives in it; an owner may never. */
 static bool will_be_owned(const GuardProspect *prospect)
 {
-        return prospect->mode != LEASE_MODE_NONE && prospect->n_handed_out > 0;
+        return lease_mode_claims(prospect->mode) && prospect->n_handed_out > 0;
 }
 
 GuardLayer guard_foresee(const GuardProspect *prospect)

@@ -6,13 +6,20 @@
 
 #include "core/model/policy.h"
 
+#include "core/model/text.h"
+
 #include <string.h>
 
 static const char *const lease_mode_names[_LEASE_MODE_N] = {
-        [LEASE_MODE_NONE] = "none",
-        [LEASE_MODE_VFIO] = "vfio",
-        [LEASE_MODE_IOMMUFD] = "iommufd",
+        [LEASE_MODE_NONE] = "none",         [LEASE_MODE_VFIO] = "vfio",
+        [LEASE_MODE_IOMMUFD] = "iommufd",   [LEASE_MODE_IOMMUFD_UNBOUND] = "iommufd-unbound",
+        [LEASE_MODE_GROUP_FD] = "group-fd", [LEASE_MODE_PATH] = "path",
 };
+
+bool lease_mode_claims(LeaseMode mode)
+{
+        return mode == LEASE_MODE_VFIO || mode == LEASE_MODE_IOMMUFD;
+}
 
 const char *lease_mode_to_string(LeaseMode mode)
 {
@@ -29,6 +36,13 @@ LeaseMode lease_mode_from_string(const char *text)
         return LEASE_MODE_NONE;
 }
 
+static void patterns_clear(PolicyPatterns *patterns)
+{
+        for (size_t i = 0; i < patterns->n_globs; i++)
+                free(patterns->globs[i]);
+        free(patterns->globs);
+}
+
 Policy *policy_free(Policy *policy)
 {
         if (!policy)
@@ -38,8 +52,14 @@ Policy *policy_free(Policy *policy)
 
                 free(rule->name);
                 free(rule->origin);
+                free(rule->text);
                 free(rule->path);
                 free(rule->address);
+                free(rule->slot);
+                free(rule->driver);
+                free(rule->reserve.ids);
+                patterns_clear(&rule->units);
+                patterns_clear(&rule->labels);
                 free(rule->uids);
                 free(rule->gids);
         }
@@ -122,22 +142,108 @@ bool policy_glob(const char *pattern, const char *text)
         return *pattern == '\0';
 }
 
-static bool rule_matches(const PolicyRule *rule, const PciDevice *device, const char *path)
+/* A card's own bridges, and the function that a virtual one is of, are in the slot with it. */
+static bool is_in_slot(const Snapshot *snapshot, size_t device, Bdf slot)
 {
-        char address[BDF_TEXT_SIZE];
+        /* In a forged machine virtual functions may be each other's. */
+        for (size_t n = 0; device != SNAPSHOT_NONE && n < snapshot->n_devices; n++) {
+                const PciDevice *pci = &snapshot->devices[device];
 
+                if (pci->bdf.domain == slot.domain && pci->bdf.bus == slot.bus &&
+                    bdf_device(pci->bdf) == bdf_device(slot))
+                        return true;
+                device = pci->is_vf ? pci->physfn : pci->parent;
+        }
+        return false;
+}
+
+static bool fits_slot(const char *glob, const PolicySubject *subject)
+{
+        const Snapshot *snapshot = subject->snapshot;
+
+        for (size_t i = 0; i < snapshot->n_slots; i++)
+                if (policy_glob(glob, snapshot->slots[i].name) &&
+                    is_in_slot(snapshot, subject->device, snapshot->slots[i].bdf))
+                        return true;
+        return false;
+}
+
+static bool fits_group(const PolicyRule *rule, const PolicySubject *subject)
+{
+        const Snapshot *snapshot = subject->snapshot;
+        int32_t group = snapshot->devices[subject->device].kernel_group;
+        size_t n = 0;
+
+        for (size_t i = 0; group >= 0 && i < snapshot->n_devices; i++)
+                n += snapshot->devices[i].kernel_group == group;
+        return n > 0 && n >= rule->group_min && (rule->group_max == 0 || n <= rule->group_max);
+}
+
+static bool fits_identity(const PolicyRule *rule, const PciDevice *device)
+{
         if (rule->has_vendor && rule->vendor != device->vendor)
                 return false;
         if (rule->has_device && rule->device != device->device)
                 return false;
-        if (rule->has_class && ((rule->class_value ^ device->class_code) & rule->class_mask) != 0)
+        if (rule->has_subsystem_vendor && rule->subsystem_vendor != device->subsystem_vendor)
                 return false;
-        if (rule->path && !policy_glob(rule->path, path))
+        if (rule->has_subsystem_device && rule->subsystem_device != device->subsystem_device)
                 return false;
-        return !rule->address || policy_glob(rule->address, bdf_format(device->bdf, address));
+        return !rule->has_class ||
+               ((rule->class_value ^ device->class_code) & rule->class_mask) == 0;
 }
 
-static bool rule_knows(const PolicyRule *rule, const PolicyRequest *request)
+static bool fits_place(const PolicyRule *rule, const PolicySubject *subject)
+{
+        const PciDevice *device = &subject->snapshot->devices[subject->device];
+        char address[BDF_TEXT_SIZE];
+
+        if (rule->path && !policy_glob(rule->path, subject->path))
+                return false;
+        if (rule->address && !policy_glob(rule->address, bdf_format(device->bdf, address)))
+                return false;
+        if (rule->removable != TRISTATE_UNKNOWN && rule->removable != device->removable)
+                return false;
+        if (rule->has_numa_node && !(device->has_numa_node && rule->numa_node == device->numa_node))
+                return false;
+        if (rule->slot && !fits_slot(rule->slot, subject))
+                return false;
+        return (rule->group_min == 0 && rule->group_max == 0) || fits_group(rule, subject);
+}
+
+static bool fits_driver(const PolicyRule *rule, const PolicySubject *subject)
+{
+        const Snapshot *snapshot = subject->snapshot;
+
+        return !rule->driver ||
+               (!snapshot->without_drivers &&
+                policy_glob(rule->driver, snapshot->devices[subject->device].driver));
+}
+
+Tristate policy_rule_matches(const PolicyRule *rule, const PolicySubject *subject)
+{
+        const PciDevice *device = &subject->snapshot->devices[subject->device];
+
+        if (!fits_identity(rule, device) || !fits_place(rule, subject) ||
+            !fits_driver(rule, subject))
+                return TRISTATE_NO;
+        if (!rule->has_serial)
+                return TRISTATE_YES;
+        if (device->facts.serial != TRISTATE_YES)
+                return device->facts.serial;
+        return tristate_from_bool(device->facts.serial_number == rule->serial);
+}
+
+static bool patterns_fit(const PolicyPatterns *patterns, const char *text)
+{
+        for (size_t i = 0; text && *text && i < patterns->n_globs; i++)
+                if (policy_glob(patterns->globs[i], text))
+                        return true;
+        return patterns->n_globs == 0;
+}
+
+/* Who is not named by user or group may be by what runs, if that is all the rule says. */
+static bool rule_knows_user(const PolicyRule *rule, const PolicyRequest *request)
 {
         for (size_t i = 0; i < rule->n_uids; i++)
                 if (rule->uids[i] == request->uid)
@@ -146,13 +252,24 @@ static bool rule_knows(const PolicyRule *rule, const PolicyRequest *request)
                 for (size_t k = 0; k < request->n_gids; k++)
                         if (rule->gids[i] == request->gids[k])
                                 return true;
-        return false;
+        return rule->n_uids == 0 && rule->n_gids == 0 &&
+               (rule->units.n_globs > 0 || rule->labels.n_globs > 0);
 }
 
-/* A request without a mode asks whether any would do. */
+static bool rule_knows(const PolicyRule *rule, const PolicyRequest *request)
+{
+        return rule_knows_user(rule, request) && patterns_fit(&rule->units, request->unit) &&
+               patterns_fit(&rule->labels, request->label);
+}
+
+/*
+ * A request without a mode asks whether any would do. Who may have devices bound to an iommufd may
+ * bind them too.
+ */
 static bool rule_has_mode(const PolicyRule *rule, LeaseMode mode)
 {
-        return rule->modes == 0 || mode == LEASE_MODE_NONE || (rule->modes >> mode & 1);
+        return rule->modes == 0 || mode == LEASE_MODE_NONE || (rule->modes >> mode & 1) ||
+               (mode == LEASE_MODE_IOMMUFD_UNBOUND && (rule->modes >> LEASE_MODE_IOMMUFD & 1));
 }
 
 static PolicyVerdict rule_verdict(const PolicyRule *rule, const PolicyRequest *request)
@@ -170,18 +287,53 @@ static PolicyVerdict rule_verdict(const PolicyRule *rule, const PolicyRequest *r
         return verdict;
 }
 
-const PolicyRule *policy_find_rule(const Policy *policy, const PciDevice *device, const char *path)
+const PolicyRule *policy_find_rule(const Policy *policy, const PolicySubject *subject)
 {
         for (size_t i = 0; policy && i < policy->n_rules; i++)
-                if (rule_matches(&policy->rules[i], device, path))
+                if (policy_rule_matches(&policy->rules[i], subject) == TRISTATE_YES)
                         return &policy->rules[i];
         return NULL;
 }
 
-PolicyVerdict policy_check(const Policy *policy, const PciDevice *device, const char *path,
+bool policy_asks_attachment(const Policy *policy)
+{
+        for (size_t i = 0; policy && i < policy->n_rules; i++)
+                if (policy->rules[i].has_numa_node ||
+                    policy->rules[i].removable != TRISTATE_UNKNOWN)
+                        return true;
+        return false;
+}
+
+PolicyVerdict policy_check(const Policy *policy, const PolicySubject *subject,
                            const PolicyRequest *request)
 {
-        const PolicyRule *rule = policy_find_rule(policy, device, path);
+        const PolicyRule *rule = policy_find_rule(policy, subject);
 
         return rule ? rule_verdict(rule, request) : (PolicyVerdict){.allowed = request->uid == 0};
+}
+
+char *policy_describe_refusal(const PolicyVerdict *verdict, const PolicySubject *subject,
+                              const PolicyRequest *request)
+{
+        const PolicyRule *rule = verdict->rule;
+        char text[BDF_TEXT_SIZE];
+
+        bdf_format(subject->snapshot->devices[subject->device].bdf, text);
+        if (!rule)
+                return text_print("%s: no policy rule matches it, so only root may lease it; "
+                                  "add a rule to /etc/isolationd/policy.d (isolationd.policy(5))",
+                                  text);
+        if (rule->deny)
+                return text_print("%s: policy rule %s denies it to everybody", text, rule->origin);
+        if (verdict->mode_refused)
+                return text_print("%s: policy rule %s does not allow mode %s", text, rule->origin,
+                                  lease_mode_to_string(request->mode));
+        if (!rule_knows_user(rule, request))
+                return text_print("%s: policy rule %s does not name you", text, rule->origin);
+        if (!patterns_fit(&rule->units, request->unit))
+                return text_print("%s: policy rule %s is not for what runs in %s", text,
+                                  rule->origin,
+                                  request->unit && *request->unit ? request->unit : "no unit");
+        return text_print("%s: policy rule %s is not for the security label %s", text, rule->origin,
+                          request->label && *request->label ? request->label : "(none)");
 }

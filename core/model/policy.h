@@ -13,15 +13,25 @@
 #include <sys/types.h>
 
 #include "core/model/base.h"
+#include "core/model/domain_type.h"
 #include "core/model/guard.h"
 #include "core/model/snapshot.h"
 
 typedef enum LeaseMode {
         LEASE_MODE_NONE = 0,
-        LEASE_MODE_VFIO,
-        LEASE_MODE_IOMMUFD,
+        LEASE_MODE_VFIO,            /* groups in a container */
+        LEASE_MODE_IOMMUFD,         /* devices bound to an iommufd */
+        LEASE_MODE_IOMMUFD_UNBOUND, /* the same descriptors, for programs that bind by themselves */
+        LEASE_MODE_GROUP_FD,        /* groups; the container is the owner's */
+        LEASE_MODE_PATH,            /* no descriptor: the owner may open the nodes */
         _LEASE_MODE_N,
 } LeaseMode;
+
+/*
+ * Whether the daemon claims the DMA of the groups itself, so that they are owned from the first
+ * instant and the groups of one lease are known to share one address space.
+ */
+bool lease_mode_claims(LeaseMode mode);
 
 const char *lease_mode_to_string(LeaseMode mode);
 /* LEASE_MODE_NONE if the text is no mode. */
@@ -61,6 +71,14 @@ typedef enum PolicyJoin {
 /* Returns true and *ret, or false if the text is neither "hold" nor "expel". */
 _nodiscard_ bool policy_join_from_string(const char *text, PolicyJoin *ret);
 
+/* So many faults of the IOMMU within ten seconds are a storm; the kernel tells of few of them. */
+#define POLICY_FAULT_STORM_DEFAULT 10
+#define POLICY_FAULT_STORM_MAX 1000000
+
+#define POLICY_GRACE_DEFAULT 10 /* seconds; also of what no rule speaks of */
+#define POLICY_GRACE_MAX 3600
+#define POLICY_COOLDOWN_MAX 3600 /* seconds */
+
 /* Keeping a device from the host's drivers: core/model/reserve.h. */
 typedef struct PolicyReserve {
         bool at_boot; /* there is a reservation */
@@ -71,11 +89,21 @@ typedef struct PolicyReserve {
         uint16_t vendor;
         uint16_t device;
         unsigned n_members; /* of the device's group, ports included; 0: not asked */
+        uint32_t *ids;      /* of all members, vendor in the high half; NULL: not asked */
+        size_t n_ids;
 } PolicyReserve;
+
+/* Globs of which one has to fit. */
+typedef struct PolicyPatterns {
+        char **globs;
+        size_t n_globs;
+} PolicyPatterns;
 
 typedef struct PolicyRule {
         char *name;
-        char *origin; /* file name and rule number, "50-lab.json: dpdk-nics" */
+        char *origin; /* file, line and name, "50-lab.json:12: dpdk-nics" */
+        unsigned line;
+        char *text; /* as it is written, JSON on one line; NULL if that was not kept */
 
         /* Match: what is unset matches everything. */
         bool has_vendor, has_device, has_class;
@@ -83,8 +111,16 @@ typedef struct PolicyRule {
         uint16_t device;
         uint32_t class_value; /* compared under class_mask */
         uint32_t class_mask;
-        char *path;    /* glob over the device's stable path, or NULL */
-        char *address; /* glob over the full BDF, or NULL */
+        bool has_subsystem_vendor, has_subsystem_device, has_serial, has_numa_node;
+        uint16_t subsystem_vendor, subsystem_device;
+        uint64_t serial;    /* of its Device Serial Number capability */
+        uint16_t numa_node;
+        Tristate removable; /* UNKNOWN: not asked */
+        char *path;         /* glob over the device's stable path, or NULL */
+        char *address;      /* glob over the full BDF, or NULL */
+        char *slot;         /* glob over the name of the slot that it or its card is in, or NULL */
+        char *driver;       /* glob over its driver's name, "" if it has none; or NULL */
+        unsigned group_min, group_max; /* members of its group, ports included; 0: not asked */
 
         /* Lease. */
         bool deny;
@@ -92,13 +128,22 @@ typedef struct PolicyRule {
         size_t n_uids;
         gid_t *gids;
         size_t n_gids;
-        unsigned modes; /* bit 1 << LeaseMode; 0 means all */
+        PolicyPatterns units, labels; /* one of each must fit, where there are any */
+        unsigned modes;               /* bit 1 << LeaseMode; 0 means all */
         PolicyBreach on_breach;
         PolicyVfLoss on_vf_loss;
         PolicyJoin on_join;
+        PolicyBreach on_fault_storm;
+        unsigned fault_storm;
+        bool exclusive_process; /* a second process that has a lease open is told of */
+        unsigned cooldown;      /* seconds until a user may have a group again that he gave back */
+        unsigned revoke_grace;  /* seconds from the word that a lease is revoked until it is */
+        DomainType type; /* of its groups' domains while it lasts; NONE: as they are */
 
         /* Demands. */
         GuardLayer guard; /* the weakest that will do; NONE: whatever there is */
+        unsigned strength;  /* bits that must be known to hold, 1 << StrengthBit */
+        bool needs_memlock; /* who says how much memory it will map must be allowed to */
         PolicyBreach on_weaker;
 
         PolicyReserve reserve;
@@ -116,8 +161,17 @@ typedef struct PolicyRequest {
         uid_t uid;
         const gid_t *gids;
         size_t n_gids;
+        const char *unit;  /* the service manager's, of the process that asks; NULL or "": none */
+        const char *label; /* of the security module; NULL or "": none */
         LeaseMode mode;
 } PolicyRequest;
+
+/* A device that a policy is asked about. All is borrowed. */
+typedef struct PolicySubject {
+        const Snapshot *snapshot;
+        size_t device;
+        const char *path; /* its stable path */
+} PolicySubject;
 
 typedef struct PolicyVerdict {
         bool allowed;
@@ -128,11 +182,25 @@ typedef struct PolicyVerdict {
 /* Glob with `*` and `?` over the whole text. */
 bool policy_glob(const char *pattern, const char *text);
 
-/* The rule that decides for a device whose stable path is `path`: the first that matches, or NULL.
+/*
+ * Whether a rule matches. What is not known of a device fits nothing; UNKNOWN is said only of a serial
+ * number that may yet be read, as at boot, where no device is woken.
  */
-const PolicyRule *policy_find_rule(const Policy *policy, const PciDevice *device, const char *path);
+Tristate policy_rule_matches(const PolicyRule *rule, const PolicySubject *subject);
 
-/* The verdict for one device whose stable path is `path`. Root is allowed whatever the rules say,
- * except where a rule says deny. */
-PolicyVerdict policy_check(const Policy *policy, const PciDevice *device, const char *path,
+/* The rule that decides for a device: the first that matches, or NULL. */
+const PolicyRule *policy_find_rule(const Policy *policy, const PolicySubject *subject);
+
+/* Does any rule ask what only sysfs_read_attachment() finds out? */
+bool policy_asks_attachment(const Policy *policy);
+
+/* The verdict for one device. Root is allowed whatever the rules say, except where a rule says deny. */
+PolicyVerdict policy_check(const Policy *policy, const PolicySubject *subject,
                            const PolicyRequest *request);
+
+/*
+ * Why a verdict says no, and what to do about it, in a sentence that starts with the device's address.
+ * The caller frees it; NULL if memory is short.
+ */
+char *policy_describe_refusal(const PolicyVerdict *verdict, const PolicySubject *subject,
+                              const PolicyRequest *request);

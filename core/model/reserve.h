@@ -21,7 +21,7 @@ typedef enum ReserveVerdict {
         RESERVE_BLOCK,        /* reserved: no host driver may have it */
         RESERVE_BRIDGE,       /* a rule would, but it is a bridge */
         RESERVE_OTHER_DEVICE, /* a rule would, but another device is in its place */
-        RESERVE_OTHER_GROUP,  /* a rule would, but its group has more or fewer members */
+        RESERVE_OTHER_GROUP,  /* a rule would, but its group has more, fewer or other members */
         RESERVE_NO_GROUP,     /* a rule would, but the kernel has it in no group to compare */
 } ReserveVerdict;
 
@@ -31,6 +31,9 @@ typedef struct Reservation {
         const PolicyRule *rule; /* borrowed from the policy; NULL if RESERVE_NONE */
         size_t n_members;       /* of its group as it is; counted if the fingerprint asks */
 } Reservation;
+
+/* "reserved", "bridge", "other-device", "other-group", "no-group"; "none". */
+const char *reserve_verdict_to_string(ReserveVerdict verdict);
 
 typedef struct ReservePlan {
         Reservation *reservations; /* of every device that some rule reserves, by address */

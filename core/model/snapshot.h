@@ -72,6 +72,8 @@ typedef struct PciDevice {
         uint64_t inode;    /* of its sysfs directory, another if it comes back; 0: not known */
 
         /* What the kernel says of it otherwise. */
+        bool has_numa_node;
+        uint16_t numa_node;  /* whose memory is nearest */
         Tristate removable;  /* the platform calls it so: Thunderbolt, ExpressCard */
         Tristate resettable; /* the kernel knows a way: `reset_method` is not empty */
         IommuKind iommu_kind;

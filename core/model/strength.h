@@ -48,5 +48,8 @@ DEFINE_CLEANUP(Strength *, strength_free);
  */
 bool driver_is_harmless(const char *driver);
 
+/* Whether a driver stands in for a program: vfio-pci, or one of those that are built on it. */
+bool driver_is_vfio(const char *driver);
+
 /* "translated", "p2p", …; "" for what is no bit. */
 const char *strength_bit_to_string(StrengthBit bit);

@@ -5,7 +5,10 @@
 #include "core/model/text.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 char *text_print(const char *format, ...)
 {
@@ -28,4 +31,73 @@ int hex_digit(char c)
         if (c >= 'A' && c <= 'F')
                 return c - 'A' + 10;
         return -1;
+}
+
+#define WORD_MAX 32      /* letters; what is longer is near to nothing */
+#define PREFIX_LEAST 3   /* letters that say something */
+#define LETTERS_A_SLIP 3 /* one wrong letter in so many, and one in any word */
+
+static char fold(char c)
+{
+        return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/*
+ * How many letters have to be changed, added, left out or swapped with the next to make one text of
+ * the other. Three rows of the usual table are kept.
+ */
+static size_t distance(const char *a, const char *b)
+{
+        size_t rows[3][WORD_MAX + 1], n_a = strlen(a), n_b = strlen(b);
+
+        for (size_t k = 0; k <= n_b; k++)
+                rows[0][k] = k;
+        for (size_t i = 1; i <= n_a; i++) {
+                size_t *now = rows[i % 3];
+                const size_t *before = rows[(i + 2) % 3], *earlier = rows[(i + 1) % 3];
+
+                now[0] = i;
+                for (size_t k = 1; k <= n_b; k++) {
+                        bool same = fold(a[i - 1]) == fold(b[k - 1]);
+                        size_t best = before[k - 1] + !same;
+
+                        if (before[k] + 1 < best)
+                                best = before[k] + 1;
+                        if (now[k - 1] + 1 < best)
+                                best = now[k - 1] + 1;
+                        if (i > 1 && k > 1 && fold(a[i - 1]) == fold(b[k - 2]) &&
+                            fold(a[i - 2]) == fold(b[k - 1]) && earlier[k - 2] + 1 < best)
+                                best = earlier[k - 2] + 1;
+                        now[k] = best;
+                }
+        }
+        return rows[n_a % 3][n_b];
+}
+
+static bool starts_alike(const char *a, const char *b)
+{
+        size_t n_a = strlen(a), n_b = strlen(b), n = n_a < n_b ? n_a : n_b;
+
+        return n >= PREFIX_LEAST && strncmp(a, b, n) == 0;
+}
+
+const char *text_nearest(const char *text, const char *const *words)
+{
+        const char *nearest = NULL;
+        size_t best = SIZE_MAX, n = strlen(text);
+
+        if (n > WORD_MAX)
+                return NULL;
+        for (; *words; words++) {
+                size_t most = strlen(*words) / LETTERS_A_SLIP, d;
+
+                if (strlen(*words) > WORD_MAX)
+                        continue;
+                d = distance(text, *words);
+                if (d >= best || (d > (most > 0 ? most : 1) && !starts_alike(text, *words)))
+                        continue;
+                nearest = *words;
+                best = d;
+        }
+        return nearest;
 }

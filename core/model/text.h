@@ -12,3 +12,9 @@ _printf_(1, 2) char *text_print(const char *format, ...);
 
 /* What a hexadecimal digit stands for, -1 for what is none. */
 int hex_digit(char c);
+
+/*
+ * The one of `words` (NULL-terminated) that somebody may have meant who wrote `text`: it starts alike,
+ * or few letters are wrong, missing, too many or exchanged. NULL if none is near.
+ */
+const char *text_nearest(const char *text, const char *const *words);

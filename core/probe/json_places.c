@@ -26,7 +26,7 @@ void json_text_deinit(JsonText *json)
 }
 
 /* Columns count characters, so that an editor agrees: UTF-8 continuation bytes do not. */
-static void find_line(const JsonText *json, size_t offset, size_t *ret_line, size_t *ret_column)
+void json_text_find_line(const JsonText *json, size_t offset, size_t *ret_line, size_t *ret_column)
 {
         size_t line = 1, column = 1;
 
@@ -42,8 +42,7 @@ static void find_line(const JsonText *json, size_t offset, size_t *ret_line, siz
         *ret_column = column;
 }
 
-int json_text_complain(const JsonText *json, size_t offset, char **ret_message, const char *format,
-                       ...)
+int json_text_complain(JsonText *json, size_t offset, char **ret_message, const char *format, ...)
 {
         _cleanup_(freep) char *what = NULL;
         size_t line, column;
@@ -58,7 +57,8 @@ int json_text_complain(const JsonText *json, size_t offset, char **ret_message, 
                 return -ENOMEM;
         }
 
-        find_line(json, offset, &line, &column);
+        json->fault = offset;
+        json_text_find_line(json, offset, &line, &column);
         if (asprintf(ret_message, "%s:%zu:%zu: %s", json->name, line, column, what) < 0) {
                 *ret_message = NULL;
                 return -ENOMEM;
@@ -184,6 +184,15 @@ static size_t skip_value(const JsonText *json, size_t i)
                 i++;
         }
         return i;
+}
+
+size_t json_text_value_end(const JsonText *json, size_t offset)
+{
+        size_t end = skip_value(json, offset);
+
+        while (end > offset && strchr(" \t\r\n", json->text[end - 1]))
+                end--;
+        return end;
 }
 
 /*

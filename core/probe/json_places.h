@@ -25,6 +25,7 @@ typedef struct JsonText {
         json_object *root;
         JsonPlace *places; /* of all values in order of appearance */
         size_t n_places, n_allocated;
+        size_t fault; /* offset of what was last complained of */
 } JsonText;
 
 void json_text_deinit(JsonText *json);
@@ -49,9 +50,21 @@ _nodiscard_ int json_text_parse(JsonText *json, const char *name, const char *te
 /* The place of a value of this text. */
 const JsonPlace *json_text_place(const json_object *value);
 
+/* The offset behind the value that starts at `offset`. */
+size_t json_text_value_end(const JsonText *json, size_t offset);
+
+/* The line of an offset, from 1, and its column in characters. */
+void json_text_find_line(const JsonText *json, size_t offset, size_t *ret_line, size_t *ret_column);
+
 /*
  * Puts "name:line:column: …" into *ret_message. Returns JSON_TEXT_E_INVALID, or -ENOMEM, for the
  * caller to return in turn.
  */
-_printf_(4, 5) _nodiscard_ int json_text_complain(const JsonText *json, size_t offset,
+_printf_(4, 5) _nodiscard_ int json_text_complain(JsonText *json, size_t offset,
                                                   char **ret_message, const char *format, ...);
+
+/*
+ * The line that was last complained of, and below it, after a newline, a mark under the place; a
+ * long line is cut to what is near it. The caller frees it; NULL if memory is short.
+ */
+char *json_text_excerpt(const JsonText *json);

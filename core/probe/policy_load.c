@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Policy directories: which files count, and in which order.
- *
- * A file in a directory of higher precedence replaces one of the same name below; a link to
- * /dev/null there masks it. A file that cannot be read refuses the policy as one that cannot be
- * understood does: it may have held the rule that says no.
+ * From directories to files, from files to text, from there on the parser's.
  */
+
+#include "core/probe/policy_files.h"
 
 #include "core/probe/cleanup.h"
 #include "core/probe/policy_json.h"
@@ -23,53 +21,51 @@
 #define FILE_MAX ((size_t)1 << 20)
 #define FILES_MAX 1024
 
-typedef struct PolicyFile {
-        char *name;
-        const char *directory; /* borrowed */
-} PolicyFile;
+const char *const policy_directories[] = {
+        "/etc/isolationd/policy.d",
+        "/run/isolationd/policy.d",
+        "/usr/lib/isolationd/policy.d",
+        NULL,
+};
 
-typedef struct PolicyFiles {
-        PolicyFile *files;
-        size_t n_files;
-} PolicyFiles;
-
-static void policy_files_deinitp(PolicyFiles *files)
+void policy_files_deinit(PolicyFiles *files)
 {
         for (size_t i = 0; i < files->n_files; i++)
-                free(files->files[i].name);
+                free(files->files[i].path);
         free(files->files);
+        *files = (PolicyFiles){.files = NULL};
 }
 
-static bool is_policy_name(const char *name)
+bool policy_is_file_name(const char *name)
 {
         size_t n = strlen(name), n_suffix = strlen(".json");
 
         return name[0] != '.' && n > n_suffix && strcmp(name + n - n_suffix, ".json") == 0;
 }
 
-static int add_file(PolicyFiles *files, const char *directory, const char *name)
+/* Until all are there and sorted, `shadowed_by` is the number of the directory. */
+static int add_file(PolicyFiles *files, const char *directory, size_t number, const char *name)
 {
         PolicyFile *grown;
-        char *copy;
+        char *path;
 
-        for (size_t i = 0; i < files->n_files; i++)
-                if (strcmp(files->files[i].name, name) == 0)
-                        return 0; /* shadowed */
         if (files->n_files >= FILES_MAX)
                 return -E2BIG;
-
         grown = realloc(files->files, (files->n_files + 1) * sizeof(*grown));
         if (!grown)
                 return -ENOMEM;
         files->files = grown;
-        copy = strdup(name);
-        if (!copy)
+        if (asprintf(&path, "%s/%s", directory, name) < 0)
                 return -ENOMEM;
-        files->files[files->n_files++] = (PolicyFile){.name = copy, .directory = directory};
+        files->files[files->n_files++] = (PolicyFile){
+                .path = path,
+                .name = path + strlen(directory) + 1,
+                .shadowed_by = number,
+        };
         return 0;
 }
 
-static int list_directory(PolicyFiles *files, const char *path)
+static int list_directory(PolicyFiles *files, const char *path, size_t number)
 {
         _cleanup_(closedirp) DIR *directory = opendir(path);
 
@@ -83,9 +79,9 @@ static int list_directory(PolicyFiles *files, const char *path)
                 entry = readdir(directory);
                 if (!entry)
                         return -errno;
-                if (!is_policy_name(entry->d_name))
+                if (!policy_is_file_name(entry->d_name))
                         continue;
-                r = add_file(files, path, entry->d_name);
+                r = add_file(files, path, number, entry->d_name);
                 if (r < 0)
                         return r;
         }
@@ -94,14 +90,39 @@ static int list_directory(PolicyFiles *files, const char *path)
 static int file_compare(const void *a, const void *b)
 {
         const PolicyFile *x = a, *y = b;
+        int order = strcmp(x->name, y->name);
 
-        return strcmp(x->name, y->name);
+        if (order != 0)
+                return order;
+        return x->shadowed_by < y->shadowed_by ? -1 : x->shadowed_by > y->shadowed_by;
 }
 
-static int complain_file(const PolicyFile *file, const char *what, char **ret_message)
+int policy_files_list(const char *const *directories, PolicyFiles *ret)
 {
-        if (asprintf(ret_message, "%s/%s: %s", file->directory, file->name, what) < 0) {
-                *ret_message = NULL;
+        _cleanup_(policy_files_deinit) PolicyFiles files = {.files = NULL};
+
+        for (size_t i = 0; directories[i]; i++) {
+                int r = list_directory(&files, directories[i], i);
+
+                if (r < 0)
+                        return r;
+        }
+        if (files.n_files > 0)
+                qsort(files.files, files.n_files, sizeof(*files.files), file_compare);
+        for (size_t i = 0; i < files.n_files; i++) {
+                bool same = i > 0 && strcmp(files.files[i].name, files.files[i - 1].name) == 0;
+
+                files.files[i].shadowed_by = same ? files.files[i - 1].shadowed_by : i;
+        }
+        *ret = files;
+        files = (PolicyFiles){.files = NULL};
+        return 0;
+}
+
+static int complain_file(const char *path, const char *what, PolicyFault *ret_fault)
+{
+        if (asprintf(&ret_fault->message, "%s: %s", path, what) < 0) {
+                ret_fault->message = NULL;
                 return -ENOMEM;
         }
         return POLICY_E_INVALID;
@@ -113,31 +134,25 @@ static bool is_null_device(const struct stat *status)
 }
 
 /* Opens a policy file; *ret_fd is -1 if it is masked. */
-static int open_file(const PolicyFile *file, int *ret_fd, char **ret_message)
+static int open_file(const char *path, int *ret_fd, PolicyFault *ret_fault)
 {
-        _cleanup_(freep) char *path = NULL;
-        _cleanup_(closep) int fd = -1;
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         struct stat status;
 
-        if (asprintf(&path, "%s/%s", file->directory, file->name) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0 || fstat(fd, &status) < 0)
-                return complain_file(file, strerrordesc_np(errno), ret_message);
+                return complain_file(path, strerrordesc_np(errno), ret_fault);
 
         *ret_fd = -1;
         if (is_null_device(&status))
                 return 0;
         if (!S_ISREG(status.st_mode))
-                return complain_file(file, "not a regular file", ret_message);
+                return complain_file(path, "not a regular file", ret_fault);
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
 
 /* Reads one byte more than is allowed, so that the parser sees what is too large. */
-static int read_file(const PolicyFile *file, int fd, char *text, size_t *ret_n, char **ret_message)
+static int read_text(const char *path, int fd, char *text, size_t *ret_n, PolicyFault *ret_fault)
 {
         size_t n = 0;
 
@@ -147,7 +162,7 @@ static int read_file(const PolicyFile *file, int fd, char *text, size_t *ret_n, 
                 if (r < 0 && errno == EINTR)
                         continue;
                 if (r < 0)
-                        return complain_file(file, strerrordesc_np(errno), ret_message);
+                        return complain_file(path, strerrordesc_np(errno), ret_fault);
                 if (r == 0)
                         break;
                 n += (size_t)r;
@@ -156,57 +171,58 @@ static int read_file(const PolicyFile *file, int fd, char *text, size_t *ret_n, 
         return 0;
 }
 
-typedef int (*PolicyParser)(Policy *policy, const char *name, const char *text, size_t n_text,
-                            char **ret_message);
-
-static int load_file(Policy *policy, PolicyParser parse, const PolicyFile *file, char *text,
-                     char **ret_message)
+int policy_file_read(const char *path, Policy *policy, const PolicyOptions *options,
+                     bool *ret_masked, PolicyFault *ret_fault)
 {
+        _cleanup_(freep) char *text = malloc(FILE_MAX + 1);
         _cleanup_(closep) int fd = -1;
         size_t n = 0;
-        int r = open_file(file, &fd, ret_message);
+        int r;
 
-        if (r != 0 || fd < 0)
-                return r;
-        r = read_file(file, fd, text, &n, ret_message);
+        if (!text)
+                return -ENOMEM;
+        r = open_file(path, &fd, ret_fault);
         if (r != 0)
                 return r;
-        return parse(policy, file->name, text, n, ret_message);
+        *ret_masked = fd < 0;
+        if (fd < 0)
+                return 0;
+        r = read_text(path, fd, text, &n, ret_fault);
+        return r != 0 ? r : policy_parse_text(policy, path, text, n, options, ret_fault);
 }
 
-static int load(const char *const *directories, PolicyParser parse, Policy **ret_policy,
+static int load(const char *const *directories, const PolicyLookup *lookup, Policy **ret_policy,
                 char **ret_message)
 {
         _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
-        _cleanup_(policy_files_deinitp) PolicyFiles files = {0};
-        _cleanup_(freep) char *text = malloc(FILE_MAX + 1);
-        int r = 0;
+        _cleanup_(policy_files_deinit) PolicyFiles files = {.files = NULL};
+        const PolicyOptions options = {.lookup = lookup};
+        int r;
 
-        if (!policy || !text)
+        if (!policy)
                 return -ENOMEM;
-        for (size_t i = 0; directories[i] && r == 0; i++)
-                r = list_directory(&files, directories[i]);
-        if (r < 0)
-                return r;
+        r = policy_files_list(directories, &files);
+        for (size_t i = 0; r == 0 && i < files.n_files; i++) {
+                _cleanup_(policy_fault_clear) PolicyFault fault = {.message = NULL};
+                bool masked;
 
-        if (files.n_files > 0)
-                qsort(files.files, files.n_files, sizeof(*files.files), file_compare);
-        for (size_t i = 0; i < files.n_files; i++) {
-                r = load_file(policy, parse, &files.files[i], text, ret_message);
-                if (r != 0)
-                        return r;
+                if (files.files[i].shadowed_by != i)
+                        continue;
+                r = policy_file_read(files.files[i].path, policy, &options, &masked, &fault);
+                if (r == POLICY_E_INVALID)
+                        *ret_message = TAKE_PTR(fault.message);
         }
-
-        *ret_policy = TAKE_PTR(policy);
-        return 0;
+        if (r == 0)
+                *ret_policy = TAKE_PTR(policy);
+        return r;
 }
 
 int policy_load(const char *const *directories, Policy **ret_policy, char **ret_message)
 {
-        return load(directories, policy_parse, ret_policy, ret_message);
+        return load(directories, &policy_lookup_system, ret_policy, ret_message);
 }
 
 int policy_load_nameless(const char *const *directories, Policy **ret_policy, char **ret_message)
 {
-        return load(directories, policy_parse_nameless, ret_policy, ret_message);
+        return load(directories, &policy_lookup_nobody, ret_policy, ret_message);
 }

@@ -6,11 +6,15 @@
 
 #include "core/probe/policy_names.h"
 
+#include "core/model/text.h"
+#include "core/probe/policy_json.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
 
+#define SERIAL_BYTES 8 /* PCIe Base Specification 7.9.3 */
 #define RECORD_SIZE_FIRST ((size_t)1 << 12)
 #define RECORD_SIZE_MAX ((size_t)1 << 24) /* a group may have very many members */
 
@@ -24,7 +28,7 @@ static int lookup_result(int error, bool found)
         return -error;
 }
 
-int policy_user_by_name(const char *name, uid_t *ret_uid)
+static int user_by_name(const char *name, void *userdata, uint32_t *ret_uid)
 {
         for (size_t n = RECORD_SIZE_FIRST; n <= RECORD_SIZE_MAX; n *= 4) {
                 _cleanup_(freep) char *buffer = malloc(n);
@@ -43,7 +47,7 @@ int policy_user_by_name(const char *name, uid_t *ret_uid)
         return -ERANGE;
 }
 
-int policy_group_by_name(const char *name, gid_t *ret_gid)
+static int group_by_name(const char *name, void *userdata, uint32_t *ret_gid)
 {
         for (size_t n = RECORD_SIZE_FIRST; n <= RECORD_SIZE_MAX; n *= 4) {
                 _cleanup_(freep) char *buffer = malloc(n);
@@ -61,6 +65,15 @@ int policy_group_by_name(const char *name, gid_t *ret_gid)
         }
         return -ERANGE;
 }
+
+static int nobody_by_name(const char *name, void *userdata, uint32_t *ret_id)
+{
+        *ret_id = UINT32_MAX; /* the kernel's "no user" */
+        return 0;
+}
+
+const PolicyLookup policy_lookup_system = {.user = user_by_name, .group = group_by_name};
+const PolicyLookup policy_lookup_nobody = {.user = nobody_by_name, .group = nobody_by_name};
 
 /* Returns how many digits there were, or 0 if the text is not `0x`? and at most `most` digits. */
 static size_t parse_hex(const char *text, size_t most, uint32_t *ret_value)
@@ -83,6 +96,23 @@ bool policy_parse_id(const char *text, uint16_t *ret_id)
         if (parse_hex(text, 4, &value) == 0)
                 return false;
         *ret_id = (uint16_t)value;
+        return true;
+}
+
+bool policy_parse_serial(const char *text, uint64_t *ret_number)
+{
+        uint64_t number = 0;
+
+        if (strlen(text) != SERIAL_BYTES * 3 - 1)
+                return false;
+        for (size_t i = 0; i < SERIAL_BYTES; i++) {
+                int high = hex_digit(text[i * 3]), low = hex_digit(text[i * 3 + 1]);
+
+                if (high < 0 || low < 0 || (i > 0 && text[i * 3 - 1] != '-'))
+                        return false;
+                number = number << 8 | (unsigned)high << 4 | (unsigned)low;
+        }
+        *ret_number = number;
         return true;
 }
 

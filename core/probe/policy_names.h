@@ -16,12 +16,11 @@ enum {
         POLICY_NAMES_E_UNKNOWN, /* nobody of that name */
 };
 
-/* Ask the system's user database. Return 0, POLICY_NAMES_E_UNKNOWN, or -errno. */
-_nodiscard_ int policy_user_by_name(const char *name, uid_t *ret_uid);
-_nodiscard_ int policy_group_by_name(const char *name, gid_t *ret_gid);
-
 /* A vendor or device id: one to four hexadecimal digits, with or without 0x. */
 _nodiscard_ bool policy_parse_id(const char *text, uint16_t *ret_id);
+
+/* A serial number as lspci prints it, "00-1b-21-ff-ff-3a-4c-5d": the most significant byte first. */
+_nodiscard_ bool policy_parse_serial(const char *text, uint64_t *ret_number);
 
 /*
  * A class: two, four or six hexadecimal digits (base class, subclass, interface), with or without

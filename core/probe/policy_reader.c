@@ -5,11 +5,16 @@
 #include "core/probe/policy_reader.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "core/model/text.h"
 #include "core/probe/policy_names.h"
 
 #define LIST_MAX 4096
+#define MEMBERS_MAX 32 /* rows of a table */
+#define WORDS_SIZE 256
 
 int policy_check_type(PolicyReader *reader, json_object *value, json_type type)
 {
@@ -17,6 +22,19 @@ int policy_check_type(PolicyReader *reader, json_object *value, json_type type)
                 return 0;
         return policy_complain(reader, value, "expected %s, not %s", json_type_to_name(type),
                                json_type_to_name(json_object_get_type(value)));
+}
+
+static int complain_key(PolicyReader *reader, json_object *value, const char *key,
+                        const PolicyMember *members, size_t n_members)
+{
+        const char *keys[MEMBERS_MAX + 1] = {NULL}, *meant;
+
+        for (size_t i = 0; i < n_members && i < MEMBERS_MAX; i++)
+                keys[i] = members[i].key;
+        meant = text_nearest(key, keys);
+        return json_text_complain(reader->json, json_text_place(value)->key, reader->ret_message,
+                                  "unknown key \"%s\"%s%s%s", key, meant ? "; did you mean \"" : "",
+                                  meant ? meant : "", meant ? "\"?" : "");
 }
 
 int policy_read_members(PolicyReader *reader, json_object *object, const PolicyMember *members,
@@ -35,8 +53,7 @@ int policy_read_members(PolicyReader *reader, json_object *object, const PolicyM
                         if (strcmp(members[k].key, key) == 0)
                                 member = &members[k];
                 if (!member)
-                        return json_text_complain(reader->json, json_text_place(value)->key,
-                                                  reader->ret_message, "unknown key \"%s\"", key);
+                        return complain_key(reader, value, key, members, n_members);
                 if (member->type != json_type_null)
                         r = policy_check_type(reader, value, member->type);
                 if (r == 0)
@@ -45,6 +62,23 @@ int policy_read_members(PolicyReader *reader, json_object *object, const PolicyM
                         return r;
         }
         return 0;
+}
+
+int policy_complain_word(PolicyReader *reader, json_object *value, const char *what,
+                         const char *const *words)
+{
+        const char *text = json_object_get_string(value), *meant = text_nearest(text, words);
+        char list[WORDS_SIZE] = "";
+
+        for (size_t i = 0; words[i]; i++) {
+                const char *before = i == 0 ? "" : words[i + 1] ? ", " : " or ";
+                size_t n = strlen(list);
+
+                (void)snprintf(list + n, sizeof(list) - n, "%s%s", before, words[i]);
+        }
+        return policy_complain(reader, value, "unknown %s \"%s\": %s%s%s%s", what, text, list,
+                               meant ? "; did you mean \"" : "", meant ? meant : "",
+                               meant ? "\"?" : "");
 }
 
 int policy_read_string(json_object *value, char **ret_text)
@@ -61,6 +95,18 @@ int policy_read_id(PolicyReader *reader, json_object *value, const char *what, b
                                        "\"%s\" is no %s id: one to four hexadecimal digits",
                                        json_object_get_string(value), what);
         *ret_has = true;
+        return 0;
+}
+
+int policy_read_number(PolicyReader *reader, json_object *value, const char *what, int64_t least,
+                       int64_t most, unsigned *ret_number)
+{
+        int64_t number = json_object_get_int64(value);
+
+        if (number < least || number > most)
+                return policy_complain(reader, value, "%s is %" PRId64 " to %" PRId64, what, least,
+                                       most);
+        *ret_number = (unsigned)number;
         return 0;
 }
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What reading a rule is made of: an object by a table of the keys it may have, a list, a word,
- * each refused where it stands if it is something else.
+ * What reading a rule is made of: an object by a table of the keys it may have, a list, a word out
+ * of a list of words, each refused where it stands if it is something else.
  */
 
 #include "core/model/policy.h"
@@ -11,10 +11,10 @@
 #include "core/probe/policy_json.h"
 
 typedef struct PolicyReader {
-        const JsonText *json;
+        JsonText *json;
         char **ret_message;
         PolicyRule *rule; /* being filled */
-        bool nameless;    /* names of users and groups are not looked up */
+        const PolicyLookup *lookup;
 } PolicyReader;
 
 /* Handles one member's value; returns 0, POLICY_E_INVALID or -errno, as all that follows. */
@@ -40,9 +40,31 @@ _nodiscard_ int policy_read_members(PolicyReader *reader, json_object *object,
 /* Looks at a list's length, which may not be 0. */
 _nodiscard_ int policy_check_list(PolicyReader *reader, json_object *list, size_t *ret_n);
 
+/* Refuses a text that is none of `words` (NULL-terminated): an unknown `what`. */
+_nodiscard_ int policy_complain_word(PolicyReader *reader, json_object *value, const char *what,
+                                     const char *const *words);
+
 /* Copies a text. Returns 0 and *ret (freed by the caller) or -ENOMEM. */
 _nodiscard_ int policy_read_string(json_object *value, char **ret_text);
 
 /* Reads a vendor's or device's id; `what` is which, for the complaint. */
 _nodiscard_ int policy_read_id(PolicyReader *reader, json_object *value, const char *what,
                                bool *ret_has, uint16_t *ret_id);
+
+/* Reads a whole number from `least` to `most`; `what` says what it is, for the complaint. */
+_nodiscard_ int policy_read_number(PolicyReader *reader, json_object *value, const char *what,
+                                   int64_t least, int64_t most, unsigned *ret_number);
+
+/* The parts of a rule, each in its own file: policy_match.c and so on. */
+_nodiscard_ int policy_read_match(PolicyReader *reader, json_object *value);
+_nodiscard_ int policy_read_lease(PolicyReader *reader, json_object *value);
+_nodiscard_ int policy_read_require(PolicyReader *reader, json_object *value);
+_nodiscard_ int policy_read_reserve(PolicyReader *reader, json_object *value);
+
+/* What follows when something happens to a lease (policy_react.c). */
+_nodiscard_ int policy_read_on_join(PolicyReader *reader, json_object *value);
+_nodiscard_ int policy_read_on_breach(PolicyReader *reader, json_object *value);
+_nodiscard_ int policy_read_on_weaker(PolicyReader *reader, json_object *value);
+_nodiscard_ int policy_read_on_vf_loss(PolicyReader *reader, json_object *value);
+_nodiscard_ int policy_read_on_fault_storm(PolicyReader *reader, json_object *value);
+_nodiscard_ int policy_read_fault_storm(PolicyReader *reader, json_object *value);

@@ -379,7 +379,7 @@ bool field_read_device(json_object *object, PciDevice *ret_device, FieldError *r
 {
         const Entry entry = {object, "", ret_error};
         PciDevice device = {0};
-        int64_t group = -1;
+        int64_t group = -1, node = -1;
 
         if (!json_object_is_type(object, json_type_object))
                 return fail(&entry, "", "expected an object");
@@ -398,9 +398,12 @@ bool field_read_device(json_object *object, PciDevice *ret_device, FieldError *r
             !read_text(&entry, "driver", device.driver, sizeof(device.driver)) ||
             !read_tristate(&entry, "removable", &device.removable) ||
             !read_tristate(&entry, "resettable", &device.resettable) ||
+            !read_number(&entry, "numa_node", UINT16_MAX, false, &node) ||
             !read_facts(&entry, &device.facts))
                 return false;
         device.kernel_group = (int32_t)group;
+        device.has_numa_node = node >= 0;
+        device.numa_node = node >= 0 ? (uint16_t)node : 0;
         *ret_device = device;
         return true;
 }

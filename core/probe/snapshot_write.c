@@ -159,6 +159,8 @@ static void put_device(FILE *stream, const Snapshot *snapshot, const PciDevice *
         put_text_member(stream, "driver", device->driver);
         put_tristate(stream, "removable", device->removable);
         put_tristate(stream, "resettable", device->resettable);
+        if (device->has_numa_node)
+                (void)fprintf(stream, ",\"numa_node\":%u", (unsigned)device->numa_node);
         put_facts(stream, &device->facts, flags);
         (void)fputc('}', stream);
 }

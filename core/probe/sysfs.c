@@ -29,6 +29,7 @@
 #include <sys/stat.h>
 
 #define DEVICES_PATH "bus/pci/devices"
+#define NUMA_NODES_MAX 1024
 #define VFS_MAX 65535 /* PCIe Base Specification 9.3.3.5: TotalVFs has 16 bits */
 
 static void read_driver(int directory, PciDevice *device)
@@ -39,7 +40,8 @@ static void read_driver(int directory, PciDevice *device)
                 (void)snprintf(device->driver, sizeof(device->driver), "(name too long)");
 }
 
-static void read_kernel_view(int directory, PciDevice *device)
+/* `known` is what the same device was before, or NULL: its IOMMU is another only in another group. */
+static void read_kernel_view(int directory, const PciDevice *known, PciDevice *device)
 {
         char name[SNAPSHOT_NAME_SIZE], *end;
         unsigned long group;
@@ -53,7 +55,11 @@ static void read_kernel_view(int directory, PciDevice *device)
                 if (*end == '\0' && group <= INT32_MAX)
                         device->kernel_group = (int32_t)group;
         }
-        (void)!sysfs_read_link_name(directory, "iommu", device->iommu, sizeof(device->iommu));
+        if (known && known->iommu[0] && known->kernel_group == device->kernel_group)
+                memcpy(device->iommu, known->iommu, sizeof(device->iommu));
+        else
+                (void)!sysfs_read_link_name(directory, "iommu", device->iommu,
+                                            sizeof(device->iommu));
         device->iommu_kind = iommu_kind_from_name(device->iommu);
 }
 
@@ -70,9 +76,10 @@ static Tristate read_resettable(int directory)
         return TRISTATE_UNKNOWN;
 }
 
-static void read_traits(int directory, PciDevice *device)
+static void read_attachment(int directory, PciDevice *device)
 {
         char text[16];
+        uint32_t node;
 
         if (sysfs_read_line(directory, "removable", text, sizeof(text)) == 0) {
                 if (strcmp(text, "removable") == 0)
@@ -80,6 +87,15 @@ static void read_traits(int directory, PciDevice *device)
                 else if (strcmp(text, "fixed") == 0)
                         device->removable = TRISTATE_NO;
         }
+        /* -1, which is no node, reads as the largest number. */
+        device->has_numa_node =
+                sysfs_read_number(directory, "numa_node", 10, &node) == 0 && node < NUMA_NODES_MAX;
+        device->numa_node = device->has_numa_node ? (uint16_t)node : 0;
+}
+
+static void read_traits(int directory, PciDevice *device)
+{
+        read_attachment(directory, device);
         device->resettable = read_resettable(directory);
 }
 
@@ -183,63 +199,80 @@ typedef struct Reading {
         Snapshot *snapshot;
 } Reading;
 
-/* What was read of a device before, if it is still the same one and all of that could be read. */
-static const PciFacts *find_facts(const Reading *reading, const PciDevice *device)
+/* The device as it was read before, if it is still the same one. */
+static const PciDevice *find_known(const Reading *reading, const PciDevice *device)
 {
         size_t index =
                 reading->before ? snapshot_find(reading->before, device->bdf) : SNAPSHOT_NONE;
-        const PciDevice *known;
 
-        if (index == SNAPSHOT_NONE)
+        if (index == SNAPSHOT_NONE || device->inode == 0 ||
+            reading->before->devices[index].inode != device->inode)
                 return NULL;
-        known = &reading->before->devices[index];
-        return known->inode != 0 && known->inode == device->inode &&
-                               known->facts.header_known == TRISTATE_YES &&
-                               known->facts.pcie != TRISTATE_UNKNOWN
-                       ? &known->facts
-                       : NULL;
+        return &reading->before->devices[index];
 }
 
-static void read_facts(const Reading *reading, int directory, PciDevice *device)
+/* What the kernel fixes when it finds a device, where and what it is. */
+static void copy_fixed(const PciDevice *known, PciDevice *device)
 {
-        const PciFacts *known;
-        struct stat status;
+        device->vendor = known->vendor;
+        device->device = known->device;
+        device->subsystem_vendor = known->subsystem_vendor;
+        device->subsystem_device = known->subsystem_device;
+        device->class_code = known->class_code;
+        device->has_parent = known->has_parent;
+        device->parent_bdf = known->parent_bdf;
+        device->has_real_dma = known->has_real_dma;
+        device->real_dma_bdf = known->real_dma_bdf;
+        device->root_domain = known->root_domain;
+        device->root_bus = known->root_bus;
+}
 
-        if (!reading->once && fstat(directory, &status) == 0)
-                device->inode = status.st_ino;
-        known = find_facts(reading, device);
-        if (known)
-                device->facts = *known;
-        else
-                sysfs_read_facts(directory, reading->is_copy, device);
+/* The same, read. Returns 0 or -errno (it vanished). */
+static int read_fixed(const Reading *reading, int directory, const char *name, PciDevice *device)
+{
+        char path[PATH_MAX];
+
+        /* A tree copied without its links has no paths: nothing is known of what is above. */
+        if (sysfs_read_link(reading->devices, name, path, sizeof(path)) < 0)
+                path[0] = '\0';
+        sysfs_place_parse(device, path);
+        return sysfs_read_identity(directory, device);
+}
+
+/* Were all of its facts read? */
+static bool has_facts(const PciDevice *known)
+{
+        return known->facts.header_known == TRISTATE_YES && known->facts.pcie != TRISTATE_UNKNOWN;
 }
 
 /* Returns 0 (a device that vanished is left out), or -errno. */
 static int read_device(const Reading *reading, const char *name)
 {
-        int devices = reading->devices;
         _cleanup_(closep) int directory = -1;
-        char path[PATH_MAX];
+        const PciDevice *known;
         PciDevice device = {0};
+        struct stat status;
 
         if (!bdf_parse(name, &device.bdf))
                 return 0;
-        directory = openat(devices, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        directory = openat(reading->devices, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (directory < 0)
                 return is_short_of(errno) ? -errno : 0;
 
-        /* A tree copied without its links has no paths: nothing is known of what is above. */
-        if (sysfs_read_link(devices, name, path, sizeof(path)) < 0)
-                path[0] = '\0';
-        sysfs_place_parse(&device, path);
-
-        if (sysfs_read_identity(directory, &device) < 0)
+        if (!reading->once && fstat(directory, &status) == 0)
+                device.inode = status.st_ino;
+        known = find_known(reading, &device);
+        if (known)
+                copy_fixed(known, &device);
+        else if (read_fixed(reading, directory, name, &device) < 0)
                 return 0;
         if (!reading->without_drivers)
                 read_driver(directory, &device);
-        read_kernel_view(directory, &device);
-        if (!reading->without_facts)
-                read_facts(reading, directory, &device);
+        read_kernel_view(directory, known, &device);
+        if (known && has_facts(known))
+                device.facts = known->facts;
+        else if (!reading->without_facts)
+                sysfs_read_facts(directory, reading->is_copy, &device);
         return snapshot_add(reading->snapshot, &device);
 }
 
@@ -277,14 +310,12 @@ static bool is_live(const char *root)
         return strcmp(root, "/sys") == 0;
 }
 
-int sysfs_read_traits(const char *root, Snapshot *snapshot)
+/* Runs `read` in the directory of each device that is still there. */
+static int read_on(int root, Snapshot *snapshot, void (*read)(int directory, PciDevice *device))
 {
-        _cleanup_(closep) int devices = -1, fd = -1;
+        _cleanup_(closep) int devices =
+                openat(root, DEVICES_PATH, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-        fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        devices = openat(fd, DEVICES_PATH, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (devices < 0)
                 return -errno;
         for (size_t i = 0; i < snapshot->n_devices; i++) {
@@ -294,8 +325,25 @@ int sysfs_read_traits(const char *root, Snapshot *snapshot)
                 directory = openat(devices, bdf_format(snapshot->devices[i].bdf, name),
                                    O_PATH | O_DIRECTORY | O_CLOEXEC);
                 if (directory >= 0)
-                        read_traits(directory, &snapshot->devices[i]);
+                        read(directory, &snapshot->devices[i]);
         }
+        return 0;
+}
+
+int sysfs_read_attachment(const char *root, Snapshot *snapshot)
+{
+        _cleanup_(closep) int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 ? -errno : read_on(fd, snapshot, read_attachment);
+}
+
+int sysfs_read_traits(const char *root, Snapshot *snapshot)
+{
+        _cleanup_(closep) int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int r = fd < 0 ? -errno : read_on(fd, snapshot, read_traits);
+
+        if (r < 0)
+                return r;
         sysfs_groups_read_regions(fd, snapshot);
         if (is_live(root))
                 sysfs_live_read_remapping(snapshot);

@@ -41,8 +41,14 @@ _nodiscard_ int sysfs_read_snapshot_again(const char *root, const Snapshot *befo
                                           Snapshot **ret_snapshot);
 
 /*
+ * Reads on, into a snapshot of the same tree, what only some policies ask: `removable` and
+ * `numa_node`, a file each per device. Returns 0 or -errno.
+ */
+_nodiscard_ int sysfs_read_attachment(const char *root, Snapshot *snapshot);
+
+/*
  * Reads on, into a snapshot of the same tree, what only strength and dumps need and what costs a
- * file or two per device or group: `removable`, `resettable`, `direct`, `interrupt_remapping`.
+ * file or two per device or group: `removable`, `numa_node`, `resettable`, `direct`, `interrupt_remapping`.
  * Returns 0 or -errno.
  */
 _nodiscard_ int sysfs_read_traits(const char *root, Snapshot *snapshot);

@@ -51,22 +51,18 @@ static Tristate read_direct(int group)
 
 static int read_group(int groups, const char *name, Snapshot *snapshot)
 {
-        _cleanup_(closep) int fd = -1;
+        char *end, type[64], path[32];
         KernelGroup group = {0};
         unsigned long number;
-        char *end, type[64];
 
         if (name[0] < '0' || name[0] > '9')
                 return 0;
         number = strtoul(name, &end, 10);
         if (*end != '\0' || number > INT32_MAX)
                 return 0;
-        fd = openat(groups, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return 0;
-
         group.number = (int32_t)number;
-        if (sysfs_read_line(fd, "type", type, sizeof(type)) == 0 &&
+        (void)snprintf(path, sizeof(path), "%lu/type", number);
+        if (sysfs_read_line(groups, path, type, sizeof(type)) == 0 &&
             strlen(type) < sizeof(group.type))
                 memcpy(group.type, type, strlen(type) + 1);
 

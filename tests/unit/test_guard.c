@@ -77,6 +77,12 @@ static void test_layers(void)
                 {{true, false, 3, 2, 2, 0, false}, GUARD_REACTIVE, false, false, true},
                 {{true, false, 0, 0, 0, 0, false}, GUARD_REACTIVE, false, false, true},
                 {{true, false, 0, 0, 0, 0, true}, GUARD_GATED, false, false, true},
+                /* Owned by its owner's leave: the ways in stay shut. */
+                {{true, true, 2, 2, 0, 0, false, true}, GUARD_OWNED, true, true, true},
+                {{true, true, 2, 2, 0, 2, false, true}, GUARD_OWNED, true, true, false},
+                {{true, true, 0, 0, 0, 0, true, true}, GUARD_OWNED, false, false, true},
+                {{true, false, 2, 2, 0, 2, false, true}, GUARD_SEALED, true, true, false},
+                {{false, true, 2, 2, 0, 0, false, true}, GUARD_NONE, false, true, false},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -84,6 +90,8 @@ static void test_layers(void)
                 CHECK_NUMBER(guard_needs_seal(&rows[i].facts), rows[i].needs_seal);
                 CHECK_NUMBER(guard_needs_gate(&rows[i].facts), rows[i].needs_gate);
                 CHECK_NUMBER(guard_can_seal(&rows[i].facts), rows[i].can_seal);
+                CHECK_NUMBER(guard_is_firm(&rows[i].facts),
+                             rows[i].holds == GUARD_OWNED && !rows[i].facts.lent);
         }
 }
 

@@ -33,6 +33,11 @@ static void test_forecast(void)
                   .may_gate = true},
                  GUARD_SEALED},
                 {{LEASE_MODE_VFIO, .n_handed_out = 1, .may_gate = true}, GUARD_OWNED},
+                /* Where claiming is for the owner nobody knows whether it will. */
+                {{LEASE_MODE_IOMMUFD_UNBOUND, .n_handed_out = 1}, GUARD_REACTIVE},
+                {{LEASE_MODE_GROUP_FD, .n_handed_out = 1, .may_gate = true}, GUARD_GATED},
+                {{LEASE_MODE_PATH, .n_handed_out = 1, .places = {.n_ports = 2, .n_slots = 2}},
+                 GUARD_SEALED},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -63,6 +63,9 @@ static void test_modes(void)
         CHECK_NUMBER(lease_mode_from_string("none"), LEASE_MODE_NONE);
         CHECK_NUMBER(lease_mode_from_string("VFIO"), LEASE_MODE_NONE);
         CHECK_STRING(lease_mode_to_string(LEASE_MODE_VFIO), "vfio");
+        CHECK_STRING(lease_mode_to_string(LEASE_MODE_GROUP_FD), "group-fd");
+        CHECK(lease_mode_claims(LEASE_MODE_VFIO) && lease_mode_claims(LEASE_MODE_IOMMUFD));
+        CHECK(!lease_mode_claims(LEASE_MODE_PATH) && !lease_mode_claims(LEASE_MODE_NONE));
         CHECK_STRING(lease_mode_to_string(_LEASE_MODE_N), "none");
 }
 
@@ -89,8 +92,10 @@ static PolicyVerdict ask(uid_t uid, gid_t gid, LeaseMode mode, const PciDevice *
                          const char *path)
 {
         PolicyRequest request = {.uid = uid, .gids = &gid, .n_gids = 1, .mode = mode};
+        const Snapshot snapshot = {.devices = (PciDevice *)device, .n_devices = 1};
+        const PolicySubject subject = {&snapshot, 0, path};
 
-        return policy_check(&policy, device, path, &request);
+        return policy_check(&policy, &subject, &request);
 }
 
 static void test_check(void)
@@ -111,6 +116,13 @@ static void test_check(void)
         CHECK(!verdict.allowed && verdict.rule == &rules[1] && !verdict.mode_refused);
         verdict = ask(1001, 45, LEASE_MODE_IOMMUFD, &other, "0000:00/1c.4/00.0");
         CHECK(verdict.allowed && verdict.rule == &rules[2]);
+        /* Who may have bound devices may bind them; not the other way round, nor by path. */
+        rules[1].modes = 1U << LEASE_MODE_IOMMUFD;
+        CHECK(ask(1000, 5, LEASE_MODE_IOMMUFD_UNBOUND, &edu, "0000:00/05.0").allowed);
+        CHECK(!ask(1000, 5, LEASE_MODE_PATH, &edu, "0000:00/05.0").allowed);
+        rules[1].modes = 1U << LEASE_MODE_IOMMUFD_UNBOUND;
+        CHECK(!ask(1000, 5, LEASE_MODE_IOMMUFD, &edu, "0000:00/05.0").allowed);
+        rules[1].modes = 1U << LEASE_MODE_VFIO;
         verdict = ask(1001, 45, LEASE_MODE_IOMMUFD, &bridge, "0000:00/1c.4/00.0");
         CHECK(!verdict.allowed && verdict.rule == &rules[0]);
         /* A rule that names nobody is for root. */
@@ -133,12 +145,17 @@ static void test_root(void)
         CHECK(!verdict.allowed && !verdict.rule);
         verdict = ask(0, 0, LEASE_MODE_VFIO, &bridge, "0000:00/05.0");
         CHECK(!verdict.allowed && verdict.rule == &rules[0]);
-        CHECK(policy_find_rule(&policy, &bridge, "") == &rules[0]);
-        CHECK(!policy_find_rule(&policy, &other, "0000:00/05.0"));
-        CHECK(!policy_find_rule(NULL, &bridge, ""));
-        CHECK(policy_check(NULL, &bridge, "", &request).allowed);
+        const Snapshot snapshots[] = {{.devices = &bridge, .n_devices = 1},
+                                      {.devices = &other, .n_devices = 1}};
+        const PolicySubject a_bridge = {&snapshots[0], 0, ""};
+        const PolicySubject another = {&snapshots[1], 0, "0000:00/05.0"};
+
+        CHECK(policy_find_rule(&policy, &a_bridge) == &rules[0]);
+        CHECK(!policy_find_rule(&policy, &another));
+        CHECK(!policy_find_rule(NULL, &a_bridge));
+        CHECK(policy_check(NULL, &a_bridge, &request).allowed);
         request.uid = 1000;
-        CHECK(!policy_check(NULL, &bridge, "", &request).allowed);
+        CHECK(!policy_check(NULL, &a_bridge, &request).allowed);
 }
 
 int main(void)

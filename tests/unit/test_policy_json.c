@@ -40,14 +40,16 @@ static void test_good(void)
                 "      \"device\": \"11E8\", \"class\": \"0200\", \"path\": \"0000:00/02.*\",\n"
                 "      \"address\": \"0000:01:*\" },\n"
                 "      \"lease\": { \"users\": [\"root\", 1000], \"groups\": [\"root\"],\n"
-                "                 \"modes\": [\"vfio\", \"iommufd\"] } },\n"
+                "                 \"modes\": [\"vfio\", \"iommufd\"],\n"
+                "                 \"exclusive_process\": true, \"revoke_grace\": 3,\n"
+                "                 \"cooldown\": 5 } },\n"
                 "    { \"match\": {}, \"lease\": \"deny\" }\n  ]\n}\n");
         const PolicyRule *rule = policy->rules;
 
         if (!CHECK(policy->n_rules == 2))
                 return;
         CHECK_STRING(rule->name, "edu // no comment");
-        CHECK_STRING(rule->origin, "p.json: edu // no comment");
+        CHECK_STRING(rule->origin, "p.json:4: edu // no comment");
         CHECK(rule->has_vendor && rule->vendor == 0x1234);
         CHECK(rule->has_device && rule->device == 0x11e8);
         CHECK(rule->has_class && rule->class_value == 0x020000 && rule->class_mask == 0xffff00);
@@ -56,8 +58,12 @@ static void test_good(void)
         CHECK(!rule->deny && rule->n_uids == 2 && rule->uids[0] == 0 && rule->uids[1] == 1000);
         CHECK(rule->n_gids == 1 && rule->gids[0] == 0);
         CHECK_NUMBER(rule->modes, 1U << LEASE_MODE_VFIO | 1U << LEASE_MODE_IOMMUFD);
+        CHECK(rule->exclusive_process && !rule[1].exclusive_process);
+        CHECK_NUMBER(rule->revoke_grace, 3);
+        CHECK_NUMBER(rule[1].revoke_grace, POLICY_GRACE_DEFAULT);
+        CHECK(rule->cooldown == 5 && rule[1].cooldown == 0);
         CHECK(rule[1].deny);
-        CHECK_STRING(rule[1].origin, "p.json: rule 2");
+        CHECK_STRING(rule[1].origin, "p.json:11: rule 2");
 }
 
 static void test_classes(void)
@@ -134,9 +140,9 @@ static void expect_rule_refusal(const char *rule, const char *want)
 
 static void test_meaning(void)
 {
-        expect_refusal("{\"rules\":[],\n \"rulse\":[]}", "p.json:2:2: unknown key \"rulse\"");
+        expect_refusal("{\"rules\":[],\n \"rulse\":[]}", "p.json:2:2: unknown key \"rulse\"; did you mean \"rules\"?");
         expect_rule_refusal("{\"match\":{\"vendr\":\"1\"},\"lease\":\"deny\"}",
-                            "11: unknown key \"vendr\"");
+                            "11: unknown key \"vendr\"; did you mean \"vendor\"?");
         expect_rule_refusal("{\"match\":{\"vendor\":1},\"lease\":\"deny\"}",
                             "20: expected string, not int");
         expect_rule_refusal("{\"match\":{\"vendor\":\"12345\"},\"lease\":\"deny\"}",
@@ -168,10 +174,20 @@ static void test_lease_meaning(void)
                             "31: expected string, not double");
         expect_rule_refusal("{\"match\":{},\"lease\":{\"users\":[]}}", "30: the list is empty");
         expect_rule_refusal("{\"match\":{},\"lease\":{\"modes\":[]}}", "30: the list is empty");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"revoke_grace\":3601}}",
+                            "37: a grace in seconds is 0 to 3600");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"revoke_grace\":-1}}",
+                            "37: a grace in seconds is 0 to 3600");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"cooldown\":3601}}",
+                            "33: a cooldown in seconds is 0 to 3600");
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"exclusive_process\":1}}",
+                            "42: expected boolean, not int");
         expect_rule_refusal("{\"match\":{},\"lease\":{\"modes\":[\"vfoi\"]}}",
-                            "31: unknown mode \"vfoi\"");
+                            "31: unknown mode \"vfoi\": vfio, iommufd, iommufd-unbound, group-fd or "
+                            "path; did you mean \"vfio\"?");
         expect_rule_refusal("{\"match\":{},\"lease\":{\"modes\":[\"none\"]}}",
-                            "31: unknown mode \"none\"");
+                            "31: unknown mode \"none\": vfio, iommufd, iommufd-unbound, group-fd or "
+                            "path");
 }
 
 static void test_reserve(void)
@@ -208,7 +224,8 @@ static void test_on_breach(void)
         for (size_t i = 0; CHECK(policy->n_rules == 4) && i < ARRAY_SIZE(wanted); i++)
                 CHECK_NUMBER(policy->rules[i].on_breach, wanted[i]);
         expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_breach\":\"revok\"}",
-                            "36: unknown reaction \"revok\": keep, revoke or quarantine");
+                            "36: unknown reaction \"revok\": keep, revoke or quarantine; "
+                            "did you mean \"revoke\"?");
         expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_breach\":1}",
                             "36: expected string, not int");
 }
@@ -253,6 +270,25 @@ static void test_require(void)
         CHECK_NUMBER(policy->rules[2].guard, GUARD_NONE);
 }
 
+/* What devices reach: the type of a group's domain, and whether its owner can lock enough. */
+static void test_memory(void)
+{
+        _cleanup_(policy_freep) Policy *policy = expect_policy(
+                "{\"rules\":[{\"match\":{},\"lease\":{\"type\":\"DMA-FQ\"},"
+                "\"require\":{\"memlock\":true}},{\"match\":{},\"lease\":{}}]}");
+
+        if (!CHECK(policy->n_rules == 2))
+                return;
+        CHECK_NUMBER(policy->rules[0].type, DOMAIN_TYPE_DMA_FQ);
+        CHECK(policy->rules[0].needs_memlock);
+        CHECK_NUMBER(policy->rules[1].type, DOMAIN_TYPE_NONE);
+        CHECK(!policy->rules[1].needs_memlock);
+        expect_rule_refusal("{\"match\":{},\"lease\":{\"type\":\"identity\"}}",
+                            "29: unknown type \"identity\": DMA or DMA-FQ");
+        expect_rule_refusal("{\"match\":{},\"lease\":{},\"require\":{\"memlock\":1}}",
+                            "45: expected boolean, not int");
+}
+
 #define REQUIRE(text) "{\"match\":{},\"lease\":{},\"require\":" text "}"
 
 static void test_require_meaning(void)
@@ -262,7 +298,7 @@ static void test_require_meaning(void)
         expect_rule_refusal(REQUIRE("{\"guard\":1}"), "43: expected string, not int");
         expect_rule_refusal(REQUIRE("{\"guard\":\"none\"}"),
                             "43: unknown guard \"none\": owned, sealed, gated or reactive");
-        expect_rule_refusal(REQUIRE("{\"guards\":\"owned\"}"), "35: unknown key \"guards\"");
+        expect_rule_refusal(REQUIRE("{\"guards\":\"owned\"}"), "35: unknown key \"guards\"; did you mean \"guard\"?");
         expect_rule_refusal("{\"match\":{},\"lease\":\"deny\",\"require\":{\"guard\":\"owned\"}}",
                             "38: required of nobody: the rule denies every lease");
         expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_join\":\"keep\"}",
@@ -290,8 +326,8 @@ static void test_reserve_meaning(void)
         expect_rule_refusal(FINGERPRINT("{\"vendor\":\"10dg\"}"),
                             "71: \"10dg\" is no vendor id: one to four hexadecimal digits");
         expect_rule_refusal(FINGERPRINT("{\"device\":2484}"), "71: expected string, not int");
-        expect_rule_refusal(FINGERPRINT("{\"members\":0}"), "72: a group has 1 to 4096 members");
-        expect_rule_refusal(FINGERPRINT("{\"members\":4097}"), "72: a group has 1 to 4096 members");
+        expect_rule_refusal(FINGERPRINT("{\"members\":0}"), "72: a group's number of members is 1 to 4096");
+        expect_rule_refusal(FINGERPRINT("{\"members\":4097}"), "72: a group's number of members is 1 to 4096");
         expect_rule_refusal("{\"match\":{},\"reserve\":{\"at\":\"boot\"},\"lease\":\"deny\"}",
                             "23: reserved for nobody: the rule denies every lease");
         expect_rule_refusal("{\"match\":{},\"reserve\":{\"at\":\"boot\"}}",
@@ -307,13 +343,14 @@ static void test_nameless(void)
         _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
         _cleanup_(freep) char *message = NULL;
         const PolicyRequest nobody = {.uid = (uid_t)-2};
+        const Snapshot snapshot = {.devices = &(PciDevice){.vendor = 0}, .n_devices = 1};
 
         CHECK_NUMBER(policy_parse_nameless(policy, "p.json", text, strlen(text), &message), 0);
         if (!CHECK(policy->n_rules == 1 && policy->rules[0].n_uids == 2))
                 return;
         CHECK(policy->rules[0].uids[0] == (uid_t)-1 && policy->rules[0].uids[1] == 7);
         CHECK(policy->rules[0].n_gids == 1 && policy->rules[0].gids[0] == (gid_t)-1);
-        CHECK(!policy_check(policy, &(PciDevice){0}, "", &nobody).allowed);
+        CHECK(!policy_check(policy, &(PolicySubject){&snapshot, 0, ""}, &nobody).allowed);
         CHECK_NUMBER(policy_parse_nameless(policy, "p.json", mistake, strlen(mistake), &message),
                      POLICY_E_INVALID);
         CHECK_STRING(message, "p.json:1:41: expected string, not boolean");
@@ -400,11 +437,11 @@ static void test_load(void)
         put("lib/90-c.json", DENY("last"));
         put("lib/60-d.conf", "no policy");
         put("lib/.60-e.json", "hidden");
-        check_load(directories, 0, "10-b.json: first, 50-a.json: etc, 90-c.json: last");
+        check_load(directories, 0, "10-b.json:1: first, 50-a.json:1: etc, 90-c.json:1: last");
 
         (void)snprintf(masked, sizeof(masked), "%s/90-c.json", etc);
         CHECK(symlink("/dev/null", masked) == 0);
-        check_load(directories, 0, "10-b.json: first, 50-a.json: etc");
+        check_load(directories, 0, "10-b.json:1: first, 50-a.json:1: etc");
 
         put("etc/10-b.json", "{\"rules\": 1}");
         check_load(directories, POLICY_E_INVALID, "10-b.json:1:11: expected array, not int");
@@ -441,6 +478,7 @@ int main(void)
                 {"what follows a breach", test_on_breach},
                 {"what follows a virtual function's loss", test_on_vf_loss},
                 {"what is required", test_require},
+                {"memory", test_memory},
                 {"a requirement that makes no sense is refused where it stands",
                  test_require_meaning},
                 {"reservations", test_reserve},

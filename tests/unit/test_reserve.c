@@ -135,6 +135,32 @@ static void test_fingerprint(void)
         expect(&rule, 1, "00:01.0=2 00:1d.0=2 00:1f.0=5 01:00.0=4 01:00.1=4 02:00.0=1");
 }
 
+/* As many as before and another among them is another group; their order is nobody's matter. */
+static void test_ids(void)
+{
+        static uint32_t same[] = {0x10de228b, 0, 0x10de2484};
+        static uint32_t others[] = {0x10de228b, 0, 0x10de2485};
+        static uint32_t more[] = {0x10de228b, 0, 0x10de2484, 0x10de2484};
+        PolicyRule rule = {.path = card, .origin = origin, .reserve = at_boot};
+        PolicyReserve *reserve = &rule.reserve;
+
+        reserve->ids = same;
+        reserve->n_ids = ARRAY_SIZE(same);
+        expect(&rule, 1, "01:00.0=1 01:00.1=1");
+        reserve->n_members = 3;
+        expect(&rule, 1, "01:00.0=1 01:00.1=1");
+        reserve->ids = others;
+        expect(&rule, 1, "01:00.0=4 01:00.1=4");
+        reserve->n_members = 0;
+        expect(&rule, 1, "01:00.0=4 01:00.1=4");
+        reserve->ids = more;
+        reserve->n_ids = ARRAY_SIZE(more);
+        expect(&rule, 1, "01:00.0=4 01:00.1=4");
+        reserve->ids = same;
+        reserve->n_ids = 2;
+        expect(&rule, 1, "01:00.0=4 01:00.1=4");
+}
+
 /* Of a card that is being plugged in, the first function comes before the second. */
 static void test_arriving(void)
 {
@@ -195,6 +221,7 @@ int main(void)
                 {"the first rule decides", test_first_rule_decides},
                 {"bridges are never reserved", test_bridges},
                 {"what is not as the fingerprint says is not reserved", test_fingerprint},
+                {"nor what is among others", test_ids},
                 {"an arriving device's group may grow", test_arriving},
                 {"the reason in words", test_words},
         };

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Checks of the kernel's groups: what they rest on, and whether they are what they should be. */
+
+#include "core/model/doctor_check.h"
+
+/* The ids of groups that members with a mismatch of that kind are in, each once. */
+static void name_groups(const DoctorCase *subject, bool by_override, DoctorNames *names)
+{
+        const Comparison *comparison = subject->comparison;
+        const Partition *observed = subject->observed;
+        size_t before = SNAPSHOT_NONE;
+
+        for (size_t i = 0; i < comparison->n_mismatches; i++) {
+                const Mismatch *mismatch = &comparison->mismatches[i];
+                size_t group = observed->group_of[mismatch->device];
+                bool is_first = true;
+
+                if ((mismatch->cause == COMPARE_OVERRIDE) != by_override ||
+                    group == SNAPSHOT_NONE || group == before)
+                        continue;
+                for (size_t j = 0; j < i && is_first; j++)
+                        is_first = observed->group_of[comparison->mismatches[j].device] != group;
+                if (is_first)
+                        doctor_names_add(names, observed->groups[group].id);
+                before = group;
+        }
+}
+
+static bool check_override(const DoctorCase *subject, DoctorFinding *finding)
+{
+        static const char fix[] = "Boot without it, or lease such groups together.";
+        _cleanup_(doctor_names_clear) DoctorNames names = {.n = 0};
+        const char *word;
+        int n = 0;
+
+        if (doctor_n_covered(subject->snapshot) == 0)
+                return false;
+        if (!subject->snapshot->command_line)
+                return doctor_answer(finding, DOCTOR_UNKNOWN,
+                                     "whether ACS is overridden is not known",
+                                     "Ask on the machine itself.",
+                                     "The kernel's command line is not in what was read.");
+        word = doctor_word(subject->snapshot, "pcie_acs_override=", &n);
+        if (!word)
+                return doctor_answer(finding, DOCTOR_OK, "ACS is not overridden", "",
+                                     "The kernel's command line has no pcie_acs_override=.");
+        name_groups(subject, true, &names);
+        if (names.n > 0)
+                return doctor_answer(finding, DOCTOR_FAIL,
+                                     "groups exist only because ACS is overridden", fix,
+                                     "By %.*s: %s. The hardware does not isolate them.", n, word,
+                                     doctor_names_end(&names));
+        return doctor_answer(
+                finding, DOCTOR_WARN, "ACS is to be overridden", fix,
+                "The command line has %.*s; no group is due to it, as this kernel does "
+                "not know it or nothing here needs it.",
+                n, word);
+}
+
+static bool check_rules(const DoctorCase *subject, DoctorFinding *finding)
+{
+        _cleanup_(doctor_names_clear) DoctorNames names = {.n = 0};
+
+        if (doctor_n_covered(subject->snapshot) == 0)
+                return false;
+        name_groups(subject, false, &names);
+        if (names.n > 0)
+                return doctor_answer(finding, DOCTOR_WARN,
+                                     "the kernel's groups are not what its rules give",
+                                     "isoctl compare names each difference and its cause.",
+                                     "%zu groups differ: %s.", names.n, doctor_names_end(&names));
+        return doctor_answer(finding, DOCTOR_OK, "the kernel's groups are what its rules give", "",
+                             "All of %zu groups were worked out alike.",
+                             subject->observed->n_groups);
+}
+
+static bool check_reach(const DoctorCase *subject, DoctorFinding *finding)
+{
+        _cleanup_(doctor_names_clear) DoctorNames names = {.n = 0};
+        const Comparison *comparison = subject->comparison;
+
+        if (doctor_n_covered(subject->snapshot) == 0)
+                return false;
+        for (size_t i = 0; i < comparison->n_too_fine; i++)
+                doctor_names_add(&names, subject->observed->groups[comparison->too_fine[i]].id);
+        if (names.n == 0)
+                return doctor_answer(finding, DOCTOR_OK, "no group is reached from outside", "",
+                                     "No way leads into any of %zu groups past the IOMMU.",
+                                     subject->observed->n_groups);
+        return doctor_answer(finding, DOCTOR_WARN, "devices reach into groups past the IOMMU",
+                             "Lease such groups together, or give their owners the same trust; "
+                             "isoctl explain --from /sys --partition sound GROUP tells the way.",
+                             "Reached from outside: %s.", doctor_names_end(&names));
+}
+
+const DoctorCheck doctor_group_checks[] = {
+        {"acs-override",
+         "The option has the kernel assume an isolation that is not there: a device in one such "
+         "group can write into another.",
+         check_override},
+        {"groups", "Groups that nobody can account for may separate what is not apart.",
+         check_rules},
+        {"reach",
+         "The kernel asks only whether requests go up, not who may come down: a neighbour of "
+         "another owner can write there.",
+         check_reach},
+        {.id = NULL},
+};

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Which devices a rule is about. */
+
+#include "core/probe/policy_names.h"
+#include "core/probe/policy_reader.h"
+
+#define MEMBERS_MAX 4096
+
+static int read_vendor(PolicyReader *reader, json_object *value)
+{
+        return policy_read_id(reader, value, "vendor", &reader->rule->has_vendor,
+                              &reader->rule->vendor);
+}
+
+static int read_device(PolicyReader *reader, json_object *value)
+{
+        return policy_read_id(reader, value, "device", &reader->rule->has_device,
+                              &reader->rule->device);
+}
+
+static int read_subsystem_vendor(PolicyReader *reader, json_object *value)
+{
+        return policy_read_id(reader, value, "vendor", &reader->rule->has_subsystem_vendor,
+                              &reader->rule->subsystem_vendor);
+}
+
+static int read_subsystem_device(PolicyReader *reader, json_object *value)
+{
+        return policy_read_id(reader, value, "device", &reader->rule->has_subsystem_device,
+                              &reader->rule->subsystem_device);
+}
+
+static int read_serial(PolicyReader *reader, json_object *value)
+{
+        if (!policy_parse_serial(json_object_get_string(value), &reader->rule->serial))
+                return policy_complain(reader, value,
+                                       "\"%s\" is no serial number: eight bytes as lspci prints "
+                                       "them, 00-1b-21-ff-ff-3a-4c-5d",
+                                       json_object_get_string(value));
+        reader->rule->has_serial = true;
+        return 0;
+}
+
+static int read_slot(PolicyReader *reader, json_object *value)
+{
+        return policy_read_string(value, &reader->rule->slot);
+}
+
+static int read_driver(PolicyReader *reader, json_object *value)
+{
+        return policy_read_string(value, &reader->rule->driver);
+}
+
+static int read_removable(PolicyReader *reader, json_object *value)
+{
+        reader->rule->removable = tristate_from_bool(json_object_get_boolean(value));
+        return 0;
+}
+
+static int read_numa_node(PolicyReader *reader, json_object *value)
+{
+        unsigned node;
+        int r = policy_read_number(reader, value, "a node's number", 0, UINT16_MAX, &node);
+
+        if (r == 0) {
+                reader->rule->has_numa_node = true;
+                reader->rule->numa_node = (uint16_t)node;
+        }
+        return r;
+}
+
+static int read_group_min(PolicyReader *reader, json_object *value)
+{
+        return policy_read_number(reader, value, "a group's number of members", 1, MEMBERS_MAX,
+                                  &reader->rule->group_min);
+}
+
+static int read_group_max(PolicyReader *reader, json_object *value)
+{
+        return policy_read_number(reader, value, "a group's number of members", 1, MEMBERS_MAX,
+                                  &reader->rule->group_max);
+}
+
+static int read_group_size(PolicyReader *reader, json_object *value)
+{
+        static const PolicyMember members[] = {
+                {"min", json_type_int, read_group_min},
+                {"max", json_type_int, read_group_max},
+        };
+
+        if (json_object_object_length(value) == 0)
+                return policy_complain(reader, value, "the size of the group is not limited");
+        int r = policy_read_members(reader, value, members, ARRAY_SIZE(members));
+
+        if (r == 0 && reader->rule->group_max > 0 &&
+            reader->rule->group_min > reader->rule->group_max)
+                return policy_complain(reader, value,
+                                       "no group has more than \"max\" members and "
+                                       "at least \"min\"");
+        return r;
+}
+
+static int read_class(PolicyReader *reader, json_object *value)
+{
+        if (!policy_parse_class(json_object_get_string(value), &reader->rule->class_value,
+                                &reader->rule->class_mask))
+                return policy_complain(
+                        reader, value,
+                        "\"%s\" is no class: two, four or six hexadecimal digits, or the "
+                        "name of a base class",
+                        json_object_get_string(value));
+        reader->rule->has_class = true;
+        return 0;
+}
+
+static int read_path(PolicyReader *reader, json_object *value)
+{
+        return policy_read_string(value, &reader->rule->path);
+}
+
+static int read_address(PolicyReader *reader, json_object *value)
+{
+        return policy_read_string(value, &reader->rule->address);
+}
+
+int policy_read_match(PolicyReader *reader, json_object *value)
+{
+        static const PolicyMember members[] = {
+                {"vendor", json_type_string, read_vendor},
+                {"device", json_type_string, read_device},
+                {"class", json_type_string, read_class},
+                {"subsystem_vendor", json_type_string, read_subsystem_vendor},
+                {"subsystem_device", json_type_string, read_subsystem_device},
+                {"path", json_type_string, read_path},
+                {"address", json_type_string, read_address},
+                {"slot", json_type_string, read_slot},
+                {"serial", json_type_string, read_serial},
+                {"driver", json_type_string, read_driver},
+                {"removable", json_type_boolean, read_removable},
+                {"numa_node", json_type_int, read_numa_node},
+                {"group_size", json_type_object, read_group_size},
+        };
+
+        return policy_read_members(reader, value, members, ARRAY_SIZE(members));
+}

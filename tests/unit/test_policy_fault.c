@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * How a mistake in a policy file is told: the line, the place in it, and what may have been meant.
+ */
+
+#include "core/model/text.h"
+#include "core/probe/policy_json.h"
+#include "tap.h"
+
+static void expect_refusal(const char *text, const char *want)
+{
+        _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
+        _cleanup_(freep) char *message = NULL;
+
+        CHECK_NUMBER(policy_parse(policy, "p.json", text, strlen(text), &message),
+                     POLICY_E_INVALID);
+        CHECK_STRING(message, want);
+}
+
+static void expect_excerpt(const char *text, const char *want)
+{
+        _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
+        _cleanup_(policy_fault_clear) PolicyFault fault = {.message = NULL};
+        const PolicyOptions options = {.lookup = &policy_lookup_system};
+
+        CHECK_NUMBER(policy_parse_text(policy, "p.json", text, strlen(text), &options, &fault),
+                     POLICY_E_INVALID);
+        CHECK_STRING(fault.excerpt ? fault.excerpt : "(none)", want);
+}
+
+/* The mark is below the place, whatever stands before it; a terminal obeys nothing of it. */
+static void test_excerpts(void)
+{
+        char text[400], want[200];
+
+        expect_excerpt("{\n  \"rulse\": []\n}", "  \"rulse\": []\n  ^~~~~~~");
+        expect_excerpt("{\"rules\": [7]}\r\n", "{\"rules\": [7]}\n           ^");
+        expect_excerpt("{\"rules\": 1234}", "{\"rules\": 1234}\n          ^~~~");
+        expect_excerpt("{\t\"\xc3\xa4\": 1}", "{\t\"\xc3\xa4\": 1}\n \t^~~");
+        expect_excerpt("{\"rules\":\n", "\n^");
+        expect_excerpt("", "\n^");
+        expect_excerpt("/* \033[2J */ 7", "/* ?[2J */ 7\n           ^");
+
+        memset(text, ' ', 300);
+        (void)snprintf(text + 200, 200, "{\"rulse\": %0*d}", 100, 0);
+        (void)snprintf(want, sizeof(want), "...%59s{\"rulse\": %0*d...\n%63s^~~~~~~", "", 27, 0,
+                       "");
+        expect_excerpt(text, want);
+}
+
+static void test_nearest(void)
+{
+        static const char *const words[] = {"vendor", "device",    "address",
+                                            "path",   "numa_node", NULL};
+
+        CHECK_STRING(text_nearest("vendr", words), "vendor");
+        CHECK_STRING(text_nearest("VENDOR", words), "vendor");
+        CHECK_STRING(text_nearest("devcie", words), "device");
+        CHECK_STRING(text_nearest("adress", words), "address");
+        CHECK_STRING(text_nearest("numa", words), "numa_node");
+        CHECK_STRING(text_nearest("paht", words), "path");
+        CHECK(!text_nearest("", words) && !text_nearest("serial", words) &&
+              !text_nearest("ph", words));
+        CHECK(!text_nearest("vendorvendorvendorvendorvendorvendor", words));
+}
+
+static void test_repeated_names(void)
+{
+        expect_refusal("{\"rules\":[{\"name\":\"a\",\"match\":{},\"lease\":{}},\n"
+                       "{\"name\":\"b\",\"match\":{},\"lease\":{}},\n"
+                       "{\"match\":{},\"name\":\"a\",\"lease\":{}}]}",
+                       "p.json:3:20: rule \"a\" has its name from line 1 already");
+        expect_refusal("{\"rules\":[{\"name\":\"rule 2\",\"match\":{},\"lease\":{}},\n"
+                       "{\"match\":{},\"lease\":{}}]}",
+                       "p.json:2:1: rule \"rule 2\" has its name from line 1 already");
+}
+
+#define RULE(match, rest) "{\"rules\":[{\"match\":" match ",\"lease\":{}" rest "}]}"
+
+static void test_meaning(void)
+{
+        expect_refusal(RULE("{\"serial\":\"1\"}", ""),
+                       "p.json:1:30: \"1\" is no serial number: eight bytes as lspci prints them, "
+                       "00-1b-21-ff-ff-3a-4c-5d");
+        expect_refusal(RULE("{\"numa_node\":65536}", ""),
+                       "p.json:1:33: a node's number is 0 to 65535");
+        expect_refusal(RULE("{\"group_size\":{}}", ""),
+                       "p.json:1:34: the size of the group is not limited");
+        expect_refusal(RULE("{\"group_size\":{\"min\":3,\"max\":2}}", ""),
+                       "p.json:1:34: no group has more than \"max\" members and at least \"min\"");
+        expect_refusal(RULE("{\"driver\":\"nvme\"}", ",\"reserve\":{\"at\":\"boot\"}"),
+                       "p.json:1:30: a reservation cannot go by that: it is not known when drivers "
+                       "are bound; see \"fingerprint\"");
+        expect_refusal(RULE("{}", ",\"require\":{\"strength\":[\"p2\"]}"),
+                       "p.json:1:57: unknown strength \"p2\": translated, p2p, msi, claimable, "
+                       "resettable, trusted-ats or pasid; did you mean \"p2p\"?");
+        expect_refusal(RULE("{}", ",\"require\":{\"strength\":[]}"),
+                       "p.json:1:56: the list is empty");
+        expect_refusal("{\"rules\":[{\"match\":{},\"lease\":{\"units\":[7]}}]}",
+                       "p.json:1:41: expected string, not int");
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"the place, shown", test_excerpts},
+                {"what was meant", test_nearest},
+                {"names of rules", test_repeated_names},
+                {"what a rule goes by and requires", test_meaning},
+        };
+
+        return tap_run(tests);
+}
