@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "daemon/guard/block.h"
+#include "daemon/guard/console.h"
 #include "daemon/guard/enforce.h"
 #include "daemon/guard/expel.h"
 #include "daemon/guard/seal.h"
@@ -65,7 +66,9 @@ int guard_enforce(const HostPaths *host, const LeaseRecord *record, char **ret_m
                 int r = 0;
 
                 /* Who is expelled is for its own transaction. */
-                if (record->changes[i].kind != LEASE_CHANGE_EXPEL)
+                if (console_is_change(&record->changes[i]))
+                        r = console_make(host, &record->changes[i], &message);
+                else if (record->changes[i].kind != LEASE_CHANGE_EXPEL)
                         r = seal_make(host, &record->changes[i], &message);
 
                 outcome_add(&outcome, r, message);
@@ -96,6 +99,8 @@ int guard_undo(const HostPaths *host, const LeaseRecord *record, size_t first, c
                 char *message = NULL;
                 int r = change->kind == LEASE_CHANGE_EXPEL
                                 ? expel_undo(host, change->place, &message)
+                        : console_is_change(change)
+                                ? console_undo(host, change, &message)
                                 : seal_undo(host, change, &message);
 
                 outcome_add(&outcome, r, message);

@@ -85,7 +85,15 @@ static int check_identity(const HostPaths *host, const LeaseVf *vf, char **ret_m
                            bdf_format(vf->bdf, text));
 }
 
-static int take_vf(const HostPaths *host, const LeaseVf *vf, char **ret_message)
+/* The driver that stood in for the VF's owner, and shall again. */
+static const char *driver_of(const LeaseRecord *record, const LeaseVf *vf)
+{
+        const LeaseDevice *device = lease_record_find(record, vf->bdf);
+
+        return device ? device->driver : LEASE_DRIVER;
+}
+
+static int take_vf(const HostPaths *host, const LeaseVf *vf, const char *ours, char **ret_message)
 {
         _cleanup_(freep) char *driver = NULL;
 
@@ -95,11 +103,11 @@ static int take_vf(const HostPaths *host, const LeaseVf *vf, char **ret_message)
         if (r == 0 && !driver_is_harmless(driver))
                 r = critical_check(host, vf->bdf, ret_message);
         if (r == 0)
-                r = driver_override_write(host, vf->bdf, LEASE_DRIVER, ret_message);
-        if (r == 0 && strcmp(driver, LEASE_DRIVER) != 0)
+                r = driver_override_write(host, vf->bdf, ours, ret_message);
+        if (r == 0 && strcmp(driver, ours) != 0)
                 r = driver_unbind(host, vf->bdf, ret_message);
         if (r == 0)
-                r = driver_bind(host, vf->bdf, LEASE_DRIVER, ret_message);
+                r = driver_bind(host, vf->bdf, ours, ret_message);
         if (r == 0)
                 r = vf_settings_restore(host, vf->bdf, &vf->settings, ret_message);
         return r;
@@ -127,15 +135,15 @@ static int claim_vf(const HostPaths *host, const LeaseRecord *record, const Leas
 }
 
 /* Leaves a VF to the host: what failed above may have come anywhere. */
-static void leave_vf(const HostPaths *host, const LeaseVf *vf)
+static void leave_vf(const HostPaths *host, const LeaseVf *vf, const char *ours)
 {
         _cleanup_(freep) char *override = NULL, *driver = NULL, *message = NULL;
 
         int r = driver_override_read(host, vf->bdf, &override);
-        if (r < 0 || strcmp(override, LEASE_DRIVER) != 0)
+        if (r < 0 || strcmp(override, ours) != 0)
                 return;
         r = driver_read(host, vf->bdf, &driver);
-        if (r == 0 && strcmp(driver, LEASE_DRIVER) == 0)
+        if (r == 0 && strcmp(driver, ours) == 0)
                 r = driver_unbind(host, vf->bdf, &message);
         free(TAKE_PTR(message));
         if (r == 0)
@@ -170,7 +178,8 @@ static int take_all(const HostPaths *host, const LeaseRecord *record, const Vfio
 
         for (size_t i = 0; r == 0 && i < record->n_vfs; i++)
                 if (record->vfs[i].returning)
-                        r = take_vf(host, &record->vfs[i], ret_message);
+                        r = take_vf(host, &record->vfs[i], driver_of(record, &record->vfs[i]),
+                                    ret_message);
         for (size_t i = 0; r == 0 && i < record->n_vfs; i++)
                 if (record->vfs[i].returning)
                         r = claim_vf(host, record, &record->vfs[i], fds, more, ret_message);
@@ -222,7 +231,7 @@ int recreate_vfs(const HostPaths *host, const LeaseRecord *record, size_t first,
                 vfio_fds_close(&more);
                 for (size_t i = 0; i < record->n_vfs; i++)
                         if (record->vfs[i].returning)
-                                leave_vf(host, &record->vfs[i]);
+                                leave_vf(host, &record->vfs[i], driver_of(record, &record->vfs[i]));
         }
         int undo = open_again(host, record, first, &message);
         if (r != 0)

@@ -69,7 +69,31 @@ static int write_group(Rules *rules, int32_t number)
         return r;
 }
 
-static int write_all(Rules *rules, const int32_t *numbers, size_t n_numbers)
+/* The group's node, and those of its devices, which are named when VFIO has them; the shared ones.
+ */
+static int write_nodes(Rules *rules, const int32_t *numbers, size_t n_numbers)
+{
+        const Snapshot *snapshot = rules->snapshot;
+        char text[BDF_TEXT_SIZE];
+        bool bad = false;
+
+        for (size_t i = 0; i < n_numbers; i++) {
+                bad |= fprintf(rules->stream,
+                               "SUBSYSTEM==\"vfio\", KERNEL==\"%d\", MODE=\"0660\"\n",
+                               numbers[i]) < 0;
+                for (size_t k = 0; k < snapshot->n_devices; k++)
+                        if (snapshot->devices[k].kernel_group == numbers[i])
+                                bad |= fprintf(rules->stream,
+                                               "SUBSYSTEM==\"vfio-dev\", KERNELS==\"%s\", "
+                                               "MODE=\"0660\"\n",
+                                               bdf_format(snapshot->devices[k].bdf, text)) < 0;
+        }
+        bad |= fprintf(rules->stream,
+                       "SUBSYSTEM==\"misc\", KERNEL==\"vfio|iommu\", MODE=\"0660\"\n") < 0;
+        return bad ? -EIO : 0;
+}
+
+static int write_all(Rules *rules, const int32_t *numbers, size_t n_numbers, bool nodes)
 {
         int r = 0;
 
@@ -82,7 +106,7 @@ static int write_all(Rules *rules, const int32_t *numbers, size_t n_numbers)
                     "ACTION==\"add\", SUBSYSTEM==\"pci\", ATTR{driver_override}==\"" BLOCK_OVERRIDE
                     "\", ENV{MODALIAS}=\"\"\n") < 0)
                 r = -EIO;
-        return r;
+        return r == 0 && nodes ? write_nodes(rules, numbers, n_numbers) : r;
 }
 
 /* Replaces one of our files, in a directory that may have to be made. */
@@ -98,7 +122,7 @@ static int replace(const char *directory, const char *name, const char *text)
 }
 
 int rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot, uint32_t id,
-                const int32_t *numbers, size_t n_numbers)
+                const int32_t *numbers, size_t n_numbers, bool nodes)
 {
         _cleanup_(freep) char *text = NULL;
         Rules rules = {.host = host, .snapshot = snapshot};
@@ -111,10 +135,10 @@ int rules_write(const char *directory, const HostPaths *host, const Snapshot *sn
         rules.stream = open_memstream(&text, &n_text);
         if (!rules.stream)
                 return -errno;
-        int r = write_all(&rules, numbers, n_numbers);
+        int r = write_all(&rules, numbers, n_numbers, nodes);
         if (fclose(rules.stream) != 0 && r == 0)
                 r = -errno;
-        return r < 0 || rules.n_ports == 0 ? r : replace(directory, name, text);
+        return r < 0 || (rules.n_ports == 0 && !nodes) ? r : replace(directory, name, text);
 }
 
 int rules_remove(const char *directory, uint32_t id)

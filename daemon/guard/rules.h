@@ -8,6 +8,9 @@
  * udev comes after the kernel has offered a device to the drivers that are there; it is the rest
  * that these rules stop. They name the places below the ports that lead into the leased groups, by
  * slots and not by bus numbers, live in /run and go with the lease.
+ *
+ * Of a node with an access control list the group's bits of the mode are the list's mask: the rule
+ * that takes them away (60-isolationd.rules) would take away what the list grants.
  */
 
 #include "core/model/snapshot.h"
@@ -17,10 +20,11 @@
 
 /*
  * Writes the rules of lease `id` for the ports of the kernel's groups `numbers`, whole or not at
- * all; no file where no port leads there. Returns 0 or -errno.
+ * all; no file where no port leads there. With `nodes` udev is also to leave the modes of the
+ * groups' nodes as access control lists for them need them. Returns 0 or -errno.
  */
 _nodiscard_ int rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot,
-                            uint32_t id, const int32_t *numbers, size_t n_numbers);
+                            uint32_t id, const int32_t *numbers, size_t n_numbers, bool nodes);
 
 /* Removes the rules of a lease; none are fine. Returns 0 or -errno. */
 _nodiscard_ int rules_remove(const char *directory, uint32_t id);

@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -163,26 +165,82 @@ bool driver_exists(const HostPaths *host, const char *driver)
         return stat(path, &st) == 0;
 }
 
-int driver_load_module(const char *module, char **ret_message)
+/* Runs a program to its end. Returns 0 and how it ended, a positive errno if it cannot be started,
+ * or -errno. */
+static int run(const char *program, char *const argv[], int *ret_status)
 {
-        char name[NAME_MAX + 1];
-        char program[] = "modprobe", quiet[] = "-q", end[] = "--";
         char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-        char *argv[] = {program, quiet, end, name, NULL};
         char *envp[] = {path, NULL};
         pid_t pid;
+
+        int r = posix_spawn(&pid, program, NULL, NULL, argv, envp);
+        if (r != 0)
+                return r;
+        while (waitpid(pid, ret_status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return 0;
+}
+
+void driver_await_udev(void)
+{
+        char program[] = "udevadm", settle[] = "settle", timeout[] = "--timeout=5";
+        char *argv[] = {program, settle, timeout, NULL};
         int status;
 
+        /* What is not done by then is looked at again when udev says that it is. */
+        (void)!run("/bin/udevadm", argv, &status);
+}
+
+/* By its directory in sysfs; nobody asks for what is built in, whose driver is there already. */
+static bool is_loaded(const char *module)
+{
+        char path[PATH_MAX];
+        struct stat st;
+
+        (void)snprintf(path, sizeof(path), "/sys/module/%s", module);
+        for (char *c = path; (c = strchr(c, '-'));)
+                *c = '_';
+        return stat(path, &st) == 0;
+}
+
+/*
+ * A daemon that may load modules does; one that its unit forbids it asks the service manager, whose
+ * modprobe@.service does not say whether it went well.
+ */
+static int load(const char *module, bool *ret_loaded)
+{
+        char name[NAME_MAX + 1], unit[NAME_MAX + 32];
+        char modprobe[] = "modprobe", quiet[] = "-q", end[] = "--";
+        char systemctl[] = "systemctl", start[] = "start", no_ask[] = "--no-ask-password";
+        char *direct[] = {modprobe, quiet, end, name, NULL};
+        char *asked[] = {systemctl, start, quiet, no_ask, end, unit, NULL};
+        int status = 0, r;
+
         (void)snprintf(name, sizeof(name), "%s", module);
-        int r = posix_spawn(&pid, "/sbin/modprobe", NULL, NULL, argv, envp);
-        if (r != 0)
+        (void)snprintf(unit, sizeof(unit), "modprobe@%s.service", module);
+        bool may = prctl(PR_CAPBSET_READ, CAP_SYS_MODULE) == 1;
+        if (may)
+                r = run("/sbin/modprobe", direct, &status);
+        else
+                r = run("/bin/systemctl", asked, &status);
+        *ret_loaded = r == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+                      (may || is_loaded(module));
+        return r;
+}
+
+int driver_load_module(const char *module, char **ret_message)
+{
+        bool is_there = false;
+
+        int r = load(module, &is_there);
+        if (r < 0)
+                return r;
+        if (r > 0)
                 return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
                                    "module %s is not loaded and modprobe cannot be run: %s", module,
                                    strerror(r));
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        if (is_there)
                 return 0;
         return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
                            "module %s is not available: modprobe %s failed; "

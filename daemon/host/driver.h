@@ -37,6 +37,12 @@ _nodiscard_ int driver_bind(const HostPaths *host, Bdf bdf, const char *driver, 
 /* Lets the kernel match a driver, if it has one for the device. Same returns. */
 _nodiscard_ int driver_probe_any(const HostPaths *host, Bdf bdf, char **ret_message);
 
+/*
+ * Waits until udev is done with the events so far, by running udevadm(8); a few seconds at most.
+ * Where there is no udev nothing is waited for.
+ */
+void driver_await_udev(void);
+
 /* Whether a PCI driver of that name is registered. */
 bool driver_exists(const HostPaths *host, const char *driver);
 

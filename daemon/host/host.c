@@ -14,6 +14,16 @@
 
 #include "daemon/host/host.h"
 
+const char *host_device_path(const HostPaths *host, Bdf bdf, const char *name,
+                             char path[static PATH_MAX])
+{
+        char text[BDF_TEXT_SIZE];
+
+        (void)snprintf(path, PATH_MAX, "%s/bus/pci/devices/%s/%s", host->sysfs,
+                       bdf_format(bdf, text), name);
+        return path;
+}
+
 int host_refuse(Refusal refusal, char **ret_message, const char *format, ...)
 {
         char *text = NULL;

@@ -8,6 +8,7 @@
  * returns 0, -errno, or a positive Refusal with a sentence for people; none of it logs.
  */
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -21,15 +22,21 @@ typedef struct HostPaths {
         const char *sysfs; /* "/sys" */
         const char *dev;   /* "/dev" */
         const char *proc;  /* "/proc" */
+        const char *modules; /* "/lib/modules"; NULL: the kernel has none */
 } HostPaths;
 
-#define HOST_PATHS_LIVE ((HostPaths){.sysfs = "/sys", .dev = "/dev", .proc = "/proc"})
+#define HOST_PATHS_LIVE                                                                            \
+        ((HostPaths){.sysfs = "/sys", .dev = "/dev", .proc = "/proc", .modules = "/lib/modules"})
 
 /* Largest sysfs text this daemon reads; the kernel's own limit is a page. */
 #define HOST_TEXT_SIZE 4096
 
 /* Formats a sentence into *ret (freed by the caller; NULL if memory is short) and returns `refusal`. */
 int host_refuse(Refusal refusal, char **ret_message, const char *format, ...) _printf_(3, 4);
+
+/* Where an attribute of a function is; returns `path`, which holds PATH_MAX. */
+const char *host_device_path(const HostPaths *host, Bdf bdf, const char *name,
+                             char path[static PATH_MAX]);
 
 /*
  * Reads a small text file, without its trailing newline. Returns 0 and *ret (freed by the caller) or

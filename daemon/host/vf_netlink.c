@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Attributes are length, type and payload, padded to four bytes. Nothing is taken to be aligned,
- * and nothing is read that its length does not cover.
+ * Attributes are length, type and payload, padded to four bytes; netlink.h takes them apart.
  */
 
 #include <arpa/inet.h>
@@ -13,6 +12,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "daemon/host/netlink.h"
 #include "daemon/host/vf_netlink.h"
 
 static const char *const names[_VF_SETTING_N] = {
@@ -173,62 +173,8 @@ size_t vf_netlink_order(uint8_t buffer[static VF_NETLINK_ASK_SIZE], int interfac
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-typedef struct Span {
-        const uint8_t *data;
-        size_t n;
-} Span;
-
-static size_t align(size_t n)
-{
-        return (n + NLA_ALIGNTO - 1) & ~(size_t)(NLA_ALIGNTO - 1);
-}
-
-/* Takes `n` bytes and their padding, which the last may lack, off the front. */
-static void advance(Span *span, size_t n)
-{
-        n = align(n) < span->n ? align(n) : span->n;
-        span->data += n;
-        span->n -= n;
-}
-
-/* Takes one attribute off the front. Returns 1, 0 at the end, or -EBADMSG. */
-static int next_attribute(Span *rest, uint16_t *ret_type, Span *ret_payload)
-{
-        struct nlattr head;
-
-        if (rest->n == 0)
-                return 0;
-        if (rest->n < sizeof(head))
-                return -EBADMSG;
-        memcpy(&head, rest->data, sizeof(head));
-        if (head.nla_len < sizeof(head) || head.nla_len > rest->n)
-                return -EBADMSG;
-        *ret_type = head.nla_type & NLA_TYPE_MASK;
-        *ret_payload = (Span){rest->data + sizeof(head), head.nla_len - sizeof(head)};
-        advance(rest, head.nla_len);
-        return 1;
-}
-
-/* Takes one message off the front. Returns 1, 0 at the end, or -EBADMSG. */
-static int next_message(Span *rest, uint16_t *ret_type, Span *ret_payload)
-{
-        struct nlmsghdr head;
-
-        if (rest->n == 0)
-                return 0;
-        if (rest->n < sizeof(head))
-                return -EBADMSG;
-        memcpy(&head, rest->data, sizeof(head));
-        if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > rest->n)
-                return -EBADMSG;
-        *ret_type = head.nlmsg_type;
-        *ret_payload = (Span){rest->data + sizeof(head), head.nlmsg_len - sizeof(head)};
-        advance(rest, head.nlmsg_len);
-        return 1;
-}
-
 /* Copies a structure of `n` bytes that begins with the number of a VF, which must be `vf`. */
-static bool take(Span payload, uint32_t vf, void *structure, size_t n)
+static bool take(NetlinkSpan payload, uint32_t vf, void *structure, size_t n)
 {
         uint32_t number;
 
@@ -240,7 +186,7 @@ static bool take(Span payload, uint32_t vf, void *structure, size_t n)
 }
 
 /* Two numbers: the VF's, and a value, all ones for what the driver does not know. */
-static int parse_value(Span payload, uint32_t vf, VfSettings *settings, VfSetting setting,
+static int parse_value(NetlinkSpan payload, uint32_t vf, VfSettings *settings, VfSetting setting,
                        uint32_t *ret_value)
 {
         uint32_t pair[2];
@@ -255,14 +201,14 @@ static int parse_value(Span payload, uint32_t vf, VfSettings *settings, VfSettin
 }
 
 /* The kernel lists one VLAN; the older attribute beside the list lacks the protocol. */
-static int parse_vlans(Span list, uint32_t vf, VfSettings *settings)
+static int parse_vlans(NetlinkSpan list, uint32_t vf, VfSettings *settings)
 {
         struct ifla_vf_vlan_info vlan;
-        Span payload;
+        NetlinkSpan payload;
         uint16_t type;
         int r;
 
-        while ((r = next_attribute(&list, &type, &payload)) > 0) {
+        while ((r = netlink_next_attribute(&list, &type, &payload)) > 0) {
                 if (type != IFLA_VF_VLAN_INFO || settings->known & 1U << VF_SETTING_VLAN)
                         continue;
                 if (!take(payload, vf, &vlan, sizeof(vlan)))
@@ -275,7 +221,7 @@ static int parse_vlans(Span list, uint32_t vf, VfSettings *settings)
         return r;
 }
 
-static int parse_setting(uint16_t type, Span payload, uint32_t vf, VfSettings *settings)
+static int parse_setting(uint16_t type, NetlinkSpan payload, uint32_t vf, VfSettings *settings)
 {
         struct ifla_vf_mac mac;
         struct ifla_vf_rate rate;
@@ -309,20 +255,20 @@ static int parse_setting(uint16_t type, Span payload, uint32_t vf, VfSettings *s
 }
 
 /* One VF's settings, of the VF that its first attribute names. Returns 0, _E_NONE or -EBADMSG. */
-static int parse_info(Span info, uint32_t vf, VfSettings *ret_settings)
+static int parse_info(NetlinkSpan info, uint32_t vf, VfSettings *ret_settings)
 {
         VfSettings settings = {.known = 0};
-        Span rest = info, payload;
+        NetlinkSpan rest = info, payload;
         uint32_t number;
         uint16_t type;
 
-        int r = next_attribute(&rest, &type, &payload);
+        int r = netlink_next_attribute(&rest, &type, &payload);
         if (r <= 0 || payload.n < sizeof(number))
                 return -EBADMSG;
         memcpy(&number, payload.data, sizeof(number));
         if (number != vf)
                 return VF_NETLINK_E_NONE;
-        while ((r = next_attribute(&info, &type, &payload)) > 0) {
+        while ((r = netlink_next_attribute(&info, &type, &payload)) > 0) {
                 r = parse_setting(type, payload, vf, &settings);
                 if (r < 0)
                         return r;
@@ -333,13 +279,13 @@ static int parse_info(Span info, uint32_t vf, VfSettings *ret_settings)
 }
 
 /* Walks down: among `list`, finds the VF. */
-static int parse_list(Span list, uint32_t vf, VfSettings *ret_settings)
+static int parse_list(NetlinkSpan list, uint32_t vf, VfSettings *ret_settings)
 {
-        Span payload;
+        NetlinkSpan payload;
         uint16_t type;
         int r;
 
-        while ((r = next_attribute(&list, &type, &payload)) > 0) {
+        while ((r = netlink_next_attribute(&list, &type, &payload)) > 0) {
                 if (type != IFLA_VF_INFO)
                         continue;
                 r = parse_info(payload, vf, ret_settings);
@@ -349,10 +295,10 @@ static int parse_list(Span list, uint32_t vf, VfSettings *ret_settings)
         return r < 0 ? r : VF_NETLINK_E_NONE;
 }
 
-static int parse_link(Span message, int interface, uint32_t vf, VfSettings *ret_settings)
+static int parse_link(NetlinkSpan message, int interface, uint32_t vf, VfSettings *ret_settings)
 {
         struct ifinfomsg info;
-        Span payload;
+        NetlinkSpan payload;
         uint16_t type;
         int r;
 
@@ -361,44 +307,33 @@ static int parse_link(Span message, int interface, uint32_t vf, VfSettings *ret_
         memcpy(&info, message.data, sizeof(info));
         if (info.ifi_index != interface)
                 return VF_NETLINK_E_NONE;
-        advance(&message, sizeof(info));
-        while ((r = next_attribute(&message, &type, &payload)) > 0)
+        netlink_advance(&message, sizeof(info));
+        while ((r = netlink_next_attribute(&message, &type, &payload)) > 0)
                 if (type == IFLA_VFINFO_LIST)
                         return parse_list(payload, vf, ret_settings);
         return r < 0 ? r : VF_NETLINK_E_NONE;
 }
 
-/* The error in an NLMSG_ERROR, 0 for an acknowledgement. */
-static int parse_error(Span message)
-{
-        int32_t error;
-
-        if (message.n < sizeof(error))
-                return -EBADMSG;
-        memcpy(&error, message.data, sizeof(error));
-        return error > 0 || error < -4095 ? -EBADMSG : error;
-}
-
 int vf_netlink_parse(const void *data, size_t n_data, int interface, unsigned vf,
                      VfSettings *ret_settings)
 {
-        Span rest = {data, n_data}, payload;
-        uint16_t type;
+        NetlinkSpan rest = {data, n_data}, payload;
+        uint16_t type, flags;
 
-        int r = next_message(&rest, &type, &payload);
+        int r = netlink_next_message(&rest, &type, &flags, &payload);
         if (r <= 0)
                 return -EBADMSG;
         if (type == RTM_NEWLINK)
                 return parse_link(payload, interface, vf, ret_settings);
-        r = type == NLMSG_ERROR ? parse_error(payload) : -EBADMSG;
+        r = type == NLMSG_ERROR ? netlink_parse_error(payload) : -EBADMSG;
         return r == 0 ? -EBADMSG : r; /* nobody has asked for an acknowledgement */
 }
 
 int vf_netlink_parse_ack(const void *data, size_t n_data)
 {
-        Span rest = {data, n_data}, payload;
-        uint16_t type;
+        NetlinkSpan rest = {data, n_data}, payload;
+        uint16_t type, flags;
 
-        int r = next_message(&rest, &type, &payload);
-        return r <= 0 || type != NLMSG_ERROR ? -EBADMSG : parse_error(payload);
+        int r = netlink_next_message(&rest, &type, &flags, &payload);
+        return r <= 0 || type != NLMSG_ERROR ? -EBADMSG : netlink_parse_error(payload);
 }

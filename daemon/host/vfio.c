@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The claim itself. Runs in a worker; the fds travel to the daemon.
+ * Groups: opened, attached to a container, and attached again. Runs in a worker; the fds travel to
+ * the daemon.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -30,8 +30,7 @@ void vfio_fds_close(VfioFds *fds)
         fds->n_items = 0;
 }
 
-/* Opens `path` and adds it under `name`. Returns the fd or -errno. */
-static int add_open(VfioFds *fds, const char *path, const char *name)
+int vfio_fds_open(VfioFds *fds, const char *path, const char *name)
 {
         if (fds->n_items >= VFIO_FDS_MAX)
                 return -E2BIG;
@@ -52,17 +51,25 @@ int vfio_fds_find(const VfioFds *fds, const char *name)
         return -1;
 }
 
-static int attach_group(int fd, int container, int32_t group, char **ret_message)
+static int check_viable(int fd, int32_t group, char **ret_message)
 {
         struct vfio_group_status status = {.argsz = sizeof(status)};
 
         if (ioctl(fd, VFIO_GROUP_GET_STATUS, &status) < 0)
                 return -errno;
-        if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
-                return host_refuse(REFUSAL_NOT_VIABLE, ret_message,
-                                   "kernel group %d: the kernel calls it not viable: "
-                                   "a member is bound to a host driver",
-                                   group);
+        if (status.flags & VFIO_GROUP_FLAGS_VIABLE)
+                return 0;
+        return host_refuse(REFUSAL_NOT_VIABLE, ret_message,
+                           "kernel group %d: the kernel calls it not viable: "
+                           "a member is bound to a host driver",
+                           group);
+}
+
+static int attach_group(int fd, int container, int32_t group, char **ret_message)
+{
+        int r = check_viable(fd, group, ret_message);
+        if (r != 0)
+                return r;
         if (ioctl(fd, VFIO_GROUP_SET_CONTAINER, &container) < 0)
                 return host_refuse(errno == EPERM || errno == EBUSY ? REFUSAL_NOT_VIABLE
                                                                     : REFUSAL_KERNEL_REFUSED,
@@ -73,21 +80,50 @@ static int attach_group(int fd, int container, int32_t group, char **ret_message
         return 0;
 }
 
-static int claim_group(const HostPaths *host, int container, int32_t group, VfioFds *fds,
-                       char **ret_message)
+/* Opens a group's node and adds it. Returns 0 and *ret_fd, borrowed, or a Refusal. */
+static int open_group(const HostPaths *host, int32_t group, VfioFds *fds, int *ret_fd,
+                      char **ret_message)
 {
         char path[PATH_MAX], name[48];
 
         (void)snprintf(path, sizeof(path), "%s/vfio/%d", host->dev, group);
         (void)snprintf(name, sizeof(name), "group:%d", group);
-        int fd = add_open(fds, path, name);
+        int fd = vfio_fds_open(fds, path, name);
         if (fd == -EBUSY)
                 return host_refuse(REFUSAL_BUSY, ret_message,
                                    "kernel group %d: %s is open in another process", group, path);
         if (fd < 0)
                 return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "opening %s failed: %s",
                                    path, strerror(-fd));
-        return attach_group(fd, container, group, ret_message);
+        *ret_fd = fd;
+        return 0;
+}
+
+static int claim_group(const HostPaths *host, int container, int32_t group, VfioFds *fds,
+                       char **ret_message)
+{
+        int fd = -1;
+
+        int r = open_group(host, group, fds, &fd, ret_message);
+        return r != 0 ? r : attach_group(fd, container, group, ret_message);
+}
+
+int vfio_open_groups(const HostPaths *host, const int32_t *groups, size_t n_groups,
+                     VfioFds *ret_fds, char **ret_message)
+{
+        _cleanup_(vfio_fds_close) VfioFds fds = {.n_items = 0};
+
+        for (size_t i = 0; i < n_groups; i++) {
+                int fd = -1;
+                int r = open_group(host, groups[i], &fds, &fd, ret_message);
+                if (r == 0)
+                        r = check_viable(fd, groups[i], ret_message);
+                if (r != 0)
+                        return r;
+        }
+        *ret_fds = fds;
+        fds.n_items = 0;
+        return 0;
 }
 
 static int refuse_address_space(int32_t group, char **ret_message)
@@ -116,6 +152,23 @@ int vfio_read_group(const HostPaths *host, Bdf bdf, int32_t *ret_group)
         return 0;
 }
 
+/* Attaches the group of that index to the container that those before it are in. */
+static int join_groups(int fd, int container, const int32_t *groups, size_t index,
+                       char **ret_message)
+{
+        int r = check_viable(fd, groups[index], ret_message);
+        if (r != 0)
+                return r;
+        if (ioctl(fd, VFIO_GROUP_SET_CONTAINER, &container) == 0)
+                return 0;
+        if (errno == EPERM || errno == EBUSY)
+                return attach_group(fd, container, groups[index], ret_message);
+        return host_refuse(REFUSAL_NOT_VIABLE, ret_message,
+                           "kernel groups %d and %d cannot share one I/O address space: %s; "
+                           "take a lease for each",
+                           groups[0], groups[index], strerror(errno));
+}
+
 int vfio_claim_groups(const HostPaths *host, const int32_t *groups, size_t n_groups,
                       VfioFds *ret_fds, char **ret_message)
 {
@@ -123,7 +176,7 @@ int vfio_claim_groups(const HostPaths *host, const int32_t *groups, size_t n_gro
         char path[PATH_MAX];
 
         (void)snprintf(path, sizeof(path), "%s/vfio/vfio", host->dev);
-        int container = add_open(&fds, path, "container");
+        int container = vfio_fds_open(&fds, path, "container");
         if (container < 0)
                 return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
                                    "opening %s failed: %s; is the vfio module loaded?", path,
@@ -133,7 +186,11 @@ int vfio_claim_groups(const HostPaths *host, const int32_t *groups, size_t n_gro
                                    "%s speaks another VFIO version", path);
 
         for (size_t i = 0; i < n_groups; i++) {
-                int r = claim_group(host, container, groups[i], &fds, ret_message);
+                int fd = -1;
+                int r = open_group(host, groups[i], &fds, &fd, ret_message);
+                if (r == 0)
+                        r = i == 0 ? attach_group(fd, container, groups[i], ret_message)
+                                   : join_groups(fd, container, groups, i, ret_message);
                 if (r != 0)
                         return r;
                 /* The first group decides the IOMMU of the container. */
@@ -142,53 +199,6 @@ int vfio_claim_groups(const HostPaths *host, const int32_t *groups, size_t n_gro
         }
         *ret_fds = fds;
         fds.n_items = 0;
-        return 0;
-}
-
-/* Finds /dev/vfio/devices/vfioN of a device: the name of the directory below its vfio-dev. */
-static int cdev_path(const HostPaths *host, Bdf bdf, char path[static PATH_MAX])
-{
-        char text[BDF_TEXT_SIZE];
-
-        (void)snprintf(path, PATH_MAX, "%s/bus/pci/devices/%s/vfio-dev", host->sysfs,
-                       bdf_format(bdf, text));
-        _cleanup_(closedirp) DIR *dir = opendir(path);
-        if (!dir)
-                return -errno;
-        for (struct dirent *entry; (entry = readdir(dir));)
-                if (strncmp(entry->d_name, "vfio", 4) == 0) {
-                        (void)snprintf(path, PATH_MAX, "%s/vfio/devices/%s", host->dev,
-                                       entry->d_name);
-                        return 0;
-                }
-        return -ENOENT;
-}
-
-static int claim_device(const HostPaths *host, int iommufd, Bdf bdf, VfioFds *fds,
-                        char **ret_message)
-{
-        struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = iommufd};
-        char path[PATH_MAX], text[BDF_TEXT_SIZE], name[48];
-
-        (void)bdf_format(bdf, text);
-        int r = cdev_path(host, bdf, path);
-        if (r < 0)
-                return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
-                                   "%s: this kernel gives it no VFIO character device; "
-                                   "use mode vfio",
-                                   text);
-        (void)snprintf(name, sizeof(name), "device:%s", text);
-        int fd = add_open(fds, path, name);
-        if (fd < 0)
-                return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "%s: opening %s failed: %s",
-                                   text, path, strerror(-fd));
-        if (ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind) < 0)
-                return host_refuse(errno == EPERM || errno == EBUSY ? REFUSAL_NOT_VIABLE
-                                                                    : REFUSAL_KERNEL_REFUSED,
-                                   ret_message,
-                                   "%s: the kernel refuses to bind it to the iommufd: %s "
-                                   "(is a group member bound to a host driver?)",
-                                   text, strerror(errno));
         return 0;
 }
 
@@ -218,42 +228,47 @@ static int claim_group_again(const HostPaths *host, const VfioFds *fds, int32_t 
         return 0;
 }
 
+/* A group's descriptor that is still good needs no other. */
+static int open_group_again(const HostPaths *host, const VfioFds *fds, int32_t group, VfioFds *more,
+                            char **ret_message)
+{
+        struct vfio_group_status status = {.argsz = sizeof(status)};
+        char name[48];
+        int fd;
+
+        (void)snprintf(name, sizeof(name), "group:%d", group);
+        int old = vfio_fds_find(fds, name);
+        if (old >= 0 && ioctl(old, VFIO_GROUP_GET_STATUS, &status) == 0)
+                return 0;
+        return open_group(host, group, more, &fd, ret_message);
+}
+
 int vfio_claim_again(const HostPaths *host, LeaseMode mode, const VfioFds *fds, Bdf bdf,
                      int32_t group, VfioFds *ret_fds, char **ret_message)
 {
         _cleanup_(vfio_fds_close) VfioFds more = {.n_items = 0};
-        int r;
+        int r = 0;
 
-        if (mode == LEASE_MODE_IOMMUFD)
-                r = claim_device(host, vfio_fds_find(fds, "iommufd"), bdf, &more, ret_message);
-        else
+        switch (mode) {
+        case LEASE_MODE_IOMMUFD:
+        case LEASE_MODE_IOMMUFD_UNBOUND:
+                r = vfio_add_device(host, mode == LEASE_MODE_IOMMUFD, fds, bdf, &more, ret_message);
+                break;
+        case LEASE_MODE_VFIO:
                 r = claim_group_again(host, fds, group, &more, ret_message);
+                break;
+        case LEASE_MODE_GROUP_FD:
+                r = open_group_again(host, fds, group, &more, ret_message);
+                break;
+        case LEASE_MODE_PATH:
+        case LEASE_MODE_NONE:
+        case _LEASE_MODE_N:
+                break;
+        }
         if (r != 0)
                 return r;
         *ret_fds = more;
         more.n_items = 0;
-        return 0;
-}
-
-int vfio_claim_devices(const HostPaths *host, const Bdf *devices, size_t n_devices,
-                       VfioFds *ret_fds, char **ret_message)
-{
-        _cleanup_(vfio_fds_close) VfioFds fds = {.n_items = 0};
-        char path[PATH_MAX];
-
-        (void)snprintf(path, sizeof(path), "%s/iommu", host->dev);
-        int iommufd = add_open(&fds, path, "iommufd");
-        if (iommufd < 0)
-                return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
-                                   "opening %s failed: %s; use mode vfio", path,
-                                   strerror(-iommufd));
-        for (size_t i = 0; i < n_devices; i++) {
-                int r = claim_device(host, iommufd, devices[i], &fds, ret_message);
-                if (r != 0)
-                        return r;
-        }
-        *ret_fds = fds;
-        fds.n_items = 0;
         return 0;
 }
 
@@ -288,7 +303,7 @@ int vfio_load(const HostPaths *host, LeaseMode mode, char **ret_message)
                 if (r != 0)
                         return r;
         }
-        if (mode != LEASE_MODE_IOMMUFD)
+        if (mode != LEASE_MODE_IOMMUFD && mode != LEASE_MODE_IOMMUFD_UNBOUND)
                 return 0;
 
         (void)snprintf(path, sizeof(path), "%s/iommu", host->dev);

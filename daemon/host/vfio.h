@@ -10,6 +10,8 @@
  * device (6.6 on, where the kernel was built so).
  */
 
+#include <limits.h>
+
 #include "core/model/policy.h"
 #include "daemon/host/host.h"
 
@@ -28,6 +30,9 @@ typedef struct VfioFds {
 /* Closes all and empties the set. */
 void vfio_fds_close(VfioFds *fds);
 
+/* Opens `path` and adds it under `name`. Returns the fd, borrowed, or -errno. */
+_nodiscard_ int vfio_fds_open(VfioFds *fds, const char *path, const char *name);
+
 /*
  * Opens a container, attaches every group in `groups` (kernel numbers) to it and chooses the type1v2
  * IOMMU. Returns 0 and adds "container" and "group:N" fds, a Refusal with *ret_message, or -errno; on
@@ -37,20 +42,44 @@ _nodiscard_ int vfio_claim_groups(const HostPaths *host, const int32_t *groups, 
                                   VfioFds *ret_fds, char **ret_message);
 
 /*
- * Opens an iommufd and binds the cdev of every device to it. Returns 0 and adds "iommufd" and
- * "device:BDF" fds, a Refusal with *ret_message, or -errno; on failure nothing stays open.
+ * Opens every group and looks whether the kernel would let it be claimed, which is left to others.
+ * Returns 0 and adds "group:N" fds, a Refusal with *ret_message, or -errno; on failure nothing stays
+ * open.
  */
-_nodiscard_ int vfio_claim_devices(const HostPaths *host, const Bdf *devices, size_t n_devices,
-                                   VfioFds *ret_fds, char **ret_message);
+_nodiscard_ int vfio_open_groups(const HostPaths *host, const int32_t *groups, size_t n_groups,
+                                 VfioFds *ret_fds, char **ret_message);
 
 /*
- * Adds one device to a claim made by either of the above, whose fds are in `fds`: its group
+ * Opens an iommufd that counts pinned memory for each process, and the cdev of every device; with
+ * `bind` the devices are bound to the iommufd, and several are tried in one address space, which is
+ * gone afterwards. Returns 0 and adds "iommufd" and "device:BDF" fds, a Refusal with *ret_message,
+ * or -errno; on failure nothing stays open.
+ */
+_nodiscard_ int vfio_claim_devices(const HostPaths *host, bool bind, const Bdf *devices,
+                                   size_t n_devices, VfioFds *ret_fds, char **ret_message);
+
+/* Opens one more device for the iommufd in `fds`, with `bind` bound to it. Same returns. */
+_nodiscard_ int vfio_add_device(const HostPaths *host, bool bind, const VfioFds *fds, Bdf bdf,
+                                VfioFds *ret_fds, char **ret_message);
+
+/*
+ * Adds one device to what was handed out by any of the above, whose fds are in `fds`: its group
  * (kernel number) to the container, or the device to the iommufd. A group that is in it already
  * needs nothing; one that the kernel ended with its last device gets a new "group:N". Returns as
  * above, with what is new in *ret_fds.
  */
 _nodiscard_ int vfio_claim_again(const HostPaths *host, LeaseMode mode, const VfioFds *fds, Bdf bdf,
                                  int32_t group, VfioFds *ret_fds, char **ret_message);
+
+/*
+ * Whether the kernel is known to keep host drivers from a group because whoever has these fds has
+ * claimed it: by its container (mode group-fd), or by a device that was bound (iommufd-unbound).
+ * May block while such a device is being opened.
+ */
+bool vfio_is_claimed(const HostPaths *host, const VfioFds *fds, int32_t group);
+
+/* The node of a device in /dev/vfio/devices. Returns 0, or -ENOENT if it has none, or -errno. */
+_nodiscard_ int vfio_find_cdev(const HostPaths *host, Bdf bdf, char **ret_path);
 
 /* The kernel's number of a device's group. Returns 0 or -errno. */
 _nodiscard_ int vfio_read_group(const HostPaths *host, Bdf bdf, int32_t *ret_group);

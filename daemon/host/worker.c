@@ -239,6 +239,11 @@ int worker_start(struct event_base *base, WorkerJob job, const void *context, co
         return 0;
 }
 
+pid_t worker_pid(const Worker *worker)
+{
+        return worker->pid;
+}
+
 void worker_kill(Worker *worker)
 {
         (void)syscall(SYS_pidfd_send_signal, worker->pid_fd, SIGKILL, NULL, 0);

@@ -48,5 +48,8 @@ _nodiscard_ int worker_start(struct event_base *base, WorkerJob job, const void 
 Worker *worker_free(Worker *worker);
 DEFINE_CLEANUP(Worker *, worker_free);
 
+/* Its process. */
+pid_t worker_pid(const Worker *worker);
+
 /* Kills the worker, as far as the kernel lets it die; its handler's done comes when it has. */
 void worker_kill(Worker *worker);

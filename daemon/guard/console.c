@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * /sys/class/vtconsole/vtconN/bind, and the platform bus. What shows the console on a device, the
+ * critical-device check has found already: its uses of kind DISPLAY.
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "daemon/guard/console.h"
+#include "daemon/host/critical.h"
+
+bool console_is_change(const LeaseChange *change)
+{
+        return change->kind == LEASE_CHANGE_CONSOLE || change->kind == LEASE_CHANGE_FRAMEBUFFER;
+}
+
+/* --- what there is ------------------------------------------------------------------------------
+ */
+
+typedef struct Search {
+        const HostPaths *host;
+        LeaseRecord *record;
+        bool changed;
+        int error;
+} Search;
+
+static void note(Search *search, LeaseChangeKind kind, const char *place)
+{
+        if (search->error != 0 || lease_record_has_change(search->record, kind, place))
+                return;
+        /* Those for the guard alone come and go behind them. */
+        search->error = lease_record_put_change_first(search->record, kind, place);
+        search->changed = true;
+}
+
+/* The platform device of a framebuffer, if it has one with a driver: the firmware's. */
+static void note_firmwares(Search *search, const char *framebuffer)
+{
+        _cleanup_(freep) char *device = NULL;
+        char path[PATH_MAX];
+        struct stat status;
+
+        (void)snprintf(path, sizeof(path), "%s/class/graphics/%s/device", search->host->sysfs,
+                       framebuffer);
+        if (host_read_link_name(path, &device) < 0)
+                return;
+        (void)snprintf(path, sizeof(path), "%s/bus/platform/devices/%s/driver", search->host->sysfs,
+                       device);
+        if (stat(path, &status) == 0)
+                note(search, LEASE_CHANGE_FRAMEBUFFER, device);
+}
+
+/* A use's chain: the device, perhaps a framebuffer, "vtcon1: (M) frame buffer device". */
+static bool on_use(const CriticalUse *use, void *userdata)
+{
+        Search *search = userdata;
+        const char *console = use->chain[use->n_chain - 1];
+        char name[32];
+
+        if (use->kind != CRITICAL_DISPLAY)
+                return true;
+        (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(console, ":"), console);
+        /* Each goes to the front: the console lets go first, and comes back last. */
+        if (use->n_chain == 3)
+                note_firmwares(search, use->chain[1]);
+        note(search, LEASE_CHANGE_CONSOLE, name);
+        return search->error == 0;
+}
+
+int console_find(const HostPaths *host, LeaseRecord *record, bool *ret_changed)
+{
+        Search search = {.host = host, .record = record};
+
+        for (size_t i = 0; search.error == 0 && i < record->n_devices; i++) {
+                if (record->devices[i].role != LEASE_ROLE_TAKEN)
+                        continue;
+                int r = critical_list(host, record->devices[i].bdf, on_use, &search);
+                if (r < 0)
+                        search.error = r;
+        }
+        *ret_changed |= search.changed;
+        return search.error;
+}
+
+/* --- letting go and taking up -------------------------------------------------------------------
+ */
+
+static int read_bound(const HostPaths *host, const char *console, bool *ret_bound)
+{
+        _cleanup_(freep) char *text = NULL;
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/class/vtconsole/%s/bind", host->sysfs, console);
+        int r = host_read_text(path, &text);
+        if (r == 0)
+                *ret_bound = text[0] == '1';
+        return r;
+}
+
+/* One that is gone needs neither: it went with its driver, and comes bound with it. */
+static int bind_console(const HostPaths *host, const char *console, bool bound, char **ret_message)
+{
+        char path[PATH_MAX];
+        bool now = bound;
+
+        int r = read_bound(host, console, &now);
+        if (r < 0 || now == bound)
+                return r == -ENOENT ? 0 : r;
+        (void)snprintf(path, sizeof(path), "%s/class/vtconsole/%s/bind", host->sysfs, console);
+        int w = host_write_text(path, bound ? "1" : "0");
+        r = read_bound(host, console, &now);
+        if (r < 0 || now == bound)
+                return r == -ENOENT ? 0 : r;
+        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "console %s is still %s%s%s",
+                           console, now ? "bound" : "unbound", w < 0 ? ": " : "",
+                           w < 0 ? strerror(-w) : "");
+}
+
+static bool has_driver(const HostPaths *host, const char *device)
+{
+        char path[PATH_MAX];
+        struct stat status;
+
+        (void)snprintf(path, sizeof(path), "%s/bus/platform/devices/%s/driver", host->sysfs,
+                       device);
+        return stat(path, &status) == 0;
+}
+
+static bool is_there(const HostPaths *host, const char *device)
+{
+        char path[PATH_MAX];
+        struct stat status;
+
+        (void)snprintf(path, sizeof(path), "%s/bus/platform/devices/%s", host->sysfs, device);
+        return stat(path, &status) == 0;
+}
+
+/* The kernel takes the firmware's framebuffer away for good when a card's own driver comes. */
+static int bind_framebuffer(const HostPaths *host, const char *device, bool bound,
+                            char **ret_message)
+{
+        char path[PATH_MAX];
+
+        if (!is_there(host, device) || has_driver(host, device) == bound)
+                return 0;
+        if (bound)
+                (void)snprintf(path, sizeof(path), "%s/bus/platform/drivers_probe", host->sysfs);
+        else
+                (void)snprintf(path, sizeof(path), "%s/bus/platform/devices/%s/driver/unbind",
+                               host->sysfs, device);
+        int w = host_write_text(path, device);
+        if (!is_there(host, device) || has_driver(host, device) == bound)
+                return 0;
+        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "%s: its driver did not %s%s%s",
+                           device, bound ? "come back" : "let go", w < 0 ? ": " : "",
+                           w < 0 ? strerror(-w) : "");
+}
+
+int console_make(const HostPaths *host, const LeaseChange *change, char **ret_message)
+{
+        return change->kind == LEASE_CHANGE_CONSOLE
+                       ? bind_console(host, change->place, false, ret_message)
+                       : bind_framebuffer(host, change->place, false, ret_message);
+}
+
+int console_undo(const HostPaths *host, const LeaseChange *change, char **ret_message)
+{
+        return change->kind == LEASE_CHANGE_CONSOLE
+                       ? bind_console(host, change->place, true, ret_message)
+                       : bind_framebuffer(host, change->place, true, ret_message);
+}

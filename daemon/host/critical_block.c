@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * From a device to what is built on its disks: partitions, their holders, mounts and swap.
+ *
+ * A disk belongs to a PCI device if its /sys/class/block link runs through the device's directory.
+ * From there partitions and `holders` lead up, through dm, md and bcache. Mounts are compared by
+ * device number and by source node (file systems over several disks have a number of their own). A
+ * loop device needs no way of its own: its file is on a file system that is mounted.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "daemon/host/critical_walk.h"
+
+/* Device number of a block device from its sysfs `dev` file. */
+static int block_number(const HostPaths *host, const char *name, dev_t *ret_number)
+{
+        char path[PATH_MAX];
+        _cleanup_(freep) char *text = NULL;
+        unsigned major_number, minor_number;
+
+        (void)snprintf(path, sizeof(path), "%s/class/block/%s/dev", host->sysfs, name);
+        int r = host_read_text(path, &text);
+        if (r < 0)
+                return r;
+        if (sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
+                return -EINVAL;
+        *ret_number = makedev(major_number, minor_number);
+        return 0;
+}
+
+static bool block_has(const HostPaths *host, const char *name, const char *attribute)
+{
+        char path[PATH_MAX];
+        struct stat st;
+
+        (void)snprintf(path, sizeof(path), "%s/class/block/%s/%s", host->sysfs, name, attribute);
+        return stat(path, &st) == 0;
+}
+
+static bool node_is(const HostPaths *host, const char *node, dev_t number)
+{
+        struct stat st;
+        char path[PATH_MAX];
+
+        if (strncmp(node, "/dev/", 5) != 0)
+                return false;
+        (void)snprintf(path, sizeof(path), "%s/%s", host->dev, node + 5);
+        return stat(path, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == number;
+}
+
+/* One line of mountinfo (proc(5)): "ID PARENT MAJ:MIN ROOT MOUNTPOINT OPTIONS … - TYPE SOURCE …".
+ */
+static bool mount_uses(const HostPaths *host, const char *line, dev_t number,
+                       char point[static PATH_MAX])
+{
+        unsigned major_number, minor_number;
+        char source[PATH_MAX];
+
+        if (sscanf(line, "%*d %*d %u:%u %*s %4095s", &major_number, &minor_number, point) != 3)
+                return false;
+        const char *dash = strstr(line, " - ");
+        if (!dash || sscanf(dash, " - %*s %4095s", source) != 1)
+                source[0] = '\0';
+        return makedev(major_number, minor_number) == number || node_is(host, source, number);
+}
+
+static int tell_use(CriticalWalk *walk, const char *use)
+{
+        return critical_tell(walk, CRITICAL_BLOCK, use, "%s is what %s lives on", walk->chain[0],
+                             use);
+}
+
+static int tell_mounts(CriticalWalk *walk, dev_t number)
+{
+        _cleanup_(freep) char *line = NULL;
+        char path[PATH_MAX], point[PATH_MAX];
+        size_t n_line = 0;
+        int r = 0;
+
+        /* The first process's view: our own lacks what the unit's sandbox hides. */
+        (void)snprintf(path, sizeof(path), "%s/1/mountinfo", walk->host->proc);
+        _cleanup_(fclosep) FILE *mounts = fopen(path, "re");
+        if (!mounts)
+                return -errno;
+        while (r == 0 && getline(&line, &n_line, mounts) > 0)
+                if (mount_uses(walk->host, line, number, point))
+                        r = tell_use(walk, point);
+        return r;
+}
+
+static int tell_swap(CriticalWalk *walk, dev_t number)
+{
+        _cleanup_(freep) char *line = NULL;
+        char path[PATH_MAX], node[PATH_MAX];
+        size_t n_line = 0;
+
+        (void)snprintf(path, sizeof(path), "%s/swaps", walk->host->proc);
+        _cleanup_(fclosep) FILE *swaps = fopen(path, "re");
+        if (!swaps)
+                return errno == ENOENT ? 0 : -errno; /* a kernel without swap */
+        while (getline(&line, &n_line, swaps) > 0)
+                if (sscanf(line, "%4095s", node) == 1 && node_is(walk->host, node, number))
+                        return tell_use(walk, "swap");
+        return 0;
+}
+
+/*
+ * Has the kernel itself given this block device to somebody for exclusive use (mounted in whatever
+ * namespace, a member of a file system over several disks, exported)? A node that is not there
+ * cannot be asked; the walk has looked otherwise.
+ */
+static bool block_claimed(const HostPaths *host, const char *name)
+{
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", host->dev, name);
+        for (char *c = path + strlen(host->dev) + 1; *c; c++)
+                if (*c == '!')
+                        *c = '/'; /* sysfs writes cciss/c0d0 as cciss!c0d0 */
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+        return fd < 0 && errno == EBUSY;
+}
+
+static int walk_one(CriticalWalk *walk, const char *name);
+
+static int walk_partitions(CriticalWalk *walk, const char *name)
+{
+        _cleanup_(name_list_clear) NameList list = {.n = 0};
+        char path[PATH_MAX], attribute[NAME_MAX + 16];
+
+        (void)snprintf(path, sizeof(path), "%s/class/block/%s", walk->host->sysfs, name);
+        int r = name_list_read(&list, path);
+        if (r == -ENOENT)
+                return 0;
+        for (int i = 0; r == 0 && i < list.n; i++) {
+                const char *part = list.entries[i]->d_name;
+
+                (void)snprintf(attribute, sizeof(attribute), "%.255s/partition", part);
+                if (block_has(walk->host, name, attribute))
+                        r = walk_one(walk, part);
+        }
+        return r;
+}
+
+/* Goes up to what is built on `name`: of use, whatever becomes of it. */
+static int walk_holders(CriticalWalk *walk, const char *name)
+{
+        _cleanup_(name_list_clear) NameList list = {.n = 0};
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/class/block/%s/holders", walk->host->sysfs, name);
+        int r = name_list_read(&list, path);
+        if (r == -ENOENT)
+                return 0;
+        for (int i = 0; r == 0 && i < list.n; i++) {
+                size_t n_told = walk->n_told;
+
+                r = walk_one(walk, list.entries[i]->d_name);
+                if (r == 0 && walk->n_told == n_told)
+                        r = tell_use(walk, list.entries[i]->d_name);
+        }
+        return r;
+}
+
+static int walk_one(CriticalWalk *walk, const char *name)
+{
+        size_t n_told = walk->n_told;
+        dev_t number;
+
+        int r = block_number(walk->host, name, &number);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r; /* gone while we looked */
+        r = critical_push(walk, name);
+        if (r < 0)
+                return r;
+        r = tell_mounts(walk, number);
+        if (r == 0)
+                r = tell_swap(walk, number);
+        if (r == 0)
+                r = walk_partitions(walk, name);
+        if (r == 0)
+                r = walk_holders(walk, name);
+        if (r == 0 && walk->n_told == n_told && block_claimed(walk->host, name))
+                r = critical_tell(walk, CRITICAL_BLOCK, NULL,
+                                  "%s: something in the kernel has %s for itself", walk->chain[0],
+                                  name);
+        critical_pop(walk);
+        return r;
+}
+
+/* Whether one of the subsystem's controllers is the device's: its directory has a link to each. */
+static bool subsystem_is_ours(const CriticalWalk *walk, const char *path)
+{
+        char needle[BDF_TEXT_SIZE + 2], link[PATH_MAX], controller[PATH_MAX];
+        _cleanup_(name_list_clear) NameList list = {.n = 0};
+
+        (void)snprintf(needle, sizeof(needle), "/%s/", walk->chain[0]);
+        if (name_list_read(&list, path) < 0)
+                return true; /* cannot tell: then it may be ours */
+        for (int i = 0; i < list.n; i++) {
+                (void)snprintf(link, sizeof(link), "%.3800s/%.255s", path, list.entries[i]->d_name);
+                ssize_t n = readlink(link, controller, sizeof(controller) - 1);
+                if (n < 0)
+                        continue;
+                controller[n] = '\0';
+                if (strstr(controller, needle))
+                        return true;
+        }
+        return false;
+}
+
+int critical_visit_subsystems(CriticalWalk *walk, CriticalVisit visit, void *userdata)
+{
+        _cleanup_(name_list_clear) NameList list = {.n = 0};
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/class/nvme-subsystem", walk->host->sysfs);
+        int r = name_list_read(&list, path);
+        if (r == -ENOENT)
+                return 0;
+        for (int i = 0; r == 0 && i < list.n; i++) {
+                (void)snprintf(path, sizeof(path), "%s/class/nvme-subsystem/%s", walk->host->sysfs,
+                               list.entries[i]->d_name);
+                if (subsystem_is_ours(walk, path))
+                        r = visit(walk, path, userdata);
+        }
+        return r;
+}
+
+/*
+ * A multipath NVMe disk hangs below a virtual subsystem, which links to its controllers. Where the
+ * disk's class link points says which.
+ */
+static bool is_multipath_of(const CriticalWalk *walk, const char *name)
+{
+        static const char marker[] = "/nvme-subsystem/";
+        char path[PATH_MAX], target[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/class/block/%s", walk->host->sysfs, name);
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
+        if (n < 0)
+                return false;
+        target[n] = '\0';
+        const char *subsystem = strstr(target, marker);
+        if (!subsystem)
+                return false;
+        subsystem += sizeof(marker) - 1;
+        (void)snprintf(path, sizeof(path), "%s/class/nvme-subsystem/%.*s", walk->host->sysfs,
+                       (int)strcspn(subsystem, "/"), subsystem);
+        return subsystem_is_ours(walk, path);
+}
+
+int critical_walk_block(CriticalWalk *walk)
+{
+        _cleanup_(name_list_clear) NameList list = {.n = 0};
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/class/block", walk->host->sysfs);
+        int r = name_list_read(&list, path);
+        if (r == -ENOENT)
+                return 0;
+        for (int i = 0; r == 0 && i < list.n; i++) {
+                const char *name = list.entries[i]->d_name;
+
+                /* A partition is met on the way from its disk. */
+                if (!block_has(walk->host, name, "partition") &&
+                    (critical_is_below(walk, "block", name) || is_multipath_of(walk, name)))
+                        r = walk_one(walk, name);
+        }
+        return r;
+}

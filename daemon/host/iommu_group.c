@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * /sys/kernel/iommu_groups/N (kernel-facts 5). Writing a type needs CAP_SYS_ADMIN and
+ * CAP_SYS_RAWIO.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/host/iommu_group.h"
+
+static void group_path(const HostPaths *host, int32_t group, const char *attribute,
+                       char path[static PATH_MAX])
+{
+        (void)snprintf(path, PATH_MAX, "%s/kernel/iommu_groups/%" PRId32 "/%s", host->sysfs, group,
+                       attribute);
+}
+
+int iommu_group_read_type(const HostPaths *host, int32_t group, char **ret_type)
+{
+        char path[PATH_MAX];
+
+        group_path(host, group, "type", path);
+        return host_read_text(path, ret_type);
+}
+
+/* What the kernel means by an error here. */
+static const char *explain(int error)
+{
+        switch (error) {
+        case -EACCES:
+                return "it wants CAP_SYS_ADMIN and CAP_SYS_RAWIO";
+        case -EPERM:
+        case -EBUSY:
+                return "a driver or somebody else uses the group";
+        case -EINVAL:
+                return "a driver, the firmware or memory encryption demands another type, or the "
+                       "IOMMU has none such";
+        default:
+                return strerror(-error);
+        }
+}
+
+int iommu_group_write_type(const HostPaths *host, int32_t group, const char *type,
+                           char **ret_message)
+{
+        _cleanup_(freep) char *now = NULL;
+        char path[PATH_MAX];
+
+        group_path(host, group, "type", path);
+        int w = host_write_text(path, type);
+        int r = host_read_text(path, &now);
+        if (r < 0)
+                return r;
+        if (w < 0)
+                return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
+                                   "kernel group %" PRId32 " stays at type %s: the kernel refuses "
+                                   "%s: %s",
+                                   group, now, type, explain(w));
+        if (strcmp(now, type) == 0 || strcmp(type, domain_type_to_string(DOMAIN_TYPE_AUTO)) == 0)
+                return 0;
+        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
+                           "kernel group %" PRId32 " reads type %s after %s was written", group,
+                           now, type);
+}
+
+int iommu_group_read_regions(const HostPaths *host, int32_t group, char **ret_text)
+{
+        char path[PATH_MAX];
+
+        group_path(host, group, "reserved_regions", path);
+        return host_read_text(path, ret_text);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The files of a kernel group: the type of its default domain, and its reserved regions.
+ *
+ * The kernel takes the group's lock for either, which a change that hangs may hold: for a worker.
+ */
+
+#include "core/model/domain_type.h"
+#include "daemon/host/host.h"
+
+/* Reads the type, as the kernel writes it. Returns 0 and *ret (freed by the caller) or -errno. */
+_nodiscard_ int iommu_group_read_type(const HostPaths *host, int32_t group, char **ret_type);
+
+/*
+ * Sets the type and reads it back. Returns 0, REFUSAL_KERNEL_REFUSED with *ret_message, or -errno
+ * (-ENOENT: there is no such group).
+ */
+_nodiscard_ int iommu_group_write_type(const HostPaths *host, int32_t group, const char *type,
+                                       char **ret_message);
+
+/*
+ * Reads the reserved regions as the kernel writes them, lines of "0xstart 0xend kind". Returns 0
+ * and *ret (freed by the caller), or -errno.
+ */
+_nodiscard_ int iommu_group_read_regions(const HostPaths *host, int32_t group, char **ret_text);
