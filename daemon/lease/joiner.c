@@ -27,9 +27,9 @@ int joiner_take(const HostPaths *host, const LeaseRecord *record, const LeaseDev
         _cleanup_(freep) char *message = NULL, *undo_message = NULL;
         char text[BDF_TEXT_SIZE];
 
-        int r = driver_override_write(host, device->bdf, LEASE_DRIVER, &message);
+        int r = driver_override_write(host, device->bdf, device->driver, &message);
         if (r == 0)
-                r = driver_bind(host, device->bdf, LEASE_DRIVER, &message);
+                r = driver_bind(host, device->bdf, device->driver, &message);
         if (r == 0)
                 r = claim(host, record, device, held, ret_fds, &message);
         if (r == 0)
@@ -56,12 +56,12 @@ int joiner_untake(const HostPaths *host, const LeaseDevice *device, char **ret_m
         if (r == 0)
                 r = driver_override_read(host, device->bdf, &override);
         /* The override first, so that from the moment our driver leaves no other can come. */
-        if (r == 0 && strcmp(override, LEASE_DRIVER) == 0)
+        if (r == 0 && strcmp(override, device->driver) == 0)
                 r = driver_override_write(host, device->bdf,
                                           device->override_before[0] ? device->override_before
                                                                      : BLOCK_OVERRIDE,
                                           ret_message);
-        if (r == 0 && strcmp(driver, LEASE_DRIVER) == 0)
+        if (r == 0 && strcmp(driver, device->driver) == 0)
                 r = driver_unbind(host, device->bdf, ret_message);
         return r == -ENOENT ? 0 : r;
 }

@@ -21,6 +21,7 @@ static const char *const state_names[_LEASE_STATE_N] = {
 static const char *const lifetime_names[_LEASE_LIFETIME_N] = {
         [LEASE_LIFETIME_FD] = "fd",
         [LEASE_LIFETIME_PERSISTENT] = "persistent",
+        [LEASE_LIFETIME_CONNECTION] = "connection",
 };
 
 const char *lease_state_to_string(LeaseState state)
@@ -48,6 +49,8 @@ int lease_record_new(LeaseRecord **ret_record)
         _cleanup_(lease_record_freep) LeaseRecord *record = calloc(1, sizeof(*record));
         if (!record)
                 return -ENOMEM;
+        record->handed_out = true; /* until it is known better: older records do not say */
+        record->revoke_grace = POLICY_GRACE_DEFAULT;
         record->unit = strdup("");
         record->rule = strdup("");
         if (!record->unit || !record->rule)
@@ -117,6 +120,7 @@ int lease_record_add_device(LeaseRecord *record, Bdf bdf, LeaseRole role, const 
         record->devices[record->n_devices++] = (LeaseDevice){
                 .bdf = bdf,
                 .role = role,
+                .driver = LEASE_DRIVER,
                 .driver_before = TAKE_PTR(driver),
                 .override_before = TAKE_PTR(override),
         };

@@ -25,6 +25,15 @@
 #define LEASE_GROUPS_MAX 256
 #define LEASE_CHANGES_MAX 1024
 
+#define LEASE_NAME_SIZE 64        /* of a driver */
+#define LEASE_TYPE_SIZE 16        /* of a domain type */
+#define LEASE_POWER_SIZE 8        /* of "auto", "on", "0", "1" */
+#define LEASE_RESET_SIZE 64       /* of a list of reset methods */
+#define LEASE_OWNER_NAME_SIZE 256 /* of a name on the bus (D-Bus specification) */
+
+/* The driver that stands in for the owner, unless there is one made for the device. */
+#define LEASE_DRIVER "vfio-pci"
+
 typedef enum LeaseState {
         LEASE_PREPARING,   /* drivers are being exchanged, the group claimed */
         LEASE_LEASED,      /* the owner has it */
@@ -37,6 +46,7 @@ typedef enum LeaseState {
 typedef enum LeaseLifetime {
         LEASE_LIFETIME_FD,         /* ends when the last copy of the lease fd is closed */
         LEASE_LIFETIME_PERSISTENT, /* ends by Release */
+        LEASE_LIFETIME_CONNECTION, /* ends when its owner's connection to the bus does */
         _LEASE_LIFETIME_N,
 } LeaseLifetime;
 
@@ -53,6 +63,10 @@ typedef struct LeaseDevice {
         bool lost;             /* gone from the machine */
         char *driver_before;   /* "" if it was unbound */
         char *override_before; /* "" if it was unset */
+        char driver[LEASE_NAME_SIZE]; /* that stands in for the owner, if it is taken */
+        char power_before[LEASE_POWER_SIZE];  /* power/control, or "" */
+        char d3cold_before[LEASE_POWER_SIZE]; /* d3cold_allowed, or "" */
+        char reset_before[LEASE_RESET_SIZE];  /* reset_method, or "" */
         bool joined;           /* taken, but a joiner before: it is probed when it is given back */
         bool taking;           /* a joiner that is being taken: half-way it is undone */
         bool returned;         /* a joiner that is the taken device that was lost here */
@@ -63,6 +77,10 @@ typedef struct LeaseDevice {
         bool blocked;  /* known to be out of every driver's reach */
         bool breached; /* a host driver has it, which has been told */
         bool stays;    /* it could not be expelled, or somebody is to have it */
+
+        /* Told by the kernel since this daemon began; not on disk. */
+        uint64_t n_faults;
+        uint64_t fault_address; /* of the last */
 
         /* Of what is lost; not on disk. */
         uint64_t lost_usec; /* of CLOCK_MONOTONIC */
@@ -90,6 +108,8 @@ typedef enum LeaseChangeKind {
          * taken off the machine.
          */
         LEASE_CHANGE_EXPEL,
+        LEASE_CHANGE_CONSOLE,     /* the console driver `place` ("vtcon1") was bound */
+        LEASE_CHANGE_FRAMEBUFFER, /* the platform device `place` ("efi-framebuffer.0") had a driver */
         _LEASE_CHANGE_N,
 } LeaseChangeKind;
 
@@ -101,6 +121,8 @@ typedef struct LeaseChange {
 typedef struct LeaseGroup {
         int32_t number; /* iommu_groups/N */
         char *id;
+        char type[LEASE_TYPE_SIZE];        /* of its domain, as the lease wants it; or "" */
+        char type_before[LEASE_TYPE_SIZE]; /* of its domain, if it is changed for the lease; or "" */
 } LeaseGroup;
 
 typedef struct LeaseRecord {
@@ -109,6 +131,8 @@ typedef struct LeaseRecord {
         LeaseMode mode;
         LeaseLifetime lifetime;
         uid_t uid;
+        uid_t path_uid; /* who may open the nodes (nodes.h) */
+        char owner_name[LEASE_OWNER_NAME_SIZE]; /* whose end on the bus ends it, or "" */
         char *unit;
         char *rule;
         uint64_t since_usec;
@@ -125,6 +149,15 @@ typedef struct LeaseRecord {
         GuardLayer guard;        /* required; NONE: whatever there is */
         bool is_weaker;          /* than required, which has been told */
         bool parked; /* it is the daemon's own: daemon/park.h */
+        PolicyBreach on_fault_storm;
+        uint32_t fault_storm; /* faults within FAULTS_STORM_SECONDS that are one */
+        bool handed_out; /* somebody has had the devices: they are reset before anybody else has */
+        bool exclusive_process; /* one process may have it open; a second one is told of */
+        uint32_t revoke_grace;  /* seconds that its owner has to let go of it */
+        uint32_t worker_pid;    /* of a worker that hangs, and when it began; or 0 */
+        uint64_t worker_start;
+        uint64_t revoke_usec;   /* when that is over, of CLOCK_BOOTTIME; 0: it is not revoked */
+        bool revoke_kill;       /* and who has it open then is killed */
         uint64_t recreated_usec; /* when VFs were last recreated, of CLOCK_BOOTTIME; 0: never */
         LeaseVf *vfs;
         size_t n_vfs;
@@ -185,6 +218,10 @@ _nodiscard_ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
 /* The part of it that is about virtual functions (record_vfs.c): the same returns. */
 _nodiscard_ int lease_record_put_vfs(const LeaseRecord *record, struct json_object *root);
 _nodiscard_ int lease_record_parse_vfs(LeaseRecord *record, struct json_object *root);
+
+/* The part of it that version 5 has added (record_terms.c): the same returns. */
+_nodiscard_ int lease_record_put_terms(const LeaseRecord *record, struct json_object *root);
+_nodiscard_ int lease_record_parse_terms(LeaseRecord *record, struct json_object *root);
 
 /*
  * Reads a record back. Returns 0, or -EBADMSG for anything that is not a complete record of a

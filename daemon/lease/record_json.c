@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease record as a file: version 4, every field required. Version 3 knew no joiners that were
- * taken and nothing that is required; version 2 no virtual functions, version 1 no changes and no
- * breach either.
+ * A lease record as a file: version 5, every field required. Version 4 knew none of the terms
+ * (record_terms.c); version 3 no joiners that were taken and nothing that is required; version 2 no
+ * virtual functions, version 1 no changes and no breach either.
  *
  * Reading is strict. A half-written file or one from a later version is not guessed at: the manager
  * sets it aside and takes the truth from the kernel.
@@ -12,75 +12,49 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/lease/json.h"
 #include "daemon/lease/record.h"
 
-#define RECORD_VERSION 4
+#define RECORD_VERSION 5
+#define RECORD_VERSION_BEFORE_TERMS 4
 #define RECORD_VERSION_BEFORE_MEMBERS 3
 #define RECORD_VERSION_BEFORE_VFS 2
 #define RECORD_VERSION_BEFORE_GUARD 1
 
-static inline void json_putp(struct json_object **object)
-{
-        (void)json_object_put(*object);
-}
-
-/* Adds `value` (taken over) under `key`; a NULL value is a failed allocation. */
-static int put(struct json_object *object, const char *key, struct json_object *value)
-{
-        if (!value)
-                return -ENOMEM;
-        if (json_object_object_add(object, key, value) < 0) {
-                (void)json_object_put(value);
-                return -ENOMEM;
-        }
-        return 0;
-}
-
-static int append(struct json_object *array, struct json_object *value)
-{
-        if (!value)
-                return -ENOMEM;
-        if (json_object_array_add(array, value) < 0) {
-                (void)json_object_put(value);
-                return -ENOMEM;
-        }
-        return 0;
-}
-
 static int put_devices(struct json_object *root, const LeaseRecord *record)
 {
         struct json_object *array = json_object_new_array();
-        int r = put(root, "devices", array);
+        int r = json_put(root, "devices", array);
 
         for (size_t i = 0; r == 0 && i < record->n_devices; i++) {
                 const LeaseDevice *device = &record->devices[i];
                 struct json_object *entry = json_object_new_object();
                 char text[BDF_TEXT_SIZE], fingerprint[FINGERPRINT_TEXT_SIZE];
 
-                r = append(array, entry);
+                r = json_append(array, entry);
                 if (r == 0)
-                        r = put(entry, "device",
-                                json_object_new_string(bdf_format(device->bdf, text)));
+                        r = json_put(entry, "device",
+                                     json_object_new_string(bdf_format(device->bdf, text)));
                 if (r == 0)
-                        r = put(entry, "role", json_object_new_int((int)device->role));
+                        r = json_put(entry, "role", json_object_new_int((int)device->role));
                 if (r == 0)
-                        r = put(entry, "lost", json_object_new_boolean(device->lost));
+                        r = json_put(entry, "lost", json_object_new_boolean(device->lost));
                 if (r == 0)
-                        r = put(entry, "driver_before",
-                                json_object_new_string(device->driver_before));
+                        r = json_put(entry, "driver_before",
+                                     json_object_new_string(device->driver_before));
                 if (r == 0)
-                        r = put(entry, "override_before",
-                                json_object_new_string(device->override_before));
+                        r = json_put(entry, "override_before",
+                                     json_object_new_string(device->override_before));
                 if (r == 0)
-                        r = put(entry, "joined", json_object_new_boolean(device->joined));
+                        r = json_put(entry, "joined", json_object_new_boolean(device->joined));
                 if (r == 0)
-                        r = put(entry, "taking", json_object_new_boolean(device->taking));
+                        r = json_put(entry, "taking", json_object_new_boolean(device->taking));
                 if (r == 0)
-                        r = put(entry, "returned", json_object_new_boolean(device->returned));
+                        r = json_put(entry, "returned", json_object_new_boolean(device->returned));
                 if (r == 0)
-                        r = put(entry, "fingerprint",
-                                json_object_new_string(
-                                        fingerprint_format(&device->fingerprint, fingerprint)));
+                        r = json_put(entry, "fingerprint",
+                                     json_object_new_string(fingerprint_format(&device->fingerprint,
+                                                                               fingerprint)));
         }
         return r;
 }
@@ -88,16 +62,17 @@ static int put_devices(struct json_object *root, const LeaseRecord *record)
 static int put_groups(struct json_object *root, const LeaseRecord *record)
 {
         struct json_object *array = json_object_new_array();
-        int r = put(root, "groups", array);
+        int r = json_put(root, "groups", array);
 
         for (size_t i = 0; r == 0 && i < record->n_groups; i++) {
                 struct json_object *entry = json_object_new_object();
 
-                r = append(array, entry);
+                r = json_append(array, entry);
                 if (r == 0)
-                        r = put(entry, "number", json_object_new_int(record->groups[i].number));
+                        r = json_put(entry, "number",
+                                     json_object_new_int(record->groups[i].number));
                 if (r == 0)
-                        r = put(entry, "id", json_object_new_string(record->groups[i].id));
+                        r = json_put(entry, "id", json_object_new_string(record->groups[i].id));
         }
         return r;
 }
@@ -105,26 +80,28 @@ static int put_groups(struct json_object *root, const LeaseRecord *record)
 static int put_fd_names(struct json_object *root, const LeaseRecord *record)
 {
         struct json_object *array = json_object_new_array();
-        int r = put(root, "fds", array);
+        int r = json_put(root, "fds", array);
 
         for (size_t i = 0; r == 0 && i < record->n_fd_names; i++)
-                r = append(array, json_object_new_string(record->fd_names[i]));
+                r = json_append(array, json_object_new_string(record->fd_names[i]));
         return r;
 }
 
 static int put_changes(struct json_object *root, const LeaseRecord *record)
 {
         struct json_object *array = json_object_new_array();
-        int r = put(root, "changes", array);
+        int r = json_put(root, "changes", array);
 
         for (size_t i = 0; r == 0 && i < record->n_changes; i++) {
                 struct json_object *entry = json_object_new_object();
 
-                r = append(array, entry);
+                r = json_append(array, entry);
                 if (r == 0)
-                        r = put(entry, "kind", json_object_new_int((int)record->changes[i].kind));
+                        r = json_put(entry, "kind",
+                                     json_object_new_int((int)record->changes[i].kind));
                 if (r == 0)
-                        r = put(entry, "place", json_object_new_string(record->changes[i].place));
+                        r = json_put(entry, "place",
+                                     json_object_new_string(record->changes[i].place));
         }
         return r;
 }
@@ -160,7 +137,7 @@ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
         int r = 0;
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
                 if (r == 0)
-                        r = put(root, fields[i].key, fields[i].value);
+                        r = json_put(root, fields[i].key, fields[i].value);
                 else
                         (void)json_object_put(fields[i].value);
         }
@@ -174,6 +151,8 @@ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
                 r = put_changes(root, record);
         if (r == 0)
                 r = lease_record_put_vfs(record, root);
+        if (r == 0)
+                r = lease_record_put_terms(record, root);
         if (r < 0)
                 return r;
 
@@ -185,59 +164,11 @@ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
         return 0;
 }
 
-/* Reads an integer within [0, max]. */
-static bool get_number(struct json_object *object, const char *key, int64_t max, int64_t *ret)
-{
-        struct json_object *value;
-
-        if (!json_object_object_get_ex(object, key, &value) ||
-            !json_object_is_type(value, json_type_int))
-                return false;
-        int64_t number = json_object_get_int64(value);
-        if (number < 0 || number > max)
-                return false;
-        *ret = number;
-        return true;
-}
-
-/* Borrowed from `object`. */
-static const char *get_string(struct json_object *object, const char *key)
-{
-        struct json_object *value;
-
-        if (!json_object_object_get_ex(object, key, &value) ||
-            !json_object_is_type(value, json_type_string))
-                return NULL;
-        return json_object_get_string(value);
-}
-
-/* Borrowed from `object`; NULL unless an array of at most `max` entries. */
-static struct json_object *get_array(struct json_object *object, const char *key, size_t max)
-{
-        struct json_object *value;
-
-        if (!json_object_object_get_ex(object, key, &value) ||
-            !json_object_is_type(value, json_type_array) || json_object_array_length(value) > max)
-                return NULL;
-        return value;
-}
-
 /* What is written to `bind` and `driver_override` at restore: one name, never a path or two lines.
  */
 static bool is_driver_name(const char *name)
 {
         return !strpbrk(name, "/\n");
-}
-
-static bool get_flag(struct json_object *object, const char *key, bool *ret)
-{
-        struct json_object *value;
-
-        if (!json_object_object_get_ex(object, key, &value) ||
-            !json_object_is_type(value, json_type_boolean))
-                return false;
-        *ret = json_object_get_boolean(value);
-        return true;
 }
 
 static int parse_device(LeaseRecord *record, struct json_object *entry)
@@ -246,11 +177,12 @@ static int parse_device(LeaseRecord *record, struct json_object *entry)
         int64_t role;
         Bdf bdf;
 
-        const char *text = get_string(entry, "device");
-        const char *driver = get_string(entry, "driver_before");
-        const char *override = get_string(entry, "override_before");
+        const char *text = json_get_string(entry, "device");
+        const char *driver = json_get_string(entry, "driver_before");
+        const char *override = json_get_string(entry, "override_before");
         if (!text || !bdf_parse(text, &bdf) || !driver || !is_driver_name(driver) || !override ||
-            !is_driver_name(override) || !get_number(entry, "role", _LEASE_ROLE_N - 1, &role) ||
+            !is_driver_name(override) ||
+            !json_get_number(entry, "role", _LEASE_ROLE_N - 1, &role) ||
             !json_object_object_get_ex(entry, "lost", &lost))
                 return -EBADMSG;
         int r = lease_record_add_device(record, bdf, (LeaseRole)role, driver, override);
@@ -266,10 +198,10 @@ static int parse_member(LeaseRecord *record, struct json_object *entry)
         if (r < 0)
                 return r;
         LeaseDevice *device = &record->devices[record->n_devices - 1];
-        const char *fingerprint = get_string(entry, "fingerprint");
-        if (!get_flag(entry, "joined", &device->joined) ||
-            !get_flag(entry, "taking", &device->taking) ||
-            !get_flag(entry, "returned", &device->returned) || !fingerprint ||
+        const char *fingerprint = json_get_string(entry, "fingerprint");
+        if (!json_get_flag(entry, "joined", &device->joined) ||
+            !json_get_flag(entry, "taking", &device->taking) ||
+            !json_get_flag(entry, "returned", &device->returned) || !fingerprint ||
             !fingerprint_parse(fingerprint, &device->fingerprint))
                 return -EBADMSG;
         return 0;
@@ -279,8 +211,8 @@ static int parse_group(LeaseRecord *record, struct json_object *entry)
 {
         int64_t number;
 
-        const char *id = get_string(entry, "id");
-        if (!id || !get_number(entry, "number", INT32_MAX, &number))
+        const char *id = json_get_string(entry, "id");
+        if (!id || !json_get_number(entry, "number", INT32_MAX, &number))
                 return -EBADMSG;
         return lease_record_add_group(record, (int32_t)number, id);
 }
@@ -296,9 +228,9 @@ static int parse_change(LeaseRecord *record, struct json_object *entry)
 {
         int64_t kind;
 
-        const char *place = get_string(entry, "place");
+        const char *place = json_get_string(entry, "place");
         if (!place || !place[0] || place[0] == '.' || !is_driver_name(place) ||
-            !get_number(entry, "kind", _LEASE_CHANGE_N - 1, &kind))
+            !json_get_number(entry, "kind", _LEASE_CHANGE_N - 1, &kind))
                 return -EBADMSG;
         return lease_record_add_change(record, (LeaseChangeKind)kind, place);
 }
@@ -306,7 +238,7 @@ static int parse_change(LeaseRecord *record, struct json_object *entry)
 static int parse_array(LeaseRecord *record, struct json_object *root, const char *key, size_t max,
                        int (*parse)(LeaseRecord *, struct json_object *))
 {
-        struct json_object *array = get_array(root, key, max);
+        struct json_object *array = json_get_array(root, key, max);
         if (!array)
                 return -EBADMSG;
         size_t n = json_object_array_length(array);
@@ -321,10 +253,10 @@ static int parse_array(LeaseRecord *record, struct json_object *root, const char
 
 static int parse_strings(LeaseRecord *record, struct json_object *root, bool with_guard)
 {
-        const char *unit = get_string(root, "unit");
-        const char *rule = get_string(root, "rule");
-        const char *trouble = get_string(root, "trouble");
-        const char *breach = with_guard ? get_string(root, "breach") : "";
+        const char *unit = json_get_string(root, "unit");
+        const char *rule = json_get_string(root, "rule");
+        const char *trouble = json_get_string(root, "trouble");
+        const char *breach = with_guard ? json_get_string(root, "breach") : "";
         if (!unit || !rule || !trouble || !breach)
                 return -EBADMSG;
 
@@ -344,11 +276,11 @@ static int parse_demands(LeaseRecord *record, struct json_object *root)
 {
         int64_t on_join, on_weaker, guard;
 
-        if (!get_number(root, "on_join", _POLICY_JOIN_N - 1, &on_join) ||
-            !get_number(root, "on_weaker", _POLICY_BREACH_N - 1, &on_weaker) ||
-            !get_number(root, "guard", _GUARD_N - 1, &guard) ||
-            !get_flag(root, "is_weaker", &record->is_weaker) ||
-            !get_flag(root, "parked", &record->parked))
+        if (!json_get_number(root, "on_join", _POLICY_JOIN_N - 1, &on_join) ||
+            !json_get_number(root, "on_weaker", _POLICY_BREACH_N - 1, &on_weaker) ||
+            !json_get_number(root, "guard", _GUARD_N - 1, &guard) ||
+            !json_get_flag(root, "is_weaker", &record->is_weaker) ||
+            !json_get_flag(root, "parked", &record->parked))
                 return -EBADMSG;
         record->on_join = (PolicyJoin)on_join;
         record->on_weaker = (PolicyBreach)on_weaker;
@@ -363,13 +295,14 @@ int lease_record_from_json(const char *text, LeaseRecord **ret_record)
         int64_t version, id, state, mode, lifetime, uid, since, on_breach = POLICY_BREACH_KEEP;
 
         if (!json_object_is_type(root, json_type_object) ||
-            !get_number(root, "version", RECORD_VERSION, &version) ||
-            version < RECORD_VERSION_BEFORE_GUARD || !get_number(root, "id", UINT32_MAX, &id) ||
-            id == 0 || !get_number(root, "state", _LEASE_STATE_N - 1, &state) ||
-            !get_number(root, "mode", _LEASE_MODE_N - 1, &mode) || mode == LEASE_MODE_NONE ||
-            !get_number(root, "lifetime", _LEASE_LIFETIME_N - 1, &lifetime) ||
-            !get_number(root, "uid", UINT32_MAX, &uid) ||
-            !get_number(root, "since_usec", INT64_MAX, &since))
+            !json_get_number(root, "version", RECORD_VERSION, &version) ||
+            version < RECORD_VERSION_BEFORE_GUARD ||
+            !json_get_number(root, "id", UINT32_MAX, &id) || id == 0 ||
+            !json_get_number(root, "state", _LEASE_STATE_N - 1, &state) ||
+            !json_get_number(root, "mode", _LEASE_MODE_N - 1, &mode) || mode == LEASE_MODE_NONE ||
+            !json_get_number(root, "lifetime", _LEASE_LIFETIME_N - 1, &lifetime) ||
+            !json_get_number(root, "uid", UINT32_MAX, &uid) ||
+            !json_get_number(root, "since_usec", INT64_MAX, &since))
                 return -EBADMSG;
 
         int r = lease_record_new(&record);
@@ -382,7 +315,7 @@ int lease_record_from_json(const char *text, LeaseRecord **ret_record)
         record->uid = (uid_t)uid;
         record->since_usec = (uint64_t)since;
         bool with_guard = version > RECORD_VERSION_BEFORE_GUARD;
-        if (with_guard && !get_number(root, "on_breach", _POLICY_BREACH_N - 1, &on_breach))
+        if (with_guard && !json_get_number(root, "on_breach", _POLICY_BREACH_N - 1, &on_breach))
                 return -EBADMSG;
         record->on_breach = (PolicyBreach)on_breach;
         bool with_members = version > RECORD_VERSION_BEFORE_MEMBERS;
@@ -401,6 +334,8 @@ int lease_record_from_json(const char *text, LeaseRecord **ret_record)
                 r = parse_array(record, root, "changes", LEASE_CHANGES_MAX, parse_change);
         if (r == 0 && version > RECORD_VERSION_BEFORE_VFS)
                 r = lease_record_parse_vfs(record, root);
+        if (r == 0 && version > RECORD_VERSION_BEFORE_TERMS)
+                r = lease_record_parse_terms(record, root);
         if (r < 0)
                 return r;
         *ret_record = TAKE_PTR(record);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/model/text.h"
+#include "daemon/lease/json.h"
 #include "daemon/lease/record.h"
 
 #define MAC_TEXT_SIZE (2 * VF_MAC_SIZE + 1)
@@ -67,36 +68,25 @@ static void store(LeaseVf *vf, const Number *number, int64_t value)
                number->size == sizeof(narrow) ? (const void *)&narrow : &wide, number->size);
 }
 
-/* Adds `value` (taken over); a NULL value is a failed allocation. */
-static int put(struct json_object *object, const char *key, struct json_object *value)
-{
-        if (!value)
-                return -ENOMEM;
-        if (json_object_object_add(object, key, value) == 0)
-                return 0;
-        (void)json_object_put(value);
-        return -ENOMEM;
-}
-
 static int put_vf(struct json_object *entry, const LeaseVf *vf)
 {
         char text[BDF_TEXT_SIZE], mac[MAC_TEXT_SIZE];
-        int r = put(entry, "device", json_object_new_string(bdf_format(vf->bdf, text)));
+        int r = json_put(entry, "device", json_object_new_string(bdf_format(vf->bdf, text)));
 
         for (size_t i = 0; i < VF_MAC_SIZE; i++)
                 (void)snprintf(mac + 2 * i, 3, "%02x", vf->settings.mac[i]);
         if (r == 0)
-                r = put(entry, "pf", json_object_new_string(bdf_format(vf->place.pf, text)));
+                r = json_put(entry, "pf", json_object_new_string(bdf_format(vf->place.pf, text)));
         if (r == 0)
-                r = put(entry, "pf_driver", json_object_new_string(vf->place.pf_driver));
+                r = json_put(entry, "pf_driver", json_object_new_string(vf->place.pf_driver));
         if (r == 0)
-                r = put(entry, "mac", json_object_new_string(mac));
+                r = json_put(entry, "mac", json_object_new_string(mac));
         if (r == 0)
-                r = put(entry, "returning", json_object_new_boolean(vf->returning));
+                r = json_put(entry, "returning", json_object_new_boolean(vf->returning));
         if (r == 0)
-                r = put(entry, "returned", json_object_new_boolean(vf->returned));
+                r = json_put(entry, "returned", json_object_new_boolean(vf->returned));
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(numbers); i++)
-                r = put(entry, numbers[i].key, json_object_new_int64(load(vf, &numbers[i])));
+                r = json_put(entry, numbers[i].key, json_object_new_int64(load(vf, &numbers[i])));
         return r;
 }
 
@@ -104,45 +94,20 @@ int lease_record_put_vfs(const LeaseRecord *record, struct json_object *root)
 {
         struct json_object *array = json_object_new_array();
 
-        int r = put(root, "vfs", array);
+        int r = json_put(root, "vfs", array);
         if (r == 0)
-                r = put(root, "on_vf_loss", json_object_new_int((int)record->on_vf_loss));
+                r = json_put(root, "on_vf_loss", json_object_new_int((int)record->on_vf_loss));
         if (r == 0)
-                r = put(root, "recreated_usec",
-                        json_object_new_int64((int64_t)record->recreated_usec));
+                r = json_put(root, "recreated_usec",
+                             json_object_new_int64((int64_t)record->recreated_usec));
         for (size_t i = 0; r == 0 && i < record->n_vfs; i++) {
                 struct json_object *entry = json_object_new_object();
 
-                if (!entry || json_object_array_add(array, entry) < 0) {
-                        (void)json_object_put(entry);
-                        return -ENOMEM;
-                }
-                r = put_vf(entry, &record->vfs[i]);
+                r = json_append(array, entry);
+                if (r == 0)
+                        r = put_vf(entry, &record->vfs[i]);
         }
         return r;
-}
-
-/* Reads an integer within [0, max]. */
-static bool get_number(struct json_object *object, const char *key, int64_t max, int64_t *ret)
-{
-        struct json_object *value;
-
-        if (!json_object_object_get_ex(object, key, &value) ||
-            !json_object_is_type(value, json_type_int))
-                return false;
-        *ret = json_object_get_int64(value);
-        return *ret >= 0 && *ret <= max;
-}
-
-/* Borrowed from `object`; NULL if there is no such string. */
-static const char *get_string(struct json_object *object, const char *key)
-{
-        struct json_object *value;
-
-        return json_object_object_get_ex(object, key, &value) &&
-                               json_object_is_type(value, json_type_string)
-                       ? json_object_get_string(value)
-                       : NULL;
 }
 
 static bool parse_mac(const char *text, uint8_t mac[static VF_MAC_SIZE])
@@ -165,11 +130,11 @@ static int parse_vf(LeaseRecord *record, struct json_object *entry)
         struct json_object *returning, *returned;
         int64_t value;
 
-        const char *bdf = get_string(entry, "device"), *pf = get_string(entry, "pf");
-        const char *driver = get_string(entry, "pf_driver");
+        const char *bdf = json_get_string(entry, "device"), *pf = json_get_string(entry, "pf");
+        const char *driver = json_get_string(entry, "pf_driver");
         if (!bdf || !bdf_parse(bdf, &vf.bdf) || !pf || !bdf_parse(pf, &vf.place.pf) || !driver ||
             strlen(driver) >= sizeof(vf.place.pf_driver) ||
-            !parse_mac(get_string(entry, "mac"), vf.settings.mac) ||
+            !parse_mac(json_get_string(entry, "mac"), vf.settings.mac) ||
             !json_object_object_get_ex(entry, "returning", &returning) ||
             !json_object_object_get_ex(entry, "returned", &returned))
                 return -EBADMSG;
@@ -177,7 +142,7 @@ static int parse_vf(LeaseRecord *record, struct json_object *entry)
         vf.returning = json_object_get_boolean(returning);
         vf.returned = json_object_get_boolean(returned);
         for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-                if (!get_number(entry, numbers[i].key, numbers[i].max, &value))
+                if (!json_get_number(entry, numbers[i].key, numbers[i].max, &value))
                         return -EBADMSG;
                 store(&vf, &numbers[i], value);
         }
@@ -189,8 +154,8 @@ int lease_record_parse_vfs(LeaseRecord *record, struct json_object *root)
         struct json_object *array;
         int64_t on_vf_loss, recreated;
 
-        if (!get_number(root, "on_vf_loss", _POLICY_VF_LOSS_N - 1, &on_vf_loss) ||
-            !get_number(root, "recreated_usec", INT64_MAX, &recreated) ||
+        if (!json_get_number(root, "on_vf_loss", _POLICY_VF_LOSS_N - 1, &on_vf_loss) ||
+            !json_get_number(root, "recreated_usec", INT64_MAX, &recreated) ||
             !json_object_object_get_ex(root, "vfs", &array) ||
             !json_object_is_type(array, json_type_array) ||
             json_object_array_length(array) > LEASE_DEVICES_MAX)

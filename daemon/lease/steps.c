@@ -6,12 +6,15 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/guard/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/joiner.h"
 #include "daemon/lease/steps.h"
+#include "daemon/lease/types.h"
 #include "daemon/lease/vfs.h"
 
 typedef int (*DeviceStep)(const HostPaths *host, const LeaseDevice *device, char **ret_message);
@@ -38,7 +41,7 @@ static int for_each(const HostPaths *host, const LeaseRecord *record, LeaseRole 
 
 static int step_override(const HostPaths *host, const LeaseDevice *device, char **ret_message)
 {
-        return driver_override_write(host, device->bdf, LEASE_DRIVER, ret_message);
+        return driver_override_write(host, device->bdf, device->driver, ret_message);
 }
 
 static int step_unbind(const HostPaths *host, const LeaseDevice *device, char **ret_message)
@@ -48,14 +51,14 @@ static int step_unbind(const HostPaths *host, const LeaseDevice *device, char **
         int r = driver_read(host, device->bdf, &driver);
         if (r < 0)
                 return r;
-        if (strcmp(driver, LEASE_DRIVER) == 0)
+        if (strcmp(driver, device->driver) == 0)
                 return 0;
         return driver_unbind(host, device->bdf, ret_message);
 }
 
 static int step_bind(const HostPaths *host, const LeaseDevice *device, char **ret_message)
 {
-        return driver_bind(host, device->bdf, LEASE_DRIVER, ret_message);
+        return driver_bind(host, device->bdf, device->driver, ret_message);
 }
 
 static int claim(const HostPaths *host, const LeaseRecord *record, VfioFds *ret_fds,
@@ -65,34 +68,168 @@ static int claim(const HostPaths *host, const LeaseRecord *record, VfioFds *ret_
         int32_t groups[LEASE_GROUPS_MAX];
         size_t n_taken = 0;
 
-        if (record->mode == LEASE_MODE_IOMMUFD) {
-                for (size_t i = 0; i < record->n_devices; i++)
-                        if (record->devices[i].role == LEASE_ROLE_TAKEN)
-                                taken[n_taken++] = record->devices[i].bdf;
-                return vfio_claim_devices(host, taken, n_taken, ret_fds, ret_message);
-        }
+        for (size_t i = 0; i < record->n_devices; i++)
+                if (record->devices[i].role == LEASE_ROLE_TAKEN)
+                        taken[n_taken++] = record->devices[i].bdf;
         for (size_t i = 0; i < record->n_groups; i++)
                 groups[i] = record->groups[i].number;
-        return vfio_claim_groups(host, groups, record->n_groups, ret_fds, ret_message);
+        switch (record->mode) {
+        case LEASE_MODE_IOMMUFD:
+        case LEASE_MODE_IOMMUFD_UNBOUND:
+                return vfio_claim_devices(host, record->mode == LEASE_MODE_IOMMUFD, taken, n_taken,
+                                          ret_fds, ret_message);
+        case LEASE_MODE_VFIO:
+                return vfio_claim_groups(host, groups, record->n_groups, ret_fds, ret_message);
+        case LEASE_MODE_GROUP_FD:
+        case LEASE_MODE_PATH:
+                break;
+        case LEASE_MODE_NONE:
+        case _LEASE_MODE_N:
+                return -EINVAL;
+        }
+        int r = vfio_open_groups(host, groups, record->n_groups, ret_fds, ret_message);
+        /* Only one may have a group open (kernel-facts 4.2): its owner, in mode path. */
+        if (r == 0 && record->mode == LEASE_MODE_PATH)
+                vfio_fds_close(ret_fds);
+        if (r == 0)
+                driver_await_udev(); /* it sets the modes of new nodes, whoever was let open them */
+        return r;
+}
+
+static char *describe_override(const LeaseDevice *device, const char *address)
+{
+        char *text;
+
+        return asprintf(&text, "%s: driver_override %s%s%s", address, device->driver,
+                        device->override_before[0] ? ", was " : "", device->override_before) < 0
+                       ? NULL
+                       : text;
+}
+
+static char *describe_unbind(const LeaseDevice *device, const char *address)
+{
+        char *text;
+        bool is_free =
+                !device->driver_before[0] || strcmp(device->driver_before, device->driver) == 0;
+
+        if (is_free)
+                return strdup("");
+        return asprintf(&text, "%s: unbind %s", address, device->driver_before) < 0 ? NULL : text;
+}
+
+static char *describe_bind(const LeaseDevice *device, const char *address)
+{
+        char *text;
+
+        if (strcmp(device->driver_before, device->driver) == 0)
+                return strdup("");
+        return asprintf(&text, "%s: bind %s", address, device->driver) < 0 ? NULL : text;
+}
+
+/* Each for all devices before the next. What describes a step returns "" where it does nothing. */
+static const struct {
+        DeviceStep step;
+        char *(*describe)(const LeaseDevice *device, const char *address);
+} take_steps[] = {
+        {step_override, describe_override},
+        {step_unbind, describe_unbind},
+        {step_bind, describe_bind},
+};
+
+int lease_step_texts_add(LeaseStepTexts *texts, char *text)
+{
+        char **items;
+
+        if (!text)
+                return -ENOMEM;
+        if (!text[0]) {
+                free(text);
+                return 0;
+        }
+        items = reallocarray(texts->items, texts->n_items + 1, sizeof(*items));
+        if (!items) {
+                free(text);
+                return -ENOMEM;
+        }
+        texts->items = items;
+        items[texts->n_items++] = text;
+        return 0;
+}
+
+static char *describe_type(const LeaseGroup *group)
+{
+        char *text;
+
+        if (!group->type[0])
+                return strdup("");
+        return asprintf(&text, "group %s: domain type %s, was %s", group->id, group->type,
+                        group->type_before) < 0
+                       ? NULL
+                       : text;
+}
+
+static char *describe_claim(const LeaseRecord *record, const LeaseGroup *group)
+{
+        char *text;
+
+        return asprintf(&text, "claim group %s (kernel group %d), mode %s", group->id,
+                        group->number, lease_mode_to_string(record->mode)) < 0
+                       ? NULL
+                       : text;
+}
+
+int lease_steps_describe(const LeaseRecord *record, LeaseStepTexts *texts)
+{
+        char address[BDF_TEXT_SIZE];
+        int r = 0;
+
+        for (size_t s = 0; s < ARRAY_SIZE(take_steps); s++) {
+                for (size_t i = 0; take_steps[s].step == step_bind && r == 0 && i < record->n_groups;
+                     i++)
+                        r = lease_step_texts_add(texts, describe_type(&record->groups[i]));
+                for (size_t i = 0; r == 0 && i < record->n_devices; i++) {
+                        const LeaseDevice *device = &record->devices[i];
+
+                        if (device->role == LEASE_ROLE_TAKEN && !device->lost)
+                                r = lease_step_texts_add(
+                                        texts, take_steps[s].describe(
+                                                       device, bdf_format(device->bdf, address)));
+                }
+        }
+        for (size_t i = 0; r == 0 && i < record->n_groups; i++)
+                r = lease_step_texts_add(texts, describe_claim(record, &record->groups[i]));
+        return r;
+}
+
+void lease_step_texts_clear(LeaseStepTexts *texts)
+{
+        for (size_t i = 0; i < texts->n_items; i++)
+                free(texts->items[i]);
+        free(texts->items);
+        *texts = (LeaseStepTexts){.items = NULL};
 }
 
 int lease_steps_take(const HostPaths *host, const LeaseRecord *record, VfioFds *ret_fds,
                      char **ret_message)
 {
-        static const DeviceStep steps[] = {step_override, step_unbind, step_bind};
+        _cleanup_(lease_clean_clear) Cleaning nobody_has_had_it = {.snapshot = NULL};
         _cleanup_(freep) char *message = NULL, *undo_message = NULL;
 
         int r = vfio_load(host, record->mode, ret_message);
         if (r != 0)
                 return r;
-        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
-                r = for_each(host, record, LEASE_ROLE_TAKEN, steps[i], &message);
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(take_steps); i++) {
+                if (take_steps[i].step == step_bind)
+                        r = lease_types_set(host, record, &message);
+                if (r == 0)
+                        r = for_each(host, record, LEASE_ROLE_TAKEN, take_steps[i].step, &message);
+        }
         if (r == 0)
                 r = claim(host, record, ret_fds, &message);
         if (r == 0)
                 return 0;
 
-        int undo = lease_steps_restore(host, record, &undo_message);
+        int undo = lease_steps_restore(host, record, &nobody_has_had_it, &undo_message);
         if (undo != 0)
                 return host_refuse(REFUSAL_QUARANTINED, ret_message, "%s; and putting back: %s",
                                    message ? message : strerror(-r),
@@ -109,7 +246,8 @@ static int step_leave(const HostPaths *host, const LeaseDevice *device, char **r
         int r = driver_read(host, device->bdf, &driver);
         if (r < 0)
                 return r;
-        if (strcmp(driver, LEASE_DRIVER) != 0 || strcmp(device->driver_before, LEASE_DRIVER) == 0)
+        if (strcmp(driver, device->driver) != 0 ||
+            strcmp(device->driver_before, device->driver) == 0)
                 return 0;
         return driver_unbind(host, device->bdf, ret_message);
 }
@@ -122,7 +260,8 @@ static int step_override_back(const HostPaths *host, const LeaseDevice *device, 
         int r = driver_override_read(host, device->bdf, &override);
         if (r < 0)
                 return r;
-        if (strcmp(override, device->override_before) == 0 || strcmp(override, LEASE_DRIVER) != 0)
+        if (strcmp(override, device->override_before) == 0 ||
+            strcmp(override, device->driver) != 0)
                 return 0;
         return driver_override_write(host, device->bdf, device->override_before, ret_message);
 }
@@ -158,35 +297,63 @@ static int step_let_in(const HostPaths *host, const LeaseDevice *device, char **
         return driver[0] ? 0 : driver_probe_any(host, device->bdf, ret_message);
 }
 
-int lease_steps_restore(const HostPaths *host, const LeaseRecord *record, char **ret_message)
-{
-        static const struct {
-                LeaseRole role;
-                DeviceStep step;
-        } steps[] = {
-                {LEASE_ROLE_TAKEN, step_leave},
-                {LEASE_ROLE_TAKEN, step_override_back},
-                {LEASE_ROLE_TAKEN, step_driver_back},
-                {LEASE_ROLE_JOINER, step_let_in},
-        };
-        _cleanup_(freep) char *first_message = NULL;
-        /* Before a driver of the host looks at them. */
-        int first = lease_vfs_restore(host, record, &first_message);
+typedef struct RestoreStep {
+        LeaseRole role;
+        DeviceStep step;
+} RestoreStep;
 
-        for (size_t s = 0; s < ARRAY_SIZE(steps); s++)
+/* Runs the steps on all devices that are fit for them; keeps the first failure. */
+static void run_steps(const HostPaths *host, const LeaseRecord *record, const RestoreStep *steps,
+                      size_t n_steps, const bool *unfit, int *first, char **first_message)
+{
+        for (size_t s = 0; s < n_steps; s++)
                 for (size_t i = 0; i < record->n_devices; i++) {
                         const LeaseDevice *device = &record->devices[i];
                         _cleanup_(freep) char *message = NULL;
 
-                        if (device->role != steps[s].role ||
+                        if (device->role != steps[s].role || (unfit && unfit[i]) ||
                             !lease_record_has_hold(record, device))
                                 continue;
                         int r = steps[s].step(host, device, &message);
-                        if (r == 0 || r == -ENOENT || first != 0)
+                        if (r == 0 || r == -ENOENT || *first != 0)
                                 continue;
-                        first = r;
-                        first_message = TAKE_PTR(message);
+                        *first = r;
+                        *first_message = TAKE_PTR(message);
                 }
+}
+
+int lease_steps_restore(const HostPaths *host, const LeaseRecord *record, Cleaning *cleaning,
+                        char **ret_message)
+{
+        static const RestoreStep leave[] = {{LEASE_ROLE_TAKEN, step_leave}};
+        static const RestoreStep unmark[] = {{LEASE_ROLE_TAKEN, step_override_back}};
+        static const RestoreStep rest[] = {
+                {LEASE_ROLE_TAKEN, step_driver_back},
+                {LEASE_ROLE_TAKEN, lease_clean_settle},
+                {LEASE_ROLE_JOINER, step_let_in},
+        };
+        _cleanup_(freep) char *first_message = NULL, *message = NULL, *type_message = NULL;
+        /* Before a driver of the host looks at them. */
+        int first = lease_vfs_restore(host, record, &first_message);
+
+        run_steps(host, record, leave, ARRAY_SIZE(leave), NULL, &first, &first_message);
+        int r = lease_clean(host, record, cleaning, &message);
+        if (r != 0 && first == 0) {
+                first = r;
+                first_message = TAKE_PTR(message);
+        }
+        run_steps(host, record, unmark, ARRAY_SIZE(unmark), cleaning->unfit, &first,
+                  &first_message);
+        /*
+         * While nothing drives the devices. If it fails they are left so: with drivers it could
+         * never be done.
+         */
+        r = lease_types_restore(host, record, &type_message);
+        if (r != 0) {
+                *ret_message = TAKE_PTR(type_message);
+                return r;
+        }
+        run_steps(host, record, rest, ARRAY_SIZE(rest), cleaning->unfit, &first, &first_message);
         if (first != 0)
                 *ret_message = TAKE_PTR(first_message);
         return first;

@@ -16,8 +16,6 @@
 #include "daemon/log.h"
 #include "daemon/reserve/device.h"
 
-#define LEASE_OVERRIDE "vfio-pci" /* what a lease sets, and replaces by what was before */
-
 /* A driver that came with a module: it was loaded by something that can be told not to. */
 static bool is_loadable(const HostPaths *host, const char *driver)
 {
@@ -198,7 +196,7 @@ int reserve_device_let_in(const HostPaths *host, Bdf bdf, bool *ret_done)
 
         bdf_format(bdf, text);
         int r = driver_override_read(host, bdf, &override);
-        bool leased = r == 0 && strcmp(override, LEASE_OVERRIDE) == 0;
+        bool leased = r == 0 && driver_is_vfio(override); /* by whoever leases it */
         if (r == 0 && strcmp(override, RESERVE_OVERRIDE) == 0)
                 r = let_in(host, bdf);
         else if (leased)

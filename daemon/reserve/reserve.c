@@ -76,6 +76,8 @@ static int read_machine(Session *session)
 {
         int r = sysfs_read_links(session->places->host.sysfs, &session->snapshot);
 
+        if (r == 0 && policy_asks_attachment(session->policy))
+                r = sysfs_read_attachment(session->places->host.sysfs, session->snapshot);
         return r == SYSFS_E_NO_PCI ? RESERVE_E_NOTHING : r;
 }
 
