@@ -17,10 +17,12 @@
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
+#include "core/probe/policy_json.h"
 #include "daemon/bus/bus.h"
 #include "daemon/guard/errand.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
+#include "daemon/policy_watch.h"
 #include "daemon/uevents.h"
 
 #define RUNTIME_DIRECTORY "/run/isolationd"
@@ -30,6 +32,7 @@ typedef struct Daemon {
         struct event_base *base;
         Manager *manager;
         Uevents *uevents;
+        PolicyWatch *policy_watch;
         Bus *bus;
         struct event *signals[4];
         struct event *watchdog;
@@ -40,6 +43,7 @@ static void daemon_clear(Daemon *daemon)
 {
         bus_free(daemon->bus);
         uevents_free(daemon->uevents);
+        policy_watch_free(daemon->policy_watch);
         manager_free(daemon->manager);
         for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
                 if (daemon->signals[i])
@@ -57,7 +61,7 @@ static void on_stop(evutil_socket_t signal_number, short what, void *userdata)
         daemon->stop = true;
 }
 
-static void on_reload(evutil_socket_t signal_number, short what, void *userdata)
+static void on_policy_changed(void *userdata)
 {
         Daemon *daemon = userdata;
 
@@ -65,6 +69,21 @@ static void on_reload(evutil_socket_t signal_number, short what, void *userdata)
         if (r < 0)
                 log_broken(r);
         manager_mark_dirty(daemon->manager);
+}
+
+static void on_reload(evutil_socket_t signal_number, short what, void *userdata)
+{
+        on_policy_changed(userdata);
+}
+
+/* Without it, there is the reload that somebody asks for. */
+static void watch_policy(Daemon *daemon)
+{
+        int r = policy_watch_new(daemon->base, policy_directories, on_policy_changed, daemon,
+                                 &daemon->policy_watch);
+        if (r < 0)
+                log_warning("policy files are not watched: %s; after a change, reload isolationd",
+                            strerror(-r));
 }
 
 /* Children whose worker is already forgotten; the others are reaped by their worker. */
@@ -79,11 +98,20 @@ static void on_watchdog(evutil_socket_t fd, short what, void *userdata)
         (void)sd_notify(0, "WATCHDOG=1");
 }
 
-static void on_changed(void *userdata)
+static void on_changed(uint64_t number, void *userdata)
 {
         Daemon *daemon = userdata;
 
-        manager_mark_dirty(daemon->manager);
+        manager_hear(daemon->manager, number);
+}
+
+/* No reading for that: the machine is as it was. */
+static void on_nodes(void *userdata)
+{
+        const Daemon *daemon = userdata;
+
+        for (size_t i = 0; i < daemon->manager->n_leases; i++)
+                manager_review_nodes(daemon->manager->leases[i]);
 }
 
 static int watch_signals(Daemon *daemon)
@@ -155,9 +183,11 @@ static int start(Daemon *daemon)
         if (r == 0)
                 r = manager_new(daemon->base, &host, STATE_DIRECTORY, &daemon->manager);
         if (r == 0)
-                r = uevents_new(daemon->base, on_changed, daemon, &daemon->uevents);
-        if (r == 0)
+                r = uevents_new(daemon->base, on_changed, on_nodes, daemon, &daemon->uevents);
+        if (r == 0) {
+                watch_policy(daemon);
                 r = manager_start(daemon->manager, &store);
+        }
         if (r == -ENODEV)
                 log_error("this machine has no PCI bus");
         if (r == 0)

@@ -15,6 +15,7 @@
 #include "core/model/reserve.h"
 #include "core/model/strength.h"
 #include "core/probe/policy_json.h"
+#include "core/probe/sysfs.h"
 #include "daemon/guard/rules.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/state.h"
@@ -25,15 +26,16 @@
 
 /* A burst of uevents becomes one reading. */
 #define RESCAN_DELAY_USEC 10000
+/* A worker makes events of its own, and its end is a reason to read. */
+#define RESCAN_DELAY_AT_WORK_USEC 250000
+/* After a lease: its machine has been read, and what it made room for asks for a reading itself. */
+#define RESCAN_DELAY_AFTER_USEC 50000
 /* After something that failed (memory or fds short, a kernel that is busy), the next try. */
 #define RESCAN_RETRY_SECONDS 1
-
-static const char *const policy_directories[] = {
-        "/etc/isolationd/policy.d",
-        "/run/isolationd/policy.d",
-        "/usr/lib/isolationd/policy.d",
-        NULL,
-};
+/* The rest of ManagerTimes. */
+#define STUCK_SECONDS 60
+#define KILLED_SECONDS 1
+#define CENSUS_SECONDS 5
 
 /* Reads the machine after that time, or sooner if that is due already. */
 static void schedule(Manager *manager, const struct timeval *delay)
@@ -71,6 +73,12 @@ int manager_new(struct event_base *base, const HostPaths *host, const char *stat
         manager->base = base;
         manager->host = *host;
         manager->next_lease = 1;
+        manager->times = (ManagerTimes){
+                .worker = MANAGER_WORKER_DEADLINE_SECONDS,
+                .stuck = STUCK_SECONDS,
+                .killed = KILLED_SECONDS,
+                .census = CENSUS_SECONDS,
+        };
         int n = snprintf(manager->state_directory, sizeof(manager->state_directory), "%s",
                          state_directory);
         if (n < 0 || (size_t)n >= sizeof(manager->state_directory))
@@ -82,6 +90,14 @@ int manager_new(struct event_base *base, const HostPaths *host, const char *stat
         int r = post_new(manager, &manager->post);
         if (r == 0)
                 r = park_new(manager, &manager->park);
+        if (r == 0)
+                r = queue_new(manager, &manager->queue);
+        if (r == 0)
+                r = cooldown_new(manager, &manager->cooldown);
+        if (r == 0)
+                r = census_new(manager, &manager->census);
+        if (r == 0)
+                r = faults_new(manager, "/dev/kmsg", &manager->faults);
         if (r < 0)
                 return r;
         *ret_manager = TAKE_PTR(manager);
@@ -94,15 +110,29 @@ static Lease *lease_free(Lease *lease)
                 return NULL;
         worker_free(lease->worker);
         worker_free(lease->guard_worker);
+        manager_forget_claims(lease);
         free(lease->task);
+        reset_task_free(lease->reset);
+        free(lease->report);
         if (lease->owner_event)
                 event_free(lease->owner_event);
+        if (lease->revoke_event)
+                event_free(lease->revoke_event);
+        if (lease->orphan_event)
+                event_free(lease->orphan_event);
+        closep(&lease->orphan_fd);
+        if (lease->stuck_event)
+                event_free(lease->stuck_event);
         vfio_fds_close(&lease->fds);
         closep(&lease->owner_fd);
         closep(&lease->client_fd);
         lease_record_free(lease->record);
         free(lease->guard_trouble);
+        free(lease->memory_warning);
         free(lease->guards);
+        holder_search_clear(&lease->nodes);
+        holder_list_clear(&lease->seen);
+        free(lease->waiting);
         free(lease);
         return NULL;
 }
@@ -111,11 +141,17 @@ Manager *manager_free(Manager *manager)
 {
         if (!manager)
                 return NULL;
+        manager_drop_group_jobs(manager);
         for (size_t i = 0; i < manager->n_leases; i++)
                 lease_free(manager->leases[i]);
         free(manager->leases);
         post_free(manager->post);
         park_free(manager->park);
+        queue_free(manager->queue);
+        cooldown_free(manager->cooldown);
+        census_free(manager->census);
+        faults_free(manager->faults);
+        reset_task_free(manager->reset);
         published_free(manager->published);
         world_free(manager->world);
         policy_free(manager->policy);
@@ -141,7 +177,9 @@ int manager_load_policy(Manager *manager)
                 return r;
         free(TAKE_PTR(manager->policy_error));
         if (r == POLICY_E_INVALID) {
-                log_error("policy refused: %s; the policy before it stays in force", message);
+                log_error("policy refused: %s; the policy before it stays in force "
+                          "(isoctl policy check shows the place)",
+                          message);
                 manager->policy_error = TAKE_PTR(message);
                 return 0;
         }
@@ -149,6 +187,7 @@ int manager_load_policy(Manager *manager)
         policy_free(manager->policy);
         manager->policy = TAKE_PTR(policy);
         park_forget(manager->park);
+        cooldown_review(manager->cooldown);
         return 0;
 }
 
@@ -162,10 +201,28 @@ static bool must_react(const Manager *manager)
         return false;
 }
 
+/* Is a lease being made or given back, and nothing keeps its worker? */
+static bool is_at_work(const Manager *manager)
+{
+        for (size_t i = 0; i < manager->n_leases; i++)
+                if (manager->leases[i]->worker && !manager->leases[i]->waiting)
+                        return true;
+        return false;
+}
+
 void manager_mark_dirty(Manager *manager)
 {
-        schedule(manager,
-                 &(struct timeval){.tv_usec = must_react(manager) ? 0 : RESCAN_DELAY_USEC});
+        suseconds_t delay = must_react(manager)    ? 0
+                            : is_at_work(manager) ? RESCAN_DELAY_AT_WORK_USEC
+                                                  : RESCAN_DELAY_USEC;
+
+        schedule(manager, &(struct timeval){.tv_usec = delay});
+}
+
+void manager_hear(Manager *manager, uint64_t number)
+{
+        if (!manager->world || number > manager->world->event)
+                manager_mark_dirty(manager);
 }
 
 int manager_add_lease(Manager *manager, LeaseRecord *record, Lease **ret_lease)
@@ -182,11 +239,12 @@ int manager_add_lease(Manager *manager, LeaseRecord *record, Lease **ret_lease)
         }
         lease->manager = manager;
         lease->record = record;
-        lease->owner_fd = lease->client_fd = -1;
+        lease->owner_fd = lease->client_fd = lease->orphan_fd = -1;
         leases[manager->n_leases++] = lease;
         if (record->id >= manager->next_lease)
                 manager->next_lease = record->id + 1;
         *ret_lease = lease;
+        faults_review(manager->faults);
         return 0;
 }
 
@@ -219,10 +277,20 @@ void manager_drop_lease(Lease *lease)
                         manager->leases[i] = manager->leases[--manager->n_leases];
                         break;
                 }
+        cooldown_note(manager->cooldown, lease->record);
         lease_free(lease);
+        queue_poke(manager->queue);
+        faults_review(manager->faults);
         tell_lease(manager, CHANGE_REMOVED, id);
         tell_world(manager);
-        manager_mark_dirty(manager);
+        schedule(manager,
+                 &(struct timeval){.tv_usec = must_react(manager) ? 0 : RESCAN_DELAY_AFTER_USEC});
+}
+
+void manager_tell_lease(Lease *lease)
+{
+        tell_lease(lease->manager, CHANGE_CHANGED, lease->record->id);
+        tell_world(lease->manager);
 }
 
 int manager_set_lease_state(Lease *lease, LeaseState state)
@@ -232,8 +300,7 @@ int manager_set_lease_state(Lease *lease, LeaseState state)
         if (r < 0)
                 log_error("lease %u: saving it as %s failed: %s", lease->record->id,
                           lease_state_to_string(state), strerror(-r));
-        tell_lease(lease->manager, CHANGE_CHANGED, lease->record->id);
-        tell_world(lease->manager);
+        manager_tell_lease(lease);
         return r;
 }
 
@@ -292,11 +359,28 @@ const char *manager_group_state(const Manager *manager, size_t group)
 
 const char *manager_lease_state(const Lease *lease)
 {
+        if (lease->stuck)
+                return "stuck";
+        if (manager_is_being_revoked(lease))
+                return "revoking";
         if (lease->record->state == LEASE_LEASED && lease->record->breach)
                 return "breached";
         if (lease->record->state == LEASE_LEASED && lease->record->parked)
                 return "parked";
         return lease_state_to_string(lease->record->state);
+}
+
+/* What only some policies ask of the devices is read for those. */
+static int read_world(const Manager *manager, World **ret_world)
+{
+        _cleanup_(world_freep) World *world = NULL;
+
+        int r = world_read(&manager->host, manager->world, &world);
+        if (r == 0 && policy_asks_attachment(manager->policy))
+                r = sysfs_read_attachment(manager->host.sysfs, world->snapshot);
+        if (r == 0)
+                *ret_world = TAKE_PTR(world);
+        return r;
 }
 
 int manager_reconcile(Manager *manager)
@@ -305,9 +389,13 @@ int manager_reconcile(Manager *manager)
         World *world = NULL;
         int failed = 0;
 
-        int r = world_read(&manager->host, manager->world, &world);
-        if (r != 0)
+        /* What it was for is seen now. */
+        (void)evtimer_del(manager->rescan);
+        int r = read_world(manager, &world);
+        if (r != 0) {
+                manager_retry(manager);
                 return r < 0 ? r : -ENODEV;
+        }
         old = TAKE_PTR(manager->world);
         manager->world = world;
         manager->before = old;
@@ -319,6 +407,7 @@ int manager_reconcile(Manager *manager)
                         manager_review_guard(manager->leases[i]);
                 if (r >= 0)
                         manager_review_vfs(manager->leases[i]);
+                manager_review_nodes(manager->leases[i]);
         }
         manager->before = NULL;
         post_review(manager->post);
@@ -326,5 +415,6 @@ int manager_reconcile(Manager *manager)
                 manager_judge_guard(manager->leases[i]);
         r = publish_changes(manager);
         park_review(manager->park);
+        census_review(manager->census);
         return failed < 0 ? failed : r;
 }

@@ -10,18 +10,32 @@
 
 #include <event2/event.h>
 
+#include "core/model/fault.h"
 #include "core/model/guard.h"
 #include "core/model/policy.h"
+#include "daemon/census.h"
+#include "daemon/cooldown.h"
+#include "daemon/faults.h"
 #include "daemon/host/host.h"
 #include "daemon/host/worker.h"
 #include "daemon/lease/fdstore.h"
 #include "daemon/lease/record.h"
 #include "daemon/park.h"
 #include "daemon/post.h"
+#include "daemon/queue.h"
+#include "daemon/request.h"
 #include "daemon/world.h"
 
 /* How long a worker may take before the lease is called draining and the caller is answered. */
 #define MANAGER_WORKER_DEADLINE_SECONDS 15
+
+/* What is waited for, and how long; tests have less patience. In seconds. */
+typedef struct ManagerTimes {
+        unsigned worker; /* MANAGER_WORKER_DEADLINE_SECONDS */
+        unsigned stuck;  /* that a restore drains before it is called stuck */
+        unsigned killed; /* that a worker has to die once it was killed, before it is called so */
+        unsigned census; /* from one look at a lease for one process only to the next */
+} ManagerTimes;
 
 #define MANAGER_SELECTORS_MAX 64     /* per request */
 #define MANAGER_LEASES_PER_UID_MAX 64
@@ -32,6 +46,7 @@ typedef struct Lease Lease;
 typedef struct ManagerAnswer {
         int code;            /* 0, a Refusal, or -errno */
         const char *message; /* for people; "" if there is none */
+        const char *report;  /* of resets, a line each (daemon/host/reset.h), or NULL */
 } ManagerAnswer;
 
 /* `lease` is NULL unless code is 0. Called exactly once, before or after the request returned. */
@@ -41,27 +56,53 @@ typedef void (*ManagerDone)(const ManagerAnswer *answer, Lease *lease, void *use
 typedef void (*ManagerMemberDone)(const ManagerAnswer *answer, const VfioFds *fds, void *userdata);
 
 typedef struct MemberTask MemberTask; /* manager_member.c */
+typedef struct ResetTask ResetTask;   /* manager_reset.c */
 
 struct Lease {
         Manager *manager;
         LeaseRecord *record;
-        VfioFds fds;          /* our copies: they own the group */
-        int owner_fd;         /* write end of the pipe whose read ends are the lease fd, or -1 */
-        int client_fd;        /* read end, until it has been handed out */
+        VfioFds fds;   /* our copies: they own the group */
+        int owner_fd;  /* write end of the pipe whose read ends are the lease fd, or -1 */
+        int client_fd; /* read end, until it has been handed out */
         struct event *owner_event;
+        bool *claimed;        /* by group of the record: its owner has, where that can be seen */
+        bool is_asked;        /* that is known, since this daemon began */
+        struct event *ask;    /* when it is asked next */
+        Worker *ask_worker;   /* that asks */
         Worker *worker;       /* that takes or puts back */
         Worker *guard_worker; /* that blocks joiners, seals ports, recreates VFs, takes or expels a
                                * joiner; never beside the other */
         MemberTask *task;     /* about a joiner, waiting for that worker or being it, or NULL */
+        ResetTask *reset;     /* that worker's, or NULL */
         bool restore_waits;   /* for the guard's worker to end */
         char *guard_trouble;  /* what it failed at last, or NULL */
         GuardFacts *guards;   /* by group of the record, as of the last reading; NULL before */
+        LeaseMode others[_LEASE_MODE_N]; /* that would do if the kernel cannot `mode` */
+        size_t n_others;
+        bool is_concluding;   /* it is made; who asked for it waits for its guard to be what it will be */
         bool force;           /* root asked to take it even if the host lives on it */
+        uint64_t storm_since_usec; /* of CLOCK_MONOTONIC: since when faults are counted for one */
+        unsigned n_storm;
+        bool is_orphan;       /* its owner's name ended while it was being made */
+        bool release_console; /* root asked to take the host's console off its screens */
+        char driver[LEASE_NAME_SIZE]; /* asked for; "": the best there is for each device */
+        char *memory_warning;         /* why its owner may not map what it spoke of, or NULL */
         size_t n_lasting;     /* changes on record but those of a recreation under way */
         size_t n_joined;      /* devices that have come since this daemon began */
         size_t n_restoring;   /* of these, those that the running restore knows of */
         ManagerDone done;     /* who waits for the worker, or NULL */
         void *done_userdata;
+        HolderSearch nodes;   /* its nodes, from when they had names */
+        HolderList seen;      /* who held it when last looked, its owner's process first */
+        struct event *revoke_event; /* the end of its owner's grace, or NULL */
+        ManagerDone revoke_done;    /* who revokes it, or NULL */
+        void *revoke_userdata;
+        char *report;         /* of the resets so far while it is given back, or NULL */
+        char *waiting;        /* for whom a worker waits, in words, or NULL */
+        bool stuck;           /* and for how long: too long */
+        struct event *stuck_event;
+        struct event *orphan_event; /* the end of a former daemon's worker, or NULL */
+        int orphan_fd;              /* its pidfd, or -1 */
 };
 
 typedef enum Change {
@@ -77,8 +118,8 @@ typedef struct ManagerObserver {
         void (*joined)(const Lease *lease, Bdf bdf, bool in_address_space, void *userdata);
         void (*lost)(const Lease *lease, Bdf bdf, const char *cause, void *userdata);
         /*
-         * `difference` from the device that was lost there, "" if it is the same; `taken`: the lease
-         * has it again, else it is held.
+         * `difference` from the device that was lost there, "" if it is the same; `taken`: the
+         * lease has it again, else it is held.
          */
         void (*returned)(const Lease *lease, Bdf bdf, const char *difference, bool taken,
                          void *userdata);
@@ -86,8 +127,16 @@ typedef struct ManagerObserver {
         void (*weakened)(const Lease *lease, GuardLayer layer, void *userdata);
         void (*breached)(const Lease *lease, Bdf bdf, const char *driver, GuardLayer layer,
                          void *userdata);
+        void (*fault)(const Lease *lease, const LeaseDevice *device, const IommuFault *fault,
+                      void *userdata);
+        void (*revoked)(const Lease *lease, unsigned grace_seconds, void *userdata);
+        void (*second_holder)(const Lease *lease, const Holder *holder, void *userdata);
+        /* Something ends with that name on the bus: manager_forget_name() is to hear of its end. */
+        void (*needs_name)(const char *name, void *userdata);
         void *userdata;
 } ManagerObserver;
+
+typedef struct GroupJob GroupJob; /* manager_iommu.c */
 
 typedef struct Published Published; /* what the observer has been told: daemon/publish.h */
 
@@ -105,8 +154,16 @@ struct Manager {
         Published *published;
         ManagerObserver observer;
         struct event *rescan;
+        bool is_quiet; /* devices and groups are told of later in the same turn */
         Post *post; /* of the sentinel */
+        GroupJob *group_jobs; /* under way */
         Park *park;
+        Queue *queue; /* of who waits for a lease to end */
+        Cooldown *cooldown;
+        Census *census;
+        Faults *faults;
+        ResetTask *reset; /* of a device that nobody has, or NULL */
+        ManagerTimes times;
 };
 
 /* Creates a manager. Returns 0 or -errno; the caller frees *ret after the loop has ended. */
@@ -132,31 +189,36 @@ _nodiscard_ int manager_load_policy(Manager *manager);
 /* Something may have changed: read the world again soon. Cheap; many calls make one reading. */
 void manager_mark_dirty(Manager *manager);
 
+/* The same for what the kernel told (uevents.h), unless the world in force knows of it. */
+void manager_hear(Manager *manager, uint64_t number);
+
 /* Something failed that may succeed later: read the world again in a second. */
 void manager_retry(Manager *manager);
 
 /* Reads the world and acts on it. Returns 0 or -errno (the old world stays). */
 _nodiscard_ int manager_reconcile(Manager *manager);
 
-typedef struct AcquireRequest {
-        const char *const *selectors; /* NULL-terminated */
-        LeaseMode mode;               /* LEASE_MODE_NONE: the default */
-        LeaseLifetime lifetime;
-        bool with_members;
-        bool force;
-        uid_t uid;
-        const gid_t *gids;
-        size_t n_gids;
-        const char *unit;
-        bool parked; /* by the daemon itself: daemon/park.h */
-} AcquireRequest;
-
-/* Leases what the selectors name (manager_acquire.c). */
+/*
+ * Leases what the selectors name (manager_acquire.c). Who is told to wait is put in the queue when
+ * somebody has it, and answered when it is their turn or their time is over.
+ */
 void manager_acquire(Manager *manager, const AcquireRequest *request, ManagerDone done,
                      void *userdata);
 
 /* Gives a lease back. The answer comes when the host is as it was, or the deadline has passed. */
 void manager_release(Lease *lease, ManagerDone done, void *userdata);
+
+typedef struct RevokeRequest {
+        bool kill;      /* who has it open when the grace is over */
+        bool has_grace; /* else it is the policy's */
+        unsigned grace; /* seconds */
+} RevokeRequest;
+
+/*
+ * Takes a lease away: its owner is told, and when the grace is over, or they have let go, it is
+ * given back (manager_revoke.c). Answered as a release is.
+ */
+void manager_revoke(Lease *lease, const RevokeRequest *request, ManagerDone done, void *userdata);
 
 /* Puts a joiner into its owner's hands, if the policy lets `who` have it (manager_member.c). */
 void manager_take_device(Lease *lease, Bdf bdf, const PolicyRequest *who, ManagerMemberDone done,
@@ -164,6 +226,64 @@ void manager_take_device(Lease *lease, Bdf bdf, const PolicyRequest *who, Manage
 
 /* Takes a joiner off the machine until the lease ends. */
 void manager_expel_device(Lease *lease, Bdf bdf, ManagerMemberDone done, void *userdata);
+
+/* A name on the bus has ended: so do the leases that were tied to it, and its waiting. */
+void manager_forget_name(Manager *manager, const char *name);
+
+/* Whether a lease or a place in the queue ends with that name. */
+bool manager_needs_name(const Manager *manager, const char *name);
+
+/* Runs `tell` for each name that something ends with. */
+void manager_each_name(const Manager *manager, void (*tell)(const char *name, void *userdata),
+                       void *userdata);
+
+typedef struct NewOwner {
+        PolicyRequest who;
+        const char *unit;
+        const char *name;   /* on the bus, or NULL if it is not known */
+        bool is_privileged; /* root gives it, and answers for it: the policy is not asked */
+} NewOwner;
+
+/*
+ * Makes somebody else the owner, from whose hands or names it goes on as before. Returns 0, a
+ * Refusal with *ret_message, or -errno; then the owner is who it was (manager_owner.c).
+ */
+_nodiscard_ int manager_transfer(Lease *lease, const NewOwner *owner, char **ret_message);
+
+/*
+ * A lease fd anew, for an owner that has none: of a lease that lasts as long as its fd, another
+ * copy of it. Returns an fd, the caller's, or -errno.
+ */
+_nodiscard_ int manager_open_lease_fd(const Lease *lease);
+
+/*
+ * Changes the type of a group's default domain (manager_iommu.c). The answer's lease is NULL, as is
+ * that of the next.
+ */
+void manager_set_type(Manager *manager, const char *id, DomainType type, ManagerDone done,
+                      void *userdata);
+
+/* Reads a group's reserved regions: on success the answer's message is the kernel's text. */
+void manager_read_regions(Manager *manager, size_t group, ManagerDone done, void *userdata);
+
+/* Whether that kernel group's type is being changed. */
+bool manager_is_changing(const Manager *manager, int32_t number);
+
+/* Whether this kernel changes the type of groups with several devices. */
+bool manager_changes_types(const Manager *manager);
+
+/* Forgets what is asked of groups; nobody is answered. */
+void manager_drop_group_jobs(Manager *manager);
+
+/*
+ * Resets a device that nobody has, or one that is leased, with what else is in its hands if it
+ * cannot be reset alone (manager_reset.c). The answer has a report.
+ */
+void manager_reset_device(Manager *manager, Bdf bdf, ManagerDone done, void *userdata);
+ResetTask *reset_task_free(ResetTask *task);
+
+/* Whether a reset that somebody asked for, of a device that nobody has, may reach that group. */
+bool manager_is_resetting(const Manager *manager, const Group *group);
 
 /* Lookups; NULL if there is none. Borrowed. */
 Lease *manager_find_lease(const Manager *manager, uint32_t id);
@@ -174,7 +294,10 @@ Lease *manager_lease_of_device(const Manager *manager, size_t device);
 const char *manager_device_state(const Manager *manager, size_t device);
 /* "free", or manager_lease_state(). */
 const char *manager_group_state(const Manager *manager, size_t group);
-/* The record's state, or "breached" if it is leased and a host driver has been in it. */
+/*
+ * The record's state, or "revoking" if its owner has been told that it ends, or "breached" if it is
+ * leased and a host driver has been in it, or "stuck" if a worker at it hangs in the kernel.
+ */
 const char *manager_lease_state(const Lease *lease);
 
 /* The strongest guard layer that holds now for the group (manager_guard.c). */
@@ -239,19 +362,59 @@ Fingerprint manager_fingerprint(const Manager *manager, const PciDevice *device)
 bool manager_owns(const Lease *lease, int32_t number);
 
 /*
+ * Puts the slots that lead into the groups on record to be sealed, where the mode leaves claiming to
+ * the owner: they are shut before the first driver leaves. Returns 0 or -errno.
+ */
+_nodiscard_ int manager_plan_seals(const Manager *manager, LeaseRecord *record);
+
+/* Whether the lease's group `number` is claimed, by us or, as far as is seen, by its owner. */
+bool manager_is_claimed(const Lease *lease, int32_t number);
+/* Whether such a claim may end before the lease does. */
+bool manager_lends(const Lease *lease);
+
+/*
+ * Begins to look for the owner's claims, in the modes where they can be seen (manager_claim.c); for a
+ * lease that `is_new` there are none yet. Returns 0 or -ENOMEM.
+ */
+_nodiscard_ int manager_watch_claims(Lease *lease, bool is_new);
+/* Whether it is not known yet what the owner of a lease that was taken up has claimed. */
+bool manager_awaits_claims(const Lease *lease);
+void manager_forget_claims(Lease *lease);
+
+/* The uid may open the nodes of the lease, if it has any, or may not any more. Return 0, a Refusal or -errno. */
+_nodiscard_ int manager_grant_nodes(Lease *lease, char **ret_message);
+_nodiscard_ int manager_revoke_nodes(Lease *lease, char **ret_message);
+/* Lets the uid open them again, if somebody has taken that away or there are new ones. */
+void manager_review_nodes(Lease *lease);
+
+/*
  * The guard that a group in force would have once it is leased in that mode (manager_demand.c).
  * Returns 0 and *ret, or -errno.
  */
 _nodiscard_ int manager_foresee_guard(const Manager *manager, size_t group, LeaseMode mode,
                                       GuardLayer *ret_layer);
 
-/* Which of two rules, each may be NULL, requires the stronger guard; NULL if neither requires one. */
+/* Which of two rules, each may be NULL, requires the stronger guard; NULL if neither requires one.
+ */
 const PolicyRule *manager_stronger_demand(const PolicyRule *demand, const PolicyRule *rule);
 
 /* Refuses a lease that would have less of a guard than a rule requires. Returns 0, REFUSAL_TOO_WEAK
  * with *ret_message, or -errno. */
 _nodiscard_ int manager_check_demand(const Manager *manager, size_t group, LeaseMode mode,
                                      const PolicyRule *demand, char **ret_message);
+
+/*
+ * Refuses a device that is another, or in another group, than the fingerprint of the rule that reserves
+ * it. Returns 0, REFUSAL_CHANGED with *ret_message, or -errno.
+ */
+_nodiscard_ int manager_check_expected(const Manager *manager, size_t device, char **ret_message);
+
+/*
+ * Refuses a group that is not as strong as the rule requires that decides for a member of it. Returns 0,
+ * REFUSAL_TOO_WEAK or REFUSAL_CHANGED with *ret_message, or -errno.
+ */
+_nodiscard_ int manager_check_strength(const Manager *manager, size_t group, size_t device,
+                                       char **ret_message);
 
 /* What the policy says of a lease: the rule that allows it, and the one that requires the most. */
 void manager_record_rules(LeaseRecord *record, const PolicyRule *rule, const PolicyRule *demand);
@@ -286,6 +449,9 @@ void manager_drop_lease(Lease *lease);
 /* Sets and saves the lease's state and tells the observer. Returns 0 or -errno (not saved). */
 int manager_set_lease_state(Lease *lease, LeaseState state);
 
+/* Answers who waits for a lease that is made: its guard will not become another by itself. */
+void manager_conclude_take(Lease *lease);
+
 /* Starts the worker that takes the lease's groups; `done` hears of the end. */
 void manager_begin_take(Lease *lease, ManagerDone done, void *userdata);
 
@@ -295,8 +461,38 @@ void manager_begin_restore(Lease *lease, ManagerDone done, void *userdata);
 /* Nobody gets the lease's groups until a release has put them back. */
 void manager_quarantine(Lease *lease, const char *trouble);
 
+/* Answers who waits for the lease's worker, or revokes the lease. */
+void manager_answer(Lease *lease, int code, const char *message);
+
+/* The lease's worker hangs: after that time it is called stuck, if it has not ended. */
+void manager_expect_end(Lease *lease, unsigned seconds);
+
+/*
+ * Whether a worker of a former daemon still hangs at the lease; then it is given back when that has
+ * ended, and not before.
+ */
+bool manager_await_orphan(Lease *lease);
+
+/* The lease's worker has ended, and with it what was said of its hanging. */
+void manager_end_worker(Lease *lease);
+
+/* Reads the world again; if that fails, a little later. */
+void manager_see_again(Manager *manager);
+
+/* Tells the observer that a lease looks different. */
+void manager_tell_lease(Lease *lease);
+
 /* A restore takes long: the lease is draining, and who waits for it hears `text`. */
 void manager_overdue(Lease *lease, const char *text);
+
+/* Why a lease is not as it should be, in words; "" if it is. Borrowed. */
+const char *manager_lease_trouble(const Lease *lease);
+
+/* Whether the owner of a lease has been told that it ends. */
+bool manager_is_being_revoked(const Lease *lease);
+
+/* Goes on with what a former daemon has told the owner. */
+void manager_resume_revoke(Lease *lease);
 
 /* Watches for the owner to let go of the lease fd. Returns 0 or -errno. */
 _nodiscard_ int manager_watch_owner(Lease *lease);

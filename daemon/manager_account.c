@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "core/model/strength.h"
+#include "daemon/audit.h"
 #include "daemon/lease/steps.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
@@ -34,9 +35,9 @@ static void tell_joined(const Lease *lease, Bdf bdf)
                 manager_owns(lease, manager->world->snapshot->devices[index].kernel_group);
         char text[BDF_TEXT_SIZE];
 
-        log_notice("lease %u: %s joined its group and is held%s", lease->record->id,
-                   bdf_format(bdf, text),
-                   attached ? "; the kernel attached it to the owner's address space" : "");
+        audit_device(AUDIT_JOINED, lease, bdf, ": %s joined its group and is held%s",
+                     bdf_format(bdf, text),
+                     attached ? "; the kernel attached it to the owner's address space" : "");
         if (manager->observer.joined)
                 manager->observer.joined(lease, bdf, attached, manager->observer.userdata);
 }
@@ -97,7 +98,7 @@ static bool account_for_lost(Lease *lease)
 
                 if (here && lease->record->state == LEASE_LEASED &&
                     device->role == LEASE_ROLE_TAKEN &&
-                    strcmp(snapshot->devices[index].driver, LEASE_DRIVER) != 0)
+                    strcmp(snapshot->devices[index].driver, device->driver) != 0)
                         here = false;
                 if (device->lost || here)
                         continue;
@@ -140,7 +141,8 @@ int manager_note_breach(Lease *lease, LeaseDevice *device, const char *driver)
         lease->record->breach = breach;
         device->breached = true;
         device->blocked = device->blocking = false;
-        log_error("lease %u is breached: %s; it is taken away again", lease->record->id, breach);
+        audit_device(AUDIT_BREACHED, lease, device->bdf,
+                     " is breached: %s; it is taken away again", breach);
         if (manager->observer.breached)
                 manager->observer.breached(lease, device->bdf, driver, layer,
                                            manager->observer.userdata);

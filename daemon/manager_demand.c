@@ -62,6 +62,10 @@ void manager_record_rules(LeaseRecord *record, const PolicyRule *rule, const Pol
         record->on_vf_loss = rule ? rule->on_vf_loss : POLICY_VF_LOSS_KEEP;
         record->on_join = rule ? rule->on_join : POLICY_JOIN_HOLD;
         record->on_weaker = demand ? demand->on_weaker : POLICY_BREACH_KEEP;
+        record->on_fault_storm = rule ? rule->on_fault_storm : POLICY_BREACH_KEEP;
+        record->fault_storm = rule ? rule->fault_storm : POLICY_FAULT_STORM_DEFAULT;
+        record->exclusive_process = rule && rule->exclusive_process;
+        record->revoke_grace = rule ? rule->revoke_grace : POLICY_GRACE_DEFAULT;
         record->guard = demand ? demand->guard : GUARD_NONE;
 }
 
@@ -92,9 +96,13 @@ void manager_judge_guard(Lease *lease)
         GuardLayer layer = manager_lease_guard(lease);
         bool is_weak = manager_is_weak(lease);
 
-        /* Who waits for the take to end gets its answer there; on the way nothing is judged. */
-        if (lease->done || (lease->guard_worker && !lease->guard_trouble) ||
-            post_is_settling(lease->manager->post) || is_weak == record->is_weaker)
+        bool is_changing = (lease->guard_worker && !lease->guard_trouble) ||
+                           post_is_settling(lease->manager->post);
+
+        /* Who waits for a lease hears of its guard when it is what it will be. */
+        if (lease->is_concluding && (!is_weak || !is_changing))
+                return manager_conclude_take(lease);
+        if (lease->done || is_changing || is_weak == record->is_weaker)
                 return;
         record->is_weaker = is_weak;
         (void)manager_set_lease_state(lease, record->state);

@@ -4,9 +4,10 @@
  * The guard of a lease, from one reading to the next: what holds, what has to be done, and who does
  * it.
  *
- * While the kernel owns a group nothing on the host is touched for it but joiners, which get an
- * override that outlives us. Its ownership ends with the last device that VFIO drives, though the
- * lease goes on: then the group's slots are sealed.
+ * While the kernel owns a group for us nothing on the host is touched for it but joiners, which get
+ * an override that outlives us. Its ownership ends with the last device that VFIO drives, though
+ * the lease goes on: then the group's slots are sealed. So are they where claiming is for the
+ * owner.
  */
 
 #include <errno.h>
@@ -38,22 +39,39 @@ bool manager_owns(const Lease *lease, int32_t number)
 
                 if (device->role == LEASE_ROLE_TAKEN && !device->lost && index != SNAPSHOT_NONE &&
                     snapshot->devices[index].kernel_group == number &&
-                    strcmp(snapshot->devices[index].driver, LEASE_DRIVER) == 0)
-                        return true;
+                    strcmp(snapshot->devices[index].driver, device->driver) == 0)
+                        return manager_is_claimed(lease, number);
         }
         return false;
 }
 
 /* Puts a port's slot on the list of what is to be sealed, if pciehp serves it. Returns 0 or -errno.
  */
-static int plan_seal(Lease *lease, Bdf port)
+static int plan_seal(const HostPaths *host, LeaseRecord *record, Bdf port)
 {
         _cleanup_(freep) char *service = NULL;
 
-        int r = seal_find_slot(&lease->manager->host, port, &service);
-        if (r < 0 || !service || lease_record_has_change(lease->record, LEASE_CHANGE_SEAL, service))
+        int r = seal_find_slot(host, port, &service);
+        if (r < 0 || !service || lease_record_has_change(record, LEASE_CHANGE_SEAL, service))
                 return r;
-        return lease_record_add_change(lease->record, LEASE_CHANGE_SEAL, service);
+        return lease_record_add_change(record, LEASE_CHANGE_SEAL, service);
+}
+
+int manager_plan_seals(const Manager *manager, LeaseRecord *record)
+{
+        const Snapshot *snapshot = manager->world->snapshot;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && !lease_mode_claims(record->mode) && i < record->n_groups;
+             i++) {
+                _cleanup_(freep) size_t *ports = NULL;
+                size_t n = 0;
+
+                r = guard_find_ports(snapshot, record->groups[i].number, &ports, &n);
+                for (size_t k = 0; r == 0 && k < n; k++)
+                        r = plan_seal(&manager->host, record, snapshot->devices[ports[k]].bdf);
+        }
+        return r;
 }
 
 /* Looks at one group; with `plan`, slots that should be sealed go on record. Returns 0 or -errno.
@@ -64,19 +82,22 @@ static int look_at_group(Lease *lease, int32_t number, bool plan, GuardFacts *re
         GuardFacts facts = {
                 .assigned = lease->record->state == LEASE_LEASED,
                 .owned = manager_owns(lease, number),
+                .lent = manager_lends(lease),
         };
         _cleanup_(freep) size_t *ports = NULL;
         int r = 0;
 
-        /* While the kernel guards, nobody asks for the gate and the ports. */
-        if (facts.assigned && !facts.owned) {
+        /* While the kernel guards for us, nobody asks for the gate and the ports. */
+        if (facts.assigned && !guard_is_firm(&facts)) {
                 facts.gated = post_gate_holds(lease->manager->post);
                 r = guard_find_ports(snapshot, number, &ports, &facts.n_ports);
         }
         if (r == 0 && facts.n_ports > 0)
-                r = slot_survey(&lease->manager->host, snapshot, ports, facts.n_ports, &facts, NULL);
+                r = slot_survey(&lease->manager->host, snapshot, ports, facts.n_ports, &facts,
+                                NULL);
         for (size_t i = 0; r == 0 && plan && guard_needs_seal(&facts) && i < facts.n_ports; i++)
-                r = plan_seal(lease, snapshot->devices[ports[i]].bdf);
+                r = plan_seal(&lease->manager->host, lease->record,
+                              snapshot->devices[ports[i]].bdf);
         *ret_facts = facts;
         return r;
 }
@@ -288,14 +309,22 @@ static bool take_unblocked(LeaseRecord *record)
         return any;
 }
 
+/* Whether the kernel guards all groups until we let go. */
+static bool is_firm(const Lease *lease)
+{
+        for (size_t i = 0; lease->guards && i < lease->record->n_groups; i++)
+                if (!guard_is_firm(&lease->guards[i]))
+                        return false;
+        return lease->guards;
+}
+
 /* A seal that could not be made, or that somebody has broken. */
 static bool has_open_seal(const Lease *lease)
 {
         const LeaseRecord *record = lease->record;
 
         for (size_t i = 0; i < record->n_changes; i++)
-                if (manager_lease_guard(lease) < GUARD_OWNED &&
-                    seal_is_open(&lease->manager->host, &record->changes[i]))
+                if (!is_firm(lease) && seal_is_open(&lease->manager->host, &record->changes[i]))
                         return true;
         return false;
 }
@@ -315,7 +344,7 @@ void manager_review_guard(Lease *lease)
         GuardLayer layer = manager_lease_guard(lease);
         bool idle = !lease->guard_worker && record->state == LEASE_LEASED;
 
-        int r = look(lease, idle);
+        int r = look(lease, idle && !manager_awaits_claims(lease));
         if (r == 0 && record->n_changes > n_before)
                 r = lease_state_save(lease->manager->state_directory, record);
         if (r < 0) {
@@ -338,155 +367,8 @@ void manager_review_guard(Lease *lease)
                 return;
         if (record->n_changes > n_before || take_unblocked(record) || has_open_seal(lease))
                 start(lease, job_enforce, on_enforced);
-        else if (first_seal(record) < record->n_changes &&
-                 manager_lease_guard(lease) == GUARD_OWNED)
+        else if (first_seal(record) < record->n_changes && is_firm(lease))
                 start(lease, job_unseal, on_unsealed);
         else
                 (void)manager_serve_members(lease);
-}
-
-/* --- telling ---------------------------------------------------------------------------------- */
-
-GuardLayer manager_lease_guard(const Lease *lease)
-{
-        GuardLayer weakest = lease->guards ? GUARD_OWNED : GUARD_NONE;
-
-        for (size_t i = 0; lease->guards && i < lease->record->n_groups; i++) {
-                GuardLayer layer = guard_holds(&lease->guards[i]);
-
-                if (layer < weakest)
-                        weakest = layer;
-        }
-        return weakest;
-}
-
-/* What is known of the guard of a group, or NULL if nobody has it. */
-static const GuardFacts *find_facts(const Manager *manager, size_t group, const Lease **ret_lease)
-{
-        const Lease *lease = manager_lease_of_group(manager, group);
-        int32_t number = manager->world->groups->groups[group].kernel_group;
-
-        for (size_t i = 0; lease && lease->guards && i < lease->record->n_groups; i++)
-                if (lease->record->groups[i].number == number) {
-                        *ret_lease = lease;
-                        return &lease->guards[i];
-                }
-        return NULL;
-}
-
-GuardLayer manager_group_guard(const Manager *manager, size_t group)
-{
-        const Lease *lease = NULL;
-        const GuardFacts *facts = find_facts(manager, group, &lease);
-
-        return facts ? guard_holds(facts) : GUARD_NONE;
-}
-
-static const char *describe_layer(GuardLayer layer, const GuardFacts *facts)
-{
-        switch (layer) {
-        case GUARD_OWNED:
-                return "isolationd keeps the claim on the group's DMA, so the kernel refuses every "
-                       "host driver, whatever joins";
-        case GUARD_SEALED:
-                if (facts->n_slots == 0)
-                        return "no member is driven by VFIO any more, so the kernel's claim has "
-                               "ended; no slot that takes cards while the machine runs leads into "
-                               "the group; what a rescan by hand brings is blocked when the kernel "
-                               "tells of it";
-                return "no member is driven by VFIO any more, so the kernel's claim has ended; "
-                       "pciehp is unbound from every slot that leads into the group, so a card "
-                       "that is plugged in is not seen before the lease ends, not even the one "
-                       "that was pulled; what a rescan by hand brings is blocked when the kernel "
-                       "tells of it";
-        case GUARD_REACTIVE:
-                return "no member is driven by VFIO any more, so the kernel's claim has ended, and "
-                       "not every way into the group can be shut; what joins is blocked when the "
-                       "kernel tells of it, which may be too late";
-        case GUARD_GATED:
-                return "no member is driven by VFIO any more, so the kernel's claim has ended, and "
-                       "not every way into the group can be shut; drivers_autoprobe of the PCI bus "
-                       "is 0: isolationd lets in all others, and blocks what joins";
-        case GUARD_NONE:
-        case _GUARD_N:
-                break;
-        }
-        return "nobody has the group: host drivers are free to come";
-}
-
-/* Who may bring newcomers into the group though it is guarded, in words; NULL if nobody could. */
-static char *describe_open(const Manager *manager, int32_t number)
-{
-        const Snapshot *snapshot = manager->world->snapshot;
-        _cleanup_(freep) size_t *ports = NULL;
-        _cleanup_(freep) char *open = NULL;
-        GuardFacts facts = {0};
-        size_t n = 0;
-
-        int r = guard_find_ports(snapshot, number, &ports, &n);
-        if (r == 0)
-                r = slot_survey(&manager->host, snapshot, ports, n, &facts, &open);
-        return r == 0 && open[0] ? TAKE_PTR(open) : NULL;
-}
-
-/* Cards that are back where they were, "" if there are none; NULL if memory is short. */
-static char *describe_returned(const LeaseRecord *record)
-{
-        _cleanup_(freep) char *text = strdup("");
-
-        for (size_t i = 0; text && i < record->n_devices; i++) {
-                const LeaseDevice *device = &record->devices[i];
-                char address[BDF_TEXT_SIZE], *longer;
-
-                if (device->role != LEASE_ROLE_JOINER || device->lost || !device->returned)
-                        continue;
-                if (asprintf(&longer, "%s; %s is back, the same as before: its owner may take it",
-                             text, bdf_format(device->bdf, address)) < 0)
-                        return NULL;
-                free(text);
-                text = longer;
-        }
-        return TAKE_PTR(text);
-}
-
-static bool has_expelled(const LeaseRecord *record)
-{
-        for (size_t i = 0; i < record->n_changes; i++)
-                if (record->changes[i].kind == LEASE_CHANGE_EXPEL)
-                        return true;
-        return false;
-}
-
-char *manager_group_guard_text(const Manager *manager, size_t group)
-{
-        const Lease *lease = NULL;
-        const GuardFacts *facts = find_facts(manager, group, &lease);
-        GuardLayer layer = facts ? guard_holds(facts) : GUARD_NONE;
-        bool is_between = layer == GUARD_NONE && manager_lease_of_group(manager, group);
-        bool is_weak = facts && !is_between && layer < lease->record->guard;
-        _cleanup_(freep) char *returned = lease ? describe_returned(lease->record) : strdup("");
-        _cleanup_(freep) char *open = NULL, *gate = NULL;
-        char *text;
-
-        if (layer == GUARD_GATED)
-                gate = post_gate_evidence(manager->post);
-        if (layer == GUARD_GATED || layer == GUARD_REACTIVE)
-                open = describe_open(manager, manager->world->groups->groups[group].kernel_group);
-        if (!returned ||
-            asprintf(&text, "%s%s%s%s%s%s%s%s%s%s%s%s%s%s",
-                     is_between ? "its lease is being prepared or given back: nothing is promised"
-                                : describe_layer(layer, facts),
-                     gate ? "; " : "", gate ? gate : "", open ? "; " : "", open ? open : "",
-                     is_weak ? "; weaker than required: " : "",
-                     is_weak ? guard_layer_to_string(lease->record->guard) : "",
-                     is_weak ? ", by the policy" : "", returned,
-                     lease && has_expelled(lease->record)
-                             ? "; what was expelled comes back when the lease ends"
-                             : "",
-                     lease && lease->record->breach ? "; breached: " : "",
-                     lease && lease->record->breach ? lease->record->breach : "",
-                     lease && lease->guard_trouble ? "; trouble: " : "",
-                     lease && lease->guard_trouble ? lease->guard_trouble : "") < 0)
-                return NULL;
-        return text;
 }

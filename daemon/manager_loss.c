@@ -9,22 +9,14 @@
  */
 
 #include <string.h>
-#include <time.h>
 
+#include "daemon/clock.h"
 #include "daemon/guard/seal.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
 
 /* How long what may be on its way out is waited for. */
 #define PATIENCE_USEC 900000ULL
-
-static uint64_t now_usec(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* `place` is filled if the device was a VF that the record does not know as one: a joiner. */
 static Loss loss_of(const Lease *lease, Bdf bdf, VfPlace *place)
@@ -66,7 +58,7 @@ int manager_record_vf(const Manager *manager, LeaseRecord *record, const PciDevi
 void manager_mark_lost(LeaseDevice *device)
 {
         device->lost = device->untold = true;
-        device->lost_usec = now_usec();
+        device->lost_usec = clock_usec(CLOCK_MONOTONIC);
         device->given_up = false;
 }
 
@@ -145,7 +137,7 @@ void manager_tell_losses(Lease *lease)
                 if (loss.place != &place && !loss_is_settled(&loss))
                         manager_mark_dirty(lease->manager);
                 else if (loss.place != &place && !loss_is_final(&loss) &&
-                         now_usec() - record->devices[i].lost_usec < PATIENCE_USEC)
+                         clock_usec(CLOCK_MONOTONIC) - record->devices[i].lost_usec < PATIENCE_USEC)
                         manager_retry(lease->manager);
                 else
                         manager_tell_loss(lease, &record->devices[i]);

@@ -20,6 +20,8 @@
 #include "daemon/guard/expel.h"
 #include "daemon/host/critical.h"
 #include "daemon/host/driver.h"
+#include "daemon/lease/clean.h"
+#include "daemon/lease/drivers.h"
 #include "daemon/lease/joiner.h"
 #include "daemon/lease/state.h"
 #include "daemon/log.h"
@@ -109,13 +111,15 @@ static int check_take(const Lease *lease, const PciDevice *pci, const PolicyRequ
                 .uid = who->uid,
                 .gids = who->gids,
                 .n_gids = who->n_gids,
+                .unit = who->unit,
+                .label = who->label,
                 .mode = lease->record->mode,
         };
         char text[BDF_TEXT_SIZE];
 
         (void)bdf_format(pci->bdf, text);
-        PolicyVerdict verdict =
-                policy_check(manager->policy, pci, manager->world->paths[index], &asked);
+        const PolicySubject subject = world_subject(manager->world, index);
+        PolicyVerdict verdict = policy_check(manager->policy, &subject, &asked);
         if (!verdict.allowed)
                 return host_refuse(REFUSAL_POLICY_DENIED, ret_message, "%s: %s%s %s", text,
                                    verdict.rule ? "policy rule " : "",
@@ -220,6 +224,7 @@ static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds)
         if (r < 0) {
                 device->role = LEASE_ROLE_JOINER;
                 device->joined = false;
+                r = lease_drivers_choose_loaded(&lease->manager->host, device);
                 device->taking = true;
         }
         return r;
@@ -332,6 +337,8 @@ static int journal(Lease *lease, const MemberTask *task, LeaseDevice *device, co
                         override[0] = '\0'; /* ours: before it there was none */
                 free(device->override_before);
                 device->override_before = TAKE_PTR(override);
+                r = lease_drivers_choose_loaded(&lease->manager->host, device);
+                lease_clean_note_device(&lease->manager->host, device);
                 device->taking = true;
         }
         return r < 0 ? r : lease_state_save(lease->manager->state_directory, lease->record);

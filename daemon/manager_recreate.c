@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "daemon/clock.h"
 #include "daemon/guard/recreate.h"
 #include "daemon/guard/seal.h"
 #include "daemon/lease/state.h"
@@ -22,14 +22,6 @@
 
 /* Between two writes of sriov_numvfs for one lease. */
 #define RECREATE_PAUSE_USEC (60 * 1000000ULL)
-
-static uint64_t now_usec(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_BOOTTIME, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* Is the lost VF, or one just like it, in its place? */
 static bool is_back(const Lease *lease, const LeaseVf *vf)
@@ -68,7 +60,7 @@ static bool may_recreate(const Lease *lease, LeaseDevice *device)
         if (!device->recreate)
                 return false;
         if (record->recreated_usec == 0 ||
-            now_usec() - record->recreated_usec > RECREATE_PAUSE_USEC)
+            clock_usec(CLOCK_BOOTTIME) - record->recreated_usec > RECREATE_PAUSE_USEC)
                 return true;
         device->recreate = false;
         log_notice("lease %u: %s was lost again within a minute: somebody means it, and it stays "
@@ -266,7 +258,7 @@ void manager_review_vfs(Lease *lease)
         lease->n_lasting = record->n_changes;
         int r = plan_switches(lease);
         if (write)
-                record->recreated_usec = now_usec();
+                record->recreated_usec = clock_usec(CLOCK_BOOTTIME);
         if (r == 0)
                 r = lease_state_save(lease->manager->state_directory, record);
         if (r == 0)

@@ -28,11 +28,12 @@ static bool resume_leased(Lease *lease, FdStore *store)
 
         if (lease->record->state != LEASE_LEASED)
                 return false;
-        if (!complete || lease->record->n_fd_names == 0)
+        if (!complete ||
+            (lease->record->n_fd_names == 0 && lease->record->mode != LEASE_MODE_PATH))
                 return false;
         if (lease->record->lifetime == LEASE_LIFETIME_FD && lease->owner_fd < 0)
                 return false;
-        return manager_watch_owner(lease) == 0;
+        return manager_watch_owner(lease) == 0 && manager_watch_claims(lease, false) == 0;
 }
 
 static int on_loaded(LeaseRecord *record, void *userdata)
@@ -48,7 +49,8 @@ static int on_loaded(LeaseRecord *record, void *userdata)
                             record->trouble ? record->trouble : "reason unknown");
         } else if (resume_leased(lease, resume->store)) {
                 log_notice("lease %" PRIu32 ": resumed", record->id);
-        } else {
+                manager_resume_revoke(lease);
+        } else if (!manager_await_orphan(lease)) {
                 log_notice("lease %" PRIu32 ": was %s, is given back", record->id,
                            lease_state_to_string(record->state));
                 manager_begin_restore(lease, NULL, NULL);
@@ -90,6 +92,9 @@ int manager_start(Manager *manager, FdStore *store)
         if (r < 0)
                 log_error("udev rules of leases that are no more stay: %s", strerror(-r));
         fdstore_discard(store);
+        r = queue_load(manager->queue);
+        if (r < 0)
+                return r;
         bool left = post_resume(manager->post);
         return left || manager->n_leases > 0 ? manager_reconcile(manager) : 0;
 }

@@ -43,11 +43,7 @@ static Waiting *waiting_free(Waiting *waiting)
 {
         if (!waiting)
                 return NULL;
-        for (size_t i = 0; waiting->request.selectors && waiting->request.selectors[i]; i++)
-                free((char *)waiting->request.selectors[i]);
-        free((void *)waiting->request.selectors);
-        free((void *)waiting->request.gids);
-        free((char *)waiting->request.unit);
+        request_clear(&waiting->request);
         free(waiting);
         return NULL;
 }
@@ -244,6 +240,8 @@ static const char *find_group(const Park *park)
                 const char *id = manager->world->groups->groups[i].id;
 
                 if (!manager_lease_of_group(manager, i) && !has_failed(park, id) &&
+                    !queue_wants(manager->queue,
+                                 manager->world->groups->groups[i].kernel_group) &&
                     group_is_for_parking(manager, i))
                         return id;
         }
@@ -297,32 +295,6 @@ int park_new(Manager *manager, Park **ret_park)
 
 /* --- giving up -------------------------------------------------------------------------------- */
 
-static int copy_request(const AcquireRequest *request, AcquireRequest *ret)
-{
-        size_t n = 0;
-
-        *ret = *request;
-        ret->selectors = NULL;
-        ret->gids = NULL;
-        ret->unit = strdup(request->unit);
-        while (request->selectors[n])
-                n++;
-        char **selectors = calloc(n + 1, sizeof(*selectors));
-        gid_t *gids = calloc(request->n_gids + 1, sizeof(*gids));
-        ret->selectors = (const char *const *)selectors;
-        ret->gids = gids;
-        if (!ret->unit || !selectors || !gids)
-                return -ENOMEM;
-        for (size_t i = 0; i < request->n_gids; i++)
-                gids[i] = request->gids[i];
-        for (size_t i = 0; i < n; i++) {
-                selectors[i] = strdup(request->selectors[i]);
-                if (!selectors[i])
-                        return -ENOMEM;
-        }
-        return 0;
-}
-
 /* One thing that it waited for has come to pass. */
 static void count_down(Waiting *waiting)
 {
@@ -344,7 +316,7 @@ void park_yield(Park *park, const size_t *groups, size_t n_groups, const Acquire
         const ManagerAnswer broken = {.code = -ENOMEM, .message = ""};
         Waiting *waiting = calloc(1, sizeof(*waiting));
 
-        if (!waiting || copy_request(request, &waiting->request) < 0) {
+        if (!waiting || request_copy(request, &waiting->request) < 0) {
                 waiting_free(waiting);
                 return done(&broken, NULL, userdata);
         }

@@ -304,7 +304,7 @@ static int find_orders(const Post *post, SentinelOrders *orders)
                 if (lease->record->state != LEASE_LEASED || !lease->guards)
                         continue;
                 for (size_t j = 0; j < lease->record->n_groups; j++) {
-                        if (lease->guards[j].owned)
+                        if (guard_is_firm(&lease->guards[j]))
                                 continue;
                         int r = add_places(manager, lease->record->groups[j].number,
                                            &orders->places);

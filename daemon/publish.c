@@ -148,6 +148,8 @@ int publish_changes(Manager *manager)
 {
         _cleanup_(published_freep) Published *now = calloc(1, sizeof(*now));
         _cleanup_(published_freep) Published *before = NULL;
+        if (manager->is_quiet)
+                return 0;
         if (!now)
                 return -ENOMEM;
 

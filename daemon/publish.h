@@ -13,5 +13,8 @@
 Published *published_free(Published *published);
 DEFINE_CLEANUP(Published *, published_free);
 
-/* Tells the observer what differs from the last call. Returns 0 or -ENOMEM (nothing told). */
+/*
+ * Tells the observer what differs from the last call; nothing while the manager is quiet, and then
+ * with the next call. Returns 0 or -ENOMEM (nothing told).
+ */
 _nodiscard_ int publish_changes(Manager *manager);

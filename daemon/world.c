@@ -25,11 +25,22 @@ static int read_paths(World *world)
         return 0;
 }
 
+/* Documentation/ABI/testing/sysfs-kernel-uevent_seqnum; 0 where there is none. */
+static uint64_t last_event(const HostPaths *host)
+{
+        _cleanup_(freep) char *text = NULL;
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/kernel/uevent_seqnum", host->sysfs);
+        return host_read_text(path, &text) < 0 ? 0 : strtoull(text, NULL, 10);
+}
+
 int world_read(const HostPaths *host, const World *before, World **ret_world)
 {
         _cleanup_(world_freep) World *world = calloc(1, sizeof(*world));
         if (!world)
                 return -ENOMEM;
+        world->event = last_event(host); /* first: what comes meanwhile may be missed */
 
         int r = sysfs_read_snapshot_again(host->sysfs, before ? before->snapshot : NULL,
                                           &world->snapshot);

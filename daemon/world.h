@@ -10,6 +10,7 @@
  */
 
 #include "core/model/groups.h"
+#include "core/model/policy.h"
 #include "core/model/snapshot.h"
 #include "core/model/strength.h"
 #include "daemon/host/host.h"
@@ -20,6 +21,7 @@ typedef struct World {
         Partition *groups; /* in force */
         char **paths;      /* per device: its stable path */
         bool has_kernel_groups;
+        uint64_t event; /* number of the kernel's last event when it was read; 0: unknown */
 
         struct World *fresh; /* read whole when somebody asked how strong a group is; NULL before */
         Partition *sound;    /* of a fresh one */
@@ -58,6 +60,12 @@ _nodiscard_ int world_obstacle(const World *world, char **ret_text);
 
 /* Whether kernel release `release` is at least major.minor; a release that is no number is not. */
 bool world_kernel_at_least(const char *release, unsigned major, unsigned minor);
+
+/* One of its devices, as a policy is asked about it. */
+static inline PolicySubject world_subject(const World *world, size_t device)
+{
+        return (PolicySubject){world->snapshot, device, world->paths[device]};
+}
 
 /* A function behind a type 1 or 2 header: part of the path, never handed out. */
 static inline bool world_is_bridge(const PciDevice *device)

@@ -10,7 +10,9 @@
 #include <time.h>
 
 #include "daemon/bus/method.h"
+#include "daemon/bus/names.h"
 #include "daemon/bus/notify.h"
+#include "daemon/bus/pace.h"
 #include "daemon/log.h"
 
 /* One turn handles at most this many messages, so that the rest of the daemon has its turn too. */
@@ -125,6 +127,12 @@ static void on_wake(evutil_socket_t fd, short what, void *userdata)
         /* The work is done in bus_turn(), before the loop sleeps again. */
 }
 
+/* Of the leases and the queue that the daemon before has left. */
+static void on_name(const char *name, void *userdata)
+{
+        bus_names_watch(userdata, name);
+}
+
 int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
 {
         _cleanup_(bus_freep) Bus *bus = calloc(1, sizeof(*bus));
@@ -134,7 +142,9 @@ int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
         bus->base = base;
         bus->root_view = (BusView){.bus = bus};
 
-        int r = sd_bus_open_system_with_description(&bus->bus, "isolationd");
+        int r = pace_new(&bus->pace);
+        if (r == 0)
+                r = sd_bus_open_system_with_description(&bus->bus, "isolationd");
         if (r >= 0)
                 r = publish(bus);
         if (r < 0)
@@ -144,6 +154,7 @@ int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
         if (!bus->io || !bus->timer)
                 return -ENOMEM;
         bus_observe(bus);
+        manager_each_name(manager, on_name, bus);
         r = sd_bus_request_name(bus->bus, BUS_NAME, 0);
         if (r < 0)
                 return r;
@@ -162,6 +173,11 @@ Bus *bus_free(Bus *bus)
                 event_free(bus->io);
         if (bus->timer)
                 event_free(bus->timer);
+        /* Who has not been answered is not: each holds a message, and that the bus. */
+        while (bus->calls)
+                (void)method_call_free(bus->calls);
+        bus_names_free(bus->names);
+        pace_free(bus->pace);
         sd_bus_flush_close_unref(bus->bus);
         free(bus);
         return NULL;

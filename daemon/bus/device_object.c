@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "daemon/bus/object.h"
+#include "daemon/bus/method.h"
 
 static const PciDevice *device_of(void *userdata)
 {
@@ -116,6 +116,9 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
 
 static const sd_bus_vtable device_vtable[] = {
         SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("Reset", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a(ss)", resets), method_dispatch,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Address", "s", get_address, 0, CHANGES),
         SD_BUS_PROPERTY("Id", "s", get_id, 0, CHANGES),
         SD_BUS_PROPERTY("Parent", "s", get_parent, 0, CHANGES),

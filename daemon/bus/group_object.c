@@ -122,6 +122,15 @@ static int get_lease(sd_bus *bus, const char *path, const char *interface, const
         return bus_append_path(reply, bus_path_lease(lease->record->id));
 }
 
+static int get_waiters(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const BusView *view = userdata;
+        size_t n = queue_count(view->bus->manager->queue, group_of(userdata)->kernel_group);
+
+        return sd_bus_message_append(reply, "u", (uint32_t)n);
+}
+
 static int append_strength(sd_bus_message *reply, const Strength *strength)
 {
         int r = sd_bus_message_open_container(reply, 'a', "(sss)");
@@ -190,6 +199,14 @@ static const sd_bus_vtable group_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("GetStrength", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("a(sss)", bits), method_dispatch,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetHolders", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a(uussb)", holders), method_dispatch,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("SetType", SD_BUS_ARGS("s", type, "a{sv}", options),
+                                SD_BUS_NO_RESULT, method_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetReservedRegions", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a(tts)", regions), method_dispatch,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("KernelGroup", "i", get_kernel_group, 0, CHANGES),
         SD_BUS_PROPERTY("Devices", "as", get_devices, 0, CHANGES),
@@ -198,6 +215,7 @@ static const sd_bus_vtable group_vtable[] = {
         SD_BUS_PROPERTY("Guard", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("GuardEvidence", "s", get_guard_text, 0, CHANGES),
         SD_BUS_PROPERTY("State", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Waiters", "u", get_waiters, 0, 0),
         SD_BUS_PROPERTY("Lease", "o", get_lease, 0, CHANGES),
         SD_BUS_VTABLE_END,
 };

@@ -9,15 +9,15 @@
 
 #include <string.h>
 
+#include "daemon/bus/fds.h"
 #include "daemon/bus/method.h"
 
-static Lease *lease_of(const MethodCall *call)
+Lease *method_lease(const MethodCall *call)
 {
         return bus_find_lease(call->bus->manager, sd_bus_message_get_path(call->message));
 }
 
-/* Reads options, of which there are none. Returns false with the call answered. */
-static bool read_no_options(MethodCall *call)
+bool method_read_no_options(MethodCall *call)
 {
         const char *option;
 
@@ -30,18 +30,7 @@ static bool read_no_options(MethodCall *call)
         return true;
 }
 
-/* Has `run` go on with the call if the caller is the lease's owner or root, or polkit grants it. */
-static void for_owner(MethodCall *call, const char *action, void (*run)(MethodCall *call))
-{
-        const Lease *lease = lease_of(call);
-
-        if (lease && call->caller.uid != 0 && call->caller.uid != lease->record->uid)
-                return polkit_check(call, action, run);
-        run(call);
-}
-
-/* Answers that the lease is gone. Takes the call over. */
-static void refuse_ended(MethodCall *call)
+void method_refuse_ended(MethodCall *call)
 {
         bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: the lease has ended",
                           sd_bus_message_get_path(call->message));
@@ -60,20 +49,20 @@ static void on_released(const ManagerAnswer *answer, Lease *lease, void *userdat
 
 static void release_now(MethodCall *call)
 {
-        Lease *lease = lease_of(call);
+        Lease *lease = method_lease(call);
 
         if (!lease)
-                return refuse_ended(call);
-        manager_release(lease, on_released, call);
+                return method_refuse_ended(call);
+        manager_release(lease, method_answer_resets, call);
 }
 
 void method_release(MethodCall *call)
 {
-        if (!read_no_options(call)) {
+        if (!method_read_no_options(call)) {
                 method_call_free(call);
                 return;
         }
-        for_owner(call, BUS_NAME ".release-other", release_now);
+        method_authorize(call, release_now);
 }
 
 /* --- a device of it --------------------------------------------------------------------------- */
@@ -90,16 +79,16 @@ static bool read_device(MethodCall *call, Bdf *ret_bdf)
                                   "a device is named by its address, such as 0000:01:00.0");
                 return false;
         }
-        return read_no_options(call);
+        return method_read_no_options(call);
 }
 
 /* The lease that is asked, and the device; NULL with the call answered and forgotten. */
 static Lease *find_member(MethodCall *call, Bdf *ret_bdf)
 {
-        Lease *lease = lease_of(call);
+        Lease *lease = method_lease(call);
 
         if (!lease) {
-                refuse_ended(call);
+                method_refuse_ended(call);
         } else if (!read_device(call, ret_bdf)) {
                 method_call_free(call);
                 lease = NULL;
@@ -113,11 +102,7 @@ static int send_fds(const MethodCall *call, const VfioFds *fds)
 
         int r = sd_bus_message_new_method_return(call->message, &reply);
         if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "(sh)");
-        for (size_t i = 0; r >= 0 && i < fds->n_items; i++)
-                r = sd_bus_message_append(reply, "(sh)", fds->items[i].name, fds->items[i].fd);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
+                r = bus_append_fds(reply, fds);
         return r < 0 ? r : sd_bus_send(call->bus->bus, reply, NULL);
 }
 
@@ -140,6 +125,8 @@ static void take_now(MethodCall *call)
                 .uid = call->caller.uid,
                 .gids = call->caller.gids,
                 .n_gids = call->caller.n_gids,
+                .unit = call->caller.unit,
+                .label = call->caller.label,
         };
         Bdf bdf;
         Lease *lease = find_member(call, &bdf);
@@ -150,7 +137,7 @@ static void take_now(MethodCall *call)
 
 void method_take_device(MethodCall *call)
 {
-        for_owner(call, BUS_NAME ".take-other", take_now);
+        method_authorize(call, take_now);
 }
 
 static void on_expelled(const ManagerAnswer *answer, const VfioFds *fds, void *userdata)
@@ -169,7 +156,5 @@ static void expel_now(MethodCall *call)
 
 void method_expel_device(MethodCall *call)
 {
-        if (call->caller.uid != 0)
-                return polkit_check(call, BUS_NAME ".expel-device", expel_now);
-        expel_now(call);
+        method_authorize(call, expel_now);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/bus/method.h"
+#include "daemon/lease/nodes.h"
 
 static const Lease *lease_of(void *userdata)
 {
@@ -26,6 +27,12 @@ static int get_number(sd_bus *bus, const char *path, const char *interface, cons
                                      strcmp(property, "Id") == 0 ? record->id : record->uid);
 }
 
+/* Whose limit on locked memory counts what is pinned: that of each process, in all we set up. */
+static const char *describe_accounting(LeaseMode mode)
+{
+        return mode == LEASE_MODE_GROUP_FD || mode == LEASE_MODE_PATH ? "owner" : "process";
+}
+
 static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
@@ -39,8 +46,14 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
                 text = record->rule;
         else if (strcmp(property, "Mode") == 0)
                 text = lease_mode_to_string(record->mode);
+        else if (strcmp(property, "AddressSpace") == 0)
+                text = lease_mode_claims(record->mode) ? "one" : "owner";
+        else if (strcmp(property, "Accounting") == 0)
+                text = describe_accounting(record->mode);
         else if (strcmp(property, "Lifetime") == 0)
                 text = lease_lifetime_to_string(record->lifetime);
+        else if (strcmp(property, "Trouble") == 0)
+                text = manager_lease_trouble(lease);
         else if (strcmp(property, "RequiredGuard") == 0)
                 text = guard_layer_to_string(record->guard);
         else if (strcmp(property, "Guard") == 0)
@@ -76,6 +89,45 @@ static int get_devices(sd_bus *bus, const char *path, const char *interface, con
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+static int get_nodes(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const Lease *lease = lease_of(userdata);
+        _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+
+        int r = nodes_find(&lease->manager->host, lease->record, &nodes);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < nodes.n; i++)
+                r = sd_bus_message_append(reply, "s", nodes.paths[i]);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_faults(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const LeaseRecord *record = lease_of(userdata)->record;
+        char text[BDF_TEXT_SIZE];
+
+        int r = sd_bus_message_open_container(reply, 'a', "(stt)");
+        for (size_t i = 0; r >= 0 && i < record->n_devices; i++)
+                if (record->devices[i].n_faults > 0)
+                        r = sd_bus_message_append(reply, "(stt)",
+                                                  bdf_format(record->devices[i].bdf, text),
+                                                  record->devices[i].n_faults,
+                                                  record->devices[i].fault_address);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_memory_warning(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *error)
+{
+        const char *text = lease_of(userdata)->memory_warning;
+
+        return sd_bus_message_append(reply, "s", text ? text : "");
+}
+
 static int find(sd_bus *sd, const char *path, const char *interface, void *userdata,
                 void **ret_found, sd_bus_error *error)
 {
@@ -95,13 +147,25 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
 
 static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
+        SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a(ss)", resets), method_dispatch,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Transfer", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
                                 method_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetDescriptors", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("h", lease_fd, "a(sh)", fds), method_dispatch,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Revoke", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a(ss)", resets), method_dispatch,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("TakeDevice", SD_BUS_ARGS("s", device, "a{sv}", options),
                                 SD_BUS_RESULT("a(sh)", fds), method_dispatch,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ExpelDevice", SD_BUS_ARGS("s", device, "a{sv}", options),
                                 SD_BUS_NO_RESULT, method_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetHolders", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("a(uussb)", holders), method_dispatch,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "u", get_number, 0, CHANGES),
         SD_BUS_PROPERTY("Groups", "ao", get_groups, 0, CHANGES),
         SD_BUS_PROPERTY("Devices", "as", get_devices, 0, CHANGES),
@@ -109,17 +173,26 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Uid", "u", get_number, 0, CHANGES),
         SD_BUS_PROPERTY("Unit", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Mode", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("AddressSpace", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Accounting", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Nodes", "as", get_nodes, 0, CHANGES),
         SD_BUS_PROPERTY("Lifetime", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Guard", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("RequiredGuard", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("MemoryWarning", "s", get_memory_warning, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("State", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Trouble", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Since", "t", get_number, 0, CHANGES),
         SD_BUS_PROPERTY("Rule", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Faults", "a(stt)", get_faults, 0, 0),
         SD_BUS_SIGNAL_WITH_ARGS("DeviceJoined", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("DeviceLost", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("DeviceReturned", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("PfChanged", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("GuardWeakened", SD_BUS_ARGS("s", guard, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("Fault", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("Revoked", SD_BUS_ARGS("u", grace_seconds, "a{sv}", details), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("SecondHolder", SD_BUS_ARGS("u", pid, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Breached", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_VTABLE_END,
 };

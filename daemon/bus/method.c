@@ -8,20 +8,32 @@
  */
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <systemd/sd-login.h>
 
 #include "daemon/bus/method.h"
+#include "daemon/bus/pace.h"
 
 #define CALLER_GIDS_MAX 65536 /* NGROUPS_MAX of Linux */
 
 static const MethodRow rows[] = {
-        {BUS_IFACE_MANAGER, "Acquire", METHOD_POLICY, method_acquire},
-        {BUS_IFACE_MANAGER, "Resolve", METHOD_ANYONE, method_resolve},
-        {BUS_IFACE_GROUP, "GetStrength", METHOD_ANYONE, method_get_strength},
-        {BUS_IFACE_LEASE, "Release", METHOD_OWNER, method_release},
-        {BUS_IFACE_LEASE, "TakeDevice", METHOD_OWNER, method_take_device},
-        {BUS_IFACE_LEASE, "ExpelDevice", METHOD_ADMIN, method_expel_device},
+        {BUS_IFACE_MANAGER, "Acquire", METHOD_POLICY, NULL, method_acquire},
+        {BUS_IFACE_MANAGER, "Plan", METHOD_POLICY, NULL, method_plan},
+        {BUS_IFACE_MANAGER, "Repair", METHOD_ADMIN, BUS_NAME ".repair", method_repair},
+        {BUS_IFACE_MANAGER, "Resolve", METHOD_ANYONE, NULL, method_resolve},
+        {BUS_IFACE_GROUP, "GetStrength", METHOD_ANYONE, NULL, method_get_strength},
+        {BUS_IFACE_DEVICE, "Reset", METHOD_OWNER, BUS_NAME ".reset-device", method_reset},
+        {BUS_IFACE_GROUP, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders},
+        {BUS_IFACE_LEASE, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders},
+        {BUS_IFACE_GROUP, "SetType", METHOD_ADMIN, BUS_NAME ".set-type", method_set_type},
+        {BUS_IFACE_GROUP, "GetReservedRegions", METHOD_ANYONE, NULL, method_get_reserved_regions},
+        {BUS_IFACE_LEASE, "Release", METHOD_OWNER, BUS_NAME ".release-other", method_release},
+        {BUS_IFACE_LEASE, "Transfer", METHOD_OWNER, BUS_NAME ".transfer-other", method_transfer},
+        {BUS_IFACE_LEASE, "GetDescriptors", METHOD_OWNER, BUS_NAME ".take-other", method_get_descriptors},
+        {BUS_IFACE_LEASE, "Revoke", METHOD_OWNER, BUS_NAME ".revoke-other", method_revoke},
+        {BUS_IFACE_LEASE, "TakeDevice", METHOD_OWNER, BUS_NAME ".take-other", method_take_device},
+        {BUS_IFACE_LEASE, "ExpelDevice", METHOD_ADMIN, BUS_NAME ".expel-device", method_expel_device},
 };
 
 const MethodRow *method_find(const char *interface, const char *member)
@@ -33,25 +45,57 @@ const MethodRow *method_find(const char *interface, const char *member)
         return NULL;
 }
 
+const MethodRow *method_rows(size_t *ret_n)
+{
+        *ret_n = ARRAY_SIZE(rows);
+        return rows;
+}
+
+static bool is_whole(const MethodRow *row)
+{
+        return row && (row->action || (row->access != METHOD_OWNER && row->access != METHOD_ADMIN));
+}
+
 const char *method_find_hole(const char *interface, const sd_bus_vtable *vtable)
 {
         for (const sd_bus_vtable *entry = vtable; entry->type != _SD_BUS_VTABLE_END; entry++)
                 if (entry->type == _SD_BUS_VTABLE_METHOD &&
-                    (!method_find(interface, entry->x.method.member) ||
+                    (!is_whole(method_find(interface, entry->x.method.member)) ||
                      entry->x.method.handler != method_dispatch))
                         return entry->x.method.member;
         return NULL;
+}
+
+void method_caller_clear(MethodCaller *caller)
+{
+        free(caller->gids);
+        free(caller->unit);
+        free(caller->label);
+        *caller = (MethodCaller){.uid = (uid_t)-1};
 }
 
 MethodCall *method_call_free(MethodCall *call)
 {
         if (!call)
                 return NULL;
+        if (call->next)
+                call->next->place = call->place;
+        if (call->place)
+                *call->place = call->next;
+        if (call->turn)
+                event_free(call->turn);
         sd_bus_message_unref(call->message);
-        free(call->caller.gids);
-        free(call->caller.unit);
+        method_caller_clear(&call->caller);
         free(call);
         return NULL;
+}
+
+void method_finish(const MethodCall *call, sd_bus_message *reply, int r)
+{
+        if (r >= 0)
+                r = sd_bus_send(call->bus->bus, reply, NULL);
+        if (r < 0)
+                (void)sd_bus_reply_method_errno(call->message, r, NULL);
 }
 
 static int read_gids(sd_bus_message *reply, MethodCaller *caller)
@@ -77,6 +121,22 @@ static int read_gids(sd_bus_message *reply, MethodCaller *caller)
         return sd_bus_message_exit_container(reply);
 }
 
+/* Bytes, with a NUL at their end that counts (the D-Bus specification has it so). */
+static int read_label(sd_bus_message *reply, MethodCaller *caller)
+{
+        const void *data;
+        size_t size;
+
+        int r = sd_bus_message_enter_container(reply, 'v', "ay");
+        if (r >= 0)
+                r = sd_bus_message_read_array(reply, 'y', &data, &size);
+        if (r < 0)
+                return r;
+        free(caller->label);
+        caller->label = strndup(data ? data : "", size);
+        return caller->label ? sd_bus_message_exit_container(reply) : -ENOMEM;
+}
+
 static int read_unit(sd_bus_message *reply, MethodCaller *caller)
 {
         uint32_t pid;
@@ -84,15 +144,24 @@ static int read_unit(sd_bus_message *reply, MethodCaller *caller)
         int r = sd_bus_message_read(reply, "v", "u", &pid);
         if (r < 0)
                 return r;
+        caller->pid = (pid_t)pid;
         if (!caller->unit && sd_pid_get_unit((pid_t)pid, &caller->unit) < 0)
                 caller->unit = NULL;
         return 0;
 }
 
-/* Reads the a{sv} of GetConnectionCredentials. Returns 0, or -errno if the uid is not in it. */
-static int read_caller(sd_bus_message *reply, MethodCaller *caller)
+/* The number of a process that has ended may be another's; its descriptor never is. */
+static bool has_ended(int process)
+{
+        struct pollfd ended = {.fd = process, .events = POLLIN};
+
+        return poll(&ended, 1, 0) != 0;
+}
+
+int method_read_credentials(sd_bus_message *reply, MethodCaller *caller)
 {
         bool has_uid = false;
+        int process = -1; /* the message's; newer buses send it */
         uint32_t uid;
         int r;
 
@@ -112,6 +181,10 @@ static int read_caller(sd_bus_message *reply, MethodCaller *caller)
                         r = read_gids(reply, caller);
                 } else if (strcmp(key, "ProcessID") == 0) {
                         r = read_unit(reply, caller);
+                } else if (strcmp(key, "ProcessFD") == 0) {
+                        r = sd_bus_message_read(reply, "v", "h", &process);
+                } else if (strcmp(key, "LinuxSecurityLabel") == 0) {
+                        r = read_label(reply, caller);
                 } else {
                         r = sd_bus_message_skip(reply, "v");
                 }
@@ -121,6 +194,8 @@ static int read_caller(sd_bus_message *reply, MethodCaller *caller)
         if (r < 0 || !has_uid)
                 return r < 0 ? r : -ENODATA;
         caller->uid = uid;
+        if (process >= 0 && has_ended(process))
+                free(TAKE_PTR(caller->unit)); /* perhaps of who has its number now */
         if (!caller->unit)
                 caller->unit = strdup("");
         return caller->unit ? 0 : -ENOMEM;
@@ -130,14 +205,27 @@ static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *e
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
 
-        if (sd_bus_message_is_method_error(reply, NULL) || read_caller(reply, &call->caller) < 0) {
+        if (sd_bus_message_is_method_error(reply, NULL) || method_read_credentials(reply, &call->caller) < 0) {
                 bus_reply_refusal(call->message, REFUSAL_NOT_AUTHORIZED,
                                   "the bus does not say who is calling");
                 return 0;
         }
-        const MethodRow *row = call->row;
-        row->run(TAKE_PTR(call));
+        pace_run(TAKE_PTR(call));
         return 0;
+}
+
+void method_ask_caller(MethodCall *call)
+{
+        call->is_known = false;
+        method_caller_clear(&call->caller);
+        int r = sd_bus_call_method_async(call->bus->bus, NULL, "org.freedesktop.DBus",
+                                         "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                         "GetConnectionCredentials", on_credentials, call, "s",
+                                         sd_bus_message_get_sender(call->message));
+        if (r >= 0)
+                return;
+        (void)sd_bus_reply_method_errno(call->message, r, NULL);
+        method_call_free(call);
 }
 
 int method_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error)
@@ -153,18 +241,18 @@ int method_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error
         if (!call)
                 return -ENOMEM;
         call->bus = view->bus;
+        call->place = &view->bus->calls;
+        call->next = view->bus->calls;
+        if (call->next)
+                call->next->place = &call->next;
+        view->bus->calls = call;
         call->message = sd_bus_message_ref(message);
         call->row = row;
         if (row->access == METHOD_ANYONE) {
                 row->run(TAKE_PTR(call));
                 return 1;
         }
-        int r = sd_bus_call_method_async(view->bus->bus, NULL, "org.freedesktop.DBus",
-                                         "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                         "GetConnectionCredentials", on_credentials, call, "s",
-                                         sd_bus_message_get_sender(message));
-        if (r < 0)
-                return r;
-        (void)TAKE_PTR(call);
+        if (pace_admit_sender(call))
+                method_ask_caller(TAKE_PTR(call));
         return 1;
 }

@@ -23,14 +23,23 @@ typedef struct MethodCaller {
         uid_t uid;
         gid_t *gids; /* owned by the call */
         size_t n_gids;
-        char *unit; /* the process's unit, "" if unknown; for display only */
+        char *unit;  /* the process's unit, "" if unknown */
+        char *label; /* of the security module; NULL: the bus tells of none */
+        pid_t pid;  /* 0 if unknown; a hint only: it may be another's by now */
 } MethodCaller;
+
+/* Frees what it holds, and forgets who it is. */
+void method_caller_clear(MethodCaller *caller);
 
 typedef struct MethodCall {
         Bus *bus;
         sd_bus_message *message; /* a reference */
         MethodCaller caller;     /* zero for METHOD_ANYONE */
+        bool is_known;           /* who calls */
+        bool had_turn;           /* it has been held up (pace.h) */
+        struct event *turn;      /* until then */
         const struct MethodRow *row;
+        struct MethodCall *next, **place; /* in the bus's list */
 } MethodCall;
 
 MethodCall *method_call_free(MethodCall *call);
@@ -40,29 +49,76 @@ typedef struct MethodRow {
         const char *interface;
         const char *member;
         MethodAccess access;
+        const char *action; /* of polkit, for whom the access alone leaves out; or NULL */
         /* Takes the call over and answers it, now or later. */
         void (*run)(MethodCall *call);
 } MethodRow;
 
+/* All rows. */
+const MethodRow *method_rows(size_t *ret_n);
+
 /* The row of a method, or NULL. */
 const MethodRow *method_find(const char *interface, const char *member);
+
+/* Asks the bus who calls, and has pace_run() go on with it. Takes the call over. */
+void method_ask_caller(MethodCall *call);
 
 /* The handler of every method in every vtable; userdata is a BusView. */
 int method_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
-/* Returns the name of a method in `vtable` that the table does not know, or NULL. */
+/*
+ * Returns the name of a method in `vtable` that the table does not know, or whose row asks polkit for
+ * nothing in particular; or NULL.
+ */
 const char *method_find_hole(const char *interface, const sd_bus_vtable *vtable);
 
 /* The methods themselves. */
 void method_acquire(MethodCall *call);
 void method_resolve(MethodCall *call);
+void method_plan(MethodCall *call);
+void method_repair(MethodCall *call);
 void method_get_strength(MethodCall *call);
+void method_set_type(MethodCall *call);
+void method_get_reserved_regions(MethodCall *call);
 void method_release(MethodCall *call);
+void method_transfer(MethodCall *call);
+void method_get_descriptors(MethodCall *call);
 void method_take_device(MethodCall *call);
 void method_expel_device(MethodCall *call);
+void method_get_holders(MethodCall *call);
+void method_reset(MethodCall *call);
+void method_revoke(MethodCall *call);
+
+/* Appends a report of resets, NULL for none, as a(ss). */
+_nodiscard_ int bus_append_resets(sd_bus_message *reply, const char *report);
+
+/* A ManagerDone that answers a call, its userdata, with the report of resets. */
+void method_answer_resets(const ManagerAnswer *answer, Lease *lease, void *userdata);
+
+/* Sends the reply if `r` says that it is whole, else the error. */
+void method_finish(const MethodCall *call, sd_bus_message *reply, int r);
+
+/* Reads the a{sv} of GetConnectionCredentials. Returns 0, or -errno if the uid is not in it. */
+_nodiscard_ int method_read_credentials(sd_bus_message *reply, MethodCaller *caller);
 
 /*
- * Asks polkit whether the caller may do `action`. Takes the call over; `allowed` gets it back, or it
- * is answered with NotAuthorized.
+ * Reads what Acquire and Plan are given. Returns 0 with the request, which borrows from the call and
+ * from *ret_selectors (freed by the caller), or -errno with the call answered.
  */
-void polkit_check(MethodCall *call, const char *action, void (*allowed)(MethodCall *call));
+_nodiscard_ int method_read_request(MethodCall *call, AcquireRequest *ret_request,
+                                    char ***ret_selectors);
+
+/* The lease that a call is about, or NULL. Borrowed. */
+Lease *method_lease(const MethodCall *call);
+
+/*
+ * Has `run` go on with the call if its row lets the caller, or polkit does; else the call is answered
+ * (authorize.h). `run` finds what the call is about anew: it may be gone by then.
+ */
+void method_authorize(MethodCall *call, void (*run)(MethodCall *call));
+
+/* Answers that the lease is gone. Takes the call over. */
+void method_refuse_ended(MethodCall *call);
+
+/* Reads options, of which there are none. Returns false with the call answered. */
+_nodiscard_ bool method_read_no_options(MethodCall *call);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/bus/names.h"
 #include "daemon/bus/notify.h"
 #include "daemon/bus/object.h"
 #include "daemon/log.h"
@@ -65,7 +66,7 @@ static void on_group(Change change, const char *id, void *userdata)
 static void on_lease(Change change, uint32_t id, void *userdata)
 {
         tell(userdata, change, bus_path_lease(id), BUS_IFACE_LEASE,
-             NAMES("Devices", "Held", "Guard", "State"));
+             NAMES("Devices", "Held", "Guard", "State", "Trouble"));
 }
 
 static void on_joined(const Lease *lease, Bdf bdf, bool in_address_space, void *userdata)
@@ -148,6 +149,51 @@ static void on_breached(const Lease *lease, Bdf bdf, const char *driver, GuardLa
         check(r, "was breached", path ? path : "a lease");
 }
 
+static void on_fault(const Lease *lease, const LeaseDevice *device, const IommuFault *fault,
+                     void *userdata)
+{
+        Bus *bus = userdata;
+        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
+        char text[BDF_TEXT_SIZE];
+
+        int r = !path ? -ENOMEM
+                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "Fault", "sa{sv}",
+                                           bdf_format(fault->bdf, text), 3, "access", "s",
+                                           fault_access_to_string(fault->access), "address", "t",
+                                           device->fault_address, "count", "t", device->n_faults);
+        check(r, "had a fault", path ? path : "a lease");
+}
+
+static void on_needs_name(const char *name, void *userdata)
+{
+        bus_names_watch(userdata, name);
+}
+
+static void on_second_holder(const Lease *lease, const Holder *holder, void *userdata)
+{
+        Bus *bus = userdata;
+        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
+
+        int r = !path ? -ENOMEM
+                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "SecondHolder",
+                                           "ua{sv}", (uint32_t)holder->pid, 3, "comm", "s",
+                                           holder->comm, "unit", "s", holder->unit, "uid", "u",
+                                           holder->uid);
+        check(r, "has a second holder", path ? path : "a lease");
+}
+
+static void on_revoked(const Lease *lease, unsigned grace_seconds, void *userdata)
+{
+        Bus *bus = userdata;
+        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
+
+        int r = !path ? -ENOMEM
+                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "Revoked", "ua{sv}",
+                                           (uint32_t)grace_seconds, 1, "kill", "b",
+                                           (int)lease->record->revoke_kill);
+        check(r, "is revoked", path ? path : "a lease");
+}
+
 void bus_observe(Bus *bus)
 {
         const ManagerObserver observer = {
@@ -160,6 +206,10 @@ void bus_observe(Bus *bus)
                 .pf_changed = on_pf_changed,
                 .weakened = on_weakened,
                 .breached = on_breached,
+                .needs_name = on_needs_name,
+                .fault = on_fault,
+                .revoked = on_revoked,
+                .second_holder = on_second_holder,
                 .userdata = bus,
         };
 

@@ -35,6 +35,9 @@ struct Bus {
         BusView group_view;
         BusView lease_view;
         BusView iommu_view;
+        struct MethodCall *calls; /* that are not answered yet */
+        struct Pace *pace;        /* of what its users ask: daemon/bus/pace.h */
+        struct BusNames *names; /* watched for their end: daemon/bus/names.h */
 };
 
 static inline const World *bus_view_world(const BusView *view)
@@ -55,6 +58,13 @@ extern const BusKind bus_device_kind;
 extern const BusKind bus_group_kind;
 extern const BusKind bus_lease_kind;
 extern const BusKind bus_iommu_kind;
+
+static inline void strv_freep(char ***strv)
+{
+        for (char **s = *strv; s && *s; s++)
+                free(*s);
+        free(*strv);
+}
 
 static inline void message_unrefp(sd_bus_message **message)
 {

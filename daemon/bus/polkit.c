@@ -4,12 +4,15 @@
  * One question to polkit, asked without waiting.
  *
  * The subject is the caller's bus name, which polkit resolves itself. No polkit, no answer and a no
- * are the same: not authorized.
+ * are the same, not authorized; what is said of them is not.
  */
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
-#include "daemon/bus/method.h"
+#include "daemon/bus/authorize.h"
 
 /* CheckAuthorizationFlags of the polkit authority interface */
 #define POLKIT_ALLOW_USER_INTERACTION 1U
@@ -20,7 +23,7 @@
 typedef struct PolkitQuestion {
         MethodCall *call;
         void (*allowed)(MethodCall *call);
-        const char *action;
+        uint32_t lease; /* whom it was about */
 } PolkitQuestion;
 
 static PolkitQuestion *polkit_question_free(PolkitQuestion *question)
@@ -33,28 +36,60 @@ static PolkitQuestion *polkit_question_free(PolkitQuestion *question)
 }
 DEFINE_CLEANUP(PolkitQuestion *, polkit_question_free);
 
-static void refuse(const PolkitQuestion *question)
+static void refuse(const PolkitQuestion *question, const char *format, ...) _printf_(2, 3);
+
+/* Why not: ends a sentence that has begun with whose business it is. */
+static void refuse(const PolkitQuestion *question, const char *format, ...)
 {
         bool is_admin = question->call->row->access == METHOD_ADMIN;
+        char why[256];
+        va_list arguments;
 
-        bus_reply_refusal(question->call->message, REFUSAL_NOT_AUTHORIZED,
-                          "%s, and polkit does not grant %s to uid %u",
-                          is_admin ? "this is for administrators" : "this lease is not yours",
-                          question->action, question->call->caller.uid);
+        va_start(arguments, format);
+        (void)vsnprintf(why, sizeof(why), format, arguments);
+        va_end(arguments);
+        bus_reply_refusal(question->call->message, REFUSAL_NOT_AUTHORIZED, "%s, and %s",
+                          is_admin ? "this is for administrators" : "this lease is not yours", why);
+}
+
+static void refuse_unasked(const PolkitQuestion *question, const char *why)
+{
+        refuse(question, "polkit cannot be asked (%.160s): only root may", why);
+}
+
+static void take_answer(PolkitQuestion *question, bool granted, bool challenge)
+{
+        const char *action = question->call->row->action;
+        const MethodObject object = method_object(question->call);
+
+        if (!granted && challenge)
+                refuse(question,
+                       "polkit wants a password for %s, which nobody could be asked for: no agent "
+                       "for this session, or the caller does not allow it",
+                       action);
+        else if (!granted)
+                refuse(question, "polkit does not grant %s", action);
+        else if (method_object_lease(&object) != question->lease)
+                bus_reply_refusal(question->call->message, REFUSAL_CHANGED,
+                                  "%s: it has another owner than when polkit was asked; ask again",
+                                  sd_bus_message_get_path(question->call->message));
+        else
+                question->allowed(TAKE_PTR(question->call));
 }
 
 static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
         _cleanup_(polkit_question_freep) PolkitQuestion *question = userdata;
+        const sd_bus_error *failure = sd_bus_message_get_error(reply);
         int granted = 0, challenge = 0;
 
-        if (sd_bus_message_is_method_error(reply, NULL) ||
-            sd_bus_message_enter_container(reply, 'r', "bba{ss}") < 0 ||
-            sd_bus_message_read(reply, "bb", &granted, &challenge) < 0 || !granted) {
-                refuse(question);
-                return 0;
-        }
-        question->allowed(TAKE_PTR(question->call));
+        if (failure)
+                refuse_unasked(question, failure->message ? failure->message : failure->name);
+        else if (sd_bus_message_enter_container(reply, 'r', "bba{ss}") < 0 ||
+                 sd_bus_message_read(reply, "bb", &granted, &challenge) < 0)
+                refuse_unasked(question, "its answer cannot be read");
+        else
+                take_answer(question, granted, challenge);
         return 0;
 }
 
@@ -71,17 +106,22 @@ static int ask(Bus *bus, PolkitQuestion *question)
                                                "org.freedesktop.PolicyKit1.Authority",
                                                "CheckAuthorization");
         if (r >= 0)
-                r = sd_bus_message_append(message, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name",
-                                          "s", sd_bus_message_get_sender(call), question->action, 0,
-                                          flags, "");
+                r = sd_bus_message_append(message, "(sa{sv})s", "system-bus-name", 1, "name", "s",
+                                          sd_bus_message_get_sender(call),
+                                          question->call->row->action);
+        if (r >= 0)
+                r = method_append_details(message, question->call);
+        if (r >= 0)
+                r = sd_bus_message_append(message, "us", flags, "");
         if (r >= 0)
                 r = sd_bus_call_async(bus->bus, NULL, message, on_answer, question,
                                       POLKIT_TIMEOUT_USEC);
         return r;
 }
 
-void polkit_check(MethodCall *call, const char *action, void (*allowed)(MethodCall *call))
+void polkit_check(MethodCall *call, void (*allowed)(MethodCall *call))
 {
+        const MethodObject object = method_object(call);
         Bus *bus = call->bus;
         _cleanup_(polkit_question_freep) PolkitQuestion *question = calloc(1, sizeof(*question));
         if (!question) {
@@ -90,9 +130,11 @@ void polkit_check(MethodCall *call, const char *action, void (*allowed)(MethodCa
                 return;
         }
 
-        *question = (PolkitQuestion){.call = call, .allowed = allowed, .action = action};
-        if (ask(bus, question) < 0)
-                refuse(question);
+        *question = (PolkitQuestion){
+                .call = call, .allowed = allowed, .lease = method_object_lease(&object)};
+        int r = ask(bus, question);
+        if (r < 0)
+                refuse_unasked(question, strerror(-r));
         else
                 (void)TAKE_PTR(question);
 }

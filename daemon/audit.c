@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * An entry is a list of fields, which sd-journal takes whole. The journal is spoken to only if it
+ * is what our output goes to: a daemon run by hand, or by a test, tells its terminal.
+ */
+
+#define SD_JOURNAL_SUPPRESS_LOCATION /* it would be this file, of all */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+
+#include "daemon/audit.h"
+#include "daemon/clock.h"
+#include "daemon/log.h"
+#include "daemon/manager.h"
+
+#define FIELDS_MAX 128 /* groups and devices beyond are not told one by one */
+#define REFUSALS_PER_PERIOD 20
+#define REFUSALS_PERIOD_USEC (10 * 1000000ULL)
+
+typedef struct Entry {
+        struct iovec fields[FIELDS_MAX]; /* strings, owned */
+        int n;
+} Entry;
+
+static void entry_clear(Entry *entry)
+{
+        for (int i = 0; i < entry->n; i++)
+                free(entry->fields[i].iov_base);
+        entry->n = 0;
+}
+
+/* Adds NAME=text; an empty text, or one that there is no room for, is left out. */
+static void add(Entry *entry, const char *name, const char *text)
+{
+        char *field;
+
+        if (!text || !*text || entry->n == FIELDS_MAX || asprintf(&field, "%s=%s", name, text) < 0)
+                return;
+        entry->fields[entry->n++] = (struct iovec){.iov_base = field, .iov_len = strlen(field)};
+}
+
+static void add_number(Entry *entry, const char *name, unsigned long number)
+{
+        char text[24];
+
+        (void)snprintf(text, sizeof(text), "%lu", number);
+        add(entry, name, text);
+}
+
+static void add_record(Entry *entry, const LeaseRecord *record)
+{
+        add_number(entry, AUDIT_FIELD_LEASE, record->id);
+        add_number(entry, AUDIT_FIELD_OWNER_UID, record->uid);
+        add(entry, AUDIT_FIELD_OWNER_UNIT, record->unit);
+        add(entry, AUDIT_FIELD_RULE, record->rule);
+        add(entry, AUDIT_FIELD_MODE, lease_mode_to_string(record->mode));
+        for (size_t i = 0; i < record->n_groups; i++)
+                add(entry, AUDIT_FIELD_GROUP, record->groups[i].id);
+}
+
+static void add_taken(Entry *entry, const LeaseRecord *record)
+{
+        char text[BDF_TEXT_SIZE];
+
+        for (size_t i = 0; i < record->n_devices; i++)
+                if (record->devices[i].role == LEASE_ROLE_TAKEN)
+                        add(entry, AUDIT_FIELD_DEVICE, bdf_format(record->devices[i].bdf, text));
+}
+
+/* What every entry has comes last: `entry` may be full, of groups or devices, some of which go. */
+static void send_entry(AuditEvent event, Entry *entry, const char *message)
+{
+        const int n_more = 5;
+
+        if (!getenv("JOURNAL_STREAM"))
+                return log_line(audit_event_priority(event), "%s", message);
+        while (entry->n > FIELDS_MAX - n_more)
+                free(entry->fields[--entry->n].iov_base);
+        add(entry, "MESSAGE", message);
+        add(entry, "MESSAGE_ID", audit_event_id(event));
+        add(entry, AUDIT_FIELD_EVENT, audit_event_to_string(event));
+        add_number(entry, "PRIORITY", (unsigned long)audit_event_priority(event));
+        add(entry, "SYSLOG_IDENTIFIER", "isolationd");
+        if (sd_journal_sendv(entry->fields, entry->n) < 0)
+                log_line(audit_event_priority(event), "%s", message);
+}
+
+/* Of what a record says, but of its devices the one at `bdf` only, if it is not NULL. */
+_printf_(5, 0) static void send_record(AuditEvent event, Entry *entry, const LeaseRecord *record,
+                                       const Bdf *bdf, const char *format, va_list arguments)
+{
+        _cleanup_(freep) char *text = NULL, *message = NULL;
+        char address[BDF_TEXT_SIZE];
+
+        if (vasprintf(&text, format, arguments) < 0) {
+                text = NULL;
+                return;
+        }
+        if (asprintf(&message, "lease %u%s", record->id, text) < 0) {
+                message = NULL;
+                return;
+        }
+        add_record(entry, record);
+        if (event == AUDIT_GIVEN_BACK)
+                add(entry, AUDIT_FIELD_ENDED,
+                    record->breach            ? "breached"
+                    : record->revoke_usec > 0 ? "revoked"
+                                              : "released");
+        if (bdf)
+                add(entry, AUDIT_FIELD_DEVICE, bdf_format(*bdf, address));
+        else
+                add_taken(entry, record);
+        send_entry(event, entry, message);
+}
+
+void audit_record(AuditEvent event, const LeaseRecord *record, const char *format, ...)
+{
+        _cleanup_(entry_clear) Entry entry = {.n = 0};
+        va_list arguments;
+
+        va_start(arguments, format);
+        send_record(event, &entry, record, NULL, format, arguments);
+        va_end(arguments);
+}
+
+void audit_lease(AuditEvent event, const Lease *lease, const char *format, ...)
+{
+        _cleanup_(entry_clear) Entry entry = {.n = 0};
+        va_list arguments;
+
+        add(&entry, AUDIT_FIELD_GUARD, guard_layer_to_string(manager_lease_guard(lease)));
+        va_start(arguments, format);
+        send_record(event, &entry, lease->record, NULL, format, arguments);
+        va_end(arguments);
+}
+
+void audit_device(AuditEvent event, const Lease *lease, Bdf bdf, const char *format, ...)
+{
+        _cleanup_(entry_clear) Entry entry = {.n = 0};
+        va_list arguments;
+
+        add(&entry, AUDIT_FIELD_GUARD, guard_layer_to_string(manager_lease_guard(lease)));
+        va_start(arguments, format);
+        send_record(event, &entry, lease->record, &bdf, format, arguments);
+        va_end(arguments);
+}
+
+/* Whether one more may be told; *ret_missed gets how many were not since the last. */
+static bool may_tell(unsigned *ret_missed)
+{
+        static uint64_t since;
+        static unsigned n, missed;
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+
+        *ret_missed = 0;
+        if (now - since > REFUSALS_PERIOD_USEC) {
+                since = now;
+                n = 0;
+        }
+        if (n >= REFUSALS_PER_PERIOD) {
+                missed++;
+                return false;
+        }
+        n++;
+        *ret_missed = missed;
+        missed = 0;
+        return true;
+}
+
+void audit_refusal(uid_t uid, const char *unit, const char *what, Refusal refusal,
+                   const char *message)
+{
+        _cleanup_(entry_clear) Entry entry = {.n = 0};
+        _cleanup_(freep) char *text = NULL;
+        unsigned missed;
+
+        if (!may_tell(&missed))
+                return;
+        if (missed > 0)
+                log_notice("%u refusals before this one are not told", missed);
+        if (asprintf(&text, "uid %u is refused %s: %s: %s", uid, what, refusal_to_string(refusal),
+                     message) < 0) {
+                text = NULL;
+                return;
+        }
+        add_number(&entry, AUDIT_FIELD_OWNER_UID, uid);
+        add(&entry, AUDIT_FIELD_OWNER_UNIT, unit);
+        add(&entry, AUDIT_FIELD_DEVICE, what);
+        add(&entry, AUDIT_FIELD_REFUSAL, refusal_to_string(refusal));
+        send_entry(AUDIT_REFUSED, &entry, text);
+}

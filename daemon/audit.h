@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What becomes of leases, on the journal with an id and fields (core/model/audit.h): who took what,
+ * by which rule, how it ended. Where no journal reads the daemon's output it is a line as any
+ * other.
+ */
+
+#include "core/model/audit.h"
+#include "core/model/refusal.h"
+#include "daemon/lease/record.h"
+
+typedef struct Lease Lease;
+
+/* Of a lease, with its guard as of now. The text is the entry's message. */
+_printf_(3, 4) void audit_lease(AuditEvent event, const Lease *lease, const char *format, ...);
+
+/* Of a record alone, for a worker. */
+_printf_(3, 4) void audit_record(AuditEvent event, const LeaseRecord *record, const char *format,
+                                 ...);
+
+/* Of one device of it: the one that joined. */
+_printf_(4, 5) void audit_device(AuditEvent event, const Lease *lease, Bdf bdf, const char *format,
+                                 ...);
+
+/*
+ * That somebody was not given what they asked for (`what`, in their words). A client that asks
+ * again and again does not fill the journal: what is too much is counted.
+ */
+void audit_refusal(uid_t uid, const char *unit, const char *what, Refusal refusal,
+                   const char *message);

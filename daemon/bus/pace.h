@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * How often, and how much at once, one user may ask for what costs something.
+ *
+ * A user who takes and gives back groups in a loop is slowed down and not refused: each may start
+ * PACE_BURST requests at once, and one more every PACE_INTERVAL_USEC. What is beyond that waits its
+ * turn, unless too many calls of that user are under way already. Root is not held up.
+ */
+
+#include "daemon/bus/method.h"
+
+#define PACE_BURST 8
+#define PACE_INTERVAL_USEC 500000
+/* Unanswered calls of one user; those that wait for a group are among them. */
+#define PACE_CALLS_PER_UID_MAX 128
+/* Those of one connection that nobody has vouched for yet. */
+#define PACE_CALLS_PER_SENDER_MAX 64
+
+typedef struct Pace Pace;
+
+/* Returns 0 and *ret, or -ENOMEM. */
+_nodiscard_ int pace_new(Pace **ret_pace);
+
+Pace *pace_free(Pace *pace);
+DEFINE_CLEANUP(Pace *, pace_free);
+
+/*
+ * One more request of `uid`, at a time in microseconds that does not go back. Returns after how many
+ * of them it may start; 0: now.
+ */
+uint64_t pace_ask(Pace *pace, uid_t uid, uint64_t now);
+
+/* Whether a call may go on to be asked who makes it; else it is answered with Quota. */
+_nodiscard_ bool pace_admit_sender(const MethodCall *call);
+
+/*
+ * Runs a call whose caller is known, now or in its turn, or answers it with Quota. Takes the call
+ * over.
+ */
+void pace_run(MethodCall *call);

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Manager.Plan and Manager.Repair: what would be done, and what is mended.
+ */
+
+#include <string.h>
+
+#include "daemon/bus/method.h"
+#include "daemon/rehearsal.h"
+#include "daemon/repair.h"
+
+/* --- Plan ---------------------------------------------------------------------------------------
+ */
+
+static int open_entry(sd_bus_message *reply, const char *key, const char *type)
+{
+        int r = sd_bus_message_open_container(reply, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "s", key);
+        return r < 0 ? r : sd_bus_message_open_container(reply, 'v', type);
+}
+
+static int close_entry(sd_bus_message *reply)
+{
+        int r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_text(sd_bus_message *reply, const char *key, const char *text)
+{
+        int r = open_entry(reply, key, "s");
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "s", text);
+        return r < 0 ? r : close_entry(reply);
+}
+
+static int append_lines(sd_bus_message *reply, const LeaseStepTexts *texts)
+{
+        int r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < texts->n_items; i++)
+                r = sd_bus_message_append(reply, "s", texts->items[i]);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_line_entry(sd_bus_message *reply, const char *key, const LeaseStepTexts *texts)
+{
+        int r = open_entry(reply, key, "as");
+        if (r >= 0)
+                r = append_lines(reply, texts);
+        return r < 0 ? r : close_entry(reply);
+}
+
+/* (address, "take" or "stay", the driver that it has, the one that it would have). */
+static int append_members(sd_bus_message *reply, const LeaseRecord *record)
+{
+        char text[BDF_TEXT_SIZE];
+
+        int r = sd_bus_message_open_container(reply, 'a', "(ssss)");
+        for (size_t i = 0; r >= 0 && i < record->n_devices; i++) {
+                const LeaseDevice *device = &record->devices[i];
+                bool is_taken = device->role == LEASE_ROLE_TAKEN;
+
+                r = sd_bus_message_append(reply, "(ssss)", bdf_format(device->bdf, text),
+                                          is_taken ? "take" : "stay", device->driver_before,
+                                          is_taken ? device->driver : device->driver_before);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_record(sd_bus_message *reply, const Rehearsal *rehearsal)
+{
+        const LeaseRecord *record = rehearsal->record;
+
+        int r = append_text(reply, "mode", lease_mode_to_string(record->mode));
+        if (r >= 0)
+                r = append_text(reply, "guard", guard_layer_to_string(rehearsal->guard));
+        if (r >= 0)
+                r = append_text(reply, "rule", record->rule);
+        if (r >= 0)
+                r = append_text(reply, "memory-warning", rehearsal->warning);
+        if (r >= 0)
+                r = open_entry(reply, "groups", "as");
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < record->n_groups; i++)
+                r = sd_bus_message_append(reply, "s", record->groups[i].id);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = close_entry(reply);
+        if (r >= 0)
+                r = open_entry(reply, "devices", "a(ssss)");
+        if (r >= 0)
+                r = append_members(reply, record);
+        return r < 0 ? r : close_entry(reply);
+}
+
+static int send_plan(const MethodCall *call, const Rehearsal *rehearsal)
+{
+        _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
+
+        int r = sd_bus_message_new_method_return(call->message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = append_text(reply, "refusal", refusal_to_string((Refusal)rehearsal->code));
+        if (r >= 0)
+                r = append_text(reply, "message", rehearsal->message);
+        if (r >= 0 && rehearsal->record)
+                r = append_record(reply, rehearsal);
+        if (r >= 0)
+                r = append_line_entry(reply, "steps", rehearsal->steps);
+        if (r >= 0)
+                r = append_line_entry(reply, "critical", rehearsal->critical);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_send(call->bus->bus, reply, NULL);
+}
+
+static void on_rehearsed(const Rehearsal *rehearsal, void *userdata)
+{
+        _cleanup_(method_call_freep) MethodCall *call = userdata;
+        const ManagerAnswer broken = {.code = rehearsal->code, .message = rehearsal->message};
+
+        if (rehearsal->code < 0) {
+                bus_reply_failure(call->message, &broken);
+                return;
+        }
+        int r = send_plan(call, rehearsal);
+        if (r < 0)
+                (void)sd_bus_reply_method_errno(call->message, r, NULL);
+}
+
+void method_plan(MethodCall *call)
+{
+        _cleanup_(strv_freep) char **selectors = NULL;
+        AcquireRequest request;
+
+        if (method_read_request(call, &request, &selectors) < 0)
+                method_call_free(call);
+        else
+                rehearse(call->bus->manager, &request, on_rehearsed, call);
+}
+
+/* --- Repair -------------------------------------------------------------------------------------
+ */
+
+static void on_repaired(const ManagerAnswer *answer, const LeaseStepTexts *lines, size_t n_left,
+                        void *userdata)
+{
+        _cleanup_(method_call_freep) MethodCall *call = userdata;
+        _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
+
+        if (answer->code < 0 || answer->code == REFUSAL_NOT_FOUND) {
+                bus_reply_failure(call->message, answer);
+                return;
+        }
+        int r = sd_bus_message_new_method_return(call->message, &reply);
+        if (r >= 0)
+                r = append_lines(reply, lines);
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "u", (uint32_t)n_left);
+        method_finish(call, reply, r);
+}
+
+/* Reads the options. Returns 0, or -errno with the call answered. */
+static int read_dry_run(sd_bus_message *message, bool *ret_dry_run)
+{
+        const char *key;
+        int value = false;
+
+        int r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+                r = sd_bus_message_read(message, "s", &key);
+                if (r >= 0 && strcmp(key, "dry-run") != 0)
+                        r = -ENXIO;
+                if (r >= 0)
+                        r = sd_bus_message_read(message, "v", "b", &value);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(message);
+        }
+        if (r < 0)
+                bus_reply_refusal(message, REFUSAL_INVALID, "there is one option: dry-run b");
+        *ret_dry_run = value;
+        return r;
+}
+
+static void repair_now(MethodCall *call)
+{
+        static const char *const nothing[] = {NULL};
+        _cleanup_(strv_freep) char **selectors = NULL;
+        RepairRequest request = {.uid = call->caller.uid};
+
+        if (sd_bus_message_rewind(call->message, true) < 0 ||
+            sd_bus_message_read_strv(call->message, &selectors) < 0) {
+                bus_reply_refusal(call->message, REFUSAL_INVALID, "selectors cannot be read");
+                method_call_free(call);
+        } else if (read_dry_run(call->message, &request.dry_run) < 0) {
+                method_call_free(call);
+        } else {
+                request.selectors = selectors ? (const char *const *)selectors : nothing;
+                repair(call->bus->manager, &request, on_repaired, call);
+        }
+}
+
+void method_repair(MethodCall *call)
+{
+        method_authorize(call, repair_now);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Lease.Transfer and Lease.GetDescriptors: a lease that changes hands, and the hands that get its
+ * descriptors.
+ *
+ * The new owner is named by its name on the bus, which says who that is; a bare uid is for root.
+ */
+
+#include <string.h>
+
+#include "daemon/bus/fds.h"
+#include "daemon/bus/method.h"
+
+typedef struct Heir {
+        const char *name; /* NULL: a bare uid */
+        uint32_t uid;
+        bool has_uid;
+} Heir;
+
+/* Reads the options. Returns 0, or -errno with the call answered. */
+static int read_heir(MethodCall *call, Heir *heir)
+{
+        sd_bus_message *message = call->message;
+        const char *key;
+
+        int r = sd_bus_message_rewind(message, true);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+                r = sd_bus_message_read(message, "s", &key);
+                if (r >= 0 && strcmp(key, "name") == 0)
+                        r = sd_bus_message_read(message, "v", "s", &heir->name);
+                else if (r >= 0 && strcmp(key, "uid") == 0)
+                        r = sd_bus_message_read(message, "v", "u", &heir->uid),
+                        heir->has_uid = true;
+                else if (r >= 0)
+                        r = -ENXIO;
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(message);
+        }
+        if (r >= 0 && !heir->name == !heir->has_uid)
+                r = -EINVAL;
+        /* A unique name is one connection for ever; others change hands. */
+        if (r >= 0 && heir->name &&
+            (heir->name[0] != ':' || strlen(heir->name) >= LEASE_OWNER_NAME_SIZE))
+                r = -EINVAL;
+        if (r < 0)
+                bus_reply_refusal(message, REFUSAL_INVALID,
+                                  "the new owner is named by an option name (s, unique on the bus: "
+                                  ":1.42) or, by root, uid (u)");
+        return r;
+}
+
+static void transfer(MethodCall *call, const NewOwner *owner)
+{
+        _cleanup_(freep) char *message = NULL;
+        Lease *lease = method_lease(call);
+
+        if (!lease)
+                return method_refuse_ended(call);
+        int r = manager_transfer(lease, owner, &message);
+        const ManagerAnswer answer = {.code = r, .message = message ? message : ""};
+        if (r != 0)
+                bus_reply_failure(call->message, &answer);
+        else
+                (void)sd_bus_reply_method_return(call->message, NULL);
+        method_call_free(call);
+}
+
+static int on_heir(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        MethodCall *call = userdata;
+        MethodCaller caller = {.uid = 0};
+        Heir heir = {.name = NULL};
+
+        if (read_heir(call, &heir) < 0) {
+                method_call_free(call);
+        } else if (sd_bus_message_is_method_error(reply, NULL) ||
+                   method_read_credentials(reply, &caller) < 0) {
+                bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%.64s: nobody of that name",
+                                  heir.name);
+                method_call_free(call);
+        } else {
+                const NewOwner owner = {
+                        .who = {.uid = caller.uid,
+                                .gids = caller.gids,
+                                .n_gids = caller.n_gids,
+                                .unit = caller.unit,
+                                .label = caller.label},
+                        .unit = caller.unit,
+                        .name = heir.name,
+                        .is_privileged = call->caller.uid == 0,
+                };
+                transfer(call, &owner);
+        }
+        method_caller_clear(&caller);
+        return 0;
+}
+
+static void transfer_now(MethodCall *call)
+{
+        Heir heir = {.name = NULL};
+
+        if (read_heir(call, &heir) < 0) {
+                method_call_free(call);
+                return;
+        }
+        if (heir.has_uid && call->caller.uid != 0) {
+                bus_reply_refusal(call->message, REFUSAL_NOT_AUTHORIZED,
+                                  "only root gives a lease to a uid; name the new owner's "
+                                  "connection to the bus");
+                method_call_free(call);
+                return;
+        }
+        if (heir.has_uid) {
+                const NewOwner owner = {
+                        .who = {.uid = heir.uid}, .unit = "", .is_privileged = true};
+                return transfer(call, &owner);
+        }
+        int r = sd_bus_call_method_async(call->bus->bus, NULL, "org.freedesktop.DBus",
+                                         "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                         "GetConnectionCredentials", on_heir, call, "s", heir.name);
+        if (r < 0) {
+                (void)sd_bus_reply_method_errno(call->message, r, NULL);
+                method_call_free(call);
+        }
+}
+
+void method_transfer(MethodCall *call)
+{
+        method_authorize(call, transfer_now);
+}
+
+static int send_descriptors(const MethodCall *call, const Lease *lease)
+{
+        _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(closep) int fd = manager_open_lease_fd(lease);
+
+        int r = fd < 0 ? fd : sd_bus_message_new_method_return(call->message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "h", fd);
+        if (r >= 0)
+                r = bus_append_fds(reply, &lease->fds);
+        return r < 0 ? r : sd_bus_send(call->bus->bus, reply, NULL);
+}
+
+static void get_descriptors_now(MethodCall *call)
+{
+        const Lease *lease = method_lease(call);
+
+        if (!lease)
+                return method_refuse_ended(call);
+        if (!method_read_no_options(call)) {
+                method_call_free(call);
+                return;
+        }
+        if (lease->record->state != LEASE_LEASED || lease->record->parked) {
+                bus_reply_refusal(call->message, REFUSAL_BUSY, "the lease is %s",
+                                  manager_lease_state(lease));
+        } else {
+                int r = send_descriptors(call, lease);
+                if (r < 0)
+                        (void)sd_bus_reply_method_errno(call->message, r, NULL);
+        }
+        method_call_free(call);
+}
+
+void method_get_descriptors(MethodCall *call)
+{
+        method_authorize(call, get_descriptors_now);
+}

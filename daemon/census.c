@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Questions, each with a worker of its own, and the timer for leases of one process only.
+ *
+ * A question owns what it looks for, so that its lease may end before the answer. One that is stuck
+ * (the kernel stopped it in /proc) is answered at its deadline and stays in the list until its
+ * worker is gone: there are never more than QUESTIONS_MAX.
+ */
+
+#include "daemon/census.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/manager.h"
+
+#define QUESTIONS_MAX 16
+#define QUESTION_DEADLINE_SECONDS 5
+
+typedef struct Question {
+        Census *census;
+        struct Question *next;
+        HolderSearch search;
+        bool kill;
+        uint32_t lease;
+        CensusDone done; /* NULL once it has been answered */
+        void *userdata;
+        Worker *worker;
+} Question;
+
+struct Census {
+        Manager *manager;
+        Question *questions;
+        struct event *timer;
+};
+
+/* --- questions -------------------------------------------------------------------------------- */
+
+static Question *question_free(Question *question)
+{
+        if (!question)
+                return NULL;
+        worker_free(question->worker);
+        holder_search_clear(&question->search);
+        free(question);
+        return NULL;
+}
+DEFINE_CLEANUP(Question *, question_free);
+
+static void answer(Question *question, const CensusResult *result)
+{
+        CensusDone done = question->done;
+
+        question->done = NULL;
+        if (done)
+                done(question->census->manager, question->lease, result, question->userdata);
+}
+
+static void fail(Question *question, int code, const char *message)
+{
+        static const HolderList nobody = {.items = NULL};
+
+        answer(question, &(CensusResult){.code = code, .message = message, .holders = &nobody});
+}
+
+static int job_find(const void *context, VfioFds *fds, char **ret_message)
+{
+        const Question *question = context;
+        const HostPaths *host = &question->census->manager->host;
+        _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
+        size_t n_killed = 0;
+
+        int r = holders_find(host, &question->search, &list);
+        if (r == 0 && question->kill)
+                r = holders_kill(host, &question->search, &list, &n_killed);
+        if (r < 0)
+                return r;
+        int fd = holders_to_fd(&list);
+        if (fd < 0)
+                return fd;
+        fds->items[0] = (VfioFd){.name = "holders", .fd = fd};
+        fds->n_items = 1;
+        return asprintf(ret_message, "%zu", n_killed) < 0 ? -ENOMEM : 0;
+}
+
+static void unlink_question(Question *question)
+{
+        Question **at = &question->census->questions;
+
+        while (*at != question)
+                at = &(*at)->next;
+        *at = question->next;
+}
+
+static void on_found(WorkerResult *result, void *userdata)
+{
+        _cleanup_(question_freep) Question *question = userdata;
+        _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
+        int fd = vfio_fds_find(result->fds, "holders");
+
+        question->worker = NULL;
+        unlink_question(question);
+        int r = result->code;
+        if (r == 0)
+                r = fd < 0 ? -EBADMSG : holders_from_fd(fd, &list);
+        if (r != 0)
+                return fail(question, r, result->code > 0 ? result->message : "");
+        answer(question, &(CensusResult){
+                                 .message = "",
+                                 .holders = &list,
+                                 .n_killed = strtoul(result->message, NULL, 10),
+                         });
+}
+
+static void on_overdue(void *userdata)
+{
+        Question *question = userdata;
+
+        worker_kill(question->worker);
+        fail(question, REFUSAL_STUCK, "looking through /proc does not come to an end");
+}
+
+static size_t count_questions(const Census *census)
+{
+        size_t n = 0;
+
+        for (const Question *each = census->questions; each; each = each->next)
+                n++;
+        return n;
+}
+
+/* Takes over what the question owns; answers at once if it cannot be asked. */
+static void ask(Question *question)
+{
+        Census *census = question->census;
+        const WorkerHandler handler = {
+                .done = on_found,
+                .overdue = on_overdue,
+                .userdata = question,
+        };
+
+        if (count_questions(census) >= QUESTIONS_MAX) {
+                fail(question, REFUSAL_BUSY, "too many ask who holds what; try again");
+                (void)question_free(question);
+                return;
+        }
+        int r = worker_start(census->manager->base, job_find, question, NULL,
+                             QUESTION_DEADLINE_SECONDS, &handler, &question->worker);
+        if (r < 0) {
+                fail(question, r, "no worker process could be started");
+                (void)question_free(question);
+                return;
+        }
+        question->next = census->questions;
+        census->questions = question;
+}
+
+static Question *question_new(Manager *manager, CensusDone done, void *userdata)
+{
+        static const HolderList nobody = {.items = NULL};
+        Question *question = calloc(1, sizeof(*question));
+
+        if (!question) {
+                done(manager, 0, &(CensusResult){-ENOMEM, "", &nobody, 0}, userdata);
+                return NULL;
+        }
+        *question = (Question){
+                .census = manager->census,
+                .search.daemon = getpid(),
+                .search.keeper = getppid(),
+                .done = done,
+                .userdata = userdata,
+        };
+        return question;
+}
+
+static int add_nodes(HolderSearch *search, const Lease *lease)
+{
+        const LeaseRecord *record = lease->record;
+        const HostPaths *host = &lease->manager->host;
+        int r = holder_search_add_fds(search, &lease->fds);
+
+        for (size_t i = 0; r == 0 && i < record->n_groups; i++)
+                r = holder_search_add_group(search, host, record->groups[i].number);
+        for (size_t i = 0; r == 0 && i < record->n_devices; i++)
+                if (record->devices[i].role == LEASE_ROLE_TAKEN &&
+                    lease_record_has_hold(record, &record->devices[i]))
+                        r = holder_search_add_device(search, host, record->devices[i].bdf);
+        return r;
+}
+
+void census_note(Lease *lease)
+{
+        holder_search_clear(&lease->nodes);
+        int r = holder_search_add_fds(&lease->nodes, &lease->fds);
+        if (r < 0)
+                log_broken(r);
+}
+
+void census_take(Lease *lease, bool kill, CensusDone done, void *userdata)
+{
+        Question *question = question_new(lease->manager, done, userdata);
+
+        if (!question)
+                return;
+        question->lease = lease->record->id;
+        question->kill = kill;
+        int r = add_nodes(&question->search, lease);
+        for (size_t i = 0; r == 0 && i < lease->nodes.n_nodes; i++)
+                r = holder_search_add_node(&question->search, &lease->nodes.nodes[i]);
+        if (r == 0)
+                return ask(question);
+        fail(question, r, "");
+        (void)question_free(question);
+}
+
+void census_take_group(Manager *manager, int32_t group, CensusDone done, void *userdata)
+{
+        const Snapshot *snapshot = manager->world->snapshot;
+        Question *question = question_new(manager, done, userdata);
+
+        if (!question)
+                return;
+        int r = holder_search_add_group(&question->search, &manager->host, group);
+        for (size_t i = 0; r == 0 && i < snapshot->n_devices; i++)
+                if (snapshot->devices[i].kernel_group == group)
+                        r = holder_search_add_device(&question->search, &manager->host,
+                                                     snapshot->devices[i].bdf);
+        if (r == 0)
+                return ask(question);
+        fail(question, r, "");
+        (void)question_free(question);
+}
+
+/* --- one process only ------------------------------------------------------------------------- */
+
+static bool is_same(const Holder *a, const Holder *b)
+{
+        return a->pid == b->pid && a->start == b->start;
+}
+
+static const Holder *find(const HolderList *list, const Holder *holder)
+{
+        for (size_t i = 0; i < list->n_items; i++)
+                if (is_same(&list->items[i], holder))
+                        return &list->items[i];
+        return NULL;
+}
+
+/* Whose the lease is: the one that was first when it was last looked, else the eldest. */
+static const Holder *find_first(const HolderList *list, const Lease *lease)
+{
+        const Holder *first = lease->seen.n_items > 0 ? find(list, &lease->seen.items[0]) : NULL;
+
+        for (size_t i = 0; !(first && lease->seen.n_items > 0) && i < list->n_items; i++)
+                if (list->items[i].certain && (!first || list->items[i].start < first->start))
+                        first = &list->items[i];
+        return first;
+}
+
+static void tell_second(const Lease *lease, const Holder *holder)
+{
+        const Manager *manager = lease->manager;
+
+        log_warning("lease %" PRIu32 " is for one process, and %" PRId32 " %s%s%s has it open too",
+                    lease->record->id, holder->pid, holder->comm, holder->unit[0] ? " of " : "",
+                    holder->unit);
+        if (manager->observer.second_holder)
+                manager->observer.second_holder(lease, holder, manager->observer.userdata);
+}
+
+/* Keeps the certain ones, the first in front. Returns 0 or -ENOMEM. */
+static int remember(Lease *lease, const HolderList *list, const Holder *first)
+{
+        _cleanup_(holder_list_clear) HolderList seen = {
+                .items = calloc(list->n_items + 1, sizeof(*seen.items)),
+        };
+
+        if (!seen.items)
+                return -ENOMEM;
+        if (first)
+                seen.items[seen.n_items++] = *first;
+        for (size_t i = 0; i < list->n_items; i++)
+                if (list->items[i].certain && &list->items[i] != first)
+                        seen.items[seen.n_items++] = list->items[i];
+        holder_list_clear(&lease->seen);
+        lease->seen = seen;
+        seen.items = NULL;
+        return 0;
+}
+
+void census_judge(Lease *lease, const HolderList *list)
+{
+        if (!lease->record->exclusive_process || lease->record->state != LEASE_LEASED)
+                return;
+        const Holder *first = find_first(list, lease);
+        for (size_t i = 0; i < list->n_items; i++)
+                if (list->items[i].certain && &list->items[i] != first &&
+                    !find(&lease->seen, &list->items[i]))
+                        tell_second(lease, &list->items[i]);
+        int r = remember(lease, list, first);
+        if (r < 0)
+                log_broken(r);
+}
+
+static void on_looked(Manager *manager, uint32_t id, const CensusResult *result, void *userdata)
+{
+        Lease *lease = manager_find_lease(manager, id);
+
+        if (lease && result->code == 0)
+                census_judge(lease, result->holders);
+}
+
+static bool is_exclusive(const Lease *lease)
+{
+        return lease->record->exclusive_process && lease->record->state == LEASE_LEASED;
+}
+
+void census_review(Census *census)
+{
+        const Manager *manager = census->manager;
+        const struct timeval period = {.tv_sec = manager->times.census};
+        bool wanted = false;
+
+        for (size_t i = 0; i < manager->n_leases; i++)
+                wanted |= is_exclusive(manager->leases[i]);
+        if (!wanted)
+                (void)event_del(census->timer);
+        else if (!evtimer_pending(census->timer, NULL))
+                (void)evtimer_add(census->timer, &period);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *userdata)
+{
+        Census *census = userdata;
+        const Manager *manager = census->manager;
+
+        /* A question that is not answered yet is not asked again. */
+        for (size_t i = 0; !census->questions && i < manager->n_leases; i++)
+                if (is_exclusive(manager->leases[i]))
+                        census_take(manager->leases[i], false, on_looked, NULL);
+        census_review(census);
+}
+
+int census_new(Manager *manager, Census **ret_census)
+{
+        _cleanup_(census_freep) Census *census = calloc(1, sizeof(*census));
+
+        if (!census)
+                return -ENOMEM;
+        census->manager = manager;
+        census->timer = evtimer_new(manager->base, on_timer, census);
+        if (!census->timer)
+                return -ENOMEM;
+        *ret_census = TAKE_PTR(census);
+        return 0;
+}
+
+Census *census_free(Census *census)
+{
+        if (!census)
+                return NULL;
+        for (Question *next; census->questions;) {
+                next = census->questions->next;
+                (void)question_free(census->questions);
+                census->questions = next;
+        }
+        if (census->timer)
+                event_free(census->timer);
+        free(census);
+        return NULL;
+}

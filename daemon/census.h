@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The census: who holds a lease's descriptors, asked of /proc by a worker.
+ *
+ * Nobody waits for it: the answer comes to a callback. For leases that allow one process only it is
+ * taken again while one of them lasts, for the kernel tells nobody of a descriptor that is handed on.
+ */
+
+#include "daemon/host/holders.h"
+
+typedef struct Census Census;
+typedef struct Lease Lease;
+typedef struct Manager Manager;
+
+typedef struct CensusResult {
+        int code;                  /* 0, a Refusal, or -errno */
+        const char *message;       /* for people; "" if there is none */
+        const HolderList *holders; /* borrowed; empty unless code is 0 */
+        size_t n_killed;
+} CensusResult;
+
+/* `lease` is the number that was asked for: the lease may have ended. Called exactly once. */
+typedef void (*CensusDone)(Manager *manager, uint32_t lease, const CensusResult *result,
+                           void *userdata);
+
+/* Returns 0 and *ret, or -ENOMEM. The manager outlives it. */
+_nodiscard_ int census_new(Manager *manager, Census **ret_census);
+
+/* Frees it; who waits for an answer gets none. NULL is fine; returns NULL. */
+Census *census_free(Census *census);
+DEFINE_CLEANUP(Census *, census_free);
+
+/* Finds a lease's holders, and kills those that hold for certain if asked. */
+void census_take(Lease *lease, bool kill, CensusDone done, void *userdata);
+
+/* Finds the holders of one group of the kernel's, leased or not. */
+void census_take_group(Manager *manager, int32_t group, CensusDone done, void *userdata);
+
+/* Notes what a lease's nodes are while they have names: before its descriptors are closed. */
+void census_note(Lease *lease);
+
+/*
+ * Tells of who holds a lease that is for one process only, besides that one. The first that was seen
+ * is the one; each other is told of once. For those who have a list at hand.
+ */
+void census_judge(Lease *lease, const HolderList *list);
+
+/* Looks after leases that allow one process only: whenever leases have come or gone. */
+void census_review(Census *census);

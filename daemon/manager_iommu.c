@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What is asked of the kernel's groups themselves: their type is changed, their reserved regions
+ * are read. The kernel takes the group's lock for it, so each is a worker's; a group whose type is
+ * being changed is nobody's to lease.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "daemon/host/iommu_group.h"
+#include "daemon/log.h"
+#include "daemon/manager.h"
+
+/* At a time; who asks for more is to wait. */
+#define JOBS_MAX 16
+#define REGIONS_SIZE_MAX 16384
+
+/* From 6.5 on groups of several devices may change, with drivers bound that do no DMA themselves.
+ */
+#define TYPES_OF_GROUPS_MAJOR 6
+#define TYPES_OF_GROUPS_MINOR 5
+
+struct GroupJob {
+        GroupJob *next;
+        Manager *manager;
+        int32_t group;
+        DomainType type; /* that is written; NONE: the regions are read */
+        Worker *worker;
+        ManagerDone done; /* NULL once answered */
+        void *userdata;
+};
+
+bool manager_changes_types(const Manager *manager)
+{
+        return world_kernel_at_least(manager->world->snapshot->kernel_release,
+                                     TYPES_OF_GROUPS_MAJOR, TYPES_OF_GROUPS_MINOR);
+}
+
+bool manager_is_changing(const Manager *manager, int32_t number)
+{
+        for (const GroupJob *job = manager->group_jobs; job; job = job->next)
+                if (job->group == number && job->type != DOMAIN_TYPE_NONE)
+                        return true;
+        return false;
+}
+
+static void answer(ManagerDone done, void *userdata, int code, const char *message)
+{
+        ManagerAnswer reply = {.code = code, .message = message ? message : ""};
+
+        if (code < 0)
+                log_broken(code);
+        done(&reply, NULL, userdata);
+}
+
+static void end_job(GroupJob *job)
+{
+        GroupJob **link = &job->manager->group_jobs;
+
+        while (*link != job)
+                link = &(*link)->next;
+        *link = job->next;
+        free(job);
+}
+
+void manager_drop_group_jobs(Manager *manager)
+{
+        while (manager->group_jobs) {
+                (void)worker_free(manager->group_jobs->worker);
+                end_job(manager->group_jobs);
+        }
+}
+
+/* --- in the worker -----------------------------------------------------------------------------
+ */
+
+static int job_set_type(const void *context, VfioFds *fds, char **ret_message)
+{
+        const GroupJob *job = context;
+
+        return iommu_group_write_type(&job->manager->host, job->group,
+                                      domain_type_to_string(job->type), ret_message);
+}
+
+/* The text goes back as a file in memory: it may be longer than a message. */
+static int job_read_regions(const void *context, VfioFds *fds, char **ret_message)
+{
+        const GroupJob *job = context;
+        _cleanup_(freep) char *text = NULL;
+
+        int r = iommu_group_read_regions(&job->manager->host, job->group, &text);
+        if (r < 0)
+                return r;
+        _cleanup_(closep) int fd = memfd_create("regions", MFD_CLOEXEC);
+        if (fd < 0 || pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text))
+                return fd < 0 ? -errno : -EIO;
+        fds->items[0] = (VfioFd){.name = "regions", .fd = TAKE_FD(fd)};
+        fds->n_items = 1;
+        return 0;
+}
+
+/* --- its end ------------------------------------------------------------------------------------
+ */
+
+static int read_answer(const WorkerResult *result, char **ret_text)
+{
+        struct stat status;
+
+        if (result->fds->n_items != 1 || fstat(result->fds->items[0].fd, &status) < 0 ||
+            status.st_size < 0 || status.st_size > REGIONS_SIZE_MAX)
+                return -EBADMSG;
+        _cleanup_(freep) char *text = calloc(1, (size_t)status.st_size + 1);
+        if (!text)
+                return -ENOMEM;
+        if (pread(result->fds->items[0].fd, text, (size_t)status.st_size, 0) != status.st_size)
+                return -EIO;
+        *ret_text = TAKE_PTR(text);
+        return 0;
+}
+
+static void on_ended(WorkerResult *result, void *userdata)
+{
+        GroupJob *job = userdata;
+        Manager *manager = job->manager;
+        _cleanup_(freep) char *text = NULL;
+        ManagerDone done = job->done;
+        void *done_userdata = job->userdata;
+        int code = result->code;
+
+        if (job->type != DOMAIN_TYPE_NONE && code == 0)
+                log_notice("kernel group %d: the type of its domain is %s now", job->group,
+                           domain_type_to_string(job->type));
+        if (job->type == DOMAIN_TYPE_NONE && code == 0)
+                code = read_answer(result, &text);
+        bool changed = job->type != DOMAIN_TYPE_NONE;
+        end_job(job);
+        /* Who hears of the new type shall see it. */
+        if (changed && manager_reconcile(manager) < 0)
+                manager_mark_dirty(manager);
+        queue_poke(manager->queue);
+        if (!done)
+                return;
+        if (code == -ENOENT)
+                return answer(done, done_userdata, REFUSAL_CHANGED, "the group is gone by now");
+        answer(done, done_userdata, code, text ? text : result->message);
+}
+
+static void on_overdue(void *userdata)
+{
+        GroupJob *job = userdata;
+        ManagerDone done = job->done;
+
+        job->done = NULL;
+        log_error("kernel group %d: the kernel keeps a worker for more than %d s", job->group,
+                  MANAGER_WORKER_DEADLINE_SECONDS);
+        if (done)
+                answer(done, job->userdata, REFUSAL_STUCK,
+                       "the kernel does not come to an end with the group; its log says more");
+}
+
+static void begin(Manager *manager, int32_t number, DomainType type, ManagerDone done,
+                  void *userdata)
+{
+        size_t n = 0;
+
+        for (const GroupJob *job = manager->group_jobs; job; job = job->next)
+                n++;
+        if (n >= JOBS_MAX)
+                return answer(done, userdata, REFUSAL_QUOTA,
+                              "too many groups are being asked at once; ask again later");
+        GroupJob *job = calloc(1, sizeof(*job));
+        if (!job)
+                return answer(done, userdata, -ENOMEM, NULL);
+        const WorkerHandler handler = {.done = on_ended, .overdue = on_overdue, .userdata = job};
+        *job = (GroupJob){.next = manager->group_jobs,
+                          .manager = manager,
+                          .group = number,
+                          .type = type,
+                          .done = done,
+                          .userdata = userdata};
+        manager->group_jobs = job;
+        int r = worker_start(manager->base,
+                             type == DOMAIN_TYPE_NONE ? job_read_regions : job_set_type, job, NULL,
+                             MANAGER_WORKER_DEADLINE_SECONDS, &handler, &job->worker);
+        if (r == 0)
+                return;
+        end_job(job);
+        answer(done, userdata, r, "no worker process could be started");
+}
+
+/* --- asked for ----------------------------------------------------------------------------------
+ */
+
+void manager_read_regions(Manager *manager, size_t group, ManagerDone done, void *userdata)
+{
+        int32_t number = manager->world->groups->groups[group].kernel_group;
+
+        if (number < 0)
+                return answer(done, userdata, REFUSAL_UNSUPPORTED,
+                              "the kernel has no group of that kind: no IOMMU covers it");
+        begin(manager, number, DOMAIN_TYPE_NONE, done, userdata);
+}
+
+/* Every reason against it. Returns 0, a Refusal with *ret_message, or -errno. */
+static int check_type(Manager *manager, const Group *group, size_t index, DomainType type,
+                      char **ret_message)
+{
+        const DomainTypeChange change = {
+                .snapshot = manager->world->snapshot,
+                .group = group,
+                .to = type,
+                .is_single_only = !manager_changes_types(manager),
+        };
+        const Lease *lease = manager_lease_of_group(manager, index);
+
+        if (lease)
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "group %s: lease %u has it (%s); its type is asked for at "
+                                   "acquire",
+                                   group->id, lease->record->id, manager_lease_state(lease));
+        if (manager_is_changing(manager, group->kernel_group))
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "group %s: its type is being changed by somebody else",
+                                   group->id);
+        if (manager_is_resetting(manager, group))
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "group %s: a device is being reset; try again", group->id);
+        return domain_type_check(&change, ret_message);
+}
+
+void manager_set_type(Manager *manager, const char *id, DomainType type, ManagerDone done,
+                      void *userdata)
+{
+        _cleanup_(freep) char *message = NULL, *name = strdup(id);
+        const Partition *groups;
+        size_t index = 0;
+
+        /* Decide on what is; the id given may be of the world that goes by that. */
+        int r = name ? manager_reconcile(manager) : -ENOMEM;
+        if (r < 0)
+                return answer(done, userdata, r, NULL);
+        groups = manager->world->groups;
+        while (index < groups->n_groups && strcmp(groups->groups[index].id, name) != 0)
+                index++;
+        if (index == groups->n_groups)
+                return answer(done, userdata, REFUSAL_CHANGED, "the group is gone by now");
+        r = check_type(manager, &groups->groups[index], index, type, &message);
+        if (r != 0)
+                return answer(done, userdata, r, message);
+        begin(manager, groups->groups[index].kernel_group, type, done, userdata);
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A list in the order of arrival, and one timer: for the next deadline, or at once when something
+ * may have become free.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+#include "daemon/log.h"
+#include "daemon/queue_internal.h"
+
+Waiter *waiter_free(Waiter *waiter)
+{
+        if (!waiter)
+                return NULL;
+        request_clear(&waiter->request);
+        free(waiter->groups);
+        free(waiter->message);
+        free(waiter);
+        return NULL;
+}
+
+static void save(const Queue *queue)
+{
+        int r = queue_state_save(queue->manager->state_directory, queue->first);
+        if (r < 0)
+                log_error("the queue cannot be written to %s: %s; a restart would lose it",
+                          queue->manager->state_directory, strerror(-r));
+}
+
+/* Sets the timer for what comes next; with nobody in the queue there is none. */
+static void arm(Queue *queue)
+{
+        uint64_t next = REQUEST_WAIT_FOREVER, now = clock_usec(CLOCK_BOOTTIME);
+
+        (void)evtimer_del(queue->turn);
+        for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next)
+                if (waiter->until_usec < next)
+                        next = waiter->until_usec;
+        if (!queue->first || (!queue->is_poked && next == REQUEST_WAIT_FOREVER))
+                return;
+        uint64_t delay = queue->is_poked || next <= now ? 0 : next - now;
+        const struct timeval timeout = {
+                .tv_sec = (time_t)(delay / USEC_PER_SEC),
+                .tv_usec = (suseconds_t)(delay % USEC_PER_SEC),
+        };
+        if (evtimer_add(queue->turn, &timeout) < 0)
+                log_broken(-ENOMEM);
+}
+
+void queue_poke(Queue *queue)
+{
+        if (!queue->first)
+                return;
+        queue->is_poked = true;
+        arm(queue);
+}
+
+static void take_off(Queue *queue, const Waiter *waiter)
+{
+        for (Waiter **at = &queue->first; *at; at = &(*at)->next)
+                if (*at == waiter) {
+                        *at = waiter->next;
+                        break;
+                }
+        save(queue);
+}
+
+/* Keeps what the last look at a waiter's groups has shown. Returns 0 or -ENOMEM. */
+static int remember(Waiter *waiter, Plan *plan)
+{
+        int32_t *groups = calloc(plan->n_groups + 1, sizeof(*groups));
+
+        if (!groups)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->n_groups; i++)
+                groups[i] = plan_group(plan, i)->kernel_group;
+        free(waiter->groups);
+        waiter->groups = groups;
+        waiter->n_groups = plan->n_groups;
+        if (plan->message) {
+                free(waiter->message);
+                waiter->message = TAKE_PTR(plan->message);
+        }
+        return 0;
+}
+
+static bool wants(const Waiter *waiter, int32_t group)
+{
+        for (size_t i = 0; i < waiter->n_groups; i++)
+                if (waiter->groups[i] == group)
+                        return true;
+        return false;
+}
+
+/* Whether a waiter before `limit` (NULL: any) wants a group of that number. */
+static bool is_wanted_before(const Queue *queue, const Waiter *limit, int32_t group)
+{
+        for (const Waiter *waiter = queue->first; waiter && waiter != limit; waiter = waiter->next)
+                if (wants(waiter, group))
+                        return true;
+        return false;
+}
+
+size_t queue_count(const Queue *queue, int32_t group)
+{
+        size_t n = 0;
+
+        for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next)
+                n += wants(waiter, group);
+        return n;
+}
+
+int queue_check(const Queue *queue, Plan *plan)
+{
+        for (size_t i = 0; i < plan->n_groups; i++) {
+                size_t n = queue_count(queue, plan_group(plan, i)->kernel_group);
+
+                if (n > 0)
+                        return plan_refuse(plan, REFUSAL_BUSY,
+                                           "group %s: %zu request%s for it before this one "
+                                           "(--wait puts it behind them)",
+                                           plan_group(plan, i)->id, n,
+                                           n == 1 ? " waits" : "s wait");
+        }
+        return 0;
+}
+
+/* --- in -----------------------------------------------------------------------------------------
+ */
+
+static int check_room(const Queue *queue, Plan *plan)
+{
+        size_t n = 0, mine = 0;
+
+        for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next) {
+                n++;
+                mine += waiter->request.uid == plan->request->uid;
+        }
+        if (mine >= QUEUE_PER_UID_MAX && plan->request->uid != 0)
+                return plan_refuse(plan, REFUSAL_QUOTA, "uid %u waits %zu times already",
+                                   plan->request->uid, mine);
+        if (n >= QUEUE_MAX)
+                return plan_refuse(plan, REFUSAL_QUOTA, "%zu requests wait already", n);
+        return 0;
+}
+
+int queue_add(Queue *queue, Plan *plan, QueueDone done, void *userdata)
+{
+        _cleanup_(waiter_freep) Waiter *waiter = NULL;
+        uint64_t now = clock_usec(CLOCK_BOOTTIME), wait = plan->request->wait_usec;
+        Waiter **at = &queue->first;
+
+        int r = check_room(queue, plan);
+        if (r != 0)
+                return r;
+        waiter = calloc(1, sizeof(*waiter));
+        if (!waiter)
+                return -ENOMEM;
+        r = request_copy(plan->request, &waiter->request);
+        if (r == 0)
+                r = remember(waiter, plan);
+        if (r < 0)
+                return r;
+        waiter->done = done;
+        waiter->userdata = userdata;
+        waiter->since_usec = now;
+        waiter->until_usec = wait < REQUEST_WAIT_FOREVER - now ? now + wait : REQUEST_WAIT_FOREVER;
+        log_info("uid %u%s%s waits: %s", waiter->request.uid, waiter->request.unit[0] ? ", " : "",
+                 waiter->request.unit, waiter->message ? waiter->message : "");
+        while (*at)
+                at = &(*at)->next;
+        *at = TAKE_PTR(waiter);
+        save(queue);
+        arm(queue);
+        return 0;
+}
+
+bool queue_adopt(Queue *queue, const AcquireRequest *request, QueueDone done, void *userdata)
+{
+        const ManagerAnswer again = {.code = REFUSAL_CHANGED,
+                                     .message = "it was asked again with the same ticket"};
+
+        for (Waiter *waiter = queue->first; waiter && request->ticket; waiter = waiter->next) {
+                if (!waiter->request.ticket || waiter->request.uid != request->uid ||
+                    strcmp(waiter->request.ticket, request->ticket) != 0)
+                        continue;
+                ManagerDone before = waiter->done;
+                void *userdata_before = waiter->userdata;
+                waiter->done = done;
+                waiter->userdata = userdata;
+                if (before)
+                        before(&again, NULL, userdata_before);
+                queue_poke(queue);
+                return true;
+        }
+        return false;
+}
+
+/* --- out ----------------------------------------------------------------------------------------
+ */
+
+/* Takes it off and tells whoever waits for it why. */
+static void refuse(Queue *queue, Waiter *waiter, int code, const char *message)
+{
+        _cleanup_(waiter_freep) Waiter *owned = waiter;
+        const ManagerAnswer answer = {.code = code, .message = message};
+
+        take_off(queue, waiter);
+        if (owned->done)
+                owned->done(&answer, NULL, owned->userdata);
+}
+
+static void expire(Queue *queue, Waiter *waiter)
+{
+        _cleanup_(plan_clear) Plan plan = {.manager = queue->manager, .request = &waiter->request};
+        _cleanup_(freep) char *text = NULL;
+        uint64_t seconds = (clock_usec(CLOCK_BOOTTIME) - waiter->since_usec) / USEC_PER_SEC;
+
+        /* What stands in its way may be in another state than at the last look. */
+        if (plan_negotiate(&plan) == REFUSAL_BUSY && remember(waiter, &plan) < 0)
+                log_broken(-ENOMEM);
+        if (asprintf(&text, "%s; waited %llu s for it",
+                     waiter->message ? waiter->message : "somebody has it",
+                     (unsigned long long)seconds) < 0)
+                text = NULL;
+        refuse(queue, waiter, REFUSAL_BUSY, text ? text : "");
+}
+
+/* It is its turn. What asks again from here on, for a parked group, waits for nobody any more. */
+static void serve(Queue *queue, Waiter *waiter, Plan *plan)
+{
+        _cleanup_(waiter_freep) Waiter *owned = waiter;
+
+        take_off(queue, waiter);
+        owned->request.is_served = true;
+        owned->request.wait_usec = 0;
+        plan_execute(plan, owned->done, owned->userdata);
+}
+
+/*
+ * Looks whether a waiter can have what it wants. Returns whether it has left the queue, which then
+ * may be another one altogether.
+ */
+static bool look(Queue *queue, Waiter *waiter)
+{
+        _cleanup_(plan_clear) Plan plan = {
+                .manager = queue->manager,
+                .request = &waiter->request,
+        };
+        _cleanup_(freep) char *message = NULL;
+
+        int r = plan_negotiate(&plan);
+        if (r == 0 || r == REFUSAL_BUSY) {
+                int broken = remember(waiter, &plan);
+                if (broken < 0)
+                        r = broken;
+        }
+        if (r == REFUSAL_BUSY)
+                return false;
+        for (size_t i = 0; r == 0 && i < waiter->n_groups; i++)
+                if (is_wanted_before(queue, waiter, waiter->groups[i]))
+                        return false;
+        if (r == 0 && !waiter->done)
+                return false; /* its place is kept */
+        if (r == 0) {
+                serve(queue, waiter, &plan);
+                return true;
+        }
+        message = TAKE_PTR(plan.message);
+        refuse(queue, waiter, r, message ? message : "");
+        return true;
+}
+
+static void expire_all(Queue *queue)
+{
+        uint64_t now = clock_usec(CLOCK_BOOTTIME);
+        Waiter *waiter;
+
+        do {
+                waiter = queue->first;
+                while (waiter && waiter->until_usec > now)
+                        waiter = waiter->next;
+                if (waiter) {
+                        expire(queue, waiter);
+                        queue->is_poked = true; /* who was behind it may be first now */
+                }
+        } while (waiter);
+}
+
+static void serve_all(Queue *queue)
+{
+        Waiter *waiter = queue->first;
+
+        queue->is_poked = false;
+        while (waiter)
+                waiter = look(queue, waiter) ? queue->first : waiter->next;
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *userdata)
+{
+        Queue *queue = userdata;
+
+        expire_all(queue);
+        if (queue->first && queue->is_poked) {
+                int r = manager_reconcile(queue->manager);
+                if (r == 0)
+                        serve_all(queue);
+                else
+                        manager_retry(queue->manager);
+        }
+        arm(queue);
+}
+
+void queue_forget_name(Queue *queue, const char *name)
+{
+        Waiter *waiter;
+        const ManagerAnswer gone = {.code = REFUSAL_CHANGED,
+                                    .message = "the one who waits is gone"};
+
+        do {
+                waiter = queue->first;
+                while (waiter &&
+                       (!waiter->request.owner || strcmp(waiter->request.owner, name) != 0))
+                        waiter = waiter->next;
+                if (waiter) {
+                        log_info("uid %u waits no more: its connection has ended",
+                                 waiter->request.uid);
+                        refuse(queue, waiter, gone.code, gone.message);
+                        queue_poke(queue);
+                }
+        } while (waiter);
+}
+
+bool queue_has_name(const Queue *queue, const char *name)
+{
+        for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next)
+                if (waiter->request.owner && strcmp(waiter->request.owner, name) == 0)
+                        return true;
+        return false;
+}
+
+void queue_each_name(const Queue *queue, void (*tell)(const char *name, void *userdata),
+                     void *userdata)
+{
+        for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next)
+                if (waiter->request.owner)
+                        tell(waiter->request.owner, userdata);
+}
+
+/* --- from daemon to daemon ----------------------------------------------------------------------
+ */
+
+int queue_load(Queue *queue)
+{
+        uint64_t absence = clock_usec(CLOCK_BOOTTIME) + QUEUE_ABSENCE_SECONDS * USEC_PER_SEC;
+        size_t n = 0;
+
+        int r = queue_state_load(queue->manager->state_directory, &queue->first);
+        if (r == -EBADMSG) {
+                log_error("%s/queue is no queue and was set aside: who waited has lost its place",
+                          queue->manager->state_directory);
+                return 0;
+        }
+        for (Waiter *waiter = queue->first; waiter; waiter = waiter->next, n++)
+                if (waiter->until_usec > absence)
+                        waiter->until_usec = absence;
+        if (n > 0)
+                log_notice("%zu requests keep their places in the queue for %d s", n,
+                           QUEUE_ABSENCE_SECONDS);
+        queue_poke(queue);
+        return r;
+}
+
+int queue_new(Manager *manager, Queue **ret_queue)
+{
+        _cleanup_(queue_freep) Queue *queue = calloc(1, sizeof(*queue));
+
+        if (!queue)
+                return -ENOMEM;
+        queue->manager = manager;
+        queue->turn = evtimer_new(manager->base, on_turn, queue);
+        if (!queue->turn)
+                return -ENOMEM;
+        *ret_queue = TAKE_PTR(queue);
+        return 0;
+}
+
+Queue *queue_free(Queue *queue)
+{
+        if (!queue)
+                return NULL;
+        for (Waiter *waiter = queue->first, *next; waiter; waiter = next) {
+                next = waiter->next;
+                waiter_free(waiter);
+        }
+        if (queue->turn)
+                event_free(queue->turn);
+        free(queue);
+        return NULL;
+}

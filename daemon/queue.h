@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Who waits for a lease to end: first come, first served.
+ *
+ * A waiter holds nothing. It is served when all its groups can be had and nobody before it wants
+ * any of them, so that who waits for several is not overtaken for ever; and who does not wait does
+ * not overtake those who do. The queue is on /run: a waiter that asks again with its ticket, after
+ * the daemon has been restarted, has kept its place.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/model/base.h"
+
+typedef struct Manager Manager;
+typedef struct Queue Queue;
+typedef struct Lease Lease;
+typedef struct Plan Plan;
+struct AcquireRequest;
+struct ManagerAnswer;
+
+#define QUEUE_MAX 1024
+#define QUEUE_PER_UID_MAX 64
+/* How long the place of a waiter is kept that a new daemon has not heard of. */
+#define QUEUE_ABSENCE_SECONDS 30
+
+typedef void (*QueueDone)(const struct ManagerAnswer *answer, Lease *lease, void *userdata);
+
+/* Returns 0 and *ret, or -ENOMEM. The manager outlives it. */
+_nodiscard_ int queue_new(Manager *manager, Queue **ret_queue);
+
+/* Frees it; its file stays, and who waits is not answered. NULL is fine; returns NULL. */
+Queue *queue_free(Queue *queue);
+DEFINE_CLEANUP(Queue *, queue_free);
+
+/* Reads what the daemon before has left. A file that is none is set aside. Returns 0 or -errno. */
+_nodiscard_ int queue_load(Queue *queue);
+
+/*
+ * Puts the request of a plan that found its groups busy at the end. Returns 0 with `done` kept,
+ * REFUSAL_QUOTA with the plan's message, or -ENOMEM.
+ */
+_nodiscard_ int queue_add(Queue *queue, Plan *plan, QueueDone done, void *userdata);
+
+/*
+ * If the request's ticket is in the queue, `done` is who will be answered from now on. Returns
+ * whether it is.
+ */
+bool queue_adopt(Queue *queue, const struct AcquireRequest *request, QueueDone done,
+                 void *userdata);
+
+/* Refuses a plan, as busy, whose groups somebody waits for. Returns 0 or REFUSAL_BUSY. */
+_nodiscard_ int queue_check(const Queue *queue, Plan *plan);
+
+/* Something may have become free: the queue is looked through soon. */
+void queue_poke(Queue *queue);
+
+/* Whose name on the bus has ended waits no more. */
+void queue_forget_name(Queue *queue, const char *name);
+
+bool queue_has_name(const Queue *queue, const char *name);
+void queue_each_name(const Queue *queue, void (*tell)(const char *name, void *userdata),
+                     void *userdata);
+
+/* How many wait for a group of that kernel number. */
+size_t queue_count(const Queue *queue, int32_t group);
+
+/* Whether anybody does. */
+static inline bool queue_wants(const Queue *queue, int32_t group)
+{
+        return queue_count(queue, group) > 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The queue's parts: its waiters, and their file (queue_state.c).
+ */
+
+#include "daemon/manager_plan.h"
+
+typedef struct Waiter {
+        AcquireRequest request; /* a copy of its own */
+        ManagerDone done;       /* NULL: it has not asked since this daemon began */
+        void *userdata;
+        int32_t *groups; /* kernel numbers of what it wants, as of the last look */
+        size_t n_groups;
+        char *message;       /* what stood in its way then, or NULL */
+        uint64_t since_usec; /* of CLOCK_BOOTTIME */
+        uint64_t until_usec; /* the same; REQUEST_WAIT_FOREVER */
+        struct Waiter *next;
+} Waiter;
+
+struct Queue {
+        Manager *manager;
+        struct event *turn;
+        Waiter *first; /* in the order of arrival */
+        bool is_poked; /* something may have become free */
+};
+
+/* Frees one that is in no list; NULL is fine. Returns NULL. */
+Waiter *waiter_free(Waiter *waiter);
+DEFINE_CLEANUP(Waiter *, waiter_free);
+
+/*
+ * Replaces the file in the directory by those of the list that have a ticket; without any it is
+ * removed. Returns 0 or -errno.
+ */
+_nodiscard_ int queue_state_save(const char *directory, const Waiter *first);
+
+/*
+ * Reads them back, in their order. Returns 0 and *ret (NULL if there is no file), -EBADMSG for what
+ * is no such file (it has been renamed to queue.rejected), or -errno.
+ */
+_nodiscard_ int queue_state_load(const char *directory, Waiter **ret_first);
