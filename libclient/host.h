@@ -17,9 +17,11 @@
 
 #define HOST_SERVICE "org.isolationd1"
 #define HOST_PATH "/org/isolationd1"
+#define HOST_LEASES HOST_PATH "/lease" /* each below it by its number */
 #define HOST_MANAGER "org.isolationd1.Manager"
 #define HOST_GROUP "org.isolationd1.Group"
 #define HOST_LEASE "org.isolationd1.Lease"
+#define HOST_DEVICE "org.isolationd1.Device"
 
 struct iso_host {
         sd_bus *bus;
@@ -61,6 +63,10 @@ _nodiscard_ int daemon_resolve(iso_host *host, const char *selector, const iso_d
 /* Asks the daemon how strong a group of the view is; the bits are the view's. */
 _nodiscard_ int daemon_strength(iso_host *host, const iso_group *group, const iso_strength **ret,
                                 size_t *ret_n);
+
+/* Reads the a(ss) of Release or Reset, kept like the view. Returns 0 or -errno. */
+_nodiscard_ int resets_read(iso_host *host, sd_bus_message *reply, const iso_reset **ret,
+                            size_t *ret_n);
 
 _nodiscard_ int tree_read_view(iso_host *host, View **ret_view);
 

@@ -12,9 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/probe/policy_names.h"
 #include "libclient/host.h"
-
-#define SERIAL_BYTES 8 /* PCIe Base Specification 7.9.3 */
 
 static void close_fdp(int *fd)
 {
@@ -72,31 +71,12 @@ const iso_device *tree_find_named(const iso_host *host, const char *name)
         return NULL;
 }
 
-/* "00-1b-21-ff-ff-3a-4c-5d", the most significant byte first, as lspci prints it. */
-static bool parse_serial(const char *text, uint64_t *ret_number)
-{
-        uint64_t number = 0;
-
-        if (strlen(text) != SERIAL_BYTES * 3 - 1)
-                return false;
-        for (size_t i = 0; i < SERIAL_BYTES; i++) {
-                const char digits[3] = {text[i * 3], text[i * 3 + 1], '\0'};
-
-                if (strspn(digits, "0123456789abcdefABCDEF") != 2 ||
-                    (i > 0 && text[i * 3 - 1] != '-'))
-                        return false;
-                number = number << 8 | strtoul(digits, NULL, 16);
-        }
-        *ret_number = number;
-        return true;
-}
-
 bool tree_is_label(const char *selector)
 {
         uint64_t number;
 
         return strncmp(selector, "serial:", 7) == 0 || strncmp(selector, "slot:", 5) == 0 ||
-               parse_serial(selector, &number);
+               policy_parse_serial(selector, &number);
 }
 
 /* All functions of a card may have the same number; one of 0 was left out of the snapshot. */
@@ -105,7 +85,7 @@ static const iso_device *find_serial(const iso_host *host, const char *text)
         const Snapshot *snapshot = host->snapshot;
         uint64_t number;
 
-        if (!parse_serial(text, &number) || number == 0)
+        if (!policy_parse_serial(text, &number) || number == 0)
                 return NULL;
         for (size_t i = 0; i < snapshot->n_devices; i++)
                 if (snapshot->devices[i].facts.serial == TRISTATE_YES &&

@@ -89,18 +89,26 @@ typedef struct iso_group {
         int kernel_group;           /* -1 if the kernel has none */
         const char *const *devices; /* NULL-terminated sorted addresses */
         size_t n_devices;
-        const char *type;  /* default domain type, "" if unknown */
-        const char *guard; /* "none", "reactive", "gated", "sealed", "owned" */
+        const char *type;           /* default domain type, "" if unknown */
+        const char *guard;          /* "none", "reactive", "gated", "sealed", "owned" */
         const char *guard_evidence; /* why that one, a sentence; "" if it is not told */
-        const char *state; /* "free", or the state of its lease: "preparing", "leased",
-                            * "parked" (the daemon has it until somebody leases it), "breached",
-                            * "releasing", "draining", "quarantined" */
-        uint32_t lease;    /* 0 if none */
+        const char *state;          /* "free", or the state of its lease: "preparing", "leased",
+                                     * "parked" (the daemon has it until somebody leases it), "breached",
+                                     * "revoking", "releasing", "draining", "stuck", "quarantined" */
+        uint32_t lease;             /* 0 if none */
+        uint32_t n_waiters;         /* requests that wait for it */
 
         /* Of the sound partition only; empty and false elsewhere. */
         const char *const *assumes; /* NULL-terminated: "root-complex", "sriov" */
-        bool spoofable; /* no port up to the root checks the requester id of a member */
+        bool spoofable;             /* no port up to the root checks the requester id of a member */
 } iso_group;
+
+/* What the kernel's log has told of a leased device. */
+typedef struct iso_fault {
+        const char *device;
+        uint64_t count;   /* at least so many: the kernel holds back what comes too fast */
+        uint64_t address; /* I/O virtual, of the last one */
+} iso_fault;
 
 typedef struct iso_lease {
         uint32_t id;
@@ -109,13 +117,21 @@ typedef struct iso_lease {
         const char *const *held;    /* NULL-terminated addresses of joiners */
         uid_t uid;
         const char *unit;
-        const char *mode;     /* "vfio", "iommufd" */
-        const char *lifetime; /* "fd", "persistent" */
+        const char *mode;     /* "vfio", "iommufd", "iommufd-unbound", "group-fd", "path" */
+        const char *lifetime; /* "fd", "persistent", "connection" */
         const char *guard;
         const char *required_guard; /* the weakest that the policy accepts, or "none" */
+        const char *memory_warning; /* why its owner may not map the memory it spoke of, or "" */
         const char *state;
         uint64_t since_usec; /* since the epoch */
         const char *rule;
+        const char *address_space; /* "one" for all groups; "owner": as the owner makes them */
+        const char *accounting;    /* of pinned memory: "process", or "owner": as the owner has it */
+        const char *const *nodes;  /* NULL-terminated paths that may be opened: modes "path" and
+                                    * "group-fd" */
+        const iso_fault *faults; /* of the IOMMU, since the daemon began */
+        size_t n_faults;
+        const char *trouble; /* why it is draining, stuck or quarantined, in words; "" if it is not */
 } iso_lease;
 
 /*
@@ -189,44 +205,22 @@ int iso_host_resolve(iso_host *host, const char *selector, const iso_device **re
 int iso_host_resolve_lease(iso_host *host, const char *selector, const iso_lease **ret_lease);
 
 /*
- * The groups of one partition, sorted by id: "kernel", the kernel's rules replayed; "observed", what
- * its iommu_group links say; "sound", who can really reach whom. What no IOMMU covers, on a machine
- * that has one, is in no group of "kernel". A daemon host has no "sound" one. Lives as long as the
- * view. Returns 0, ISO_E_INVALID (no such partition), ISO_E_UNSUPPORTED (not of a daemon host) or
- * -errno.
+ * The groups of one partition, sorted by id: "kernel", the kernel's rules replayed; "observed",
+ * what its iommu_group links say; "sound", who can really reach whom. What no IOMMU covers, on a
+ * machine that has one, is in no group of "kernel". A daemon host has no "sound" one. Lives as long
+ * as the view. Returns 0, ISO_E_INVALID (no such partition), ISO_E_UNSUPPORTED (not of a daemon
+ * host) or -errno.
  */
 int iso_host_partition(iso_host *host, const char *name, const iso_group **ret_groups,
                        size_t *ret_n);
 
 /*
  * Why the members of a group of this host are together: reasons that join two of them each, and all
- * of them. Of a daemon host only the groups of iso_host_groups() have any. Lives as long as the view.
- * Returns 0, ISO_E_UNSUPPORTED (another group of a daemon host) or -errno.
+ * of them. Of a daemon host only the groups of iso_host_groups() have any. Lives as long as the
+ * view. Returns 0, ISO_E_UNSUPPORTED (another group of a daemon host) or -errno.
  */
 int iso_host_reasons(iso_host *host, const iso_group *group, const iso_reason **ret_reasons,
                      size_t *ret_n);
-
-typedef struct iso_mismatch {
-        const char *device;          /* address */
-        const char *const *observed; /* NULL-terminated: its company in the kernel, itself included */
-        const char *const *computed; /* NULL-terminated: its company by the rules */
-        const char *cause; /* "unknown", "override-patch", "command-line", … see isoctl(1) */
-        const char *text;  /* one sentence */
-} iso_mismatch;
-
-typedef struct iso_comparison {
-        size_t n_devices;
-        size_t n_observed_groups;
-        const iso_mismatch *mismatches; /* by address */
-        size_t n_mismatches;
-        const char *const *too_fine; /* NULL-terminated ids of observed groups with a peer outside */
-} iso_comparison;
-
-/*
- * Holds the kernel's groups against the kernel's rules and against who can really reach whom. Lives
- * as long as the view. Returns 0, ISO_E_UNSUPPORTED (a daemon host) or -errno.
- */
-int iso_host_compare(iso_host *host, const iso_comparison **ret);
 
 typedef struct iso_strength {
         const char *bit;   /* "translated", "p2p", "msi", "claimable", "resettable", "trusted-ats",
@@ -243,41 +237,65 @@ typedef struct iso_strength {
 int iso_host_strength(iso_host *host, const iso_group *group, const iso_strength **ret,
                       size_t *ret_n);
 
-typedef struct iso_separator {
-        const char *port; /* address of the first port on the way up that redirects, or "" */
-        const char *text; /* one sentence, with the ACS bits seen */
-} iso_separator;
+/* A process that has a VFIO descriptor open. */
+typedef struct iso_holder {
+        pid_t pid;
+        uid_t uid;
+        const char *comm; /* the command's name */
+        const char *unit; /* systemd's, "" if it is in none */
+        bool certain;     /* no: it has a device open, which may be another group's */
+} iso_holder;
 
 /*
- * What keeps two of the view's devices apart: ret[0] on the way up from `a`, ret[1] from `b`. Lives
- * as long as the view. Returns 0, ISO_E_UNSUPPORTED (a daemon host), ISO_E_INVALID (they are
- * together) or -errno.
+ * Who has a lease of the view open, or a group of it, leased or not; the daemon's own copies do not
+ * count. For the lease's owner and root. Lives as long as the view. Returns 0, ISO_E_UNSUPPORTED (no
+ * daemon host, or an older daemon), ISO_E_NOT_FOUND (gone by now), another refusal, or -errno.
  */
-int iso_host_separators(iso_host *host, const iso_device *a, const iso_device *b,
-                        const iso_separator **ret);
+int iso_host_lease_holders(iso_host *host, const iso_lease *lease, const iso_holder **ret,
+                           size_t *ret_n);
+int iso_host_group_holders(iso_host *host, const iso_group *group, const iso_holder **ret,
+                           size_t *ret_n);
+
+typedef struct iso_region {
+        uint64_t start, end; /* both are of it */
+        const char *kind;    /* the kernel's word: "direct", "direct-relaxable", "reserved", "msi" */
+} iso_region;
 
 /*
- * The machine of a sysfs or file host with one thing changed, as a host of its own that cannot be
- * refreshed: the card that `card` is a function of moved to another port; ACS control set as the
- * kernel's config_acs= does ("1x0@0000:00:1c.0"); a function taken out. Its groups are what the
- * rules give. Or a card of one plain function plugged into `port` while the machine runs: then the
- * groups are the kernel's as they are, and the card joins one or not; *ret_card, the new host's, is
- * that card. Nothing is done to the machine. Returns 0, ISO_E_INVALID (it cannot be, and why),
- * ISO_E_UNSUPPORTED (a daemon host) or -errno; iso_host_message() of `host` has the sentence.
+ * The addresses that an owner of one of the view's groups must not map, with *ret_n how many. Lives
+ * as long as the view. Returns 0, ISO_E_UNSUPPORTED (no daemon host, or an older one), or what calls
+ * of the daemon return.
  */
-int iso_host_what_if_move(iso_host *host, const iso_device *card, const iso_device *port,
-                          iso_host **ret);
-int iso_host_what_if_acs(iso_host *host, const char *spec, iso_host **ret);
-int iso_host_what_if_add(iso_host *host, const iso_device *port, iso_host **ret,
-                         const iso_device **ret_card);
-int iso_host_what_if_remove(iso_host *host, const iso_device *device, iso_host **ret);
+int iso_host_regions(iso_host *host, const iso_group *group, const iso_region **ret, size_t *ret_n);
+
+/*
+ * Sets the type of the group's default domain: "identity", "DMA", "DMA-FQ" or "auto". Returns 0,
+ * ISO_E_NOT_VIABLE or ISO_E_BUSY with the kernel's condition that is not met, ISO_E_NOT_AUTHORIZED,
+ * or another of the daemon's refusals; the view is as before until it is refreshed.
+ */
+int iso_set_group_type(iso_host *host, const iso_group *group, const char *type);
+
+#define ISO_WAIT_FOREVER UINT64_MAX
 
 typedef struct iso_acquire_options {
-        const char *mode;     /* NULL: the daemon's choice */
-        const char *lifetime; /* NULL: "fd" */
+        const char *mode;     /* or several, "iommufd,vfio", the first that will do; NULL: the
+                               * daemon's choice */
+        const char *lifetime; /* NULL: "fd"; "persistent"; "connection": ends with this host's
+                               * connection to the bus */
         bool with_members;
         bool force;
-        uint64_t timeout_usec; /* how long to wait for the answer; 0: 120 seconds */
+        uint64_t timeout_usec; /* how long to wait for the answer, once the groups can be had;
+                                * 0: 120 seconds */
+        uint64_t wait_usec;    /* how long to wait for whoever has them; 0: not at all,
+                                * ISO_WAIT_FOREVER: until they can be had. First come, first served;
+                                * a place in the queue survives a restart of the daemon. Ends with
+                                * ISO_E_BUSY */
+        const char *driver;    /* a VFIO driver for all devices; NULL: the best for each */
+        const uid_t *uid; /* "path", "group-fd": who may open the nodes; NULL: the caller; another
+                           * is for root */
+        const char *type; /* of the groups' domains, "DMA" or "DMA-FQ"; NULL: the policy's */
+        uint64_t memory;  /* bytes that the devices are to reach; 0: not said */
+        bool release_console; /* root only: takes the host's console off their screens */
 } iso_acquire_options;
 
 typedef struct iso_fd {
@@ -303,13 +321,103 @@ int iso_acquire(iso_host *host, const char *const *selectors, const iso_acquire_
 /* Closes the fds still in the grant and frees it (NULL is fine); returns NULL. */
 iso_grant *iso_grant_free(iso_grant *grant);
 
+typedef struct iso_plan_member {
+        const char *address;
+        bool is_taken;           /* else it stays as it is: a bridge */
+        const char *driver;      /* that it has, "" if none */
+        const char *driver_then; /* that it would have */
+} iso_plan_member;
+
+/* What iso_acquire() would do. */
+typedef struct iso_plan {
+        int refusal;                /* ISO_E_…, as far as can be foreseen; 0: none */
+        const char *message;        /* why, or "" */
+        const char *mode;           /* "" if it would not come that far, as the rest */
+        const char *guard;          /* that will hold */
+        const char *rule;           /* that allows it */
+        const char *memory_warning; /* as the lease would have it, or "" */
+        const char *const *groups;  /* NULL-terminated ids */
+        const iso_plan_member *members;
+        size_t n_members;
+        const char *const *steps;    /* NULL-terminated, in their order */
+        const char *const *critical; /* NULL-terminated: what the host lives on, a sentence each */
+} iso_plan;
+
+/*
+ * Plays a request through without doing anything. Returns 0 and *ret (freed with iso_plan_free())
+ * also if it would be refused; a positive refusal or -errno if nobody can tell.
+ */
+int iso_plan_lease(iso_host *host, const char *const *selectors, const iso_acquire_options *options,
+                   iso_plan **ret);
+
+/* Frees a plan (NULL is fine); returns NULL. */
+iso_plan *iso_plan_free(iso_plan *plan);
+
+typedef struct iso_repair_report {
+        const char *const *lines; /* NULL-terminated: what was done, or would be */
+        unsigned n_left;          /* how much still needs it */
+} iso_repair_report;
+
+/*
+ * Puts back what could not be put back: leases in quarantine, and what bears a lease's mark while
+ * no lease has it. `selectors` (NULL-terminated) limits it to leases by number, groups and devices;
+ * none: all. Returns 0 and *ret (freed with iso_repair_report_free()), a positive refusal, or
+ * -errno.
+ */
+int iso_repair(iso_host *host, const char *const *selectors, bool dry_run, iso_repair_report **ret);
+
+/* Frees a report (NULL is fine); returns NULL. */
+iso_repair_report *iso_repair_report_free(iso_repair_report *report);
+
 /* Gives a lease back; returns when the host's drivers are bound again. */
 int iso_release(iso_host *host, uint32_t lease);
 
+typedef struct iso_reset {
+        const char *device; /* address */
+        const char *text;   /* how: "flr", "bus below 0000:00:02.0", …; or "not reset: " and why */
+} iso_reset;
+
+/* The same, and tells what was reset; lives as long as the view. */
+int iso_release_resets(iso_host *host, uint32_t lease, const iso_reset **ret, size_t *ret_n);
+
+typedef struct iso_revoke_options {
+        bool kill;              /* who has it open after the grace */
+        bool has_grace;         /* else it is the policy's */
+        uint32_t grace_seconds; /* 0 to 3600 */
+} iso_revoke_options;
+
+/*
+ * Takes a lease away from its owner, who is told and has a while to let go; returns when it is given
+ * back, and tells what was reset, as iso_release_resets() does. `options` may be NULL.
+ */
+int iso_revoke(iso_host *host, uint32_t lease, const iso_revoke_options *options,
+               const iso_reset **ret, size_t *ret_n);
+
+/*
+ * Resets a device of the view that is free, or leased by the caller, and nobody else: alone, or with
+ * all that is on its bus if that is as free or of the same lease. Returns 0, also if there was no way,
+ * which is told then; a refusal, or -errno. What is told lives as long as the view.
+ */
+int iso_reset_device(iso_host *host, const iso_device *device, const iso_reset **ret,
+                     size_t *ret_n);
+
+/*
+ * Makes somebody else the owner of a lease: the connection `name` on the bus (":1.42"), or, by
+ * root, a user (`name` is NULL). What has been handed out stays where it is. Returns 0, a positive
+ * refusal, or -errno.
+ */
+int iso_transfer(iso_host *host, uint32_t lease, const char *name, uid_t uid);
+
+/*
+ * The descriptors of a lease anew, for its owner: *ret (to be freed with iso_grant_free()). Of a
+ * lease with lifetime "fd", the lease_fd is another copy: the lease ends when the last one closes.
+ */
+int iso_get_descriptors(iso_host *host, uint32_t lease, iso_grant **ret);
+
 /*
  * Takes a device that joined a lease (`held`) into it: it is bound to vfio-pci. *ret (to be freed
- * with iso_grant_free()) has what is new: in mode iommufd the device's fd; in mode vfio nothing, the
- * group's fd gives the device, or a new "group:N" if the kernel's group had ended with its last
+ * with iso_grant_free()) has what is new: in mode iommufd the device's fd; in mode vfio nothing,
+ * the group's fd gives the device, or a new "group:N" if the kernel's group had ended with its last
  * device, and all mappings with it. Its lease_fd is -1.
  */
 int iso_take_device(iso_host *host, uint32_t lease, const char *address, iso_grant **ret);
@@ -318,22 +426,32 @@ int iso_take_device(iso_host *host, uint32_t lease, const char *address, iso_gra
 int iso_expel_device(iso_host *host, uint32_t lease, const char *address);
 
 typedef struct iso_event {
-        const char *event; /* "ready", "device-added", "device-removed", "device-changed",
-                            * "group-changed", "lease-added", "lease-changed", "lease-removed",
-                            * "device-joined", "device-lost", "device-returned", "pf-changed",
-                            * "breached", "guard-weakened" */
-        const char *device; /* address or "" */
-        const char *group;  /* id or "" (of a lease, its first) */
-        uint32_t lease;     /* 0 if none */
-        const char *driver; /* for device-changed and breached; "" otherwise */
-        const char *state;  /* "" if it does not apply */
+        const char *event;           /* "ready", "device-added", "device-removed", "device-changed",
+                                      * "group-changed", "lease-added", "lease-changed", "lease-removed",
+                                      * "device-joined", "device-lost", "device-returned", "pf-changed",
+                                      * "breached", "guard-weakened", "second-holder", "fault",
+                                      * "revoked" */
+        const char *device;          /* address or "" */
+        const char *group;           /* id or "" (of a lease, its first) */
+        uint32_t lease;              /* 0 if none */
+        const char *driver;          /* for device-changed and breached; "" otherwise */
+        const char *state;           /* "" if it does not apply */
         bool in_owner_address_space; /* device-joined: the kernel attached the device to the I/O
                                       * address space of the lease's owner (from 6.12 on) */
-        const char *cause; /* device-lost, pf-changed: why, in words; "" otherwise */
-        bool same; /* device-returned: it is the one that was lost there; told after device-joined */
+        const char *cause;           /* device-lost, pf-changed: why, in words; "" otherwise */
+        bool same; /* device-returned: it is the one that was lost there; told after device-joined
+                    */
         const char *difference;     /* device-returned: what differs if it is another one, or "" */
         const char *guard;          /* guard-weakened: what there is; "" otherwise */
         const char *required_guard; /* guard-weakened: what the policy requires; "" otherwise */
+        pid_t pid;        /* second-holder: the process, its command's name and systemd unit; */
+        const char *comm; /* 0 and "" otherwise */
+        const char *unit;
+        const char *access; /* fault: "read", "write", "interrupt", "unknown"; "" otherwise */
+        uint64_t address;   /* fault: where, I/O virtual, and how many there were of this device */
+        uint64_t count;
+        uint32_t grace_seconds; /* revoked: until the lease is given back; 0 otherwise */
+        bool kill;              /* revoked: who has it open then is killed */
 } iso_event;
 
 /* Called for each event; a nonzero return ends iso_monitor() with that value. */
@@ -355,4 +473,8 @@ const char *iso_version(void);
 #ifdef __cplusplus
 }
 #endif
+
+#include "isolation_analysis.h"
+#include "isolation_policy.h"
+
 #endif

@@ -8,30 +8,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "libclient/host.h"
+#include "libclient/grant.h"
+#include "libclient/request.h"
 
+/* The name of the socket for what a message has no room for. */
+#define MORE_FDS "more"
+/* What the policy may give the owner of a lease that is revoked. */
+#define GRACE_SECONDS_MAX 3600
 #define DEFAULT_TIMEOUT_USEC (120ULL * 1000 * 1000)
-
-DEFINE_CLEANUP(iso_grant *, iso_grant_free);
-
-iso_grant *iso_grant_free(iso_grant *grant)
-{
-        if (grant) {
-                for (size_t i = 0; i < grant->n_fds; i++) {
-                        if (grant->fds[i].fd >= 0)
-                                (void)close(grant->fds[i].fd);
-                        free((char *)grant->fds[i].name);
-                }
-                if (grant->lease_fd >= 0)
-                        (void)close(grant->lease_fd);
-                free(grant->fds);
-                free(grant);
-        }
-        return NULL;
-}
+#define TICKET_BYTES 16
+/* A daemon that ends more often than that while one waits does not answer at all. */
+#define RESTARTS_MAX 16
 
 static int read_fd(sd_bus_message *reply, int *ret_fd)
 {
@@ -47,12 +42,11 @@ static int read_fd(sd_bus_message *reply, int *ret_fd)
         return 0;
 }
 
-/* Appends the named fd at the reply's cursor. Returns 1, 0 at the end of the list, or -errno. */
+/* Adds the named fd at the reply's cursor, or what waits in it. Returns 1, 0 at the end, or -errno. */
 static int read_named_fd(sd_bus_message *reply, iso_grant *grant)
 {
         const char *name;
-        iso_fd *fds, *slot;
-        int r;
+        int fd = -1, r;
 
         r = sd_bus_message_enter_container(reply, 'r', "sh");
         if (r <= 0)
@@ -60,18 +54,15 @@ static int read_named_fd(sd_bus_message *reply, iso_grant *grant)
         r = sd_bus_message_read_basic(reply, 's', &name);
         if (r < 0)
                 return r;
-
-        fds = reallocarray(grant->fds, grant->n_fds + 1, sizeof(*fds));
-        if (!fds)
-                return -ENOMEM;
-        grant->fds = fds;
-        slot = &fds[grant->n_fds];
-        *slot = (iso_fd){.name = strdup(name), .fd = -1};
-        if (!slot->name)
-                return -ENOMEM;
-        grant->n_fds++;
-
-        r = read_fd(reply, &slot->fd);
+        r = read_fd(reply, &fd);
+        if (r < 0)
+                return r;
+        if (strcmp(name, MORE_FDS) == 0) {
+                r = grant_receive(grant, fd);
+                (void)close(fd);
+        } else {
+                r = grant_add(grant, name, fd);
+        }
         if (r < 0)
                 return r;
         r = sd_bus_message_exit_container(reply);
@@ -92,16 +83,22 @@ static int read_named_fds(sd_bus_message *reply, iso_grant *grant)
         return r;
 }
 
-static iso_grant *grant_new(void)
+/* A lease's number is the end of its path (org.isolationd1(5)). Returns whether there is one. */
+static bool read_id(const char *path, uint32_t *ret_lease)
 {
-        iso_grant *grant = calloc(1, sizeof(*grant));
+        const char *end = strrchr(path, '/');
+        char *rest;
 
-        if (grant)
-                grant->lease_fd = -1;
-        return grant;
+        if (!end || end[1] < '0' || end[1] > '9')
+                return false;
+        unsigned long long number = strtoull(end + 1, &rest, 10);
+        if (*rest || number > UINT32_MAX)
+                return false;
+        *ret_lease = (uint32_t)number;
+        return true;
 }
 
-static int read_grant(iso_host *host, sd_bus_message *reply, iso_grant **ret_grant)
+static int read_grant(sd_bus_message *reply, iso_grant **ret_grant)
 {
         _cleanup_(iso_grant_freep) iso_grant *grant = grant_new();
         const char *path;
@@ -121,81 +118,122 @@ static int read_grant(iso_host *host, sd_bus_message *reply, iso_grant **ret_gra
         if (r < 0)
                 return r;
 
-        r = sd_bus_get_property_trivial(host->bus, HOST_SERVICE, path, HOST_LEASE, "Id", NULL, 'u',
-                                        &grant->lease);
-        if (r < 0)
-                return r;
+        if (!read_id(path, &grant->lease))
+                return -EBADMSG;
         *ret_grant = TAKE_PTR(grant);
         return 0;
 }
 
-static int append_option(sd_bus_message *message, const char *name, const char *type,
-                         const void *value)
+/* A call about a lease; *ret_message is the caller's. Returns 0, or what host_fail() returned. */
+static int new_call(iso_host *host, uint32_t lease, const char *method,
+                    sd_bus_message **ret_message)
 {
+        char path[sizeof(HOST_LEASES) + 16];
         int r;
 
-        r = sd_bus_message_open_container(message, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append_basic(message, 's', name);
-        if (r >= 0)
-                r = sd_bus_message_open_container(message, 'v', type);
-        if (r >= 0)
-                r = sd_bus_message_append_basic(message, *type, value);
-        if (r >= 0)
-                r = sd_bus_message_close_container(message);
-        if (r >= 0)
-                r = sd_bus_message_close_container(message);
-        return r;
+        if (!host->bus)
+                return host_fail(host, ISO_E_UNSUPPORTED, "a sysfs tree has no leases");
+        (void)snprintf(path, sizeof(path), HOST_LEASES "/%" PRIu32, lease);
+        r = sd_bus_message_new_method_call(host->bus, ret_message, HOST_SERVICE, path, HOST_LEASE,
+                                           method);
+        return r < 0 ? host_fail_bus(host, r, NULL) : 0;
 }
 
-/* Options that were not asked for are not sent: their default is the daemon's. */
-static int append_options(sd_bus_message *message, const iso_acquire_options *options)
-{
-        const int yes = true;
-        int r;
-
-        r = sd_bus_message_open_container(message, 'a', "{sv}");
-        if (r >= 0 && options->mode)
-                r = append_option(message, "mode", "s", options->mode);
-        if (r >= 0 && options->lifetime)
-                r = append_option(message, "lifetime", "s", options->lifetime);
-        if (r >= 0 && options->with_members)
-                r = append_option(message, "with-members", "b", &yes);
-        if (r >= 0 && options->force)
-                r = append_option(message, "force", "b", &yes);
-        if (r >= 0)
-                r = sd_bus_message_close_container(message);
-        return r;
-}
-
-static int call_release(iso_host *host, const char *path)
+/* Makes it. `r` is how its arguments could be put in. Returns 0, or what host_fail() returned. */
+static int call(iso_host *host, int r, uint32_t lease, sd_bus_message *message, uint64_t timeout,
+                sd_bus_message **ret_reply)
 {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
-        int r;
 
-        r = sd_bus_message_new_method_call(host->bus, &message, HOST_SERVICE, path, HOST_LEASE,
-                                           "Release");
         if (r >= 0)
-                r = sd_bus_message_append(message, "a{sv}", 0);
-        if (r < 0)
-                return host_fail_bus(host, r, NULL);
-
-        r = sd_bus_call(host->bus, message, DEFAULT_TIMEOUT_USEC, &error, NULL);
+                r = sd_bus_call(host->bus, message, timeout, &error, ret_reply);
+        if (r < 0 && sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT))
+                return host_fail(host, ISO_E_NOT_FOUND, "there is no lease %" PRIu32, lease);
         return r < 0 ? host_fail_bus(host, r, &error) : 0;
+}
+
+static int call_release(iso_host *host, uint32_t lease, sd_bus_message **ret_reply)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+
+        int r = new_call(host, lease, "Release", &message);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_append(message, "a{sv}", 0);
+        return call(host, r, lease, message, DEFAULT_TIMEOUT_USEC, ret_reply);
 }
 
 /* A lease was made, but what came with it cannot be used. */
 static int fail_grant(iso_host *host, sd_bus_message *reply, int error)
 {
         const char *path;
+        uint32_t lease;
 
         if (sd_bus_message_rewind(reply, true) >= 0 &&
-            sd_bus_message_read_basic(reply, 'o', &path) > 0)
-                (void)call_release(host, path);
+            sd_bus_message_read_basic(reply, 'o', &path) > 0 && read_id(path, &lease))
+                (void)call_release(host, lease, NULL);
         return host_fail(host, error,
                          "the lease was made and given back: its fds cannot be used: %s",
                          strerror(-error));
+}
+
+/* Asks once. Returns 0 with *ret_reply, or -errno with *error. */
+static int call_acquire(iso_host *host, const char *const *selectors,
+                        const iso_acquire_options *options, const char *ticket, sd_bus_error *error,
+                        sd_bus_message **ret_reply)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+        uint64_t timeout = options->timeout_usec > 0 ? options->timeout_usec : DEFAULT_TIMEOUT_USEC;
+        int r;
+
+        r = request_new(host, selectors, options, "Acquire", ticket, &message);
+        if (r < 0)
+                return r;
+        timeout = options->wait_usec < UINT64_MAX - timeout ? options->wait_usec + timeout
+                                                            : UINT64_MAX;
+        return sd_bus_call(host->bus, message, timeout, error, ret_reply);
+}
+
+/* A name for our place in the queue that nobody guesses. Returns 0 or -errno. */
+static int make_ticket(char ticket[static 2 * TICKET_BYTES + 1])
+{
+        uint8_t bytes[TICKET_BYTES];
+
+        if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+                return -EIO;
+        for (size_t i = 0; i < sizeof(bytes); i++)
+                (void)snprintf(ticket + 2 * i, 3, "%02x", bytes[i]);
+        return 0;
+}
+
+static uint64_t now_usec(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_BOOTTIME, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Asks, and asks again with the same ticket each time that the daemon ends before it answers. */
+static int wait_and_acquire(iso_host *host, const char *const *selectors,
+                            iso_acquire_options options, sd_bus_error *error,
+                            sd_bus_message **ret_reply)
+{
+        char ticket[2 * TICKET_BYTES + 1];
+        uint64_t begin = now_usec(), wait = options.wait_usec;
+        int r = make_ticket(ticket);
+
+        for (int i = 0; r >= 0 && i < RESTARTS_MAX; i++) {
+                sd_bus_error_free(error);
+                r = call_acquire(host, selectors, &options, ticket, error, ret_reply);
+                if (r >= 0 || !sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY))
+                        break;
+                uint64_t gone = now_usec() - begin;
+                if (wait != ISO_WAIT_FOREVER)
+                        options.wait_usec = gone < wait ? wait - gone : 1;
+                r = 0;
+        }
+        return r;
 }
 
 int iso_acquire(iso_host *host, const char *const *selectors, const iso_acquire_options *options,
@@ -203,8 +241,7 @@ int iso_acquire(iso_host *host, const char *const *selectors, const iso_acquire_
 {
         static const iso_acquire_options defaults = {0};
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
-        uint64_t timeout;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
         if (!host->bus)
@@ -212,101 +249,78 @@ int iso_acquire(iso_host *host, const char *const *selectors, const iso_acquire_
                                  "a sysfs tree cannot lease: isolationd does");
         if (!options)
                 options = &defaults;
-        timeout = options->timeout_usec > 0 ? options->timeout_usec : DEFAULT_TIMEOUT_USEC;
-
-        r = sd_bus_message_new_method_call(host->bus, &message, HOST_SERVICE, HOST_PATH,
-                                           HOST_MANAGER, "Acquire");
-        if (r >= 0)
-                r = sd_bus_message_append_strv(message, (char **)selectors);
-        if (r >= 0)
-                r = append_options(message, options);
-        if (r == -EINVAL)
+        if (options->wait_usec > 0)
+                r = wait_and_acquire(host, selectors, *options, &error, &reply);
+        else
+                r = call_acquire(host, selectors, options, NULL, &error, &reply);
+        if (r == -EINVAL && !sd_bus_error_is_set(&error))
                 return host_fail(host, ISO_E_INVALID, "a selector or an option is not UTF-8 text");
-        if (r < 0)
-                return host_fail_bus(host, r, NULL);
-
-        r = sd_bus_call(host->bus, message, timeout, &error, &reply);
-        if (r < 0)
-                return host_fail_bus(host, r, &error);
-        r = read_grant(host, reply, ret);
+        if (r < 0 || !reply)
+                return host_fail_bus(host, r < 0 ? r : -ECONNRESET, &error);
+        r = read_grant(reply, ret);
         return r < 0 ? fail_grant(host, reply, r) : 0;
-}
-
-static const char *find_lease_path(const View *view, uint32_t lease)
-{
-        for (size_t i = 0; view && i < view->n_leases; i++)
-                if (view->leases[i].id == lease)
-                        return view->lease_paths[i];
-        return NULL;
-}
-
-/* Returns 0 and the lease's path, which lives as long as *ret_fresh, or as iso_release() does. */
-static int look_up_lease(iso_host *host, uint32_t lease, View **ret_fresh, const char **ret_path)
-{
-        const char *path;
-        int r;
-
-        if (!host->bus)
-                return host_fail(host, ISO_E_UNSUPPORTED, "a sysfs tree has no leases");
-
-        path = find_lease_path(host->view, lease);
-        if (!path) {
-                /* Taken after the view was read: look once more, without replacing the view. */
-                r = daemon_read_view(host, ret_fresh);
-                if (r != 0)
-                        return r;
-                path = find_lease_path(*ret_fresh, lease);
-        }
-        if (!path)
-                return host_fail(host, ISO_E_NOT_FOUND, "there is no lease %u", lease);
-        *ret_path = path;
-        return 0;
 }
 
 int iso_release(iso_host *host, uint32_t lease)
 {
-        _cleanup_(view_freep) View *fresh = NULL;
-        const char *path;
-        int r;
+        return call_release(host, lease, NULL);
+}
 
-        r = look_up_lease(host, lease, &fresh, &path);
-        return r != 0 ? r : call_release(host, path);
+int iso_release_resets(iso_host *host, uint32_t lease, const iso_reset **ret, size_t *ret_n)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+
+        int r = call_release(host, lease, &reply);
+        return r != 0 ? r : resets_read(host, reply, ret, ret_n);
+}
+
+int iso_revoke(iso_host *host, uint32_t lease, const iso_revoke_options *options,
+               const iso_reset **ret, size_t *ret_n)
+{
+        static const iso_revoke_options defaults = {0};
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
+        const int yes = true;
+
+        if (!options)
+                options = &defaults;
+        int r = new_call(host, lease, "Revoke", &message);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_open_container(message, 'a', "{sv}");
+        if (r >= 0 && options->kill)
+                r = request_append_option(message, "kill", "b", &yes);
+        if (r >= 0 && options->has_grace)
+                r = request_append_option(message, "grace-seconds", "u", &options->grace_seconds);
+        if (r >= 0)
+                r = sd_bus_message_close_container(message);
+        uint64_t grace = options->has_grace ? options->grace_seconds : GRACE_SECONDS_MAX;
+        r = call(host, r, lease, message, DEFAULT_TIMEOUT_USEC + grace * 1000000ULL, &reply);
+        return r != 0 ? r : resets_read(host, reply, ret, ret_n);
 }
 
 /* Calls a method of a lease about one device. */
 static int call_member(iso_host *host, uint32_t lease, const char *method, const char *address,
                        sd_bus_message **ret_reply)
 {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
-        _cleanup_(view_freep) View *fresh = NULL;
-        const char *path;
-        int r;
 
-        r = look_up_lease(host, lease, &fresh, &path);
+        int r = new_call(host, lease, method, &message);
         if (r != 0)
                 return r;
-        r = sd_bus_message_new_method_call(host->bus, &message, HOST_SERVICE, path, HOST_LEASE,
-                                           method);
-        if (r >= 0)
-                r = sd_bus_message_append(message, "sa{sv}", address, 0);
+        r = sd_bus_message_append(message, "sa{sv}", address, 0);
         if (r == -EINVAL)
                 return host_fail(host, ISO_E_INVALID, "the device's address is not UTF-8 text");
-        if (r < 0)
-                return host_fail_bus(host, r, NULL);
-        r = sd_bus_call(host->bus, message, DEFAULT_TIMEOUT_USEC, &error, ret_reply);
-        return r < 0 ? host_fail_bus(host, r, &error) : 0;
+        return call(host, r, lease, message, DEFAULT_TIMEOUT_USEC, ret_reply);
 }
 
 int iso_take_device(iso_host *host, uint32_t lease, const char *address, iso_grant **ret)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(iso_grant_freep) iso_grant *grant = grant_new();
-        int r;
 
         if (!grant)
                 return -ENOMEM;
-        r = call_member(host, lease, "TakeDevice", address, &reply);
+        int r = call_member(host, lease, "TakeDevice", address, &reply);
         if (r != 0)
                 return r;
         r = read_named_fds(reply, grant);
@@ -323,4 +337,47 @@ int iso_expel_device(iso_host *host, uint32_t lease, const char *address)
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 
         return call_member(host, lease, "ExpelDevice", address, &reply);
+}
+
+int iso_transfer(iso_host *host, uint32_t lease, const char *name, uid_t uid)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+        const uint32_t number = uid;
+
+        int r = new_call(host, lease, "Transfer", &message);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_open_container(message, 'a', "{sv}");
+        if (r >= 0)
+                r = name ? request_append_option(message, "name", "s", name)
+                         : request_append_option(message, "uid", "u", &number);
+        if (r >= 0)
+                r = sd_bus_message_close_container(message);
+        if (r == -EINVAL)
+                return host_fail(host, ISO_E_INVALID, "the name is not UTF-8 text");
+        return call(host, r, lease, message, DEFAULT_TIMEOUT_USEC, NULL);
+}
+
+int iso_get_descriptors(iso_host *host, uint32_t lease, iso_grant **ret)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
+        _cleanup_(iso_grant_freep) iso_grant *grant = grant_new();
+
+        if (!grant)
+                return -ENOMEM;
+        int r = new_call(host, lease, "GetDescriptors", &message);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_append(message, "a{sv}", 0);
+        r = call(host, r, lease, message, DEFAULT_TIMEOUT_USEC, &reply);
+        if (r != 0)
+                return r;
+        r = read_fd(reply, &grant->lease_fd);
+        if (r >= 0)
+                r = read_named_fds(reply, grant);
+        if (r < 0)
+                return host_fail(host, r, "the descriptors cannot be used: %s", strerror(-r));
+        grant->lease = lease;
+        *ret = TAKE_PTR(grant);
+        return 0;
 }

@@ -228,12 +228,20 @@ static int read_detail(sd_bus_message *message, const char *name, MemberNews *ne
                 {"in-owner-address-space", NULL, &news->in_owner_address_space},
                 {"same", NULL, &news->same},
                 {"taken", NULL, &news->taken},
+                {"kill", NULL, &news->kill},
                 {"driver", &news->driver, NULL},
                 {"cause", &news->cause, NULL},
                 {"difference", &news->difference, NULL},
                 {"required", &news->required_guard, NULL},
+                {"comm", &news->comm, NULL},
+                {"unit", &news->unit, NULL},
+                {"access", &news->access, NULL},
         };
 
+        if (strcmp(name, "address") == 0)
+                return sd_bus_message_read(message, "v", "t", &news->fault_address);
+        if (strcmp(name, "count") == 0)
+                return sd_bus_message_read(message, "v", "t", &news->count);
         for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
                 int value = 0, r;
 
@@ -284,10 +292,16 @@ static int apply_member(Monitor *monitor, sd_bus_message *message, const char *e
                 .difference = "",
                 .guard = "",
                 .required_guard = "",
+                .comm = "",
+                .unit = "",
+                .access = "",
         };
-        /* All but one are about a device, which comes first. */
+        /* Most are about a device, which comes first. */
         bool is_guard = strcmp(event, "guard-weakened") == 0;
-        int r = sd_bus_message_read_basic(message, 's', is_guard ? &news.guard : &news.address);
+        int r = sd_bus_message_has_signature(message, "ua{sv}") > 0
+                        ? sd_bus_message_read_basic(message, 'u', &news.number)
+                        : sd_bus_message_read_basic(message, 's',
+                                                    is_guard ? &news.guard : &news.address);
 
         if (r >= 0)
                 r = read_details(message, &news);
@@ -320,6 +334,12 @@ static int apply_signal(Monitor *monitor, sd_bus_message *message)
                 return apply_member(monitor, message, "pf-changed", "");
         if (sd_bus_message_is_signal(message, HOST_LEASE, "GuardWeakened"))
                 return apply_member(monitor, message, "guard-weakened", "");
+        if (sd_bus_message_is_signal(message, HOST_LEASE, "Fault"))
+                return apply_member(monitor, message, "fault", "");
+        if (sd_bus_message_is_signal(message, HOST_LEASE, "Revoked"))
+                return apply_member(monitor, message, "revoked", "revoking");
+        if (sd_bus_message_is_signal(message, HOST_LEASE, "SecondHolder"))
+                return apply_member(monitor, message, "second-holder", "");
         if (sd_bus_message_is_signal(message, HOST_LEASE, "Breached"))
                 return apply_member(monitor, message, "breached", "breached");
         return 0;

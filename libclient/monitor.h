@@ -30,7 +30,10 @@ typedef enum MonitorChange {
         _MONITOR_CHANGE_N,
 } MonitorChange;
 
-/* What a signal of a lease says, of one device or (then `address` is "") of its guard. Borrowed from the message. */
+/*
+ * What a signal of a lease says, of one device or (then `address` is "") of its guard or of a process.
+ * Borrowed from the message.
+ */
 typedef struct MemberNews {
         const char *event; /* as an iso_event has it */
         const char *lease_path;
@@ -42,6 +45,13 @@ typedef struct MemberNews {
         const char *required_guard;
         bool in_owner_address_space;
         const char *cause;
+        uint32_t number; /* what comes first where no device does: a process, or seconds */
+        bool kill;
+        const char *comm;
+        const char *unit;
+        const char *access;
+        uint64_t fault_address;
+        uint64_t count;
         bool same;
         bool taken;
 } MemberNews;

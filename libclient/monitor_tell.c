@@ -46,6 +46,9 @@ void monitor_tell_ready(Monitor *monitor)
                               .difference = "",
                               .guard = "",
                               .required_guard = "",
+                              .comm = "",
+                              .unit = "",
+                              .access = "",
                       });
 }
 
@@ -97,6 +100,9 @@ void monitor_tell_entry(Monitor *monitor, const MonitorEntry *entry, MonitorChan
                 .difference = "",
                 .guard = "",
                 .required_guard = "",
+                .comm = "",
+                .unit = "",
+                .access = "",
         };
 
         switch (entry->kind) {
@@ -141,6 +147,14 @@ void monitor_tell_member(Monitor *monitor, const MemberNews *news)
                      .difference = news->difference,
                      .guard = news->guard,
                      .required_guard = news->required_guard,
+                     .pid = strcmp(news->event, "second-holder") == 0 ? (pid_t)news->number : 0,
+                     .grace_seconds = strcmp(news->event, "revoked") == 0 ? news->number : 0,
+                     .kill = news->kill,
+                     .comm = news->comm,
+                     .unit = news->unit,
+                     .access = news->access,
+                     .address = news->fault_address,
+                     .count = news->count,
              });
 }
 

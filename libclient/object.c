@@ -47,6 +47,7 @@ static const struct Field {
         FIELD(OBJECT_GROUP, "GuardEvidence", "s", group.guard_evidence),
         FIELD(OBJECT_GROUP, "State", "s", group.state),
         FIELD(OBJECT_GROUP, "Lease", "o", lease_path),
+        FIELD(OBJECT_GROUP, "Waiters", "u", group.n_waiters),
         FIELD(OBJECT_LEASE, "Id", "u", lease.id),
         FIELD(OBJECT_LEASE, "Groups", "ao", group_paths),
         FIELD(OBJECT_LEASE, "Devices", "as", lease.devices),
@@ -54,10 +55,16 @@ static const struct Field {
         FIELD(OBJECT_LEASE, "Uid", "u", lease.uid),
         FIELD(OBJECT_LEASE, "Unit", "s", lease.unit),
         FIELD(OBJECT_LEASE, "Mode", "s", lease.mode),
+        FIELD(OBJECT_LEASE, "AddressSpace", "s", lease.address_space),
+        FIELD(OBJECT_LEASE, "Accounting", "s", lease.accounting),
+        FIELD(OBJECT_LEASE, "Nodes", "as", lease.nodes),
+        FIELD(OBJECT_LEASE, "Faults", "a(stt)", lease.faults),
         FIELD(OBJECT_LEASE, "Lifetime", "s", lease.lifetime),
         FIELD(OBJECT_LEASE, "Guard", "s", lease.guard),
         FIELD(OBJECT_LEASE, "RequiredGuard", "s", lease.required_guard),
+        FIELD(OBJECT_LEASE, "MemoryWarning", "s", lease.memory_warning),
         FIELD(OBJECT_LEASE, "State", "s", lease.state),
+        FIELD(OBJECT_LEASE, "Trouble", "s", lease.trouble),
         FIELD(OBJECT_LEASE, "Since", "t", lease.since_usec),
         FIELD(OBJECT_LEASE, "Rule", "s", lease.rule),
 };
@@ -214,6 +221,42 @@ static int read_reasons(sd_bus_message *message, Arena *arena, GroupReasons *ret
         return sd_bus_message_exit_container(message);
 }
 
+static int read_fault(sd_bus_message *message, Arena *arena, iso_fault *fault)
+{
+        int r;
+
+        r = sd_bus_message_enter_container(message, 'r', "stt");
+        if (r <= 0)
+                return r;
+        r = read_string(message, 's', arena, &fault->device);
+        if (r >= 0)
+                r = sd_bus_message_read(message, "tt", &fault->count, &fault->address);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(message);
+        return r < 0 ? r : 1;
+}
+
+static int read_faults(sd_bus_message *message, Arena *arena, iso_lease *lease)
+{
+        size_t n = 0, capacity = 0;
+        iso_fault *faults = NULL;
+        int r;
+
+        r = sd_bus_message_enter_container(message, 'a', "(stt)");
+        if (r < 0)
+                return r;
+        do {
+                faults = arena_grow(arena, faults, n, &capacity, sizeof(*faults));
+                if (!faults)
+                        return -ENOMEM;
+                r = read_fault(message, arena, &faults[n]);
+                n += r > 0;
+        } while (r > 0);
+        lease->faults = faults;
+        lease->n_faults = n;
+        return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 static int read_value(Object *object, const struct Field *field, Arena *arena,
                       sd_bus_message *message)
 {
@@ -221,6 +264,8 @@ static int read_value(Object *object, const struct Field *field, Arena *arena,
 
         if (strcmp(field->type, "a(ssssass)") == 0)
                 return read_reasons(message, arena, &object->reasons);
+        if (strcmp(field->type, "a(stt)") == 0)
+                return read_faults(message, arena, &object->lease);
         if (target == &object->group.devices && field->kind == OBJECT_GROUP)
                 return read_members(message, arena, &object->group);
         if (field->type[0] == 'a')

@@ -70,8 +70,13 @@ void view_init_lease(iso_lease *lease)
                 .lifetime = "",
                 .guard = "",
                 .required_guard = "none",
+                .memory_warning = "",
                 .state = "",
                 .rule = "",
+                .address_space = "",
+                .accounting = "",
+                .nodes = empty_list,
+                .trouble = "",
         };
 }
 

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The doctor, of both kinds of hosts: a machine is examined by the model, a daemon by what it says
+ * of itself and of its leases.
+ */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/model/doctor.h"
+#include "core/probe/doctor_read.h"
+#include "libclient/host.h"
+
+/* Findings on their way into an arena. */
+typedef struct Findings {
+        Arena *arena;
+        iso_finding *list;
+        size_t n, capacity;
+} Findings;
+
+/* Makes room for one more. Returns it, or NULL if memory is short. */
+static iso_finding *add(Findings *findings, const char *id, DoctorLevel level)
+{
+        iso_finding *list = arena_grow(findings->arena, findings->list, findings->n,
+                                       &findings->capacity, sizeof(*findings->list));
+
+        if (!list)
+                return NULL;
+        findings->list = list;
+        list[findings->n] = (iso_finding){
+                .id = id, .level = doctor_level_to_string(level), .what = "", .fix = ""};
+        return &list[findings->n++];
+}
+
+/* --- a machine -------------------------------------------------------------------------------- */
+
+static DoctorPaths paths_of(const iso_host *host)
+{
+        struct stat status;
+
+        if (host->root && strcmp(host->root, doctor_paths_live.sysfs) == 0)
+                return doctor_paths_live;
+        if (!host->root || stat(host->root, &status) < 0 || !S_ISDIR(status.st_mode))
+                return (DoctorPaths){.sysfs = NULL};
+        return (DoctorPaths){.sysfs = host->root};
+}
+
+static int copy_diagnosis(const Diagnosis *diagnosis, Findings *findings)
+{
+        for (size_t i = 0; i < diagnosis->n_findings; i++) {
+                const DoctorFinding *from = &diagnosis->findings[i];
+                iso_finding *finding = add(findings, from->id, from->level);
+
+                if (!finding)
+                        return -ENOMEM;
+                finding->what = from->what;
+                finding->evidence = arena_strdup(findings->arena, from->evidence);
+                finding->why = from->why;
+                finding->fix = from->fix;
+                if (!finding->evidence)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int diagnose_machine(iso_host *host, Findings *findings)
+{
+        _cleanup_(comparison_freep) Comparison *comparison = NULL;
+        _cleanup_(diagnosis_freep) Diagnosis *diagnosis = NULL;
+        const Partition *made[_PARTITION_N];
+        const DoctorPaths paths = paths_of(host);
+        DoctorFacts facts;
+        int r = tree_read_traits(host);
+
+        for (PartitionKind kind = 0; r == 0 && kind < _PARTITION_N; kind++)
+                r = partitions_get(host->partitions, kind, &made[kind]);
+        if (r != 0)
+                return r;
+        r = compare_partitions(host->snapshot, made[PARTITION_OBSERVED], made[PARTITION_KERNEL],
+                               made[PARTITION_SOUND], &comparison);
+        if (r < 0)
+                return r;
+        doctor_read(&paths, host->snapshot->kernel_release, &facts);
+        r = doctor_examine(&(DoctorCase){.snapshot = host->snapshot,
+                                         .observed = made[PARTITION_OBSERVED],
+                                         .comparison = comparison,
+                                         .facts = &facts},
+                           &diagnosis);
+        return r < 0 ? r : copy_diagnosis(diagnosis, findings);
+}
+
+/* --- a daemon --------------------------------------------------------------------------------- */
+
+static int diagnose_policy(iso_host *host, Findings *findings)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(freep) char *text = NULL;
+        iso_finding *finding;
+        int r;
+
+        r = sd_bus_get_property_string(host->bus, HOST_SERVICE, HOST_PATH, HOST_MANAGER,
+                                       "PolicyError", &error, &text);
+        if (r < 0)
+                return host_fail_bus(host, r, &error);
+        finding = add(findings, "policy", *text ? DOCTOR_FAIL : DOCTOR_OK);
+        if (!finding)
+                return -ENOMEM;
+        finding->what = *text ? "the policy's files have a mistake" : "the policy is in force";
+        finding->evidence =
+                arena_strdup(findings->arena, *text ? text : "The daemon read all its files.");
+        finding->why = "With a mistake the rules before it stay in force; at the start, only root "
+                       "may lease.";
+        finding->fix = *text ? "Mend the file, then systemctl reload isolationd." : "";
+        return finding->evidence ? 0 : -ENOMEM;
+}
+
+static int diagnose_obstacle(iso_host *host, Findings *findings)
+{
+        const char *obstacle = host->view->obstacle;
+        iso_finding *finding = add(findings, "daemon", *obstacle ? DOCTOR_FAIL : DOCTOR_OK);
+
+        if (!finding)
+                return -ENOMEM;
+        finding->what = *obstacle ? "isolationd refuses all leases" : "isolationd leases";
+        finding->evidence = *obstacle ? obstacle : "It answers, and nothing keeps it from leasing.";
+        finding->why = "It is the daemon that keeps drivers away and puts devices back.";
+        finding->fix = *obstacle ? "isolationd(8), \"What a machine needs\", says more." : "";
+        return 0;
+}
+
+/* How bad a lease's state is; OK for what passes by itself. */
+static DoctorLevel judge_state(const char *state)
+{
+        if (strcmp(state, "quarantined") == 0 || strcmp(state, "stuck") == 0)
+                return DOCTOR_FAIL;
+        return strcmp(state, "draining") == 0 ? DOCTOR_WARN : DOCTOR_OK;
+}
+
+static int diagnose_leases(iso_host *host, Findings *findings)
+{
+        static const char why[] = "Devices of such a lease are nobody's until it has ended.";
+        const View *view = host->view;
+        iso_finding *finding;
+        size_t n = 0;
+
+        for (size_t i = 0; i < view->n_leases; i++) {
+                const iso_lease *lease = &view->leases[i];
+                DoctorLevel level = judge_state(lease->state);
+                char text[96];
+
+                if (level == DOCTOR_OK)
+                        continue;
+                finding = add(findings, "leases", level);
+                if (!finding)
+                        return -ENOMEM;
+                n++;
+                (void)snprintf(text, sizeof(text), "lease %u is %s", lease->id, lease->state);
+                finding->what = arena_strdup(findings->arena, text);
+                finding->evidence = *lease->trouble ? lease->trouble : "It is not said why.";
+                finding->why = why;
+                finding->fix = strcmp(lease->state, "quarantined") == 0
+                                       ? "isoctl repair LEASE puts back what is left."
+                                       : "End whoever has it open (isoctl holders LEASE).";
+                if (!finding->what)
+                        return -ENOMEM;
+        }
+        finding = n > 0 ? NULL : add(findings, "leases", DOCTOR_OK);
+        if (finding) {
+                finding->what = "no lease is in trouble";
+                finding->evidence = "None is draining, stuck or quarantined.";
+                finding->why = why;
+        }
+        return n > 0 || finding ? 0 : -ENOMEM;
+}
+
+static int diagnose_guards(iso_host *host, Findings *findings)
+{
+        static const char why[] =
+                "A driver of the host has had a device whose group somebody else owns.";
+        const View *view = host->view;
+        iso_finding *finding;
+        size_t n = 0;
+
+        for (size_t i = 0; i < view->n_groups; i++) {
+                const iso_group *group = &view->groups[i];
+                char text[160];
+
+                if (strcmp(group->state, "breached") != 0)
+                        continue;
+                finding = add(findings, "guards", DOCTOR_FAIL);
+                if (!finding)
+                        return -ENOMEM;
+                n++;
+                (void)snprintf(text, sizeof(text), "the guard of group %.100s is breached",
+                               group->id);
+                finding->what = arena_strdup(findings->arena, text);
+                finding->evidence = *group->guard_evidence ? group->guard_evidence
+                                                           : "The daemon's log says who it was.";
+                finding->why = why;
+                finding->fix = "Revoke the lease, and require a stronger guard in the policy.";
+                if (!finding->what)
+                        return -ENOMEM;
+        }
+        finding = n > 0 ? NULL : add(findings, "guards", DOCTOR_OK);
+        if (finding) {
+                finding->what = "no guard is breached";
+                finding->evidence = "No driver of the host has got into a leased group.";
+                finding->why = why;
+        }
+        return n > 0 || finding ? 0 : -ENOMEM;
+}
+
+int iso_host_diagnose(iso_host *host, const iso_finding **ret, size_t *ret_n)
+{
+        Findings findings = {.arena = host->bus ? &host->view->arena : NULL};
+        int r;
+
+        if (host->bus) {
+                r = diagnose_obstacle(host, &findings);
+                if (r == 0)
+                        r = diagnose_policy(host, &findings);
+                if (r == 0)
+                        r = diagnose_leases(host, &findings);
+                if (r == 0)
+                        r = diagnose_guards(host, &findings);
+        } else {
+                if (!host->partitions)
+                        return -EINVAL;
+                findings.arena = &host->partitions->arena;
+                r = diagnose_machine(host, &findings);
+        }
+        if (r != 0)
+                return r;
+        *ret = findings.list;
+        *ret_n = findings.n;
+        return 0;
+}

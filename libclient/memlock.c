@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The model's sums over what /proc says of one process. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/model/memlock.h"
+#include "core/probe/process.h"
+#include "libclient/isolation.h"
+
+bool iso_parse_size(const char *text, uint64_t *ret)
+{
+        return memlock_parse_size(text, ret);
+}
+
+void iso_memlock_judge(int pid, uint64_t ram, unsigned n_spaces, iso_memlock *ret)
+{
+        MemlockLimit limit;
+        char name[16];
+        Process process;
+
+        (void)snprintf(name, sizeof(name), pid > 0 ? "%d" : "self", pid);
+        process_describe("/proc", name, &process);
+        process_read_memlock("/proc", name, &limit);
+        uint64_t need = memlock_need(ram, n_spaces);
+        *ret = (iso_memlock){
+                .need = need,
+                .limit = limit.unlimited ? UINT64_MAX : limit.limit,
+                .locked = limit.locked,
+                .allowed_ram = limit.known ? memlock_allowed_ram(&limit, n_spaces) : 0,
+                .known = limit.known,
+                .exempt = limit.exempt,
+                .verdict = memlock_verdict_to_string(memlock_judge(need, &limit)),
+        };
+        (void)snprintf(ret->command, sizeof(ret->command), "%s", process.comm);
+        (void)snprintf(ret->unit, sizeof(ret->unit), "%s", process.unit);
+}
