@@ -115,6 +115,8 @@ static int spawn(char *const *command, const int *fds, size_t n_fds, const sigse
                 _exit(127);
         }
         (void)close(ends[1]);
+        for (size_t i = 0; i < n_fds; i++)
+                (void)close(fds[i]);
         if (child < 0) {
                 int error = errno;
 

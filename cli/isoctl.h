@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "libclient/isolation.h"
 
@@ -35,6 +36,22 @@ enum {
         OPTION_ANONYMISE = 1 << 6,
         OPTION_OUTPUT = 1 << 7,
         OPTION_WHAT_IF = 1 << 8,
+        OPTION_WAIT = 1 << 9,
+        OPTION_TO = 1 << 10,
+        OPTION_DRY_RUN = 1 << 11,
+        OPTION_DRIVER = 1 << 12,
+        OPTION_UID = 1 << 13,
+        OPTION_TYPE = 1 << 14,
+        OPTION_RAM = 1 << 15,
+        OPTION_VIOMMU = 1 << 16,
+        OPTION_PID = 1 << 17,
+        OPTION_KILL = 1 << 18,
+        OPTION_GRACE = 1 << 19,
+        OPTION_CONSOLE = 1 << 20,
+        OPTION_SINCE = 1 << 21,
+        OPTION_ANY_NAMES = 1 << 22,
+        OPTION_POLICY = 1 << 23,
+        OPTION_ACCEPT = 1 << 24,
 };
 
 #define ANY_NUMBER ((size_t)-1)
@@ -54,11 +71,28 @@ typedef struct Invocation {
         const char *from;
         const char *partition;
         const char *mode;
+        const uid_t *uid; /* NULL: not asked for */
+        uid_t uid_value;
         bool with_members;
         bool force;
         bool anonymise;
         const char *output;
         const char *what_if;
+        uint64_t wait_usec; /* 0: not at all; ISO_WAIT_FOREVER */
+        const char *to;
+        bool dry_run;
+        const char *driver;
+        const char *type;
+        uint64_t memory; /* --ram, in bytes; 0: not said */
+        bool viommu;
+        const char *pid;
+        bool kill;
+        const char *grace;
+        const char *since;
+        bool release_console;
+        bool any_names;
+        const char *policy; /* --policy */
+        const char *accept; /* --accept: a rule */
         const char *const *arguments; /* NULL-terminated */
         size_t n_arguments;
         char **command; /* NULL-terminated; NULL without `--` */
@@ -78,9 +112,11 @@ struct Verb {
         int (*run)(Invocation *invocation);
 };
 
-extern const Verb verb_acquire, verb_compare, verb_expel, verb_explain, verb_groups, verb_help,
-        verb_leases, verb_list, verb_monitor, verb_release, verb_run, verb_show, verb_snapshot,
-        verb_take, verb_tree, verb_version;
+extern const Verb verb_acquire, verb_compare, verb_doctor, verb_expel, verb_explain, verb_groups,
+        verb_help, verb_history, verb_holders, verb_leases, verb_list, verb_memlock, verb_monitor,
+        verb_plan, verb_policy, verb_release, verb_repair, verb_reserve, verb_reset, verb_revoke,
+        verb_run, verb_show, verb_snapshot, verb_take, verb_transfer, verb_tree, verb_type,
+        verb_version, verb_wait;
 
 /* All verbs in the order of the help, NULL-terminated. */
 extern const Verb *const all_verbs[];
@@ -93,6 +129,9 @@ const Verb *verb_find(const char *name);
  * permuted. Returns EXIT_DONE, or EXIT_USAGE when it has said what is wrong.
  */
 int options_parse(int argc, char **argv, Invocation *invocation);
+
+/* A user by name or number. Returns whether there is one. */
+bool find_user(const char *text, uid_t *ret_uid);
 
 /*
  * Has the invocation read this machine's /sys where it would have asked the daemon: for what only a

@@ -13,7 +13,22 @@ iso_acquire_options lease_options(const Invocation *invocation, const char *life
                 .lifetime = lifetime,
                 .with_members = invocation->with_members,
                 .force = invocation->force,
+                .wait_usec = invocation->wait_usec,
+                .driver = invocation->driver,
+                .uid = invocation->uid,
+                .type = invocation->type,
+                .memory = invocation->memory,
+                .release_console = invocation->release_console,
         };
+}
+
+int fail_acquire(const Invocation *invocation, int error)
+{
+        int code = fail_host(invocation, error);
+        bool is_finite = invocation->wait_usec > 0 && invocation->wait_usec != ISO_WAIT_FOREVER;
+
+        /* Its time was up: another end than not to have waited. */
+        return error == ISO_E_BUSY && is_finite ? iso_error_exit_code(ISO_E_STUCK) : code;
 }
 
 char *lease_describe(const iso_lease *lease)
@@ -35,5 +50,10 @@ json_object *json_acquired(const iso_lease *lease)
         json_add_text(document, "mode", lease->mode);
         json_add_text(document, "guard", lease->guard);
         json_add_text(document, "lifetime", lease->lifetime);
+        json_add_text(document, "address_space", lease->address_space);
+        json_add_text(document, "accounting", lease->accounting);
+        json_add_list(document, "nodes", lease->nodes);
+        if (*lease->memory_warning)
+                json_add_text(document, "memory_warning", lease->memory_warning);
         return document;
 }

@@ -31,6 +31,20 @@ static const char *format_time(uint64_t usec, bool for_people, char text[static 
         return text;
 }
 
+static void add_faults(json_object *object, const iso_lease *lease)
+{
+        json_object *faults = json_add_array(object, "faults");
+
+        for (size_t i = 0; i < lease->n_faults; i++) {
+                json_object *fault = must(json_object_new_object());
+
+                json_add_text(fault, "device", lease->faults[i].device);
+                json_add_number(fault, "count", (int64_t)lease->faults[i].count, 0);
+                json_add_number(fault, "address", (int64_t)lease->faults[i].address, 0);
+                (void)json_append(faults, fault);
+        }
+}
+
 static int print_json(const iso_lease *leases, size_t n)
 {
         json_object *document = json_document("leases");
@@ -53,6 +67,11 @@ static int print_json(const iso_lease *leases, size_t n)
                 json_add_text(object, "state", leases[i].state);
                 json_add_text(object, "since", format_time(leases[i].since_usec, false, since));
                 json_add_optional(object, "rule", leases[i].rule);
+                json_add_text(object, "address_space", leases[i].address_space);
+                json_add_text(object, "accounting", leases[i].accounting);
+                json_add_list(object, "nodes", leases[i].nodes);
+                add_faults(object, &leases[i]);
+                json_add_optional(object, "trouble", leases[i].trouble);
         }
         json_print(document);
         return EXIT_DONE;

@@ -5,6 +5,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,20 @@ static void print_json(const iso_event *event)
                 json_add_text(document, "guard", event->guard);
                 json_add_text(document, "required_guard", event->required_guard);
         }
+        if (strcmp(event->event, "fault") == 0) {
+                json_add_text(document, "access", event->access);
+                json_add_number(document, "address", (int64_t)event->address, 0);
+                json_add_number(document, "count", (int64_t)event->count, 0);
+        }
+        if (strcmp(event->event, "revoked") == 0) {
+                json_add_number(document, "grace_seconds", event->grace_seconds, 0);
+                json_add_bool(document, "kill", event->kill);
+        }
+        if (strcmp(event->event, "second-holder") == 0) {
+                json_add_number(document, "pid", event->pid, 1);
+                json_add_text(document, "comm", event->comm);
+                json_add_optional(document, "unit", event->unit);
+        }
         json_print(document);
 }
 
@@ -53,6 +68,15 @@ static void print_text(const iso_event *event)
                 (void)printf(" · %s", event->same ? "the same as before" : event->difference);
         if (strcmp(event->event, "guard-weakened") == 0)
                 (void)printf(" · guard %s, required %s", event->guard, event->required_guard);
+        if (strcmp(event->event, "fault") == 0)
+                (void)printf(" · %s at 0x%" PRIx64 ", number %" PRIu64, event->access,
+                             event->address, event->count);
+        if (strcmp(event->event, "revoked") == 0)
+                (void)printf(" · in %u s%s", event->grace_seconds,
+                             event->kill ? ", by killing who has it open" : "");
+        if (strcmp(event->event, "second-holder") == 0)
+                (void)printf(" · %d %s%s%s", (int)event->pid, event->comm,
+                             *event->unit ? " of " : "", event->unit);
         if (event->in_owner_address_space)
                 (void)printf(" · in the owner's I/O address space");
         if (*event->cause)

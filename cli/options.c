@@ -6,38 +6,16 @@
  */
 
 #include <getopt.h>
+#include <pwd.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/isoctl.h"
 
-enum {
-        KEY_FROM = 256,
-        KEY_JSON,
-        KEY_PARTITION,
-        KEY_MODE,
-        KEY_MEMBERS,
-        KEY_FORCE,
-        KEY_ANONYMISE,
-        KEY_WHAT_IF,
-        KEY_HELP,
-        KEY_VERSION,
-};
-
-static const struct option long_options[] = {
-        {"from", required_argument, NULL, KEY_FROM},
-        {"json", no_argument, NULL, KEY_JSON},
-        {"partition", required_argument, NULL, KEY_PARTITION},
-        {"mode", required_argument, NULL, KEY_MODE},
-        {"with-members", no_argument, NULL, KEY_MEMBERS},
-        {"force", no_argument, NULL, KEY_FORCE},
-        {"anonymise", no_argument, NULL, KEY_ANONYMISE},
-        {"what-if", required_argument, NULL, KEY_WHAT_IF},
-        {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, KEY_HELP},
-        {"version", no_argument, NULL, KEY_VERSION},
-        {NULL, 0, NULL, 0},
-};
+#define WAIT_SECONDS_MAX 1e9
 
 /* What one reading of the options has seen. */
 typedef struct Seen {
@@ -46,105 +24,152 @@ typedef struct Seen {
         bool version;
 } Seen;
 
-static int read_option(Invocation *invocation, int key, Seen *seen)
+/* Whole seconds, or a fraction; without a number, for as long as it takes. */
+static int read_wait(Invocation *invocation)
 {
-        switch (key) {
-        case KEY_FROM:
-                invocation->from = optarg;
-                seen->options |= OPTION_FROM;
+        char *end = NULL;
+        double seconds = optarg ? strtod(optarg, &end) : 0;
+
+        invocation->wait_usec = ISO_WAIT_FOREVER;
+        if (!optarg)
                 return EXIT_DONE;
-        case KEY_JSON:
-                invocation->json = true;
-                return EXIT_DONE;
-        case KEY_PARTITION:
-                invocation->partition = optarg;
-                seen->options |= OPTION_PARTITION;
-                return EXIT_DONE;
-        case KEY_MODE:
-                invocation->mode = optarg;
-                seen->options |= OPTION_MODE;
-                return EXIT_DONE;
-        case KEY_MEMBERS:
-                invocation->with_members = true;
-                seen->options |= OPTION_MEMBERS;
-                return EXIT_DONE;
-        case KEY_FORCE:
-                invocation->force = true;
-                seen->options |= OPTION_FORCE;
-                return EXIT_DONE;
-        case KEY_ANONYMISE:
-                invocation->anonymise = true;
-                seen->options |= OPTION_ANONYMISE;
-                return EXIT_DONE;
-        case KEY_WHAT_IF:
-                invocation->what_if = optarg;
-                seen->options |= OPTION_WHAT_IF;
-                return EXIT_DONE;
-        case 'o':
-                invocation->output = optarg;
-                seen->options |= OPTION_OUTPUT;
-                return EXIT_DONE;
-        case 'h':
-        case KEY_HELP:
+        if (end == optarg || *end || !(seconds > 0 && seconds <= WAIT_SECONDS_MAX))
+                return fail_usage(invocation, "--wait=%s: not a number of seconds", optarg);
+        invocation->wait_usec = (uint64_t)(seconds * 1e6);
+        return EXIT_DONE;
+}
+
+/* A name before a number: names of digits only are somebody's, too. */
+bool find_user(const char *text, uid_t *ret_uid)
+{
+        const struct passwd *user = getpwnam(text);
+        unsigned long number = user ? user->pw_uid : strtoul(text, NULL, 10);
+
+        if (!user &&
+            (!*text || strspn(text, "0123456789") != strlen(text) || number >= UINT32_MAX))
+                return false; /* the largest is no uid */
+        *ret_uid = (uid_t)number;
+        return true;
+}
+
+static int read_uid(Invocation *invocation)
+{
+        if (!find_user(optarg, &invocation->uid_value))
+                return fail_usage(invocation, "there is no user %s", optarg);
+        invocation->uid = &invocation->uid_value;
+        return EXIT_DONE;
+}
+
+static int read_ram(Invocation *invocation)
+{
+        if (!iso_parse_size(optarg, &invocation->memory))
+                return fail_usage(invocation, "%s is no size; 16G, 512M and bytes are", optarg);
+        return EXIT_DONE;
+}
+
+/* An option: a text, a flag, or what `read` makes of its value. */
+typedef struct Row {
+        const char *name;
+        unsigned option; /* OPTION_…; 0: every verb takes it */
+        int argument;    /* as getopt_long() has it */
+        size_t text;     /* offset of a const char *, or 0 */
+        size_t flag;     /* offset of a bool, or 0 */
+        int (*read)(Invocation *invocation);
+} Row;
+
+#define TEXT_OF(field) .argument = required_argument, .text = offsetof(Invocation, field)
+#define FLAG_OF(field) .flag = offsetof(Invocation, field)
+
+static const Row rows[] = {
+        {"from", OPTION_FROM, TEXT_OF(from)},
+        {"json", 0, FLAG_OF(json)},
+        {"partition", OPTION_PARTITION, TEXT_OF(partition)},
+        {"mode", OPTION_MODE, TEXT_OF(mode)},
+        {"uid", OPTION_UID, .argument = required_argument, .read = read_uid},
+        {"with-members", OPTION_MEMBERS, FLAG_OF(with_members)},
+        {"driver", OPTION_DRIVER, TEXT_OF(driver)},
+        {"type", OPTION_TYPE, TEXT_OF(type)},
+        {"ram", OPTION_RAM, .argument = required_argument, .read = read_ram},
+        {"viommu", OPTION_VIOMMU, FLAG_OF(viommu)},
+        {"pid", OPTION_PID, TEXT_OF(pid)},
+        {"force", OPTION_FORCE, FLAG_OF(force)},
+        {"wait", OPTION_WAIT, .argument = optional_argument, .read = read_wait},
+        {"to", OPTION_TO, TEXT_OF(to)},
+        {"dry-run", OPTION_DRY_RUN, FLAG_OF(dry_run)},
+        {"release-console", OPTION_CONSOLE, FLAG_OF(release_console)},
+        {"kill", OPTION_KILL, FLAG_OF(kill)},
+        {"grace", OPTION_GRACE, TEXT_OF(grace)},
+        {"since", OPTION_SINCE, TEXT_OF(since)},
+        {"anonymise", OPTION_ANONYMISE, FLAG_OF(anonymise)},
+        {"what-if", OPTION_WHAT_IF, TEXT_OF(what_if)},
+        {"any-names", OPTION_ANY_NAMES, FLAG_OF(any_names)},
+        {"accept", OPTION_ACCEPT, TEXT_OF(accept)},
+        {"policy", OPTION_POLICY, TEXT_OF(policy)},
+        {"output", OPTION_OUTPUT, TEXT_OF(output)}, /* and -o */
+};
+
+enum {
+        KEY_ROW = 256, /* and the row's number */
+        KEY_HELP = KEY_ROW + ARRAY_SIZE(rows),
+        KEY_VERSION,
+};
+
+static int read_row(Invocation *invocation, const Row *row, Seen *seen)
+{
+        char *base = (char *)invocation;
+
+        seen->options |= row->option;
+        if (row->text)
+                *(const char **)(base + row->text) = optarg;
+        if (row->flag)
+                *(bool *)(base + row->flag) = true;
+        return row->read ? row->read(invocation) : EXIT_DONE;
+}
+
+/* Returns EXIT_DONE, or an exit code when it has said what is wrong. */
+static int read_option(Invocation *invocation, int key, const char *word, Seen *seen)
+{
+        if (key == ':')
+                return fail_usage(invocation, "%s needs a value", word);
+        if (key == 'o')
+                key = KEY_ROW + (int)ARRAY_SIZE(rows) - 1;
+        if (key >= KEY_ROW && key < KEY_HELP)
+                return read_row(invocation, &rows[key - KEY_ROW], seen);
+        if (key == 'h' || key == KEY_HELP)
                 seen->help = true;
-                return EXIT_DONE;
-        case KEY_VERSION:
+        else if (key == KEY_VERSION)
                 seen->version = true;
-                return EXIT_DONE;
-        default:
-                return EXIT_USAGE;
-        }
+        else if (optopt != 0 && optopt < KEY_ROW)
+                return fail_usage(invocation, "there is no option -%c", optopt);
+        else
+                return fail_usage(invocation, "there is no option like %s", word);
+        return EXIT_DONE;
 }
 
 static int read_options(int argc, char **argv, Invocation *invocation, Seen *seen)
 {
-        int key;
+        struct option options[ARRAY_SIZE(rows) + 3] = {0};
+        int key, code = EXIT_DONE;
+        size_t n = 0;
 
+        for (; n < ARRAY_SIZE(rows); n++)
+                options[n] =
+                        (struct option){rows[n].name, rows[n].argument, NULL, KEY_ROW + (int)n};
+        options[n++] = (struct option){"help", no_argument, NULL, KEY_HELP};
+        options[n++] = (struct option){"version", no_argument, NULL, KEY_VERSION};
         opterr = 0;
-        while ((key = getopt_long(argc, argv, ":ho:", long_options, NULL)) != -1) {
-                if (key == ':')
-                        return fail_usage(invocation, "%s needs a value", argv[optind - 1]);
-                if (read_option(invocation, key, seen) == EXIT_DONE)
-                        continue;
-                if (optopt != 0 && optopt < 256)
-                        return fail_usage(invocation, "there is no option -%c", optopt);
-                return fail_usage(invocation, "there is no option like %s", argv[optind - 1]);
-        }
-        return EXIT_DONE;
+        while (code == EXIT_DONE && (key = getopt_long(argc, argv, ":ho:", options, NULL)) != -1)
+                code = read_option(invocation, key, argv[optind - 1], seen);
+        return code;
 }
 
-static const char *option_name(unsigned option)
-{
-        switch (option) {
-        case OPTION_FROM:
-                return "--from";
-        case OPTION_PARTITION:
-                return "--partition";
-        case OPTION_MODE:
-                return "--mode";
-        case OPTION_MEMBERS:
-                return "--with-members";
-        case OPTION_FORCE:
-                return "--force";
-        case OPTION_ANONYMISE:
-                return "--anonymise";
-        case OPTION_OUTPUT:
-                return "--output";
-        case OPTION_WHAT_IF:
-                return "--what-if";
-        default:
-                return "--";
-        }
-}
-
-static int check_arguments(const Invocation *invocation, unsigned seen)
+static int check_arguments(Invocation *invocation, unsigned seen)
 {
         const Verb *verb = invocation->verb;
 
-        for (unsigned option = OPTION_FROM; option <= OPTION_WHAT_IF; option <<= 1)
-                if (seen & option & ~verb->options)
-                        return fail_usage(invocation, "%s takes no %s", verb->name,
-                                          option_name(option));
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                if (seen & rows[i].option & ~verb->options)
+                        return fail_usage(invocation, "%s takes no --%s", verb->name, rows[i].name);
         if (invocation->n_arguments < verb->min_arguments)
                 return fail_usage(invocation, "%s needs %s", verb->name, verb->arguments);
         if (invocation->n_arguments > verb->max_arguments)

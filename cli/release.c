@@ -2,33 +2,25 @@
 
 /* A lease given back; done when the host's drivers are bound again. */
 
-#include <stdio.h>
 
-#include "cli/document.h"
-#include "cli/text.h"
+#include "cli/lease_text.h"
 
 static int run_release(Invocation *invocation)
 {
+        const iso_reset *resets;
         const iso_lease *lease;
-        json_object *document;
         uint32_t id;
+        size_t n;
         int r;
 
         r = iso_host_resolve_lease(invocation->host, invocation->arguments[0], &lease);
         if (r != 0)
                 return fail_host(invocation, r);
         id = lease->id;
-        r = iso_release(invocation->host, id);
+        r = iso_release_resets(invocation->host, id, &resets, &n);
         if (r != 0)
                 return fail_host(invocation, r);
-
-        if (invocation->json) {
-                document = json_document("release");
-                json_add_number(document, "lease", id, 1);
-                json_print(document);
-        } else {
-                (void)printf("lease %u given back\n", id);
-        }
+        tell_ended(invocation, id, "given back", resets, n);
         return EXIT_DONE;
 }
 
@@ -36,7 +28,7 @@ const Verb verb_release = {
         .name = "release",
         .arguments = "LEASE|SELECTOR",
         .summary = "give a lease back",
-        .help = "Returns when the host's drivers are bound again.\n",
+        .help = "Returns when the host's drivers are bound again, and tells what was reset, and how.\n",
         .min_arguments = 1,
         .max_arguments = 1,
         .host = VERB_HOST_DAEMON,

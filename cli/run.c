@@ -32,6 +32,8 @@ static void announce(const Invocation *invocation, uint32_t id)
                 json_print_to(json_acquired(lease), stderr);
                 return;
         }
+        if (lease && *lease->memory_warning)
+                note("%s", lease->memory_warning);
         line = lease ? lease_describe(lease) : must_format("lease %u", id);
         (void)fprintf(stderr, "%s\n", line);
 }
@@ -41,10 +43,11 @@ static int give_back(const Invocation *invocation, iso_grant *grant)
 {
         int r;
 
-        for (size_t i = 0; i < grant->n_fds; i++) {
-                (void)close(grant->fds[i].fd);
-                grant->fds[i].fd = -1;
-        }
+        for (size_t i = 0; i < grant->n_fds; i++)
+                if (grant->fds[i].fd >= 0) {
+                        (void)close(grant->fds[i].fd);
+                        grant->fds[i].fd = -1;
+                }
         r = iso_release(invocation->host, grant->lease);
         if (r == 0 || r == ISO_E_NOT_FOUND) /* it may have ended by itself: a device pulled */
                 return EXIT_DONE;
@@ -52,15 +55,21 @@ static int give_back(const Invocation *invocation, iso_grant *grant)
         return iso_error_exit_code(r);
 }
 
-static int run_command(const Invocation *invocation, const iso_grant *grant, const Command *command)
+static int run_command(const Invocation *invocation, iso_grant *grant, const Command *command)
 {
         int *fds = must(calloc(grant->n_fds + 1, sizeof(*fds)));
         int code = EXIT_FAILED, error = 0, r;
         size_t n = 0;
 
+        /*
+         * What the command is given is its alone. The rest stays here: while the daemon is stopped these
+         * copies are what the kernel's claim hangs on.
+         */
         for (size_t i = 0; i < grant->n_fds; i++)
-                if (command->is_used[i])
+                if (command->is_used[i]) {
                         fds[n++] = grant->fds[i].fd;
+                        grant->fds[i].fd = -1;
+                }
         r = child_run(command->words, fds, n, &code, &error);
         free(fds);
         if (r < 0)
@@ -79,7 +88,7 @@ static int run_run(Invocation *invocation)
 
         r = iso_acquire(invocation->host, invocation->arguments, &options, &grant);
         if (r != 0)
-                return fail_host(invocation, r);
+                return fail_acquire(invocation, r);
 
         announce(invocation, grant->lease);
         code = command_substitute(invocation, grant, &command);
@@ -96,11 +105,23 @@ const Verb verb_run = {
         .help = "In COMMAND, the number of an inherited fd replaces {container}, {iommufd}, "
                 "{group},\n"
                 "{group:N} and {device:ADDRESS}. Returns COMMAND's exit code.\n"
-                "--mode MODE      vfio (the default): container, group:N, device:ADDRESS\n"
-                "                 iommufd: iommufd, device:ADDRESS\n"
+                "--mode MODE[,…]  of several the first that will do (default: vfio,iommufd)\n"
+                "                 vfio: {container}, {group:N}\n"
+                "                 iommufd: {iommufd}, {device:ADDRESS}, which is bound to it\n"
+                "                 iommufd-unbound: the same, for programs that bind, as QEMU does\n"
+                "                 group-fd: {group:N}, for programs that make their container\n"
+                "                 path: none; COMMAND opens the nodes, as DPDK does\n"
+                "--uid USER       path, group-fd: who may open the nodes; another than yourself is\n"
+                "                 for root\n"
                 "--with-members   also take members bound to host drivers that no selector names\n"
-                "--force          root only: skip the check for devices that the host lives on\n",
-        .options = OPTION_MODE | OPTION_MEMBERS | OPTION_FORCE | OPTION_COMMAND,
+                "--driver NAME    a VFIO driver for all, instead of the one made for each device\n"
+                "--type TYPE      DMA or DMA-FQ: of the groups' default domains while the lease lasts\n"
+                "--ram SIZE       memory that is to be mapped: warns if the limit on locking is too small\n"
+                "--release-console  root only: take the host's console off the screen until release\n"
+                "--force          root only: take what the host lives on (the journal says what)\n"
+                "--wait[=SECONDS] wait for who has them, first come, first served\n",
+        .options = OPTION_MODE | OPTION_UID | OPTION_MEMBERS | OPTION_FORCE | OPTION_DRIVER |
+                   OPTION_TYPE | OPTION_RAM | OPTION_CONSOLE | OPTION_WAIT | OPTION_COMMAND,
         .min_arguments = 1,
         .max_arguments = ANY_NUMBER,
         .host = VERB_HOST_DAEMON,

@@ -2,7 +2,9 @@
 
 /* One group: its members, its guard, who has it. */
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/document.h"
 #include "cli/text.h"
@@ -44,8 +46,44 @@ static void print_strengths(const Strengths *strengths)
         table_print(&table, "  ");
 }
 
-static int print_json(const iso_host *host, const iso_group *group, const Strengths *strengths)
+/* Addresses that an owner must not map; a copied machine has none, an older daemon tells none. */
+typedef struct Regions {
+        const iso_region *items;
+        size_t n;
+} Regions;
+
+static void add_regions(json_object *object, const Regions *regions)
 {
+        json_object *array;
+
+        if (regions->n == 0)
+                return;
+        array = json_add_array(object, "reserved_regions");
+        for (size_t i = 0; i < regions->n; i++) {
+                json_object *region = json_append(array, must(json_object_new_object()));
+                _cleanup_(free_text) char *start =
+                        must_format("0x%" PRIx64, regions->items[i].start);
+                _cleanup_(free_text) char *end = must_format("0x%" PRIx64, regions->items[i].end);
+
+                json_add_text(region, "start", start);
+                json_add_text(region, "end", end);
+                json_add_text(region, "kind", regions->items[i].kind);
+        }
+}
+
+static void print_regions(const Regions *regions)
+{
+        if (regions->n > 0)
+                (void)printf("\nReserved regions\n");
+        for (size_t i = 0; i < regions->n; i++)
+                (void)printf("  0x%" PRIx64 "-0x%" PRIx64 " %s\n", regions->items[i].start,
+                             regions->items[i].end, regions->items[i].kind);
+}
+
+static int print_json(const iso_host *host, const iso_group *group, const Strengths *strengths,
+                      const Regions *regions)
+{
+        const iso_lease *lease = group->lease > 0 ? lease_find(host, group->lease) : NULL;
         json_object *document = json_document("show");
         json_object *object = json_add(document, "group", must(json_object_new_object()));
         json_object *devices;
@@ -58,6 +96,9 @@ static int print_json(const iso_host *host, const iso_group *group, const Streng
                 json_add_text(object, "guard_evidence", group->guard_evidence);
         json_add_text(object, "state", group->state);
         json_add_number(object, "lease", group->lease, 1);
+        json_add_number(object, "waiters", group->n_waiters, 0);
+        if (lease)
+                json_add_text(object, "address_space", lease->address_space);
         devices = json_add_array(object, "devices");
         for (size_t i = 0; i < group->n_devices; i++) {
                 const iso_device *device = device_find(host, group->devices[i]);
@@ -66,12 +107,38 @@ static int print_json(const iso_host *host, const iso_group *group, const Streng
                         (void)json_append(devices, json_device(device));
         }
         add_strengths(object, strengths);
+        add_regions(object, regions);
         json_print(document);
         return EXIT_DONE;
 }
 
-static void print_heading(const iso_group *group)
+/* What holds for all groups of the lease. */
+static void print_lease(const iso_lease *lease)
 {
+        _cleanup_(free_text) char *nodes = join_texts(lease->nodes, " ");
+        bool many = lease->groups[0] && lease->groups[1];
+
+        (void)printf("Lease %u: mode %s; ", lease->id, lease->mode);
+        if (strcmp(lease->address_space, "owner") == 0)
+                (void)printf("I/O address spaces are made by its owner");
+        else
+                (void)printf("%s one I/O address space", many ? "its groups share" : "it has");
+        if (strcmp(lease->accounting, "process") == 0)
+                (void)printf("; pinned memory counts for each process that maps it");
+        if (*nodes)
+                (void)printf("; to be opened: %s", nodes);
+        (void)printf(".\n");
+        for (size_t i = 0; i < lease->n_faults; i++)
+                (void)printf("%s made the IOMMU fault, %" PRIu64 " times that the kernel has told of, "
+                             "last at 0x%" PRIx64 ".\n",
+                             lease->faults[i].device, lease->faults[i].count,
+                             lease->faults[i].address);
+}
+
+static void print_heading(const iso_host *host, const iso_group *group)
+{
+        const iso_lease *lease = group->lease > 0 ? lease_find(host, group->lease) : NULL;
+
         (void)printf("Group %s", group->id);
         if (group->kernel_group >= 0)
                 (void)printf(" · kernel group %d", group->kernel_group);
@@ -80,10 +147,16 @@ static void print_heading(const iso_group *group)
         (void)printf(" · guard %s · %s", group->guard, group->state);
         if (group->lease > 0)
                 (void)printf(" (lease %u)", group->lease);
+        if (group->n_waiters > 0)
+                (void)printf(" · %u waiting", group->n_waiters);
         (void)printf("\n");
         /* Of a group that nobody has there is nothing to say. */
         if (group->lease > 0 && *group->guard_evidence)
                 (void)printf("Guard: %s.\n", group->guard_evidence);
+        if (lease)
+                print_lease(lease);
+        if (lease && *lease->trouble)
+                (void)printf("Trouble: %s.\n", lease->trouble);
 }
 
 static void print_members(const iso_host *host, const iso_group *group)
@@ -105,6 +178,7 @@ static int run_show(Invocation *invocation)
 {
         iso_host *host = invocation->host;
         Strengths strengths = {0};
+        Regions regions = {0};
         const iso_device *device;
         const iso_group *group;
         int r;
@@ -118,12 +192,16 @@ static int run_show(Invocation *invocation)
         r = iso_host_strength(host, group, &strengths.bits, &strengths.n);
         if (r != 0 && r != ISO_E_UNSUPPORTED)
                 return fail_host(invocation, r);
+        r = iso_host_regions(host, group, &regions.items, &regions.n);
+        if (r != 0 && r != ISO_E_UNSUPPORTED)
+                return fail_host(invocation, r);
         if (invocation->json)
-                return print_json(host, group, &strengths);
+                return print_json(host, group, &strengths, &regions);
 
-        print_heading(group);
+        print_heading(host, group);
         print_members(host, group);
         print_strengths(&strengths);
+        print_regions(&regions);
         return EXIT_DONE;
 }
 

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Which processes have a lease or a group open: all leases, or what the argument names. A group
+ * that nobody leased may be open all the same: root needs no daemon for that.
+ */
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/document.h"
+#include "cli/text.h"
+
+/* One lease or group, by itself. */
+typedef struct Place {
+        const iso_lease *lease; /* NULL if nobody leased it */
+        const iso_group *group; /* NULL: all of the lease */
+} Place;
+
+typedef struct Answer {
+        Table table;
+        json_object *array; /* with --json */
+} Answer;
+
+static void answer_deinit(Answer *answer)
+{
+        table_deinit(&answer->table);
+}
+
+static void add(Answer *answer, const Place *place, const iso_holder *holder)
+{
+        const char *group = place->group ? place->group->id : place->lease->groups[0];
+        const struct passwd *user = getpwuid(holder->uid);
+        json_object *object;
+
+        if (answer->array) {
+                object = json_append(answer->array, must(json_object_new_object()));
+                json_add_number(object, "pid", holder->pid, 1);
+                json_add_text(object, "comm", holder->comm);
+                json_add_optional(object, "unit", holder->unit);
+                json_add_number(object, "uid", holder->uid, 0);
+                json_add_number(object, "lease", place->lease ? place->lease->id : 0, 1);
+                json_add_optional(object, "group", group);
+                json_add_bool(object, "certain", holder->certain);
+                return;
+        }
+        table_add(&answer->table, "%d", (int)holder->pid);
+        table_add(&answer->table, "%s", holder->comm);
+        table_add(&answer->table, "%s", holder->unit);
+        if (user)
+                table_add(&answer->table, "%u(%s)", holder->uid, user->pw_name);
+        else
+                table_add(&answer->table, "%u", holder->uid);
+        table_add(&answer->table, "%.0u", place->lease ? place->lease->id : 0);
+        table_add(&answer->table, "%s", group ? group : "");
+        table_add(&answer->table, "%s", holder->certain ? "yes" : "no");
+}
+
+static int ask(Invocation *invocation, const Place *place, Answer *answer)
+{
+        const iso_holder *holders;
+        size_t n;
+        int r;
+
+        r = place->group ? iso_host_group_holders(invocation->host, place->group, &holders, &n)
+                         : iso_host_lease_holders(invocation->host, place->lease, &holders, &n);
+        if (r != 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                add(answer, place, &holders[i]);
+        return 0;
+}
+
+/* A lease's number, or anything that names a group. */
+static int find(Invocation *invocation, Place *ret_place)
+{
+        const char *name = invocation->arguments[0];
+        const iso_device *device;
+        const iso_group *group;
+        int r;
+
+        *ret_place = (Place){.group = NULL};
+        if (strspn(name, "0123456789") == strlen(name))
+                return iso_host_resolve_lease(invocation->host, name, &ret_place->lease);
+        r = iso_host_resolve(invocation->host, name, &device, &group);
+        if (r != 0)
+                return r;
+        if (!group)
+                return ISO_E_NOT_FOUND;
+        ret_place->lease = group->lease ? lease_find(invocation->host, group->lease) : NULL;
+        ret_place->group = ret_place->lease ? NULL : group;
+        return 0;
+}
+
+static int ask_all(Invocation *invocation, Answer *answer)
+{
+        const iso_lease *leases;
+        size_t n;
+        int r = 0;
+
+        leases = iso_host_leases(invocation->host, &n);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                r = ask(invocation, &(Place){.lease = &leases[i]}, answer);
+                if (r == ISO_E_NOT_FOUND) /* it has ended since */
+                        r = 0;
+        }
+        return r;
+}
+
+static int run_holders(Invocation *invocation)
+{
+        static const char *const names[] = {"PID",   "COMMAND", "UNIT",   "USER",
+                                            "LEASE", "GROUP",   "CERTAIN"};
+        _cleanup_(answer_deinit) Answer answer = {.array = NULL};
+        json_object *document = NULL;
+        Place place;
+        int r;
+
+        if (invocation->json) {
+                document = json_document("holders");
+                answer.array = json_add_array(document, "holders");
+        }
+        answer.table.n_columns = ARRAY_SIZE(names);
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                table_add(&answer.table, "%s", names[i]);
+        if (invocation->n_arguments == 0) {
+                r = ask_all(invocation, &answer);
+        } else {
+                r = find(invocation, &place);
+                if (r == 0)
+                        r = ask(invocation, &place, &answer);
+        }
+        if (r != 0) {
+                (void)json_object_put(document);
+                return fail_host(invocation, r);
+        }
+        if (document)
+                json_print(document);
+        else
+                table_print(&answer.table, "");
+        return EXIT_DONE;
+}
+
+const Verb verb_holders = {
+        .name = "holders",
+        .arguments = "[SELECTOR|LEASE]",
+        .summary = "which processes have a lease or group open",
+        .help = "All leases, or one, or a group that nobody leased. isolationd's own copies do "
+                "not\n"
+                "count. CERTAIN is no where the kernel (before 6.18) does not tell a device that "
+                "was\n"
+                "opened through its group from another's. For the lease's owner and root.\n",
+        .max_arguments = 1,
+        .host = VERB_HOST_DAEMON,
+        .run = run_holders,
+};

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a program must be allowed to lock so that the devices of some groups can reach its memory,
+ * what it may lock, and what to do about it. Nothing is asked of the daemon but which groups there
+ * are.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/document.h"
+#include "cli/isoctl.h"
+#include "cli/text.h"
+
+#define GROUPS_MAX 256
+
+typedef struct Plan {
+        const iso_group *groups[GROUPS_MAX];
+        unsigned n_groups;
+        unsigned n_devices; /* without bridges */
+        unsigned n_spaces;  /* address spaces that memory is mapped in */
+        const char *mode;
+        uint64_t ram;
+        int pid; /* 0: isoctl's own, which has its caller's limit */
+        iso_memlock memlock;
+} Plan;
+
+static int add_selector(Invocation *invocation, const char *selector, Plan *plan)
+{
+        const iso_device *device;
+        const iso_group *group;
+        int r;
+
+        r = iso_host_resolve(invocation->host, selector, &device, &group);
+        if (r != 0)
+                return fail_host(invocation, r);
+        if (!group)
+                return fail_refusal(invocation, ISO_E_NOT_FOUND,
+                                    "%s is in no group: no IOMMU covers it", device->address);
+        for (unsigned i = 0; i < plan->n_groups; i++)
+                if (plan->groups[i] == group)
+                        return EXIT_DONE;
+        if (plan->n_groups == GROUPS_MAX)
+                return fail_usage(invocation, "more than %d groups", GROUPS_MAX);
+        plan->groups[plan->n_groups++] = group;
+        for (size_t i = 0; i < group->n_devices; i++) {
+                const iso_device *member = device_find(invocation->host, group->devices[i]);
+
+                plan->n_devices += member && member->class_code >> 16 != 0x06;
+        }
+        return EXIT_DONE;
+}
+
+static int read_options(const Invocation *invocation, Plan *plan)
+{
+        char *end;
+        long pid;
+
+        plan->mode = invocation->mode ? invocation->mode : "vfio";
+        if (strcmp(plan->mode, "vfio") != 0 && strcmp(plan->mode, "iommufd") != 0 &&
+            strcmp(plan->mode, "iommufd-unbound") != 0)
+                return fail_usage(invocation,
+                                  "the sum is for modes vfio, iommufd and iommufd-unbound; in "
+                                  "others the owner decides what is counted");
+        plan->ram = invocation->memory;
+        if (!invocation->pid)
+                return EXIT_DONE;
+        pid = strtol(invocation->pid, &end, 10);
+        if (*end || pid <= 0 || pid > INT32_MAX)
+                return fail_usage(invocation, "%s is no process's number", invocation->pid);
+        plan->pid = (int)pid;
+        return EXIT_DONE;
+}
+
+/* What is to be done, or NULL. */
+static char *advise(const Plan *plan)
+{
+        const iso_memlock *memlock = &plan->memlock;
+        uint64_t total = memlock->need > UINT64_MAX - memlock->locked
+                                 ? UINT64_MAX
+                                 : memlock->need + memlock->locked;
+
+        if (!memlock->known)
+                return must_format("the process's limits cannot be read: is it there?");
+        if (plan->ram == 0 || strcmp(memlock->verdict, "too-small") != 0)
+                return NULL;
+        if (plan->pid == 0)
+                return must_format("raise it with ulimit -l %" PRIu64 " (KiB), or LimitMEMLOCK= of "
+                                   "the unit",
+                                   total / 1024 + (total % 1024 != 0));
+        return must_format("prlimit --pid %d --memlock=%" PRIu64 " raises it now; for good, "
+                           "LimitMEMLOCK=%" PRIu64 "%s%s",
+                           plan->pid, total, total, *memlock->unit ? " in " : "", memlock->unit);
+}
+
+/* null unless it is known and there is one */
+static void json_add_size(json_object *object, const char *key, uint64_t size, bool is_there)
+{
+        (void)json_add(object, key, is_there ? must(json_object_new_uint64(size)) : NULL);
+}
+
+static void print_json(const Plan *plan, const char *advice)
+{
+        const iso_memlock *memlock = &plan->memlock;
+        json_object *document = json_document("memlock"), *groups;
+
+        groups = json_add_array(document, "groups");
+        for (unsigned i = 0; i < plan->n_groups; i++)
+                (void)json_append(groups, must(json_object_new_string(plan->groups[i]->id)));
+        json_add_number(document, "devices", plan->n_devices, 0);
+        json_add_text(document, "mode", plan->mode);
+        json_add_text(document, "accounting", "process");
+        json_add_number(document, "address_spaces", plan->n_spaces, 0);
+        json_add_size(document, "ram", plan->ram, plan->ram > 0);
+        json_add_size(document, "need", memlock->need, plan->ram > 0);
+        json_add_size(document, "limit", memlock->limit,
+                      memlock->known && memlock->limit != UINT64_MAX);
+        json_add_size(document, "locked", memlock->locked, memlock->known);
+        json_add_size(document, "ram_allowed", memlock->allowed_ram,
+                      memlock->known && memlock->allowed_ram != UINT64_MAX);
+        json_add_bool(document, "exempt", memlock->exempt);
+        json_add_text(document, "verdict", plan->ram > 0 ? memlock->verdict : "unknown");
+        json_add_optional(document, "next", advice ? advice : "");
+        json_print(document);
+}
+
+static void print_size(const char *what, uint64_t size, const char *none)
+{
+        if (size == UINT64_MAX)
+                (void)printf("%-10s %s\n", what, none);
+        else
+                (void)printf("%-10s %" PRIu64 " bytes (%.1f GiB)\n", what, size,
+                             (double)size / (1 << 30));
+}
+
+static void print_text(const Plan *plan, const char *advice)
+{
+        const iso_memlock *memlock = &plan->memlock;
+
+        (void)printf("%u group%s, %u device%s, %u address space%s, mode %s\n", plan->n_groups,
+                     plan->n_groups == 1 ? "" : "s", plan->n_devices,
+                     plan->n_devices == 1 ? "" : "s", plan->n_spaces,
+                     plan->n_spaces == 1 ? "" : "s", plan->mode);
+        if (plan->ram > 0)
+                print_size("need", memlock->need, "more than there can be");
+        if (memlock->known) {
+                print_size("limit", memlock->exempt ? UINT64_MAX : memlock->limit,
+                           memlock->exempt ? "none: CAP_IPC_LOCK" : "none");
+                print_size("locked", memlock->locked, "");
+                print_size("RAM up to", memlock->allowed_ram, "any");
+        }
+        (void)printf("%-10s %s\n", "verdict", plan->ram > 0 ? memlock->verdict : "unknown");
+        if (advice)
+                (void)printf("%-10s %s\n", "next", advice);
+}
+
+static int run_memlock(Invocation *invocation)
+{
+        _cleanup_(free_text) char *advice = NULL;
+        Plan plan = {0};
+        int code = read_options(invocation, &plan);
+
+        for (size_t i = 0; code == EXIT_DONE && i < invocation->n_arguments; i++)
+                code = add_selector(invocation, invocation->arguments[i], &plan);
+        if (code != EXIT_DONE)
+                return code;
+        plan.n_spaces = invocation->viommu ? plan.n_groups : 1;
+        iso_memlock_judge(plan.pid, plan.ram, plan.n_spaces, &plan.memlock);
+        advice = advise(&plan);
+        if (invocation->json)
+                print_json(&plan, advice);
+        else
+                print_text(&plan, advice);
+        return plan.ram > 0 && strcmp(plan.memlock.verdict, "too-small") == 0 ? EXIT_FAILED
+                                                                              : EXIT_DONE;
+}
+
+const Verb verb_memlock = {
+        .name = "memlock",
+        .arguments = "SELECTOR...",
+        .summary = "what a program must be allowed to lock for devices, and is",
+        .help = "--ram SIZE     memory that the devices are to reach: 16G, 512M, bytes\n"
+                "--mode MODE    vfio (the default), iommufd or iommufd-unbound\n"
+                "--viommu       the guest has an IOMMU of its own: an address space for each "
+                "group\n"
+                "--pid PID      the process that will map it; else who runs this\n"
+                "Ends with 1 if the limit is too small.\n",
+        .options = OPTION_FROM | OPTION_MODE | OPTION_RAM | OPTION_VIOMMU | OPTION_PID,
+        .min_arguments = 1,
+        .max_arguments = ANY_NUMBER,
+        .host = VERB_HOST_ANY,
+        .run = run_memlock,
+};

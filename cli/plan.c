@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What acquire would do, in its order, and what it would cost the host. Nothing is touched. */
+
+#include <stdio.h>
+
+#include "cli/lease_text.h"
+#include "cli/text.h"
+
+static void free_plan(iso_plan **plan)
+{
+        (void)iso_plan_free(*plan);
+}
+
+static void print_json(const iso_plan *plan)
+{
+        json_object *document = json_document("plan"), *devices;
+
+        json_add_text(document, "refusal", plan->refusal ? iso_error_name(plan->refusal) : "");
+        json_add_text(document, "message", plan->message);
+        json_add_optional(document, "mode", plan->mode);
+        json_add_optional(document, "guard", plan->guard);
+        json_add_optional(document, "rule", plan->rule);
+        json_add_optional(document, "memory_warning", plan->memory_warning);
+        json_add_list(document, "groups", plan->groups);
+        devices = json_add_array(document, "devices");
+        for (size_t i = 0; i < plan->n_members; i++) {
+                json_object *device = must(json_object_new_object());
+
+                json_add_text(device, "device", plan->members[i].address);
+                json_add_bool(device, "taken", plan->members[i].is_taken);
+                json_add_optional(device, "driver", plan->members[i].driver);
+                json_add_optional(device, "driver_then", plan->members[i].driver_then);
+                (void)json_append(devices, device);
+        }
+        json_add_list(document, "steps", plan->steps);
+        json_add_list(document, "critical", plan->critical);
+        json_print(document);
+}
+
+static void print_members(const iso_plan *plan)
+{
+        _cleanup_(table_deinit) Table table = {.n_columns = 3};
+
+        for (size_t i = 0; i < plan->n_members; i++) {
+                const iso_plan_member *member = &plan->members[i];
+
+                table_add(&table, "%s", member->address);
+                table_add(&table, "%s", member->is_taken ? "is handed out" : "stays");
+                if (member->is_taken)
+                        table_add(&table, "%s → %s", *member->driver ? member->driver : "no driver",
+                                  member->driver_then);
+                else
+                        table_add(&table, "%s", *member->driver ? member->driver : "no driver");
+        }
+        table_print(&table, "  ");
+}
+
+/* How weak the isolation is: only what is not as it should be. */
+static void print_weaknesses(iso_host *host, const iso_plan *plan)
+{
+        for (size_t i = 0; plan->groups[i]; i++) {
+                const iso_strength *bits;
+                const iso_device *device;
+                const iso_group *group;
+                size_t n = 0;
+
+                if (iso_host_resolve(host, plan->groups[i], &device, &group) != 0 || !group ||
+                    iso_host_strength(host, group, &bits, &n) != 0)
+                        continue;
+                for (size_t b = 0; b < n; b++)
+                        if (bits[b].value[0] != 'y')
+                                (void)printf("  %s %s: %s\n", bits[b].bit, bits[b].value,
+                                             bits[b].text);
+        }
+}
+
+static void print_text(iso_host *host, const iso_plan *plan)
+{
+        _cleanup_(free_text) char *groups = join_texts(plan->groups, ", ");
+
+        if (*plan->mode) {
+                (void)printf("%s %s · mode %s · guard %s · allowed by %s\n",
+                             plan->groups[0] && plan->groups[1] ? "Groups" : "Group", groups,
+                             plan->mode, plan->guard, plan->rule);
+                print_members(plan);
+                (void)printf("\nStrength: what is not yes\n");
+                print_weaknesses(host, plan);
+                (void)printf("\nSteps\n");
+        }
+        for (size_t i = 0; plan->steps[i]; i++)
+                (void)printf("  %zu. %s\n", i + 1, plan->steps[i]);
+        if (plan->critical[0])
+                (void)printf("\nThe host lives on it\n");
+        for (size_t i = 0; plan->critical[i]; i++)
+                (void)printf("  %s\n", plan->critical[i]);
+        if (*plan->memory_warning)
+                (void)printf("\nMemory\n  %s\n", plan->memory_warning);
+        if (plan->refusal == 0)
+                (void)printf("\nNothing stands in the way.\n");
+}
+
+static int run_plan(Invocation *invocation)
+{
+        iso_acquire_options options = lease_options(invocation, "persistent");
+        _cleanup_(free_plan) iso_plan *plan = NULL;
+        int r;
+
+        r = iso_plan_lease(invocation->host, invocation->arguments, &options, &plan);
+        if (r != 0)
+                return fail_host(invocation, r);
+        if (invocation->json)
+                print_json(plan);
+        else
+                print_text(invocation->host, plan);
+        if (plan->refusal == 0)
+                return EXIT_DONE;
+        note("acquire would be refused: %s", plan->message);
+        return iso_error_exit_code(plan->refusal);
+}
+
+const Verb verb_plan = {
+        .name = "plan",
+        .arguments = "SELECTOR...",
+        .summary = "what acquire would do, without doing it",
+        .help = "Members, drivers, steps in their order, the guard that will hold, what of the\n"
+                "isolation is weak, what the host lives on. Exits as acquire would.\n"
+                "Takes the options of acquire, without --wait.\n",
+        .options = OPTION_MODE | OPTION_UID | OPTION_MEMBERS | OPTION_FORCE | OPTION_DRIVER |
+                   OPTION_TYPE | OPTION_RAM | OPTION_CONSOLE,
+        .min_arguments = 1,
+        .max_arguments = ANY_NUMBER,
+        .host = VERB_HOST_DAEMON,
+        .run = run_plan,
+};

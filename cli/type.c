@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The type of a group's default domain: what its devices are in while nobody has leased them. */
+
+#include <stdio.h>
+
+#include "cli/document.h"
+#include "cli/isoctl.h"
+#include "cli/text.h"
+
+static int run_type(Invocation *invocation)
+{
+        iso_host *host = invocation->host;
+        const iso_device *device;
+        const iso_group *group;
+        json_object *document;
+        int r;
+
+        r = iso_host_resolve(host, invocation->arguments[0], &device, &group);
+        if (r != 0)
+                return fail_host(invocation, r);
+        if (!group)
+                return fail_refusal(invocation, ISO_E_NOT_FOUND,
+                                    "%s is in no group: no IOMMU covers it", device->address);
+        if (invocation->n_arguments > 1) {
+                r = iso_set_group_type(host, group, invocation->arguments[1]);
+                if (r == 0)
+                        r = iso_host_refresh(host);
+                if (r == 0)
+                        r = iso_host_resolve(host, invocation->arguments[0], &device, &group);
+                if (r != 0)
+                        return fail_host(invocation, r);
+        }
+        if (!invocation->json) {
+                (void)printf("group %s · type %s\n", group->id,
+                             *group->type ? group->type : "unknown");
+                return EXIT_DONE;
+        }
+        document = json_document("type");
+        json_add_text(document, "group", group->id);
+        json_add_number(document, "kernel_group", group->kernel_group, 0);
+        json_add_optional(document, "type", group->type);
+        json_print(document);
+        return EXIT_DONE;
+}
+
+const Verb verb_type = {
+        .name = "type",
+        .arguments = "SELECTOR [TYPE]",
+        .summary = "the type of a group's default domain, shown or set",
+        .help = "TYPE is identity, DMA, DMA-FQ or auto. For administrators. The kernel wants the\n"
+                "group without drivers and without an owner, but for DMA to DMA-FQ.\n",
+        .min_arguments = 1,
+        .max_arguments = 2,
+        .host = VERB_HOST_DAEMON,
+        .run = run_type,
+};
