@@ -8,6 +8,7 @@
  *   lose           it is pulled again
  *   return [WHAT]  what is plugged in is told to be in the place of one that was lost; WHAT differs
  *   weaken         the first lease's guard is weaker than required
+ *   second         a second process has the first lease open
  *   forge          not the daemon, but somebody else, says that a device was lost
  */
 
@@ -94,6 +95,35 @@ static void weaken(Fake *fake)
                       "guard weakened");
 }
 
+static void tell_second(Fake *fake)
+{
+        if (fake->leases[0])
+                check(sd_bus_emit_signal(fake->bus, fake->leases[0]->path, INTERFACE "Lease",
+                                         "SecondHolder", "ua{sv}", 4712, 3, "comm", "s", "stray",
+                                         "unit", "s", "", "uid", "u", 65534),
+                      "second holder");
+}
+
+static void tell_fault(Fake *fake)
+{
+        if (fake->leases[0])
+                check(sd_bus_emit_signal(fake->bus, fake->leases[0]->path, INTERFACE "Lease",
+                                         "Fault", "sa{sv}", "0000:01:00.0", 3, "access", "s",
+                                         "write", "address", "t", (uint64_t)0x800000, "count", "t",
+                                         (uint64_t)7),
+                      "fault");
+}
+
+/* A lease in trouble, and a driver in a group that is not its own any more. */
+static void spoil(Fake *fake)
+{
+        if (fake->leases[0])
+                fake->leases[0]->state = "quarantined";
+        fake->groups[0].state = "breached";
+        printf("spoiled\n");
+        (void)fflush(stdout);
+}
+
 /* A second connection, which does not own the daemon's name, sends the daemon's signal to all. */
 static void forge(Fake *fake)
 {
@@ -111,6 +141,8 @@ static void obey(Fake *fake, const char *word, const char *argument)
 {
         if (strcmp(word, "driver") == 0)
                 set_driver(fake, argument);
+        else if (strcmp(word, "fault") == 0)
+                tell_fault(fake);
         else if (strcmp(word, "join") == 0)
                 join(fake);
         else if (strcmp(word, "lose") == 0)
@@ -121,8 +153,12 @@ static void obey(Fake *fake, const char *word, const char *argument)
                 come_back(fake, argument);
         else if (strcmp(word, "weaken") == 0)
                 weaken(fake);
+        else if (strcmp(word, "second") == 0)
+                tell_second(fake);
         else if (strcmp(word, "forge") == 0)
                 forge(fake);
+        else if (strcmp(word, "spoil") == 0)
+                spoil(fake);
         else if (strcmp(word, "state") == 0) {
                 fake->devices[1].state = strcmp(argument, "held") == 0 ? "held" : "free";
                 change_nic(fake, "Iommu");

@@ -2,18 +2,25 @@
 
 /*
  * The fake's leases and its loop. `fake-daemon [DRIVER [OBSTACLE]]`: the NIC's driver at the start,
- * and why leases are refused. A selector `refuse-NAME` is refused with that error.
+ * and why leases are refused. A selector `refuse-NAME` is refused with that error;
+ * with `many` there are many descriptors.
  */
 
 #include "tests/cli/fake_daemon.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "daemon/bus/fds.h"
+
+/* More descriptors than are in a message, and than are in one packet beside it. */
+#define MANY 150
 
 void check(int r, const char *what)
 {
@@ -44,7 +51,35 @@ int lease_release(sd_bus_message *message, void *userdata, sd_bus_error *ret_err
                 return sd_bus_error_set(ret_error, INTERFACE "Error.Stuck", "nobody holds it");
         say("released %u", lease->id);
         fake_end_lease(lease);
-        return sd_bus_reply_method_return(message, NULL);
+        return sd_bus_reply_method_return(message, "a(ss)", 2, "0000:01:00.0", "flr",
+                                          "0000:01:00.1", "not reset: the kernel knows no way");
+}
+
+/* The owner is told, and no time passes. */
+int lease_revoke(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        FakeLease *lease = userdata;
+        uint32_t grace = 10;
+        const char *name;
+        int kill = 0, r;
+
+        r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+                check(sd_bus_message_read_basic(message, 's', &name), "option");
+                if (strcmp(name, "kill") == 0)
+                        r = sd_bus_message_read(message, "v", "b", &kill);
+                else
+                        r = sd_bus_message_read(message, "v", "u", &grace);
+                check(r, name);
+                r = sd_bus_message_exit_container(message);
+        }
+        check(r, "options");
+        say("revoke %u kill=%d grace=%u", lease->id, kill, grace);
+        check(sd_bus_emit_signal(lease->fake->bus, lease->path, INTERFACE "Lease", "Revoked",
+                                 "ua{sv}", grace, 1, "kill", "b", kill),
+              "revoked");
+        fake_end_lease(lease);
+        return sd_bus_reply_method_return(message, "a(ss)", 1, "0000:01:00.0", "flr");
 }
 
 /* A file that holds its own name, so that a program can tell which it was given. */
@@ -126,9 +161,29 @@ typedef struct Request {
         char **selectors;
         const char *mode;
         const char *lifetime;
+        char **modes;
+        uint32_t uid;
         int with_members;
         int force;
+        const char *driver;
+        uint64_t memory;
+        int release_console;
 } Request;
+
+/* Any of them will do: the first it is. */
+static int read_modes(sd_bus_message *message, Request *request)
+{
+        int r;
+
+        r = sd_bus_message_enter_container(message, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_read_strv(message, &request->modes);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(message);
+        if (r >= 0 && request->modes)
+                request->mode = request->modes[0];
+        return r;
+}
 
 static int read_request(sd_bus_message *message, Request *request)
 {
@@ -145,12 +200,22 @@ static int read_request(sd_bus_message *message, Request *request)
                         return r;
                 if (strcmp(name, "mode") == 0)
                         r = sd_bus_message_read(message, "v", "s", &request->mode);
+                else if (strcmp(name, "modes") == 0)
+                        r = read_modes(message, request);
+                else if (strcmp(name, "uid") == 0)
+                        r = sd_bus_message_read(message, "v", "u", &request->uid);
                 else if (strcmp(name, "lifetime") == 0)
                         r = sd_bus_message_read(message, "v", "s", &request->lifetime);
                 else if (strcmp(name, "with-members") == 0)
                         r = sd_bus_message_read(message, "v", "b", &request->with_members);
                 else if (strcmp(name, "force") == 0)
                         r = sd_bus_message_read(message, "v", "b", &request->force);
+                else if (strcmp(name, "release-console") == 0)
+                        r = sd_bus_message_read(message, "v", "b", &request->release_console);
+                else if (strcmp(name, "memory") == 0)
+                        r = sd_bus_message_read(message, "v", "t", &request->memory);
+                else if (strcmp(name, "driver") == 0)
+                        r = sd_bus_message_read(message, "v", "s", &request->driver);
                 else
                         r = -EINVAL;
                 if (r >= 0)
@@ -159,23 +224,37 @@ static int read_request(sd_bus_message *message, Request *request)
         return r;
 }
 
-static int append_fds(sd_bus_message *reply, const FakeLease *lease)
+static void add_fd(VfioFds *fds, const char *name)
+{
+        VfioFd *item = &fds->items[fds->n_items++];
+
+        (void)snprintf(item->name, sizeof(item->name), "%.47s", name);
+        item->fd = named_fd(name);
+}
+
+/* As the daemon appends them; of a lease that is called so, many. */
+static int append_fds(sd_bus_message *reply, const FakeLease *lease, bool many)
 {
         bool vfio = strcmp(lease->mode, "vfio") == 0;
+        VfioFds fds = {.n_items = 0};
         char name[64];
-        int r;
 
-        r = sd_bus_message_open_container(reply, 'a', "(sh)");
-        if (r >= 0)
-                r = append_fd(reply, vfio ? "container" : "iommufd");
+        add_fd(&fds, vfio ? "container" : "iommufd");
         (void)snprintf(name, sizeof(name), "group:%d", lease->group->kernel_group);
-        if (r >= 0 && vfio)
-                r = append_fd(reply, name);
-        for (char **address = lease->devices; r >= 0 && *address; address++) {
+        if (vfio)
+                add_fd(&fds, name);
+        for (char **address = lease->devices; *address; address++) {
                 (void)snprintf(name, sizeof(name), "device:%s", *address);
-                r = append_fd(reply, name);
+                add_fd(&fds, name);
         }
-        return r < 0 ? r : sd_bus_message_close_container(reply);
+        for (unsigned n = 1; many && n <= MANY; n++) {
+                (void)snprintf(name, sizeof(name), "group:%u", 1000 + n);
+                add_fd(&fds, name);
+        }
+        int r = bus_append_fds(reply, &fds);
+        for (size_t n = 0; n < fds.n_items; n++)
+                (void)close(fds.items[n].fd);
+        return r;
 }
 
 static FakeLease *new_lease(Fake *fake, const Request *request, int *ret_client_fd)
@@ -207,6 +286,10 @@ static FakeLease *new_lease(Fake *fake, const Request *request, int *ret_client_
                 .state = "leased",
                 .since = 1700000000ULL * 1000000,
                 .rule = "50-test.json: nics",
+                .address_space = "one",
+                .accounting = "process",
+                .nodes = held,
+                .trouble = "a test waits",
                 .owner_fd = ends[1],
         };
         *ret_client_fd = ends[0];
@@ -230,7 +313,7 @@ static int grant(sd_bus_message *message, Fake *fake, const Request *request)
                 r = sd_bus_message_append(reply, "oh", lease->path, client_fd);
         (void)close(client_fd);
         if (r >= 0)
-                r = append_fds(reply, lease);
+                r = append_fds(reply, lease, strcmp(request->selectors[0], "many") == 0);
         if (r >= 0)
                 r = sd_bus_send(fake->bus, reply, NULL);
         sd_bus_message_unref(reply);
@@ -251,9 +334,19 @@ int manager_acquire(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
         if (r < 0)
                 return r;
 
+        if (request.release_console)
+                say("release-console");
+        if (request.memory > 0)
+                say("memory=%" PRIu64, request.memory);
+        if (request.driver)
+                say("driver=%s", request.driver);
         say("acquire mode=%s lifetime=%s with-members=%d force=%d %s",
             request.mode ? request.mode : "-", request.lifetime ? request.lifetime : "-",
             request.with_members, request.force, request.selectors[0]);
+        for (char **mode = request.modes; mode && *mode; mode++)
+                say("or mode=%s", *mode);
+        if (request.uid != 0)
+                say("for uid=%u", request.uid);
         if (strncmp(request.selectors[0], refusal, strlen(refusal)) == 0) {
                 (void)snprintf(name, sizeof(name), INTERFACE "Error.%s",
                                request.selectors[0] + strlen(refusal));
@@ -264,12 +357,15 @@ int manager_acquire(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
         for (char **selector = request.selectors; *selector; selector++)
                 free(*selector);
         free(request.selectors);
+        for (char **mode = request.modes; mode && *mode; mode++)
+                free(*mode);
+        free(request.modes);
         return r;
 }
 
 int main(int argc, char **argv)
 {
-        Fake fake = {.obstacle = argc > 2 ? argv[2] : ""};
+        Fake fake = {.obstacle = argc > 2 ? argv[2] : "", .policy_error = argc > 3 ? argv[3] : ""};
         int r;
 
         fake.devices[0] = (FakeDevice){.address = "0000:00:01.0",

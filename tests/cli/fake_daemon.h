@@ -68,6 +68,10 @@ typedef struct FakeLease {
         const char *state;
         uint64_t since;
         const char *rule;
+        const char *address_space;
+        const char *accounting;
+        char **nodes;
+        const char *trouble;
         int owner_fd; /* write end: reports an error once the last reader is gone */
         sd_event_source *owner_source;
         sd_bus_slot *slot;
@@ -81,6 +85,7 @@ struct Fake {
         FakeLease *leases[LEASES_MAX];
         uint32_t next_lease;
         const char *obstacle;
+        const char *policy_error;
 };
 
 /* The test has gone wrong in a way that no answer can tell: says so and exits. */
@@ -96,6 +101,7 @@ void fake_end_lease(FakeLease *lease);
 
 int manager_acquire(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int lease_release(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
+int lease_revoke(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int lease_take_device(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int lease_expel_device(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 

@@ -42,6 +42,48 @@ static int get_strength(sd_bus_message *message, void *userdata, sd_bus_error *r
                                           "p2p", "unknown", "Nobody knows.");
 }
 
+/* Of a lease and of a group: one that is sure, and one that may be. */
+static int get_holders(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        return sd_bus_reply_method_return(message, "a(uussb)", 2, 4711, 0, "qemu", "vm.service",
+                                          true, 4712, 65534, "stray", "", false);
+}
+
+static int get_regions(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        const FakeGroup *group = userdata;
+
+        if (group->kernel_group != 5)
+                return sd_bus_error_set(ret_error, SD_BUS_ERROR_UNKNOWN_METHOD, "what is that?");
+        return sd_bus_reply_method_return(message, "a(tts)", 1, UINT64_C(0xfee00000),
+                                          UINT64_C(0xfeefffff), "msi");
+}
+
+static int set_type(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        FakeGroup *group = userdata;
+        const char *type;
+        int r = sd_bus_message_read_basic(message, 's', &type);
+
+        if (r < 0)
+                return r;
+        if (strcmp(type, "identity") == 0)
+                return sd_bus_error_set(ret_error, INTERFACE "Error.NotViable", "a driver is bound");
+        group->type = "DMA-FQ";
+        return sd_bus_reply_method_return(message, NULL);
+}
+
+static int reset(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        const FakeDevice *device = userdata;
+        bool is_edu = device->vendor == 0x1234;
+
+        if (device->driver[0])
+                return sd_bus_error_set(ret_error, INTERFACE "Error.Busy", "the host has it");
+        return sd_bus_reply_method_return(message, "a(ss)", 1, device->address,
+                                          is_edu ? "pm" : "not reset: the kernel knows no way");
+}
+
 static int resolve(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
         Fake *fake = userdata;
@@ -63,11 +105,13 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD("Acquire", "asa{sv}", "oha(sh)", manager_acquire, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Resolve", "sa{sv}", "oo", resolve, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("LeaseObstacle", "s", NULL, offsetof(Fake, obstacle), 0),
+        SD_BUS_PROPERTY("PolicyError", "s", NULL, offsetof(Fake, policy_error), 0),
         SD_BUS_VTABLE_END,
 };
 
 static const sd_bus_vtable device_vtable[] = {
         SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("Reset", "a{sv}", "a(ss)", reset, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Address", "s", NULL, offsetof(FakeDevice, address), CHANGES),
         SD_BUS_PROPERTY("Id", "s", NULL, offsetof(FakeDevice, id), CHANGES),
         SD_BUS_PROPERTY("Parent", "s", NULL, offsetof(FakeDevice, parent), CHANGES),
@@ -88,6 +132,10 @@ static const sd_bus_vtable device_vtable[] = {
 static const sd_bus_vtable group_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("GetStrength", "a{sv}", "a(sss)", get_strength, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetHolders", "a{sv}", "a(uussb)", get_holders, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetReservedRegions", "a{sv}", "a(tts)", get_regions,
+                      SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("SetType", "sa{sv}", "", set_type, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "s", NULL, offsetof(FakeGroup, id), CHANGES),
         SD_BUS_PROPERTY("KernelGroup", "i", NULL, offsetof(FakeGroup, kernel_group), CHANGES),
         SD_BUS_PROPERTY("Devices", "as", NULL, offsetof(FakeGroup, devices), CHANGES),
@@ -102,7 +150,9 @@ static const sd_bus_vtable group_vtable[] = {
 
 static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Release", "a{sv}", "", lease_release, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Release", "a{sv}", "a(ss)", lease_release, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetHolders", "a{sv}", "a(uussb)", get_holders, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Revoke", "a{sv}", "a(ss)", lease_revoke, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("TakeDevice", "sa{sv}", "a(sh)", lease_take_device,
                       SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("ExpelDevice", "sa{sv}", "", lease_expel_device, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -117,13 +167,20 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Guard", "s", NULL, offsetof(FakeLease, guard), CHANGES),
         SD_BUS_PROPERTY("RequiredGuard", "s", NULL, offsetof(FakeLease, required_guard), CHANGES),
         SD_BUS_PROPERTY("State", "s", NULL, offsetof(FakeLease, state), CHANGES),
+        SD_BUS_PROPERTY("Trouble", "s", NULL, offsetof(FakeLease, trouble), CHANGES),
         SD_BUS_PROPERTY("Since", "t", NULL, offsetof(FakeLease, since), CHANGES),
         SD_BUS_PROPERTY("Rule", "s", NULL, offsetof(FakeLease, rule), CHANGES),
+        SD_BUS_PROPERTY("AddressSpace", "s", NULL, offsetof(FakeLease, address_space), CHANGES),
+        SD_BUS_PROPERTY("Accounting", "s", NULL, offsetof(FakeLease, accounting), CHANGES),
+        SD_BUS_PROPERTY("Nodes", "as", NULL, offsetof(FakeLease, nodes), CHANGES),
         SD_BUS_SIGNAL("DeviceJoined", "sa{sv}", 0),
         SD_BUS_SIGNAL("DeviceLost", "sa{sv}", 0),
         SD_BUS_SIGNAL("DeviceReturned", "sa{sv}", 0),
         SD_BUS_SIGNAL("PfChanged", "sa{sv}", 0),
         SD_BUS_SIGNAL("GuardWeakened", "sa{sv}", 0),
+        SD_BUS_SIGNAL("Fault", "sa{sv}", 0),
+        SD_BUS_SIGNAL("Revoked", "ua{sv}", 0),
+        SD_BUS_SIGNAL("SecondHolder", "ua{sv}", 0),
         SD_BUS_VTABLE_END,
 };
 

@@ -92,6 +92,11 @@ class Reading(WithBus):
             self.assertEqual(group["strength"], [
                 {"bit": "translated", "value": "yes", "text": "It is."},
                 {"bit": "p2p", "value": "unknown", "text": "Nobody knows."}])
+            self.assertEqual(group["reserved_regions"], [
+                {"start": "0xfee00000", "end": "0xfeefffff", "kind": "msi"}])
+        self.assertIn("\nReserved regions\n  0xfee00000-0xfeefffff msi\n",
+                      self.isoctl("show", "01:00.0").stdout)
+        self.assertNotIn("reserved_regions", self.json("show", "02:00.0")["group"])
         # Of a daemon that is too old to tell, the rest is shown.
         self.assertNotIn("strength", self.json("show", "02:00.0")["group"])
         self.assertIn("\nStrength\n  translated  yes      It is.\n",
@@ -126,30 +131,115 @@ class Leasing(WithBus):
         return self.daemon.await_line(lambda seen: seen == line)
 
     def test_acquire_and_release(self):
-        answer = self.json("acquire", "01:00.0", "--mode", "iommufd", "--with-members", "--force")
+        answer = self.json("acquire", "01:00.0", "--mode", "iommufd", "--with-members", "--force",
+                           "--driver=mlx5_vfio_pci", "--ram=2G",
+                           "--release-console")
+        self.await_daemon("release-console")
+        self.await_daemon("memory=2147483648")
+        self.await_daemon("driver=mlx5_vfio_pci")
         self.await_daemon("acquire mode=iommufd lifetime=persistent with-members=1 force=1 01:00.0")
         self.assertEqual(answer, {
             "schema": "isolationd.acquire/1", "lease": 1, "groups": ["0000:00/01.0"],
             "devices": ["0000:01:00.0"], "mode": "iommufd", "guard": "owned",
-            "lifetime": "persistent"})
+            "lifetime": "persistent", "address_space": "one", "accounting": "process",
+            "nodes": []})
         self.assertEqual(self.json("leases")["leases"], [{
             "lease": 1, "groups": ["0000:00/01.0"], "devices": ["0000:01:00.0"], "held": [],
             "uid": 0, "unit": "test.service", "mode": "iommufd", "lifetime": "persistent",
             "guard": "owned", "required_guard": "sealed", "state": "leased", "since": "2023-11-14T22:13:20Z",
-            "rule": "50-test.json: nics"}])
+            "rule": "50-test.json: nics", "address_space": "one", "accounting": "process",
+            "nodes": [], "faults": [], "trouble": "a test waits"}])
         row = self.isoctl("leases").stdout.splitlines()[1].split()
         self.assertEqual(row[:6], ["1", "0000:00/01.0", "1", f"0({pwd.getpwuid(0).pw_name})",
                                    "test.service", "iommufd"])
         self.assertEqual(self.json("show", "01:00.0")["group"]["lease"], 1)
+        self.assertIn("\nTrouble: a test waits.\n", self.isoctl("show", "01:00.0").stdout)
 
         self.assertEqual(self.json("release", "01:00.0"),
-                         {"schema": "isolationd.release/1", "lease": 1})
+                         {"schema": "isolationd.release/1", "lease": 1, "resets": [
+                             {"device": "0000:01:00.0", "how": "flr"},
+                             {"device": "0000:01:00.1",
+                              "how": "not reset: the kernel knows no way"}]})
         self.await_daemon("released 1")
         self.assertEqual(self.isoctl("release", "1").returncode, 3)
 
         self.assertEqual(self.isoctl("acquire", "01:00.0").stdout,
                          "lease 2 · group 0000:00/01.0 · vfio · guard owned\n")
-        self.assertEqual(self.isoctl("release", "2").stdout, "lease 2 given back\n")
+        self.assertIn("Lease 2: mode vfio; it has one I/O address space; pinned memory counts",
+                      self.isoctl("show", "01:00.0").stdout)
+        self.assertEqual(self.isoctl("release", "2").stdout,
+                         "0000:01:00.0 reset: flr\n"
+                         "0000:01:00.1 not reset: the kernel knows no way\nlease 2 given back\n")
+
+    def test_revoke(self):
+        self.isoctl("acquire", "01:00.0")
+        self.assertEqual(self.json("revoke", "1", "--kill", "--grace", "3"), {
+            "schema": "isolationd.revoke/1", "lease": 1, "resets": [
+                {"device": "0000:01:00.0", "how": "flr"}]})
+        self.await_daemon("revoke 1 kill=1 grace=3")
+        self.isoctl("acquire", "01:00.0")
+        self.assertEqual(self.isoctl("revoke", "01:00.0").stdout,
+                         "0000:01:00.0 reset: flr\nlease 2 revoked\n")
+        self.await_daemon("revoke 2 kill=0 grace=10")
+        for grace in ("3601", "-1", "1s", ""):
+            self.assertEqual(self.isoctl("revoke", "1", f"--grace={grace}").returncode, 2)
+        self.assertEqual(self.isoctl("revoke", "7").returncode, 3)
+        self.assertEqual(self.isoctl("release", "7", "--kill").returncode, 2)
+
+    def test_reset(self):
+        self.assertEqual(self.json("reset", "02:00.0"), {
+            "schema": "isolationd.reset/1", "resets": [{"device": "0000:02:00.0", "how": "pm"}]})
+        self.assertEqual(self.isoctl("reset", "02:00.0").stdout, "0000:02:00.0 reset: pm\n")
+        self.assertEqual(self.isoctl("reset", "01:00.0").returncode, 4)
+        self.assertEqual(self.isoctl("reset", "group:5").returncode, 2)
+        self.isoctl("acquire", "01:00.0")
+        self.daemon.say("join")
+        result = self.isoctl("reset", "03:00.0")
+        self.assertEqual((result.returncode, result.stdout),
+                         (1, "0000:03:00.0 not reset: the kernel knows no way\n"))
+
+    def test_modes(self):
+        """Several modes are asked for in their order; a user is a name or a number."""
+        answer = self.json("acquire", "01:00.0", "--mode", "group-fd,path,vfio", "--uid", "1234")
+        self.assertEqual(answer["mode"], "group-fd")
+        for line in ("or mode=group-fd", "or mode=path", "or mode=vfio", "for uid=1234"):
+            self.await_daemon(line)
+        self.isoctl("release", "1")
+        for user in ("no-such-user", "-1", "12x", "4294967295", ""):
+            result = self.isoctl("acquire", "01:00.0", "--uid", user)
+            self.assertEqual((result.returncode, f"there is no user {user}" in result.stderr),
+                             (2, True), result.stderr)
+        self.assertEqual(self.isoctl("leases", "--uid", "1").returncode, 2)
+
+    def test_holders(self):
+        self.assertEqual(self.json("holders")["holders"], [])
+        free = self.json("holders", "02:00.0")["holders"]
+        self.assertEqual(free[0], {
+            "pid": 4711, "comm": "qemu", "unit": "vm.service", "uid": 0, "lease": None,
+            "group": "0000:00/02.0", "certain": True})
+        self.isoctl("acquire", "01:00.0")
+        for arguments in ((), ("1",), ("01:00.0",), ("0000:00/01.0",)):
+            holders = self.json("holders", *arguments)["holders"]
+            self.assertEqual([(each["pid"], each["lease"], each["group"], each["certain"])
+                              for each in holders],
+                             [(4711, 1, "0000:00/01.0", True), (4712, 1, "0000:00/01.0", False)])
+        self.assertEqual(holders[1]["unit"], None)
+        lines = self.isoctl("holders").stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["PID", "COMMAND", "UNIT", "USER", "LEASE", "GROUP",
+                                            "CERTAIN"])
+        self.assertEqual(lines[1].split()[:3], ["4711", "qemu", "vm.service"])
+        self.assertEqual(self.isoctl("holders", "7").returncode, 3)
+        self.assertEqual(self.isoctl("holders", "eth-none").returncode, 3)
+
+    def test_type(self):
+        self.assertEqual(self.isoctl("type", "01:00.0").stdout,
+                         "group 0000:00/01.0 · type DMA\n")
+        self.assertEqual(self.json("type", "01:00.0", "DMA-FQ"), {
+            "schema": "isolationd.type/1", "group": "0000:00/01.0", "kernel_group": 5,
+            "type": "DMA-FQ"})
+        result = self.isoctl("type", "01:00.0", "identity")
+        self.assertEqual((result.returncode, result.stderr), (6, "isoctl: a driver is bound\n"))
+        self.assertEqual(self.isoctl("type", "01:00.0", "DMA", "auto").returncode, 2)
 
     def test_take_and_expel(self):
         self.isoctl("acquire", "01:00.0", "--mode", "iommufd")
@@ -211,6 +301,15 @@ class Leasing(WithBus):
                              "cat <&$1", "-", "{iommufd}")
         self.assertEqual((result.returncode, result.stdout), (0, "iommufd"))
         self.assertEqual(json.loads(result.stderr)["lifetime"], "fd")
+
+    def test_more_fds_than_a_message_carries(self):
+        script = "for fd; do cat <&$fd; echo; done"
+        names = ["container", "group:1001", "group:1011", "group:1012", "group:1080", "group:1150"]
+        result = self.isoctl("run", "many", "--", "bash", "-c", script, "-",
+                             *(f"{{{name}}}" for name in names))
+        self.assertEqual((result.returncode, result.stdout.splitlines()), (0, names),
+                         result.stderr)
+        self.await_daemon("released 1")
 
     def test_run_passes_only_what_is_named(self):
         # No lease fd (a pipe), no bus (a socket), no other memfd.
@@ -326,6 +425,14 @@ class Monitoring(WithBus):
         event = self.await_event("guard-weakened")
         self.assertEqual((event["device"], event["lease"], event["guard"],
                           event["required_guard"]), (None, 1, "reactive", "sealed"))
+        self.daemon.say("second")
+        event = self.await_event("second-holder")
+        self.assertEqual((event["lease"], event["pid"], event["comm"], event["unit"],
+                          event["device"]), (1, 4712, "stray", None, None))
+        self.daemon.say("fault")
+        event = self.await_event("fault")
+        self.assertEqual((event["lease"], event["device"], event["access"], event["address"],
+                          event["count"]), (1, "0000:01:00.0", "write", 0x800000, 7))
         self.daemon.say("lose")
         event = self.await_event("device-lost")
         self.assertEqual((event["lease"], event["cause"]), (1, "0000:01:00.0 is gone too"))
@@ -338,7 +445,10 @@ class Monitoring(WithBus):
         self.assertEqual((event["device"], event["lease"], event["state"]),
                          ("0000:01:00.0", 1, "leased"))
         self.assertNotIn("cause", event)
-        self.isoctl("release", "1")
+        self.isoctl("revoke", "1", "--grace", "0")
+        event = self.await_event("revoked")
+        self.assertEqual((event["lease"], event["grace_seconds"], event["kill"], event["state"]),
+                         (1, 0, False, "revoking"))
         self.assertEqual(self.await_event("group-changed")["state"], "free")
         self.assertEqual(self.await_event("lease-removed")["lease"], 1)
 
@@ -376,6 +486,12 @@ class Monitoring(WithBus):
         self.daemon.say("weaken")
         monitor.await_line(lambda line: line == "guard-weakened · group 0000:00/01.0 · lease 1 · "
                                                 "guard reactive, required sealed")
+        self.daemon.say("second")
+        monitor.await_line(lambda line: line == "second-holder · group 0000:00/01.0 · lease 1 · "
+                                                "4712 stray")
+        self.daemon.say("fault")
+        monitor.await_line(lambda line: line == "fault 0000:01:00.0 · group 0000:00/01.0 · lease 1 · "
+                                                "write at 0x800000, number 7")
         self.daemon.say("return class 020000 is 010802 now")
         monitor.await_line(lambda line: line == "device-returned 0000:03:00.0 · group 0000:00/01.0"
                                                 " · lease 1 · held · class 020000 is 010802 now")

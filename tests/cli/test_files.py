@@ -4,11 +4,14 @@
 
 import json
 import os
+import resource
+import shutil
+import subprocess
 import tempfile
 import unittest
 
 import tree
-from harness import document, isoctl
+from harness import ISOCTL, document, environment, isoctl
 
 DUMP = """\
 00:00.0 Host bridge [0600]: Made Up Host Bridge [8086:29c0]
@@ -68,6 +71,53 @@ class Files(unittest.TestCase):
         self.assertEqual(result.returncode, code, result.stderr)
         self.assertIn(wanted, result.stderr)
         self.assertEqual(result.stdout, "")
+
+    def _memlock(self, limit, *arguments):
+        """isoctl memlock under a limit of its own, and without the capability that lifts it."""
+        drop = ["setpriv", "--bounding-set", "-ipc_lock"] if os.geteuid() == 0 else []
+        command = ["prlimit", f"--memlock={limit}:", "--", *drop, ISOCTL, "memlock", "--from",
+                   self.root, *arguments, "--json"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False,
+                                env=environment())
+        return result.returncode, document(result)
+
+    @unittest.skipUnless(shutil.which("prlimit") and shutil.which("setpriv"),
+                         "util-linux (prlimit, setpriv) is not installed")
+    def test_memlock(self):
+        """The limit is isoctl's own: what can be set here, at most 256 MiB."""
+        mib = 1 << 20
+        hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
+        limit = 256 * mib if hard < 0 else min(hard, 256 * mib)
+
+        code, answer = self._memlock(limit, "03:00.0", "--ram", "192M")
+        fits = limit >= 256 * mib
+        self.assertEqual(code, 0 if fits else 1)
+        self.assertEqual({key: answer[key] for key in (
+            "schema", "address_spaces", "accounting", "mode", "ram", "need", "limit", "exempt",
+            "verdict")}, {
+                "schema": "isolationd.memlock/1", "address_spaces": 1, "accounting": "process",
+                "mode": "vfio", "ram": 192 * mib, "need": 256 * mib, "limit": limit,
+                "exempt": False, "verdict": "enough" if fits else "too-small"})
+        self.assertEqual(answer["ram_allowed"], max(limit - 64 * mib, 0))
+        code, answer = self._memlock(limit, "03:00.0", "--ram", "193M", "--mode", "iommufd")
+        self.assertEqual((code, answer["verdict"], answer["mode"]), (1, "too-small", "iommufd"))
+        self.assertIn(f"ulimit -l {257 * 1024}", answer["next"])
+        # A guest with an IOMMU of its own maps all memory once for each group.
+        groups = [group["id"] for group in self.answer("groups", "--from", self.root)["groups"]]
+        _, answer = self._memlock(limit, groups[0], groups[-1], "--ram", "64M", "--viommu")
+        self.assertEqual((answer["address_spaces"], answer["need"]), (2, 256 * mib))
+        code, answer = self._memlock(limit, "03:00.0", "--mode", "iommufd-unbound")
+        self.assertEqual((code, answer["mode"]), (0, "iommufd-unbound"))
+        result = isoctl("memlock", "--from", self.root, "03:00.0", "--mode=path")
+        self.assertEqual((result.returncode, "the owner decides" in result.stderr), (2, True))
+        code, answer = self._memlock(limit, "03:00.0", "--pid", str(2 ** 31 - 2))
+        self.assertEqual((code, answer["limit"], answer["verdict"]), (0, None, "unknown"))
+        self.assertIn("cannot be read", answer["next"])
+        text = isoctl("memlock", "--from", self.root, "03:00.0", "--ram=1G").stdout
+        self.assertIn("need       1140850688 bytes (1.1 GiB)", text)
+        for bad in (["--ram=much"], ["--mode=path"], ["--pid=0"], ["--pid=me"]):
+            with self.subTest(bad):
+                self.refused(2, "", "memlock", "--from", self.root, "03:00.0", *bad)
 
     def test_the_same_from_a_snapshot(self):
         for source in (self.root, self.dump):

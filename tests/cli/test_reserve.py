@@ -111,7 +111,7 @@ class Boot(WithMachine):
         self.assertEqual(self.machine.overrides(), {CARD: OURS, JOINED: OURS})
         self.assertEqual(self.machine.recorded(), [CARD, JOINED])
         self.assertIn("0000:00:02.0 is not reserved: it is a bridge", said)
-        self.assertIn(f"{CARD} is reserved by rule 50.json: card", said)
+        self.assertIn(f"{CARD} is reserved by rule 50.json:1: card", said)
         self.assertEqual(self.machine.read("sys/bus/pci/drivers_probe"), "")
 
     def test_twice_is_once(self):
@@ -147,7 +147,7 @@ class Boot(WithMachine):
         said = self.run_it()
         self.assertEqual(self.machine.overrides(), {CARD: "vfio-pci", JOINED: OURS})
         self.assertEqual(self.machine.recorded(), [JOINED])
-        self.assertIn(f"{CARD} is reserved by rule 50.json: card; its driver_override is vfio-pci",
+        self.assertIn(f"{CARD} is reserved by rule 50.json:1: card; its driver_override is vfio-pci",
                       said)
 
     def test_a_stub_is_no_host_driver(self):
@@ -158,7 +158,7 @@ class Boot(WithMachine):
         for arguments in ((), ("--arrived", CARD)):
             with self.subTest(arguments):
                 said = self.run_it(*arguments, code=3 if arguments else 0)
-                self.assertIn(f"{CARD} is reserved by rule 50.json: card; pci-stub has it", said)
+                self.assertIn(f"{CARD} is reserved by rule 50.json:1: card; pci-stub has it", said)
                 self.assertEqual((self.machine.driver(CARD), self.machine.recorded()),
                                  ("pci-stub", [JOINED]))
                 self.assertEqual(self.machine.overrides(), {JOINED: OURS})
@@ -184,7 +184,7 @@ class Boot(WithMachine):
         self.machine.policy({**CARD_RULE, "reserve": expected})
         said = self.run_it()
         self.assertEqual(self.machine.overrides(), {})
-        self.assertIn("its group has 4 members, and rule 50.json: card expects 3", said)
+        self.assertIn("its group has 4 members, and rule 50.json:1: card expects 3", said)
 
     def test_a_policy_that_changes_lets_in(self):
         self.machine.policy(CARD_RULE)
@@ -289,7 +289,7 @@ class ForUdev(WithMachine):
             ask,
             'ATTR{vendor}=="0x8086", ATTR{class}=="0x02????", KERNEL=="0000:03:*", ' + ask,
             'ATTR{class}=="0x0c0330", ' + ask])
-        self.assertIn('# 50.json: lone "one"??', lines)
+        self.assertIn('# 50.json:1: lone "one"??', lines)
         self.assertFalse([line for line in lines if line and not line.startswith(("#", "ACTION",
                           "SUBSYSTEM", "ATTR", "GOTO", "LABEL", "ENV"))])
 
@@ -359,6 +359,7 @@ class ForUdev(WithMachine):
         self.machine.write(f"sys/{place}/flags", "0x1003\n")
         os.makedirs(self.machine.path("sys/class/net"), exist_ok=True)
         os.symlink(f"../../{place}", self.machine.path("sys/class/net/enp3s0"))
+        os.symlink("../../../../../virtual/net/br0", self.machine.path(f"sys/{place}/upper_br0"))
         self.assertIn("e1000e was faster and keeps it", self.run_it("--arrived", LONE, code=1))
         self.assertEqual(self.machine.read("sys/bus/pci/drivers/e1000e/unbind"), "")
         self.assertEqual((self.machine.overrides(), self.machine.recorded()), ({}, []))

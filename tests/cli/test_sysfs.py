@@ -60,7 +60,7 @@ class Documents(WithTrees):
                 answer = self.json("show", selector)
                 self.assertEqual(answer["schema"], "isolationd.show/1")
                 group = answer["group"]
-                self.assertEqual(set(group), {"id", "kernel_group", "type", "guard", "state",
+                self.assertEqual(set(group), {"id", "kernel_group", "type", "guard", "state", "waiters",
                                               "lease", "devices", "strength"})
                 self.assertEqual([device["device"] for device in group["devices"]], JOINT)
                 self.assertEqual((group["id"], group["kernel_group"], group["type"]),

@@ -14,6 +14,8 @@
 #include "core/probe/cleanup.h"
 #include "daemon/post_internal.h"
 #include "tests/daemon/fakesentinel.h"
+#include "tests/daemon/fakeworker.h"
+#include "tests/unit/tree.h"
 
 /* Putting back is tried again that often: a fault strikes once. */
 #define RELEASES_MAX 3
@@ -39,7 +41,8 @@ static bool is_busy(const FakeDaemon *daemon)
         const Manager *manager = daemon->manager;
 
         for (size_t i = 0; i < manager->n_leases; i++)
-                if (manager->leases[i]->worker || manager->leases[i]->guard_worker)
+                if (manager->leases[i]->worker || manager->leases[i]->guard_worker ||
+                    manager->leases[i]->ask_worker)
                         return true;
         if (manager->post->worker || manager->post->former ||
             (manager->post->sentinel && !manager->post->is_ready))
@@ -65,6 +68,7 @@ void fakedaemon_start(FakeDaemon *daemon, const HostPaths *host, const FakeServi
         if (!daemon->base ||
             manager_new(daemon->base, host, fakehost_path(state, "state"), &daemon->manager) < 0)
                 violated("there is no manager");
+        daemon->hang = fakeworker_watch(daemon->base);
         r = manager_start(daemon->manager, &store);
         if (r < 0)
                 violated("the start failed: %s", strerror(-r));
@@ -74,6 +78,8 @@ void fakedaemon_start(FakeDaemon *daemon, const HostPaths *host, const FakeServi
 void fakedaemon_end(FakeDaemon *daemon)
 {
         manager_free(daemon->manager);
+        if (daemon->hang)
+                event_free(daemon->hang);
         event_base_free(daemon->base);
         (void)alarm(0);
 }
@@ -89,13 +95,18 @@ static void on_done(const ManagerAnswer *answer, Lease *lease, void *userdata)
 
 int fakedaemon_acquire(FakeDaemon *daemon, const char *selector, LeaseMode mode)
 {
-        const char *const selectors[] = {selector, NULL};
+        return fakedaemon_acquire_all(daemon, (const char *const[]){selector, NULL}, mode);
+}
+
+int fakedaemon_acquire_all(FakeDaemon *daemon, const char *const *selectors, LeaseMode mode)
+{
         const AcquireRequest request = {
                 .selectors = selectors,
                 .mode = mode,
                 .lifetime = LEASE_LIFETIME_PERSISTENT,
                 .with_members = true,
                 .force = true, /* there is no /proc to ask who lives on it */
+                .path_uid = FAKEHOST_UID,
                 .unit = "",
         };
         int code = _REFUSAL_N;
@@ -103,8 +114,19 @@ int fakedaemon_acquire(FakeDaemon *daemon, const char *selector, LeaseMode mode)
         manager_acquire(daemon->manager, &request, on_done, &code);
         settle(daemon);
         if (code == _REFUSAL_N)
-                violated("no answer to acquiring %s", selector);
+                violated("no answer to acquiring %s", selectors[0]);
         return code;
+}
+
+void fakedaemon_ask(FakeDaemon *daemon)
+{
+        const Manager *manager = daemon->manager;
+
+        for (size_t i = 0; i < manager->n_leases; i++)
+                if (manager->leases[i]->ask)
+                        event_active(manager->leases[i]->ask, EV_TIMEOUT, 0);
+        (void)event_base_loop(daemon->base, EVLOOP_NONBLOCK);
+        settle(daemon);
 }
 
 void fakedaemon_release(FakeDaemon *daemon, size_t index)
@@ -134,6 +156,35 @@ void fakedaemon_see(FakeDaemon *daemon)
 {
         manager_mark_dirty(daemon->manager);
         settle(daemon);
+}
+
+void fakedaemon_see_once(FakeDaemon *daemon)
+{
+        int r = manager_reconcile(daemon->manager);
+        if (r < 0)
+                violated("the machine cannot be read: %s", strerror(-r));
+}
+
+/* What hangs dies when it is let go, and not before (fakehost_hang()). */
+void __wrap_worker_kill(Worker *worker);
+void __real_worker_kill(Worker *worker);
+
+static bool hangs(void)
+{
+        const FakeDevice *device;
+
+        for (size_t i = 0; (device = fakehost_at(i)); i++)
+                if (fakehost_has("fake/hang/%s", device->address))
+                        return true;
+        return false;
+}
+
+void __wrap_worker_kill(Worker *worker)
+{
+        if (hangs())
+                tree_file("fake/killed", "");
+        else
+                __real_worker_kill(worker);
 }
 
 const Lease *fakedaemon_lease(const FakeDaemon *daemon, const char *address)

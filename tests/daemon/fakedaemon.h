@@ -13,6 +13,7 @@
 typedef struct FakeDaemon {
         struct event_base *base;
         Manager *manager;
+        struct event *hang; /* a worker's; or NULL */
 } FakeDaemon;
 
 /* Starts where the one before it has left off. */
@@ -24,6 +25,12 @@ void fakedaemon_end(FakeDaemon *daemon);
 /* Takes a persistent lease as root. Returns what the manager answered. */
 int fakedaemon_acquire(FakeDaemon *daemon, const char *selector, LeaseMode mode);
 
+/* The same for all that `selectors` (NULL-terminated) name, in one lease. */
+int fakedaemon_acquire_all(FakeDaemon *daemon, const char *const *selectors, LeaseMode mode);
+
+/* Has all leases ask for their owners' claims, where that is done, and waits for what follows. */
+void fakedaemon_ask(FakeDaemon *daemon);
+
 /* Gives the manager's lease of that index back, as far as that goes. */
 void fakedaemon_release(FakeDaemon *daemon, size_t index);
 
@@ -32,6 +39,9 @@ void fakedaemon_release_all(FakeDaemon *daemon);
 
 /* The machine has changed: it is read, and what follows is waited for. */
 void fakedaemon_see(FakeDaemon *daemon);
+
+/* The same, but nothing is waited for. */
+void fakedaemon_see_once(FakeDaemon *daemon);
 
 /* The lease that has this function, and is in its owner's hands, or NULL. */
 const Lease *fakedaemon_lease(const FakeDaemon *daemon, const char *address);

@@ -4,13 +4,15 @@
  * The machine: building it, what comes and goes, and how it looks.
  *
  * Beside what Linux has in /sys there is a directory `fake`: `waiting/ADDRESS`, a card in a slot
- * that nobody looks at; `late/ADDRESS`, a device whose host driver is still to come; `gone/N`, what
- * was there once; and `race`.
+ * that nobody looks at; `late/ADDRESS`, a device whose host driver is still to come; `used/ADDRESS`,
+ * one that VFIO has had and nobody reset; `hang/ADDRESS`, one whose driver does
+ * not let go of it; `gone/N`, what was there once; and `race`.
  */
 
 #include "tests/daemon/fakehost.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/model/pcicap.h"
+#include "daemon/host/acl.h"
 #include "daemon/host/driver.h"
 #include "tests/unit/tree.h"
 
@@ -99,6 +102,11 @@ const char *fakehost_override(const FakeDevice *device, char name[static FAKEHOS
         (void)snprintf(name, FAKEHOST_NAME_SIZE, "%s",
                        r == 0 && strcmp(text, DRIVER_OVERRIDE_NONE) != 0 ? text : "");
         return name;
+}
+
+bool fakehost_is_used(const FakeDevice *device)
+{
+        return fakehost_has("fake/used/%s", device->address);
 }
 
 const char *fakehost_service(const FakeDevice *port, char name[static FAKEHOST_NAME_SIZE])
@@ -183,6 +191,19 @@ static void appear(const FakeDevice *device)
         }
         if (device->has_slot)
                 write_slot(device);
+        if (is_port(device))
+                return;
+        (void)snprintf(path, sizeof(path), "%s/power/control", place);
+        tree_file(path, "auto\n");
+        (void)snprintf(path, sizeof(path), "%s/d3cold_allowed", place);
+        tree_file(path, "1\n");
+        if (!device->resets)
+                return;
+        (void)snprintf(path, sizeof(path), "%s/reset", place);
+        tree_file(path, "");
+        (void)snprintf(path, sizeof(path), "%s/reset_method", place);
+        (void)snprintf(text, sizeof(text), "%s\n", device->resets);
+        tree_file(path, text);
 }
 
 static char switch_of(const char *directory, const char *name)
@@ -227,6 +248,12 @@ static void remove_file(const char *directory, const char *name)
                 give_up(path);
 }
 
+/* The second group's devices reach memory as they like while no lease has them. */
+static const char *type_of(int group)
+{
+        return group == 2 ? "identity" : "DMA";
+}
+
 void fakehost_make(const FakeDevice *devices, size_t n_devices, HostPaths *ret_host)
 {
         static char dev[FAKEHOST_PATH_SIZE], proc[FAKEHOST_PATH_SIZE];
@@ -242,10 +269,18 @@ void fakehost_make(const FakeDevice *devices, size_t n_devices, HostPaths *ret_h
         tree_file("bus/pci/drivers_probe", "");
         tree_file("bus/pci/drivers/vfio-pci/bind", "");
         tree_file("bus/pci_express/drivers/pciehp/bind", "");
+        tree_file("class/vtconsole/" FAKEHOST_CONSOLE "/name", "(M) frame buffer device\n");
+        tree_file("class/vtconsole/" FAKEHOST_CONSOLE "/bind", "1\n");
+        tree_file("bus/platform/drivers/efi-framebuffer/unbind", "");
+        tree_link("bus/platform/devices/" FAKEHOST_FRAMEBUFFER "/driver",
+                  "../../drivers/efi-framebuffer");
         tree_file("dev/iommu", "");
+        tree_file("dev/vfio/vfio", "");
         tree_file("fake/waiting/.keep", "");
         tree_file("fake/late/.keep", "");
         tree_file("fake/gone/.keep", "");
+        tree_file("fake/used/.keep", "");
+        tree_file("fake/hang/.keep", "");
         for (size_t i = 0; i < n_devices; i++) {
                 if (devices[i].driver) {
                         (void)snprintf(path, sizeof(path), "bus/pci/drivers/%s/bind",
@@ -254,6 +289,10 @@ void fakehost_make(const FakeDevice *devices, size_t n_devices, HostPaths *ret_h
                 }
                 (void)snprintf(path, sizeof(path), "dev/vfio/%d", devices[i].group);
                 tree_file(path, "");
+        }
+        for (size_t i = 0; i < n_devices; i++) {
+                (void)snprintf(path, sizeof(path), "kernel/iommu_groups/%d/type", devices[i].group);
+                tree_file(path, type_of(devices[i].group));
         }
         for (size_t i = 0; i < n_devices; i++)
                 if (!devices[i].is_away)
@@ -297,6 +336,7 @@ void fakehost_unplug(const char *address)
 
         remove_file("fake/waiting", address);
         remove_file("fake/late", address);
+        remove_file("fake/used", address);
         if (!fakehost_is_present(fakehost_find(address)))
                 return;
         remove_file("bus/pci/devices", address);
@@ -330,7 +370,68 @@ void fakehost_race(bool on)
                         (void)fakehost_attach(&all[i]);
 }
 
+void fakehost_hang(const char *address)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        (void)snprintf(path, sizeof(path), "fake/hang/%s", address);
+        tree_fifo(path);
+}
+
+void fakehost_let_go(const char *address)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        /* Whoever hangs has it open for reading, and hears of the end. */
+        int fd = open(fakehost_path(path, "fake/hang/%s", address), O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || unlink(path) < 0)
+                give_up(path);
+        (void)close(fd);
+}
+
 /* --- how it looks ----------------------------------------------------------------------------- */
+
+static void draw_type(FILE *stream, int group, bool untouched)
+{
+        _cleanup_(freep) char *type = NULL;
+        char path[FAKEHOST_PATH_SIZE];
+
+        int r = host_read_text(fakehost_path(path, "kernel/iommu_groups/%d/type", group), &type);
+        (void)fprintf(stream, "group %d type %s\n", group,
+                      untouched ? type_of(group) : r == 0 ? type : strerror(-r));
+}
+
+/* What VFIO and a reset change. */
+static void draw_condition(FILE *stream, const FakeDevice *device, const char *directory,
+                           bool untouched)
+{
+        _cleanup_(freep) char *power = NULL, *resets = NULL;
+        char path[FAKEHOST_PATH_SIZE], driver[FAKEHOST_NAME_SIZE];
+
+        int r = untouched ? 0
+                          : host_read_text(fakehost_path(path, "%s/power/control", directory),
+                                           &power);
+        if (r == 0 && !untouched && device->resets)
+                r = host_read_text(fakehost_path(path, "%s/reset_method", directory), &resets);
+        if (r < 0)
+                give_up(path);
+        bool is_loose = !untouched && !fakehost_driver(device, driver)[0] &&
+                        fakehost_is_master(device) && type_of(device->group)[0] == 'i';
+        (void)fprintf(stream, "%s power %s, resets %s%s\n", device->address,
+                      untouched ? "auto" : power,
+                      untouched || !device->resets ? device->resets : resets,
+                      is_loose ? ", bus master without a driver" : "");
+}
+
+static void draw_screen(FILE *stream, bool untouched)
+{
+        static const char driver[] = "bus/platform/devices/" FAKEHOST_FRAMEBUFFER "/driver";
+
+        (void)fprintf(stream, "console %c\n",
+                      untouched ? '1' : switch_of("class/vtconsole/" FAKEHOST_CONSOLE, "bind"));
+        (void)fprintf(stream, "framebuffer %s\n",
+                      untouched || fakehost_has("%s", driver) ? "bound" : "unbound");
+}
 
 static void draw(FILE *stream, const FakeDevice *device, bool untouched)
 {
@@ -348,6 +449,8 @@ static void draw(FILE *stream, const FakeDevice *device, bool untouched)
                       : device->override ? device->override
                                          : "");
         (void)snprintf(directory, sizeof(directory), "bus/pci/devices/%s", device->address);
+        if (!is_port(device))
+                draw_condition(stream, device, directory, untouched);
         if (device->has_vfs)
                 (void)fprintf(stream, "%s VFs autoprobe %c\n", device->address,
                               untouched ? '1' : switch_of(directory, "sriov_drivers_autoprobe"));
@@ -357,6 +460,21 @@ static void draw(FILE *stream, const FakeDevice *device, bool untouched)
                                                         fakehost_service(device, service))
                                       ? "bound"
                                       : "unbound");
+}
+
+/* Nodes that somebody may open who could not before. */
+static void draw_nodes(FILE *stream)
+{
+        char path[FAKEHOST_PATH_SIZE], name[FAKEHOST_NAME_SIZE];
+
+        for (size_t i = 0; i < n_all + 2; i++) {
+                if (i < n_all)
+                        (void)snprintf(name, sizeof(name), "vfio/%d", all[i].group);
+                else
+                        (void)snprintf(name, sizeof(name), i == n_all ? "vfio/vfio" : "iommu");
+                if (acl_has(fakehost_path(path, "dev/%s", name), FAKEHOST_UID))
+                        (void)fprintf(stream, "%s is open to %d\n", name, FAKEHOST_UID);
+        }
 }
 
 char *fakehost_picture(bool untouched)
@@ -369,8 +487,13 @@ char *fakehost_picture(bool untouched)
                 give_up("memory");
         (void)fprintf(stream, "autoprobe %c\n",
                       untouched ? '1' : switch_of("bus/pci", "drivers_autoprobe"));
+        draw_screen(stream, untouched);
+        for (size_t i = 0; i < n_all; i++)
+                draw_type(stream, all[i].group, untouched);
         for (size_t i = 0; i < n_all; i++)
                 draw(stream, &all[i], untouched);
+        if (!untouched)
+                draw_nodes(stream);
         if (fclose(stream) != 0)
                 give_up("memory");
         return text;

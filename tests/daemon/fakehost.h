@@ -13,6 +13,10 @@
 
 #include "daemon/host/host.h"
 
+/* A screen: the console driver on it, and the platform device with the firmware's framebuffer. */
+#define FAKEHOST_CONSOLE "vtcon1"
+#define FAKEHOST_FRAMEBUFFER "efi-framebuffer.0"
+
 /* A function that may be in the machine. */
 typedef struct FakeDevice {
         const char *address;
@@ -27,6 +31,7 @@ typedef struct FakeDevice {
         bool has_open_slot; /* or one that nobody can shut */
         bool has_vfs;
         bool is_away; /* not there at boot */
+        const char *resets; /* its reset_method, or NULL */
 } FakeDevice;
 
 /* Builds a machine; parents come first in the table, which stays the caller's. One at a time. */
@@ -36,6 +41,9 @@ void fakehost_remove(void);
 /* The machine's table: by index (NULL behind the last) and by address (NULL if there is none). */
 const FakeDevice *fakehost_at(size_t index);
 const FakeDevice *fakehost_find(const char *address);
+
+/* Whom leases by path are for. */
+#define FAKEHOST_UID 1000
 
 #define FAKEHOST_PATH_SIZE 512
 #define FAKEHOST_NAME_SIZE 64
@@ -49,6 +57,8 @@ bool fakehost_is_present(const FakeDevice *device);
 /* The driver it is bound to, "" if none, and the override, "" if none; return `name`. */
 const char *fakehost_driver(const FakeDevice *device, char name[static FAKEHOST_NAME_SIZE]);
 const char *fakehost_override(const FakeDevice *device, char name[static FAKEHOST_NAME_SIZE]);
+/* Has VFIO had it, and nobody reset it since? */
+bool fakehost_is_used(const FakeDevice *device);
 /* The hot-plug service of a port, "0000:00:02.0:pcie004"; returns `name`. */
 const char *fakehost_service(const FakeDevice *port, char name[static FAKEHOST_NAME_SIZE]);
 
@@ -68,12 +78,30 @@ void fakehost_watch(void (*added)(const FakeDevice *device, const char *path));
 void fakehost_race(bool on);
 
 /*
- * All that a lease may change, as text, a line for each: drivers and overrides, switches, who
- * serves slots, what waits in them. `untouched` is how it has to be where nobody ever had a lease.
+ * From now on the host driver does not let go of that device: whoever unbinds it waits, and cannot be
+ * killed. And now it does.
+ */
+void fakehost_hang(const char *address);
+void fakehost_let_go(const char *address);
+
+/*
+ * All that a lease may change, as text, a line for each: drivers and overrides, power management and
+ * reset methods, bus mastering of what has no driver, switches, who serves slots, what waits in
+ * them, who may open nodes. `untouched` is how it has to be where nobody ever had a lease.
  * The caller frees it.
  */
 char *fakehost_picture(bool untouched);
 
-/* The kernel's answers (fakehost_kernel.c). Return 0 or -errno. */
+/* The kernel's answers (fakehost_kernel.c, fakehost_claims.c). Return 0 or -errno. */
 int fakehost_write(const char *path, const char *text);
+/* Whether anybody has claimed a group; whether one of its members has a driver that `matches`. */
+bool fakehost_is_claimed(int group);
+bool fakehost_has_member(int group, bool (*matches)(const char *driver));
+bool fakehost_is_master(const FakeDevice *device);
+void fakehost_set_master(const FakeDevice *device);
 int fakehost_attach(const FakeDevice *device); /* as drivers_probe, whatever drivers_autoprobe is */
+
+/* What a write to a screen's files does (fakehost_screen.c). The same returns. */
+int fakehost_bind_console(const char *name, const char *text);
+int fakehost_unbind_framebuffer(const char *name, const char *text);
+int fakehost_probe_platform(const char *name, const char *text);

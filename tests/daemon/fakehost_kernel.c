@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the kernel does when it is told to, and VFIO's claims (kernel-facts 3.3, 3.4, 4.2).
- *
- * Linked in place of the daemon's one function that writes to sysfs and of those that claim groups.
- * A claim is a lock on the group's node, which goes with the last copy of the open file, as the
- * kernel's goes; it keeps host drivers out as long as VFIO drives a member.
+ * What the kernel does when it is told to (kernel-facts 3.3, 3.4): linked in place of the daemon's
+ * one function that writes to sysfs. What is claimed (fakehost_claims.c) keeps host drivers out as
+ * long as VFIO drives a member.
  */
 
 #include <errno.h>
@@ -16,42 +14,19 @@
 #include <unistd.h>
 
 #include "core/model/strength.h"
+#include "daemon/host/config.h"
 #include "daemon/host/driver.h"
 #include "daemon/host/vfio.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/faults.h"
 #include "tests/unit/tree.h"
 
-#define VFIO "vfio-pci"
-
 int __wrap_host_write_text(const char *path, const char *text);
-int __real_host_write_text(const char *path, const char *text);
-int __wrap_vfio_claim_groups(const HostPaths *host, const int32_t *groups, size_t n_groups,
-                             VfioFds *ret_fds, char **ret_message);
-int __wrap_vfio_claim_devices(const HostPaths *host, const Bdf *devices, size_t n_devices,
-                              VfioFds *ret_fds, char **ret_message);
-void __wrap_vfio_await_closed(const HostPaths *host, const int32_t *groups, size_t n_groups,
-                              unsigned seconds);
-
-static int open_group(int group)
-{
-        char path[FAKEHOST_PATH_SIZE];
-
-        int fd = open(fakehost_path(path, "dev/vfio/%d", group), O_RDWR | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
-}
 
 /* --- who may drive what ----------------------------------------------------------------------- */
 
-static bool is_claimed(int group)
-{
-        _cleanup_(closep) int fd = open_group(group);
-
-        return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
-}
-
 /* Of the group's members, is there one whose driver passes `matches`? */
-static bool has_member(int group, bool (*matches)(const char *driver))
+bool fakehost_has_member(int group, bool (*matches)(const char *driver))
 {
         const FakeDevice *device;
         char driver[FAKEHOST_NAME_SIZE];
@@ -61,11 +36,6 @@ static bool has_member(int group, bool (*matches)(const char *driver))
                     matches(fakehost_driver(device, driver)))
                         return true;
         return false;
-}
-
-static bool is_vfio(const char *driver)
-{
-        return strcmp(driver, VFIO) == 0;
 }
 
 static bool is_host_driver(const char *driver)
@@ -80,15 +50,21 @@ static int probe(const FakeDevice *device, const char *driver)
 
         if (fakehost_has("bus/pci/devices/%s/driver", device->address))
                 return -EBUSY;
-        if (is_host_driver(driver) && is_claimed(device->group) &&
-            has_member(device->group, is_vfio))
+        if (is_host_driver(driver) && fakehost_is_claimed(device->group) &&
+            fakehost_has_member(device->group, driver_is_vfio))
                 return -EBUSY;
-        if (is_vfio(driver) && device->bus_below != 0)
+        if (driver_is_vfio(driver) && device->bus_below != 0)
                 return -EINVAL;
         (void)snprintf(path, sizeof(path), "bus/pci/devices/%s/driver", device->address);
         (void)snprintf(target, sizeof(target), "../../../../bus/pci/drivers/%s", driver);
         tree_link(path, target);
         (void)unlink(fakehost_path(late, "fake/late/%s", device->address));
+        if (device->bus_below == 0)
+                fakehost_set_master(device);
+        if (driver_is_vfio(driver)) {
+                (void)snprintf(path, sizeof(path), "fake/used/%s", device->address);
+                tree_file(path, "");
+        }
         return 0;
 }
 
@@ -115,15 +91,18 @@ int fakehost_attach(const FakeDevice *device)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
+/* At once, like the kernel: whoever is killed meanwhile has written all of it or nothing. */
 static int put_text(const char *path, const char *text)
 {
-        char full[FAKEHOST_PATH_SIZE];
+        char full[FAKEHOST_PATH_SIZE], fresh[FAKEHOST_PATH_SIZE], name[FAKEHOST_NAME_SIZE];
 
         if (!fakehost_has("%s", path))
                 return -ENOENT;
-        if (truncate(fakehost_path(full, "%s", path), 0) < 0)
-                return -errno;
-        return __real_host_write_text(full, text);
+        (void)snprintf(name, sizeof(name), "fake/fresh-%d", (int)getpid());
+        tree_file(name, text);
+        return rename(fakehost_path(fresh, "%s", name), fakehost_path(full, "%s", path)) < 0
+                       ? -errno
+                       : 0;
 }
 
 static int write_override(const char *address, const char *text)
@@ -147,9 +126,98 @@ static int write_vfs(const char *address, const char *text)
         return put_text(path, line);
 }
 
+/* From DMA to DMA-FQ at any time, else only while nobody does DMA in there (kernel-facts 5). */
+static int write_type(const char *group, const char *text)
+{
+        char path[FAKEHOST_PATH_SIZE / 2], full[FAKEHOST_PATH_SIZE], line[FAKEHOST_NAME_SIZE];
+        _cleanup_(freep) char *now = NULL;
+        int number = (int)strtol(group, NULL, 10);
+
+        (void)snprintf(path, sizeof(path), "kernel/iommu_groups/%d/type", number);
+        int r = host_read_text(fakehost_path(full, "%s", path), &now);
+        if (r < 0)
+                return r;
+        bool live = strcmp(now, "DMA") == 0 && strcmp(text, "DMA-FQ") == 0;
+        if (!live && (fakehost_has_member(number, is_host_driver) || fakehost_is_claimed(number)))
+                return -EPERM;
+        (void)snprintf(line, sizeof(line), "%s\n", text);
+        return put_text(path, line);
+}
+
+static int put_setting(const char *address, const char *name, const char *text)
+{
+        char path[FAKEHOST_PATH_SIZE / 2], line[FAKEHOST_NAME_SIZE];
+
+        (void)snprintf(path, sizeof(path), "bus/pci/devices/%s/%s", address, name);
+        (void)snprintf(line, sizeof(line), "%s\n", text);
+        return put_text(path, line);
+}
+
+static int write_power(const char *address, const char *text)
+{
+        return put_setting(address, "power/control", text);
+}
+
+static int write_d3cold(const char *address, const char *text)
+{
+        return put_setting(address, "d3cold_allowed", text);
+}
+
+/* Only what the device has (kernel-facts 4.5). */
+static int write_resets(const char *address, const char *text)
+{
+        const FakeDevice *device = fakehost_find(address);
+
+        if (!device->resets || !strstr(device->resets, text))
+                return -EINVAL;
+        return put_setting(address, "reset_method", text);
+}
+
+/* The first of the methods; `pm` is one that never works here. */
+static int write_reset(const char *address, const char *text)
+{
+        _cleanup_(freep) char *methods = NULL;
+        char path[FAKEHOST_PATH_SIZE];
+
+        if (host_read_text(fakehost_path(path, "bus/pci/devices/%s/reset_method", address),
+                           &methods) < 0)
+                return -ENOENT;
+        if (strcmp(methods, "pm") == 0)
+                return -ENOTTY;
+        (void)unlink(fakehost_path(path, "fake/used/%s", address));
+        return 0;
+}
+
+/* All that is below the bridge. */
+static int write_reset_below(const char *address, const char *text)
+{
+        const FakeDevice *device;
+        char path[FAKEHOST_PATH_SIZE];
+
+        for (size_t i = 0; (device = fakehost_at(i)); i++)
+                if (device->parent && strcmp(device->parent, address) == 0)
+                        (void)unlink(fakehost_path(path, "fake/used/%s", device->address));
+        return 0;
+}
+
 static int write_autoprobe(const char *name, const char *text)
 {
         return put_text("bus/pci/drivers_autoprobe", text[0] == '0' ? "0\n" : "1\n");
+}
+
+/* In the state that no signal ends. */
+static void await_driver(const char *address)
+{
+        char path[FAKEHOST_PATH_SIZE], byte;
+
+        if (!fakehost_has("fake/hang/%s", address))
+                return;
+        _cleanup_(closep) int fd =
+                open(fakehost_path(path, "fake/hang/%s", address), O_RDONLY | O_CLOEXEC);
+        while (fd >= 0 && read(fd, &byte, 1) > 0)
+                continue;
+        if (fakehost_has("fake/killed"))
+                _exit(9);
 }
 
 static int unbind(const char *driver, const char *address)
@@ -158,6 +226,11 @@ static int unbind(const char *driver, const char *address)
         char path[FAKEHOST_PATH_SIZE], name[FAKEHOST_NAME_SIZE];
 
         if (!device || strcmp(fakehost_driver(device, name), driver) != 0)
+                return -ENODEV;
+        if (!driver_is_vfio(driver))
+                await_driver(address);
+        /* vfio-pci forbids runtime power management when it leaves, whatever there was before. */
+        if (driver_is_vfio(driver) && put_setting(address, "power/control", "on") < 0)
                 return -ENODEV;
         return unlink(fakehost_path(path, "bus/pci/devices/%s/driver", address)) < 0 ? -errno : 0;
 }
@@ -227,8 +300,17 @@ static const struct {
         {"bus/pci/devices/", "/driver_override", write_override},
         {"bus/pci/devices/", "/driver/unbind", unbind_own},
         {"bus/pci/devices/", "/sriov_drivers_autoprobe", write_vfs},
+        {"bus/pci/devices/", "/power/control", write_power},
+        {"bus/pci/devices/", "/d3cold_allowed", write_d3cold},
+        {"bus/pci/devices/", "/reset_method", write_resets},
+        {"bus/pci/devices/", "/reset", write_reset},
+        {"bus/pci/devices/", "/reset_subordinate", write_reset_below},
         {"bus/pci/drivers/", "/unbind", unbind},
         {"bus/pci/drivers/", "/bind", bind},
+        {"kernel/iommu_groups/", "/type", write_type},
+        {"class/vtconsole/", "/bind", fakehost_bind_console},
+        {"bus/platform/devices/", "/driver/unbind", fakehost_unbind_framebuffer},
+        {"bus/platform/drivers_probe", "", fakehost_probe_platform},
         {"bus/pci/drivers_autoprobe", "", write_autoprobe},
         {"bus/pci/drivers_probe", "", drivers_probe},
         {"bus/pci_express/drivers/pciehp", "/unbind", unbind_slot},
@@ -283,79 +365,4 @@ int __wrap_host_write_text(const char *path, const char *text)
         r = fakehost_write(path, text);
         faults_after(number);
         return r;
-}
-
-/* --- claims ----------------------------------------------------------------------------------- */
-
-static int add_fd(VfioFds *fds, int fd, const char *name)
-{
-        VfioFd *item = &fds->items[fds->n_items++];
-
-        (void)snprintf(item->name, sizeof(item->name), "%s", name);
-        item->fd = fd;
-        return fd;
-}
-
-static int claim(int group, VfioFds *fds, char **ret_message)
-{
-        char name[sizeof(fds->items[0].name)];
-
-        (void)snprintf(name, sizeof(name), "group:%d", group);
-        int fd = add_fd(fds, open_group(group), name);
-        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return host_refuse(REFUSAL_BUSY, ret_message, "group %d is claimed", group);
-        if (!has_member(group, is_vfio) || has_member(group, is_host_driver))
-                return host_refuse(REFUSAL_NOT_VIABLE, ret_message, "group %d is not viable",
-                                   group);
-        return 0;
-}
-
-int __wrap_vfio_claim_groups(const HostPaths *host, const int32_t *groups, size_t n_groups,
-                             VfioFds *ret_fds, char **ret_message)
-{
-        _cleanup_(vfio_fds_close) VfioFds fds = {.n_items = 0};
-        unsigned number;
-
-        int r = faults_before(FAULT_POINT_WRITE, &number);
-        if (r != 0)
-                return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "a claim that fails");
-        (void)add_fd(&fds, open("/dev/null", O_RDWR | O_CLOEXEC), "container");
-        for (size_t i = 0; r == 0 && i < n_groups; i++)
-                r = claim(groups[i], &fds, ret_message);
-        faults_after(number);
-        if (r != 0)
-                return r;
-        *ret_fds = fds;
-        fds.n_items = 0;
-        return 0;
-}
-
-/* An iommufd and a bound device own the device's group. */
-int __wrap_vfio_claim_devices(const HostPaths *host, const Bdf *devices, size_t n_devices,
-                              VfioFds *ret_fds, char **ret_message)
-{
-        int32_t groups[VFIO_FDS_MAX];
-        char text[BDF_TEXT_SIZE];
-        size_t n = 0;
-
-        for (size_t i = 0; i < n_devices; i++) {
-                int32_t group = fakehost_find(bdf_format(devices[i], text))->group;
-                size_t k = 0;
-
-                while (k < n && groups[k] != group)
-                        k++;
-                groups[k] = group;
-                n += k == n;
-        }
-        return __wrap_vfio_claim_groups(host, groups, n, ret_fds, ret_message);
-}
-
-void __wrap_vfio_await_closed(const HostPaths *host, const int32_t *groups, size_t n_groups,
-                              unsigned seconds)
-{
-        for (size_t i = 0; i < n_groups; i++) {
-                _cleanup_(closep) int fd = open_group(groups[i]);
-
-                (void)flock(fd, LOCK_EX);
-        }
 }

@@ -25,9 +25,9 @@ int __real_lease_state_save(const char *directory, const LeaseRecord *record);
 int __wrap_lease_state_remove(const char *directory, uint32_t id);
 int __real_lease_state_remove(const char *directory, uint32_t id);
 int __wrap_rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot,
-                       uint32_t id, const int32_t *numbers, size_t n_numbers);
+                       uint32_t id, const int32_t *numbers, size_t n_numbers, bool nodes);
 int __real_rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot,
-                       uint32_t id, const int32_t *numbers, size_t n_numbers);
+                       uint32_t id, const int32_t *numbers, size_t n_numbers, bool nodes);
 int __wrap_rules_remove(const char *directory, uint32_t id);
 int __real_rules_remove(const char *directory, uint32_t id);
 int __wrap_rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void *userdata),
@@ -96,7 +96,7 @@ int __wrap_lease_state_remove(const char *directory, uint32_t id)
 }
 
 int __wrap_rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot,
-                       uint32_t id, const int32_t *numbers, size_t n_numbers)
+                       uint32_t id, const int32_t *numbers, size_t n_numbers, bool nodes)
 {
         char path[FAKEHOST_PATH_SIZE];
         unsigned number;
@@ -104,7 +104,7 @@ int __wrap_rules_write(const char *directory, const HostPaths *host, const Snaps
         int r = faults_before(FAULT_POINT_SAVE, &number);
         if (r == 0)
                 r = __real_rules_write(fakehost_path(path, "rules.d"), host, snapshot, id, numbers,
-                                       n_numbers);
+                                       n_numbers, nodes);
         faults_after(number);
         return r;
 }

@@ -5,12 +5,18 @@
 #include "tests/daemon/faults.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "tests/unit/sanitized.h"
+
+/* Prime, so that it meets others in each sweep. */
+#define SANITIZED_STEP 7
 
 typedef struct Shared {
         Fault fault;
@@ -20,6 +26,18 @@ typedef struct Shared {
 } Shared;
 
 static Shared *shared;
+/* By one a worker says that it hangs, by the other it hears that it may go on. */
+static int hung[2] = {-1, -1}, freed[2] = {-1, -1};
+
+static void open_pipes(void)
+{
+        for (int i = 0; i < 2; i++) {
+                (void)close(hung[i]);
+                (void)close(freed[i]);
+        }
+        if (pipe2(hung, O_CLOEXEC) < 0 || pipe2(freed, O_CLOEXEC) < 0)
+                abort();
+}
 
 void faults_start(const Fault *fault)
 {
@@ -31,6 +49,8 @@ void faults_start(const Fault *fault)
                         abort();
                 shared = memory;
         }
+        if (fault->kind == FAULT_HANGS)
+                open_pipes();
         shared->fault = *fault;
         shared->daemon = 0;
         shared->n = 0;
@@ -42,6 +62,24 @@ void faults_set_daemon(void)
         if (setpgid(0, 0) < 0)
                 abort();
         shared->daemon = getpid();
+}
+
+int faults_hang_fd(void)
+{
+        return shared && shared->fault.kind == FAULT_HANGS ? hung[0] : -1;
+}
+
+void faults_end_hang(void)
+{
+        char byte;
+
+        if (read(hung[0], &byte, 1) != 1 || write(freed[1], "", 1) != 1)
+                abort();
+}
+
+unsigned faults_step(void)
+{
+        return IS_SANITIZED ? SANITIZED_STEP : 1;
 }
 
 unsigned faults_passed(void)
@@ -60,6 +98,23 @@ static _Noreturn void die(void)
         if (shared->daemon != 0)
                 (void)kill(-shared->daemon, SIGKILL);
         _exit(99);
+}
+
+/* A worker holds none of the daemon's fds: it opens those two anew. */
+static void hang(void)
+{
+        char path[64], byte;
+
+        shared->struck = true;
+        (void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", shared->daemon, hung[1]);
+        int out = open(path, O_WRONLY | O_CLOEXEC);
+        (void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", shared->daemon, freed[0]);
+        int in = open(path, O_RDONLY | O_CLOEXEC);
+        if (out < 0 || in < 0 || write(out, "", 1) != 1)
+                abort();
+        (void)!read(in, &byte, 1);
+        (void)close(out);
+        (void)close(in);
 }
 
 /* A disk that is full: nothing is ignored there. */
@@ -84,6 +139,8 @@ int faults_before(FaultPoint point, unsigned *ret_number)
         }
         if (point != FAULT_POINT_WRITE)
                 return strike_at_disk(point);
+        if (shared->fault.kind == FAULT_HANGS && getpid() != shared->daemon)
+                hang();
         if (shared->fault.kind != FAULT_ERROR && shared->fault.kind != FAULT_IGNORED)
                 return 0;
         shared->struck = true;

@@ -19,6 +19,7 @@ typedef enum FaultKind {
         FAULT_WORKER_DIES, /* before it is done; only in a worker */
         FAULT_DIES_BEFORE, /* the daemon and all its workers */
         FAULT_DIES_AFTER,
+        FAULT_HANGS, /* until somebody has waited long enough (faults_end_hang()); only in a worker */
 } FaultKind;
 
 typedef struct Fault {
@@ -38,6 +39,11 @@ typedef enum FaultPoint {
 void faults_start(const Fault *fault);
 /* This process is the daemon whose group of processes dies. */
 void faults_set_daemon(void);
+/* Readable when a worker hangs; -1 where none ever does. Of the daemon's process. */
+int faults_hang_fd(void);
+void faults_end_hang(void); /* the kernel lets go of it, if it has not been killed */
+/* How far it is from one point that is tried to the next: 1, and more with a sanitizer. */
+unsigned faults_step(void);
 unsigned faults_passed(void); /* points so far */
 bool faults_has_struck(void);
 

@@ -4,17 +4,35 @@
  * What the host lives on, asked of trees made up for it.
  */
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "daemon/host/critical.h"
+#include "daemon/host/net_table.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
 #define DISK "devices/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block/sda"
 
+#define FUNCTION "devices/pci0000:00/0000:00:1f.2"
+
+int __wrap_net_table_read(NetTable *ret_table);
+
 static const Bdf controller = {.bus = 0, .devfn = 0x1f << 3 | 2};
 static char dev[4200], proc[4200];
 static HostPaths host;
+static const NetUse *net_uses; /* what the kernel would tell of interfaces */
+static size_t n_net_uses;
+
+int __wrap_net_table_read(NetTable *ret_table)
+{
+        ret_table->uses = calloc(n_net_uses + 1, sizeof(*ret_table->uses));
+        if (!ret_table->uses)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_net_uses; i++)
+                ret_table->uses[ret_table->n_uses++] = net_uses[i];
+        return 0;
+}
 
 static void make(void)
 {
@@ -27,6 +45,8 @@ static void make(void)
         tree_file("proc/swaps", "Filename Type Size Used Priority\n");
         tree_file(DISK "/dev", "8:0\n");
         tree_file(DISK "/sda2/dev", "8:2\n");
+        tree_file(DISK "/sda2/partition", "2\n");
+        tree_link("bus/pci/devices/0000:00:1f.2", "../../../" FUNCTION);
         tree_link("class/block/sda", "../../" DISK);
         tree_link("class/block/sda2", "../../" DISK "/sda2");
 }
@@ -53,7 +73,7 @@ static void test_mounted_partition(void)
 {
         make();
         tree_file("proc/1/mountinfo", "22 1 8:2 / /srv rw shared:1 - ext4 /dev/sda2 rw\n");
-        CHECK_NUMBER(ask("0000:00:1f.2 is what /srv lives on (0000:00:1f.2 → sda2 → /srv)"),
+        CHECK_NUMBER(ask("0000:00:1f.2 is what /srv lives on (0000:00:1f.2 → sda → sda2 → /srv)"),
                      REFUSAL_CRITICAL);
         tree_remove();
 }
@@ -67,10 +87,12 @@ static void test_raid_and_crypt(void)
         tree_link("class/block/dm-0", "../../devices/virtual/block/dm-0");
         tree_link(DISK "/sda2/holders/md0", "../../../md0");
         tree_link("devices/virtual/block/md0/holders/dm-0", "../../dm-0");
-        CHECK_NUMBER(ask(NULL), 0);
+        CHECK_NUMBER(ask("0000:00:1f.2 is what dm-0 lives on "
+                         "(0000:00:1f.2 → sda → sda2 → md0 → dm-0)"),
+                     REFUSAL_CRITICAL);
         tree_file("proc/1/mountinfo", "22 1 252:0 / / rw - xfs /dev/mapper/root rw\n");
         CHECK_NUMBER(ask("0000:00:1f.2 is what / lives on "
-                         "(0000:00:1f.2 → sda2 → md0 → dm-0 → /)"),
+                         "(0000:00:1f.2 → sda → sda2 → md0 → dm-0 → /)"),
                      REFUSAL_CRITICAL);
         tree_remove();
 }
@@ -94,16 +116,235 @@ static void test_unreadable_means_in_use(void)
         tree_remove();
 }
 
-static void test_interface(void)
+#define INTERFACE FUNCTION "/net/enp0s31f2"
+
+static void make_interface(const char *flags)
 {
         make();
-        tree_link("class/net/enp0s31f2", "../../devices/pci0000:00/0000:00:1f.2/net/enp0s31f2");
-        tree_file("devices/pci0000:00/0000:00:1f.2/net/enp0s31f2/flags", "0x1002\n");
+        n_net_uses = 0;
+        tree_link("class/net/enp0s31f2", "../../" INTERFACE);
+        tree_file(INTERFACE "/flags", flags);
+        tree_file(INTERFACE "/ifindex", "2\n");
+}
+
+static void make_upper(const char *name, const char *index)
+{
+        char path[128], target[128];
+
+        (void)snprintf(path, sizeof(path), "devices/virtual/net/%s/ifindex", name);
+        tree_file(path, index);
+        (void)snprintf(path, sizeof(path), "class/net/%s", name);
+        (void)snprintf(target, sizeof(target), "../../devices/virtual/net/%s", name);
+        tree_link(path, target);
+        (void)snprintf(path, sizeof(path), INTERFACE "/upper_%s", name);
+        tree_link(path, target);
+}
+
+static void test_interface(void)
+{
+        static const NetUse uses[] = {
+                {1, false, "127.0.0.1/8"},
+                {2, false, "192.0.2.1/24"},
+        };
+
+        make_interface("0x1002\n");
+        net_uses = uses;
+        n_net_uses = ARRAY_SIZE(uses);
         CHECK_NUMBER(ask(NULL), 0);
-        tree_file("devices/pci0000:00/0000:00:1f.2/net/enp0s31f2/flags", "0x1003\n");
-        CHECK_NUMBER(ask("0000:00:1f.2 carries interface enp0s31f2, which is up "
-                         "(0000:00:1f.2 → enp0s31f2); take it down first"),
+        tree_file(INTERFACE "/flags", "0x1003\n");
+        CHECK_NUMBER(ask("0000:00:1f.2 carries 192.0.2.1/24; take enp0s31f2 down first "
+                         "(0000:00:1f.2 → enp0s31f2 → 192.0.2.1/24)"),
                      REFUSAL_CRITICAL);
+        n_net_uses = 1;
+        CHECK_NUMBER(ask(NULL), 0);
+        tree_remove();
+}
+
+static void test_route(void)
+{
+        static const NetUse uses[] = {{2, true, "default route"}};
+
+        make_interface("0x1003\n");
+        net_uses = uses;
+        n_net_uses = ARRAY_SIZE(uses);
+        CHECK_NUMBER(ask("0000:00:1f.2 carries default route; take enp0s31f2 down first "
+                         "(0000:00:1f.2 → enp0s31f2 → default route)"),
+                     REFUSAL_CRITICAL);
+        tree_remove();
+}
+
+static void test_bridge(void)
+{
+        static const NetUse uses[] = {{7, false, "192.0.2.1/24"}};
+
+        make_interface("0x1003\n");
+        make_upper("br0", "7\n");
+        CHECK_NUMBER(ask("0000:00:1f.2 carries br0; take enp0s31f2 off it first "
+                         "(0000:00:1f.2 → enp0s31f2 → br0)"),
+                     REFUSAL_CRITICAL);
+        net_uses = uses;
+        n_net_uses = ARRAY_SIZE(uses);
+        CHECK_NUMBER(ask("0000:00:1f.2 carries 192.0.2.1/24; take enp0s31f2 down first "
+                         "(0000:00:1f.2 → enp0s31f2 → br0 → 192.0.2.1/24)"),
+                     REFUSAL_CRITICAL);
+        tree_remove();
+}
+
+/* Where an interface has been is shown though it is not: only its own namespace sees it. */
+static void test_hidden_interface(void)
+{
+        make();
+        tree_file(FUNCTION "/virtio3/net/.keep", "");
+        CHECK_NUMBER(ask("0000:00:1f.2 carries an interface that was given to another network "
+                         "namespace (0000:00:1f.2 → another network namespace)"),
+                     REFUSAL_CRITICAL);
+        tree_remove();
+}
+
+static void make_console(const char *name, const char *bound)
+{
+        tree_file("class/vtconsole/vtcon0/name", "(S) dummy device\n");
+        tree_file("class/vtconsole/vtcon0/bind", "1\n");
+        tree_file("class/vtconsole/vtcon1/name", name);
+        tree_file("class/vtconsole/vtcon1/bind", bound);
+}
+
+static void test_framebuffer(void)
+{
+        make();
+        make_console("(M) frame buffer device\n", "1\n");
+        tree_file("devices/virtual/graphics/fbcon/rotate", "0\n");
+        tree_link("class/graphics/fbcon", "../../devices/virtual/graphics/fbcon");
+        CHECK_NUMBER(ask(NULL), 0);
+        tree_file(FUNCTION "/graphics/fb0/name", "vgadrmfb\n");
+        tree_link("class/graphics/fb0", "../../" FUNCTION "/graphics/fb0");
+        CHECK_NUMBER(ask("0000:00:1f.2 shows the host's console "
+                         "(0000:00:1f.2 → fb0 → vtcon1: (M) frame buffer device)"),
+                     REFUSAL_CRITICAL);
+        tree_file("class/vtconsole/vtcon1/bind", "0\n");
+        CHECK_NUMBER(ask(NULL), 0);
+        tree_remove();
+}
+
+/* The firmware's framebuffer is no PCI device's: it is on the boot VGA device. */
+static void test_boot_vga(void)
+{
+        make();
+        make_console("(M) frame buffer device\n", "1\n");
+        tree_file("devices/platform/efi-framebuffer.0/graphics/fb0/name", "EFI VGA\n");
+        tree_link("class/graphics/fb0", "../../devices/platform/efi-framebuffer.0/graphics/fb0");
+        tree_file(FUNCTION "/boot_vga", "0\n");
+        CHECK_NUMBER(ask(NULL), 0);
+        tree_file(FUNCTION "/boot_vga", "1\n");
+        CHECK_NUMBER(ask("0000:00:1f.2 shows the host's console "
+                         "(0000:00:1f.2 → fb0 → vtcon1: (M) frame buffer device)"),
+                     REFUSAL_CRITICAL);
+        make_console("(S) VGA+\n", "1\n");
+        CHECK_NUMBER(ask("0000:00:1f.2 shows the host's console "
+                         "(0000:00:1f.2 → vtcon1: (S) VGA+)"),
+                     REFUSAL_CRITICAL);
+        make_console("(S) VGA+\n", "0\n");
+        CHECK_NUMBER(ask(NULL), 0);
+        tree_remove();
+}
+
+static void test_serial_console(void)
+{
+        make();
+        tree_file(FUNCTION "/tty/ttyS4/console", "N\n");
+        tree_link("class/tty/ttyS4", "../../" FUNCTION "/tty/ttyS4");
+        CHECK_NUMBER(ask(NULL), 0);
+        tree_file(FUNCTION "/tty/ttyS4/console", "Y\n");
+        CHECK_NUMBER(ask("0000:00:1f.2 has the kernel's console (0000:00:1f.2 → ttyS4)"),
+                     REFUSAL_CRITICAL);
+        tree_remove();
+}
+
+/* /dev/null stands in for a node of the driver. */
+static void test_open_node(void)
+{
+        make();
+        tree_file(FUNCTION "/drm/card0/dev", "1:3\n");
+        tree_file(FUNCTION "/drm/card0/uevent", "MAJOR=1\nMINOR=3\nDEVNAME=dri/card0\n");
+        tree_file("proc/811/comm", "reader\n");
+        tree_link("proc/811/fd/0", "/dev/zero");
+        CHECK_NUMBER(ask(NULL), 0);
+        tree_file("proc/812/comm", "Xorg\n");
+        tree_file("proc/812/cgroup", "0::/system.slice/display.service\n");
+        tree_link("proc/812/fd/7", "/dev/null");
+        CHECK_NUMBER(ask("0000:00:1f.2 is in use: /dev/dri/card0 is open "
+                         "(0000:00:1f.2 → dri/card0 → Xorg, pid 812, display.service)"),
+                     REFUSAL_CRITICAL);
+        /* udev lets go again by itself. */
+        tree_file("proc/812/cgroup", "0::/system.slice/systemd-udevd.service\n");
+        CHECK_NUMBER(ask(NULL), 0);
+        tree_remove();
+}
+
+/* A block device with the number of a character device is not that one. */
+static void test_open_node_of_another_kind(void)
+{
+        make();
+        tree_link("proc/812/fd/7", "/dev/null");
+        tree_file(FUNCTION "/block/sdx/dev", "1:3\n");
+        tree_link(FUNCTION "/block/sdx/subsystem", "../../../../../class/block");
+        CHECK_NUMBER(ask(NULL), 0);
+        tree_file(FUNCTION "/misc/x/dev", "nonsense\n");
+        CHECK_NUMBER(ask("0000:00:1f.2: cannot tell whether the host uses it: Invalid argument"),
+                     REFUSAL_CRITICAL);
+        tree_remove();
+}
+
+static void test_function_below_is_another(void)
+{
+        make();
+        tree_link("proc/812/fd/7", "/dev/null");
+        tree_file(FUNCTION "/0000:01:00.0/misc/x/dev", "1:3\n");
+        CHECK_NUMBER(ask(NULL), 0);
+        tree_remove();
+}
+
+typedef struct Heard {
+        char text[1024];
+        size_t n, max;
+} Heard;
+
+static bool hear(const CriticalUse *use, void *userdata)
+{
+        Heard *heard = userdata;
+
+        (void)snprintf(heard->text + strlen(heard->text), sizeof(heard->text) - strlen(heard->text),
+                       "%s:%s ", critical_kind_to_string(use->kind), use->chain[use->n_chain - 1]);
+        return ++heard->n < heard->max;
+}
+
+static void test_list(void)
+{
+        static const NetUse uses[] = {{2, false, "192.0.2.1/24"}, {2, true, "default route"}};
+        Heard all = {.max = 100}, two = {.max = 2};
+
+        make_interface("0x1003\n");
+        net_uses = uses;
+        n_net_uses = ARRAY_SIZE(uses);
+        tree_file("proc/1/mountinfo", "22 1 8:2 / /srv rw - ext4 /dev/sda2 rw\n"
+                                      "23 1 8:2 / /home rw - ext4 /dev/sda2 rw\n");
+        tree_file(FUNCTION "/tty/ttyS4/console", "Y\n");
+        tree_link("class/tty/ttyS4", "../../" FUNCTION "/tty/ttyS4");
+        tree_file(FUNCTION "/tty/ttyS4/dev", "1:3\n");
+        tree_file("proc/812/comm", "agetty\n");
+        tree_link("proc/812/fd/0", "/dev/null");
+        tree_link("proc/812/fd/1", "/dev/null");
+        CHECK_NUMBER(critical_list(&host, controller, hear, &all), 0);
+        CHECK_STRING(all.text, "block:/srv block:/home net:192.0.2.1/24 net:default route "
+                               "serial:ttyS4 open:agetty, pid 812 ");
+        CHECK_NUMBER(critical_list(&host, controller, hear, &two), 0);
+        CHECK_STRING(two.text, "block:/srv block:/home ");
+        /* What cannot be told of one part is told, and the others go on. */
+        all = (Heard){.max = 100};
+        tree_file(DISK "/sda2/dev", "nonsense\n");
+        CHECK_NUMBER(critical_list(&host, controller, hear, &all), 0);
+        CHECK_STRING(all.text, "unknown:0000:00:1f.2 net:192.0.2.1/24 net:default route "
+                               "serial:ttyS4 unknown:0000:00:1f.2 ");
         tree_remove();
 }
 
@@ -144,6 +385,16 @@ int main(void)
                 {"holders in a loop", test_holder_loop},
                 {"what cannot be read counts as used", test_unreadable_means_in_use},
                 {"an interface, down and up", test_interface},
+                {"a route", test_route},
+                {"a bridge", test_bridge},
+                {"an interface of another namespace", test_hidden_interface},
+                {"a framebuffer console", test_framebuffer},
+                {"the boot VGA device", test_boot_vga},
+                {"a serial console", test_serial_console},
+                {"a node that is open", test_open_node},
+                {"a node of another kind", test_open_node_of_another_kind},
+                {"the nodes of a function below", test_function_below_is_another},
+                {"all uses", test_list},
                 {"a disk of another controller", test_other_controller},
                 {"a multipath NVMe disk", test_multipath_nvme},
         };

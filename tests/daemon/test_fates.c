@@ -19,10 +19,11 @@
 #include "core/model/pcicap.h"
 #include "tests/daemon/fakedaemon.h"
 #include "tests/daemon/faults.h"
+#include "tests/unit/sanitized.h"
 #include "tests/unit/tap.h"
 
 #define STEPS 40
-#define FATES 60
+#define FATES (IS_SANITIZED ? 15 : 60)
 #define FAULT_AT_MAX 20
 
 static const FakeDevice machine[] = {
@@ -114,7 +115,7 @@ static const char *step(FakeDaemon *daemon)
                 fakehost_race(false); /* what has no driver when it is taken has none after it */
                 if (fakehost_is_present(fakehost_find(card)))
                         (void)fakedaemon_acquire(daemon, card,
-                                                 draw(2) ? LEASE_MODE_VFIO : LEASE_MODE_IOMMUFD);
+                                                 (LeaseMode)(1 + draw(_LEASE_MODE_N - 1)));
                 return "acquired";
         case 6:
                 if (daemon->manager->n_leases > 0)

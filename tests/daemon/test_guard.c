@@ -304,7 +304,7 @@ static void test_rules(void)
                   "../../../devices/pci0000:00/0000:00:02.1/0000:07:00.0");
         (void)snprintf(directory, sizeof(directory), "%s/rules.d", host.sysfs);
 
-        CHECK_NUMBER(rules_write(directory, &host, snapshot, 7, &joined, 1), 0);
+        CHECK_NUMBER(rules_write(directory, &host, snapshot, 7, &joined, 1, false), 0);
         (void)snprintf(path, sizeof(path), "%s/61-isolationd-lease-7.rules", directory);
         CHECK_NUMBER(host_read_text(path, &text), 0);
         CHECK(text && strstr(text, "DEVPATH==\"/devices/pci0000:00/0000:??:02.0/0000:??:??.?\""));
@@ -314,8 +314,18 @@ static void test_rules(void)
         CHECK(text &&
               strstr(text, "/rules.d/61-isolationd-lease-7.rules\", ATTR{class}")); /* TEST */
 
-        CHECK_NUMBER(rules_write(directory, &host, snapshot, 8, &lone, 1),
+        CHECK(text && !strstr(text, "MODE="));
+        CHECK_NUMBER(rules_write(directory, &host, snapshot, 8, &lone, 1, false),
                      0); /* no port: no file */
+        (void)snprintf(path, sizeof(path), "%s/61-isolationd-lease-8.rules", directory);
+        CHECK_NUMBER(access(path, F_OK), -1);
+        CHECK_NUMBER(rules_write(directory, &host, snapshot, 8, &lone, 1, true), 0); /* but nodes */
+        free(TAKE_PTR(text));
+        CHECK_NUMBER(host_read_text(path, &text), 0);
+        CHECK(text && strstr(text, "SUBSYSTEM==\"vfio\", KERNEL==\"2\", MODE=\"0660\"\n"));
+        CHECK(text && strstr(text, "SUBSYSTEM==\"misc\", KERNEL==\"vfio|iommu\", MODE=\"0660\""));
+        CHECK_NUMBER(rules_remove(directory, 8), 0);
+        (void)snprintf(path, sizeof(path), "%s/61-isolationd-lease-7.rules", directory);
         tree_file("rules.d/61-isolationd-lease-9.rules", "");
         tree_file("rules.d/99-others.rules", "");
         CHECK_NUMBER(rules_sweep(directory, is_seven, NULL), 0);

@@ -138,6 +138,13 @@ static void test_undoing_half_a_take(void)
         tree_remove();
 }
 
+static int restore_all(const HostPaths *on, const LeaseRecord *record, char **ret_message)
+{
+        _cleanup_(lease_clean_clear) Cleaning cleaning = {.snapshot = NULL};
+
+        return lease_steps_restore(on, record, &cleaning, ret_message);
+}
+
 /* The guard undoes what a daemon that died has left half-way; so does giving the lease back. */
 static void test_who_undoes_half_a_take(void)
 {
@@ -149,7 +156,7 @@ static void test_who_undoes_half_a_take(void)
         expect_text(JOINER "/driver_override", BLOCK_OVERRIDE);
         tree_file(JOINER "/driver_override", LEASE_DRIVER);
         /* A newline clears it in the kernel; in a file it is one byte of many. */
-        CHECK_NUMBER(lease_steps_restore(&host, record, &restored), REFUSAL_KERNEL_REFUSED);
+        CHECK_NUMBER(restore_all(&host, record, &restored), REFUSAL_KERNEL_REFUSED);
         CHECK(restored && strstr(restored, "driver_override reads \"\nsolationd-held\""));
         tree_remove();
 }
@@ -163,10 +170,12 @@ static void test_giving_a_taken_joiner_back(void)
         record->devices[0].taking = false;
         record->devices[0].role = LEASE_ROLE_TAKEN;
         tree_file(JOINER "/driver_override", "(null)\n");
-        CHECK_NUMBER(lease_steps_restore(&host, record, &message), 0);
+        tree_config(JOINER, 256, PCIE_TYPE_ENDPOINT, 0);
+        tree_file("kernel/iommu_groups/1/type", "DMA\n");
+        CHECK_NUMBER(restore_all(&host, record, &message), 0);
         expect_text("bus/pci/drivers_probe", "");
         record->devices[0].joined = true;
-        CHECK_NUMBER(lease_steps_restore(&host, record, &message), 0);
+        CHECK_NUMBER(restore_all(&host, record, &message), 0);
         expect_text("bus/pci/drivers_probe", "0000:02:00.0");
         tree_remove();
 }

@@ -5,6 +5,7 @@
  */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/bus/method.h"
 #include "tests/unit/tap.h"
@@ -14,7 +15,7 @@ static const struct {
         const sd_bus_vtable *vtable;
 } *faces;
 static size_t n_faces;
-static char xml[65536];
+static char xml[65536], bus_policy[65536], polkit_policy[65536];
 
 static const char *member_of(const sd_bus_vtable *entry, const char **ret_kind)
 {
@@ -99,7 +100,70 @@ static void test_holes_are_found(void)
         CHECK_NUMBER(method_find(BUS_IFACE_LEASE, "Release")->access, METHOD_OWNER);
         CHECK_NUMBER(method_find(BUS_IFACE_LEASE, "TakeDevice")->access, METHOD_OWNER);
         CHECK_NUMBER(method_find(BUS_IFACE_LEASE, "ExpelDevice")->access, METHOD_ADMIN);
+        CHECK_NUMBER(method_find(BUS_IFACE_GROUP, "SetType")->access, METHOD_ADMIN);
         CHECK_NUMBER(method_find(BUS_IFACE_MANAGER, "Acquire")->access, METHOD_POLICY);
+}
+
+static size_t count(const char *text, const char *what)
+{
+        size_t n = 0;
+
+        for (const char *at = text; (at = strstr(at, what)); at++)
+                n++;
+        return n;
+}
+
+static void test_who_may_not_is_asked_of_polkit(void)
+{
+        size_t n_rows, n_actions = 0;
+        const MethodRow *rows = method_rows(&n_rows);
+
+        for (size_t i = 0; i < n_rows; i++) {
+                bool asks = rows[i].access == METHOD_OWNER || rows[i].access == METHOD_ADMIN;
+                bool is_new = asks;
+                char id[96];
+
+                CHECK_NUMBER(rows[i].action != NULL, asks);
+                for (size_t k = 0; asks && k < i; k++)
+                        is_new &= !rows[k].action || strcmp(rows[k].action, rows[i].action) != 0;
+                n_actions += is_new;
+                if (!asks)
+                        continue;
+                (void)snprintf(id, sizeof(id), "<action id=\"%s\">", rows[i].action);
+                if (!CHECK(count(polkit_policy, id) == 1))
+                        printf("# %s of %s\n", id, rows[i].member);
+        }
+        CHECK_NUMBER(count(polkit_policy, "<action id="), n_actions);
+}
+
+static void test_the_bus_lets_through_what_is_in_the_table(void)
+{
+        size_t n_rows;
+        const MethodRow *rows = method_rows(&n_rows);
+
+        for (size_t i = 0; i < n_rows; i++) {
+                char allowed[256];
+
+                (void)snprintf(allowed, sizeof(allowed),
+                               "send_interface=\"%s\"\n           send_member=\"%s\"/>",
+                               rows[i].interface, rows[i].member);
+                if (!CHECK(count(bus_policy, allowed) == 1))
+                        printf("# %s of %s\n", rows[i].member, rows[i].interface);
+        }
+        CHECK_NUMBER(count(bus_policy, "send_interface=\"" BUS_NAME "."), n_rows);
+        CHECK(count(bus_policy, "<deny send_destination=\"" BUS_NAME "\"/>") == 1);
+}
+
+static bool read_file(const char *path, char *text, size_t size)
+{
+        FILE *file = fopen(path, "re");
+        size_t n = file ? fread(text, 1, size - 1, file) : 0;
+
+        if (file)
+                (void)fclose(file);
+        if (n == 0)
+                printf("Bail out! cannot read %s\n", path);
+        return n > 0;
 }
 
 static void test_paths_go_both_ways(void)
@@ -119,6 +183,9 @@ int main(int argc, char **argv)
         static const TapTest tests[] = {
                 {"vtables and XML say the same", test_vtables_are_the_xml},
                 {"a method without a row is found", test_holes_are_found},
+                {"who may not is asked of polkit", test_who_may_not_is_asked_of_polkit},
+                {"the bus lets through what is in the table",
+                 test_the_bus_lets_through_what_is_in_the_table},
                 {"object paths", test_paths_go_both_ways},
         };
         const __typeof__(*faces) all[] = {
@@ -129,12 +196,10 @@ int main(int argc, char **argv)
                 {BUS_IFACE_IOMMU, bus_iommu_kind.vtable},
         };
 
-        FILE *file = argc == 2 ? fopen(argv[1], "re") : NULL;
-        if (!file || fread(xml, 1, sizeof(xml) - 1, file) == 0) {
-                printf("Bail out! cannot read the XML\n");
+        if (argc != 4 || !read_file(argv[1], xml, sizeof(xml)) ||
+            !read_file(argv[2], bus_policy, sizeof(bus_policy)) ||
+            !read_file(argv[3], polkit_policy, sizeof(polkit_policy)))
                 return 1;
-        }
-        (void)fclose(file);
         faces = all;
         n_faces = ARRAY_SIZE(all);
         return tap_run(tests);

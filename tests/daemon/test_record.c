@@ -28,6 +28,7 @@ static LeaseRecord *make(void)
         record->mode = LEASE_MODE_IOMMUFD;
         record->lifetime = LEASE_LIFETIME_PERSISTENT;
         record->uid = 4294967290U;
+        record->path_uid = 4294967291U;
         free(record->unit);
         record->unit = strdup("a \"unit\"\n.service");
         record->since_usec = 1790000000123456ULL;
@@ -49,6 +50,7 @@ static void test_round_trip(void)
                 return;
         CHECK_NUMBER(back->id, 7);
         CHECK_NUMBER(back->uid, 4294967290U);
+        CHECK_NUMBER(back->path_uid, 4294967291U);
         CHECK_NUMBER(back->since_usec, 1790000000123456ULL);
         CHECK_STRING(back->unit, "a \"unit\"\n.service");
         const LeaseDevice *device = lease_record_find(back, nic);
@@ -278,7 +280,13 @@ static int read_edited(const char *from, const char *to)
 static void test_strange_records_are_refused(void)
 {
         static const char *const edits[][2] = {
-                {"\"version\":4", "\"version\":5"},
+                {"\"version\":5", "\"version\":6"},
+                {"\"driver\":\"vfio-pci\"", "\"driver\":\"../vfio-pci\""},
+                {"\"driver\":\"vfio-pci\"", "\"driver\":7"},
+                {"\"owner_name\":\"\"", "\"owner\":\"\""},
+                {"\"exclusive_process\":0", "\"exclusive_process\":2"},
+                {"\"revoke_grace\":10", "\"revoke_grace\":3601"},
+                {"\"type_before\":\"\"", "\"type_before\":\"a domain type that is too long\""},
                 {"\"id\":7", "\"id\":-7"},
                 {"\"id\":7", "\"id\":0"},
                 {"\"id\":7", "\"id\":\"7\""},

@@ -92,13 +92,20 @@ static void test_a_take_that_cannot_be_undone(void)
         tree_remove();
 }
 
+static int restore_all(const HostPaths *on, const LeaseRecord *record, char **ret_message)
+{
+        _cleanup_(lease_clean_clear) Cleaning cleaning = {.snapshot = NULL};
+
+        return lease_steps_restore(on, record, &cleaning, ret_message);
+}
+
 static void test_restoring_what_is_restored(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make("e1000e");
         _cleanup_(freep) char *message = NULL;
 
-        CHECK_NUMBER(lease_steps_restore(&host, record, &message), 0);
-        CHECK_NUMBER(lease_steps_restore(&host, record, &message), 0);
+        CHECK_NUMBER(restore_all(&host, record, &message), 0);
+        CHECK_NUMBER(restore_all(&host, record, &message), 0);
         CHECK(!message);
         tree_remove();
 }
@@ -110,7 +117,7 @@ static void test_a_device_that_is_gone_is_skipped(void)
         const Bdf gone = {.bus = 9};
 
         CHECK(lease_record_add_device(record, gone, LEASE_ROLE_TAKEN, "igb", "") == 0);
-        CHECK_NUMBER(lease_steps_restore(&host, record, &message), 0);
+        CHECK_NUMBER(restore_all(&host, record, &message), 0);
         tree_remove();
 }
 
@@ -119,6 +126,10 @@ static void test_harmless_drivers(void)
         CHECK(driver_is_harmless(""));
         CHECK(driver_is_harmless("pcieport"));
         CHECK(driver_is_harmless("vfio-pci"));
+        CHECK(driver_is_harmless("mlx5_vfio_pci"));
+        CHECK(driver_is_harmless("xe-vfio-pci"));
+        CHECK(!driver_is_harmless("vfi"));
+        CHECK(!driver_is_harmless("mlx5_vfio_pci_core"));
         CHECK(!driver_is_harmless("shpchp"));
         CHECK(!driver_is_harmless("e1000e"));
         CHECK(!driver_is_harmless("pcieport2"));

@@ -6,23 +6,73 @@
 
 #include "fuzz.h"
 
+#include "core/probe/policy_edit.h"
 #include "core/probe/policy_json.h"
 
+#include <errno.h>
 #include <string.h>
+
+#define RULES_CHANGED 4 /* of a file, each parsing all of it */
 
 static void ask(const Policy *policy, uid_t uid)
 {
         const gid_t gids[] = {0, 44};
-        const PciDevice device = {.vendor = 0x1234, .device = 0x11e8, .class_code = 0x020000};
+        PciDevice device = {
+                .vendor = 0x1234,
+                .device = 0x11e8,
+                .class_code = 0x020000,
+                .parent = SNAPSHOT_NONE,
+        };
+        PciSlot slot = {.name = "4-1"};
+        const Snapshot snapshot = {
+                .devices = &device, .n_devices = 1, .slots = &slot, .n_slots = 1};
+        const PolicySubject subject = {&snapshot, 0, "0000:00/02.1"};
 
         for (int mode = LEASE_MODE_NONE; mode < _LEASE_MODE_N; mode++) {
-                PolicyRequest request = {uid, gids, 2, (LeaseMode)mode};
-                PolicyVerdict verdict = policy_check(policy, &device, "0000:00/02.1", &request);
+                PolicyRequest request = {
+                        .uid = uid,
+                        .gids = gids,
+                        .n_gids = 2,
+                        .unit = "vm.service",
+                        .mode = (LeaseMode)mode,
+                };
+                PolicyVerdict verdict = policy_check(policy, &subject, &request);
+                _cleanup_(freep) char *text = policy_describe_refusal(&verdict, &subject, &request);
+
+                MUST(text);
 
                 MUST(!verdict.allowed || !verdict.rule || !verdict.rule->deny);
                 MUST(verdict.rule || verdict.allowed == (uid == 0));
                 MUST(!verdict.mode_refused || (!verdict.allowed && mode != LEASE_MODE_NONE));
         }
+}
+
+static void check_reserve(const PolicyReserve *one, const PolicyReserve *other)
+{
+        MUST(one->at_boot == other->at_boot && one->park == other->park);
+        MUST(one->has_vendor == other->has_vendor && one->vendor == other->vendor);
+        MUST(one->has_device == other->has_device && one->device == other->device);
+        MUST(one->n_members == other->n_members && one->n_ids == other->n_ids);
+        MUST(one->n_ids == 0 || memcmp(one->ids, other->ids, one->n_ids * sizeof(*one->ids)) == 0);
+}
+
+/* Whatever stands around it, another fingerprint is all that changes. */
+static void change_fingerprint(const char *data, size_t n_data, size_t rule, bool reserves)
+{
+        _cleanup_(freep) char *text = strndup(data, n_data), *edited = NULL, *again = NULL;
+        _cleanup_(policy_fault_clear) PolicyFault fault = {.message = NULL};
+        int r;
+
+        MUST(text);
+        if (rule >= RULES_CHANGED || strlen(text) != n_data)
+                return;
+        r = policy_set_fingerprint("fuzz.json", text, rule, "{ \"members\": 7 }", &edited, &fault);
+        MUST(r == (reserves ? 0 : -ENOENT));
+        if (r != 0)
+                return;
+        MUST(policy_set_fingerprint("fuzz.json", edited, rule, "{ \"members\": 7 }", &again,
+                                    &fault) == 0);
+        MUST(strcmp(edited, again) == 0);
 }
 
 /* Names or not, the same rules reserve; and without names no file is refused that is not with. */
@@ -42,8 +92,8 @@ static void parse_nameless(const Policy *policy, const uint8_t *data, size_t n_d
                 MUST(rule->guard == GUARD_NONE || !rule->deny);
                 MUST(rule->guard != GUARD_NONE || rule->on_weaker == POLICY_BREACH_KEEP);
                 MUST(rule->guard == nameless->rules[i].guard);
-                MUST(memcmp(&rule->reserve, &nameless->rules[i].reserve, sizeof(rule->reserve)) ==
-                     0);
+                check_reserve(&rule->reserve, &nameless->rules[i].reserve);
+                change_fingerprint((const char *)data, n_data, i, rule->reserve.at_boot);
         }
 }
 

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * In place of a host: groups that never change, a disk that holds nothing, workers that end when a
+ * command says so. Each function stands in for the daemon's of that name.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/queue_internal.h"
+#include "tests/daemon/lives_host.h"
+
+World *lives_world;
+Worker *lives_last_worker;
+
+int __wrap_world_read(const HostPaths *host, const World *before, World **ret_world);
+World *__wrap_world_free(World *freed);
+int __wrap_world_obstacle(const World *asked, char **ret_text);
+int __wrap_worker_start(struct event_base *loop, WorkerJob job, const void *context,
+                        const VfioFds *fds, unsigned deadline_seconds, const WorkerHandler *handler,
+                        Worker **ret_worker);
+Worker *__wrap_worker_free(Worker *worker);
+void __wrap_worker_kill(Worker *worker);
+int __wrap_driver_read(const HostPaths *host, Bdf bdf, char **ret_driver);
+int __wrap_driver_override_read(const HostPaths *host, Bdf bdf, char **ret_override);
+bool __wrap_seal_finds_vfs(const HostPaths *host, Bdf bdf);
+int __wrap_lease_state_save(const char *directory, const LeaseRecord *record);
+int __wrap_lease_state_read(const char *directory, uint32_t id, LeaseRecord **ret_record);
+int __wrap_lease_state_remove(const char *directory, uint32_t id);
+int __wrap_queue_state_save(const char *directory, const Waiter *first);
+int __wrap_rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot,
+                       uint32_t lease, const int32_t *groups, size_t n_groups, bool by_node);
+int __wrap_rules_remove(const char *directory, uint32_t lease);
+int __wrap_fdstore_push(const LeaseRecord *record, const VfioFds *fds, int owner);
+void __wrap_fdstore_remove(const LeaseRecord *record);
+int __wrap_manager_account_for(Lease *lease);
+void __wrap_manager_review_guard(Lease *lease);
+void __wrap_manager_review_vfs(Lease *lease);
+void __wrap_manager_judge_guard(Lease *lease);
+GuardLayer __wrap_manager_lease_guard(const Lease *lease);
+void __wrap_post_review(Post *post);
+void __wrap_census_note(Lease *lease);
+void __wrap_census_review(Census *census);
+int __wrap_publish_changes(Manager *manager);
+PolicyVerdict __wrap_policy_check(const Policy *policy, const PolicySubject *subject,
+                                  const PolicyRequest *request);
+void __wrap_log_line(int priority, const char *format, ...) _printf_(2, 3);
+
+int __wrap_world_read(const HostPaths *host, const World *before, World **ret_world)
+{
+        *ret_world = lives_world;
+        return 0;
+}
+
+World *__wrap_world_free(World *freed)
+{
+        return NULL;
+}
+
+int __wrap_world_obstacle(const World *asked, char **ret_text)
+{
+        *ret_text = NULL;
+        return 0;
+}
+
+int __wrap_worker_start(struct event_base *loop, WorkerJob job, const void *context,
+                        const VfioFds *fds, unsigned deadline_seconds, const WorkerHandler *handler,
+                        Worker **ret_worker)
+{
+        Worker *worker = calloc(1, sizeof(*worker));
+        if (!worker)
+                return -ENOMEM;
+        worker->handler = *handler;
+        *ret_worker = lives_last_worker = worker;
+        return 0;
+}
+
+Worker *__wrap_worker_free(Worker *worker)
+{
+        free(worker);
+        return NULL;
+}
+
+void __wrap_worker_kill(Worker *worker)
+{
+}
+
+int __wrap_driver_read(const HostPaths *host, Bdf bdf, char **ret_driver)
+{
+        *ret_driver = strdup("");
+        return *ret_driver ? 0 : -ENOMEM;
+}
+
+int __wrap_driver_override_read(const HostPaths *host, Bdf bdf, char **ret_override)
+{
+        return __wrap_driver_read(host, bdf, ret_override);
+}
+
+bool __wrap_seal_finds_vfs(const HostPaths *host, Bdf bdf)
+{
+        return false;
+}
+
+int __wrap_lease_state_save(const char *directory, const LeaseRecord *record)
+{
+        return 0;
+}
+
+int __wrap_lease_state_read(const char *directory, uint32_t id, LeaseRecord **ret_record)
+{
+        return lease_record_new(ret_record);
+}
+
+int __wrap_lease_state_remove(const char *directory, uint32_t id)
+{
+        return 0;
+}
+
+int __wrap_queue_state_save(const char *directory, const Waiter *first)
+{
+        return 0;
+}
+
+int __wrap_rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot,
+                       uint32_t lease, const int32_t *groups, size_t n_groups, bool by_node)
+{
+        return 0;
+}
+
+int __wrap_rules_remove(const char *directory, uint32_t lease)
+{
+        return 0;
+}
+
+int __wrap_fdstore_push(const LeaseRecord *record, const VfioFds *fds, int owner)
+{
+        return 0;
+}
+
+void __wrap_fdstore_remove(const LeaseRecord *record)
+{
+}
+
+int __wrap_manager_account_for(Lease *lease)
+{
+        return 0;
+}
+
+void __wrap_manager_review_guard(Lease *lease)
+{
+}
+
+void __wrap_manager_review_vfs(Lease *lease)
+{
+}
+
+void __wrap_manager_judge_guard(Lease *lease)
+{
+        if (lease->is_concluding)
+                manager_conclude_take(lease);
+}
+
+GuardLayer __wrap_manager_lease_guard(const Lease *lease)
+{
+        return GUARD_OWNED;
+}
+
+void __wrap_post_review(Post *post)
+{
+}
+
+void __wrap_census_note(Lease *lease)
+{
+}
+
+void __wrap_census_review(Census *census)
+{
+}
+
+int __wrap_publish_changes(Manager *manager)
+{
+        return 0;
+}
+
+PolicyVerdict __wrap_policy_check(const Policy *policy, const PolicySubject *subject,
+                                  const PolicyRequest *request)
+{
+        return (PolicyVerdict){.allowed = true};
+}
+
+void __wrap_log_line(int priority, const char *format, ...)
+{
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What the journal is given, by a journal of the test's own: fields, their number, and no more
+ * refusals than there may be.
+ */
+
+#include <sys/uio.h>
+
+#include "daemon/audit.h"
+#include "tests/unit/tap.h"
+
+int __wrap_sd_journal_sendv(const struct iovec *fields, int n);
+
+static char entry[32768]; /* the last one, a line for each field */
+static unsigned n_entries;
+static int n_fields;
+
+int __wrap_sd_journal_sendv(const struct iovec *fields, int n)
+{
+        size_t at = 0;
+
+        entry[at++] = '\n';
+        for (int i = 0; i < n; i++)
+                at += (size_t)snprintf(entry + at, sizeof(entry) - at, "%.*s\n",
+                                       (int)fields[i].iov_len, (const char *)fields[i].iov_base);
+        n_entries++;
+        n_fields = n;
+        return 0;
+}
+
+static bool has(const char *field)
+{
+        char line[256];
+
+        (void)snprintf(line, sizeof(line), "\n%s\n", field);
+        if (strstr(entry, line))
+                return true;
+        printf("# no %s in:%s", field, entry);
+        return false;
+}
+
+/* A lease of `n` functions, of which every second is taken. */
+static LeaseRecord *record_of(unsigned n)
+{
+        LeaseRecord *record;
+
+        if (lease_record_new(&record) < 0)
+                abort();
+        record->id = 7;
+        record->uid = 1000;
+        record->mode = LEASE_MODE_VFIO;
+        free(record->rule);
+        record->rule = strdup("50-lab.json: lab-edu");
+        if (lease_record_add_group(record, 3, "0000:00/05.0") < 0)
+                abort();
+        for (unsigned i = 0; i < n; i++) {
+                Bdf bdf = {.bus = (uint8_t)(i / 8), .devfn = (uint8_t)(i % 8)};
+
+                if (lease_record_add_device(record, bdf,
+                                            i % 2 ? LEASE_ROLE_TAKEN : LEASE_ROLE_BYSTANDER, "",
+                                            "") < 0)
+                        abort();
+        }
+        return record;
+}
+
+static void test_fields(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = record_of(2);
+
+        audit_record(AUDIT_FORCED, record, ": taken by force of uid %u", record->uid);
+        CHECK(has("MESSAGE=lease 7: taken by force of uid 1000"));
+        CHECK(has("MESSAGE_ID=d7642f0a8ebb41e2a30438dd25ba8f8b"));
+        CHECK(has("ISOLATIOND_EVENT=forced") && has("PRIORITY=4"));
+        CHECK(has("ISOLATIOND_LEASE=7") && has("ISOLATIOND_OWNER_UID=1000"));
+        CHECK(has("ISOLATIOND_GROUP=0000:00/05.0") && has("ISOLATIOND_DEVICE=0000:00:00.1"));
+        CHECK(has("ISOLATIOND_MODE=vfio") && has("ISOLATIOND_RULE=50-lab.json: lab-edu"));
+        /* What stays with the host was not taken, and what is not known is not told. */
+        CHECK(!strstr(entry, "00:00.0") && !strstr(entry, "OWNER_UNIT") && !strstr(entry, "ENDED"));
+}
+
+static void test_endings(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = record_of(2);
+
+        audit_record(AUDIT_GIVEN_BACK, record, ": given back");
+        CHECK(has("ISOLATIOND_ENDED=released"));
+        record->revoke_usec = 1;
+        audit_record(AUDIT_GIVEN_BACK, record, ": given back");
+        CHECK(has("ISOLATIOND_ENDED=revoked"));
+        record->breach = strdup("a driver was quicker");
+        audit_record(AUDIT_GIVEN_BACK, record, ": given back");
+        CHECK(has("ISOLATIOND_ENDED=breached"));
+}
+
+/* More devices than an entry has room for: what says which event it is stands in it all the same.
+ */
+static void test_many(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = record_of(1000);
+
+        audit_record(AUDIT_TAKEN, record, " is taken");
+        CHECK(n_fields <= 128);
+        CHECK(has("MESSAGE=lease 7 is taken") && has("ISOLATIOND_LEASE=7"));
+        CHECK(has("MESSAGE_ID=0539af1e9b354b9ea372cc6edb5cf43d") && has("PRIORITY=6"));
+        CHECK(has("ISOLATIOND_GROUP=0000:00/05.0"));
+}
+
+static void test_refusals(void)
+{
+        n_entries = 0;
+        for (unsigned i = 0; i < 1000; i++)
+                audit_refusal(1001, "a.service", "00:05.0", REFUSAL_POLICY_DENIED,
+                              "no rule lets uid 1001 have it");
+        CHECK_NUMBER(n_entries, 20);
+        CHECK(has("ISOLATIOND_REFUSAL=PolicyDenied") && has("ISOLATIOND_DEVICE=00:05.0"));
+        CHECK(has("ISOLATIOND_OWNER_UID=1001") && has("ISOLATIOND_OWNER_UNIT=a.service"));
+        CHECK(has("MESSAGE=uid 1001 is refused 00:05.0: PolicyDenied: no rule lets uid 1001 have "
+                  "it"));
+}
+
+static void test_table(void)
+{
+        for (AuditEvent event = AUDIT_NONE + 1; event < _AUDIT_N; event++) {
+                const char *id = audit_event_id(event);
+
+                CHECK_NUMBER(strlen(id), 32);
+                CHECK_NUMBER(audit_event_from_id(id, 32), event);
+                CHECK_NUMBER(audit_event_from_id(id, 31), AUDIT_NONE);
+                CHECK(*audit_event_to_string(event));
+        }
+        CHECK_NUMBER(audit_event_from_id("", 0), AUDIT_NONE);
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"the table", test_table},
+                {"the fields of an entry", test_fields},
+                {"how a lease ended", test_endings},
+                {"a lease of many devices", test_many},
+                {"refusals are limited", test_refusals},
+        };
+
+        (void)setenv("JOURNAL_STREAM", "1:1", 1);
+        return tap_run(tests);
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Leases that are taken away, and workers that do not come back, on the host made of files: the
+ * owner's grace, holders who are waited for and killed, a driver that does not let go and does not
+ * even die. Meanwhile the daemon answers, other groups are had, and nobody gets that one; when the
+ * kernel lets go, it goes on by itself.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/model/pcicap.h"
+#include "daemon/host/child.h"
+#include "tests/daemon/fakedaemon.h"
+#include "tests/daemon/faults.h"
+#include "tests/unit/tap.h"
+#include "tests/unit/tree.h"
+
+#define CARD "0000:01:00.0"
+#define OTHER "0000:05:00.0"
+#define CALLS 200
+#define CALL_MSEC 10 /* half of them are answered within; all of them, beside other tests, */
+#define CALL_MSEC_MAX 1000
+
+static const FakeDevice machine[] = {
+        {"0000:00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 1},
+        {CARD, "0000:00:02.0", PCIE_TYPE_ENDPOINT, 1, "e1000e", .resets = "flr"},
+        {"0000:00:05.0", NULL, PCIE_TYPE_ROOT_PORT, 2, "pcieport", NULL, 5},
+        {OTHER, "0000:00:05.0", PCIE_TYPE_ENDPOINT, 2, "ixgbe", .resets = "flr"},
+};
+
+/* What somebody has been answered; `code` is _REFUSAL_N before. */
+typedef struct Answer {
+        int code;
+        char message[512];
+        char report[128];
+} Answer;
+
+static unsigned told_grace;
+
+static void must_be(bool ok, const char *what)
+{
+        if (ok)
+                return;
+        (void)fprintf(stderr, "VIOLATED: %s\n", what);
+        _exit(2);
+}
+
+static void on_done(const ManagerAnswer *reply, Lease *lease, void *userdata)
+{
+        Answer *answer = userdata;
+
+        answer->code = reply->code;
+        (void)snprintf(answer->message, sizeof(answer->message), "%s", reply->message);
+        (void)snprintf(answer->report, sizeof(answer->report), "%s",
+                       reply->report ? reply->report : "");
+        (void)fprintf(stderr, "answer %d: %s\n", reply->code, reply->message);
+}
+
+static void on_revoked(const Lease *lease, unsigned grace_seconds, void *userdata)
+{
+        told_grace = grace_seconds;
+}
+
+static double now(void)
+{
+        struct timespec time;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &time);
+        return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* Turns the loop until somebody is answered (or, with NULL, until there is no lease). */
+static void await(FakeDaemon *daemon, const Answer *answer)
+{
+        while (answer ? answer->code == _REFUSAL_N : daemon->manager->n_leases > 0)
+                must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
+}
+
+static void await_state(FakeDaemon *daemon, const char *state)
+{
+        while (strcmp(manager_lease_state(daemon->manager->leases[0]), state) != 0)
+                must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
+}
+
+static void start(FakeDaemon *daemon, const HostPaths *host, const FakeService *service)
+{
+        static const ManagerObserver observer = {.revoked = on_revoked};
+
+        fakedaemon_start(daemon, host, service);
+        daemon->manager->times.worker = daemon->manager->times.stuck = 1;
+        manager_observe(daemon->manager, &observer);
+}
+
+static Lease *take(FakeDaemon *daemon)
+{
+        must_be(fakedaemon_acquire(daemon, CARD, LEASE_MODE_VFIO) == 0, "the card");
+        return daemon->manager->leases[0];
+}
+
+static Answer take_away(FakeDaemon *daemon, const RevokeRequest *request)
+{
+        Answer answer = {.code = _REFUSAL_N};
+
+        manager_revoke(daemon->manager->leases[0], request, on_done, &answer);
+        await(daemon, &answer);
+        return answer;
+}
+
+/* A process that is not the daemon's, with the group open. */
+static void hold(const Lease *lease)
+{
+        int fd = vfio_fds_find(&lease->fds, "group:1"), status;
+        pid_t child = fork();
+
+        must_be(child >= 0 && fd >= 0, "a holder");
+        if (child == 0) {
+                if (fork() != 0)
+                        _exit(0);
+                (void)setpgid(0, 0);
+                child_settle(&fd, 1);
+                for (;;)
+                        (void)pause();
+        }
+        must_be(waitpid(child, &status, 0) == child, "a holder");
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+        double left = *(const double *)a, right = *(const double *)b;
+
+        return (left > right) - (left < right);
+}
+
+/* Others are served as if nothing were, and whoever asks about this one is answered at once. */
+static void check_service(FakeDaemon *daemon)
+{
+        Lease *lease = daemon->manager->leases[0];
+        double msec[CALLS];
+
+        for (int i = 0; i < CALLS; i++) {
+                Answer answer = {.code = _REFUSAL_N};
+                double begin = now();
+
+                manager_release(lease, on_done, &answer);
+                must_be(answer.code == REFUSAL_STUCK, "a release of what is stuck waits");
+                must_be(manager_lease_trouble(lease)[0], "nobody is told why it is stuck");
+                must_be(manager_reconcile(daemon->manager) == 0, "the machine cannot be read");
+                msec[i] = (now() - begin) * 1e3;
+        }
+        qsort(msec, CALLS, sizeof(*msec), compare_numbers);
+        printf("# of %d calls while a worker hangs: median %.2f ms, the longest %.2f ms\n", CALLS,
+               msec[CALLS / 2], msec[CALLS - 1]);
+        (void)fflush(stdout);
+        must_be(msec[CALLS / 2] < CALL_MSEC && msec[CALLS - 1] < CALL_MSEC_MAX,
+                "a call waits for a worker that hangs");
+
+        Answer answer = {.code = _REFUSAL_N};
+        const char *const selectors[] = {OTHER, NULL}, *const fenced[] = {CARD, NULL};
+        AcquireRequest request = {
+                .selectors = selectors,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .force = true,
+                .with_members = true,
+                .unit = "",
+        };
+        manager_acquire(daemon->manager, &request, on_done, &answer);
+        await(daemon, &answer);
+        must_be(answer.code == 0, "another group is not had");
+        answer.code = _REFUSAL_N;
+        manager_release(daemon->manager->leases[1], on_done, &answer);
+        await(daemon, &answer);
+        must_be(answer.code == 0, "another group is not given back");
+        answer.code = _REFUSAL_N;
+        request.selectors = fenced;
+        manager_acquire(daemon->manager, &request, on_done, &answer);
+        must_be(answer.code == REFUSAL_BUSY, "a group that is stuck is had");
+}
+
+/* --- the lives -------------------------------------------------------------------------------- */
+
+static void live_revoked(FakeDaemon *daemon)
+{
+        Answer first = {.code = _REFUSAL_N}, answer;
+        Lease *lease = take(daemon);
+        double begin = now();
+
+        must_be(lease->record->revoke_grace == POLICY_GRACE_DEFAULT, "the grace without a rule");
+        answer = take_away(daemon, &(RevokeRequest){.has_grace = true});
+        must_be(answer.code == 0 && strcmp(answer.report, CARD " flr\n") == 0, "at once");
+        must_be(told_grace == 0 && daemon->manager->n_leases == 0, "it is gone");
+
+        lease = take(daemon);
+        begin = now();
+        answer = take_away(daemon, &(RevokeRequest){.has_grace = true, .grace = 1});
+        must_be(answer.code == 0 && told_grace == 1, "with a grace");
+        must_be(now() - begin > 0.9, "the grace is cut short");
+
+        lease = take(daemon);
+        manager_revoke(lease, &(RevokeRequest){.kill = true}, on_done, &first);
+        must_be(told_grace == POLICY_GRACE_DEFAULT, "the policy's grace");
+        must_be(strcmp(manager_lease_state(lease), "revoking") == 0, "it is said to be revoked");
+        answer = (Answer){.code = _REFUSAL_N};
+        begin = now();
+        manager_release(lease, on_done, &answer);
+        await(daemon, &answer);
+        must_be(answer.code == 0 && first.code == 0, "both who ask are answered");
+        must_be(now() - begin < 5, "whoever lets go is not waited for");
+}
+
+static void live_held(FakeDaemon *daemon)
+{
+        Lease *lease = take(daemon);
+        Answer answer;
+
+        hold(lease);
+        answer = take_away(daemon, &(RevokeRequest){.has_grace = true});
+        must_be(answer.code == REFUSAL_STUCK, "who revokes is told that somebody has it open");
+        must_be(strstr(answer.message, "waits for") && strstr(answer.message, "test_daemon_han"),
+                "by name");
+        must_be(strcmp(manager_lease_state(lease), "draining") == 0, "draining");
+        await_state(daemon, "stuck");
+        check_service(daemon);
+        answer = take_away(daemon, &(RevokeRequest){.kill = true});
+        must_be(answer.code == 0, "once the holder is killed it is given back");
+        must_be(daemon->manager->n_leases == 0, "it is gone");
+
+        lease = take(daemon);
+        hold(lease);
+        answer = take_away(daemon, &(RevokeRequest){.has_grace = true, .kill = true});
+        must_be(answer.code == 0, "killed in time");
+}
+
+/* Its host driver does not let go, and its worker cannot even be killed. */
+static void live_hanging(FakeDaemon *daemon)
+{
+        const char *const selectors[] = {CARD, NULL};
+        const AcquireRequest request = {
+                .selectors = selectors,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .force = true,
+                .unit = "",
+        };
+        Answer answer = {.code = _REFUSAL_N};
+        char path[FAKEHOST_PATH_SIZE];
+
+        fakehost_hang(CARD);
+        manager_acquire(daemon->manager, &request, on_done, &answer);
+        await(daemon, &answer);
+        must_be(answer.code == REFUSAL_STUCK, "who acquires is told");
+        await_state(daemon, "stuck");
+        while (!manager_lease_trouble(daemon->manager->leases[0])[0])
+                must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
+        check_service(daemon);
+        must_be(fakehost_has("fake/killed"), "the worker was killed");
+        const Worker *worker = daemon->manager->leases[0]->worker;
+        for (int i = 0; i < 3; i++)
+                fakedaemon_see_once(daemon);
+        must_be(daemon->manager->leases[0]->worker == worker, "another worker was started");
+        fakehost_let_go(CARD);
+        await(daemon, NULL);
+        must_be(fakehost_driver(fakehost_find(CARD), path)[0], "the host driver is back");
+}
+
+/* A daemon that ends while its worker hangs. */
+static void live_abandoned(FakeDaemon *daemon)
+{
+        const char *const selectors[] = {CARD, NULL};
+        const AcquireRequest request = {
+                .selectors = selectors,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .force = true,
+                .unit = "",
+        };
+        Answer answer = {.code = _REFUSAL_N};
+
+        fakehost_hang(CARD);
+        manager_acquire(daemon->manager, &request, on_done, &answer);
+        await_state(daemon, "stuck");
+        _exit(answer.code == REFUSAL_STUCK ? 0 : 2);
+}
+
+static void live_with_orphan(FakeDaemon *daemon)
+{
+        const Lease *lease = daemon->manager->leases[0];
+
+        must_be(daemon->manager->n_leases == 1, "the lease lives on");
+        must_be(strcmp(manager_lease_state(lease), "stuck") == 0, "it is stuck");
+        check_service(daemon);
+        must_be(!lease->worker, "another worker was started");
+        fakehost_let_go(CARD);
+        await(daemon, NULL);
+}
+
+static void live_restarted(FakeDaemon *daemon)
+{
+        Answer first = {.code = _REFUSAL_N};
+        double begin = now();
+
+        manager_revoke(take(daemon), &(RevokeRequest){.has_grace = true, .grace = 2}, on_done,
+                       &first);
+        /* The first connection of the store has what the second life is to find. */
+        _exit(first.code == _REFUSAL_N && now() - begin < 2 ? 0 : 2);
+}
+
+static void live_after_restart(FakeDaemon *daemon)
+{
+        must_be(daemon->manager->n_leases == 1, "the lease lives on");
+        must_be(strcmp(manager_lease_state(daemon->manager->leases[0]), "revoking") == 0,
+                "it is still being revoked");
+        await(daemon, NULL);
+}
+
+/* --- their frame ------------------------------------------------------------------------------ */
+
+typedef void (*Life)(FakeDaemon *daemon);
+
+static HostPaths host;
+static FakeService service;
+
+/* Of a first life what is left behind is not waited for. */
+static bool run(Life life, bool is_first)
+{
+        (void)fflush(stdout);
+        pid_t child = fork();
+        if (child < 0)
+                abort();
+        if (child > 0) {
+                int status = 0;
+
+                if (is_first && life == live_abandoned)
+                        (void)waitpid(child, &status, 0);
+                else
+                        status = fakeservice_run(&service, child);
+                if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                        fakedaemon_print_log();
+                return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        }
+        FakeDaemon daemon;
+
+        faults_set_daemon();
+        fakedaemon_log();
+        start(&daemon, &host, &service);
+        life(&daemon);
+        fakedaemon_end(&daemon);
+        fakedaemon_check_end();
+        _exit(0);
+}
+
+static void try(Life first, Life life)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        fakehost_make(machine, ARRAY_SIZE(machine), &host);
+        host.proc = "/proc";
+        fakeservice_start(&service, fakehost_path(path, "notify"));
+        faults_start(&(Fault){.kind = FAULT_NONE});
+        CHECK(!first || run(first, true));
+        CHECK(run(life, false));
+        fakeservice_stop(&service);
+        fakehost_remove();
+}
+
+static void test_revoked(void)
+{
+        try(NULL, live_revoked);
+}
+
+static void test_held(void)
+{
+        try(NULL, live_held);
+}
+
+static void test_hanging(void)
+{
+        try(NULL, live_hanging);
+}
+
+static void test_restarted(void)
+{
+        try(live_restarted, live_after_restart);
+}
+
+static void test_orphan(void)
+{
+        try(live_abandoned, live_with_orphan);
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"revoked: at once, after a grace, and by the owner before", test_revoked},
+                {"somebody has it open: waited for, stuck, killed", test_held},
+                {"a driver that does not let go, a worker that does not die", test_hanging},
+                {"a daemon that is restarted in the grace", test_restarted},
+                {"a daemon that is restarted while its worker hangs", test_orphan},
+        };
+
+        return tap_run(tests);
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The crash sweep, for each mode: two groups in one lease, their owner claims them as the mode has
+ * it, a card joins, all is given back. Once for every point where something is written, and for
+ * every fault there: it fails in one of several ways, it is ignored, it hangs until the deadline
+ * has passed, the worker dies, the daemon dies before or after it, with or without the fds that the
+ * service manager keeps.
+ *
+ * After each: no lease that was made is lost, no group is in two, no leased function is in a host
+ * driver's hands, nobody may open a node without a lease, and in the end the machine is as it was.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/model/pcicap.h"
+#include "core/probe/cleanup.h"
+#include "daemon/host/acl.h"
+#include "daemon/lease/nodes.h"
+#include "daemon/lease/state.h"
+#include "tests/daemon/fakedaemon.h"
+#include "tests/daemon/faults.h"
+#include "tests/unit/tap.h"
+
+#define CARD "0000:01:00.0"
+#define JOINER "0000:02:00.0"
+#define LONE "0000:05:00.0"
+#define LEASES_MAX 8
+
+static const FakeDevice machine[] = {
+        {"0000:00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 1, true, true},
+        {"0000:00:02.1", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 2, true, true},
+        {CARD, "0000:00:02.0", PCIE_TYPE_ENDPOINT, 1, "e1000e"},
+        {JOINER, "0000:00:02.1", PCIE_TYPE_ENDPOINT, 1, "igb", .is_away = true},
+        {"0000:00:05.0", NULL, PCIE_TYPE_ROOT_PORT, 2, "pcieport", NULL, 5, .has_slot = true},
+        {LONE, "0000:00:05.0", PCIE_TYPE_ENDPOINT, 2, "ixgbe", .has_vfs = true,
+         .multifunction = true},
+        {"0000:05:00.1", "0000:00:05.0", PCIE_TYPE_ENDPOINT, 2, NULL, "isolationd-block",
+         .multifunction = true},
+        {"0000:00:07.0", NULL, PCIE_TYPE_RC_ENDPOINT, 3, "ahci"},
+};
+
+typedef struct Run {
+        HostPaths host;
+        FakeService service;
+} Run;
+
+static LeaseMode mode;
+
+static void must_be(bool ok, const char *what)
+{
+        if (ok)
+                return;
+        (void)fprintf(stderr, "VIOLATED: %s\n", what);
+        _exit(2);
+}
+
+/* --- the owner -------------------------------------------------------------------------------- */
+
+typedef struct Owner {
+        int fds[2]; /* of both groups, locked: claimed */
+} Owner;
+
+static void owner_claim(Owner *owner)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        for (int i = 0; i < 2; i++) {
+                owner->fds[i] = open(fakehost_path(path, "dev/vfio/%d", i + 1), O_RDWR | O_CLOEXEC);
+                if (owner->fds[i] >= 0)
+                        (void)flock(owner->fds[i], LOCK_EX | LOCK_NB);
+        }
+}
+
+static void owner_close(Owner *owner)
+{
+        for (int i = 0; i < 2; i++)
+                closep(&owner->fds[i]);
+}
+
+/* --- what has to be so ------------------------------------------------------------------------ */
+
+static GuardLayer claimed_layer(void)
+{
+        return mode == LEASE_MODE_PATH ? GUARD_SEALED : GUARD_OWNED;
+}
+
+static void check_guard(const FakeDaemon *daemon, GuardLayer layer, const char *when)
+{
+        const Lease *lease = fakedaemon_lease(daemon, CARD);
+
+        if (!lease || manager_lease_guard(lease) == layer)
+                return;
+        (void)fprintf(stderr, "%s: guard %s, not %s\n", when,
+                      guard_layer_to_string(manager_lease_guard(lease)),
+                      guard_layer_to_string(layer));
+        must_be(false, "the guard");
+}
+
+/* No group is in two leases, and a uid may open what it is leased and nothing else. */
+static void check_leases(const FakeDaemon *daemon, const char *when)
+{
+        const Lease *lease = fakedaemon_lease(daemon, CARD);
+        char path[FAKEHOST_PATH_SIZE];
+        size_t n = 0;
+
+        fakedaemon_check(daemon, when);
+        for (size_t i = 0; i < daemon->manager->n_leases; i++)
+                n += lease_record_has_group(daemon->manager->leases[i]->record, 1);
+        must_be(n <= 1, "a group is in two leases");
+        if (lease && nodes_are_for(mode))
+                must_be(nodes_are_granted(&daemon->manager->host, lease->record),
+                        "the owner may not open what is leased");
+        if (!lease && n == 0)
+                must_be(!acl_has(fakehost_path(path, "dev/vfio/1"), FAKEHOST_UID) &&
+                                !acl_has(fakehost_path(path, "dev/vfio/vfio"), FAKEHOST_UID),
+                        "a node is open without a lease");
+}
+
+/* --- a daemon's life -------------------------------------------------------------------------- */
+
+static void live(const Run *run, bool undisturbed)
+{
+        static const char *const both[] = {CARD, LONE, NULL};
+        Owner owner = {{-1, -1}};
+        FakeDaemon daemon;
+
+        fakedaemon_start(&daemon, &run->host, &run->service);
+        int r = fakedaemon_acquire_all(&daemon, both, mode);
+        must_be(r == 0 || !undisturbed, "the lease is had");
+        must_be(r == 0 || !fakedaemon_lease(&daemon, CARD), "a lease that was refused");
+        must_be(fakedaemon_acquire(&daemon, CARD, mode) != 0 || r != 0, "a group twice");
+        check_leases(&daemon, "leased");
+        check_guard(&daemon, lease_mode_claims(mode) ? GUARD_OWNED : GUARD_SEALED, "leased");
+
+        if (!lease_mode_claims(mode) && fakedaemon_lease(&daemon, LONE))
+                owner_claim(&owner);
+        fakedaemon_ask(&daemon);
+        fakedaemon_see(&daemon);
+        check_leases(&daemon, "claimed");
+        if (fakedaemon_lease(&daemon, LONE) && !faults_has_struck())
+                check_guard(&daemon, claimed_layer(), "claimed");
+
+        fakehost_plug(JOINER);
+        fakedaemon_see(&daemon);
+        check_leases(&daemon, "joined");
+
+        owner_close(&owner);
+        fakedaemon_release_all(&daemon);
+        check_leases(&daemon, "released");
+        fakedaemon_end(&daemon);
+        fakedaemon_check_end();
+}
+
+/* The leases that were in their owner's hands when the daemon died, by a bit each. */
+static unsigned find_leased(void)
+{
+        char path[FAKEHOST_PATH_SIZE];
+        unsigned leased = 0;
+
+        for (uint32_t id = 1; id < LEASES_MAX; id++) {
+                _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
+
+                if (lease_state_read(fakehost_path(path, "state"), id, &record) == 0 &&
+                    record->state == LEASE_LEASED)
+                        leased |= 1U << id;
+        }
+        return leased;
+}
+
+static void live_on(const Run *run, bool has_fds)
+{
+        unsigned leased = has_fds ? find_leased() : 0;
+        FakeDaemon daemon;
+
+        fakedaemon_start(&daemon, &run->host, &run->service);
+        for (uint32_t id = 1; id < LEASES_MAX; id++) {
+                const Lease *lease = manager_find_lease(daemon.manager, id);
+
+                must_be(!(leased >> id & 1) || (lease && lease->record->state == LEASE_LEASED),
+                        "a lease is lost");
+        }
+        check_leases(&daemon, "taken over");
+        fakedaemon_ask(&daemon);
+        fakedaemon_see(&daemon);
+        check_leases(&daemon, "seen again");
+        check_guard(&daemon, lease_mode_claims(mode) ? GUARD_OWNED : GUARD_SEALED, "seen again");
+        fakedaemon_release_all(&daemon);
+        fakedaemon_end(&daemon);
+        fakedaemon_check_end();
+}
+
+static int spawn(Run *run, bool is_first, bool flag)
+{
+        (void)fflush(stdout);
+        pid_t child = fork();
+        if (child < 0)
+                abort();
+        if (child > 0)
+                return fakeservice_run(&run->service, child);
+        faults_set_daemon();
+        fakedaemon_log();
+        if (is_first)
+                live(run, flag);
+        else
+                live_on(run, flag);
+        _exit(0);
+}
+
+/* One run; returns whether it went as it has to. */
+static bool go(const Fault *fault, bool loses_fds)
+{
+        char path[FAKEHOST_PATH_SIZE];
+        Run run = {.service = {.n_items = 0}};
+
+        fakehost_make(machine, ARRAY_SIZE(machine), &run.host);
+        fakeservice_start(&run.service, fakehost_path(path, "notify"));
+        faults_start(fault);
+        int status = spawn(&run, true, fault->kind == FAULT_NONE);
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && faults_has_struck()) {
+                if (loses_fds)
+                        fakeservice_forget(&run.service);
+                status = spawn(&run, false, !loses_fds);
+        }
+        bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && run.service.n_items == 0;
+        if (!ok) {
+                printf("# fault %d (error %d) at %u: status %x, %zu fds stay in the store\n",
+                       fault->kind, fault->error, fault->at, (unsigned)status, run.service.n_items);
+                fakedaemon_print_log();
+        }
+        fakeservice_stop(&run.service);
+        fakehost_remove();
+        return ok;
+}
+
+/* Every point, one after the other, until the run is over before it comes. */
+static void sweep(const char *name, const Fault *fault, bool loses_fds)
+{
+        unsigned n_tried = 0, n_violations = 0;
+        Fault now = *fault;
+
+        for (now.at = 1;; now.at += faults_step()) {
+                bool ok = go(&now, loses_fds);
+
+                if (faults_passed() < now.at)
+                        break;
+                n_tried += faults_has_struck();
+                n_violations += !ok;
+        }
+        printf("# %s, %s: %u points tried, %u violations\n", lease_mode_to_string(mode), name,
+               n_tried, n_violations);
+        CHECK(n_tried > 10 / faults_step());
+        CHECK_NUMBER(n_violations, 0);
+}
+
+static void test_undisturbed(void)
+{
+        CHECK(go(&(Fault){.kind = FAULT_NONE}, false));
+        CHECK(faults_passed() > 30);
+        printf("# %u points where something is written\n", faults_passed());
+}
+
+static void test_fails(void)
+{
+        sweep("EBUSY", &(Fault){.kind = FAULT_ERROR, .error = EBUSY}, false);
+        sweep("EIO", &(Fault){.kind = FAULT_ERROR, .error = EIO}, false);
+        sweep("ENODEV", &(Fault){.kind = FAULT_ERROR, .error = ENODEV}, false);
+        sweep("ignored", &(Fault){.kind = FAULT_IGNORED}, false);
+}
+
+static void test_hangs(void)
+{
+        sweep("timeout", &(Fault){.kind = FAULT_HANGS}, false);
+}
+
+static void test_worker_dies(void)
+{
+        sweep("worker killed", &(Fault){.kind = FAULT_WORKER_DIES}, false);
+}
+
+static void test_daemon_dies(void)
+{
+        sweep("daemon killed before", &(Fault){.kind = FAULT_DIES_BEFORE}, false);
+        sweep("daemon killed after", &(Fault){.kind = FAULT_DIES_AFTER}, false);
+        sweep("daemon killed, fds lost", &(Fault){.kind = FAULT_DIES_AFTER}, true);
+}
+
+int main(int argc, char **argv)
+{
+        static const TapTest tests[] = {
+                {"undisturbed", test_undisturbed},
+                {"each write fails", test_fails},
+                {"each write hangs", test_hangs},
+                {"the worker dies at each write", test_worker_dies},
+                {"the daemon dies at each write", test_daemon_dies},
+        };
+
+        mode = argc > 1 ? lease_mode_from_string(argv[1]) : LEASE_MODE_NONE;
+        if (mode == LEASE_MODE_NONE) {
+                (void)fprintf(stderr, "which mode?\n");
+                return 2;
+        }
+        return tap_run(tests);
+}
