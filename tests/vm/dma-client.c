@@ -6,10 +6,14 @@
  *      dma-client iommufd --iommufd FD --device-fd FD [--hold]
  *
  * take what isolationd hands out: a group that is in its container, or a device that is bound to
- * its iommufd. For trying the lab without isolationd there are
+ * its iommufd. With `--own` a container, or an iommufd, is opened here, in place of the fd, and with
+ * `--own` or `--bind` the device is attached or bound here, as QEMU does it. By path, as DPDK does it,
+ * or without isolationd, there are
  *
  *      dma-client vfio --open GROUP-NUMBER --device BDF
  *      dma-client iommufd --open CDEV-PATH
+ *
+ * An iommufd tells whether it counts memory for each process: `accounting process`, or `user`.
  *
  * Three pages of this process are mapped for the device. A pattern goes from one page into edu's
  * buffer and from there into another page, where it must arrive whole. Then the third page, into
@@ -231,28 +235,49 @@ static int must_open(const char *path)
         return fd;
 }
 
-/* For --open: do what isolationd does before it hands the fds out. */
-static void client_open_group(Client *client, const char *number)
+/* What isolationd does in some modes before it hands the fds out, and leaves to us in others. */
+static void client_claim_group(Client *client)
 {
-        char path[64];
-
-        snprintf(path, sizeof(path), "/dev/vfio/%s", number);
         client->space = must_open("/dev/vfio/vfio");
-        client->group = must_open(path);
         if (ioctl(client->group, VFIO_GROUP_SET_CONTAINER, &client->space) < 0 ||
             ioctl(client->space, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0)
-                err(1, "cannot claim group %s", number);
+                err(1, "cannot claim the group");
 }
 
-static void client_open_cdev(Client *client, const char *path)
+static void client_bind(const Client *client)
 {
-        LabVfioBind bind = {.argsz = sizeof(bind)};
+        LabVfioBind bind = {.argsz = sizeof(bind), .iommufd = client->space};
 
-        client->space = must_open("/dev/iommu");
-        client->device = must_open(path);
-        bind.iommufd = client->space;
         if (ioctl(client->device, LAB_VFIO_BIND_IOMMUFD, &bind) < 0)
-                err(1, "cannot bind %s", path);
+                err(1, "cannot bind the device");
+}
+
+static void client_open(Client *client, const char *path)
+{
+        char node[64];
+
+        if (client->is_iommufd) {
+                client->space = must_open("/dev/iommu");
+                client->device = must_open(path);
+                client_bind(client);
+                return;
+        }
+        snprintf(node, sizeof(node), "/dev/vfio/%s", path);
+        client->group = must_open(node);
+        client_claim_group(client);
+}
+
+static void client_tell_accounting(const Client *client)
+{
+        LabOption option = {
+                .size = sizeof(option),
+                .option = LAB_OPTION_RLIMIT_MODE,
+                .operation = LAB_OPTION_GET,
+        };
+
+        if (ioctl(client->space, LAB_IOMMU_OPTION, &option) < 0)
+                err(1, "the iommufd does not tell how it counts");
+        printf("accounting %s\n", option.value == 1 ? "process" : "user");
 }
 
 static void client_attach(Client *client, const char *bdf)
@@ -283,6 +308,19 @@ static int parse_fd(const char *text)
         return (int)fd;
 }
 
+/* Whatever of claiming is left to us. */
+static void client_claim(Client *client, const char *path, bool own, bool bind)
+{
+        if (path)
+                return client_open(client, path);
+        if (own && !client->is_iommufd)
+                return client_claim_group(client);
+        if (own)
+                client->space = must_open("/dev/iommu");
+        if (own || bind)
+                client_bind(client);
+}
+
 static void client_parse(Client *client, int argc, char **argv, bool *ret_hold)
 {
         static const struct option options[] = {
@@ -292,10 +330,13 @@ static void client_parse(Client *client, int argc, char **argv, bool *ret_hold)
                 {"iommufd", required_argument, NULL, 'i'},
                 {"device-fd", required_argument, NULL, 'f'},
                 {"open", required_argument, NULL, 'o'},
+                {"own", no_argument, NULL, 'O'},
+                {"bind", no_argument, NULL, 'b'},
                 {"hold", no_argument, NULL, 'h'},
                 {NULL, 0, NULL, 0},
         };
         const char *bdf = NULL, *path = NULL;
+        bool own = false, bind = false;
         int option;
 
         while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0)
@@ -316,6 +357,12 @@ static void client_parse(Client *client, int argc, char **argv, bool *ret_hold)
                 case 'o':
                         path = optarg;
                         break;
+                case 'O':
+                        own = true;
+                        break;
+                case 'b':
+                        bind = true;
+                        break;
                 case 'h':
                         *ret_hold = true;
                         break;
@@ -327,10 +374,9 @@ static void client_parse(Client *client, int argc, char **argv, bool *ret_hold)
         client->is_iommufd = !strcmp(argv[optind], "iommufd");
         if (!client->is_iommufd && (strcmp(argv[optind], "vfio") != 0 || !bdf))
                 errx(2, "say `vfio --device BDF …` or `iommufd …`");
-        if (path && client->is_iommufd)
-                client_open_cdev(client, path);
-        else if (path)
-                client_open_group(client, path);
+        client_claim(client, path, own, bind);
+        if (client->is_iommufd)
+                client_tell_accounting(client);
         client_attach(client, bdf);
 }
 

@@ -2,8 +2,9 @@
 """Everything that is tested, in order, and how much of it passed: what ./test runs.
 
 Two builds with the address and undefined-behaviour sanitizers (gcc's is the one that goes into the
-machines), the tests of each, an installation that is taken away again, and the VM suites. The long
-reference sweeps of a --full run are a matter of logic: an optimised build does them.
+machines), the tests of each, an optimised build that tries every point where the sanitizers try some, an
+installation that is taken away again, and the VM suites. The long reference sweeps of a --full run are
+the optimised build's too.
 """
 
 import argparse
@@ -38,11 +39,14 @@ BUILDS = {
 }
 # What an installation must at least put down, below its prefix.
 INSTALLED = ("libexec/isolationd", "bin/isoctl", "include/isolation.h",
+             "include/isolation_analysis.h", "include/isolation_policy.h",
+             "share/isolationd/policy.schema.json",
              "lib/systemd/system/isolationd.service",
              "share/dbus-1/system.d/org.isolationd1.conf",
              "share/dbus-1/system-services/org.isolationd1.service",
              "share/dbus-1/interfaces/org.isolationd1.xml",
              "share/polkit-1/actions/org.isolationd1.policy",
+             "lib/systemd/catalog/isolationd.catalog",
              "lib/udev/rules.d/60-isolationd.rules",
              "libexec/isolationd-reserve",
              "lib/systemd/system/isolationd-reserve.service",
@@ -130,6 +134,8 @@ def run_meson_tests(directory, kind, tally, *options, **variables):
                 tally.skip(name, " ".join(details.split()) or "it gives no reason")
             else:
                 tally.count(result["result"] in ("OK", "EXPECTEDFAIL"), name, details)
+                for told in re.findall(r"(?m)^# tell: (.*)", details):
+                    print(f"     {told}", flush=True)
 
 
 def _files(top):
@@ -176,12 +182,12 @@ def run_in_machines(command, name, tally):
     tally.passed += int(total.group(1))
 
 
-def test_in_machines(directory, arguments, tally):
-    """The VM suites, and the groups on machines drawn at random."""
-    build_option = ["--build", directory]
+def test_in_machines(directory, optimised, arguments, tally):
+    """The VM suites, and random machines."""
     commands = {
-        "VM suites": ["run", *build_option] + (["--full"] if arguments.full else []),
-        "random machines": ["sweep", *build_option, "--count",
+        "VM suites": ["run", "--build", directory, "--optimised", optimised]
+                     + (["--full"] if arguments.full else []),
+        "random machines": ["sweep", "--build", optimised, "--count",
                             str(LONG_SWEEP_MACHINES if arguments.full else SWEEP_MACHINES)],
     }
     for name, (program, *options) in commands.items():
@@ -207,16 +213,20 @@ def main():
         directories[kind] = build(kind, tally)
         if directories[kind]:
             run_meson_tests(directories[kind], kind, tally)
+    tally.section("gcc, optimised: build, and all that is tried thousands of times")
+    directory = build("optimised", tally)
+    directories["optimised"] = directory
+    if directory:
+        run_meson_tests(directory, "optimised", tally, "--suite", "daemon")
     if arguments.full:
         tally.section(f"reference, on {LONG_SWEEP} machines")
-        directory = build("optimised", tally)
         if directory:
             run_meson_tests(directory, "optimised", tally, "--suite", "reference",
                             ISO_REFERENCE_COUNT=str(LONG_SWEEP))
-    if directories["gcc"]:
+    if directories["gcc"] and directories["optimised"]:
         tally.section("installation")
         check_installation(directories["gcc"], tally)
-        test_in_machines(directories["gcc"], arguments, tally)
+        test_in_machines(directories["gcc"], directories["optimised"], arguments, tally)
     tally.section("result")
     for name in tally.failures:
         print(f"failed: {name}")

@@ -15,6 +15,10 @@
 #define LAB_IOMMU_IOAS_ALLOC _IO(';', 0x81)
 #define LAB_IOMMU_IOAS_MAP _IO(';', 0x85)
 #define LAB_IOMMU_IOAS_UNMAP _IO(';', 0x86)
+#define LAB_IOMMU_OPTION _IO(';', 0x87)
+
+#define LAB_OPTION_RLIMIT_MODE 0
+#define LAB_OPTION_GET 1
 
 /* On a vfio device: type ';', numbers from 100. */
 #define LAB_VFIO_BIND_IOMMUFD _IO(';', 100 + 18)
@@ -48,6 +52,15 @@ typedef struct LabIoasUnmap {
         uint64_t iova;
         uint64_t length;
 } LabIoasUnmap;
+
+typedef struct LabOption {
+        uint32_t size;
+        uint32_t option;
+        uint16_t operation;
+        uint16_t reserved;
+        uint32_t object;
+        uint64_t value;
+} LabOption;
 
 typedef struct LabVfioBind {
         uint32_t argsz;

@@ -107,10 +107,10 @@ class Machine:
 
     A bare one has nothing running but the agent (see payload.make), and one processor: with two,
     emulated on a busy host, one boot in some two hundred stopped for good about where the kernel
-    changes its clock.
+    changes its clock. A counted one has one too, and a clock that counts instructions (qemu.py).
     """
 
-    def __init__(self, kernel, topology, payload, log, append="", bare=False):
+    def __init__(self, kernel, topology, payload, log, append="", bare=False, counted=False):
         self.kernel = kernel
         self.topology = topology
         self.release = None
@@ -129,7 +129,7 @@ class Machine:
         try:
             self._start(qemu.command(kernel, topology, initramfs,
                                      "systemd.mask=serial-getty@ttyS0.service " + append,
-                                     processors=1 if bare else 2))
+                                     processors=1 if bare or counted else 2, counted=counted))
             self._tell_monitor({"execute": "qmp_capabilities"})
             self.await_(lambda: self.release, BOOT_SECONDS, lambda: "the agent's hello")
             if not bare:

@@ -15,10 +15,16 @@ LIBEXEC = "usr/libexec/isolationd-lab"
 # By name: packages, and sources of the project that are part of it.
 PROGRAMS = {
     "agent": (("json-c", "libevent_core"), ()),
+    "crowd": (("libsystemd",), ()),
     "dma-client": ((), ()),
+    "hostile": (("libsystemd",), ()),
+    "stack": ((), ()),
     "vf-settings": ((), ("core/model/bdf.c", "core/model/text.c", "daemon/host/host.c",
-                         "daemon/host/vf_netlink.c", "daemon/host/vf_settings.c")),
+                         "daemon/host/netlink.c", "daemon/host/vf_netlink.c",
+                         "daemon/host/vf_settings.c")),
 }
+# Loaded into programs.
+LIBRARIES = ("crash-shim",)
 ROOT = os.path.normpath(os.path.join(HERE, "../.."))
 # A sanitizer's report ends the program, the daemon as well as isoctl, and is a test's failure.
 SANITIZER_OPTIONS = {
@@ -27,6 +33,8 @@ SANITIZER_OPTIONS = {
 }
 SANITIZED_UNIT = "[Service]\n" + "".join(f'Environment="{name}={value}"\n'
                                          for name, value in SANITIZER_OPTIONS.items())
+# LeakSanitizer stops the program with ptrace to look at its memory.
+SANITIZED_SERVICE = SANITIZED_UNIT + "SystemCallFilter=@debug\n"
 # What udev runs gets its environment from the event. udev forbids it ptrace, which finding leaks
 # needs.
 SANITIZED_RULE = 'SUBSYSTEM=="pci", ENV{ASAN_OPTIONS}="detect_leaks=0"\n'
@@ -52,9 +60,17 @@ def _compile(directory):
                                    stdout=subprocess.PIPE, text=True).stdout.split()
         subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-g",
                         "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers",
+                        "-Wno-unused-parameter",
                         "-I", ROOT, "-o", os.path.join(directory, name),
                         os.path.join(HERE, f"{name}.c"),
                         *(os.path.join(ROOT, source) for source in sources), *flags], check=True)
+
+
+    for name in LIBRARIES:
+        subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall",
+                        "-Wextra", "-Werror", "-fPIC", "-shared", "-o",
+                        os.path.join(directory, f"{name}.so"), os.path.join(HERE, f"{name}.c"),
+                        "-ldl"], check=True)
 
 
 def install_build(build, target):
@@ -94,16 +110,17 @@ def make(path, work, build=None, bare=False, extra=None):
         install_build(build, tree)
         if is_sanitized(build):
             _write(tree, "etc/udev/rules.d/00-sanitizers.rules", SANITIZED_RULE)
-            for unit in ("isolationd", "isolationd-reserve", "lab-agent"):
-                _write(tree, f"etc/systemd/system/{unit}.service.d/sanitizers.conf",
-                       SANITIZED_UNIT)
+            for unit, text in (("isolationd", SANITIZED_SERVICE),
+                               ("isolationd-reserve", SANITIZED_SERVICE),
+                               ("lab-agent", SANITIZED_UNIT)):
+                _write(tree, f"etc/systemd/system/{unit}.service.d/sanitizers.conf", text)
     if bare:
         _write(tree, BARE_INIT, BARE_INIT_TEXT)
         os.chmod(os.path.join(tree, BARE_INIT), 0o755)
     sources = {f"../../{source}" for _, used in PROGRAMS.values() for source in used}
     headers = {re.sub(r"c$", "h", source) for source in sources}
     programs = cache.entry("programs", cache.digest(
-        "payload.py", "iommufd-abi.h", *(f"{name}.c" for name in PROGRAMS),
+        "payload.py", "iommufd-abi.h", *(f"{name}.c" for name in (*PROGRAMS, *LIBRARIES)),
         *sorted(sources | headers)), _compile)
     shutil.copytree(programs, os.path.join(tree, LIBEXEC), dirs_exist_ok=True)
     if extra:

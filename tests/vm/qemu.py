@@ -24,11 +24,17 @@ def write_initramfs(path, kernel, topology, payload):
             archive.close()
 
 
-def command(kernel, topology, initramfs, append="", processors=2):
-    """The machine itself; `append` goes to the end of the kernel's command line."""
+def command(kernel, topology, initramfs, append="", processors=2, counted=False):
+    """The machine itself; `append` goes to the end of the kernel's command line.
+
+    In a counted one every instruction takes a nanosecond and waiting takes no time of ours: its
+    clock does not know how busy the host is, nor how slow emulation.
+    """
     arguments = [
         "qemu-system-x86_64", "-machine", "q35,kernel-irqchip=split",
-        "-accel", "tcg,thread=multi", "-smp", str(processors), "-m", "1024",
+        "-accel", "tcg,thread=single" if counted else "tcg,thread=multi",
+        *(("-icount", "shift=0,sleep=off") if counted else ()),
+        "-smp", str(processors), "-m", "1024",
         "-display", "none", "-nodefaults", "-no-reboot",
         "-kernel", os.path.join(kernels.kernel(kernel), "vmlinuz"), "-initrd", initramfs,
         # The kernel's test of the timer counts ticks against the clock: a busy host fails it.

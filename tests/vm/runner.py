@@ -38,14 +38,16 @@ class Outcome:
 
 
 class Boot:
-    """One kernel × topology and the tests to run there."""
+    """One kernel × topology and the tests to run there; `part` tells two of the same apart."""
 
-    def __init__(self, kernel, topology, tests, payload, directory, report):
+    def __init__(self, kernel, topology, tests, payload, directory, report, part=""):
         self.kernel = kernel
         self.topology = topology
         self.tests = list(tests)
+        # About how long it takes, in usual tests.
+        self.weight = sum(each.weight for each in self.tests)
         self._payload = payload
-        self._base = os.path.join(directory, f"{kernel}-{topology.name}")
+        self._base = os.path.join(directory, f"{kernel}-{topology.name}{part}")
         self._report = report
 
     def run(self):
@@ -194,7 +196,7 @@ class Report:
 
 def run(boots, jobs, report):
     """All boots, the longest first, `jobs` at a time."""
-    ordered = sorted(boots, key=lambda boot: -len(boot.tests))
+    ordered = sorted(boots, key=lambda boot: -boot.weight)
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for future in [pool.submit(boot.run) for boot in ordered]:
             future.result()

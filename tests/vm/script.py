@@ -65,11 +65,12 @@ class Terminal:
             print(f"{self._dim}(exit code {code}){self._plain}")
         return result.out
 
-    def start(self, command, user, until):
+    def start(self, command, user, until=None):
         """Start a command in the background; returned once it has said a line with `until`."""
         self._prompt(user, command, " &")
         stream = self._spawn("exec " + command, user)
-        stream.expect(until)
+        if until:
+            stream.expect(until)
         self.show(stream)
         return stream
 
@@ -98,6 +99,9 @@ def look(terminal):
     terminal.run("isoctl groups", "lab", answer="0000:00:02.0 0000:00:02.1 0000:01:00.0")
     terminal.run("isoctl tree", "lab", answer="01:00.0")
     terminal.run("isoctl explain 01:00.0", "lab", answer="(?s)00:02.1.*ACS")
+    terminal.say("Is this host fit for that? Each finding has its evidence; what is not well says why "
+                 "that matters. QEMU's firmware promises nothing of the time before the kernel.")
+    terminal.run("isoctl doctor", code=1, answer=r"(?s)ok +iommu .*WARN +preboot .*\n +fix: ")
 
 
 def lease(terminal):
@@ -187,8 +191,38 @@ def clean(terminal):
     terminal.run(f"{listing} | diff /tmp/before - && echo no difference", answer="no difference")
 
 
+def queue(terminal):
+    terminal.chapter("5 · Before, in the queue, by force, and when it went wrong")
+    terminal.say("What a lease would do, in its order, without doing it; and what the host lives on:")
+    terminal.run("isoctl plan 01:00.0", "lab", answer="(?s)unbind e1000e.*Nothing stands in the way")
+    terminal.run("isoctl plan 00:10.0", code=6, answer="(?s)The host lives on it.*→ /")
+    terminal.say("Who waits is served in the order of arrival; who does not wait does not overtake.")
+    holder = terminal.start(f"isoctl run {EDU} -- {BY_GROUP} --hold", "lab", "^round 1 ok$")
+    waiter = terminal.start(f"isoctl run --wait {EDU} -- sh -c 'echo mine now; exec cat'", "lab")
+    terminal.machine.await_(lambda: terminal.machine.run(
+        f"isoctl show {EDU} | grep -q '1 waiting'").code == 0, 60, lambda: "somebody who waits")
+    terminal.run(f"isoctl acquire {EDU}", code=4, answer="has it since")
+    terminal.run(f"isoctl holders {EDU}", answer="dma-client")
+    terminal.say("The administrator takes it away: the owner is told, and what still has it open a "
+                 "second later is killed. Then it is the next one's turn.")
+    terminal.run(f"isoctl revoke {EDU} --kill --grace=1")
+    waiter.expect("^mine now$")
+    terminal.show(waiter)
+    holder.wait()
+    terminal.finish(waiter, "the one who waited")
+    terminal.say("A record that cannot be read is set aside. What it left is told of, and mended.")
+    out = terminal.run("isoctl acquire 01:00.0", "lab", answer=r"lease \d+")
+    number = re.search(r"lease (\d+)", out).group(1)
+    terminal.run(f"systemctl stop isolationd; echo half a rec > /run/isolationd/leases/{number}.json; "
+                 "systemctl start isolationd")
+    terminal.run("isoctl repair", answer="isoctl repair 0000:01:00.0")
+    terminal.run("isoctl repair 01:00.0", answer="done")
+    terminal.run("isoctl list | grep -e DEVICE -e 01:00.0", answer="e1000e +host")
+    terminal.run("rm /run/isolationd/leases/*.rejected")
+
+
 def play(machine):
     """All chapters, in a machine that is up."""
     terminal = Terminal(machine, sys.stdout.isatty())
-    for chapter in (look, lease, guard, clean):
+    for chapter in (look, lease, guard, clean, queue):
         chapter(terminal)

@@ -31,21 +31,24 @@ class Test:
     topologies: tuple
     any_kernel: bool
     only_full: bool
+    weight: int
 
     def fits(self, kernel, topology):
         return kernel in self.kernels and topology in self.topologies
 
 
-def test(on=topologies.PLAIN, kernels=("lab", "6.1", "6.12"), any_kernel=False, only_full=False):
+def test(on=topologies.PLAIN, kernels=("lab", "6.1", "6.12"), any_kernel=False, only_full=False,
+         weight=1):
     """Register a function as the test SUITE.FUNCTION.
 
     Where the kernel plays no part (any_kernel), the usual run tries it on the lab's alone; what
-    takes long and has a shorter sister (only_full) it leaves out.
+    takes long and has a shorter sister (only_full) it leaves out. One that takes as long as many
+    others says so by its weight.
     """
     def register(function):
         suite = function.__module__.rpartition(".")[2]
         REGISTRY.append(Test(f"{suite}.{function.__name__}", function, tuple(kernels), tuple(on),
-                             any_kernel, only_full))
+                             any_kernel, only_full, weight))
         return function
     return register
 
@@ -161,8 +164,9 @@ class Context:
         self._undos.append(command)
 
     def write(self, path, text):
-        """Make a file for the time of this test."""
-        self.undo(f"rm -f {path}")
+        """Make a file for the time of this test; the daemon forgets it with the test."""
+        heard = "systemctl try-reload-or-restart isolationd.service"
+        self.undo(f"rm -f {path}" + (f"; {heard}" if path.startswith("/etc/isolationd/") else ""))
         self.sh(f"mkdir -p $(dirname {path}) && cat > {path} <<'END-OF-FILE'\n{text}\nEND-OF-FILE")
 
     def unwind(self):

@@ -46,6 +46,8 @@ class Topology:
     # What this machine alone has on its disk before it boots: pairs of path and text. Only tests
     # that ask for it by name run there.
     files: tuple = ()
+    # Only tests that ask for it by name run there.
+    alone: bool = False
 
 
 # Reserved: the card in the join slot, and whatever will be in the slot's other port.
@@ -96,6 +98,15 @@ ALL = {each.name: each for each in (
     # Debian builds 6.1 without virtio-iommu.
     Topology("virtio", "virtio-iommu, edu, a join slot", VIRTIO + NATIVE_HOTPLUG + BASIC,
              kernels=("lab", "6.12")),
+    # Endpoints of the root complex, one function each: a group each.
+    Topology("crowd", "VT-d and eight edu",
+             INTEL + tuple(word for i in range(8) for word in ("-device", f"edu,addr={5 + i:#x}")),
+             "intel_iommu=on", kernels=("lab",), usual=(), alone=True),
+    # A graphics card with the console on it, in the framebuffer that the firmware has set up (vga=):
+    # these kernels have no driver for the card. The lab kernel has one, but no console on it.
+    Topology("display", "VT-d and a VGA card that shows the console",
+             INTEL + ("-device", "VGA,id=vga,addr=0x7"), "intel_iommu=on vga=791",
+             kernels=("6.1", "6.12"), usual=("6.1",), alone=True),
     Topology("none", "no IOMMU at all", NATIVE_HOTPLUG + BASIC, usual=("lab", "6.1")),
     # The lab kernel's drivers are built in: there, no program comes before them.
     Topology("reserved", "as basic, with a policy that reserves the join slot",
@@ -105,4 +116,4 @@ ALL = {each.name: each for each in (
 )}
 
 # Those that differ in hardware and kernel only: where a test runs that names none.
-PLAIN = tuple(each.name for each in ALL.values() if not each.files)
+PLAIN = tuple(each.name for each in ALL.values() if not each.files and not each.alone)

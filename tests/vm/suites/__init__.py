@@ -3,8 +3,34 @@
 
 import importlib
 
-ORDER = ("service", "idle", "groups", "lease", "guard", "members", "park", "matrix", "sriov", "storm",
-         "clean", "boot", "bad")
+ORDER = (
+    "service",
+    "idle",
+    "groups",
+    "doctor",
+    "audit",
+    "lease",
+    "modes",
+    "waiting",
+    "holders",
+    "faults",
+    "release",
+    "revoke",
+    "guard",
+    "members",
+    "park",
+    "matrix",
+    "crash",
+    "sriov",
+    "storm",
+    "crowd",
+    "clean",
+    "critical",
+    "domain",
+    "boot",
+    "trust",
+    "bad",
+)
 
 
 def load():

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Bad input: machines, kernels, files and requests that cannot work are told why."""
 
+import json
+
 from suite import LAB, ROOT, test
 from suites import places
 from suites.places import EDU, JOIN_CARD, JOINER
@@ -93,12 +95,67 @@ def the_root_disk_is_critical(context):
     context.sh("touch /root/still-there")
 
 
+@test(on=("basic",))
+def a_policy_is_read_when_it_changes(context):
+    """No reload: a file written, spoilt, mended and removed, each time in force when it is whole."""
+    never = f"{POLICY}/10-never.json"
+    context.undo(f"rm -f {never} /run/isolationd/policy.d/10-never.json")
+    context.isoctl(f"run {EDU} -- true", LAB)
+    context.write(never, """{ "rules": [
+        { "name": "never", "match": { "vendor": "1234" }, "lease": "deny" } ] }""")
+    context.refused(f"run {EDU} -- true", 5, r"rule 10-never\.json:2: never", LAB)
+    context.write(never, """{ "rules": [
+        { "name": "never", "match": { "vendor": "1234" }, "lease": "dney" } ] }""")
+    error = context.bus_property("PolicyError")
+    context.ok(error.startswith(f"{never}:2:") and "deny" in error, f"PolicyError: {error!r}")
+    context.refused(f"run {EDU} -- true", 5, r"rule 10-never\.json:2: never", LAB)
+    context.sh(f"rm {never}")
+    context.equal(context.bus_property("PolicyError"), "", "PolicyError when the file is gone")
+    context.isoctl(f"run {EDU} -- true", LAB)
+    # A directory that was not there when the daemon started.
+    context.sh("mkdir -p /run/isolationd/policy.d")
+    context.write("/run/isolationd/policy.d/10-never.json",
+                  '{ "rules": [ { "name": "r", "match": { "vendor": "1234" }, "lease": "deny" } ] }')
+    context.refused(f"run {EDU} -- true", 5, r"rule 10-never\.json:1: r", LAB)
+    context.sh("rm -r /run/isolationd/policy.d")
+    context.isoctl(f"run {EDU} -- true", LAB)
+
+
+@test(on=("basic",))
+def a_rule_for_units(context):
+    """Who asks is known by the unit that it runs in, whatever its user is."""
+    context.write(f"{POLICY}/10-unit.json", """{ "rules": [
+        { "name": "unit", "match": { "vendor": "1234", "driver": "" },
+          "lease": { "units": ["isotest-*.service"] } } ] }""")
+    context.refused(f"run {EDU} -- true", 5, r"rule 10-unit\.json:2: unit is not for what runs in",
+                    LAB)
+    asked = f"systemd-run --quiet --wait --collect --uid=nobody isoctl run {EDU} -- true"
+    context.sh(asked.replace("--wait", "--wait --unit=isotest-1"))
+    context.equal(context.run(asked.replace("--wait", "--wait --unit=other")).code, 5,
+                  "exit code of who asks from another unit")
+
+
+@test(on=("basic",))
+def a_rule_requires_strength(context):
+    bits = {each["bit"]: each["value"] for each in context.json(f"show {EDU}")["group"]["strength"]}
+    strong = [bit for bit, value in bits.items() if value == "yes"]
+    weak = [bit for bit, value in bits.items() if value != "yes"]
+    context.ok(strong and weak, f"one bit that holds and one that does not: {bits}")
+    rule = """{ "rules": [ { "name": "strong", "match": { "vendor": "1234" },
+        "lease": { "users": ["lab"] }, "require": { "strength": %s } } ] }"""
+    context.write(f"{POLICY}/10-strong.json", rule % json.dumps(strong))
+    context.isoctl(f"run {EDU} -- true", LAB)
+    context.write(f"{POLICY}/10-strong.json", rule % json.dumps(strong + weak[:1]))
+    context.refused(f"run {EDU} -- true", 6,
+                    rf"rule 10-strong\.json:1: strong requires .{weak[0]}., which is {bits[weak[0]]}",
+                    LAB)
+
+
 @test(on=("basic",), any_kernel=True)
 def a_typo_in_the_policy(context):
     """The file, line and column are told, and what was in force stays in force."""
     context.isoctl("list")
     context.equal(context.bus_property("PolicyError"), "", "PolicyError before")
-    context.undo("systemctl reload isolationd.service")
     context.write(f"{POLICY}/60-typo.json", """{
         "rules": [
                 { "name": "typo", "match": { "vendr": "1234" }, "lease": "deny" }

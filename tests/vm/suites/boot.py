@@ -155,6 +155,22 @@ def a_lease_ends_in_the_reservation(context):
 
 
 @test(on=RESERVED)
+def a_changed_machine_is_refused(context):
+    """The rule expects another card, and says so; once it is told to expect this one, it is leased."""
+    policy = "/etc/isolationd/policy.d/40-reserved.json"
+    context.undo(f"mv {policy}.was {policy}")
+    context.sh(f"cp {policy} {policy}.was")
+    context.refused(f"run {LONE} -- true", 6, r"expects \*:10d4.*--accept")
+    told = context.run("isoctl reserve")
+    context.equal(told.code, 1, "exit code when a rule expects something else")
+    context.ok(re.search(rf"{LONE} is not reserved: .*expects \*:10d4", told.out), told.out)
+    context.isoctl("reserve --accept other-card")
+    context.equal(context.run("isoctl reserve").code, 0, "exit code when all is as expected")
+    context.isoctl(f"run {LONE} -- true")
+    context.equal(places.driver_of(context, LONE), "e1000e", "the card's driver afterwards")
+
+
+@test(on=RESERVED)
 def undone_the_host_has_it(context):
     """Undo lets the driver in; what is bound then is not torn away, and is told."""
     uevents = Uevents(context)

@@ -62,7 +62,7 @@ def leases_tells_who_has_what(context):
                                                "guard", "state", "rule")},
                   {"devices": [EDU], "held": [], "uid": LAB, "mode": "vfio", "lifetime": "fd",
                    "guard": "owned", "state": "leased",
-                   "rule": "50-lab.json: lab-edu"}, "the lease")
+                   "rule": "50-lab.json:4: lab-edu"}, "the lease")
     context.ok(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", lease["since"]), f"since: {lease}")
     group = context.json(f"show {EDU}")["group"]
     context.equal((group["state"], group["lease"], group["guard"]),
@@ -101,7 +101,7 @@ def persistent_lease_is_released_by_its_owner(context):
 @test(on=("basic", "amd"), any_kernel=True)
 def stranger_is_refused_by_rule(context):
     """The refusal names the rule that decided, or says that no rule speaks of the device."""
-    context.refused(f"run {EDU} -- true", 5, r"rule 50-lab\.json: lab-edu", STRANGER)
+    context.refused(f"run {EDU} -- true", 5, r"rule 50-lab\.json:4: lab-edu", STRANGER)
     for uid in (LAB, STRANGER):
         context.refused(f"run {places.LONE} -- true", 5, r"no policy rule|no rule", uid)
     answer = context.json(f"acquire {EDU}", STRANGER, code=5)
@@ -112,7 +112,6 @@ def stranger_is_refused_by_rule(context):
 def a_deny_rule_is_named(context):
     context.write("/etc/isolationd/policy.d/10-never.json", """{ "rules": [
         { "name": "never-edu", "match": { "vendor": "1234" }, "lease": "deny" } ] }""")
-    context.undo("systemctl reload isolationd.service")
     context.isoctl("list")
     context.sh("systemctl reload isolationd.service")
     context.refused(f"run {EDU} -- true", 5, "never-edu", LAB)
@@ -150,3 +149,30 @@ def unknown_selectors_are_not_found(context):
         if context.topology != "none":      # there, that is the first thing to be said
             context.refused(f"run {selector} -- true", 3, name, LAB)
     context.refused("release 4711", 3, "4711", LAB)
+
+
+@test(on=("basic",))
+def variant_driver_that_does_not_come(context):
+    """The kernel's tables name a driver made for edu; its module is not there: vfio-pci it is."""
+    tables = f"/lib/modules/{context.sh('uname -r').strip()}"
+    alias = "alias vfio_pci:v00001234d000011E8sv*sd*bc*sc*i* no_such_vfio_pci"
+    there = context.run(f"test -e {tables}/modules.alias").code == 0
+    if there:
+        context.undo(f"mv {tables}/modules.alias.before {tables}/modules.alias")
+        context.sh(f"cp {tables}/modules.alias {tables}/modules.alias.before; "
+                   f"echo '{alias}' >> {tables}/modules.alias")
+    else:
+        context.write(f"{tables}/modules.alias", alias)
+    number = context.json(f"acquire {EDU}", LAB)["lease"]
+    context.equal(places.driver_of(context, EDU), "vfio-pci", "edu's driver")
+    context.isoctl(f"release {number}", LAB)
+    logged = context.sh("journalctl --no-pager -u isolationd.service")
+    context.ok(f"{EDU} gets vfio-pci and not what no_such_vfio_pci has" in logged,
+               f"the journal does not tell why it is vfio-pci:\n{logged}")
+    before = places.listing(context)
+    context.refused(f"acquire --driver=no_such_vfio_pci {EDU}", 6, "no_such_vfio_pci", LAB)
+    context.refused(f"acquire --driver=edu {EDU}", 6, "no VFIO driver edu", LAB)
+    context.refused(f"acquire --driver=../x {EDU}", 2, "no name of a driver", LAB)
+    context.same_lines(before, places.listing(context), "the machine after refusals")
+    number = context.json(f"acquire --driver=vfio-pci {EDU}", LAB)["lease"]
+    context.isoctl(f"release {number}", LAB)

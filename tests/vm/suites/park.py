@@ -25,8 +25,8 @@ def _await_group(context, state):
 
 def _park(context):
     """The card reserved, by hand as a boot does it, and parked by the policy."""
-    # What a host driver has is the host's; and the daemon there is reads no policy unless told.
-    context.sh(f"isoctl list >/dev/null; "
+    # What a host driver has is the host's; and a daemon would park it as soon as the file is there.
+    context.sh("isoctl list >/dev/null; systemctl stop isolationd.service; "
                f"echo {JOIN_CARD} > /sys/bus/pci/devices/{JOIN_CARD}/driver/unbind")
     context.undo(f"{RESERVE} --undo")
     context.undo(RELOAD)

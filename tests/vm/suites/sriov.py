@@ -168,7 +168,6 @@ def a_vf_comes_back_where_policy_says_so(context):
     other = _vf(context, 2)
     others_driver = places.driver_of(context, other)
     listed = places.listing(context)
-    context.undo("systemctl reload-or-restart isolationd.service")
     context.write("/etc/isolationd/policy.d/05-vf.json", json.dumps({"rules": [
         {"name": "vf", "match": {"path": "0000:00/02.0/00.0/vf*"}, "lease": {"users": ["lab"]},
          "on_vf_loss": "recreate"}]}))
@@ -211,7 +210,6 @@ def a_vf_that_came_back_outlives_the_daemon(context):
     """Its claim is in the service manager's store like the first one."""
     vf = _make_vfs(context)
     listed = places.listing(context)
-    context.undo("systemctl reload-or-restart isolationd.service")
     context.write("/etc/isolationd/policy.d/05-vf.json", json.dumps({"rules": [
         {"match": {"path": "0000:00/02.0/00.0/vf*"}, "lease": {"users": ["lab"]},
          "on_vf_loss": "recreate"}]}))

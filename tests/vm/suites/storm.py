@@ -135,7 +135,7 @@ def _memory(context):
     return int(values["VmRSS:"]), int(values["VmHWM:"])
 
 
-def _bound_memory(context):
+def bound_memory(context):
     """How much the daemon's memory may grow, in KiB.
 
     The address sanitizer keeps what was freed, 256 MiB of it, and its allocator is no miser: with
@@ -170,7 +170,7 @@ def _prepare(context):
     # What the kernel says of each function need not go through a serial line.
     context.undo("dmesg -n 7")
     context.sh("dmesg -n 1")
-    bound = _bound_memory(context)
+    bound = bound_memory(context)
     return bound, places.watch(context)
 
 
@@ -231,7 +231,8 @@ class Deaf:
         # All kernel events come to these sockets of the daemon.
         inodes = "|".join(context.sh(f"find /proc/{pid}/fd -lname 'socket:*' -printf '%l\\n' | "
                                      "tr -dc '0-9\\n'").split())
-        self._read = (f"awk '$2 == {KOBJECT_UEVENT} && $10 ~ /^({inodes})$/ "
+        # Those of the kernel's own events; udev, of which another one hears, is stopped.
+        self._read = (f"awk '$2 == {KOBJECT_UEVENT} && $4 == \"00000001\" && $10 ~ /^({inodes})$/ "
                       "{print $5, $9}' /proc/net/netlink")
 
     def sockets(self):

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Many clients that want few groups, and die at any moment.
+ *
+ * Each has its own connection to the bus and asks for one or two groups, most of them waiting. Who
+ * has a group takes a lock of its own for it: if somebody else still has that, two have the group.
+ * Who waits draws a number for each of its groups at the moment when the daemon has its request,
+ * and writes it down when it is served: the numbers of a group must come up in order, those of the
+ * dead left out.
+ *
+ * crowd SECONDS CLIENTS SELECTOR... ends with a line of figures, and 1 if anything was violated.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <systemd/sd-bus.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SERVICE "org.isolationd1"
+#define GROUPS_MAX 16
+#define CLIENTS_MAX 256
+#define LOG_MAX (1 << 20)
+#define HOLD_MSEC_MAX 100
+#define DEATH_MSEC 150
+
+typedef struct Entry {
+        uint32_t group;
+        uint32_t number;
+} Entry;
+
+/* Shared by all. */
+typedef struct Board {
+        unsigned grants, refused, waits, violations, failures;
+        unsigned n_log;
+        uint32_t drawn[GROUPS_MAX];
+        Entry log[LOG_MAX];
+} Board;
+
+typedef struct Client {
+        sd_bus *bus;
+        uint64_t random;
+        int owner_fds[GROUPS_MAX]; /* below all others: a dying process closes them first */
+        int draw_fds[GROUPS_MAX];
+        bool answered;
+        int lease_fd;
+        char *path;
+} Client;
+
+static Board *board;
+static const char *const *selectors;
+static unsigned n_groups;
+static char directory[] = "/tmp/crowd-XXXXXX";
+
+static uint64_t now_msec(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static unsigned draw(Client *client, unsigned n)
+{
+        client->random ^= client->random >> 12;
+        client->random ^= client->random << 25;
+        client->random ^= client->random >> 27;
+        return (unsigned)((client->random * 0x2545f4914f6cdd1dULL) >> 33) % n;
+}
+
+static void must(bool ok, const char *what)
+{
+        if (ok)
+                return;
+        fprintf(stderr, "crowd: %s: %s\n", what, strerror(errno));
+        exit(1);
+}
+
+static int open_file(const char *kind, unsigned group)
+{
+        char path[64];
+
+        (void)snprintf(path, sizeof(path), "%s/%s.%u", directory, kind, group);
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        must(fd >= 0, path);
+        return fd;
+}
+
+static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        Client *client = userdata;
+        const char *path;
+        int fd;
+
+        client->answered = true;
+        client->lease_fd = -1;
+        if (sd_bus_message_is_method_error(reply, SERVICE ".Error.Busy"))
+                return 0;
+        if (sd_bus_message_is_method_error(reply, NULL) ||
+            sd_bus_message_read(reply, "oh", &path, &fd) < 0) {
+                const sd_bus_error *why = sd_bus_message_get_error(reply);
+
+                fprintf(stderr, "crowd: %s: %s\n", why ? why->name : "?", why ? why->message : "?");
+                __atomic_add_fetch(&board->failures, 1, __ATOMIC_SEQ_CST);
+                return 0;
+        }
+        client->lease_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        client->path = strdup(path);
+        must(client->lease_fd >= 0 && client->path, "a lease");
+        return 0;
+}
+
+static sd_bus_message *make_request(Client *client, unsigned groups, bool waits)
+{
+        sd_bus_message *message = NULL;
+
+        int r = sd_bus_message_new_method_call(client->bus, &message, SERVICE, "/org/isolationd1",
+                                               SERVICE ".Manager", "Acquire");
+        if (r >= 0)
+                r = sd_bus_message_open_container(message, 'a', "s");
+        for (unsigned g = 0; r >= 0 && g < n_groups; g++)
+                if (groups & 1U << g)
+                        r = sd_bus_message_append(message, "s", selectors[g]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(message);
+        if (r >= 0)
+                r = waits ? sd_bus_message_append(message, "a{sv}", 1, "wait-usec", "t", UINT64_MAX)
+                          : sd_bus_message_append(message, "a{sv}", 0);
+        must(r >= 0, "a request");
+        return message;
+}
+
+/* Sends it, and draws a number for each group while nobody else can. */
+static void send_request(Client *client, sd_bus_message *message, unsigned groups, bool waits,
+                         uint32_t numbers[static GROUPS_MAX])
+{
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        for (unsigned g = 0; waits && g < n_groups; g++)
+                if (groups & 1U << g)
+                        must(flock(client->draw_fds[g], LOCK_EX) == 0, "flock");
+        must(sd_bus_call_async(client->bus, NULL, message, on_answer, client, UINT64_MAX) >= 0,
+             "Acquire");
+        /* Once this is answered the daemon has the request, and asks for credentials in order. */
+        must(!waits || sd_bus_call_method(client->bus, SERVICE, "/org/isolationd1",
+                                          "org.freedesktop.DBus.Peer", "Ping", &error, NULL,
+                                          NULL) >= 0,
+             "Ping");
+        sd_bus_error_free(&error);
+        for (unsigned g = n_groups; waits && g-- > 0;)
+                if (groups & 1U << g) {
+                        numbers[g] = ++board->drawn[g];
+                        must(flock(client->draw_fds[g], LOCK_UN) == 0, "flock");
+                }
+}
+
+static void await_answer(Client *client)
+{
+        while (!client->answered) {
+                int r = sd_bus_process(client->bus, NULL);
+                must(r >= 0, "the bus");
+                if (r == 0 && !client->answered)
+                        must(sd_bus_wait(client->bus, UINT64_MAX) >= 0, "the bus");
+        }
+}
+
+/* It has the groups: nobody else may. */
+static void own(Client *client, unsigned groups, bool waited,
+                const uint32_t numbers[static GROUPS_MAX])
+{
+        for (unsigned g = 0; g < n_groups; g++) {
+                if (!(groups & 1U << g))
+                        continue;
+                if (flock(client->owner_fds[g], LOCK_EX | LOCK_NB) < 0)
+                        __atomic_add_fetch(&board->violations, 1, __ATOMIC_SEQ_CST);
+                if (!waited)
+                        continue;
+                unsigned at = __atomic_fetch_add(&board->n_log, 1, __ATOMIC_SEQ_CST);
+                if (at < LOG_MAX)
+                        board->log[at] = (Entry){.group = g, .number = numbers[g]};
+        }
+        __atomic_add_fetch(&board->grants, 1, __ATOMIC_SEQ_CST);
+        (void)poll(NULL, 0, (int)draw(client, HOLD_MSEC_MAX));
+        for (unsigned g = 0; g < n_groups; g++)
+                if (groups & 1U << g)
+                        (void)flock(client->owner_fds[g], LOCK_UN);
+}
+
+static void let_go(Client *client)
+{
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        /* Asked for, or by letting go of the fd: both must do. */
+        if (draw(client, 2))
+                (void)sd_bus_call_method(client->bus, SERVICE, client->path, SERVICE ".Lease",
+                                         "Release", &error, NULL, "a{sv}", 0);
+        sd_bus_error_free(&error);
+        (void)close(client->lease_fd);
+        free(client->path);
+        client->path = NULL;
+}
+
+static void visit(Client *client)
+{
+        unsigned groups = 1U << draw(client, n_groups);
+        uint32_t numbers[GROUPS_MAX] = {0};
+        bool waits = draw(client, 4) != 0;
+
+        if (draw(client, 4) == 0)
+                groups |= 1U << draw(client, n_groups);
+        sd_bus_message *message = make_request(client, groups, waits);
+        client->answered = false;
+        send_request(client, message, groups, waits, numbers);
+        sd_bus_message_unref(message);
+        __atomic_add_fetch(&board->waits, waits, __ATOMIC_SEQ_CST);
+        await_answer(client);
+        if (client->lease_fd < 0) {
+                __atomic_add_fetch(&board->refused, 1, __ATOMIC_SEQ_CST);
+                (void)poll(NULL, 0, (int)draw(client, HOLD_MSEC_MAX));
+                return;
+        }
+        own(client, groups, waits, numbers);
+        let_go(client);
+}
+
+static pid_t spawn(uint64_t seed, uint64_t until)
+{
+        pid_t child = fork();
+
+        must(child >= 0, "fork");
+        if (child > 0)
+                return child;
+        Client client = {.random = seed * 0x9e3779b97f4a7c15ULL + 1};
+        for (unsigned g = 0; g < n_groups; g++)
+                client.owner_fds[g] = open_file("owner", g);
+        for (unsigned g = 0; g < n_groups; g++)
+                client.draw_fds[g] = open_file("draw", g);
+        must(sd_bus_open_system(&client.bus) >= 0, "the bus");
+        while (now_msec() < until)
+                visit(&client);
+        sd_bus_flush_close_unref(client.bus);
+        exit(0);
+}
+
+static unsigned count_overtaken(void)
+{
+        uint32_t last[GROUPS_MAX] = {0};
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < board->n_log && i < LOG_MAX; i++) {
+                const Entry *entry = &board->log[i];
+
+                n += entry->number <= last[entry->group];
+                last[entry->group] = entry->number;
+        }
+        return n;
+}
+
+/* Lets them come and go until the time is up. Returns how many were killed. */
+static unsigned run(unsigned n_clients, unsigned seconds)
+{
+        uint64_t until = now_msec() + seconds * 1000ULL, seed = 0;
+        Client parent = {.random = 4711};
+        pid_t children[CLIENTS_MAX];
+        unsigned n_killed = 0;
+
+        for (unsigned i = 0; i < n_clients; i++)
+                children[i] = spawn(++seed, until);
+        while (now_msec() < until) {
+                unsigned i = draw(&parent, n_clients);
+                int status;
+
+                (void)poll(NULL, 0, DEATH_MSEC);
+                (void)kill(children[i], SIGKILL);
+                must(waitpid(children[i], &status, 0) == children[i], "waitpid");
+                n_killed += WIFSIGNALED(status);
+                if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+                        board->failures++;
+                children[i] = spawn(++seed, until);
+        }
+        /* Whoever still waits dies waiting. */
+        for (unsigned i = 0; i < n_clients; i++) {
+                int status;
+
+                (void)kill(children[i], SIGKILL);
+                must(waitpid(children[i], &status, 0) == children[i], "waitpid");
+                n_killed += WIFSIGNALED(status);
+                board->failures += WIFEXITED(status) && WEXITSTATUS(status) != 0;
+        }
+        return n_killed;
+}
+
+int main(int argc, char **argv)
+{
+        unsigned seconds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
+        unsigned n_clients = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+
+        if (argc < 4 || argc - 3 > GROUPS_MAX || n_clients < 1 || n_clients > CLIENTS_MAX) {
+                fprintf(stderr, "crowd SECONDS CLIENTS SELECTOR...\n");
+                return 2;
+        }
+        selectors = (const char *const *)argv + 3;
+        n_groups = (unsigned)(argc - 3);
+        board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                     0);
+        must(board != MAP_FAILED && mkdtemp(directory), "a place to meet");
+        unsigned n_killed = run(n_clients, seconds);
+        unsigned n_overtaken = count_overtaken();
+        printf("%s clients, %u groups, %s s: %u leases, %u waits, %u refused, %u killed; "
+               "%u groups with two owners, %u overtaken, %u failures\n",
+               argv[2], n_groups, argv[1], board->grants, board->waits, board->refused, n_killed,
+               board->violations, n_overtaken, board->failures);
+        return board->violations + n_overtaken + board->failures > 0 || board->grants == 0;
+}

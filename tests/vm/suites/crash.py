@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The crash sweep on a real kernel: a daemon killed, or an operation failing, at many points.
+
+The points lie between the operations on the host of one life: two groups leased, a card that joins,
+all given back. All of them, and more faults, are tried on the host made of files (tests/daemon).
+"""
+
+import errno
+import re
+
+import payload
+from suite import PROGRAM, Failure, test
+from suites.places import EDU, JOIN_CARD, JOINER
+
+# Points by mode: what seals slots takes longer.
+POINTS = {"vfio": 20, "iommufd": 20, "iommufd-unbound": 8, "group-fd": 8, "path": 8}
+OTHERS = {"vfio": 6, "group-fd": 6, "path": 6}
+FAILING = {"vfio": 6, "iommufd": 6, "group-fd": 3, "path": 3}
+SWEEP_SECONDS = 900
+DROP_IN = "/run/systemd/system/isolationd.service.d/crash.conf"
+
+
+def _begin(context):
+    """The daemon with the shim, and a joiner that the bus brings back at each rescan."""
+    context.sh("dd if=/dev/zero of=/run/crash-sweep bs=64 count=1 2>/dev/null")
+    context.undo("systemctl daemon-reload; systemctl restart isolationd.service; isoctl list "
+                 ">/dev/null; rm -f /run/crash-*")
+    # A daemon with sanitizers wants to be asked first, and here is not.
+    options = payload.SANITIZER_OPTIONS["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
+    context.write(DROP_IN, f'[Service]\nReadWritePaths=/run\nEnvironment=LD_PRELOAD={PROGRAM}/crash-shim.so\n'
+                           f'Environment="ASAN_OPTIONS={options}"')
+    context.sh("systemctl daemon-reload; systemctl restart isolationd.service; isoctl list")
+    context.machine.plug("e1000e", "joiner", "jb")
+    context.machine.await_(lambda: context.run(f"test -e /sys/bus/pci/devices/{JOINER}").code == 0,
+                           30, "the joiner")
+
+
+def _end(context):
+    context.sh("echo 1 > /sys/bus/pci/rescan; udevadm settle")
+    context.machine.unplug("joiner")
+
+
+def _sweep(context, mode, kind, points):
+    """Returns how many points were tried."""
+    result = context.machine.run(f"{PROGRAM}/crash-sweep {mode} {kind} {points} {EDU} "
+                                 f"{JOIN_CARD} {JOINER}", timeout=SWEEP_SECONDS)
+    context.note(f"{result.out}\n{result.err}")
+    out = result.out
+    last = out.splitlines()[-1]
+    context.tell(last)
+    tried, violations = re.search(r"(\d+) points tried, (\d+) violations$", last).groups()
+    if int(violations) > 0:
+        raise Failure(out)
+    return int(tried)
+
+
+def _sweep_all(context, kind, points):
+    """One mode after the other, with as many points each as `points` says."""
+    context.restarts_allowed += 1000
+    _begin(context)
+    try:
+        tried = sum(_sweep(context, mode, kind, n) for mode, n in points.items())
+    finally:
+        _end(context)
+    context.tell(f"{tried} points tried, 0 violations")
+    # A life that was cut short may not come as far as another.
+    context.ok(tried >= sum(points.values()) * 3 // 4, "too few points were reached")
+    return tried
+
+
+# Hundreds of leases each: tests/vm/run has them in a machine without sanitizers.
+@test(on=("basic",), kernels=("lab",), only_full=True, weight=60)
+def the_daemon_is_killed(context):
+    tried = _sweep_all(context, 0, POINTS)
+    context.ok(tried >= 60, f"only {tried} points")
+
+
+@test(on=("basic",), kernels=("6.1", "6.12"), only_full=True, weight=20)
+def the_daemon_is_killed_elsewhere(context):
+    _sweep_all(context, 0, OTHERS)
+
+
+@test(on=("basic",), kernels=("lab",), only_full=True, weight=60)
+def an_operation_fails(context):
+    for error in (errno.EBUSY, errno.EIO, errno.ENODEV):
+        _sweep_all(context, error, FAILING)

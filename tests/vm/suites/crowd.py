@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Sixty-four clients want eight groups for a minute, and die at any moment."""
+
+import re
+
+from suite import PROGRAM, test
+from suites import places, storm
+
+UNIT = "isolationd.service"
+CLIENTS = 64
+SECONDS = 60
+WARM_UP_SECONDS = 40      # until its memory no longer grows
+# Processes that are killed all at once take their time on a busy machine.
+LATE_SECONDS = 180
+
+
+def _edus(context):
+    """The stable ids of the groups of all edu devices."""
+    edus = set(context.sh("cd /sys/bus/pci/devices; grep -l 0x11e8 */device | cut -d/ -f1").split())
+    return [group["id"] for group in context.json("groups")["groups"]
+            if set(group["devices"]) <= edus]
+
+
+def _daemon(context):
+    """What the daemon has: KiB of memory, open descriptors, descriptors in the store."""
+    pid, stored = context.unit("MainPID", "NFileDescriptorStore")
+    memory = context.sh(f"awk '/VmRSS/ {{print $2}}' /proc/{pid}/status")
+    return int(memory), int(context.sh(f"ls /proc/{pid}/fd | wc -l")), int(stored)
+
+
+@test(on=("crowd",), weight=20)
+def one_owner_each_in_order_and_nothing_left(context):
+    context.isoctl("list")
+    groups = _edus(context)
+    context.equal(len(groups), 8, "groups to want")
+    listed = places.listing(context)
+    bound = storm.bound_memory(context)
+    context.run(f"{PROGRAM}/crowd {WARM_UP_SECONDS} {CLIENTS} {' '.join(groups)}")
+    _await_quiet(context)
+    memory, descriptors, _ = _daemon(context)
+    stream = context.spawn(f"exec {PROGRAM}/crowd {SECONDS} {CLIENTS} {' '.join(groups)}")
+    context.machine.await_(lambda: stream.code is not None, SECONDS + LATE_SECONDS,
+                           lambda: "the crowd's end")
+    figures = stream.wait().out.strip()
+    _await_quiet(context)
+    # Who blocked newcomers for the last lease goes a moment after it.
+    context.machine.await_(lambda: _daemon(context)[1] <= descriptors, 30,
+                           lambda: f"{descriptors} descriptors, but {_daemon(context)[1]}: "
+                           + context.sh("ls -l /proc/$(systemctl show -p MainPID --value "
+                                        f"{UNIT})/fd"))
+    now = _daemon(context)
+    context.tell(f"{figures}\ndaemon: {memory} KiB before, {now[0]} after; {descriptors} descriptors "
+                 f"before, {now[1]} after; {now[2]} in the store")
+    context.ok(re.search(r"\b0 groups with two owners, 0 overtaken, 0 failures$", figures), figures)
+    context.ok(now[1] <= descriptors and now[2] == 0,
+               f"descriptors: {descriptors} before, {now[1]} after, {now[2]} in the store")
+    context.ok(now[0] - memory <= bound, f"the daemon grew from {memory} to {now[0]} KiB")
+    context.same_lines(listed, places.listing(context), "the machine after a minute of that")
+    context.equal(context.sh("ls /run/isolationd/leases").split(), [], "records")
+
+
+def _await_quiet(context):
+    """The last leases are given back by themselves."""
+    context.machine.await_(
+        lambda: not context.json("leases")["leases"], LATE_SECONDS,
+        lambda: f"no leases, but {context.json('leases')['leases']}")

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Modes in which the owner claims the groups by itself, and the choice among modes."""
+
+import re
+
+from suite import LAB, ROOT, STRANGER, test
+from suites import places
+from suites.places import CLIENT, EDU, JOIN_CARD
+
+# What is let open in the modes that let open anything.
+SHARED = ("/dev/vfio/vfio", "/dev/iommu")
+# Where the kernel has iommufd, a container may be one, and proves nothing.
+GROUP_FD_GUARD = {"lab": "gated", "6.1": "owned", "6.12": "owned"}
+# Nothing leads into edu's group: what is left without a claim.
+UNCLAIMED = {"lab": "gated", "6.1": "reactive", "6.12": "reactive"}
+
+
+def _nodes(context, uid):
+    """{path: how opening it went} for all nodes of VFIO and iommufd."""
+    nodes = dict(line.split() for line in context.sh(f"{CLIENT} nodes", uid).splitlines())
+    nodes.pop("/dev/vfio/devices", None)        # the directory
+    return nodes
+
+
+def _opened(context, uid):
+    return sorted(path for path, how in _nodes(context, uid).items() if how != "EACCES")
+
+
+def _modes_of_nodes(context):
+    return context.sh("stat -c '%n %a %U:%G' /dev/vfio/vfio $(ls -d /dev/iommu 2>/dev/null)")
+
+
+def _lease(context):
+    lease, = context.json("leases")["leases"]
+    return lease
+
+
+def _await_guard(context, selector, layer):
+    context.machine.await_(lambda: context.json(f"show {selector}")["group"]["guard"] == layer, 30,
+                           f"guard {layer} of {selector}")
+
+
+def _hold(context, mode, client, uid=LAB):
+    stream = context.spawn(f"exec isoctl run --mode {mode} {EDU} -- {client} --hold", uid)
+    stream.expect(r"^round 1 ok$")
+    return stream
+
+
+@test(on=("basic", "amd"))
+def a_group_fd_is_put_into_a_container_of_its_owner(context):
+    context.isoctl(f"run {EDU} -- true", LAB)       # modules are loaded, nodes are there
+    before = _modes_of_nodes(context)
+    stream = _hold(context, "group-fd", f"{CLIENT} vfio --group {{group}} --own --device {EDU}")
+    lease = _lease(context)
+    context.equal((lease["mode"], lease["address_space"], lease["accounting"]),
+                  ("group-fd", "owner", "owner"), "the lease")
+    nodes = [path for path in SHARED if path in before]
+    context.equal(lease["nodes"], nodes, "the nodes")
+    context.equal(_opened(context, LAB), sorted(nodes), "what the owner may open")
+    context.equal(_opened(context, STRANGER), [], "what others may open")
+    if context.topology == "basic":
+        _await_guard(context, EDU, GROUP_FD_GUARD[context.kernel])
+    evidence = context.json(f"show {EDU}")["group"]["guard_evidence"]
+    context.ok("owner" in evidence, f"the evidence does not speak of the owner: {evidence}")
+    places.let_go(stream)
+    context.equal(_opened(context, LAB), [], "what the owner may open afterwards")
+    context.same_lines(before, _modes_of_nodes(context), "the nodes' modes")
+    context.equal(places.driver_of(context, EDU), "", "edu's driver afterwards")
+
+
+@test(on=("basic", "amd"))
+def by_path_one_uid_may_open(context):
+    """And still may when udev has been at the nodes again."""
+    context.isoctl(f"run {EDU} -- true", LAB)
+    before = _modes_of_nodes(context)
+    answer = context.json(f"acquire --mode path {EDU}", LAB)
+    number = answer["lease"]
+    context.undo(f"isoctl release {number} >/dev/null 2>&1 || true")
+    if context.topology == "basic":
+        _await_guard(context, EDU, UNCLAIMED[context.kernel])
+    nodes = answer["nodes"]
+    context.ok(any(re.fullmatch(r"/dev/vfio/\d+", path) for path in nodes), f"the nodes: {nodes}")
+    for _ in range(2):
+        context.equal(_opened(context, LAB), sorted(nodes), "what the owner may open")
+        context.equal(_opened(context, STRANGER), [], "what others may open")
+        context.sh("udevadm trigger --action=change --subsystem-match=vfio "
+                   "--subsystem-match=vfio-dev --subsystem-match=misc && udevadm settle")
+    group = next(path for path in nodes if re.fullmatch(r"/dev/vfio/\d+", path)).rpartition("/")[2]
+    out = context.sh(f"{CLIENT} vfio --open {group} --device {EDU}", LAB)
+    context.ok("roundtrip ok" in out, f"no round trip by path:\n{out}")
+    for path in nodes:
+        if path.startswith("/dev/vfio/devices/"):
+            out = context.sh(f"{CLIENT} iommufd --open {path}", LAB)
+            context.ok("roundtrip ok" in out, f"no round trip by {path}:\n{out}")
+    context.isoctl(f"release {number}", LAB)
+    context.equal(_opened(context, LAB), [], "what the owner may open afterwards")
+    context.same_lines(before, _modes_of_nodes(context), "the nodes' modes")
+
+
+@test(on=("basic",))
+def by_path_for_another_uid(context):
+    """Root lets somebody else in; two leases of one uid share what is not a group's own."""
+    context.refused(f"acquire --mode path --uid {STRANGER} {EDU}", 5, "root", LAB)
+    first = context.json(f"acquire --mode path --uid {STRANGER} {EDU}", ROOT)
+    context.undo(f"isoctl release {first['lease']} >/dev/null 2>&1 || true")
+    second = context.json(f"acquire --mode group-fd --uid {STRANGER} --with-members {JOIN_CARD}",
+                          ROOT)
+    context.undo(f"isoctl release {second['lease']} >/dev/null 2>&1 || true")
+    context.equal(_opened(context, STRANGER), sorted(first["nodes"]), "what the uid may open")
+    context.equal(_opened(context, LAB), [], "what others may open")
+    context.isoctl(f"release {first['lease']}")
+    context.equal(_opened(context, STRANGER), sorted(second["nodes"]),
+                  "what the uid may open for its other lease")
+    # A restarted daemon knows whom to take it away from.
+    context.restarts_allowed += 1
+    context.sh("systemctl restart isolationd.service")
+    context.equal(_opened(context, STRANGER), sorted(second["nodes"]), "and after a restart")
+    context.isoctl(f"release {second['lease']}")
+    context.equal(_opened(context, STRANGER), [], "what the uid may open afterwards")
+
+
+@test(on=("basic",))
+def without_a_claim_slots_are_sealed(context):
+    """Before the first driver leaves; and where more is required, the mode is refused."""
+    answer = context.json(f"acquire --mode path --with-members {JOIN_CARD}", LAB)
+    context.undo(f"isoctl release {answer['lease']} >/dev/null 2>&1 || true")
+    context.equal(answer["guard"], "sealed", "the guard at once")
+    context.isoctl(f"release {answer['lease']}", LAB)
+    context.write("/etc/isolationd/policy.d/40-owned.json", """{ "rules": [
+        { "name": "owned-only", "match": { "vendor": "8086", "path": "0000:00/02.*" },
+          "lease": { "users": ["lab"] }, "require": { "guard": "owned" } } ] }""")
+    context.sh("systemctl reload isolationd.service")
+    for mode in ("path", "group-fd"):
+        words = context.refused(f"acquire --mode {mode} --with-members {JOIN_CARD}", 6,
+                                "owned-only.*owned", LAB)
+        context.tell(words)
+    answer = context.json(f"acquire --mode path,group-fd,vfio --with-members {JOIN_CARD}", LAB)
+    context.equal((answer["mode"], answer["guard"]), ("vfio", "owned"), "what is left")
+    context.isoctl(f"release {answer['lease']}", LAB)
+    context.sh("rm /etc/isolationd/policy.d/40-owned.json")
+
+
+@test(on=("basic", "amd"), kernels=("lab",))
+def an_unbound_device_is_bound_by_its_owner(context):
+    """As QEMU does it, to the iommufd that it was given or to another one; then it is owned."""
+    client = f"{CLIENT} iommufd --iommufd {{iommufd}} --device-fd {{device:{EDU}}} --bind"
+    stream = context.spawn(f"exec isoctl run --mode iommufd-unbound {EDU} -- {client} --hold", LAB)
+    stream.expect(r"^accounting process$")
+    stream.expect(r"^round 1 ok$")
+    _await_guard(context, EDU, "owned")
+    lease = _lease(context)
+    context.equal((lease["mode"], lease["address_space"], lease["accounting"]),
+                  ("iommufd-unbound", "owner", "process"), "the lease")
+    context.restarts_allowed += 1
+    context.sh("systemctl restart isolationd.service")
+    _await_guard(context, EDU, "owned")
+    places.let_go(stream)
+    own = f"{CLIENT} iommufd --own --device-fd {{device:{EDU}}}"
+    result = context.isoctl(f"run --mode iommufd-unbound {EDU} -- {own}", ROOT)
+    context.ok("roundtrip ok" in result.out and "accounting user" in result.out,
+               f"an iommufd of its own: {result.out}")
+    context.equal(places.driver_of(context, EDU), "", "edu's driver afterwards")
+
+
+@test(on=("basic",))
+def the_first_mode_that_will_do(context):
+    wanted = "iommufd" if context.kernel == "lab" else "vfio"
+    answer = context.json(f"acquire --mode iommufd,vfio {EDU}", LAB)
+    context.undo(f"isoctl release {answer['lease']} >/dev/null 2>&1 || true")
+    context.equal((answer["mode"], answer["guard"]), (wanted, "owned"), "the mode")
+    context.isoctl(f"release {answer['lease']}", LAB)
+    answer = context.json(f"acquire {EDU}", LAB)
+    context.equal(answer["mode"], "vfio", "the default")
+    context.isoctl(f"release {answer['lease']}", LAB)
+    context.refused(f"acquire --mode vfio,none-such {EDU}", 2, "none-such.*no such mode", LAB)
+
+
+@test(on=("basic",))
+def groups_of_a_lease_share_an_address_space(context):
+    for mode in places.modes(context.kernel):
+        answer = context.json(f"acquire --mode {mode} --with-members {EDU} {JOIN_CARD}", LAB)
+        context.undo(f"isoctl release {answer['lease']} >/dev/null 2>&1 || true")
+        context.equal((len(answer["groups"]), answer["address_space"], answer["accounting"]),
+                      (2, "one", "process"), f"mode {mode}")
+        shown = context.isoctl(f"show {EDU}").out
+        context.ok("its groups share one I/O address space" in shown, shown)
+        context.isoctl(f"release {answer['lease']}", LAB)
