@@ -73,9 +73,7 @@ static int job_find(const void *context, VfioFds *fds, char **ret_message)
         _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
         size_t n_killed = 0;
 
-        int r = holders_find(host, &question->search, &list);
-        if (r == 0 && question->kill)
-                r = holders_kill(host, &question->search, &list, &n_killed);
+        int r = holders_look(host, &question->search, question->kill, &list, &n_killed);
         if (r < 0)
                 return r;
         int fd = holders_to_fd(&list);

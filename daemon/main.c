@@ -3,8 +3,8 @@
 /*
  * isolationd: puts manager, uevents and bus on one loop, and tells the service manager how it goes.
  *
- * The order of the start is the order of trust: listen for changes, read the machine, take over what
- * the last daemon left, and only then answer anybody.
+ * The order of the start is the order of trust: listen for changes, read the machine, take over
+ * what the last daemon left, and only then answer anybody.
  */
 
 #include <errno.h>
@@ -20,6 +20,7 @@
 #include "core/probe/policy_json.h"
 #include "daemon/bus/bus.h"
 #include "daemon/guard/errand.h"
+#include "daemon/host/aide.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
 #include "daemon/policy_watch.h"
@@ -27,6 +28,8 @@
 
 #define RUNTIME_DIRECTORY "/run/isolationd"
 #define STATE_DIRECTORY RUNTIME_DIRECTORY "/leases"
+/* Where our unit shows /usr/lib/modules, which it hides: what is read there is the alias tables. */
+#define MODULES_IN_UNIT RUNTIME_DIRECTORY "/modules"
 
 typedef struct Daemon {
         struct event_base *base;
@@ -136,8 +139,8 @@ static int watch_signals(Daemon *daemon)
 }
 
 /*
- * While the daemon starts, it waits for answers of the bus; the end of a worker, whose lease began to
- * be looked after before that, or a reload must not cut such a wait short.
+ * While the daemon starts, it waits for answers of the bus; the end of a worker, whose lease began
+ * to be looked after before that, or a reload must not cut such a wait short.
  */
 static void hold_signals(int how)
 {
@@ -170,7 +173,11 @@ static int start_watchdog(Daemon *daemon)
 static int start(Daemon *daemon)
 {
         _cleanup_(fdstore_clear) FdStore store = {.items = NULL};
-        const HostPaths host = HOST_PATHS_LIVE;
+        HostPaths host = HOST_PATHS_LIVE;
+
+        host.aides = AIDE_DIRECTORY;
+        if (access(MODULES_IN_UNIT, F_OK) == 0)
+                host.modules = MODULES_IN_UNIT;
 
         daemon->base = event_base_new();
         if (!daemon->base)
@@ -200,8 +207,7 @@ static int start(Daemon *daemon)
 static int run(Daemon *daemon)
 {
         (void)sd_notify(0, "READY=1");
-        log_info("%zu devices, %zu groups, %zu leases",
-                 daemon->manager->world->snapshot->n_devices,
+        log_info("%zu devices, %zu groups, %zu leases", daemon->manager->world->snapshot->n_devices,
                  daemon->manager->world->groups->n_groups, daemon->manager->n_leases);
         while (!daemon->stop) {
                 int r = bus_turn(daemon->bus);
@@ -223,8 +229,7 @@ static int run_errand(const char *function, const char *driver)
 
         int r = errand_run(&host, STATE_DIRECTORY, function, driver);
         if (r < 0 && r != -ENOENT)
-                log_error("%s could not be let in: %s", function ? function : driver,
-                          strerror(-r));
+                log_error("%s could not be let in: %s", function ? function : driver, strerror(-r));
         return r < 0 && r != -ENOENT ? 1 : 0;
 }
 

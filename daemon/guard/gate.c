@@ -9,9 +9,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 
 #include "core/probe/cleanup.h"
@@ -49,6 +51,17 @@ int gate_write(const HostPaths *host, bool open, char **ret_message)
         return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
                            "drivers_autoprobe of the PCI bus still reads %d%s%s", now,
                            w < 0 ? ": " : "", w < 0 ? strerror(-w) : "");
+}
+
+/* Of the directory of the aides' sockets, which all of them see, and none of them writes to. */
+int gate_lock(const HostPaths *host)
+{
+        if (!host->aides)
+                return -ENOENT;
+        _cleanup_(closep) int fd = open(host->aides, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || TEMP_FAILURE_RETRY(flock(fd, LOCK_EX)) < 0)
+                return -errno;
+        return TAKE_FD(fd);
 }
 
 static void pause_for(unsigned milliseconds)

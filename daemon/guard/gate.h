@@ -19,6 +19,13 @@ _nodiscard_ int gate_read(const HostPaths *host, bool *ret_open);
 /* Opens or shuts it, read back. Returns 0, a Refusal with *ret_message, or -errno. */
 _nodiscard_ int gate_write(const HostPaths *host, bool open, char **ret_message);
 
+/*
+ * Who writes it holds a lock, so that a sentinel whose daemon has gone cannot shut what the next daemon
+ * has opened: it asks, under the lock, whether it is still wanted. Waits for the lock. Returns a
+ * descriptor to close, or -errno; -ENOENT where nobody else can be: there are no aides.
+ */
+_nodiscard_ int gate_lock(const HostPaths *host);
+
 /* Whether the kernel is as good as done with adding a function, and has not begun to remove it. */
 bool gate_has_added(const HostPaths *host, Bdf bdf);
 

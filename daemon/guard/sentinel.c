@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The daemon's side: a packet socket, on which reports come, and whose shutting is the order to go. */
+/* The daemon's side: a packet socket, on which reports come, and whose shutting is the order to go.
+ */
 
 #include "daemon/guard/sentinel.h"
 
@@ -9,6 +10,7 @@
 
 #include "core/probe/cleanup.h"
 #include "daemon/guard/watch.h"
+#include "daemon/host/aide.h"
 #include "daemon/host/child.h"
 
 /* Reports taken in one turn of the loop, which comes back for the rest. */
@@ -42,25 +44,24 @@ static void on_readable(evutil_socket_t fd, short what, void *userdata)
         }
 }
 
-int sentinel_start(struct event_base *base, const SentinelOrders *orders,
-                   const SentinelHandler *handler, Sentinel **ret_sentinel)
+/* An aide's end of a socket, with the orders on the way to it, or -errno. */
+static int start_aide(const SentinelOrders *orders)
+{
+        _cleanup_(closep) int fd = aide_connect(&orders->host, AIDE_WATCH, SOCK_NONBLOCK);
+        if (fd < 0)
+                return fd;
+        int r = watch_order(orders, fd);
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+static int start_child(const SentinelOrders *orders)
 {
         int sockets[2];
 
-        _cleanup_(sentinel_freep) Sentinel *sentinel = calloc(1, sizeof(*sentinel));
-        if (!sentinel)
-                return -ENOMEM;
-        sentinel->socket = -1;
-        sentinel->handler = *handler;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
                 return -errno;
-        sentinel->socket = sockets[0];
+        _cleanup_(closep) int near = sockets[0];
         _cleanup_(closep) int far = sockets[1];
-
-        sentinel->event = event_new(base, sentinel->socket, EV_READ | EV_PERSIST, on_readable,
-                                    sentinel);
-        if (!sentinel->event || event_add(sentinel->event, NULL) < 0)
-                return -ENOMEM;
         pid_t pid = fork();
         if (pid < 0)
                 return -errno;
@@ -68,6 +69,25 @@ int sentinel_start(struct event_base *base, const SentinelOrders *orders,
                 child_settle(&far, 1);
                 watch_run(orders, far);
         }
+        return TAKE_FD(near);
+}
+
+int sentinel_start(struct event_base *base, const SentinelOrders *orders,
+                   const SentinelHandler *handler, Sentinel **ret_sentinel)
+{
+        _cleanup_(sentinel_freep) Sentinel *sentinel = calloc(1, sizeof(*sentinel));
+        if (!sentinel)
+                return -ENOMEM;
+        sentinel->handler = *handler;
+        sentinel->socket = start_aide(orders);
+        if (sentinel->socket < 0)
+                sentinel->socket = start_child(orders);
+        if (sentinel->socket < 0)
+                return sentinel->socket;
+        sentinel->event =
+                event_new(base, sentinel->socket, EV_READ | EV_PERSIST, on_readable, sentinel);
+        if (!sentinel->event || event_add(sentinel->event, NULL) < 0)
+                return -ENOMEM;
         *ret_sentinel = TAKE_PTR(sentinel);
         return 0;
 }

@@ -7,9 +7,9 @@
  *
  * It has a socket of its own, and what it has to know beforehand: it does not read the machine, and
  * asks nobody. With the gate (daemon/guard/gate.h) it also does for all other functions what the
- * kernel does no more; a second process, the usher, does that, since probing may block. It runs only
- * while a group is assigned and the kernel does not guard it by itself. When the daemon dies, it
- * does what it has begun, and ends.
+ * kernel does no more; a second process, the usher, does that, since probing may block. It runs
+ * only while a group is assigned and the kernel does not guard it by itself. When the daemon dies,
+ * it does what it has begun, and ends.
  */
 
 #include <event2/event.h>
@@ -40,9 +40,9 @@ typedef enum SentinelReportKind {
 
 typedef struct SentinelReport {
         SentinelReportKind kind;
-        int code;        /* negative errno */
-        Bdf bdf;         /* of a function */
-        uint64_t nsec;   /* from the receipt of its event */
+        int code;      /* negative errno */
+        Bdf bdf;       /* of a function */
+        uint64_t nsec; /* from the receipt of its event */
         char text[256];
 } SentinelReport;
 
@@ -54,8 +54,10 @@ typedef struct SentinelHandler {
 } SentinelHandler;
 
 /*
- * Starts a sentinel; it has a copy of the orders. The handler is called from the event loop, never
- * from here. Returns 0 and *ret, or -errno.
+ * Starts a sentinel; it has a copy of the orders. It is the service manager's, which gives it the
+ * real-time priority that the daemon may not ask for (daemon/host/aide.h), or else a child of the
+ * daemon's. The handler is called from the event loop, never from here. Returns 0 and *ret, or
+ * -errno.
  */
 _nodiscard_ int sentinel_start(struct event_base *base, const SentinelOrders *orders,
                                const SentinelHandler *handler, Sentinel **ret_sentinel);

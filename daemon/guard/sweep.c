@@ -113,6 +113,14 @@ static void add(int *code, char **message, int r, char *text)
         *message = text;
 }
 
+static int open_gate(const HostPaths *host, char **ret_message)
+{
+        _cleanup_(closep) int lock = gate_lock(host);
+        if (lock < 0 && lock != -ENOENT)
+                return lock;
+        return gate_write(host, true, ret_message);
+}
+
 int sweep_run(const HostPaths *host, const Sweep *sweep, char **ret_message)
 {
         char path[PATH_MAX], *text = NULL;
@@ -120,7 +128,7 @@ int sweep_run(const HostPaths *host, const Sweep *sweep, char **ret_message)
 
         *ret_message = NULL;
         if (sweep->open_gate) {
-                int r = gate_write(host, true, ret_message);
+                int r = open_gate(host, ret_message);
                 if (r != 0)
                         return r;
         }

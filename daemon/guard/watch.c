@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From the kernel's message to the written override there is nothing that is not needed: a filter in
- * the kernel keeps other events away, and the paths are compared as they are in the message.
+ * From the kernel's message to the written override there is nothing that is not needed: a filter
+ * in the kernel keeps other events away, and the paths are compared as they are in the message.
  */
 
 #include "daemon/guard/watch.h"
@@ -49,8 +49,8 @@ uint64_t watch_now(void)
 
 bool watch_report(int socket_fd, const SentinelReport *report, int flags)
 {
-        return TEMP_FAILURE_RETRY(
-                       send(socket_fd, report, sizeof(*report), flags | MSG_NOSIGNAL)) >= 0;
+        return TEMP_FAILURE_RETRY(send(socket_fd, report, sizeof(*report), flags | MSG_NOSIGNAL)) >=
+               0;
 }
 
 /* Never waits for a daemon that does not listen: it hears later that there was more. */
@@ -102,7 +102,8 @@ static int listen_to_kernel(int *ret_fd)
         return r;
 }
 
-/* One whole message of the kernel's, NUL-ended. Returns its length, 0 for none of use, or -errno. */
+/* One whole message of the kernel's, NUL-ended. Returns its length, 0 for none of use, or -errno.
+ */
 static ssize_t receive(int fd, char message[static UEVENT_SIZE])
 {
         struct sockaddr_nl sender = {.nl_pid = 1};
@@ -131,8 +132,8 @@ static bool is_unset(int fd)
         char text[sizeof(DRIVER_OVERRIDE_NONE)];
 
         ssize_t n = pread(fd, text, sizeof(text), 0);
-        return n <= 1 || (n == sizeof(text) && strncmp(text, DRIVER_OVERRIDE_NONE,
-                                                       strlen(DRIVER_OVERRIDE_NONE)) == 0);
+        return n <= 1 || (n == sizeof(text) &&
+                          strncmp(text, DRIVER_OVERRIDE_NONE, strlen(DRIVER_OVERRIDE_NONE)) == 0);
 }
 
 /* Writes the override unless somebody has set another one, and reads it back. */
@@ -233,11 +234,13 @@ static void on_event(Watch *watch, const char *message, size_t n)
 
 /* --- the process ------------------------------------------------------------------------------ */
 
-/* As quick as the system allows; without it, the sentinel is only slower. */
+/* As quick as the system allows, or allowed before; without it, the sentinel is only slower. */
 static void hurry(char *text, size_t n_text)
 {
-        const struct sched_param parameters = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
-        bool first = sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters) == 0;
+        const struct sched_param parameters = {.sched_priority =
+                                                       sched_get_priority_min(SCHED_FIFO)};
+        bool first = (sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) == SCHED_FIFO ||
+                     sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters) == 0;
         bool locked = mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 
         (void)snprintf(text, n_text, "%s, %s", first ? "real-time priority" : "no priority",
@@ -266,6 +269,22 @@ static int start_usher(Watch *watch)
         return 0;
 }
 
+/* Who gave the orders says no more: what there is to hear now is its end. */
+static bool is_wanted(const Watch *watch)
+{
+        struct pollfd event = {.fd = watch->socket, .events = POLLIN | POLLRDHUP};
+
+        return poll(&event, 1, 0) == 0;
+}
+
+static int shut_gate(const Watch *watch, char **ret_message)
+{
+        _cleanup_(closep) int lock = gate_lock(&watch->orders->host);
+        if (lock < 0 && lock != -ENOENT)
+                return lock;
+        return is_wanted(watch) ? gate_write(&watch->orders->host, false, ret_message) : -EPIPE;
+}
+
 static void prepare(Watch *watch, SentinelReport *report)
 {
         _cleanup_(freep) char *message = NULL;
@@ -275,7 +294,7 @@ static void prepare(Watch *watch, SentinelReport *report)
                 r = start_usher(watch);
         hurry(report->text, sizeof(report->text));
         if (r == 0 && watch->orders->gate)
-                r = gate_write(&watch->orders->host, false, &message);
+                r = shut_gate(watch, &message);
         report->kind = r == 0 ? SENTINEL_READY : SENTINEL_FAILED;
         if (r != 0)
                 (void)snprintf(report->text, sizeof(report->text), "%s",

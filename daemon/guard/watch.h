@@ -13,6 +13,12 @@
  */
 _Noreturn void watch_run(const SentinelOrders *orders, int socket_fd);
 
+/* The same in an aide's process, where the orders come over the socket. */
+_Noreturn void watch_serve(const HostPaths *host, int socket_fd);
+
+/* Sends them to an aide. Returns 0 or -errno. */
+_nodiscard_ int watch_order(const SentinelOrders *orders, int socket_fd);
+
 /* One errand for the usher, over a pipe. */
 typedef struct UsherErrand {
         bool is_driver;

@@ -4,42 +4,39 @@
  * From a device to the processes that have a node of its driver open.
  *
  * Every directory below the device's with a `dev` file is a device node, whatever its class: disks,
- * /dev/dri, sound, input, tapes, RDMA verbs. Who has one open is told by /proc/PID/fd, compared by
- * device number, so that a node in a container's /dev counts too. udev, which
- * looks at what has just come and lets go again, is not a use.
+ * /dev/dri, sound, input, tapes, RDMA verbs. Who has one open is told by device number
+ * (daemon/host/holders.h), so that a node in a container's /dev counts too. udev, which looks at
+ * what has just come and lets go again, is not a use.
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
-#include "core/probe/process.h"
 #include "daemon/host/critical_walk.h"
+#include "daemon/host/holders.h"
 
 #define TREE_DEPTH_MAX 24
 #define TREE_ENTRIES_MAX 65536
 #define NODE_NAME_SIZE 64
 #define UDEV_UNIT "systemd-udevd.service"
 
-typedef struct Node {
-        unsigned major_number, minor_number;
-        bool is_block;
-        bool is_told;              /* of the process that is looked at */
-        char name[NODE_NAME_SIZE]; /* below /dev */
-} Node;
+typedef struct NodeName {
+        char text[NODE_NAME_SIZE]; /* below /dev */
+} NodeName;
 
 typedef struct Nodes {
-        Node *items;
-        size_t n_items;
+        HolderSearch search;
+        NodeName *names;  /* as many as the search has nodes */
         size_t n_entries; /* of directories, looked at */
 } Nodes;
 
 static void nodes_clear(Nodes *nodes)
 {
-        free(nodes->items);
+        holder_search_clear(&nodes->search);
+        free(nodes->names);
 }
 
 /* --- the device's nodes ------------------------------------------------------------------------
@@ -68,7 +65,7 @@ static int add_node(Nodes *nodes, const char *directory)
 {
         _cleanup_(freep) char *text = NULL, *subsystem = NULL;
         char path[PATH_MAX];
-        Node node = {.is_told = false};
+        unsigned major_number, minor_number;
 
         (void)snprintf(path, sizeof(path), "%.4000s/dev", directory);
         int r = host_read_text(path, &text);
@@ -76,20 +73,23 @@ static int add_node(Nodes *nodes, const char *directory)
                 return 0;
         if (r < 0)
                 return r;
-        if (sscanf(text, "%u:%u", &node.major_number, &node.minor_number) != 2)
+        if (sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
                 return -EINVAL;
         (void)snprintf(path, sizeof(path), "%.4000s/subsystem", directory);
         r = host_read_link_name(path, &subsystem);
         if (r < 0 && r != -ENOENT && r != -EINVAL)
                 return r;
-        node.is_block = subsystem && strcmp(subsystem, "block") == 0;
-        name_node(directory, node.name);
-        Node *items = reallocarray(nodes->items, nodes->n_items + 1, sizeof(*items));
-        if (!items)
+        NodeName *names = reallocarray(nodes->names, nodes->search.n_nodes + 1, sizeof(*names));
+        if (!names)
                 return -ENOMEM;
-        nodes->items = items;
-        items[nodes->n_items++] = node;
-        return 0;
+        nodes->names = names;
+        name_node(directory, names[nodes->search.n_nodes].text);
+        const HolderNode node = {
+                .kind = subsystem && strcmp(subsystem, "block") == 0 ? HOLDER_BLOCK
+                                                                     : HOLDER_CHARACTER,
+                .device = makedev(major_number, minor_number),
+        };
+        return holder_search_add_node(&nodes->search, &node);
 }
 
 /* An interface that lives in another network namespace is not shown here; its place is. */
@@ -153,72 +153,39 @@ static int collect_all(CriticalWalk *walk, Nodes *nodes)
 /* --- who has them open -------------------------------------------------------------------------
  */
 
-static bool is_node(const struct statx *st, const Node *node)
+static int tell_open(CriticalWalk *walk, const char *name, const Holder *holder)
 {
-        return (node->is_block ? S_ISBLK(st->stx_mode) : S_ISCHR(st->stx_mode)) &&
-               st->stx_rdev_major == node->major_number && st->stx_rdev_minor == node->minor_number;
-}
+        char who[sizeof(holder->comm) + sizeof(holder->unit) + 64];
 
-static int tell_open(CriticalWalk *walk, Node *node, const char *pid)
-{
-        Process process;
-        char who[PROCESS_NAME_SIZE + PROCESS_UNIT_SIZE + 64];
-
-        node->is_told = true;
-        process_describe(walk->host->proc, pid, &process);
-        if (strcmp(process.unit, UDEV_UNIT) == 0)
+        if (strcmp(holder->unit, UDEV_UNIT) == 0)
                 return 0;
-        (void)snprintf(who, sizeof(who), "%s, pid %.16s%s%s", process.comm, pid,
-                       process.unit[0] ? ", " : "", process.unit);
-        int r = critical_push(walk, node->name);
+        (void)snprintf(who, sizeof(who), "%s, pid %d%s%s", holder->comm, holder->pid,
+                       holder->unit[0] ? ", " : "", holder->unit);
+        int r = critical_push(walk, name);
         if (r < 0)
                 return r;
         r = critical_tell(walk, CRITICAL_OPEN, who, "%s is in use: /dev/%s is open", walk->chain[0],
-                          node->name);
+                          name);
         critical_pop(walk);
-        return r;
-}
-
-static int look_at_process(CriticalWalk *walk, Nodes *nodes, const char *pid)
-{
-        _cleanup_(name_list_clear) NameList list = {.n = 0};
-        char path[PATH_MAX];
-        struct statx st;
-        int r;
-
-        (void)snprintf(path, sizeof(path), "%s/%.16s/fd", walk->host->proc, pid);
-        _cleanup_(closep) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        r = directory < 0 ? -errno : name_list_read(&list, path);
-        if (r == -ENOENT || r == -ESRCH)
-                return 0; /* it has ended */
-        for (size_t n = 0; n < nodes->n_items; n++)
-                nodes->items[n].is_told = false;
-        for (int i = 0; r == 0 && i < list.n; i++) {
-                /* What is cached will do: no file server is asked. */
-                if (statx(directory, list.entries[i]->d_name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
-                          STATX_TYPE, &st) < 0)
-                        continue; /* closed while we looked */
-                for (size_t n = 0; r == 0 && n < nodes->n_items; n++)
-                        if (!nodes->items[n].is_told && is_node(&st, &nodes->items[n]))
-                                r = tell_open(walk, &nodes->items[n], pid);
-        }
         return r;
 }
 
 int critical_walk_open(CriticalWalk *walk)
 {
-        _cleanup_(nodes_clear) Nodes nodes = {.n_items = 0};
-        _cleanup_(name_list_clear) NameList list = {.n = 0};
+        _cleanup_(nodes_clear) Nodes nodes = {.search = {.each = true}};
+        _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
+        size_t n_killed;
 
         int r = collect_all(walk, &nodes);
-        if (r != 0 || nodes.n_items == 0)
+        if (r != 0 || nodes.search.n_nodes == 0)
                 return r;
-        r = name_list_read(&list, walk->host->proc);
-        for (int i = 0; r == 0 && i < list.n; i++) {
-                const char *name = list.entries[i]->d_name;
+        r = holders_look(walk->host, &nodes.search, false, &list, &n_killed);
+        for (size_t i = 0; r == 0 && i < list.n_items; i++) {
+                uint32_t node = list.items[i].node;
 
-                if (name[strspn(name, "0123456789")] == '\0')
-                        r = look_at_process(walk, &nodes, name);
+                r = node < nodes.search.n_nodes
+                            ? tell_open(walk, nodes.names[node].text, &list.items[i])
+                            : -EBADMSG;
         }
         return r;
 }

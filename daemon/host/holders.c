@@ -1,38 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A walk over /proc/PID/fd.
+ * What is looked for, who was found, and both between processes.
  *
- * A group's or device's node is known by its device number. A device that was opened through a
- * group has no node ("anon_inode:[vfio-device]"): from 6.18 on its fdinfo names the device, before
- * that it could be anybody's, and counts for certain only beside a node of ours. statx(2) is asked
- * not to ask file servers: what hangs elsewhere does not hang this.
+ * What is looked for goes to the aide as memory: a header, the nodes, the devices. The aide runs
+ * the same program as the daemon, so that it is the structures themselves.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "daemon/host/holders.h"
+#include "daemon/host/packet.h"
 
-#define ANON_DEVICE "anon_inode:[vfio-device]"
-#define FDINFO_PATH "vfio-device-syspath:"
 #define DESCRIBED_MAX 4 /* holders by name in a sentence */
-
-/* What one process, or one descriptor of it, has to do with the search. */
-typedef enum Hold {
-        HOLD_NOT,
-        HOLD_PERHAPS,
-        HOLD_SURELY,
-} Hold;
 
 void holder_search_clear(HolderSearch *search)
 {
@@ -59,26 +45,24 @@ int holder_search_add_node(HolderSearch *search, const HolderNode *node)
         return 0;
 }
 
-static HolderNode node_of(const struct statx *status)
-{
-        bool is_device = S_ISCHR(status->stx_mode);
-
-        return (HolderNode){
-                .is_device = is_device,
-                .device = is_device ? makedev(status->stx_rdev_major, status->stx_rdev_minor)
-                                    : makedev(status->stx_dev_major, status->stx_dev_minor),
-                .inode = is_device ? 0 : status->stx_ino,
-        };
-}
-
-/* Returns whether there is such a file. */
-static bool look_at(int directory, const char *name, int flags, HolderNode *ret_node)
+bool holder_node_look(int directory, const char *name, int flags, HolderNode *ret_node)
 {
         struct statx status;
 
-        if (statx(directory, name, AT_STATX_DONT_SYNC | flags, STATX_TYPE | STATX_INO, &status) < 0)
+        if (statx(directory, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT | flags,
+                  STATX_TYPE | STATX_INO, &status) < 0)
                 return false;
-        *ret_node = node_of(&status);
+        if (S_ISCHR(status.stx_mode) || S_ISBLK(status.stx_mode))
+                *ret_node = (HolderNode){
+                        .kind = S_ISCHR(status.stx_mode) ? HOLDER_CHARACTER : HOLDER_BLOCK,
+                        .device = makedev(status.stx_rdev_major, status.stx_rdev_minor),
+                };
+        else
+                *ret_node = (HolderNode){
+                        .kind = HOLDER_FILE,
+                        .device = makedev(status.stx_dev_major, status.stx_dev_minor),
+                        .inode = status.stx_ino,
+                };
         return true;
 }
 
@@ -88,7 +72,8 @@ int holder_search_add_group(HolderSearch *search, const HostPaths *host, int32_t
         HolderNode node;
 
         (void)snprintf(path, sizeof(path), "%s/vfio/%d", host->dev, group);
-        return look_at(AT_FDCWD, path, 0, &node) ? holder_search_add_node(search, &node) : 0;
+        return holder_node_look(AT_FDCWD, path, 0, &node) ? holder_search_add_node(search, &node)
+                                                          : 0;
 }
 
 int holder_search_add_device(HolderSearch *search, const HostPaths *host, Bdf bdf)
@@ -100,7 +85,7 @@ int holder_search_add_device(HolderSearch *search, const HostPaths *host, Bdf bd
                 return -ENOMEM;
         search->devices = devices;
         devices[search->n_devices++] = bdf;
-        if (vfio_find_cdev(host, bdf, &path) < 0 || !look_at(AT_FDCWD, path, 0, &node))
+        if (vfio_find_cdev(host, bdf, &path) < 0 || !holder_node_look(AT_FDCWD, path, 0, &node))
                 return 0;
         return holder_search_add_node(search, &node);
 }
@@ -112,7 +97,7 @@ int holder_search_add_fds(HolderSearch *search, const VfioFds *fds)
         for (size_t i = 0; i < fds->n_items; i++) {
                 /* Everybody's containers and iommufds are the same node. */
                 if (!strchr(fds->items[i].name, ':') ||
-                    !look_at(fds->items[i].fd, "", AT_EMPTY_PATH, &node))
+                    !holder_node_look(fds->items[i].fd, "", AT_EMPTY_PATH, &node))
                         continue;
                 int r = holder_search_add_node(search, &node);
                 if (r < 0)
@@ -121,282 +106,141 @@ int holder_search_add_fds(HolderSearch *search, const VfioFds *fds)
         return 0;
 }
 
-/* --- one descriptor --------------------------------------------------------------------------- */
+/* --- between processes, and in words ---------------------------------------------------------- */
 
-static bool is_sought(const HolderSearch *search, const HolderNode *node)
+/* What comes before the nodes and the devices of a search. */
+typedef struct SearchHeader {
+        uint64_t n_nodes, n_devices;
+        int32_t daemon, keeper;
+        uint32_t each;
+        uint32_t reserved;
+} SearchHeader;
+
+#define SEARCH_BYTES_MAX ((size_t)1 << 20)
+
+static int search_to_fd(const HolderSearch *search)
 {
-        for (size_t i = 0; i < search->n_nodes; i++)
-                if (search->nodes[i].is_device == node->is_device &&
-                    search->nodes[i].device == node->device &&
-                    search->nodes[i].inode == node->inode)
-                        return true;
-        return false;
-}
+        const SearchHeader header = {
+                .n_nodes = search->n_nodes,
+                .n_devices = search->n_devices,
+                .daemon = search->daemon,
+                .keeper = search->keeper,
+                .each = search->each,
+        };
+        const size_t n_nodes = search->n_nodes * sizeof(*search->nodes);
+        const size_t n_devices = search->n_devices * sizeof(*search->devices);
+        _cleanup_(freep) char *data = malloc(sizeof(header) + n_nodes + n_devices);
 
-static bool has_device(const HolderSearch *search, const char *address)
-{
-        Bdf bdf;
-
-        for (size_t i = 0; bdf_parse(address, &bdf) && i < search->n_devices; i++)
-                if (bdf_equal(search->devices[i], bdf))
-                        return true;
-        return false;
-}
-
-/* Whose a VFIO device's descriptor is, as far as the kernel says. */
-static Hold ask_fdinfo(const HolderSearch *search, int process, const char *fd)
-{
-        char path[NAME_MAX + 16], text[HOST_TEXT_SIZE];
-
-        (void)snprintf(path, sizeof(path), "fdinfo/%s", fd);
-        _cleanup_(closep) int file = openat(process, path, O_RDONLY | O_CLOEXEC);
-        if (file < 0)
-                return HOLD_PERHAPS;
-        ssize_t n = read(file, text, sizeof(text) - 1);
-        text[n > 0 ? n : 0] = '\0';
-        char *line = strstr(text, FDINFO_PATH);
-        if (!line)
-                return HOLD_PERHAPS;
-        line[strcspn(line, "\n")] = '\0';
-        const char *slash = strrchr(line, '/');
-        return slash && has_device(search, slash + 1) ? HOLD_SURELY : HOLD_NOT;
-}
-
-static Hold examine(const HolderSearch *search, int process, int directory, const char *fd)
-{
-        char target[sizeof(ANON_DEVICE) + 1];
-        HolderNode node;
-
-        if (look_at(directory, fd, 0, &node) && is_sought(search, &node))
-                return HOLD_SURELY;
-        ssize_t n = readlinkat(directory, fd, target, sizeof(target));
-        if (n != (ssize_t)strlen(ANON_DEVICE) || memcmp(target, ANON_DEVICE, (size_t)n) != 0)
-                return HOLD_NOT;
-        return ask_fdinfo(search, process, fd);
-}
-
-/* --- one process ------------------------------------------------------------------------------ */
-
-/* A small file of a process; "" if there is none. */
-static void read_small(int process, const char *name, char *text, size_t size)
-{
-        _cleanup_(closep) int file = openat(process, name, O_RDONLY | O_CLOEXEC);
-        ssize_t n = file < 0 ? 0 : read(file, text, size - 1);
-
-        text[n > 0 ? n : 0] = '\0';
-}
-
-/* Field 22 of proc(5)'s stat, and field 4; the name before them may hold anything. */
-static bool read_stat(int process, uint64_t *ret_start, pid_t *ret_parent)
-{
-        char text[1024];
-        unsigned long long start;
-        int parent;
-
-        read_small(process, "stat", text, sizeof(text));
-        const char *rest = strrchr(text, ')');
-        if (!rest || sscanf(rest,
-                            ") %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-                            "%*d %*d %*d %llu",
-                            &parent, &start) != 2)
-                return false;
-        *ret_start = start;
-        *ret_parent = parent;
-        return true;
-}
-
-/* The last unit on the way down the cgroup tree: of a user's own manager the inner one. */
-static void read_unit(int process, char *unit, size_t size)
-{
-        static const char *const kinds[] = {".service", ".scope"};
-        char text[HOST_TEXT_SIZE], *rest = text;
-
-        read_small(process, "cgroup", text, sizeof(text));
-        unit[0] = '\0';
-        for (char *name; (name = strsep(&rest, "/\n"));)
-                for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-                        size_t n = strlen(name), n_kind = strlen(kinds[i]);
-
-                        if (n > n_kind && strcmp(name + n - n_kind, kinds[i]) == 0)
-                                (void)snprintf(unit, size, "%s", name);
-                }
-}
-
-static void describe(int process, Holder *holder)
-{
-        char text[HOST_TEXT_SIZE];
-
-        read_small(process, "comm", holder->comm, sizeof(holder->comm));
-        holder->comm[strcspn(holder->comm, "\n")] = '\0';
-        read_unit(process, holder->unit, sizeof(holder->unit));
-        read_small(process, "status", text, sizeof(text));
-        const char *line = strstr(text, "\nUid:");
-        if (!line || sscanf(line, "\nUid: %u", &holder->uid) != 1)
-                holder->uid = UINT32_MAX;
-}
-
-static Hold examine_all(const HolderSearch *search, int process)
-{
-        Hold hold = HOLD_NOT;
-        int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_(closedirp) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-
-        if (!directory) {
-                closep(&fd);
-                return HOLD_NOT;
-        }
-        for (struct dirent *entry; hold != HOLD_SURELY && (entry = readdir(directory));) {
-                if (entry->d_name[0] == '.')
-                        continue;
-                Hold now = examine(search, process, dirfd(directory), entry->d_name);
-                hold = now > hold ? now : hold;
-        }
-        return hold;
-}
-
-/* Returns whether the process holds anything; then the holder is filled but for its names. */
-static bool is_holder(const HolderSearch *search, int process, Holder *holder)
-{
-        pid_t parent;
-
-        if (!read_stat(process, &holder->start, &parent) || parent == search->daemon)
-                return false;
-        Hold hold = examine_all(search, process);
-        holder->certain = hold == HOLD_SURELY;
-        return hold != HOLD_NOT;
-}
-
-/* The process's directory, or -errno. */
-static int open_process(const HostPaths *host, int32_t pid)
-{
-        char path[PATH_MAX];
-
-        (void)snprintf(path, sizeof(path), "%s/%d", host->proc, pid);
-        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
-}
-
-bool holder_read_start(const HostPaths *host, int32_t pid, uint64_t *ret_start)
-{
-        _cleanup_(closep) int process = open_process(host, pid);
-        pid_t parent;
-
-        return process >= 0 && read_stat(process, ret_start, &parent);
-}
-
-/* --- all of them ------------------------------------------------------------------------------ */
-
-static int compare_pid(const void *a, const void *b)
-{
-        int32_t left = ((const Holder *)a)->pid, right = ((const Holder *)b)->pid;
-
-        return (left > right) - (left < right);
-}
-
-static int add_holder(HolderList *list, const Holder *holder)
-{
-        Holder *items = reallocarray(list->items, list->n_items + 1, sizeof(*items));
-        if (!items)
+        if (!data)
                 return -ENOMEM;
-        list->items = items;
-        items[list->n_items++] = *holder;
-        return 0;
+        memcpy(data, &header, sizeof(header));
+        if (n_nodes > 0)
+                memcpy(data + sizeof(header), search->nodes, n_nodes);
+        if (n_devices > 0)
+                memcpy(data + sizeof(header) + n_nodes, search->devices, n_devices);
+        return packet_memory_make("search", data, sizeof(header) + n_nodes + n_devices);
 }
 
-int holders_find(const HostPaths *host, const HolderSearch *search, HolderList *ret)
+static int search_from_fd(int fd, HolderSearch *ret)
 {
-        _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
-        _cleanup_(closedirp) DIR *directory = opendir(host->proc);
-        if (!directory)
-                return -errno;
+        _cleanup_(holder_search_clear) HolderSearch search = {.nodes = NULL};
+        _cleanup_(freep) void *data = NULL;
+        const size_t most = SEARCH_BYTES_MAX / sizeof(Bdf);
+        SearchHeader header;
+        size_t n;
 
-        for (struct dirent *entry; (entry = readdir(directory)) && list.n_items < HOLDERS_MAX;) {
-                Holder holder = {.pid = 0};
-                char *end;
-                long pid = strtol(entry->d_name, &end, 10);
-
-                if (*end || pid <= 1 || pid > INT32_MAX || pid == search->daemon ||
-                    pid == search->keeper)
-                        continue;
-                holder.pid = (int32_t)pid;
-                _cleanup_(closep) int process = open_process(host, holder.pid);
-                if (process < 0 || !is_holder(search, process, &holder))
-                        continue;
-                describe(process, &holder);
-                int r = add_holder(&list, &holder);
-                if (r < 0)
-                        return r;
-        }
-        if (list.n_items > 0)
-                qsort(list.items, list.n_items, sizeof(*list.items), compare_pid);
-        *ret = list;
-        list.items = NULL;
+        int r = packet_memory_read(fd, SEARCH_BYTES_MAX, &data, &n);
+        if (r < 0)
+                return r;
+        if (n < sizeof(header))
+                return -EBADMSG;
+        memcpy(&header, data, sizeof(header));
+        if (header.n_nodes > most || header.n_devices > most ||
+            n != sizeof(header) + header.n_nodes * sizeof(*search.nodes) +
+                            header.n_devices * sizeof(*search.devices))
+                return -EBADMSG;
+        search = (HolderSearch){
+                .nodes = calloc(header.n_nodes + 1, sizeof(*search.nodes)),
+                .n_nodes = header.n_nodes,
+                .devices = calloc(header.n_devices + 1, sizeof(*search.devices)),
+                .n_devices = header.n_devices,
+                .daemon = header.daemon,
+                .keeper = header.keeper,
+                .each = header.each,
+        };
+        if (!search.nodes || !search.devices)
+                return -ENOMEM;
+        const char *at = (const char *)data + sizeof(header);
+        memcpy(search.nodes, at, search.n_nodes * sizeof(*search.nodes));
+        at += search.n_nodes * sizeof(*search.nodes);
+        memcpy(search.devices, at, search.n_devices * sizeof(*search.devices));
+        *ret = search;
+        search = (HolderSearch){.nodes = NULL};
         return 0;
 }
 
-int holders_kill(const HostPaths *host, const HolderSearch *search, const HolderList *list,
+static int look_ourselves(const HostPaths *host, const HolderSearch *search, bool kill,
+                          HolderList *ret, size_t *ret_n)
+{
+        *ret_n = 0;
+        int r = holders_find(host, search, ret);
+        return r == 0 && kill ? holders_kill(host, search, ret, ret_n) : r;
+}
+
+int holders_look(const HostPaths *host, const HolderSearch *search, bool kill, HolderList *ret,
                  size_t *ret_n)
 {
-        size_t n = 0;
-        int failed = 0;
+        AideRequest request = {.task = kill ? AIDE_KILL : AIDE_FIND};
+        AideReply reply;
 
-        for (size_t i = 0; i < list->n_items; i++) {
-                Holder now = {.pid = list->items[i].pid};
-
-                if (!list->items[i].certain)
-                        continue;
-                _cleanup_(closep) int pid_fd = (int)syscall(SYS_pidfd_open, now.pid, 0);
-                _cleanup_(closep) int process = pid_fd < 0 ? -1 : open_process(host, now.pid);
-                /* It may have gone, and its number may be another's by now. */
-                if (process < 0 || !is_holder(search, process, &now) || !now.certain ||
-                    now.start != list->items[i].start)
-                        continue;
-                if (syscall(SYS_pidfd_send_signal, pid_fd, SIGKILL, NULL, 0) == 0)
-                        n++;
-                else if (errno != ESRCH)
-                        failed = -errno;
-        }
-        *ret_n = n;
-        return failed;
+        _cleanup_(closep) int fd = search_to_fd(search);
+        if (fd < 0)
+                return fd;
+        _cleanup_(closep) int found = -1;
+        int r = aide_ask(host, AIDE_LOOK, &request, fd, &reply, &found);
+        if (r == AIDE_NONE)
+                return look_ourselves(host, search, kill, ret, ret_n);
+        if (r < 0)
+                return r;
+        if (reply.code < 0)
+                return reply.code;
+        *ret_n = reply.number;
+        return found < 0 ? -EBADMSG : holders_from_fd(found, ret);
 }
 
-/* --- between processes, and in words ---------------------------------------------------------- */
+int holders_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+                  int *ret_fd)
+{
+        _cleanup_(holder_search_clear) HolderSearch search = {.nodes = NULL};
+        _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
+        size_t n = 0;
+
+        int r = search_from_fd(fd, &search);
+        if (r == 0)
+                r = look_ourselves(host, &search, request->task == AIDE_KILL, &list, &n);
+        if (r < 0)
+                return r;
+        reply->number = n;
+        *ret_fd = holders_to_fd(&list);
+        return *ret_fd < 0 ? *ret_fd : 0;
+}
 
 int holders_to_fd(const HolderList *list)
 {
-        size_t n = list->n_items * sizeof(*list->items);
-
-        _cleanup_(closep) int fd = memfd_create("holders", MFD_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        for (size_t done = 0; done < n;) {
-                ssize_t r = pwrite(fd, (const char *)list->items + done, n - done, (off_t)done);
-                if (r < 0)
-                        return -errno;
-                done += (size_t)r;
-        }
-        return TAKE_FD(fd);
+        return packet_memory_make("holders", list->items, list->n_items * sizeof(*list->items));
 }
 
 int holders_from_fd(int fd, HolderList *ret)
 {
-        _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
-        struct stat status;
+        _cleanup_(freep) void *data = NULL;
+        size_t n;
 
-        if (fstat(fd, &status) < 0)
-                return -errno;
-        if (status.st_size < 0 || (size_t)status.st_size > HOLDERS_MAX * sizeof(*list.items) ||
-            (size_t)status.st_size % sizeof(*list.items) != 0)
+        int r = packet_memory_read(fd, HOLDERS_MAX * sizeof(*ret->items), &data, &n);
+        if (r < 0)
+                return r;
+        if (n % sizeof(*ret->items) != 0)
                 return -EBADMSG;
-        size_t n = (size_t)status.st_size / sizeof(*list.items);
-        list.items = calloc(n + 1, sizeof(*list.items));
-        if (!list.items)
-                return -ENOMEM;
-        if (pread(fd, list.items, n * sizeof(*list.items), 0) != status.st_size)
-                return -EBADMSG;
-        list.n_items = n;
-        *ret = list;
-        list.items = NULL;
+        *ret = (HolderList){.items = TAKE_PTR(data), .n_items = n / sizeof(*ret->items)};
         return 0;
 }
 

@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * Holders: the processes that have a VFIO descriptor of given groups or devices open.
+ * Holders: the processes that have a device node open, or a VFIO descriptor of given groups or
+ * devices.
  *
- * The kernel waits for them when a device is to leave VFIO, and names nobody. They are found by what
- * their descriptors are, not by names: a device number is the same in every container. Looking
+ * The kernel waits for them when a device is to leave VFIO, and names nobody. They are found by
+ * what their descriptors are, not by names: a device number is the same in every container. Looking
  * through /proc takes as long as there are descriptors: a worker's work.
  */
 
@@ -13,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/host/aide.h"
 #include "daemon/host/host.h"
 #include "daemon/host/vfio.h"
 
@@ -20,21 +22,29 @@
 
 typedef struct Holder {
         int32_t pid;
-        uint32_t uid;   /* real */
-        uint64_t start; /* in the kernel's ticks since boot: tells it from a later one of that pid */
-        bool certain;   /* else it has a VFIO device open that cannot be told from another's */
+        uint32_t uid; /* real */
+        uint64_t
+                start; /* in the kernel's ticks since boot: tells it from a later one of that pid */
+        uint32_t node; /* which of the search's it has open, if each is told of */
+        bool certain;  /* else it has a VFIO device open that cannot be told from another's */
         char comm[32];
         char unit[128]; /* systemd's, from its cgroup; "" if unknown */
 } Holder;
 
 typedef struct HolderList {
-        Holder *items; /* by pid */
+        Holder *items; /* by pid, then by node */
         size_t n_items;
 } HolderList;
 
 /* A device node, or (in tests) a file that stands for one. */
+typedef enum HolderNodeKind {
+        HOLDER_FILE,
+        HOLDER_CHARACTER,
+        HOLDER_BLOCK,
+} HolderNodeKind;
+
 typedef struct HolderNode {
-        bool is_device;
+        HolderNodeKind kind;
         uint64_t device; /* its number, or that of the file system */
         uint64_t inode;  /* of a file */
 } HolderNode;
@@ -47,11 +57,18 @@ typedef struct HolderSearch {
         size_t n_devices;
         pid_t daemon; /* it and its children have copies, */
         pid_t keeper; /* as has the service manager that keeps them for it */
+        bool each; /* node is told of, everybody counts, and who may not be looked at is an error */
 } HolderSearch;
 
 /* Forgets what a search or a list holds, not itself. */
 void holder_search_clear(HolderSearch *search);
 void holder_list_clear(HolderList *list);
+
+/*
+ * What a file is, by its name in a directory, or by a descriptor (AT_EMPTY_PATH). Returns whether
+ * there is such a file.
+ */
+bool holder_node_look(int directory, const char *name, int flags, HolderNode *ret_node);
 
 /* Adds a copy of a node. Returns 0 or -ENOMEM. */
 _nodiscard_ int holder_search_add_node(HolderSearch *search, const HolderNode *node);
@@ -70,14 +87,14 @@ _nodiscard_ int holder_search_add_device(HolderSearch *search, const HostPaths *
 _nodiscard_ int holder_search_add_fds(HolderSearch *search, const VfioFds *fds);
 
 /*
- * Looks through all processes. What ends meanwhile, or may not be looked at, is left out. Returns 0
- * and *ret, which the caller clears, or -errno.
+ * Looks through all processes. What ends meanwhile is left out, and what may not be looked at
+ * unless `each` is told of. Returns 0 and *ret, which the caller clears, or -errno.
  */
 _nodiscard_ int holders_find(const HostPaths *host, const HolderSearch *search, HolderList *ret);
 
 /*
- * When a process began, as in Holder: with its number it names one process for as long as the machine
- * runs. Does not block. Returns false if there is no such process.
+ * When a process began, as in Holder: with its number it names one process for as long as the
+ * machine runs. Does not block. Returns false if there is no such process.
  */
 bool holder_read_start(const HostPaths *host, int32_t pid, uint64_t *ret_start);
 
@@ -87,6 +104,18 @@ bool holder_read_start(const HostPaths *host, int32_t pid, uint64_t *ret_start);
  */
 _nodiscard_ int holders_kill(const HostPaths *host, const HolderSearch *search,
                              const HolderList *list, size_t *ret_n);
+
+/*
+ * The same two by who may look at everybody's descriptors (daemon/host/aide.h): finds, and kills if
+ * `kill` says so; *ret_n gets how many. Without an aide the caller looks with its own rights.
+ * Blocks.
+ */
+_nodiscard_ int holders_look(const HostPaths *host, const HolderSearch *search, bool kill,
+                             HolderList *ret, size_t *ret_n);
+
+/* The far side of that: a task of the aide's. */
+int holders_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+                  int *ret_fd);
 
 /* A list as a descriptor of memory and back: from the worker to the daemon. Return the fd, or 0, or
  * -errno. */

@@ -19,10 +19,11 @@
 #include "core/probe/cleanup.h"
 
 typedef struct HostPaths {
-        const char *sysfs; /* "/sys" */
-        const char *dev;   /* "/dev" */
-        const char *proc;  /* "/proc" */
+        const char *sysfs;   /* "/sys" */
+        const char *dev;     /* "/dev" */
+        const char *proc;    /* "/proc" */
         const char *modules; /* "/lib/modules"; NULL: the kernel has none */
+        const char *aides; /* where their sockets are (daemon/host/aide.h); NULL: there are none */
 } HostPaths;
 
 #define HOST_PATHS_LIVE                                                                            \
@@ -31,7 +32,8 @@ typedef struct HostPaths {
 /* Largest sysfs text this daemon reads; the kernel's own limit is a page. */
 #define HOST_TEXT_SIZE 4096
 
-/* Formats a sentence into *ret (freed by the caller; NULL if memory is short) and returns `refusal`. */
+/* Formats a sentence into *ret (freed by the caller; NULL if memory is short) and returns
+ * `refusal`. */
 int host_refuse(Refusal refusal, char **ret_message, const char *format, ...) _printf_(3, 4);
 
 /* Where an attribute of a function is; returns `path`, which holds PATH_MAX. */
@@ -39,8 +41,8 @@ const char *host_device_path(const HostPaths *host, Bdf bdf, const char *name,
                              char path[static PATH_MAX]);
 
 /*
- * Reads a small text file, without its trailing newline. Returns 0 and *ret (freed by the caller) or
- * -errno.
+ * Reads a small text file, without its trailing newline. Returns 0 and *ret (freed by the caller)
+ * or -errno.
  */
 _nodiscard_ int host_read_text(const char *path, char **ret_text);
 

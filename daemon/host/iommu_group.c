@@ -45,8 +45,7 @@ static const char *explain(int error)
         }
 }
 
-int iommu_group_write_type(const HostPaths *host, int32_t group, const char *type,
-                           char **ret_message)
+static int write_type(const HostPaths *host, int32_t group, const char *type, char **ret_message)
 {
         _cleanup_(freep) char *now = NULL;
         char path[PATH_MAX];
@@ -66,6 +65,34 @@ int iommu_group_write_type(const HostPaths *host, int32_t group, const char *typ
         return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
                            "kernel group %" PRId32 " reads type %s after %s was written", group,
                            now, type);
+}
+
+int iommu_group_write_type(const HostPaths *host, int32_t group, const char *type,
+                           char **ret_message)
+{
+        AideRequest request = {.task = AIDE_SET_TYPE, .group = group};
+        AideReply reply;
+        int no_fd;
+
+        (void)snprintf(request.text, sizeof(request.text), "%s", type);
+        int r = aide_ask(host, AIDE_SET, &request, -1, &reply, &no_fd);
+        closep(&no_fd);
+        if (r == AIDE_NONE)
+                return write_type(host, group, type, ret_message);
+        if (r < 0)
+                return r;
+        return reply.code > 0 ? host_refuse(reply.code, ret_message, "%s", reply.message)
+                              : reply.code;
+}
+
+int iommu_group_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+                      int *ret_fd)
+{
+        _cleanup_(freep) char *message = NULL;
+
+        int r = write_type(host, request->group, request->text, &message);
+        (void)snprintf(reply->message, sizeof(reply->message), "%s", message ? message : "");
+        return r;
 }
 
 int iommu_group_read_regions(const HostPaths *host, int32_t group, char **ret_text)

@@ -13,6 +13,7 @@
 #include <limits.h>
 
 #include "core/model/policy.h"
+#include "daemon/host/aide.h"
 #include "daemon/host/host.h"
 
 #define VFIO_FDS_MAX 256
@@ -34,29 +35,33 @@ void vfio_fds_close(VfioFds *fds);
 _nodiscard_ int vfio_fds_open(VfioFds *fds, const char *path, const char *name);
 
 /*
- * Opens a container, attaches every group in `groups` (kernel numbers) to it and chooses the type1v2
- * IOMMU. Returns 0 and adds "container" and "group:N" fds, a Refusal with *ret_message, or -errno; on
- * failure nothing stays open.
+ * Opens a container, attaches every group in `groups` (kernel numbers) to it and chooses the
+ * type1v2 IOMMU. Returns 0 and adds "container" and "group:N" fds, a Refusal with *ret_message, or
+ * -errno; on failure nothing stays open.
  */
 _nodiscard_ int vfio_claim_groups(const HostPaths *host, const int32_t *groups, size_t n_groups,
                                   VfioFds *ret_fds, char **ret_message);
 
 /*
  * Opens every group and looks whether the kernel would let it be claimed, which is left to others.
- * Returns 0 and adds "group:N" fds, a Refusal with *ret_message, or -errno; on failure nothing stays
- * open.
+ * Returns 0 and adds "group:N" fds, a Refusal with *ret_message, or -errno; on failure nothing
+ * stays open.
  */
 _nodiscard_ int vfio_open_groups(const HostPaths *host, const int32_t *groups, size_t n_groups,
                                  VfioFds *ret_fds, char **ret_message);
 
 /*
- * Opens an iommufd that counts pinned memory for each process, and the cdev of every device; with
- * `bind` the devices are bound to the iommufd, and several are tried in one address space, which is
- * gone afterwards. Returns 0 and adds "iommufd" and "device:BDF" fds, a Refusal with *ret_message,
- * or -errno; on failure nothing stays open.
+ * Opens an iommufd that counts pinned memory for each process (an aide says so, if there is one),
+ * and the cdev of every device; with `bind` the devices are bound to the iommufd, and several are
+ * tried in one address space, which is gone afterwards. Returns 0 and adds "iommufd" and
+ * "device:BDF" fds, a Refusal with *ret_message, or -errno; on failure nothing stays open.
  */
 _nodiscard_ int vfio_claim_devices(const HostPaths *host, bool bind, const Bdf *devices,
                                    size_t n_devices, VfioFds *ret_fds, char **ret_message);
+
+/* Has an iommufd count so: a task of the aide's. */
+int vfio_serve_count(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+                     int *ret_fd);
 
 /* Opens one more device for the iommufd in `fds`, with `bind` bound to it. Same returns. */
 _nodiscard_ int vfio_add_device(const HostPaths *host, bool bind, const VfioFds *fds, Bdf bdf,

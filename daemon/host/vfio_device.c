@@ -103,7 +103,7 @@ int vfio_add_device(const HostPaths *host, bool bind, const VfioFds *fds, Bdf bd
         return 0;
 }
 
-static int open_iommufd(const HostPaths *host, VfioFds *fds, int *ret_fd, char **ret_message)
+static int count_by_process(int iommufd)
 {
         IommufdOption option = {
                 .size = sizeof(option),
@@ -111,6 +111,32 @@ static int open_iommufd(const HostPaths *host, VfioFds *fds, int *ret_fd, char *
                 .operation = IOMMUFD_OPTION_SET,
                 .value = IOMMUFD_RLIMIT_OF_PROCESS,
         };
+
+        return ioctl(iommufd, IOMMUFD_OPTION, &option) < 0 ? -errno : 0;
+}
+
+int vfio_serve_count(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+                     int *ret_fd)
+{
+        return count_by_process(fd);
+}
+
+/* By the aide that may, if there is one. */
+static int have_counted(const HostPaths *host, int iommufd)
+{
+        AideRequest request = {.task = AIDE_COUNT_BY_PROCESS};
+        AideReply reply;
+        int no_fd;
+
+        int r = aide_ask(host, AIDE_SET, &request, iommufd, &reply, &no_fd);
+        closep(&no_fd);
+        if (r == AIDE_NONE)
+                return count_by_process(iommufd);
+        return r < 0 ? r : reply.code;
+}
+
+static int open_iommufd(const HostPaths *host, VfioFds *fds, int *ret_fd, char **ret_message)
+{
         char path[PATH_MAX];
 
         (void)snprintf(path, sizeof(path), "%s/iommu", host->dev);
@@ -118,11 +144,12 @@ static int open_iommufd(const HostPaths *host, VfioFds *fds, int *ret_fd, char *
         if (fd < 0)
                 return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
                                    "opening %s failed: %s; use mode vfio", path, strerror(-fd));
-        if (ioctl(fd, IOMMUFD_OPTION, &option) < 0)
+        int r = have_counted(host, fd);
+        if (r < 0)
                 return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
                                    "the iommufd cannot be made to count memory for each "
                                    "process: %s",
-                                   strerror(errno));
+                                   strerror(-r));
         *ret_fd = fd;
         return 0;
 }

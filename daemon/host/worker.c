@@ -3,8 +3,9 @@
 /*
  * Fork, run, report over a packet socket, exit; in the parent a pidfd says when it is over.
  *
- * The packets: one per fd ('F', its name, the fd as ancillary data), then one result ('R', the code,
- * the message). The socket is read only when there is something, and once more after the exit.
+ * The packets: one per fd ('F', its name, the fd as ancillary data), then one result ('R', the
+ * code, the message). The socket is read only when there is something, and once more after the
+ * exit.
  */
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <sys/wait.h>
 
 #include "daemon/host/child.h"
+#include "daemon/host/packet.h"
 #include "daemon/host/worker.h"
 
 #define PACKET_TEXT_SIZE 4096
@@ -40,57 +42,6 @@ struct Worker {
         struct event *exit_event;
         struct event *deadline_event;
 };
-
-static int packet_send(int socket_fd, const Packet *packet, int fd)
-{
-        union {
-                char buffer[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } control = {.buffer = {0}};
-        struct iovec iov = {.iov_base = (void *)packet, .iov_len = sizeof(*packet)};
-        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-
-        if (fd >= 0) {
-                message.msg_control = control.buffer;
-                message.msg_controllen = sizeof(control.buffer);
-                struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-                header->cmsg_level = SOL_SOCKET;
-                header->cmsg_type = SCM_RIGHTS;
-                header->cmsg_len = CMSG_LEN(sizeof(int));
-                memcpy(CMSG_DATA(header), &fd, sizeof(int));
-        }
-        return sendmsg(socket_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-/* Returns 1 with a packet, 0 at the end or when there is none now, or -errno. */
-static int packet_receive(int socket_fd, Packet *packet, int *ret_fd)
-{
-        union {
-                char buffer[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } control;
-        struct iovec iov = {.iov_base = packet, .iov_len = sizeof(*packet)};
-        struct msghdr message = {
-                .msg_iov = &iov,
-                .msg_iovlen = 1,
-                .msg_control = control.buffer,
-                .msg_controllen = sizeof(control.buffer),
-        };
-
-        ssize_t n = recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        if (n < 0)
-                return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-        *ret_fd = -1;
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-                memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
-        if (n != (ssize_t)sizeof(*packet)) {
-                closep(ret_fd);
-                return n == 0 ? 0 : -EBADMSG;
-        }
-        packet->text[sizeof(packet->text) - 1] = '\0';
-        return 1;
-}
 
 /* A worker that nobody watches must not touch anything: it starts on a word, not on its birth. */
 static bool is_told_to_start(int socket_fd)
@@ -117,14 +68,14 @@ static _Noreturn void child_run(WorkerJob job, const void *context, const VfioFd
         int code = job(context, &fds, &message);
         for (size_t i = 0; code == 0 && i < fds.n_items; i++) {
                 (void)snprintf(packet.text, sizeof(packet.text), "%s", fds.items[i].name);
-                int r = packet_send(socket_fd, &packet, fds.items[i].fd);
+                int r = packet_send(socket_fd, &packet, sizeof(packet), fds.items[i].fd);
                 if (r < 0)
                         code = REFUSAL_STUCK; /* the work is done, and nobody can have it */
         }
         packet.type = 'R';
         packet.code = code;
         (void)snprintf(packet.text, sizeof(packet.text), "%s", message ? message : "");
-        _exit(packet_send(socket_fd, &packet, -1) < 0 ? 1 : 0);
+        _exit(packet_send(socket_fd, &packet, sizeof(packet), -1) < 0 ? 1 : 0);
 }
 
 static void take_packet(Worker *worker, const Packet *packet, int fd)
@@ -152,8 +103,9 @@ static void drain(Worker *worker)
         int fd = -1;
 
         for (size_t i = 0; i <= VFIO_FDS_MAX; i++) {
-                if (packet_receive(worker->socket, &packet, &fd) <= 0)
+                if (packet_receive(worker->socket, &packet, sizeof(packet), MSG_DONTWAIT, &fd) <= 0)
                         return;
+                packet.text[sizeof(packet.text) - 1] = '\0';
                 take_packet(worker, &packet, fd);
         }
 }

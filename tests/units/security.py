@@ -14,7 +14,8 @@ import sys
 import tempfile
 
 # Unit: tenths.
-LIMITS = {"isolationd.service": 30, "isolationd-reserve.service": 20}
+LIMITS = {"isolationd.service": 20, "isolationd-reserve.service": 20, "isolationd-look.service": 20,
+          "isolationd-set.service": 20, "isolationd-watch@.service": 20}
 
 
 def analyse(path, limit):

@@ -33,6 +33,8 @@ SANITIZER_OPTIONS = {
 }
 SANITIZED_UNIT = "[Service]\n" + "".join(f'Environment="{name}={value}"\n'
                                          for name, value in SANITIZER_OPTIONS.items())
+SERVICES = ("isolationd", "isolationd-look", "isolationd-set", "isolationd-watch@",
+            "isolationd-reserve")
 # LeakSanitizer stops the program with ptrace to look at its memory.
 SANITIZED_SERVICE = SANITIZED_UNIT + "SystemCallFilter=@debug\n"
 # What udev runs gets its environment from the event. udev forbids it ptrace, which finding leaks
@@ -110,8 +112,7 @@ def make(path, work, build=None, bare=False, extra=None):
         install_build(build, tree)
         if is_sanitized(build):
             _write(tree, "etc/udev/rules.d/00-sanitizers.rules", SANITIZED_RULE)
-            for unit, text in (("isolationd", SANITIZED_SERVICE),
-                               ("isolationd-reserve", SANITIZED_SERVICE),
+            for unit, text in (*((name, SANITIZED_SERVICE) for name in SERVICES),
                                ("lab-agent", SANITIZED_UNIT)):
                 _write(tree, f"etc/systemd/system/{unit}.service.d/sanitizers.conf", text)
     if bare:

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The sentinel's orders on their way to an aide: a packet, and the places as memory, one after the
+ * other with their NULs.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/guard/watch.h"
+#include "daemon/host/aide.h"
+#include "daemon/host/packet.h"
+
+#define PLACES_BYTES_MAX ((size_t)16 << 20)
+
+typedef struct Order {
+        uint32_t version; /* AIDE_VERSION */
+        uint32_t gate;
+} Order;
+
+int watch_order(const SentinelOrders *orders, int socket_fd)
+{
+        const Order order = {.version = AIDE_VERSION, .gate = orders->gate};
+        _cleanup_(freep) char *text = NULL;
+        size_t n = 0;
+        FILE *stream = open_memstream(&text, &n);
+
+        if (!stream)
+                return -ENOMEM;
+        for (size_t i = 0; i < orders->places.n_texts; i++)
+                (void)fwrite(orders->places.texts[i], 1, strlen(orders->places.texts[i]) + 1,
+                             stream);
+        if (fclose(stream) != 0)
+                return -ENOMEM;
+        _cleanup_(closep) int fd = packet_memory_make("places", text, n);
+        return fd < 0 ? fd : packet_send(socket_fd, &order, sizeof(order), fd);
+}
+
+static int read_orders(SentinelOrders *orders, int socket_fd)
+{
+        _cleanup_(freep) void *data = NULL;
+        _cleanup_(closep) int fd = -1;
+        Order order;
+        size_t n = 0;
+
+        int r = packet_receive(socket_fd, &order, sizeof(order), 0, &fd);
+        if (r <= 0)
+                return r < 0 ? r : -EPIPE;
+        if (order.version != AIDE_VERSION)
+                return -EPROTO;
+        r = packet_memory_read(fd, PLACES_BYTES_MAX, &data, &n);
+        const char *text = data;
+        orders->gate = order.gate;
+        for (size_t at = 0; r == 0 && at < n; at += strlen(text + at) + 1)
+                r = places_add(&orders->places, text + at);
+        return r;
+}
+
+_Noreturn void watch_serve(const HostPaths *host, int socket_fd)
+{
+        SentinelOrders orders = {.host = *host};
+
+        int r = read_orders(&orders, socket_fd);
+        if (r == 0)
+                watch_run(&orders, socket_fd);
+        SentinelReport report = {.kind = SENTINEL_FAILED, .code = r};
+        (void)snprintf(report.text, sizeof(report.text), "its orders did not come: %s",
+                       strerror(-r));
+        (void)watch_report(socket_fd, &report, 0);
+        _exit(1);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The daemon's aides: processes of the service manager's with the rights that the daemon itself
+ * does without, each for a few tasks and nothing else (daemon/aide/main.c).
+ *
+ * One looks at everybody's descriptors, one changes what the kernel lets only few change, one waits
+ * for functions that come (the sentinel). They are asked over a socket that is root's; what they
+ * are told is a structure, never a path or a command.
+ */
+
+#include <stdint.h>
+
+#include "daemon/host/host.h"
+
+/* Where their sockets are; each has the name of its role. */
+#define AIDE_DIRECTORY "/run/isolationd/aide"
+
+typedef enum AideRole {
+        AIDE_LOOK,
+        AIDE_SET,
+        AIDE_WATCH,
+        _AIDE_ROLE_N,
+} AideRole;
+
+/* "look", "set", "watch". */
+const char *aide_role_to_string(AideRole role);
+
+typedef enum AideTask {
+        AIDE_FIND,     /* holders; the descriptor is the search's, as of the answer's list */
+        AIDE_KILL,     /* the same, and ends them */
+        AIDE_SET_TYPE, /* of a kernel group's default domain: `text` */
+        AIDE_COUNT_BY_PROCESS, /* memory that is pinned through the descriptor, an iommufd */
+        _AIDE_TASK_N,
+} AideTask;
+
+/* Of what goes over the socket; daemon and aides may be of different packages for a moment. */
+#define AIDE_VERSION 1
+
+typedef struct AideRequest {
+        uint32_t version; /* set by aide_ask() */
+        uint32_t task;
+        int32_t group;
+        char text[64];
+} AideRequest;
+
+typedef struct AideReply {
+        int32_t code; /* 0, a Refusal with `message`, or -errno */
+        uint32_t reserved;
+        uint64_t number; /* of those killed */
+        char message[1008];
+} AideReply;
+
+/*
+ * What does a task in the aide. `fd` is what came with the request, or -1; *ret_fd, which is -1,
+ * goes back. Returns the reply's code.
+ */
+typedef int (*AideServe)(const HostPaths *host, const AideRequest *request, int fd,
+                         AideReply *reply, int *ret_fd);
+
+/* There is none to ask: the caller does it itself, with what rights it has. */
+enum {
+        AIDE_NONE = 1,
+};
+
+/*
+ * Asks, and waits for the answer: for a worker, not for the event loop. `fd`, the caller's, goes
+ * along unless it is -1; *ret_fd, then the caller's too, is -1 if none came back. Returns 0 with
+ * *reply, AIDE_NONE, or -errno.
+ */
+_nodiscard_ int aide_ask(const HostPaths *host, AideRole role, AideRequest *request, int fd,
+                         AideReply *reply, int *ret_fd);
+
+/*
+ * Connects to an aide's socket; `flags` are socket(2)'s, SOCK_NONBLOCK for who must not wait.
+ * Returns the descriptor, the caller's, or -errno; -ENOENT if there is none to ask.
+ */
+_nodiscard_ int aide_connect(const HostPaths *host, AideRole role, int flags);
