@@ -15,6 +15,7 @@
 
 #include "daemon/audit.h"
 #include "daemon/clock.h"
+#include "daemon/host/kernel_audit.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
 
@@ -72,11 +73,32 @@ static void add_taken(Entry *entry, const LeaseRecord *record)
                         add(entry, AUDIT_FIELD_DEVICE, bdf_format(record->devices[i].bdf, text));
 }
 
+static const HostPaths *audit_host; /* whose aide writes to the kernel's audit, or NULL */
+
+void audit_set_host(const HostPaths *host)
+{
+        audit_host = host;
+}
+
+static void send_to_kernel(AuditEvent event, const Entry *entry)
+{
+        const char *fields[FIELDS_MAX];
+
+        if (!audit_host)
+                return;
+        for (int i = 0; i < entry->n; i++)
+                fields[i] = entry->fields[i].iov_base;
+        _cleanup_(freep) char *text = audit_kernel_text(event, fields, (size_t)entry->n);
+        if (text)
+                kernel_audit_tell(audit_host, text);
+}
+
 /* What every entry has comes last: `entry` may be full, of groups or devices, some of which go. */
 static void send_entry(AuditEvent event, Entry *entry, const char *message)
 {
         const int n_more = 5;
 
+        send_to_kernel(event, entry);
         if (!getenv("JOURNAL_STREAM"))
                 return log_line(audit_event_priority(event), "%s", message);
         while (entry->n > FIELDS_MAX - n_more)

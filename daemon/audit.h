@@ -4,14 +4,20 @@
 /*
  * What becomes of leases, on the journal with an id and fields (core/model/audit.h): who took what,
  * by which rule, how it ended. Where no journal reads the daemon's output it is a line as any
- * other.
+ * other. The kernel's audit gets the same fields, where there is one.
  */
 
 #include "core/model/audit.h"
 #include "core/model/refusal.h"
+#include "daemon/host/host.h"
 #include "daemon/lease/record.h"
 
 typedef struct Lease Lease;
+
+/*
+ * From now on the kernel's audit is told too, by the aide of `host`, which has to last. NULL ends it.
+ */
+void audit_set_host(const HostPaths *host);
 
 /* Of a lease, with its guard as of now. The text is the entry's message. */
 _printf_(3, 4) void audit_lease(AuditEvent event, const Lease *lease, const char *format, ...);

@@ -18,6 +18,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "core/probe/policy_json.h"
+#include "daemon/audit.h"
 #include "daemon/bus/bus.h"
 #include "daemon/guard/errand.h"
 #include "daemon/host/aide.h"
@@ -47,6 +48,7 @@ static void daemon_clear(Daemon *daemon)
         bus_free(daemon->bus);
         uevents_free(daemon->uevents);
         policy_watch_free(daemon->policy_watch);
+        audit_set_host(NULL);
         manager_free(daemon->manager);
         for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
                 if (daemon->signals[i])
@@ -189,6 +191,8 @@ static int start(Daemon *daemon)
                 r = fdstore_receive(&store);
         if (r == 0)
                 r = manager_new(daemon->base, &host, STATE_DIRECTORY, &daemon->manager);
+        if (r == 0)
+                audit_set_host(&daemon->manager->host);
         if (r == 0)
                 r = uevents_new(daemon->base, on_changed, on_nodes, daemon, &daemon->uevents);
         if (r == 0) {

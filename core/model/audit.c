@@ -4,7 +4,13 @@
 
 #include "core/model/audit.h"
 
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define FIELD_PREFIX "ISOLATIOND_"
+/* The kernel cuts a message at 8560 bytes, and so not in the middle of a value. */
+#define KERNEL_TEXT_MAX 8000
 
 static const struct {
         const char *name, *id;
@@ -44,4 +50,62 @@ AuditEvent audit_event_from_id(const char *id, size_t n_id)
                 if (strlen(rows[event].id) == n_id && strncmp(rows[event].id, id, n_id) == 0)
                         return event;
         return AUDIT_NONE;
+}
+
+static bool is_plain(const char *value)
+{
+        for (; *value; value++)
+                if ((unsigned char)*value <= ' ' || (unsigned char)*value > '~' || *value == '"' ||
+                    *value == '\'')
+                        return false;
+        return true;
+}
+
+/* ` name="value"`, or what it is in hexadecimal digits; there is room. Returns what comes after. */
+static char *write_field(char *at, const char *field)
+{
+        static const char digits[] = "0123456789ABCDEF";
+        const char *value = strchr(field, '=');
+
+        *at++ = ' ';
+        for (const char *name = field + strlen(FIELD_PREFIX); name < value; name++)
+                *at++ = *name >= 'A' && *name <= 'Z' ? (char)(*name - 'A' + 'a') : *name;
+        *at++ = '=';
+        if (is_plain(++value)) {
+                *at++ = '"';
+                at = stpcpy(at, value);
+                *at++ = '"';
+                return at;
+        }
+        for (; *value; value++) {
+                *at++ = digits[(unsigned char)*value >> 4];
+                *at++ = digits[(unsigned char)*value & 15];
+        }
+        return at;
+}
+
+char *audit_kernel_text(AuditEvent event, const char *const *fields, size_t n_fields)
+{
+        static const char no[] = " res=failed", yes[] = " res=success";
+        char *text = malloc(KERNEL_TEXT_MAX);
+
+        if (!text)
+                return NULL;
+        char *at = stpcpy(stpcpy(text, "op="), rows[event].name);
+        for (size_t i = 0; i < n_fields; i++) {
+                const char *field = fields[i];
+
+                if (!strchr(field, '=') ||
+                    strncmp(field, FIELD_PREFIX, strlen(FIELD_PREFIX)) != 0 ||
+                    strncmp(field, AUDIT_FIELD_EVENT "=", strlen(AUDIT_FIELD_EVENT "=")) == 0)
+                        continue;
+                if (2 * strlen(field) + sizeof(yes) > (size_t)(text + KERNEL_TEXT_MAX - at))
+                        break;
+                at = write_field(at, field);
+        }
+        if (event == AUDIT_REFUSED)
+                memcpy(at, no, sizeof(no));
+        else
+                memcpy(at, yes, sizeof(yes));
+        return text;
 }

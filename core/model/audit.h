@@ -48,3 +48,11 @@ int audit_event_priority(AuditEvent event);
 
 /* By its id, which need not end with a NUL; NONE if it is no event's. */
 AuditEvent audit_event_from_id(const char *id, size_t n_id);
+
+/*
+ * The same for the kernel's audit, whose messages are words: "op=taken lease=\"3\" … res=success".
+ * Of `fields`, "NAME=value", those are told that are ours; a value that could be taken for
+ * something else is in hexadecimal digits, as audit's readers expect it. Returns a text that the
+ * caller frees, or NULL if memory is short.
+ */
+char *audit_kernel_text(AuditEvent event, const char *const *fields, size_t n_fields);

@@ -21,6 +21,7 @@
 #include "daemon/host/child.h"
 #include "daemon/host/holders.h"
 #include "daemon/host/iommu_group.h"
+#include "daemon/host/kernel_audit.h"
 #include "daemon/host/packet.h"
 
 /* Without a request for so long, it ends. */
@@ -37,6 +38,7 @@ static const struct {
         [AIDE_KILL] = {AIDE_LOOK, true, holders_serve},
         [AIDE_SET_TYPE] = {AIDE_SET, false, iommu_group_serve},
         [AIDE_COUNT_BY_PROCESS] = {AIDE_SET, true, vfio_serve_count},
+        [AIDE_AUDIT] = {AIDE_SET, true, kernel_audit_serve},
 };
 
 static int serve(const HostPaths *host, AideRole role, const AideRequest *request, int fd,

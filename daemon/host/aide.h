@@ -32,6 +32,7 @@ typedef enum AideTask {
         AIDE_KILL,     /* the same, and ends them */
         AIDE_SET_TYPE, /* of a kernel group's default domain: `text` */
         AIDE_COUNT_BY_PROCESS, /* memory that is pinned through the descriptor, an iommufd */
+        AIDE_AUDIT,            /* the descriptor's text for the kernel's audit; nobody reads the reply */
         _AIDE_TASK_N,
 } AideTask;
 

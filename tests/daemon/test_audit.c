@@ -80,6 +80,30 @@ static void test_fields(void)
         CHECK(!strstr(entry, "00:00.0") && !strstr(entry, "OWNER_UNIT") && !strstr(entry, "ENDED"));
 }
 
+static void test_kernel_text(void)
+{
+        static const char *const fields[] = {
+                "ISOLATIOND_EVENT=taken",
+                "ISOLATIOND_LEASE=3",
+                "ISOLATIOND_GROUP=0000:00/05.0",
+                "MESSAGE=not ours",
+                "ISOLATIOND_RULE=a.json: lab",
+                "ISOLATIOND_OWNER_UNIT=x'\n\"",
+                "ISOLATIOND_BROKEN",
+        };
+        const char *many[4000];
+        _cleanup_(freep) char *text = audit_kernel_text(AUDIT_TAKEN, fields, ARRAY_SIZE(fields));
+        _cleanup_(freep) char *refused = audit_kernel_text(AUDIT_REFUSED, NULL, 0);
+
+        CHECK_STRING(text, "op=taken lease=\"3\" group=\"0000:00/05.0\" "
+                           "rule=612E6A736F6E3A206C6162 owner_unit=78270A22 res=success");
+        CHECK_STRING(refused, "op=refused res=failed");
+        for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+                many[i] = "ISOLATIOND_DEVICE=0000:00:00.1";
+        _cleanup_(freep) char *cut = audit_kernel_text(AUDIT_TAKEN, many, ARRAY_SIZE(many));
+        CHECK(cut && strlen(cut) < 8192 && strstr(cut, " res=success"));
+}
+
 static void test_endings(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = record_of(2);
@@ -141,6 +165,7 @@ int main(void)
                 {"how a lease ended", test_endings},
                 {"a lease of many devices", test_many},
                 {"refusals are limited", test_refusals},
+                {"words for the kernel's audit", test_kernel_text},
         };
 
         (void)setenv("JOURNAL_STREAM", "1:1", 1);

@@ -2,6 +2,7 @@
 """What becomes of leases is on the journal, and isoctl history puts it together again."""
 
 import json
+import re
 
 from suite import LAB, STRANGER, test
 from suites.places import EDU, hold_edu, let_go
@@ -86,3 +87,21 @@ def a_revoked_lease_is_told_of(context):
     context.equal(_entries(context, "revoked")[-1]["ISOLATIOND_LEASE"], str(lease), "lease")
     story = _story(context, lease)
     context.equal((story["uid"], story["ended"]), (0, "revoked"), "the history")
+
+
+@test(on=("basic",), any_kernel=True)
+def the_kernels_audit_has_it_too(context):
+    """What the kernel was told comes to the journal by journald's own socket of the audit."""
+    context.isoctl(f"run {EDU} -- true", LAB)
+    context.refused(f"acquire {EDU}", 5, "", STRANGER)
+
+    def records():
+        text = context.sh("journalctl --sync; journalctl -b -o cat --no-pager _TRANSPORT=audit "
+                          "_COMM=isolationd-aide")
+        return [line for line in text.splitlines() if f'device="{EDU}"' in line]
+
+    for wanted in (f'op=taken .*owner_uid="{LAB}".* res=success', "op=given-back .* res=success",
+                   f'op=refused owner_uid="{STRANGER}".* res=failed'):
+        context.machine.await_(lambda: any(re.search(wanted, each) for each in records()), 30,
+                               f"a record of `{wanted}` in the kernel's audit")
+    context.tell(records()[-1])
