@@ -167,6 +167,17 @@ void manager_observe(Manager *manager, const ManagerObserver *observer)
         manager->observer = *observer;
 }
 
+/* Takes the message over. */
+static void set_policy_error(Manager *manager, char *message)
+{
+        _cleanup_(freep) char *before = manager->policy_error;
+        bool same = before && message ? strcmp(before, message) == 0 : before == message;
+
+        manager->policy_error = message;
+        if (!same && manager->observer.policy)
+                manager->observer.policy(manager->observer.userdata);
+}
+
 int manager_load_policy(Manager *manager)
 {
         _cleanup_(policy_freep) Policy *policy = NULL;
@@ -175,14 +186,14 @@ int manager_load_policy(Manager *manager)
         int r = policy_load(policy_directories, &policy, &message);
         if (r < 0)
                 return r;
-        free(TAKE_PTR(manager->policy_error));
         if (r == POLICY_E_INVALID) {
                 log_error("policy refused: %s; the policy before it stays in force "
                           "(isoctl policy check shows the place)",
                           message);
-                manager->policy_error = TAKE_PTR(message);
+                set_policy_error(manager, TAKE_PTR(message));
                 return 0;
         }
+        set_policy_error(manager, NULL);
         log_info("policy: %zu rules", policy->n_rules);
         policy_free(manager->policy);
         manager->policy = TAKE_PTR(policy);

@@ -131,6 +131,7 @@ typedef struct ManagerObserver {
                       void *userdata);
         void (*revoked)(const Lease *lease, unsigned grace_seconds, void *userdata);
         void (*second_holder)(const Lease *lease, const Holder *holder, void *userdata);
+        void (*policy)(void *userdata); /* it is refused, for other reasons than before, or not */
         /* Something ends with that name on the bus: manager_forget_name() is to hear of its end. */
         void (*needs_name)(const char *name, void *userdata);
         void *userdata;

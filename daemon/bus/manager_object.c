@@ -414,6 +414,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("Version", "s", get_constant, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("KernelRelease", "s", get_constant, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("LeaseObstacle", "s", get_obstacle, 0, 0),
-        SD_BUS_PROPERTY("PolicyError", "s", get_policy_error, 0, 0),
+        SD_BUS_PROPERTY("PolicyError", "s", get_policy_error, 0,
+                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };

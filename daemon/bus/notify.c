@@ -194,6 +194,11 @@ static void on_revoked(const Lease *lease, unsigned grace_seconds, void *userdat
         check(r, "is revoked", path ? path : "a lease");
 }
 
+static void on_policy(void *userdata)
+{
+        tell(userdata, CHANGE_CHANGED, strdup(BUS_ROOT), BUS_IFACE_MANAGER, NAMES("PolicyError"));
+}
+
 void bus_observe(Bus *bus)
 {
         const ManagerObserver observer = {
@@ -209,6 +214,7 @@ void bus_observe(Bus *bus)
                 .needs_name = on_needs_name,
                 .fault = on_fault,
                 .revoked = on_revoked,
+                .policy = on_policy,
                 .second_holder = on_second_holder,
                 .userdata = bus,
         };

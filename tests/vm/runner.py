@@ -23,7 +23,7 @@ MACHINES_MAX = 8
 # no sanitizer's report in its journal.
 AFTER = ("isoctl leases --json; "
          "systemctl show isolationd.service -p NRestarts -p Result; "
-         "journalctl -u isolationd -o cat --no-pager | "
+         "journalctl -u 'isolationd*' -o cat --no-pager | "
          "grep -E -A40 'AddressSanitizer|LeakSanitizer|runtime error:|Assertion' >&2")
 
 

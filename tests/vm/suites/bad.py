@@ -156,6 +156,9 @@ def a_typo_in_the_policy(context):
     """The file, line and column are told, and what was in force stays in force."""
     context.isoctl("list")
     context.equal(context.bus_property("PolicyError"), "", "PolicyError before")
+    signals = context.spawn("exec busctl monitor --json=short --match=\"type='signal',"
+                            "member='PropertiesChanged',path='/org/isolationd1'\" 2>&1")
+    signals.expect(lambda line: line.startswith("Monitoring"))
     context.write(f"{POLICY}/60-typo.json", """{
         "rules": [
                 { "name": "typo", "match": { "vendr": "1234" }, "lease": "deny" }
@@ -165,9 +168,11 @@ def a_typo_in_the_policy(context):
     context.run("systemctl reload isolationd.service")
     error = context.bus_property("PolicyError")
     context.ok("60-typo.json:3:" in error and "vendr" in error, f"PolicyError: {error!r}")
+    signals.expect(lambda line: "60-typo.json:3:" in line)
     context.isoctl(f"run {EDU} -- true", LAB)
     context.sh(f"rm {POLICY}/60-typo.json; systemctl reload isolationd.service")
     context.equal(context.bus_property("PolicyError"), "", "PolicyError after")
+    signals.expect(lambda line: '"PolicyError":{"type":"s","data":""}' in line)
 
 
 @test(on=("basic", "none"), any_kernel=True)

@@ -162,6 +162,7 @@ def without_polkit_only_root_may(context):
 @test(on=("basic",), any_kernel=True)
 def a_group_cools_down(context):
     """Who has given it back waits, where the policy says so; others and root have it at once."""
+    context.isoctl("list")
     context.write("/etc/isolationd/policy.d/00-cool.json", """{ "rules": [ { "name": "cool",
         "match": { "address": "%s" },
         "lease": { "users": ["lab", "stranger"], "cooldown": 20 } } ] }""" % EDU)
