@@ -29,8 +29,6 @@
 
 #define RUNTIME_DIRECTORY "/run/isolationd"
 #define STATE_DIRECTORY RUNTIME_DIRECTORY "/leases"
-/* Where our unit shows /usr/lib/modules, which it hides: what is read there is the alias tables. */
-#define MODULES_IN_UNIT RUNTIME_DIRECTORY "/modules"
 
 typedef struct Daemon {
         struct event_base *base;
@@ -178,8 +176,9 @@ static int start(Daemon *daemon)
         HostPaths host = HOST_PATHS_LIVE;
 
         host.aides = AIDE_DIRECTORY;
-        if (access(MODULES_IN_UNIT, F_OK) == 0)
-                host.modules = MODULES_IN_UNIT;
+        const char *modules = getenv("ISOLATIOND_MODULES"); /* our unit hides /usr/lib/modules */
+        if (modules)
+                host.modules = modules;
 
         daemon->base = event_base_new();
         if (!daemon->base)

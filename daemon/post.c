@@ -178,6 +178,7 @@ static void on_report(const SentinelReport *report, void *userdata)
         Post *post = userdata;
         char text[BDF_TEXT_SIZE];
 
+        post->has_reported = true;
         switch (report->kind) {
         case SENTINEL_READY:
                 on_ready(post, report);
@@ -224,7 +225,13 @@ static void on_ended(Sentinel *sentinel, void *userdata)
         }
         if (sentinel != post->sentinel)
                 return;
-        log_error("the sentinel has ended; another one is started");
+        if (!post->has_reported && !post->aide_failed) {
+                post->aide_failed = true;
+                log_error("the sentinel did not come up as a service (isolationd-watch@.service); "
+                          "from now on it is a child of the daemon's, without priority");
+        } else {
+                log_error("the sentinel has ended; another one is started");
+        }
         post->sentinel = NULL;
         post->is_ready = post->gate_confirmed = false;
         post->sweep_functions |= post->orders.gate;
@@ -238,6 +245,8 @@ static void man(Post *post, SentinelOrders *orders)
                 .report = on_report, .ended = on_ended, .userdata = post};
         Sentinel *sentinel;
 
+        if (post->aide_failed)
+                orders->host.aides = NULL;
         int r = sentinel_start(post->manager->base, orders, &handler, &sentinel);
         if (r < 0) {
                 log_error("no sentinel could be started: %s", strerror(-r));
@@ -251,7 +260,7 @@ static void man(Post *post, SentinelOrders *orders)
                 post->sentinel = sentinel_free(post->sentinel);
         }
         post->sentinel = sentinel;
-        post->is_ready = false;
+        post->is_ready = post->has_reported = false;
         places_clear(&post->orders.places);
         post->orders = *orders;
         orders->places = (Places){.texts = NULL};

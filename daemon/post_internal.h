@@ -17,6 +17,8 @@ struct Post {
         bool is_ready;
         Sentinel *former;    /* on duty until the other one is ready, or about to end */
         bool gate_confirmed; /* a sentinel shut it */
+        bool has_reported;   /* the sentinel that is on duty */
+        bool aide_failed;    /* its unit did not start it: the daemon does */
         bool gate_failed;    /* and a driver came all the same */
         unsigned n_heeded;   /* functions that came while it was shut, and found no driver */
 

@@ -5,7 +5,8 @@ import re
 
 from suite import LAB, ROOT, STRANGER, test
 from suites import places
-from suites.places import CLIENT, EDU, JOIN_CARD
+from suites.critical import Disk
+from suites.places import CLIENT, EDU, JOIN_CARD, JOINER
 
 # What is let open in the modes that let open anything.
 SHARED = ("/dev/vfio/vfio", "/dev/iommu")
@@ -138,6 +139,32 @@ def without_a_claim_slots_are_sealed(context):
     context.equal((answer["mode"], answer["guard"]), ("vfio", "owned"), "what is left")
     context.isoctl(f"release {answer['lease']}", LAB)
     context.sh("rm /etc/isolationd/policy.d/40-owned.json")
+
+
+@test(on=("basic",), kernels=("lab",))
+def without_its_aides(context):
+    """A sentinel that cannot be started as a service is the daemon's; what takes rights is refused."""
+    context.restarts_allowed += 1
+    broken = "/run/systemd/system/isolationd-watch@.service.d/broken.conf"
+    context.undo("systemctl daemon-reload; systemctl restart isolationd.service "
+                 "isolationd-look.socket isolationd-set.socket")
+    context.write(broken, "[Service]\nExecStart=\nExecStart=/bin/false")
+    context.sh("systemctl daemon-reload; systemctl stop isolationd-look.socket isolationd-set.socket "
+               "isolationd-look.service isolationd-set.service; systemctl start isolationd.service; "
+               "systemctl stop isolationd-look.socket isolationd-set.socket")
+    since = context.sh("date +%s.%N").strip()
+    answer = context.json(f"acquire --mode group-fd {EDU}", LAB)
+    context.undo(f"isoctl release {answer['lease']} >/dev/null 2>&1 || true")
+    journal = f"journalctl -u isolationd -o cat --no-pager --since @{since}"
+    context.machine.await_(lambda: "the sentinel watches 1 places (no priority" in
+                           context.sh(journal), 30, lambda: "a sentinel of the daemon's own")
+    context.ok("did not come up as a service" in context.sh(journal), context.sh(journal))
+    context.isoctl(f"release {answer['lease']}", LAB)
+    context.refused(f"acquire --mode iommufd {EDU}", 1, "count memory for each process", LAB)
+    # Whoever cannot see who has a disk open does not take it away from them.
+    with Disk(context):
+        context.refused(f"acquire --with-members {JOIN_CARD}", 6,
+                        rf"{JOINER}: cannot tell whether the host uses it: Permission denied", ROOT)
 
 
 @test(on=("basic", "amd"), kernels=("lab",))
