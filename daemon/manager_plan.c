@@ -58,8 +58,7 @@ const PciDevice *plan_device(const Plan *plan, size_t index)
         return &plan->manager->world->snapshot->devices[index];
 }
 
-/* Adds a group once. Returns 0 or REFUSAL_INVALID. */
-static int plan_add_group(Plan *plan, size_t group)
+int plan_add_group(Plan *plan, size_t group)
 {
         for (size_t i = 0; i < plan->n_groups; i++)
                 if (plan->groups[i] == group)
@@ -242,6 +241,14 @@ static int check_has_vfs(Plan *plan, const Group *group, size_t index)
         return 0;
 }
 
+static bool plan_was_asked_for(const Plan *plan, const Group *group)
+{
+        for (size_t i = 0; i < plan->n_asked; i++)
+                if (plan_group(plan, i) == group)
+                        return true;
+        return false;
+}
+
 static int check_viable(Plan *plan, const Group *group, size_t index)
 {
         const PciDevice *device = plan_device(plan, index);
@@ -261,8 +268,12 @@ static int check_viable(Plan *plan, const Group *group, size_t index)
                 return plan_refuse(
                         plan, REFUSAL_NOT_VIABLE,
                         "group %s: %s is bound to %s; acquire with --with-members or unbind "
-                        "it",
-                        group->id, text, device->driver);
+                        "it%s",
+                        group->id, text, device->driver,
+                        plan_was_asked_for(plan, group)
+                                ? ""
+                                : " (policy widens the lease to this group: what was asked for can "
+                                  "reach it past the IOMMU)");
         return check_has_vfs(plan, group, index);
 }
 
@@ -391,17 +402,28 @@ static int check_machine(Plan *plan)
         return plan_refuse(plan, REFUSAL_UNSUPPORTED, "%s", obstacle);
 }
 
+/* Whether it could be had at all, by who asks for it. */
+static int check_allowed(Plan *plan)
+{
+        int r = for_each_member(plan, check_covered);
+
+        if (r == 0)
+                r = check_has_endpoint(plan);
+        return r == 0 ? for_each_member(plan, check_policy) : r;
+}
+
 int plan_make(Plan *plan)
 {
         int r = check_machine(plan);
         if (r == 0)
                 r = check_selectors(plan);
         if (r == 0)
-                r = for_each_member(plan, check_covered);
+                r = check_allowed(plan);
+        plan->n_asked = plan->n_groups;
         if (r == 0)
-                r = check_has_endpoint(plan);
-        if (r == 0)
-                r = for_each_member(plan, check_policy);
+                r = plan_widen(plan);
+        if (r == 0 && plan->n_groups > plan->n_asked)
+                r = check_allowed(plan);
         if (r == 0)
                 r = for_each_member(plan, check_expected);
         if (r == 0)

@@ -18,6 +18,7 @@ typedef struct Plan {
         size_t n_others;
         size_t groups[LEASE_GROUPS_MAX]; /* indices into the groups in force */
         size_t n_groups;
+        size_t n_asked;           /* of these, that selectors named; the rest a rule widens it to */
         bool *named;              /* per device: a selector named it, or its whole group */
         const PolicyRule *rule;   /* that allowed it, or NULL: root */
         const PolicyRule *demand; /* that requires the strongest guard, or NULL */
@@ -41,6 +42,15 @@ const PciDevice *plan_device(const Plan *plan, size_t index);
 
 /* The type that the groups' domains are to have: asked for, or the policy's; NONE: as they are. */
 DomainType plan_type(const Plan *plan);
+
+/*
+ * Adds the groups that rules widen the lease to (manager_widen.c). Returns 0, a Refusal with the plan's
+ * message, or -errno.
+ */
+_nodiscard_ int plan_widen(Plan *plan);
+
+/* Adds a group once. Returns 0, or REFUSAL_INVALID with the plan's message. */
+_nodiscard_ int plan_add_group(Plan *plan, size_t group);
 
 /* Whether a member is handed out: all are but bridges. */
 bool plan_is_taken(const PciDevice *device);

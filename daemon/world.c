@@ -124,6 +124,44 @@ int world_strength(World *world, const HostPaths *host, size_t group, Strength *
         return REFUSAL_CHANGED;
 }
 
+/* Marks the groups in force that a group of the fresh world's sound partition has devices of. */
+static int mark_reachable(const World *world, size_t sound, bool *groups, size_t *ret_loose)
+{
+        const Group *reachable = &world->fresh->sound->groups[sound];
+
+        for (size_t i = 0; i < reachable->n_members; i++) {
+                const PciDevice *device = &world->fresh->snapshot->devices[reachable->members[i]];
+                size_t index = snapshot_find(world->snapshot, device->bdf);
+
+                if (index == SNAPSHOT_NONE)
+                        return REFUSAL_CHANGED;
+                size_t group = world->groups->group_of[index];
+                if (group != SNAPSHOT_NONE) {
+                        groups[group] = true;
+                } else if (!world_is_bridge(device)) {
+                        *ret_loose = index;
+                        return REFUSAL_NOT_VIABLE;
+                }
+        }
+        return 0;
+}
+
+int world_widen(World *world, const HostPaths *host, size_t group, bool *groups, size_t *ret_loose)
+{
+        const Group *asked = &world->groups->groups[group];
+        int r = world->fresh ? 0 : read_fresh(world, host);
+
+        for (size_t i = 0; r == 0 && i < asked->n_members; i++) {
+                Bdf bdf = world->snapshot->devices[asked->members[i]].bdf;
+                size_t index = snapshot_find(world->fresh->snapshot, bdf);
+
+                if (index == SNAPSHOT_NONE)
+                        return REFUSAL_CHANGED;
+                r = mark_reachable(world, world->fresh->sound->group_of[index], groups, ret_loose);
+        }
+        return r;
+}
+
 /* The PCI device that /sys/class/CLASS/NAME hangs below: the last address in the link's path. */
 static bool resolve_class(const World *world, const HostPaths *host, const char *class_name,
                           const char *name, size_t *ret_device)

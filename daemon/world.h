@@ -53,6 +53,15 @@ _nodiscard_ int world_strength(World *world, const HostPaths *host, size_t group
                                Strength **ret_strength);
 
 /*
+ * Marks in `groups`, one for each group in force, those with a device that can reach a member of `group`
+ * past the IOMMU, `group` among them. The first time, the whole machine is read for it. Returns 0,
+ * REFUSAL_CHANGED (other devices are there by now), REFUSAL_NOT_VIABLE (a device in no group is among
+ * them: *ret_loose), or -errno.
+ */
+_nodiscard_ int world_widen(World *world, const HostPaths *host, size_t group, bool *groups,
+                            size_t *ret_loose);
+
+/*
  * Why no group of this machine can be leased, in words, or NULL if nothing stands in the way. Returns
  * 0 and *ret (freed by the caller), or -ENOMEM.
  */

@@ -146,6 +146,7 @@ typedef struct PolicyRule {
         bool needs_memlock; /* who says how much memory it will map must be allowed to */
         PolicyBreach on_weaker;
 
+        bool widen; /* a lease takes all groups in whose devices can reach each other */
         PolicyReserve reserve;
 } PolicyRule;
 

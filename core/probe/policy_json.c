@@ -147,6 +147,7 @@ static int read_rule(FileReader *file, json_object *value, size_t number)
                 {"lease", json_type_null, policy_read_lease},
                 {"reserve", json_type_object, policy_read_reserve},
                 {"require", json_type_object, policy_read_require},
+                {"widen", json_type_boolean, policy_read_widen},
                 {"on_join", json_type_string, policy_read_on_join},
                 {"on_breach", json_type_string, policy_read_on_breach},
                 {"on_vf_loss", json_type_string, policy_read_on_vf_loss},

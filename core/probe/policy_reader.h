@@ -61,6 +61,8 @@ _nodiscard_ int policy_read_lease(PolicyReader *reader, json_object *value);
 _nodiscard_ int policy_read_require(PolicyReader *reader, json_object *value);
 _nodiscard_ int policy_read_reserve(PolicyReader *reader, json_object *value);
 
+_nodiscard_ int policy_read_widen(PolicyReader *reader, json_object *value);
+
 /* What follows when something happens to a lease (policy_react.c). */
 _nodiscard_ int policy_read_on_join(PolicyReader *reader, json_object *value);
 _nodiscard_ int policy_read_on_breach(PolicyReader *reader, json_object *value);

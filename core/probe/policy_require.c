@@ -62,3 +62,10 @@ int policy_read_require(PolicyReader *reader, json_object *value)
                 return policy_complain(reader, value, "nothing is required");
         return policy_read_members(reader, value, members, ARRAY_SIZE(members));
 }
+
+/* Beside what is required, since it mends what a strength of `p2p` would refuse. */
+int policy_read_widen(PolicyReader *reader, json_object *value)
+{
+        reader->rule->widen = json_object_get_boolean(value);
+        return 0;
+}

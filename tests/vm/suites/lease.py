@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A lease: who gets one, what it is good for, and what one gets without it."""
 
+import json
 import re
 
 from suite import LAB, ROOT, STRANGER, test
@@ -176,3 +177,32 @@ def variant_driver_that_does_not_come(context):
     context.same_lines(before, places.listing(context), "the machine after refusals")
     number = context.json(f"acquire --driver=vfio-pci {EDU}", LAB)["lease"]
     context.isoctl(f"release {number}", LAB)
+
+
+@test(on=("switch",), any_kernel=True)
+def a_rule_widens_it(context):
+    """Cards below a switch without ACS are two groups of the kernel's, and reach each other."""
+    listed = places.listing(context)
+    cards = [each["device"] for each in context.json("list")["devices"]
+             if each["id"].startswith("0000:00/02.0/") and each["driver"] == "e1000e"]
+    context.equal(len(cards), 2, f"cards below the switch: {cards}")
+    rule = {"name": "both", "match": {"path": "0000:00/02.0/*"}, "lease": {"users": ["lab"]},
+            "widen": True}
+    path = "/etc/isolationd/policy.d/05-both.json"
+    context.write(path, json.dumps({"rules": [rule]}))
+    context.sh("systemctl reload-or-restart isolationd.service")
+    words = context.refused(f"acquire {cards[0]}", 6, "policy widens the lease to this group", LAB)
+    context.ok(f"{cards[1]} is bound to e1000e" in words, words)
+    steps = context.isoctl(f"plan --with-members {cards[0]}", LAB).out
+    context.ok(all(f"{card} " in steps for card in cards), steps)
+    answer = context.json(f"acquire --with-members {cards[0]}", LAB)
+    context.equal((len(answer["groups"]), sorted(answer["devices"])), (2, sorted(cards)),
+                  "what the lease has")
+    context.isoctl(f"release {answer['lease']}", LAB)
+    context.same_lines(listed, places.listing(context), "the machine after that")
+    # What a lease is widened to is nobody's who may not have it.
+    never = {"name": "never", "match": {"address": cards[1]}, "lease": "deny"}
+    context.write(path, json.dumps({"rules": [never, rule]}))
+    context.sh("systemctl reload isolationd.service")
+    context.refused(f"acquire --with-members {cards[0]}", 5,
+                    r"05-both\.json:\d+: never", LAB)
