@@ -57,7 +57,8 @@ int json_text_complain(JsonText *json, size_t offset, char **ret_message, const 
                 return -ENOMEM;
         }
 
-        json->fault = offset;
+        /* The parser counts the end of the text as a character of its own. */
+        json->fault = offset < json->n_text ? offset : json->n_text;
         json_text_find_line(json, offset, &line, &column);
         if (asprintf(ret_message, "%s:%zu:%zu: %s", json->name, line, column, what) < 0) {
                 *ret_message = NULL;
