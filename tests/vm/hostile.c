@@ -7,6 +7,8 @@
  *      hostile flood TIMES DEVICE        calls without reading an answer, then gone; again and again
  *      hostile loop SECONDS DEVICE       takes and gives back without a pause, or is refused; tells
  *                                        when it has asked eight times
+ *      hostile pester TIMES ROLE         junk to the socket of the daemon's aide of that role, with
+ *                                        files and without; how often it could be reached, or why not
  *
  * Arguments follow the signatures; strings are names of this machine's devices (none but DEVICE, if
  * one is given), and what no parser likes. It fails only if the daemon cannot be reached any more.
@@ -20,6 +22,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
 #include <unistd.h>
@@ -425,10 +429,49 @@ static void loop(time_t seconds)
         sd_bus_unref(bus);
 }
 
+/* Anything at all to a socket of the daemon's aides: of the right size or not, with a file or not. */
+static void pester(const char *role, unsigned times)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        unsigned n = 0;
+
+        (void)snprintf(address.sun_path, sizeof(address.sun_path), "/run/isolationd/aide/%s", role);
+        for (; n < times; n++) {
+                char junk[128], control[CMSG_SPACE(sizeof(int))] = "";
+                struct iovec iov = {.iov_base = junk, .iov_len = draw(2) ? 76 : draw(sizeof(junk))};
+                struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+                int file = open(draw(2) ? "/dev/null" : "/etc/passwd", O_RDONLY | O_CLOEXEC);
+                int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+                if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+                        printf("%s: %s\n", role, strerror(errno));
+                        exit(0);
+                }
+                for (size_t i = 0; i < sizeof(junk); i++)
+                        junk[i] = (char)draw(256);
+                const uint32_t head[] = {1, draw(6)}; /* the version, and a task */
+                memcpy(junk, head, draw(2) ? sizeof(head) : 0);
+                if (draw(2)) {
+                        message.msg_control = control;
+                        message.msg_controllen = sizeof(control);
+                        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+                        header->cmsg_level = SOL_SOCKET;
+                        header->cmsg_type = SCM_RIGHTS;
+                        header->cmsg_len = CMSG_LEN(sizeof(int));
+                        memcpy(CMSG_DATA(header), &file, sizeof(int));
+                }
+                if (draw(8) && sendmsg(fd, &message, MSG_NOSIGNAL) >= 0 && draw(2))
+                        (void)recv(fd, junk, sizeof(junk), draw(2) ? MSG_DONTWAIT : 0);
+                (void)close(fd);
+                (void)close(file);
+        }
+        printf("%s: %u connections\n", role, n);
+}
+
 int main(int argc, char **argv)
 {
         if (argc < 4)
-                errx(2, "hostile fuzz|flood|loop NUMBER …");
+                errx(2, "hostile fuzz|flood|loop|pester NUMBER …");
         device = argv[argc - 1];
         if (strcmp(argv[1], "fuzz") == 0) {
                 state = strtoull(argv[2], NULL, 10) * 0x9e3779b97f4a7c15ULL + 1;
@@ -437,6 +480,9 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[1], "flood") == 0) {
                 state = 1;
                 flood((unsigned)strtoul(argv[2], NULL, 10));
+        } else if (strcmp(argv[1], "pester") == 0) {
+                state = 1;
+                pester(argv[3], (unsigned)strtoul(argv[2], NULL, 10));
         } else {
                 loop((time_t)strtol(argv[2], NULL, 10));
         }
