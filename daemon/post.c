@@ -39,6 +39,7 @@ Post *post_free(Post *post)
         worker_free(post->worker);
         sentinel_free(post->sentinel);
         sentinel_free(post->former);
+        sentinel_free(post->better);
         places_clear(&post->orders.places);
         watchfile_free(post->file);
         free(post->strays);
@@ -142,6 +143,8 @@ static int keep_file(Post *post, const SentinelOrders *orders)
         return r;
 }
 
+static void have_better(Post *post);
+
 /* --- the sentinel ----------------------------------------------------------------------------- */
 
 static void on_blocked(Post *post, const SentinelReport *report)
@@ -171,6 +174,7 @@ static void on_ready(Post *post, const SentinelReport *report)
         post->gate_confirmed = post->orders.gate;
         if (post->former)
                 sentinel_retire(post->former);
+        have_better(post);
 }
 
 static void on_report(const SentinelReport *report, void *userdata)
@@ -178,7 +182,6 @@ static void on_report(const SentinelReport *report, void *userdata)
         Post *post = userdata;
         char text[BDF_TEXT_SIZE];
 
-        post->has_reported = true;
         switch (report->kind) {
         case SENTINEL_READY:
                 on_ready(post, report);
@@ -225,18 +228,64 @@ static void on_ended(Sentinel *sentinel, void *userdata)
         }
         if (sentinel != post->sentinel)
                 return;
-        if (!post->has_reported && !post->aide_failed) {
-                post->aide_failed = true;
-                log_error("the sentinel did not come up as a service (isolationd-watch@.service); "
-                          "from now on it is a child of the daemon's, without priority");
-        } else {
-                log_error("the sentinel has ended; another one is started");
-        }
+        log_error("the sentinel has ended; another one is started");
         post->sentinel = NULL;
         post->is_ready = post->gate_confirmed = false;
         post->sweep_functions |= post->orders.gate;
         manager_retry(post->manager);
 }
+
+/* --- the same by an aide ---------------------------------------------------------------------- */
+
+/* What the child saw of the orders' time, the aide has seen too: it listens before it is ready. */
+static void take_over(Post *post, const SentinelReport *report)
+{
+        log_info("the sentinel has %s", report->text);
+        sentinel_free(post->former);
+        post->former = post->sentinel;
+        post->sentinel = TAKE_PTR(post->better);
+        if (post->former)
+                sentinel_retire(post->former);
+}
+
+static void on_aides_report(const SentinelReport *report, void *userdata)
+{
+        Post *post = userdata;
+
+        if (report->kind == SENTINEL_READY && post->better)
+                take_over(post, report);
+        else if (report->kind == SENTINEL_FAILED)
+                log_warning("no sentinel as a service: %s", report->text);
+        else
+                on_report(report, userdata);
+}
+
+static void on_aide_ended(Sentinel *sentinel, void *userdata)
+{
+        Post *post = userdata;
+
+        if (sentinel != post->better)
+                return on_ended(sentinel, userdata);
+        post->better = NULL;
+        post->aide_failed = true;
+        log_error("the sentinel did not come up as a service (isolationd-watch@.service): it stays a "
+                  "child of the daemon's, without priority");
+}
+
+/* A child is there at once, a service has the priority: first the one, then the other. */
+static void have_better(Post *post)
+{
+        const SentinelHandler handler = {
+                .report = on_aides_report, .ended = on_aide_ended, .userdata = post};
+
+        if (post->aide_failed)
+                return;
+        int r = sentinel_start_aide(post->manager->base, &post->orders, &handler, &post->better);
+        if (r < 0 && r != -ENOENT)
+                log_warning("no sentinel as a service: %s", strerror(-r));
+}
+
+/* --- who is on duty --------------------------------------------------------------------------- */
 
 /* Starts one with these orders, whose places are taken over. */
 static void man(Post *post, SentinelOrders *orders)
@@ -245,14 +294,13 @@ static void man(Post *post, SentinelOrders *orders)
                 .report = on_report, .ended = on_ended, .userdata = post};
         Sentinel *sentinel;
 
-        if (post->aide_failed)
-                orders->host.aides = NULL;
         int r = sentinel_start(post->manager->base, orders, &handler, &sentinel);
         if (r < 0) {
                 log_error("no sentinel could be started: %s", strerror(-r));
                 manager_retry(post->manager);
                 return;
         }
+        post->better = sentinel_free(post->better);
         /* The one that is on duty stays until the new one is ready. */
         if (post->sentinel && post->is_ready && !post->former) {
                 post->former = TAKE_PTR(post->sentinel);
@@ -260,7 +308,7 @@ static void man(Post *post, SentinelOrders *orders)
                 post->sentinel = sentinel_free(post->sentinel);
         }
         post->sentinel = sentinel;
-        post->is_ready = post->has_reported = false;
+        post->is_ready = false;
         places_clear(&post->orders.places);
         post->orders = *orders;
         orders->places = (Places){.texts = NULL};
@@ -268,6 +316,7 @@ static void man(Post *post, SentinelOrders *orders)
 
 static void dismiss(Post *post)
 {
+        post->better = sentinel_free(post->better);
         if (post->former) {
                 sentinel_retire(post->former);
                 post->sentinel = sentinel_free(post->sentinel);

@@ -17,8 +17,8 @@ struct Post {
         bool is_ready;
         Sentinel *former;    /* on duty until the other one is ready, or about to end */
         bool gate_confirmed; /* a sentinel shut it */
-        bool has_reported;   /* the sentinel that is on duty */
-        bool aide_failed;    /* its unit did not start it: the daemon does */
+        Sentinel *better;    /* an aide with the same orders, which takes over when it is ready */
+        bool aide_failed;    /* it did not come up: there is no second try */
         bool gate_failed;    /* and a driver came all the same */
         unsigned n_heeded;   /* functions that came while it was shut, and found no driver */
 

@@ -44,17 +44,36 @@ static void on_readable(evutil_socket_t fd, short what, void *userdata)
         }
 }
 
-/* An aide's end of a socket, with the orders on the way to it, or -errno. */
-static int start_aide(const SentinelOrders *orders)
+/* Takes over one end of a socket; at the other one there is a sentinel, or will be. */
+static int hear(struct event_base *base, int fd, const SentinelHandler *handler,
+                Sentinel **ret_sentinel)
+{
+        _cleanup_(closep) int socket_fd = fd;
+        _cleanup_(sentinel_freep) Sentinel *sentinel = calloc(1, sizeof(*sentinel));
+        if (!sentinel)
+                return -ENOMEM;
+        sentinel->handler = *handler;
+        sentinel->socket = TAKE_FD(socket_fd);
+        sentinel->event = event_new(base, sentinel->socket, EV_READ | EV_PERSIST, on_readable,
+                                    sentinel);
+        if (!sentinel->event || event_add(sentinel->event, NULL) < 0)
+                return -ENOMEM;
+        *ret_sentinel = TAKE_PTR(sentinel);
+        return 0;
+}
+
+int sentinel_start_aide(struct event_base *base, const SentinelOrders *orders,
+                        const SentinelHandler *handler, Sentinel **ret_sentinel)
 {
         _cleanup_(closep) int fd = aide_connect(&orders->host, AIDE_WATCH, SOCK_NONBLOCK);
         if (fd < 0)
                 return fd;
         int r = watch_order(orders, fd);
-        return r < 0 ? r : TAKE_FD(fd);
+        return r < 0 ? r : hear(base, TAKE_FD(fd), handler, ret_sentinel);
 }
 
-static int start_child(const SentinelOrders *orders)
+int sentinel_start(struct event_base *base, const SentinelOrders *orders,
+                   const SentinelHandler *handler, Sentinel **ret_sentinel)
 {
         int sockets[2];
 
@@ -69,27 +88,7 @@ static int start_child(const SentinelOrders *orders)
                 child_settle(&far, 1);
                 watch_run(orders, far);
         }
-        return TAKE_FD(near);
-}
-
-int sentinel_start(struct event_base *base, const SentinelOrders *orders,
-                   const SentinelHandler *handler, Sentinel **ret_sentinel)
-{
-        _cleanup_(sentinel_freep) Sentinel *sentinel = calloc(1, sizeof(*sentinel));
-        if (!sentinel)
-                return -ENOMEM;
-        sentinel->handler = *handler;
-        sentinel->socket = start_aide(orders);
-        if (sentinel->socket < 0)
-                sentinel->socket = start_child(orders);
-        if (sentinel->socket < 0)
-                return sentinel->socket;
-        sentinel->event =
-                event_new(base, sentinel->socket, EV_READ | EV_PERSIST, on_readable, sentinel);
-        if (!sentinel->event || event_add(sentinel->event, NULL) < 0)
-                return -ENOMEM;
-        *ret_sentinel = TAKE_PTR(sentinel);
-        return 0;
+        return hear(base, TAKE_FD(near), handler, ret_sentinel);
 }
 
 void sentinel_retire(Sentinel *sentinel)

@@ -54,13 +54,19 @@ typedef struct SentinelHandler {
 } SentinelHandler;
 
 /*
- * Starts a sentinel; it has a copy of the orders. It is the service manager's, which gives it the
- * real-time priority that the daemon may not ask for (daemon/host/aide.h), or else a child of the
- * daemon's. The handler is called from the event loop, never from here. Returns 0 and *ret, or
- * -errno.
+ * Starts a sentinel, a child of the daemon's: at once, and with what priority the daemon has. It has a
+ * copy of the orders. The handler is called from the event loop, never from here. Returns 0 and *ret,
+ * or -errno.
  */
 _nodiscard_ int sentinel_start(struct event_base *base, const SentinelOrders *orders,
                                const SentinelHandler *handler, Sentinel **ret_sentinel);
+
+/*
+ * The same as a service of its own, which the service manager gives the real-time priority that the
+ * daemon may not ask for (daemon/host/aide.h), and takes its time to start. -ENOENT: there is none.
+ */
+_nodiscard_ int sentinel_start_aide(struct event_base *base, const SentinelOrders *orders,
+                                    const SentinelHandler *handler, Sentinel **ret_sentinel);
 
 /* Has it do what it has begun, and end. The gate stays as it is. */
 void sentinel_retire(Sentinel *sentinel);

@@ -80,8 +80,7 @@ def a_lease_has_its_type(context):
     context.refused(f"acquire --type=identity {EDU}", 2, "no type for a lease", LAB)
 
 
-@test(on=("basic", "amd", "virtio"), any_kernel=True)
-def reserved_regions(context):
+def _check_regions(context):
     regions = context.json(f"show {EDU}", LAB)["group"]["reserved_regions"]
     lines = context.sh(f"cat /sys/bus/pci/devices/{EDU}/iommu_group/reserved_regions").split("\n")
     seen = [(int(region["start"], 16), int(region["end"], 16), region["kind"])
@@ -92,6 +91,17 @@ def reserved_regions(context):
     context.ok(any(kind == "msi" for _, _, kind in seen), "no region for interrupts")
     context.ok(re.search(r"^  0x[0-9a-f]+-0x[0-9a-f]+ msi$",
                          context.isoctl(f"show {EDU}").out, re.MULTILINE), "show has no region")
+
+
+@test(on=("basic", "amd"), any_kernel=True)
+def reserved_regions(context):
+    _check_regions(context)
+
+
+# Debian's 6.12 has virtio-iommu as a module: it comes too late for a device without a driver.
+@test(on=("virtio",), kernels=("lab",))
+def reserved_regions_of_virtio(context):
+    _check_regions(context)
 
 
 @test(on=("basic",), any_kernel=True)
