@@ -176,8 +176,9 @@ static int start(Daemon *daemon)
         HostPaths host = HOST_PATHS_LIVE;
 
         host.aides = AIDE_DIRECTORY;
-        const char *modules = getenv("ISOLATIOND_MODULES"); /* our unit hides /usr/lib/modules */
-        if (modules)
+        /* Our unit hides /usr/lib/modules, and shows it there; or there was none when it started. */
+        const char *modules = getenv("ISOLATIOND_MODULES");
+        if (modules && access(modules, F_OK) == 0)
                 host.modules = modules;
 
         daemon->base = event_base_new();
