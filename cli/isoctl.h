@@ -145,6 +145,9 @@ int fail_refusal(const Invocation *invocation, int error, const char *format, ..
 /* What a function of libisolation returned on the invocation's host. */
 int fail_host(const Invocation *invocation, int error);
 
+/* The group that a selector means. Returns EXIT_DONE, or an exit code once it is said why there is none. */
+int find_group(const Invocation *invocation, const char *selector, const iso_group **ret_group);
+
 /* One line on stderr that is not a failure. */
 void note(const char *format, ...) _printf_(1, 2);
 

@@ -31,16 +31,12 @@ typedef struct Plan {
 
 static int add_selector(Invocation *invocation, const char *selector, Plan *plan)
 {
-        const iso_device *device;
         const iso_group *group;
         int r;
 
-        r = iso_host_resolve(invocation->host, selector, &device, &group);
-        if (r != 0)
-                return fail_host(invocation, r);
-        if (!group)
-                return fail_refusal(invocation, ISO_E_NOT_FOUND,
-                                    "%s is in no group: no IOMMU covers it", device->address);
+        r = find_group(invocation, selector, &group);
+        if (r != EXIT_DONE)
+                return r;
         for (unsigned i = 0; i < plan->n_groups; i++)
                 if (plan->groups[i] == group)
                         return EXIT_DONE;

@@ -100,6 +100,19 @@ int fail_host(const Invocation *invocation, int error)
         return fail_refusal(invocation, error, "%s%s", message, hint);
 }
 
+int find_group(const Invocation *invocation, const char *selector, const iso_group **ret_group)
+{
+        const iso_device *device;
+        int r = iso_host_resolve(invocation->host, selector, &device, ret_group);
+
+        if (r != 0)
+                return fail_host(invocation, r);
+        if (!*ret_group)
+                return fail_refusal(invocation, ISO_E_NOT_FOUND,
+                                    "%s is in no group: no IOMMU covers it", device->address);
+        return EXIT_DONE;
+}
+
 void note(const char *format, ...)
 {
         _cleanup_(free_text) char *text = NULL;

@@ -179,16 +179,12 @@ static int run_show(Invocation *invocation)
         iso_host *host = invocation->host;
         Strengths strengths = {0};
         Regions regions = {0};
-        const iso_device *device;
         const iso_group *group;
         int r;
 
-        r = iso_host_resolve(host, invocation->arguments[0], &device, &group);
-        if (r != 0)
-                return fail_host(invocation, r);
-        if (!group)
-                return fail_refusal(invocation, ISO_E_NOT_FOUND,
-                                    "%s is in no group: no IOMMU covers it", device->address);
+        r = find_group(invocation, invocation->arguments[0], &group);
+        if (r != EXIT_DONE)
+                return r;
         r = iso_host_strength(host, group, &strengths.bits, &strengths.n);
         if (r != 0 && r != ISO_E_UNSUPPORTED)
                 return fail_host(invocation, r);

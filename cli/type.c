@@ -16,12 +16,9 @@ static int run_type(Invocation *invocation)
         json_object *document;
         int r;
 
-        r = iso_host_resolve(host, invocation->arguments[0], &device, &group);
-        if (r != 0)
-                return fail_host(invocation, r);
-        if (!group)
-                return fail_refusal(invocation, ISO_E_NOT_FOUND,
-                                    "%s is in no group: no IOMMU covers it", device->address);
+        r = find_group(invocation, invocation->arguments[0], &group);
+        if (r != EXIT_DONE)
+                return r;
         if (invocation->n_arguments > 1) {
                 r = iso_set_group_type(host, group, invocation->arguments[1]);
                 if (r == 0)

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
 
+#include "core/model/text.h"
 #include "daemon/audit.h"
 #include "daemon/clock.h"
 #include "daemon/host/kernel_audit.h"
@@ -119,10 +120,9 @@ _printf_(5, 0) static void send_record(AuditEvent event, Entry *entry, const Lea
         _cleanup_(freep) char *text = NULL, *message = NULL;
         char address[BDF_TEXT_SIZE];
 
-        if (vasprintf(&text, format, arguments) < 0) {
-                text = NULL;
+        text = text_vprint(format, arguments);
+        if (!text)
                 return;
-        }
         if (asprintf(&message, "lease %u%s", record->id, text) < 0) {
                 message = NULL;
                 return;

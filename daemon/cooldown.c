@@ -99,15 +99,13 @@ static const PolicyRule *find_rule(const Manager *manager, const char *id)
 {
         const World *world = manager->world;
         const PolicyRule *longest = NULL;
-        size_t group = 0;
+        size_t index = partition_find_group(world->groups, id);
 
-        while (group < world->groups->n_groups && strcmp(world->groups->groups[group].id, id) != 0)
-                group++;
-        if (group == world->groups->n_groups)
+        if (index == SNAPSHOT_NONE)
                 return NULL;
-        for (size_t i = 0; i < world->groups->groups[group].n_members; i++) {
-                const PolicySubject subject =
-                        world_subject(world, world->groups->groups[group].members[i]);
+        const Group *group = &world->groups->groups[index];
+        for (size_t i = 0; i < group->n_members; i++) {
+                const PolicySubject subject = world_subject(world, group->members[i]);
                 const PolicyRule *rule = policy_find_rule(manager->policy, &subject);
 
                 if (rule && rule->cooldown > (longest ? longest->cooldown : 0))

@@ -239,16 +239,14 @@ void manager_set_type(Manager *manager, const char *id, DomainType type, Manager
 {
         _cleanup_(freep) char *message = NULL, *name = strdup(id);
         const Partition *groups;
-        size_t index = 0;
 
         /* Decide on what is; the id given may be of the world that goes by that. */
         int r = name ? manager_reconcile(manager) : -ENOMEM;
         if (r < 0)
                 return answer(done, userdata, r, NULL);
         groups = manager->world->groups;
-        while (index < groups->n_groups && strcmp(groups->groups[index].id, name) != 0)
-                index++;
-        if (index == groups->n_groups)
+        size_t index = partition_find_group(groups, name);
+        if (index == SNAPSHOT_NONE)
                 return answer(done, userdata, REFUSAL_CHANGED, "the group is gone by now");
         r = check_type(manager, &groups->groups[index], index, type, &message);
         if (r != 0)

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "core/model/memlock.h"
+#include "core/model/text.h"
 #include "core/probe/process.h"
 #include "daemon/host/driver.h"
 #include "daemon/manager_plan.h"
@@ -40,10 +41,9 @@ int plan_refuse(Plan *plan, Refusal refusal, const char *format, ...)
 {
         va_list args;
 
-        free(TAKE_PTR(plan->message));
+        free(plan->message);
         va_start(args, format);
-        if (vasprintf(&plan->message, format, args) < 0)
-                plan->message = NULL;
+        plan->message = text_vprint(format, args);
         va_end(args);
         return (int)refusal;
 }
@@ -114,6 +114,14 @@ static int check_selectors(Plan *plan)
 bool plan_is_taken(const PciDevice *device)
 {
         return !world_is_bridge(device);
+}
+
+bool plan_has_taken(const Plan *plan, const Group *group)
+{
+        for (size_t i = 0; i < group->n_members; i++)
+                if (plan_is_taken(plan_device(plan, group->members[i])))
+                        return true;
+        return false;
 }
 
 /* Runs `check` on every member of every group until one refuses. */
@@ -279,18 +287,12 @@ static int check_viable(Plan *plan, const Group *group, size_t index)
 
 static int check_has_endpoint(Plan *plan)
 {
-        for (size_t i = 0; i < plan->n_groups; i++) {
-                const Group *group = plan_group(plan, i);
-                bool found = false;
-
-                for (size_t m = 0; m < group->n_members; m++)
-                        found |= plan_is_taken(plan_device(plan, group->members[m]));
-                if (!found)
+        for (size_t i = 0; i < plan->n_groups; i++)
+                if (!plan_has_taken(plan, plan_group(plan, i)))
                         return plan_refuse(
                                 plan, REFUSAL_NOT_VIABLE,
                                 "group %s holds only bridges: there is nothing to hand out",
-                                group->id);
-        }
+                                plan_group(plan, i)->id);
         return 0;
 }
 
@@ -353,12 +355,11 @@ static int check_memory(Plan *plan)
         const AcquireRequest *request = plan->request;
         uint64_t need = memlock_need(request->memory, 1);
         MemlockLimit limit;
-        char pid[16];
 
         if (request->memory == 0 || request->pid <= 0)
                 return 0;
-        (void)snprintf(pid, sizeof(pid), "%d", request->pid);
-        process_read_memlock(plan->manager->host.proc, pid, &limit);
+        _cleanup_(closep) int process = process_open(plan->manager->host.proc, request->pid);
+        process_read_memlock(process, &limit);
         if (memlock_judge(need, &limit) != MEMLOCK_TOO_SMALL)
                 return 0;
         if (asprintf(&plan->warning,

@@ -52,8 +52,9 @@ _nodiscard_ int plan_widen(Plan *plan);
 /* Adds a group once. Returns 0, or REFUSAL_INVALID with the plan's message. */
 _nodiscard_ int plan_add_group(Plan *plan, size_t group);
 
-/* Whether a member is handed out: all are but bridges. */
+/* Whether a member is handed out: all are but bridges. And whether a group has any such. */
 bool plan_is_taken(const PciDevice *device);
+bool plan_has_taken(const Plan *plan, const Group *group);
 
 /*
  * Fills the plan from its manager, request and mode. Returns 0, a Refusal with the plan's message,

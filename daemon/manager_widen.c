@@ -25,15 +25,6 @@ static const PolicyRule *find_rule(const Plan *plan, const Group *group)
         return NULL;
 }
 
-/* A group of bridges moves no data of its own, and cannot be handed out. */
-static bool has_endpoint(const Plan *plan, const Group *group)
-{
-        for (size_t i = 0; i < group->n_members; i++)
-                if (plan_is_taken(plan_device(plan, group->members[i])))
-                        return true;
-        return false;
-}
-
 static int add_reachable(Plan *plan, size_t group, const PolicyRule *rule)
 {
         World *world = plan->manager->world;
@@ -55,7 +46,8 @@ static int add_reachable(Plan *plan, size_t group, const PolicyRule *rule)
                                    groups->groups[group].id, rule->origin,
                                    bdf_format(plan_device(plan, loose)->bdf, text));
         for (size_t i = 0; r == 0 && i < groups->n_groups; i++)
-                if (marked[i] && has_endpoint(plan, &groups->groups[i]))
+                /* A group of bridges moves no data of its own, and cannot be handed out. */
+                if (marked[i] && plan_has_taken(plan, &groups->groups[i]))
                         r = plan_add_group(plan, i);
         return r;
 }

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "core/model/text.h"
 #include "daemon/clock.h"
 #include "daemon/guard/block.h"
 #include "daemon/host/driver.h"
@@ -72,8 +73,7 @@ static void say(Repair *work, const char *format, ...)
         char *text;
 
         va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
+        text = text_vprint(format, args);
         va_end(args);
         int r = lease_step_texts_add(&work->lines, text);
         if (r < 0 && work->code == 0)

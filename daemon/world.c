@@ -188,22 +188,23 @@ static bool resolve_class(const World *world, const HostPaths *host, const char 
 
 static bool resolve_group(const World *world, const char *selector, size_t *ret_group)
 {
-        bool by_number = strncmp(selector, "group:", 6) == 0;
         char *end = NULL;
-        long number = -1;
 
-        if (by_number) {
-                number = strtol(selector + 6, &end, 10);
-                if (end == selector + 6 || *end || number < 0)
-                        return false;
+        if (strncmp(selector, "group:", 6) != 0) {
+                size_t group = partition_find_group(world->groups, selector);
+
+                if (group != SNAPSHOT_NONE)
+                        *ret_group = group;
+                return group != SNAPSHOT_NONE;
         }
-        for (size_t i = 0; i < world->groups->n_groups; i++) {
-                const Group *group = &world->groups->groups[i];
-                if (by_number ? group->kernel_group == number : strcmp(group->id, selector) == 0) {
+        long number = strtol(selector + 6, &end, 10);
+        if (end == selector + 6 || *end || number < 0)
+                return false;
+        for (size_t i = 0; i < world->groups->n_groups; i++)
+                if (world->groups->groups[i].kernel_group == number) {
                         *ret_group = i;
                         return true;
                 }
-        }
         return false;
 }
 

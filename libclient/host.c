@@ -14,17 +14,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/model/text.h"
 #include "core/probe/cleanup.h"
 #include "core/probe/snapshot_json.h"
 
 int host_fail(iso_host *host, int error, const char *format, ...)
 {
-        char *message = NULL;
         va_list arguments;
+        char *message;
 
         va_start(arguments, format);
-        if (vasprintf(&message, format, arguments) < 0)
-                message = NULL;
+        message = text_vprint(format, arguments);
         va_end(arguments);
 
         free(host->message);

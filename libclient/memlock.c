@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/model/memlock.h"
+#include "core/probe/cleanup.h"
 #include "core/probe/process.h"
 #include "libclient/isolation.h"
 
@@ -17,13 +18,12 @@ bool iso_parse_size(const char *text, uint64_t *ret)
 
 void iso_memlock_judge(int pid, uint64_t ram, unsigned n_spaces, iso_memlock *ret)
 {
+        _cleanup_(closep) int directory = process_open("/proc", pid > 0 ? pid : 0);
         MemlockLimit limit;
-        char name[16];
         Process process;
 
-        (void)snprintf(name, sizeof(name), pid > 0 ? "%d" : "self", pid);
-        process_describe("/proc", name, &process);
-        process_read_memlock("/proc", name, &limit);
+        process_describe(directory, &process);
+        process_read_memlock(directory, &limit);
         uint64_t need = memlock_need(ram, n_spaces);
         *ret = (iso_memlock){
                 .need = need,

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/model/text.h"
 #include "core/probe/policy_names.h"
 
 /* Numbers that no user has: the names of a policy that is read away from its machine. */
@@ -21,12 +22,11 @@
 
 int policy_fail(iso_policy *policy, int error, const char *format, ...)
 {
-        char *message = NULL;
         va_list arguments;
+        char *message;
 
         va_start(arguments, format);
-        if (vasprintf(&message, format, arguments) < 0)
-                message = NULL;
+        message = text_vprint(format, arguments);
         va_end(arguments);
         free(policy->message);
         policy->message = message;

@@ -4,12 +4,12 @@
 
 #include "core/model/doctor_check.h"
 
-#include "core/model/text.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "core/model/text.h"
 
 static const DoctorCheck *const rounds[] = {
         doctor_iommu_checks,
@@ -74,8 +74,7 @@ bool doctor_answer(DoctorFinding *finding, DoctorLevel level, const char *what, 
         finding->what = what;
         finding->fix = fix;
         va_start(arguments, format);
-        if (vasprintf(&finding->evidence, format, arguments) < 0)
-                finding->evidence = NULL;
+        finding->evidence = text_vprint(format, arguments);
         va_end(arguments);
         return true;
 }

@@ -81,6 +81,9 @@ typedef struct Partition {
 Partition *partition_free(Partition *partition);
 DEFINE_CLEANUP(Partition *, partition_free);
 
+/* The group of that id, or SNAPSHOT_NONE. */
+size_t partition_find_group(const Partition *partition, const char *id);
+
 /*
  * The kernel's partition, computed: a literal replay in probe order (kernel-facts 1.3). Every
  * device gets a group. Returns 0 or -ENOMEM; the caller frees *ret.

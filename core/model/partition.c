@@ -54,6 +54,14 @@ Partition *partition_free(Partition *partition)
         return NULL;
 }
 
+size_t partition_find_group(const Partition *partition, const char *id)
+{
+        for (size_t i = 0; i < partition->n_groups; i++)
+                if (strcmp(partition->groups[i].id, id) == 0)
+                        return i;
+        return SNAPSHOT_NONE;
+}
+
 /* What is known of a label's group before it has a place among the groups. */
 typedef struct Found {
         size_t anchor; /* topmost member, or SNAPSHOT_NONE: the label is not in use */

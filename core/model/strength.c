@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/text.h"
+
 typedef struct Question {
         const Snapshot *snapshot;
         const Partition *partition;
@@ -26,11 +28,9 @@ _printf_(3, 4) static void answer(StrengthFact *fact, Tristate value, const char
         va_list arguments;
 
         free(fact->text);
-        fact->text = NULL;
         fact->value = value;
         va_start(arguments, format);
-        if (vasprintf(&fact->text, format, arguments) < 0)
-                fact->text = NULL;
+        fact->text = text_vprint(format, arguments);
         va_end(arguments);
 }
 

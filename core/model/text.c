@@ -4,22 +4,27 @@
 
 #include "core/model/text.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+char *text_vprint(const char *format, va_list arguments)
+{
+        char *text;
+
+        return vasprintf(&text, format, arguments) < 0 ? NULL : text;
+}
+
 char *text_print(const char *format, ...)
 {
         va_list arguments;
         char *text;
-        int n;
 
         va_start(arguments, format);
-        n = vasprintf(&text, format, arguments);
+        text = text_vprint(format, arguments);
         va_end(arguments);
-        return n < 0 ? NULL : text;
+        return text;
 }
 
 int hex_digit(char c)

@@ -5,10 +5,13 @@
  * Small things about text that several files of the model and its readers need.
  */
 
+#include <stdarg.h>
+
 #include "core/model/base.h"
 
 /* A formatted text that the caller frees, or NULL if memory is short. */
 _printf_(1, 2) char *text_print(const char *format, ...);
+_printf_(1, 0) char *text_vprint(const char *format, va_list arguments);
 
 /* What a hexadecimal digit stands for, -1 for what is none. */
 int hex_digit(char c);

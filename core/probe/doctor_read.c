@@ -246,8 +246,10 @@ void doctor_read(const DoctorPaths *paths, const char *release, DoctorFacts *ret
         _cleanup_(closep) int root = -1;
 
         *ret_facts = (DoctorFacts){.is_live = paths->proc};
-        if (paths->proc)
-                process_read_memlock(paths->proc, "self", &ret_facts->memlock);
+        if (paths->proc) {
+                _cleanup_(closep) int process = process_open(paths->proc, 0);
+                process_read_memlock(process, &ret_facts->memlock);
+        }
         root = paths->sysfs ? open(paths->sysfs, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
         if (root < 0)
                 return;

@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/text.h"
+
 #define JSON_DEPTH_MAX 16
 
 void json_text_deinit(JsonText *json)
@@ -47,15 +49,12 @@ int json_text_complain(JsonText *json, size_t offset, char **ret_message, const 
         _cleanup_(freep) char *what = NULL;
         size_t line, column;
         va_list arguments;
-        int n;
 
         va_start(arguments, format);
-        n = vasprintf(&what, format, arguments);
+        what = text_vprint(format, arguments);
         va_end(arguments);
-        if (n < 0) {
-                what = NULL;
+        if (!what)
                 return -ENOMEM;
-        }
 
         /* The parser counts the end of the text as a character of its own. */
         json->fault = offset < json->n_text ? offset : json->n_text;

@@ -6,6 +6,7 @@
 
 #include "core/probe/machine.h"
 
+#include "core/model/text.h"
 #include "core/probe/lspci.h"
 #include "core/probe/snapshot_json.h"
 #include "core/probe/sysfs.h"
@@ -26,16 +27,11 @@ static int complain(char **ret_message, int error, const char *format, ...) _pri
 static int complain(char **ret_message, int error, const char *format, ...)
 {
         va_list arguments;
-        int n;
 
         va_start(arguments, format);
-        n = vasprintf(ret_message, format, arguments);
+        *ret_message = text_vprint(format, arguments);
         va_end(arguments);
-        if (n < 0) {
-                *ret_message = NULL;
-                return -ENOMEM;
-        }
-        return error;
+        return *ret_message ? error : -ENOMEM;
 }
 
 /* Reads up to the largest snapshot and one byte more. */

@@ -5,7 +5,9 @@
  * (cgroups(7)).
  */
 
+#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,15 +17,23 @@
 
 #define TEXT_SIZE 4096 /* status and limits are below 2 KiB */
 
-/* Reads a file of a process; "" if it cannot be. */
-static void read_text(const char *proc, const char *pid, const char *name,
-                      char text[static TEXT_SIZE])
+int process_open(const char *proc, int32_t pid)
 {
         char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/%s/%s", proc, pid, name);
-        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd < 0 ? -1 : read(fd, text, TEXT_SIZE - 1);
+        if (pid == 0)
+                (void)snprintf(path, sizeof(path), "%s/self", proc);
+        else
+                (void)snprintf(path, sizeof(path), "%s/%" PRId32, proc, pid);
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+void process_read_file(int process, const char *name, char *text, size_t size)
+{
+        _cleanup_(closep) int fd = process < 0 ? -1 : openat(process, name, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
         text[n < 0 ? 0 : n] = '\0';
 }
 
@@ -34,26 +44,26 @@ static bool ends_with(const char *text, const char *end)
         return n > n_end && strcmp(text + n - n_end, end) == 0;
 }
 
-void process_describe(const char *proc, const char *pid, Process *ret)
+void process_describe(int process, Process *ret)
 {
         char text[TEXT_SIZE], *rest = text;
 
         *ret = (Process){.comm = ""};
-        read_text(proc, pid, "comm", text);
+        process_read_file(process, "comm", text, TEXT_SIZE);
         text[strcspn(text, "\n")] = '\0';
         (void)snprintf(ret->comm, sizeof(ret->comm), "%.31s", text);
-        read_text(proc, pid, "cgroup", text);
+        process_read_file(process, "cgroup", text, TEXT_SIZE);
         for (char *part; (part = strsep(&rest, "/\n"));)
                 if (ends_with(part, ".service") || ends_with(part, ".scope"))
                         (void)snprintf(ret->unit, sizeof(ret->unit), "%.127s", part);
 }
 
-void process_read_memlock(const char *proc, const char *pid, MemlockLimit *ret)
+void process_read_memlock(int process, MemlockLimit *ret)
 {
         char limits[TEXT_SIZE], status[TEXT_SIZE], uid_map[TEXT_SIZE];
 
-        read_text(proc, pid, "limits", limits);
-        read_text(proc, pid, "status", status);
-        read_text(proc, pid, "uid_map", uid_map);
+        process_read_file(process, "limits", limits, TEXT_SIZE);
+        process_read_file(process, "status", status, TEXT_SIZE);
+        process_read_file(process, "uid_map", uid_map, TEXT_SIZE);
         *ret = memlock_parse(limits, status, uid_map);
 }

@@ -3,7 +3,7 @@
 
 /*
  * A process as /proc tells of it: its command's name and its unit, for a sentence; and what it may
- * lock. By its number, so it may be another one by now: a hint, and never more.
+ * lock. Who was told of by a number may be another one by now: a hint, and never more.
  */
 
 #include "core/model/memlock.h"
@@ -17,8 +17,16 @@ typedef struct Process {
 } Process;
 
 /*
- * `proc` is "/proc", `pid` the name of a directory there, or "self". What cannot be read stays "",
- * or is not known.
+ * A process's directory, `pid` below `proc` ("/proc"), our own if that is 0; while it is open it is that
+ * process's, whoever gets its number. Returns the descriptor, the caller's, or -errno.
  */
-void process_describe(const char *proc, const char *pid, Process *ret);
-void process_read_memlock(const char *proc, const char *pid, MemlockLimit *ret);
+_nodiscard_ int process_open(const char *proc, int32_t pid);
+
+/*
+ * Reads a small file of a process's directory into a text that is NUL-ended; "" if that cannot be done.
+ */
+void process_read_file(int process, const char *name, char *text, size_t size);
+
+/* What cannot be read stays "", or is not known; so does all of a `process` that is no descriptor. */
+void process_describe(int process, Process *ret);
+void process_read_memlock(int process, MemlockLimit *ret);

@@ -79,7 +79,7 @@ static _Noreturn void answer(AideRole role, int connection)
         _exit(packet_send(connection, &reply, sizeof(reply), back) < 0 ? 1 : 0);
 }
 
-/* Returns whether any child is left; `wait` for one to end if there is. */
+/* Whether any child is left, once those that have ended are gone; without WNOHANG one is awaited. */
 static bool reap(size_t *n_children, int flags)
 {
         while (*n_children > 0) {
@@ -129,10 +129,10 @@ int main(int argc, char **argv)
 
         for (AideRole role = 0; role < _AIDE_ROLE_N; role++)
                 if (strcmp(name, aide_role_to_string(role)) == 0) {
-                        host.aides = AIDE_DIRECTORY;
-                        if (role == AIDE_WATCH)
-                                watch_serve(&host, STDIN_FILENO);
-                        return listen_for(role);
+                        if (role != AIDE_WATCH)
+                                return listen_for(role);
+                        host.aides = AIDE_DIRECTORY; /* for the gate's lock */
+                        watch_serve(&host, STDIN_FILENO);
                 }
         (void)fprintf(stderr,
                       "isolationd-aide: look, set or watch, not '%s'; the service manager "

@@ -91,13 +91,9 @@ static char *decode(const char *path, const char *prefix)
 
 size_t bus_find_group(const Manager *manager, const char *path)
 {
-        const Partition *groups = manager->world->groups;
         _cleanup_(freep) char *id = decode(path, PREFIX_GROUP);
 
-        for (size_t i = 0; id && i < groups->n_groups; i++)
-                if (strcmp(groups->groups[i].id, id) == 0)
-                        return i;
-        return SNAPSHOT_NONE;
+        return id ? partition_find_group(manager->world->groups, id) : SNAPSHOT_NONE;
 }
 
 Lease *bus_find_lease(const Manager *manager, const char *path)

@@ -54,14 +54,18 @@ int gate_write(const HostPaths *host, bool open, char **ret_message)
 }
 
 /* Of the directory of the aides' sockets, which all of them see, and none of them writes to. */
-int gate_lock(const HostPaths *host)
+int gate_lock(const HostPaths *host, int *ret_fd)
 {
+        *ret_fd = -1;
         if (!host->aides)
-                return -ENOENT;
+                return 0;
         _cleanup_(closep) int fd = open(host->aides, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || TEMP_FAILURE_RETRY(flock(fd, LOCK_EX)) < 0)
+        if (fd < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (TEMP_FAILURE_RETRY(flock(fd, LOCK_EX)) < 0)
                 return -errno;
-        return TAKE_FD(fd);
+        *ret_fd = TAKE_FD(fd);
+        return 0;
 }
 
 static void pause_for(unsigned milliseconds)

@@ -21,10 +21,10 @@ _nodiscard_ int gate_write(const HostPaths *host, bool open, char **ret_message)
 
 /*
  * Who writes it holds a lock, so that a sentinel whose daemon has gone cannot shut what the next daemon
- * has opened: it asks, under the lock, whether it is still wanted. Waits for the lock. Returns a
- * descriptor to close, or -errno; -ENOENT where nobody else can be: there are no aides.
+ * has opened: it asks, under the lock, whether it is still wanted. Waits for the lock, and leaves it with
+ * *ret_fd, which the caller closes; -1 where nobody else can be: there are no aides. Returns 0 or -errno.
  */
-_nodiscard_ int gate_lock(const HostPaths *host);
+_nodiscard_ int gate_lock(const HostPaths *host, int *ret_fd);
 
 /* Whether the kernel is as good as done with adding a function, and has not begun to remove it. */
 bool gate_has_added(const HostPaths *host, Bdf bdf);

@@ -115,10 +115,10 @@ static void add(int *code, char **message, int r, char *text)
 
 static int open_gate(const HostPaths *host, char **ret_message)
 {
-        _cleanup_(closep) int lock = gate_lock(host);
-        if (lock < 0 && lock != -ENOENT)
-                return lock;
-        return gate_write(host, true, ret_message);
+        _cleanup_(closep) int lock = -1;
+
+        int r = gate_lock(host, &lock);
+        return r < 0 ? r : gate_write(host, true, ret_message);
 }
 
 int sweep_run(const HostPaths *host, const Sweep *sweep, char **ret_message)

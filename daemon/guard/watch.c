@@ -279,9 +279,11 @@ static bool is_wanted(const Watch *watch)
 
 static int shut_gate(const Watch *watch, char **ret_message)
 {
-        _cleanup_(closep) int lock = gate_lock(&watch->orders->host);
-        if (lock < 0 && lock != -ENOENT)
-                return lock;
+        _cleanup_(closep) int lock = -1;
+
+        int r = gate_lock(&watch->orders->host, &lock);
+        if (r < 0)
+                return r;
         return is_wanted(watch) ? gate_write(&watch->orders->host, false, ret_message) : -EPIPE;
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/text.h"
 #include "daemon/host/critical_walk.h"
 
 static const char *const kind_names[_CRITICAL_N] = {
@@ -69,8 +70,7 @@ int critical_tell(CriticalWalk *walk, CriticalKind kind, const char *end, const 
         va_list args;
 
         va_start(args, format);
-        if (vasprintf(&words, format, args) < 0)
-                words = NULL;
+        words = text_vprint(format, args);
         va_end(args);
         memcpy(chain, walk->chain, n * sizeof(*chain));
         if (end)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/probe/process.h"
 #include "daemon/host/aide.h"
 #include "daemon/host/host.h"
 #include "daemon/host/vfio.h"
@@ -27,8 +28,8 @@ typedef struct Holder {
                 start; /* in the kernel's ticks since boot: tells it from a later one of that pid */
         uint32_t node; /* which of the search's it has open, if each is told of */
         bool certain;  /* else it has a VFIO device open that cannot be told from another's */
-        char comm[32];
-        char unit[128]; /* systemd's, from its cgroup; "" if unknown */
+        char comm[PROCESS_NAME_SIZE];
+        char unit[PROCESS_UNIT_SIZE]; /* systemd's, from its cgroup; "" if unknown */
 } Holder;
 
 typedef struct HolderList {

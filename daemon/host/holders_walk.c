@@ -91,15 +91,6 @@ static Hold examine(const HolderSearch *search, int process, int directory, cons
 
 /* --- one process ------------------------------------------------------------------------------ */
 
-/* A small file of a process; "" if there is none. */
-static void read_small(int process, const char *name, char *text, size_t size)
-{
-        _cleanup_(closep) int file = openat(process, name, O_RDONLY | O_CLOEXEC);
-        ssize_t n = file < 0 ? 0 : read(file, text, size - 1);
-
-        text[n > 0 ? n : 0] = '\0';
-}
-
 /* Field 22 of proc(5)'s stat, and field 4; the name before them may hold anything. */
 static bool read_stat(int process, uint64_t *ret_start, pid_t *ret_parent)
 {
@@ -107,7 +98,7 @@ static bool read_stat(int process, uint64_t *ret_start, pid_t *ret_parent)
         unsigned long long start;
         int parent;
 
-        read_small(process, "stat", text, sizeof(text));
+        process_read_file(process, "stat", text, sizeof(text));
         const char *rest = strrchr(text, ')');
         if (!rest || sscanf(rest,
                             ") %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
@@ -119,31 +110,15 @@ static bool read_stat(int process, uint64_t *ret_start, pid_t *ret_parent)
         return true;
 }
 
-/* The last unit on the way down the cgroup tree: of a user's own manager the inner one. */
-static void read_unit(int process, char *unit, size_t size)
-{
-        static const char *const kinds[] = {".service", ".scope"};
-        char text[HOST_TEXT_SIZE], *rest = text;
-
-        read_small(process, "cgroup", text, sizeof(text));
-        unit[0] = '\0';
-        for (char *name; (name = strsep(&rest, "/\n"));)
-                for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-                        size_t n = strlen(name), n_kind = strlen(kinds[i]);
-
-                        if (n > n_kind && strcmp(name + n - n_kind, kinds[i]) == 0)
-                                (void)snprintf(unit, size, "%s", name);
-                }
-}
-
 static void describe(int process, Holder *holder)
 {
         char text[HOST_TEXT_SIZE];
+        Process names;
 
-        read_small(process, "comm", holder->comm, sizeof(holder->comm));
-        holder->comm[strcspn(holder->comm, "\n")] = '\0';
-        read_unit(process, holder->unit, sizeof(holder->unit));
-        read_small(process, "status", text, sizeof(text));
+        process_describe(process, &names);
+        memcpy(holder->comm, names.comm, sizeof(holder->comm));
+        memcpy(holder->unit, names.unit, sizeof(holder->unit));
+        process_read_file(process, "status", text, sizeof(text));
         const char *line = strstr(text, "\nUid:");
         if (!line || sscanf(line, "\nUid: %u", &holder->uid) != 1)
                 holder->uid = UINT32_MAX;
@@ -180,19 +155,9 @@ static bool is_holder(const HolderSearch *search, int process, Holder *holder)
         return hold != HOLD_NOT;
 }
 
-/* The process's directory, or -errno. */
-static int open_process(const HostPaths *host, int32_t pid)
-{
-        char path[PATH_MAX];
-
-        (void)snprintf(path, sizeof(path), "%s/%d", host->proc, pid);
-        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
-}
-
 bool holder_read_start(const HostPaths *host, int32_t pid, uint64_t *ret_start)
 {
-        _cleanup_(closep) int process = open_process(host, pid);
+        _cleanup_(closep) int process = process_open(host->proc, pid);
         pid_t parent;
 
         return process >= 0 && read_stat(process, ret_start, &parent);
@@ -289,7 +254,7 @@ int holders_find(const HostPaths *host, const HolderSearch *search, HolderList *
                 if (*end || !counts(search, pid))
                         continue;
                 holder.pid = (int32_t)pid;
-                _cleanup_(closep) int process = open_process(host, holder.pid);
+                _cleanup_(closep) int process = process_open(host->proc, holder.pid);
                 if (process < 0)
                         continue; /* it has ended */
                 int r = search->each ? look_at_each(search, process, &holder, &list)
@@ -316,7 +281,7 @@ int holders_kill(const HostPaths *host, const HolderSearch *search, const Holder
                 if (!list->items[i].certain)
                         continue;
                 _cleanup_(closep) int pid_fd = (int)syscall(SYS_pidfd_open, now.pid, 0);
-                _cleanup_(closep) int process = pid_fd < 0 ? -1 : open_process(host, now.pid);
+                _cleanup_(closep) int process = pid_fd < 0 ? -1 : process_open(host->proc, now.pid);
                 /* It may have gone, and its number may be another's by now. */
                 if (process < 0 || !is_holder(search, process, &now) || !now.certain ||
                     now.start != list->items[i].start)

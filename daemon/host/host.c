@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/model/text.h"
 #include "daemon/host/host.h"
 
 const char *host_device_path(const HostPaths *host, Bdf bdf, const char *name,
@@ -26,14 +27,11 @@ const char *host_device_path(const HostPaths *host, Bdf bdf, const char *name,
 
 int host_refuse(Refusal refusal, char **ret_message, const char *format, ...)
 {
-        char *text = NULL;
         va_list args;
 
         va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
+        *ret_message = text_vprint(format, args);
         va_end(args);
-        *ret_message = text;
         return (int)refusal;
 }
 
