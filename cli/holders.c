@@ -5,7 +5,6 @@
  * that nobody leased may be open all the same: root needs no daemon for that.
  */
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +31,6 @@ static void answer_deinit(Answer *answer)
 static void add(Answer *answer, const Place *place, const iso_holder *holder)
 {
         const char *group = place->group ? place->group->id : place->lease->groups[0];
-        const struct passwd *user = getpwuid(holder->uid);
         json_object *object;
 
         if (answer->array) {
@@ -49,10 +47,7 @@ static void add(Answer *answer, const Place *place, const iso_holder *holder)
         table_add(&answer->table, "%d", (int)holder->pid);
         table_add(&answer->table, "%s", holder->comm);
         table_add(&answer->table, "%s", holder->unit);
-        if (user)
-                table_add(&answer->table, "%u(%s)", holder->uid, user->pw_name);
-        else
-                table_add(&answer->table, "%u", holder->uid);
+        table_add_user(&answer->table, holder->uid);
         table_add(&answer->table, "%.0u", place->lease ? place->lease->id : 0);
         table_add(&answer->table, "%s", group ? group : "");
         table_add(&answer->table, "%s", holder->certain ? "yes" : "no");

@@ -23,10 +23,6 @@ char *lease_describe(const iso_lease *lease);
 /* The document isolationd.acquire/1. */
 json_object *json_acquired(const iso_lease *lease);
 
-/* What was reset and how (reset.c): "resets" of a document, and lines of text. */
-void json_add_resets(json_object *document, const iso_reset *resets, size_t n);
-void print_resets(const iso_reset *resets, size_t n);
-
 /* Tells of a lease that has ended, by the verb that ended it, `how` in a word or two. */
 void tell_ended(const Invocation *invocation, uint32_t lease, const char *how,
                 const iso_reset *resets, size_t n);

@@ -2,7 +2,6 @@
 
 /* Who has what, since when, and by which rule. */
 
-#include <pwd.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -91,7 +90,6 @@ static void add_row(Table *table, const iso_lease *lease)
 {
         _cleanup_(free_text) char *groups = join_texts(lease->groups, ",");
         _cleanup_(free_text) char *held = join_texts(lease->held, " ");
-        const struct passwd *user = getpwuid(lease->uid);
         char since[TIME_SIZE];
         size_t n = 0;
 
@@ -100,10 +98,7 @@ static void add_row(Table *table, const iso_lease *lease)
         table_add(table, "%u", lease->id);
         table_add(table, "%s", groups);
         table_add(table, "%zu", n);
-        if (user)
-                table_add(table, "%u(%s)", lease->uid, user->pw_name);
-        else
-                table_add(table, "%u", lease->uid);
+        table_add_user(table, lease->uid);
         table_add(table, "%s", lease->unit);
         table_add(table, "%s", lease->mode);
         table_add(table, "%s", lease->lifetime);

@@ -8,7 +8,7 @@
 #include "cli/lease_text.h"
 #include "cli/text.h"
 
-void json_add_resets(json_object *document, const iso_reset *resets, size_t n)
+static void json_add_resets(json_object *document, const iso_reset *resets, size_t n)
 {
         json_object *array = json_add_array(document, "resets");
 
@@ -26,7 +26,7 @@ static bool is_reset(const iso_reset *reset)
         return strncmp(reset->text, "not reset", strlen("not reset")) != 0;
 }
 
-void print_resets(const iso_reset *resets, size_t n)
+static void print_resets(const iso_reset *resets, size_t n)
 {
         for (size_t i = 0; i < n; i++)
                 (void)printf("%s %s%s\n", resets[i].device, is_reset(&resets[i]) ? "reset: " : "",

@@ -4,6 +4,7 @@
 
 #include "cli/text.h"
 
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,16 @@ void table_add(Table *table, const char *format, ...)
 
         table->cells = must(reallocarray(table->cells, table->n_cells + 1, sizeof(char *)));
         table->cells[table->n_cells++] = text;
+}
+
+void table_add_user(Table *table, uid_t uid)
+{
+        const struct passwd *user = getpwuid(uid);
+
+        if (user)
+                table_add(table, "%u(%s)", uid, user->pw_name);
+        else
+                table_add(table, "%u", uid);
 }
 
 void table_print(const Table *table, const char *indent)

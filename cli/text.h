@@ -6,6 +6,7 @@
  */
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "cli/isoctl.h"
 
@@ -19,6 +20,9 @@ void table_deinit(Table *table);
 
 /* Adds the next cell of the row; an empty one shows as "-". */
 void table_add(Table *table, const char *format, ...) _printf_(2, 3);
+
+/* The same for a user: 1000(anna), or the number if it has no name. */
+void table_add_user(Table *table, uid_t uid);
 
 /* Prints all rows, each behind `indent`; the last column is as long as its text. */
 void table_print(const Table *table, const char *indent);

@@ -34,10 +34,7 @@ iso_history *iso_history_free(iso_history *history)
         return NULL;
 }
 
-static void history_freep(iso_history **history)
-{
-        (void)iso_history_free(*history);
-}
+DEFINE_CLEANUP(iso_history *, iso_history_free);
 
 /* What comes from clients may hold anything; it goes to terminals. */
 static void tame(char *text)
@@ -134,7 +131,7 @@ static int read_entry(sd_journal *journal, Arena *arena, iso_history_entry *entr
         };
 
         int r = sd_journal_get_realtime_usec(journal, &entry->time_usec);
-        for (size_t i = 0; r >= 0 && i < sizeof(texts) / sizeof(texts[0]); i++)
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(texts); i++)
                 r = read_field(journal, arena, texts[i].name, texts[i].value);
         if (r >= 0)
                 r = read_list(journal, arena, AUDIT_FIELD_GROUP, &entry->groups);
@@ -166,8 +163,8 @@ static int match(sd_journal *journal)
 
 int iso_history_read(uint64_t since_usec, iso_history **ret_history)
 {
-        __attribute__((cleanup(journal_closep))) sd_journal *journal = NULL;
-        __attribute__((cleanup(history_freep))) iso_history *history = calloc(1, sizeof(*history));
+        _cleanup_(journal_closep) sd_journal *journal = NULL;
+        _cleanup_(iso_history_freep) iso_history *history = calloc(1, sizeof(*history));
 
         if (!history)
                 return -ENOMEM;
@@ -187,8 +184,7 @@ int iso_history_read(uint64_t since_usec, iso_history **ret_history)
         }
         if (r < 0)
                 return r;
-        *ret_history = history;
-        history = NULL;
+        *ret_history = TAKE_PTR(history);
         return 0;
 }
 

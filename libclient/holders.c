@@ -64,14 +64,14 @@ static int ask(iso_host *host, const char *path, const char *interface, const is
 int iso_host_lease_holders(iso_host *host, const iso_lease *lease, const iso_holder **ret,
                            size_t *ret_n)
 {
-        size_t index;
+        char path[64];
 
         if (!host->bus)
                 return host_fail(host, ISO_E_UNSUPPORTED, "a sysfs tree has no leases");
-        index = (size_t)(lease - host->view->leases);
-        if (index >= host->view->n_leases)
+        if ((size_t)(lease - host->view->leases) >= host->view->n_leases)
                 return -EINVAL;
-        return ask(host, host->view->lease_paths[index], HOST_LEASE, ret, ret_n);
+        (void)snprintf(path, sizeof(path), HOST_LEASES "/%u", lease->id);
+        return ask(host, path, HOST_LEASE, ret, ret_n);
 }
 
 int iso_host_group_holders(iso_host *host, const iso_group *group, const iso_holder **ret,

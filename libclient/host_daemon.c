@@ -144,9 +144,8 @@ static int fill_view(ObjectList *list, View *view)
         view->device_paths = arena_alloc(arena, list->count[OBJECT_DEVICE], sizeof(char *));
         view->group_paths = arena_alloc(arena, list->count[OBJECT_GROUP], sizeof(char *));
         view->group_reasons = arena_alloc(arena, list->count[OBJECT_GROUP], sizeof(GroupReasons));
-        view->lease_paths = arena_alloc(arena, list->count[OBJECT_LEASE], sizeof(char *));
         if (!view->devices || !view->groups || !view->leases || !view->device_paths ||
-            !view->group_paths || !view->group_reasons || !view->lease_paths)
+            !view->group_paths || !view->group_reasons)
                 return -ENOMEM;
 
         if (list->n > 0)
@@ -165,7 +164,6 @@ static int fill_view(ObjectList *list, View *view)
                         view->groups[view->n_groups++] = object->group;
                         break;
                 case OBJECT_LEASE:
-                        view->lease_paths[view->n_leases] = object->path;
                         view->leases[view->n_leases++] = object->lease;
                         break;
                 case OBJECT_OTHER:

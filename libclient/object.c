@@ -121,7 +121,7 @@ static const struct Field *find_field(ObjectKind kind, const char *name)
         return NULL;
 }
 
-static int read_string(sd_bus_message *message, char type, Arena *arena, const char **ret_text)
+int object_read_string(sd_bus_message *message, char type, Arena *arena, const char **ret_text)
 {
         const char *text, *copy;
         int r;
@@ -137,8 +137,7 @@ static int read_string(sd_bus_message *message, char type, Arena *arena, const c
         return 1;
 }
 
-/* An `as` or `ao`, whose element type is `type`. */
-static int read_list(sd_bus_message *message, const char *type, Arena *arena,
+int object_read_list(sd_bus_message *message, const char *type, Arena *arena,
                      const char *const **ret_list)
 {
         size_t n = 0, capacity = 0;
@@ -152,7 +151,7 @@ static int read_list(sd_bus_message *message, const char *type, Arena *arena,
                 list = arena_grow(arena, list, n, &capacity, sizeof(*list));
                 if (!list)
                         return -ENOMEM;
-                r = read_string(message, *type, arena, &list[n]);
+                r = object_read_string(message, *type, arena, &list[n]);
                 n += r > 0;
         } while (r > 0);
         if (r < 0)
@@ -167,7 +166,7 @@ static int read_members(sd_bus_message *message, Arena *arena, iso_group *group)
 {
         int r;
 
-        r = read_list(message, "s", arena, &group->devices);
+        r = object_read_list(message, "s", arena, &group->devices);
         if (r < 0)
                 return r;
         for (group->n_devices = 0; group->devices[group->n_devices];)
@@ -184,14 +183,14 @@ static int read_reason(sd_bus_message *message, Arena *arena, iso_reason *ret_re
         if (r <= 0)
                 return r;
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-                r = read_string(message, 's', arena, texts[i]);
+                r = object_read_string(message, 's', arena, texts[i]);
                 if (r < 0)
                         return r;
         }
-        r = read_list(message, "s", arena, &ret_reason->missing);
+        r = object_read_list(message, "s", arena, &ret_reason->missing);
         if (r < 0)
                 return r;
-        r = read_string(message, 's', arena, &ret_reason->text);
+        r = object_read_string(message, 's', arena, &ret_reason->text);
         if (r < 0)
                 return r;
         r = sd_bus_message_exit_container(message);
@@ -228,7 +227,7 @@ static int read_fault(sd_bus_message *message, Arena *arena, iso_fault *fault)
         r = sd_bus_message_enter_container(message, 'r', "stt");
         if (r <= 0)
                 return r;
-        r = read_string(message, 's', arena, &fault->device);
+        r = object_read_string(message, 's', arena, &fault->device);
         if (r >= 0)
                 r = sd_bus_message_read(message, "tt", &fault->count, &fault->address);
         if (r >= 0)
@@ -269,9 +268,9 @@ static int read_value(Object *object, const struct Field *field, Arena *arena,
         if (target == &object->group.devices && field->kind == OBJECT_GROUP)
                 return read_members(message, arena, &object->group);
         if (field->type[0] == 'a')
-                return read_list(message, field->type + 1, arena, target);
+                return object_read_list(message, field->type + 1, arena, target);
         if (field->type[0] == 's' || field->type[0] == 'o')
-                return read_string(message, field->type[0], arena, target);
+                return object_read_string(message, field->type[0], arena, target);
         return sd_bus_message_read_basic(message, field->type[0], target);
 }
 

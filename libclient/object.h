@@ -41,6 +41,16 @@ ObjectKind object_kind_from_interface(const char *name);
 void object_init(Object *object, ObjectKind kind, const char *path);
 
 /*
+ * Reads a text of that type ('s', 'o', 'g') at the message's cursor, or an array of such; both and what
+ * they hold are the arena's, the array NULL-terminated. The first returns 1, or 0 at a container's end;
+ * the second 0; both -errno.
+ */
+_nodiscard_ int object_read_string(sd_bus_message *message, char type, Arena *arena,
+                                   const char **ret_text);
+_nodiscard_ int object_read_list(sd_bus_message *message, const char *type, Arena *arena,
+                                 const char *const **ret_list);
+
+/*
  * Reads the properties at the message's cursor, an a{sv}, into an initialised object; strings go to
  * the arena. Returns 0, -EBADMSG for a property of a wrong type, or -errno.
  */

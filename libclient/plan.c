@@ -11,6 +11,7 @@
 #include "core/model/refusal.h"
 #include "libclient/arena.h"
 #include "libclient/host.h"
+#include "libclient/object.h"
 #include "libclient/request.h"
 
 #define PLAN_TIMEOUT_USEC (60ULL * 1000 * 1000)
@@ -52,43 +53,6 @@ iso_repair_report *iso_repair_report_free(iso_repair_report *report)
         return NULL;
 }
 
-static int read_text(sd_bus_message *reply, Arena *arena, const char **ret_text)
-{
-        const char *text;
-        int r;
-
-        r = sd_bus_message_read_basic(reply, 's', &text);
-        if (r < 0)
-                return r;
-        *ret_text = arena_strdup(arena, text);
-        return *ret_text ? 0 : -ENOMEM;
-}
-
-/* An `as`, as a NULL-terminated list. */
-static int read_texts(sd_bus_message *reply, Arena *arena, const char *const **ret_list)
-{
-        size_t n = 0, capacity = 0;
-        const char **list = NULL;
-        int r;
-
-        r = sd_bus_message_enter_container(reply, 'a', "s");
-        while (r >= 0) {
-                list = arena_grow(arena, list, n, &capacity, sizeof(*list));
-                if (!list)
-                        return -ENOMEM;
-                r = sd_bus_message_at_end(reply, false);
-                if (r != 0)
-                        break;
-                r = read_text(reply, arena, &list[n++]);
-        }
-        if (r >= 0)
-                r = sd_bus_message_exit_container(reply);
-        if (r < 0)
-                return r;
-        *ret_list = list;
-        return 0;
-}
-
 static int read_member(sd_bus_message *reply, Arena *arena, iso_plan_member *member)
 {
         const char *role;
@@ -97,15 +61,15 @@ static int read_member(sd_bus_message *reply, Arena *arena, iso_plan_member *mem
         r = sd_bus_message_enter_container(reply, 'r', "ssss");
         if (r <= 0)
                 return r;
-        r = read_text(reply, arena, &member->address);
+        r = object_read_string(reply, 's', arena, &member->address);
         if (r >= 0)
                 r = sd_bus_message_read_basic(reply, 's', &role);
         if (r < 0)
                 return r;
         member->is_taken = strcmp(role, "take") == 0;
-        r = read_text(reply, arena, &member->driver);
+        r = object_read_string(reply, 's', arena, &member->driver);
         if (r >= 0)
-                r = read_text(reply, arena, &member->driver_then);
+                r = object_read_string(reply, 's', arena, &member->driver_then);
         if (r >= 0)
                 r = sd_bus_message_exit_container(reply);
         return r < 0 ? r : 1;
@@ -161,9 +125,9 @@ static int read_value(sd_bus_message *reply, const char *key, OwnedPlan *owned)
         if (r < 0)
                 return r;
         if (places[i].text)
-                r = read_text(reply, &owned->arena, places[i].text);
+                r = object_read_string(reply, 's', &owned->arena, places[i].text);
         else if (places[i].list)
-                r = read_texts(reply, &owned->arena, places[i].list);
+                r = object_read_list(reply, "s", &owned->arena, places[i].list);
         else
                 r = read_members(reply, owned);
         if (places[i].text == &refusal)
@@ -256,7 +220,7 @@ int iso_repair(iso_host *host, const char *const *selectors, bool dry_run, iso_r
         if (r >= 0)
                 r = sd_bus_call(host->bus, message, REPAIR_TIMEOUT_USEC, &error, &reply);
         if (r >= 0)
-                r = read_texts(reply, &owned->arena, &report->lines);
+                r = object_read_list(reply, "s", &owned->arena, &report->lines);
         if (r >= 0)
                 r = sd_bus_message_read_basic(reply, 'u', &report->n_left);
         if (r < 0)

@@ -174,7 +174,7 @@ int iso_policy_ask(iso_policy *policy, iso_host *host, const iso_policy_question
         iso_policy_verdict verdict = {.verdict = "", .rule = "", .origin = "", .text = ""};
         int r = find_subject(&asking, question->selector);
 
-        if (r == 0 && !host->has_traits)
+        if (r == 0)
                 r = tree_read_traits(host);
         if (r == 0)
                 r = fill_request(&asking, question);

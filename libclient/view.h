@@ -31,7 +31,6 @@ typedef struct View {
         GroupReasons *group_reasons;
         const char **device_paths;
         const char **group_paths;
-        const char **lease_paths;
 } View;
 
 /* An empty view, or NULL if memory is short. */

@@ -201,10 +201,7 @@ static size_t match_name(const char *text, const char *name)
 {
         size_t n = strlen(name);
 
-        for (size_t i = 0; i < n; i++)
-                if ((text[i] == '-' ? '_' : text[i]) != (name[i] == '-' ? '_' : name[i]))
-                        return 0;
-        return n;
+        return text_same_name(text, name, n) ? n : 0;
 }
 
 bool doctor_line_is_module(const char *line, const char *module)

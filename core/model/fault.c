@@ -98,7 +98,7 @@ static bool take_subject(const char *record, const char *limit, Bdf *ret)
                 return true;
         for (const char *word = record; word && word < limit; word = strchr(word, ' ')) {
                 word += *word == ' ';
-                if (take_bdf(word, ": ", ret) || take_bdf(word, " ", ret))
+                if (take_bdf(word, " ", ret))
                         return true;
                 size_t n = strcspn(word, " ");
                 char text[BDF_TEXT_SIZE];

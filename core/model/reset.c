@@ -36,7 +36,11 @@ bool reset_reaches(const Snapshot *snapshot, size_t bridge, size_t device)
         return false;
 }
 
-size_t reset_find_outsider(const Snapshot *snapshot, size_t bridge, const bool *mine)
+/*
+ * What a reset of the bus below `bridge` reaches and `mine` (one per device) does not say is the
+ * caller's: the first, or SNAPSHOT_NONE.
+ */
+static size_t find_outsider(const Snapshot *snapshot, size_t bridge, const bool *mine)
 {
         for (size_t i = 0; i < snapshot->n_devices; i++)
                 if (!mine[i] && reset_reaches(snapshot, bridge, i))
@@ -50,7 +54,7 @@ void reset_plan(const Snapshot *snapshot, size_t device, const char *offered, co
         ResetPlan plan = {.bridge = snapshot->devices[device].parent, .outsider = SNAPSHOT_NONE};
 
         if (plan.bridge != SNAPSHOT_NONE)
-                plan.outsider = reset_find_outsider(snapshot, plan.bridge, mine);
+                plan.outsider = find_outsider(snapshot, plan.bridge, mine);
         bool has_bus = plan.bridge != SNAPSHOT_NONE && plan.outsider == SNAPSHOT_NONE;
 
         for (const char *at = offered ? offered : ""; *at;) {

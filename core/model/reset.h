@@ -33,12 +33,6 @@ typedef struct ResetPlan {
         bool slot_watches;
 } ResetPlan;
 
-/*
- * What a reset of the bus below `bridge` reaches and `mine` (one per device) does not say is the
- * caller's: the first, or SNAPSHOT_NONE.
- */
-size_t reset_find_outsider(const Snapshot *snapshot, size_t bridge, const bool *mine);
-
 /* Whether a reset of the bus below `bridge` reaches the device. */
 bool reset_reaches(const Snapshot *snapshot, size_t bridge, size_t device);
 

@@ -27,6 +27,14 @@ char *text_print(const char *format, ...)
         return text;
 }
 
+bool text_same_name(const char *a, const char *b, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (!a[i] || (a[i] == '-' ? '_' : a[i]) != (b[i] == '-' ? '_' : b[i]))
+                        return false;
+        return true;
+}
+
 int hex_digit(char c)
 {
         if (c >= '0' && c <= '9')

@@ -6,12 +6,19 @@
  */
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 #include "core/model/base.h"
 
 /* A formatted text that the caller frees, or NULL if memory is short. */
 _printf_(1, 2) char *text_print(const char *format, ...);
 _printf_(1, 0) char *text_vprint(const char *format, va_list arguments);
+
+/*
+ * Whether both begin with the same `n` characters, neither ending before, - and _ being one: as modules
+ * are named, and their files.
+ */
+bool text_same_name(const char *a, const char *b, size_t n);
 
 /* What a hexadecimal digit stands for, -1 for what is none. */
 int hex_digit(char c);

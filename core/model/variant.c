@@ -167,12 +167,7 @@ void variant_search_modinfo(const char *bytes, size_t n_bytes, const char *modal
 
 static bool same(const char *a, size_t n_a, const char *b, size_t n_b)
 {
-        if (n_a != n_b)
-                return false;
-        for (size_t i = 0; i < n_a; i++)
-                if ((a[i] == '-' ? '_' : a[i]) != (b[i] == '-' ? '_' : b[i]))
-                        return false;
-        return true;
+        return n_a == n_b && text_same_name(a, b, n_a);
 }
 
 bool variant_same_name(const char *a, const char *b)

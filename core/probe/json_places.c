@@ -28,7 +28,7 @@ void json_text_deinit(JsonText *json)
 }
 
 /* Columns count characters, so that an editor agrees: UTF-8 continuation bytes do not. */
-void json_text_find_line(const JsonText *json, size_t offset, size_t *ret_line, size_t *ret_column)
+static void find_line(const JsonText *json, size_t offset, size_t *ret_line, size_t *ret_column)
 {
         size_t line = 1, column = 1;
 
@@ -47,7 +47,6 @@ void json_text_find_line(const JsonText *json, size_t offset, size_t *ret_line, 
 int json_text_complain(JsonText *json, size_t offset, char **ret_message, const char *format, ...)
 {
         _cleanup_(freep) char *what = NULL;
-        size_t line, column;
         va_list arguments;
 
         va_start(arguments, format);
@@ -58,8 +57,9 @@ int json_text_complain(JsonText *json, size_t offset, char **ret_message, const 
 
         /* The parser counts the end of the text as a character of its own. */
         json->fault = offset < json->n_text ? offset : json->n_text;
-        json_text_find_line(json, offset, &line, &column);
-        if (asprintf(ret_message, "%s:%zu:%zu: %s", json->name, line, column, what) < 0) {
+        find_line(json, json->fault, &json->fault_line, &json->fault_column);
+        if (asprintf(ret_message, "%s:%zu:%zu: %s", json->name, json->fault_line,
+                     json->fault_column, what) < 0) {
                 *ret_message = NULL;
                 return -ENOMEM;
         }

@@ -25,7 +25,8 @@ typedef struct JsonText {
         json_object *root;
         JsonPlace *places; /* of all values in order of appearance */
         size_t n_places, n_allocated;
-        size_t fault; /* offset of what was last complained of */
+        size_t fault; /* offset of what was last complained of, */
+        size_t fault_line, fault_column; /* and where that is, both from 1 */
 } JsonText;
 
 void json_text_deinit(JsonText *json);
@@ -52,9 +53,6 @@ const JsonPlace *json_text_place(const json_object *value);
 
 /* The offset behind the value that starts at `offset`. */
 size_t json_text_value_end(const JsonText *json, size_t offset);
-
-/* The line of an offset, from 1, and its column in characters. */
-void json_text_find_line(const JsonText *json, size_t offset, size_t *ret_line, size_t *ret_column);
 
 /*
  * Puts "name:line:column: …" into *ret_message. Returns JSON_TEXT_E_INVALID, or -ENOMEM, for the

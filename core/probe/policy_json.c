@@ -261,7 +261,8 @@ int policy_parse_text(Policy *policy, const char *name, const char *text, size_t
         fault.excerpt = json_text_excerpt(&json);
         if (!fault.excerpt)
                 return -ENOMEM;
-        json_text_find_line(&json, json.fault, &fault.line, &fault.column);
+        fault.line = json.fault_line;
+        fault.column = json.fault_column;
         *ret_fault = fault;
         fault = (PolicyFault){.message = NULL};
         return POLICY_E_INVALID;
