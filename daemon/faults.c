@@ -19,7 +19,7 @@
 #include "core/model/fault.h"
 #include "daemon/clock.h"
 #include "daemon/log.h"
-#include "daemon/manager.h"
+#include "daemon/manager_revoke.h"
 
 #define RECORD_SIZE 8192 /* the kernel's largest, CONSOLE_EXT_LOG_MAX */
 #define RECORDS_PER_TURN 64
@@ -41,18 +41,8 @@ static void react(Lease *lease, unsigned n)
 
         (void)snprintf(text, sizeof(text), "%u faults of the IOMMU within %d s", n,
                        FAULTS_STORM_SECONDS);
-        switch (lease->record->on_fault_storm) {
-        case POLICY_BREACH_REVOKE:
-                log_warning("lease %" PRIu32 ": %s: it is revoked, as the policy says",
-                            lease->record->id, text);
-                return manager_release(lease, NULL, NULL);
-        case POLICY_BREACH_QUARANTINE:
-                return manager_quarantine(lease, text);
-        case POLICY_BREACH_KEEP:
-        case _POLICY_BREACH_N:
-                log_warning("lease %" PRIu32 ": %s", lease->record->id, text);
-                return;
-        }
+        log_warning("lease %" PRIu32 ": %s", lease->record->id, text);
+        manager_react(lease, lease->record->on_fault_storm, text);
 }
 
 /* Counts `n` more, and reacts once for each storm. */

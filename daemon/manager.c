@@ -21,7 +21,7 @@
 #include "daemon/lease/state.h"
 #include "daemon/lease/steps.h"
 #include "daemon/log.h"
-#include "daemon/manager.h"
+#include "daemon/manager_revoke.h"
 #include "daemon/publish.h"
 
 /* A burst of uevents becomes one reading. */
@@ -206,7 +206,7 @@ int manager_load_policy(Manager *manager)
 static bool must_react(const Manager *manager)
 {
         for (size_t i = 0; i < manager->n_leases; i++)
-                if (manager->leases[i]->record->state == LEASE_LEASED &&
+                if (lease_record_is_in_hand(manager->leases[i]->record) &&
                     manager_lease_guard(manager->leases[i]) < GUARD_OWNED)
                         return true;
         return false;

@@ -75,6 +75,7 @@ struct Lease {
         MemberTask *task;     /* about a joiner, waiting for that worker or being it, or NULL */
         ResetTask *reset;     /* that worker's, or NULL */
         bool restore_waits;   /* for the guard's worker to end */
+        bool halt_waits;      /* as well: to stop its devices */
         char *guard_trouble;  /* what it failed at last, or NULL */
         GuardFacts *guards;   /* by group of the record, as of the last reading; NULL before */
         LeaseMode others[_LEASE_MODE_N]; /* that would do if the kernel cannot `mode` */
@@ -206,20 +207,9 @@ _nodiscard_ int manager_reconcile(Manager *manager);
 void manager_acquire(Manager *manager, const AcquireRequest *request, ManagerDone done,
                      void *userdata);
 
-/* Gives a lease back. The answer comes when the host is as it was, or the deadline has passed. */
+/* Gives a lease back. The answer comes when the host is as it was, or the deadline has passed.
+ * Taking it away from its owner is daemon/manager_revoke.h. */
 void manager_release(Lease *lease, ManagerDone done, void *userdata);
-
-typedef struct RevokeRequest {
-        bool kill;      /* who has it open when the grace is over */
-        bool has_grace; /* else it is the policy's */
-        unsigned grace; /* seconds */
-} RevokeRequest;
-
-/*
- * Takes a lease away: its owner is told, and when the grace is over, or they have let go, it is
- * given back (manager_revoke.c). Answered as a release is.
- */
-void manager_revoke(Lease *lease, const RevokeRequest *request, ManagerDone done, void *userdata);
 
 /* Puts a joiner into its owner's hands, if the policy lets `who` have it (manager_member.c). */
 void manager_take_device(Lease *lease, Bdf bdf, const PolicyRequest *who, ManagerMemberDone done,
@@ -459,6 +449,13 @@ void manager_begin_take(Lease *lease, ManagerDone done, void *userdata);
 /* Starts the worker that puts everything back, once the guard's has ended; `done` may be NULL. */
 void manager_begin_restore(Lease *lease, ManagerDone done, void *userdata);
 
+/*
+ * Starts the guard's worker, which there is not, with copies of `fds` (NULL: none); `done` calls
+ * manager_end_guard_worker().
+ */
+void manager_start_guard_worker(Lease *lease, WorkerJob job, const VfioFds *fds,
+                                void (*done)(WorkerResult *, void *));
+
 /* Nobody gets the lease's groups until a release has put them back. */
 void manager_quarantine(Lease *lease, const char *trouble);
 
@@ -488,12 +485,6 @@ void manager_overdue(Lease *lease, const char *text);
 
 /* Why a lease is not as it should be, in words; "" if it is. Borrowed. */
 const char *manager_lease_trouble(const Lease *lease);
-
-/* Whether the owner of a lease has been told that it ends. */
-bool manager_is_being_revoked(const Lease *lease);
-
-/* Goes on with what a former daemon has told the owner. */
-void manager_resume_revoke(Lease *lease);
 
 /* Watches for the owner to let go of the lease fd. Returns 0 or -errno. */
 _nodiscard_ int manager_watch_owner(Lease *lease);

@@ -190,7 +190,7 @@ static int account_for_joiner(Lease *lease, const PciDevice *device)
                 if (r < 0)
                         return r;
         }
-        if (known->role == LEASE_ROLE_JOINER && lease->record->state == LEASE_LEASED) {
+        if (known->role == LEASE_ROLE_JOINER && lease_record_is_in_hand(lease->record)) {
                 int r = account_for_breach(lease, known, device->driver);
                 if (r != 0)
                         return r;

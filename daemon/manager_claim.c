@@ -76,7 +76,7 @@ static int job_ask(const void *context, VfioFds *fds, char **ret_message)
 
 static void ask_later(Lease *lease)
 {
-        if (lease->record->state == LEASE_LEASED && !is_settled(lease))
+        if (lease_record_is_in_hand(lease->record) && !is_settled(lease))
                 (void)evtimer_add(lease->ask, &(struct timeval){.tv_sec = ASK_SECONDS});
 }
 
@@ -120,7 +120,7 @@ static void on_ask(evutil_socket_t fd, short what, void *userdata)
         };
         Lease *lease = userdata;
 
-        if (lease->ask_worker || lease->record->state != LEASE_LEASED)
+        if (lease->ask_worker || !lease_record_is_in_hand(lease->record))
                 return;
         int r = worker_start(lease->manager->base, job_ask, lease, &lease->fds,
                              MANAGER_WORKER_DEADLINE_SECONDS, &handler, &lease->ask_worker);

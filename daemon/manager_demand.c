@@ -10,7 +10,7 @@
 #include "core/model/guard_demand.h"
 #include "daemon/guard/slot.h"
 #include "daemon/log.h"
-#include "daemon/manager.h"
+#include "daemon/manager_revoke.h"
 
 int manager_foresee_guard(const Manager *manager, size_t group, LeaseMode mode,
                           GuardLayer *ret_layer)
@@ -75,20 +75,6 @@ bool manager_is_weak(const Lease *lease)
                manager_lease_guard(lease) < lease->record->guard;
 }
 
-static void answer_weakness(Lease *lease)
-{
-        switch (lease->record->on_weaker) {
-        case POLICY_BREACH_REVOKE:
-                log_warning("lease %" PRIu32 " is revoked, as the policy says", lease->record->id);
-                return manager_release(lease, NULL, NULL);
-        case POLICY_BREACH_QUARANTINE:
-                return manager_quarantine(lease, "its guard is weaker than required");
-        case POLICY_BREACH_KEEP:
-        case _POLICY_BREACH_N:
-                return;
-        }
-}
-
 void manager_judge_guard(Lease *lease)
 {
         LeaseRecord *record = lease->record;
@@ -115,5 +101,5 @@ void manager_judge_guard(Lease *lease)
                     guard_layer_to_string(layer), guard_layer_to_string(record->guard));
         if (observer->weakened)
                 observer->weakened(lease, layer, observer->userdata);
-        answer_weakness(lease);
+        manager_react(lease, record->on_weaker, "its guard is weaker than required");
 }

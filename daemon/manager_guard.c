@@ -21,7 +21,7 @@
 #include "daemon/lease/state.h"
 #include "daemon/lease/steps.h"
 #include "daemon/log.h"
-#include "daemon/manager.h"
+#include "daemon/manager_revoke.h"
 
 /* Longest text kept of what failed. */
 #define TROUBLE_SIZE 512
@@ -80,7 +80,7 @@ static int look_at_group(Lease *lease, int32_t number, bool plan, GuardFacts *re
 {
         const Snapshot *snapshot = lease->manager->world->snapshot;
         GuardFacts facts = {
-                .assigned = lease->record->state == LEASE_LEASED,
+                .assigned = lease_record_is_in_hand(lease->record),
                 .owned = manager_owns(lease, number),
                 .lent = manager_lends(lease),
         };
@@ -169,8 +169,11 @@ static void note_trouble(Lease *lease, const char *text)
 bool manager_end_guard_worker(Lease *lease)
 {
         lease->guard_worker = NULL;
-        if (!lease->restore_waits)
+        if (!lease->restore_waits) {
+                if (lease->halt_waits)
+                        manager_halt(lease);
                 return false;
+        }
         lease->restore_waits = false;
         manager_begin_restore(lease, lease->done, lease->done_userdata);
         return true;
@@ -226,22 +229,6 @@ static const char *take_evicted(Lease *lease, const char *message)
         return message;
 }
 
-/* The host driver is out. What else follows is for the policy to say, once for a lease. */
-static void answer_breach(Lease *lease)
-{
-        switch (lease->record->on_breach) {
-        case POLICY_BREACH_REVOKE:
-                log_warning("lease %" PRIu32 " is revoked after a breach, as rule %s says",
-                            lease->record->id, lease->record->rule);
-                return manager_release(lease, NULL, NULL);
-        case POLICY_BREACH_QUARANTINE:
-                return manager_quarantine(lease, lease->record->breach);
-        case POLICY_BREACH_KEEP:
-        case _POLICY_BREACH_N:
-                return;
-        }
-}
-
 static void on_enforced(WorkerResult *result, void *userdata)
 {
         Lease *lease = userdata;
@@ -260,7 +247,8 @@ static void on_enforced(WorkerResult *result, void *userdata)
         result->message = take_evicted(lease, result->message);
         if (!end_worker(lease, result) && result->code == 0 && lease->record->breach &&
             lease->record->state == LEASE_LEASED)
-                answer_breach(lease);
+                /* The host driver is out. What else follows is for the policy to say. */
+                manager_react(lease, lease->record->on_breach, lease->record->breach);
 }
 
 static void on_unsealed(WorkerResult *result, void *userdata)
@@ -285,11 +273,12 @@ static void on_overdue(void *userdata)
                                        "more; the groups are given back when it lets go");
 }
 
-static void start(Lease *lease, WorkerJob job, void (*done)(WorkerResult *, void *))
+void manager_start_guard_worker(Lease *lease, WorkerJob job, const VfioFds *fds,
+                                void (*done)(WorkerResult *, void *))
 {
         const WorkerHandler handler = {.done = done, .overdue = on_overdue, .userdata = lease};
 
-        int r = worker_start(lease->manager->base, job, lease, NULL,
+        int r = worker_start(lease->manager->base, job, lease, fds,
                              MANAGER_WORKER_DEADLINE_SECONDS, &handler, &lease->guard_worker);
         if (r < 0)
                 note_trouble(lease, "no worker process could be started");
@@ -342,7 +331,7 @@ void manager_review_guard(Lease *lease)
         LeaseRecord *record = lease->record;
         size_t n_before = record->n_changes;
         GuardLayer layer = manager_lease_guard(lease);
-        bool idle = !lease->guard_worker && record->state == LEASE_LEASED;
+        bool idle = !lease->guard_worker && lease_record_is_in_hand(record);
 
         int r = look(lease, idle && !manager_awaits_claims(lease));
         if (r == 0 && record->n_changes > n_before)
@@ -366,9 +355,9 @@ void manager_review_guard(Lease *lease)
         if (lease->guard_trouble && manager_serve_members(lease))
                 return;
         if (record->n_changes > n_before || take_unblocked(record) || has_open_seal(lease))
-                start(lease, job_enforce, on_enforced);
+                manager_start_guard_worker(lease, job_enforce, NULL, on_enforced);
         else if (first_seal(record) < record->n_changes && is_firm(lease))
-                start(lease, job_unseal, on_unsealed);
+                manager_start_guard_worker(lease, job_unseal, NULL, on_unsealed);
         else
                 (void)manager_serve_members(lease);
 }

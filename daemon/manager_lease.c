@@ -30,6 +30,10 @@ void manager_quarantine(Lease *lease, const char *trouble)
         lease->record->trouble = strdup(trouble);
         audit_lease(AUDIT_QUARANTINED, lease, " is quarantined: %s", trouble);
         (void)manager_set_lease_state(lease, LEASE_QUARANTINED);
+        if (lease->is_concluding) {
+                lease->is_concluding = false;
+                manager_answer(lease, REFUSAL_QUARANTINED, lease->record->trouble);
+        }
         /* Who waits for its groups is refused now. */
         queue_poke(lease->manager->queue);
 }

@@ -18,6 +18,7 @@
 #include "daemon/audit.h"
 #include "daemon/guard/enforce.h"
 #include "daemon/guard/rules.h"
+#include "daemon/lease/halt.h"
 #include "daemon/lease/steps.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
@@ -87,14 +88,24 @@ static void on_waited_for(Manager *manager, uint32_t id, const CensusResult *res
 static void on_stuck(evutil_socket_t fd, short what, void *userdata)
 {
         Lease *lease = userdata;
+        char text[160];
 
-        if (!lease->worker && !lease->restore_waits)
+        if (!lease->worker && !lease->restore_waits && !lease->orphan_event)
                 return;
         lease->stuck = true;
         if (lease->worker)
                 return census_take(lease, false, on_waited_for, NULL);
-        log_warning("lease %" PRIu32 " is stuck: a worker hangs in the kernel", lease->record->id);
+        if (!lease->waiting) {
+                (void)snprintf(text, sizeof(text),
+                               "group %s: the guard's worker hangs in the kernel, whose log may "
+                               "say more; it is given back when the kernel lets go",
+                               lease->record->groups[0].id);
+                set_waiting(lease, text);
+        }
+        log_warning("lease %" PRIu32 " is stuck: %s", lease->record->id,
+                    manager_lease_trouble(lease));
         manager_tell_lease(lease);
+        manager_answer(lease, REFUSAL_STUCK, manager_lease_trouble(lease));
 }
 
 /* Puts on record which process hangs: a daemon that comes later must not start another. */
@@ -200,19 +211,27 @@ static int job_restore(const void *context, VfioFds *fds, char **ret_message)
         _cleanup_(lease_clean_clear) Cleaning cleaning = {
                 .snapshot = lease->record->handed_out ? lease->manager->world->snapshot : NULL,
         };
+        const HostPaths *host = &lease->manager->host;
+        _cleanup_(freep) char *halted = NULL;
         int32_t groups[LEASE_GROUPS_MAX];
 
+        /*
+         * Whoever keeps a device open shall not go on with it while the kernel waits for them. Bus
+         * mastering that stays on is told of when the device is cleaned.
+         */
+        if (lease->record->handed_out)
+                (void)lease_halt(host, lease->record, fds, &halted);
         /* Closing the last copy may reset the device: here, not in the service manager. */
         (void)sd_notify_barrier(0, STORE_BARRIER_USEC);
         vfio_fds_close(fds);
         for (size_t i = 0; i < lease->record->n_groups; i++)
                 groups[i] = lease->record->groups[i].number;
-        vfio_await_closed(&lease->manager->host, groups, lease->record->n_groups,
+        vfio_await_closed(host, groups, lease->record->n_groups,
                           OWNER_EXIT_SECONDS);
         /* Slots last: what waits in them comes in, and finds its own driver. */
-        int r = lease_steps_restore(&lease->manager->host, lease->record, &cleaning, ret_message);
+        int r = lease_steps_restore(host, lease->record, &cleaning, ret_message);
         if (r == 0)
-                r = guard_undo(&lease->manager->host, lease->record, 0, ret_message);
+                r = guard_undo(host, lease->record, 0, ret_message);
         if (r == 0)
                 *ret_message = TAKE_PTR(cleaning.report);
         return r;
@@ -318,6 +337,7 @@ void manager_begin_restore(Lease *lease, ManagerDone done, void *userdata)
         if (lease->revoke_event)
                 (void)event_del(lease->revoke_event);
         manager_drop_task(lease);
+        lease->record->in_hand = lease->halt_waits = false;
         /* First, so that a daemon after us goes on with giving back and not with the lease. */
         (void)manager_set_lease_state(lease, LEASE_RELEASING);
         r = manager_revoke_nodes(lease, &message);

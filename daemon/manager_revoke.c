@@ -14,9 +14,10 @@
 
 #include "daemon/audit.h"
 #include "daemon/clock.h"
+#include "daemon/lease/halt.h"
 #include "daemon/lease/state.h"
 #include "daemon/log.h"
-#include "daemon/manager.h"
+#include "daemon/manager_revoke.h"
 
 bool manager_is_being_revoked(const Lease *lease)
 {
@@ -135,6 +136,9 @@ void manager_revoke(Lease *lease, const RevokeRequest *request, ManagerDone done
 {
         switch (lease->record->state) {
         case LEASE_LEASED:
+                /* Nobody has had it yet. */
+                if (lease->is_concluding)
+                        break;
                 set_waiter(lease, done, userdata);
                 return begin(lease, request);
         case LEASE_RELEASING:
@@ -146,4 +150,69 @@ void manager_revoke(Lease *lease, const RevokeRequest *request, ManagerDone done
                 break;
         }
         manager_release(lease, done, userdata);
+}
+
+/* --- what the policy says ---------------------------------------------------------------------- */
+
+static int job_halt(const void *context, VfioFds *fds, char **ret_message)
+{
+        const Lease *lease = context;
+
+        int r = lease_halt(&lease->manager->host, lease->record, fds, ret_message);
+        vfio_fds_close(fds);
+        return r;
+}
+
+static void on_halted(WorkerResult *result, void *userdata)
+{
+        Lease *lease = userdata;
+
+        if (manager_end_guard_worker(lease))
+                return;
+        if (result->code != 0)
+                log_error("lease %" PRIu32 ": not all of its devices could be stopped: %s",
+                          lease->record->id,
+                          result->message[0] ? result->message : "the worker failed");
+        manager_mark_dirty(lease->manager);
+}
+
+void manager_halt(Lease *lease)
+{
+        lease->halt_waits = false;
+        if (lease->record->state == LEASE_QUARANTINED && lease->record->in_hand)
+                manager_start_guard_worker(lease, job_halt, &lease->fds, on_halted);
+}
+
+static void quarantine_in_hand(Lease *lease, const char *why)
+{
+        _cleanup_(freep) char *message = NULL;
+
+        lease->record->in_hand = true;
+        manager_quarantine(lease, why);
+        int r = manager_revoke_nodes(lease, &message);
+        if (r != 0)
+                log_error("lease %" PRIu32 ": its nodes are not all shut: %s", lease->record->id,
+                          message ? message : strerror(-r));
+        lease->halt_waits = true;
+        if (!lease->guard_worker)
+                manager_halt(lease);
+}
+
+void manager_react(Lease *lease, PolicyBreach reaction, const char *why)
+{
+        static const RevokeRequest as_the_rule_says = {.kill = false};
+
+        switch (reaction) {
+        case POLICY_BREACH_REVOKE:
+                if (manager_is_being_revoked(lease))
+                        return;
+                log_warning("lease %" PRIu32 ": %s: it is revoked, as rule %s says",
+                            lease->record->id, why, lease->record->rule);
+                return manager_revoke(lease, &as_the_rule_says, NULL, NULL);
+        case POLICY_BREACH_QUARANTINE:
+                return quarantine_in_hand(lease, why);
+        case POLICY_BREACH_KEEP:
+        case _POLICY_BREACH_N:
+                return;
+        }
 }

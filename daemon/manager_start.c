@@ -14,7 +14,7 @@
 #include "daemon/guard/rules.h"
 #include "daemon/lease/state.h"
 #include "daemon/log.h"
-#include "daemon/manager.h"
+#include "daemon/manager_revoke.h"
 
 typedef struct Resume {
         Manager *manager;
@@ -26,7 +26,7 @@ static bool resume_leased(Lease *lease, FdStore *store)
 {
         bool complete = fdstore_take(store, lease->record, &lease->fds, &lease->owner_fd);
 
-        if (lease->record->state != LEASE_LEASED)
+        if (!lease_record_is_in_hand(lease->record))
                 return false;
         if (!complete ||
             (lease->record->n_fd_names == 0 && lease->record->mode != LEASE_MODE_PATH))
@@ -47,6 +47,9 @@ static int on_loaded(LeaseRecord *record, void *userdata)
         if (record->state == LEASE_QUARANTINED) {
                 log_warning("lease %" PRIu32 " is still quarantined: %s", record->id,
                             record->trouble ? record->trouble : "reason unknown");
+                if (record->in_hand && !resume_leased(lease, resume->store))
+                        log_warning("lease %" PRIu32 ": not all of its descriptors were kept",
+                                    record->id);
         } else if (resume_leased(lease, resume->store)) {
                 log_notice("lease %" PRIu32 ": resumed", record->id);
                 manager_resume_revoke(lease);

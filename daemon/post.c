@@ -359,7 +359,7 @@ static int find_orders(const Post *post, SentinelOrders *orders)
         for (size_t i = 0; i < manager->n_leases; i++) {
                 const Lease *lease = manager->leases[i];
 
-                if (lease->record->state != LEASE_LEASED || !lease->guards)
+                if (!lease_record_is_in_hand(lease->record) || !lease->guards)
                         continue;
                 for (size_t j = 0; j < lease->record->n_groups; j++) {
                         if (guard_is_firm(&lease->guards[j]))

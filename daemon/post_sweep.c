@@ -136,7 +136,7 @@ void post_settle_strays(Post *post)
                 const Lease *lease =
                         index == SNAPSHOT_NONE ? NULL : manager_lease_of_device(manager, index);
 
-                if (index == SNAPSHOT_NONE || (lease && lease->record->state == LEASE_LEASED))
+                if (index == SNAPSHOT_NONE || (lease && lease_record_is_in_hand(lease->record)))
                         continue;
                 if (lease)
                         bound[n_bound++] = post->strays[i];

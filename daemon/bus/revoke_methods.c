@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/bus/method.h"
+#include "daemon/manager_revoke.h"
 
 static Lease *lease_of(const MethodCall *call)
 {

@@ -4,7 +4,8 @@
 /*
  * Configuration space of one function, through sysfs: read in part, and one register written.
  *
- * For functions without a driver; a driver owns what it drives. Each access is a bus cycle, and may
+ * For functions without a driver, or whose owner is not to go on with them; a driver owns what it
+ * drives. Each access is a bus cycle, and may
  * wake the ports above: for workers.
  */
 

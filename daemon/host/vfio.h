@@ -83,6 +83,13 @@ _nodiscard_ int vfio_claim_again(const HostPaths *host, LeaseMode mode, const Vf
  */
 bool vfio_is_claimed(const HostPaths *host, const VfioFds *fds, int32_t group);
 
+/*
+ * Leaves the devices no memory to reach, as far as these fds are let: devices that are bound to an
+ * iommufd leave their address space, a container loses all its mappings. May block while such a
+ * device is being opened. Whoever has copies of the fds can undo it.
+ */
+void vfio_detach(const VfioFds *fds);
+
 /* The node of a device in /dev/vfio/devices. Returns 0, or -ENOENT if it has none, or -errno. */
 _nodiscard_ int vfio_find_cdev(const HostPaths *host, Bdf bdf, char **ret_path);
 

@@ -177,12 +177,7 @@ static int try_together(int iommufd, const VfioFds *fds, char **ret_message)
                                 "take a lease for each group",
                                 fds->items[n].name + strlen("device:"), strerror(errno));
         }
-        for (size_t i = 0; i < n; i++) {
-                VfioAttach detach = {.argsz = offsetof(VfioAttach, address_space)};
-
-                if (fds->items[i].fd != iommufd)
-                        (void)ioctl(fds->items[i].fd, VFIO_DETACH, &detach);
-        }
+        vfio_detach(fds);
         IommufdDestroy destroy = {.size = sizeof(destroy), .id = space.out_id};
         if (ioctl(iommufd, IOMMUFD_DESTROY, &destroy) < 0 && r == 0)
                 r = -errno;
@@ -205,6 +200,23 @@ int vfio_claim_devices(const HostPaths *host, bool bind, const Bdf *devices, siz
         *ret_fds = fds;
         fds.n_items = 0;
         return 0;
+}
+
+/* --- leaving ---------------------------------------------------------------------------------- */
+
+void vfio_detach(const VfioFds *fds)
+{
+        for (size_t i = 0; i < fds->n_items; i++) {
+                struct vfio_iommu_type1_dma_unmap all = {.argsz = sizeof(all),
+                                                         .flags = VFIO_DMA_UNMAP_FLAG_ALL};
+                VfioAttach detach = {.argsz = offsetof(VfioAttach, address_space)};
+
+                /* What is not attached, or not bound yet, has nothing to leave. */
+                if (strncmp(fds->items[i].name, "device:", strlen("device:")) == 0)
+                        (void)ioctl(fds->items[i].fd, VFIO_DETACH, &detach);
+                else if (strcmp(fds->items[i].name, "container") == 0)
+                        (void)ioctl(fds->items[i].fd, VFIO_IOMMU_UNMAP_DMA, &all);
+        }
 }
 
 /* --- whose claim ------------------------------------------------------------------------------ */

@@ -179,6 +179,12 @@ LeaseVf *lease_record_find_vf(const LeaseRecord *record, Bdf bdf)
         return NULL;
 }
 
+bool lease_record_is_in_hand(const LeaseRecord *record)
+{
+        return record->state == LEASE_LEASED ||
+               (record->state == LEASE_QUARANTINED && record->in_hand);
+}
+
 bool lease_record_has_hold(const LeaseRecord *record, const LeaseDevice *device)
 {
         const LeaseVf *vf = device->lost ? lease_record_find_vf(record, device->bdf) : NULL;

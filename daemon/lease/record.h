@@ -39,7 +39,7 @@ typedef enum LeaseState {
         LEASE_LEASED,      /* the owner has it */
         LEASE_RELEASING,   /* drivers are being put back */
         LEASE_DRAINING,    /* releasing, but the kernel waits for somebody who still has it open */
-        LEASE_QUARANTINED, /* putting back failed: never leased until repaired */
+        LEASE_QUARANTINED, /* putting back failed, or the policy wants it: never leased until repaired */
         _LEASE_STATE_N,
 } LeaseState;
 
@@ -163,6 +163,7 @@ typedef struct LeaseRecord {
         size_t n_vfs;
         LeaseChange *changes;
         size_t n_changes;
+        bool in_hand;  /* quarantined as it was: its owner may still have it, and it is guarded */
         char *trouble; /* why it is quarantined, or NULL */
         char *breach;  /* which host driver got in, when and past what, or NULL */
 } LeaseRecord;
@@ -199,6 +200,9 @@ LeaseVf *lease_record_find_vf(const LeaseRecord *record, Bdf bdf);
  * that is being taken back.
  */
 bool lease_record_has_hold(const LeaseRecord *record, const LeaseDevice *device);
+
+/* Whether its owner has it, or may still have it open: it is guarded. */
+bool lease_record_is_in_hand(const LeaseRecord *record);
 
 /* Forgets the changes from `first` on. */
 void lease_record_drop_changes(LeaseRecord *record, size_t first);

@@ -18,13 +18,18 @@ typedef struct Term {
         size_t offset;
         size_t size;
         int64_t max; /* of a number; IS_TEXT, IS_NAME: a text, or one that is written to sysfs */
+        bool may_miss; /* came later: a record without it has zero there */
 } Term;
 
 #define IS_TEXT (-1)
 #define IS_NAME (-2)
 #define TERM(type, key, field, max)                                                                \
         {                                                                                          \
-                key, offsetof(type, field), sizeof(((type *)NULL)->field), max                     \
+                key, offsetof(type, field), sizeof(((type *)NULL)->field), max, false              \
+        }
+#define LATER_TERM(type, key, field, max)                                                          \
+        {                                                                                          \
+                key, offsetof(type, field), sizeof(((type *)NULL)->field), max, true               \
         }
 
 static const Term record_terms[] = {
@@ -39,6 +44,7 @@ static const Term record_terms[] = {
         TERM(LeaseRecord, "worker_start", worker_start, INT64_MAX),
         TERM(LeaseRecord, "revoke_usec", revoke_usec, INT64_MAX),
         TERM(LeaseRecord, "revoke_kill", revoke_kill, 1),
+        LATER_TERM(LeaseRecord, "in_hand", in_hand, 1),
 };
 
 static const Term group_terms[] = {
@@ -107,7 +113,7 @@ static bool term_from_json(const Term *term, struct json_object *object, void *b
         struct json_object *value;
 
         if (!json_object_object_get_ex(object, term->key, &value))
-                return false;
+                return term->may_miss;
         if (term->max < 0)
                 return text_from_json(term, value, at);
         if (!json_object_is_type(value, json_type_int))

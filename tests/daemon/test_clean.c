@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/host/config.h"
 #include "daemon/host/health.h"
 #include "daemon/host/reset.h"
 #include "daemon/lease/clean.h"
+#include "daemon/lease/halt.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
@@ -159,6 +161,37 @@ static void test_unfit(void)
         CHECK(unfit);
 }
 
+/* Of a device that the lease's driver has, and nobody else's. */
+static void test_halt(void)
+{
+        static const struct {
+                const char *driver;
+                bool stops;
+        } drivers[] = {{"vfio-pci", true}, {"e1000e", false}, {NULL, false}};
+        const VfioFds fds = {.n_items = 0};
+
+        for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+                _cleanup_(lease_record_freep) LeaseRecord *record = make_record("");
+                _cleanup_(freep) char *message = NULL, *again = NULL;
+                uint8_t command = 0;
+
+                (void)snprintf(record->devices[0].driver, sizeof(record->devices[0].driver),
+                               "vfio-pci");
+                start(&(Condition){.is_master = true});
+                if (drivers[i].driver)
+                        tree_link(DEVICE "/driver", drivers[i].driver);
+                CHECK_NUMBER(lease_halt(&host, record, &fds, &message), 0);
+                CHECK_NUMBER(config_read(&host, nic, 4, &command, 1), 0);
+                CHECK_NUMBER(command, drivers[i].stops ? 0x02 : 0x06);
+                tree_bytes(DEVICE "/config", (const uint8_t[]){0x86, 0x80, 0, 0, 0x06}, 5);
+                CHECK_NUMBER(lease_halt(&host, record, &fds, &again),
+                             drivers[i].stops ? REFUSAL_KERNEL_REFUSED : 0);
+                CHECK(!drivers[i].stops ||
+                      strstr(again, "bus mastering cannot be switched off"));
+                tree_remove();
+        }
+}
+
 static void test_settings(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make_record("");
@@ -197,6 +230,7 @@ int main(void)
                 {"bus mastering is switched off, or not", test_masters},
                 {"domains that stop nothing", test_types},
                 {"what is unfit", test_unfit},
+                {"who may go on sending, and who not", test_halt},
                 {"settings are noted and put back", test_settings},
         };
 

@@ -15,58 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/model/pcicap.h"
 #include "daemon/host/child.h"
-#include "tests/daemon/fakedaemon.h"
-#include "tests/daemon/faults.h"
+#include "tests/daemon/lifeframe.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
-#define CARD "0000:01:00.0"
-#define OTHER "0000:05:00.0"
 #define CALLS 200
 #define CALL_MSEC 10 /* half of them are answered within; all of them, beside other tests, */
 #define CALL_MSEC_MAX 1000
-
-static const FakeDevice machine[] = {
-        {"0000:00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 1},
-        {CARD, "0000:00:02.0", PCIE_TYPE_ENDPOINT, 1, "e1000e", .resets = "flr"},
-        {"0000:00:05.0", NULL, PCIE_TYPE_ROOT_PORT, 2, "pcieport", NULL, 5},
-        {OTHER, "0000:00:05.0", PCIE_TYPE_ENDPOINT, 2, "ixgbe", .resets = "flr"},
-};
-
-/* What somebody has been answered; `code` is _REFUSAL_N before. */
-typedef struct Answer {
-        int code;
-        char message[512];
-        char report[128];
-} Answer;
-
-static unsigned told_grace;
-
-static void must_be(bool ok, const char *what)
-{
-        if (ok)
-                return;
-        (void)fprintf(stderr, "VIOLATED: %s\n", what);
-        _exit(2);
-}
-
-static void on_done(const ManagerAnswer *reply, Lease *lease, void *userdata)
-{
-        Answer *answer = userdata;
-
-        answer->code = reply->code;
-        (void)snprintf(answer->message, sizeof(answer->message), "%s", reply->message);
-        (void)snprintf(answer->report, sizeof(answer->report), "%s",
-                       reply->report ? reply->report : "");
-        (void)fprintf(stderr, "answer %d: %s\n", reply->code, reply->message);
-}
-
-static void on_revoked(const Lease *lease, unsigned grace_seconds, void *userdata)
-{
-        told_grace = grace_seconds;
-}
 
 static double now(void)
 {
@@ -74,43 +30,6 @@ static double now(void)
 
         (void)clock_gettime(CLOCK_MONOTONIC, &time);
         return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-/* Turns the loop until somebody is answered (or, with NULL, until there is no lease). */
-static void await(FakeDaemon *daemon, const Answer *answer)
-{
-        while (answer ? answer->code == _REFUSAL_N : daemon->manager->n_leases > 0)
-                must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
-}
-
-static void await_state(FakeDaemon *daemon, const char *state)
-{
-        while (strcmp(manager_lease_state(daemon->manager->leases[0]), state) != 0)
-                must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
-}
-
-static void start(FakeDaemon *daemon, const HostPaths *host, const FakeService *service)
-{
-        static const ManagerObserver observer = {.revoked = on_revoked};
-
-        fakedaemon_start(daemon, host, service);
-        daemon->manager->times.worker = daemon->manager->times.stuck = 1;
-        manager_observe(daemon->manager, &observer);
-}
-
-static Lease *take(FakeDaemon *daemon)
-{
-        must_be(fakedaemon_acquire(daemon, CARD, LEASE_MODE_VFIO) == 0, "the card");
-        return daemon->manager->leases[0];
-}
-
-static Answer take_away(FakeDaemon *daemon, const RevokeRequest *request)
-{
-        Answer answer = {.code = _REFUSAL_N};
-
-        manager_revoke(daemon->manager->leases[0], request, on_done, &answer);
-        await(daemon, &answer);
-        return answer;
 }
 
 /* A process that is not the daemon's, with the group open. */
@@ -194,17 +113,17 @@ static void live_revoked(FakeDaemon *daemon)
         must_be(lease->record->revoke_grace == POLICY_GRACE_DEFAULT, "the grace without a rule");
         answer = take_away(daemon, &(RevokeRequest){.has_grace = true});
         must_be(answer.code == 0 && strcmp(answer.report, CARD " flr\n") == 0, "at once");
-        must_be(told_grace == 0 && daemon->manager->n_leases == 0, "it is gone");
+        must_be(frame_told_grace == 0 && daemon->manager->n_leases == 0, "it is gone");
 
         lease = take(daemon);
         begin = now();
         answer = take_away(daemon, &(RevokeRequest){.has_grace = true, .grace = 1});
-        must_be(answer.code == 0 && told_grace == 1, "with a grace");
+        must_be(answer.code == 0 && frame_told_grace == 1, "with a grace");
         must_be(now() - begin > 0.9, "the grace is cut short");
 
         lease = take(daemon);
         manager_revoke(lease, &(RevokeRequest){.kill = true}, on_done, &first);
-        must_be(told_grace == POLICY_GRACE_DEFAULT, "the policy's grace");
+        must_be(frame_told_grace == POLICY_GRACE_DEFAULT, "the policy's grace");
         must_be(strcmp(manager_lease_state(lease), "revoking") == 0, "it is said to be revoked");
         answer = (Answer){.code = _REFUSAL_N};
         begin = now();
@@ -294,6 +213,8 @@ static void live_with_orphan(FakeDaemon *daemon)
         must_be(strcmp(manager_lease_state(lease), "stuck") == 0, "it is stuck");
         check_service(daemon);
         must_be(!lease->worker, "another worker was started");
+        Answer answer = take_away(daemon, &(RevokeRequest){.kill = true});
+        must_be(answer.code == REFUSAL_STUCK && answer.message[0], "who revokes it is told why");
         fakehost_let_go(CARD);
         await(daemon, NULL);
 }
@@ -317,79 +238,29 @@ static void live_after_restart(FakeDaemon *daemon)
         await(daemon, NULL);
 }
 
-/* --- their frame ------------------------------------------------------------------------------ */
-
-typedef void (*Life)(FakeDaemon *daemon);
-
-static HostPaths host;
-static FakeService service;
-
-/* Of a first life what is left behind is not waited for. */
-static bool run(Life life, bool is_first)
-{
-        (void)fflush(stdout);
-        pid_t child = fork();
-        if (child < 0)
-                abort();
-        if (child > 0) {
-                int status = 0;
-
-                if (is_first && life == live_abandoned)
-                        (void)waitpid(child, &status, 0);
-                else
-                        status = fakeservice_run(&service, child);
-                if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-                        fakedaemon_print_log();
-                return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        }
-        FakeDaemon daemon;
-
-        faults_set_daemon();
-        fakedaemon_log();
-        start(&daemon, &host, &service);
-        life(&daemon);
-        fakedaemon_end(&daemon);
-        fakedaemon_check_end();
-        _exit(0);
-}
-
-static void try(Life first, Life life)
-{
-        char path[FAKEHOST_PATH_SIZE];
-
-        fakehost_make(machine, ARRAY_SIZE(machine), &host);
-        host.proc = "/proc";
-        fakeservice_start(&service, fakehost_path(path, "notify"));
-        faults_start(&(Fault){.kind = FAULT_NONE});
-        CHECK(!first || run(first, true));
-        CHECK(run(life, false));
-        fakeservice_stop(&service);
-        fakehost_remove();
-}
-
 static void test_revoked(void)
 {
-        try(NULL, live_revoked);
+        CHECK(try_lives(NULL, false, live_revoked));
 }
 
 static void test_held(void)
 {
-        try(NULL, live_held);
+        CHECK(try_lives(NULL, false, live_held));
 }
 
 static void test_hanging(void)
 {
-        try(NULL, live_hanging);
+        CHECK(try_lives(NULL, false, live_hanging));
 }
 
 static void test_restarted(void)
 {
-        try(live_restarted, live_after_restart);
+        CHECK(try_lives(live_restarted, false, live_after_restart));
 }
 
 static void test_orphan(void)
 {
-        try(live_abandoned, live_with_orphan);
+        CHECK(try_lives(live_abandoned, true, live_with_orphan));
 }
 
 int main(void)

@@ -286,6 +286,8 @@ static void test_strange_records_are_refused(void)
                 {"\"owner_name\":\"\"", "\"owner\":\"\""},
                 {"\"exclusive_process\":0", "\"exclusive_process\":2"},
                 {"\"revoke_grace\":10", "\"revoke_grace\":3601"},
+                {"\"in_hand\":0", "\"in_hand\":2"},
+                {"\"in_hand\":0", "\"in_hand\":false"},
                 {"\"type_before\":\"\"", "\"type_before\":\"a domain type that is too long\""},
                 {"\"id\":7", "\"id\":-7"},
                 {"\"id\":7", "\"id\":0"},

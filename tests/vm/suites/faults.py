@@ -42,8 +42,11 @@ def a_storm_ends_a_lease_where_policy_says_so(context):
         lambda: context.json(f"show {EDU}")["group"]["state"] == "quarantined", 30,
         lambda: f"quarantined, but {context.json(f'show {EDU}')['group']}")
     context.refused(f"acquire {EDU}", QUARANTINED, "faults of the IOMMU", LAB)
-    stream.kill()
-    stream.wait()
+    result = stream.wait()      # its device reaches no memory any more, which ends the client
+    context.ok("what came back is not what was sent" in result.err,
+               f"the client's transfers went on: {result.code}, {result.err}")
+    context.equal(context.json(f"show {EDU}")["group"]["state"], "quarantined",
+                  "the group when its owner has gone")
     told = context.isoctl("repair --dry-run", code=QUARANTINED).out
     context.ok("faults of the IOMMU" in told and "would be put back" in told, f"dry run: {told}")
     context.equal(context.json("repair")["left"], 0, "what is left")

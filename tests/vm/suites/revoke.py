@@ -88,3 +88,21 @@ def while_a_worker_hangs(context):
     stream.eof()
     places.expect_event(events, "lease-removed", lease=number)
     context.same_lines(before, places.listing(context), "the machine when the kernel has let go")
+
+
+@test(on=("basic",), any_kernel=True)
+def what_is_kept_open_is_stopped(context):
+    """When the grace is over the device reaches no memory any more, whoever still has it open."""
+    before = places.listing(context)
+    for mode in places.modes(context.kernel):
+        stream = places.hold_edu(context, mode)
+        number = _lease(context)["lease"]
+        revoker = context.spawn(f"exec isoctl revoke --grace=0 {EDU}")
+        # The client finds it out by itself, and ends of it; until then the kernel waits for it.
+        result = stream.wait()
+        context.ok("what came back is not what was sent" in result.err,
+                   f"the client's transfers went on: {result.code}, {result.err}")
+        revoker.wait()
+        context.machine.await_(lambda: not context.json("leases")["leases"], 60,
+                               lambda: f"no lease {number}, but {context.json('leases')}")
+        context.same_lines(before, places.listing(context), f"the machine ({mode})")

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Leases that the policy takes out of their owners' hands, or that somebody takes away before they
+ * have been told of; and a guard's worker that keeps what is given back.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/daemon/lifeframe.h"
+#include "tests/unit/tap.h"
+
+/* Whoever waits for a lease that is made, and still to be guarded as required, is answered first. */
+static void live_unconcluded(FakeDaemon *daemon)
+{
+        for (int quarantined = 0; quarantined < 2; quarantined++) {
+                Answer owner = {.code = _REFUSAL_N}, answer = {.code = _REFUSAL_N};
+                Lease *lease = take(daemon);
+
+                lease->is_concluding = true;
+                lease->done = on_done;
+                lease->done_userdata = &owner;
+                if (quarantined) {
+                        manager_react(lease, POLICY_BREACH_QUARANTINE, "a storm");
+                        must_be(owner.code == REFUSAL_QUARANTINED, "who waits has it all the same");
+                        manager_release(lease, on_done, &answer);
+                } else {
+                        manager_revoke(lease, &(RevokeRequest){.has_grace = true, .grace = 60},
+                                       on_done, &answer);
+                        must_be(owner.code == REFUSAL_CHANGED, "who waits is told nothing");
+                }
+                await(daemon, &answer);
+                must_be(answer.code == 0 && daemon->manager->n_leases == 0, "it is given back");
+        }
+}
+
+/* Bus mastering of the card is on, as an owner has it. Returns whether it was. */
+static bool set_master(bool on)
+{
+        char path[FAKEHOST_PATH_SIZE];
+        uint8_t before = 0, command = on ? 0x06 : 0x02;
+
+        int fd = open(fakehost_path(path, "bus/pci/devices/" CARD "/config"),
+                      O_RDWR | O_CLOEXEC);
+        must_be(fd >= 0 && pread(fd, &before, 1, 4) == 1 && pwrite(fd, &command, 1, 4) == 1,
+                "the Command register");
+        (void)close(fd);
+        return before & 0x04;
+}
+
+/* Whoever asks for it is told that it is in quarantine. */
+static void check_quarantine(FakeDaemon *daemon, const char *why)
+{
+        const char *const selectors[] = {CARD, NULL};
+        const AcquireRequest request = {
+                .selectors = selectors,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .force = true,
+                .unit = "",
+        };
+        const Lease *lease = daemon->manager->leases[0];
+        Answer answer = {.code = _REFUSAL_N};
+
+        must_be(strcmp(manager_lease_state(lease), "quarantined") == 0, "in quarantine");
+        must_be(manager_lease_guard(lease) == GUARD_OWNED, "still guarded");
+        manager_acquire(daemon->manager, &request, on_done, &answer);
+        must_be(answer.code == REFUSAL_QUARANTINED && strstr(answer.message, why), "nobody has it");
+}
+
+/* The policy takes it out of its owner's hands, who still has everything open. */
+static void live_condemned(FakeDaemon *daemon)
+{
+        Lease *lease = take(daemon);
+
+        (void)set_master(true);
+        frame_told_grace = 0;
+        manager_react(lease, POLICY_BREACH_KEEP, "nothing");
+        must_be(lease->record->state == LEASE_LEASED && !lease->guard_worker, "kept");
+        manager_react(lease, POLICY_BREACH_REVOKE, "a reason");
+        must_be(strcmp(manager_lease_state(lease), "revoking") == 0 &&
+                        frame_told_grace == POLICY_GRACE_DEFAULT,
+                "revoked, with the rule's grace");
+        uint64_t end = lease->record->revoke_usec;
+        manager_react(lease, POLICY_BREACH_REVOKE, "again");
+        must_be(lease->record->revoke_usec == end, "a second reason makes the grace no longer");
+        manager_react(lease, POLICY_BREACH_QUARANTINE, "a storm");
+        while (lease->guard_worker)
+                must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
+        must_be(!set_master(true), "its devices are stopped");
+        check_quarantine(daemon, "a storm");
+        /* The store has what the second life is to find. */
+        _exit(lease->fds.n_items > 0 ? 0 : 2);
+}
+
+static void live_after_condemned(FakeDaemon *daemon)
+{
+        Answer answer = {.code = _REFUSAL_N};
+
+        must_be(daemon->manager->n_leases == 1, "the lease lives on");
+        check_quarantine(daemon, "a storm");
+        must_be(daemon->manager->leases[0]->fds.n_items > 0, "its descriptors are kept");
+        manager_release(daemon->manager->leases[0], on_done, &answer);
+        await(daemon, &answer);
+        must_be(answer.code == 0 && daemon->manager->n_leases == 0, "released, it is given back");
+}
+
+/* The worker that takes a joiner from its host driver does not come back. */
+static void live_guard_hanging(FakeDaemon *daemon)
+{
+        Answer answer = {.code = _REFUSAL_N};
+
+        must_be(fakedaemon_acquire(daemon, CARD, LEASE_MODE_PATH) == 0, "the card");
+        Lease *lease = daemon->manager->leases[0];
+        fakehost_race(true);
+        fakehost_hang(JOINER);
+        fakehost_plug(JOINER);
+        fakehost_rescan(NULL);
+        fakedaemon_see_once(daemon);
+        must_be(lease->guard_worker, "the joiner is being blocked");
+        /* The driver comes as the override is written, and is found by the same worker. */
+        manager_release(lease, on_done, &answer);
+        await(daemon, &answer);
+        must_be(answer.code == REFUSAL_STUCK && strstr(answer.message, "hangs in the kernel"),
+                "who releases it is told");
+        must_be(strcmp(manager_lease_state(lease), "stuck") == 0, "it is stuck");
+        answer.code = _REFUSAL_N;
+        manager_revoke(lease, &(RevokeRequest){.kill = true}, on_done, &answer);
+        await(daemon, &answer);
+        must_be(answer.code == REFUSAL_STUCK, "and who revokes it");
+        fakehost_race(false);
+        fakehost_let_go(JOINER);
+        await(daemon, NULL);
+        fakedaemon_see(daemon); /* and the sentinel goes */
+}
+
+static void test_condemned(void)
+{
+        CHECK(try_lives(live_condemned, false, live_after_condemned));
+}
+
+static void test_unconcluded(void)
+{
+        CHECK(try_lives(NULL, false, live_unconcluded));
+}
+
+static void test_guard_hanging(void)
+{
+        CHECK(try_lives(NULL, false, live_guard_hanging));
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"what the policy quarantines stays guarded, and is stopped", test_condemned},
+                {"a guard's worker that does not come back", test_guard_hanging},
+                {"a lease that nobody has been told of is taken away", test_unconcluded},
+        };
+
+        return tap_run(tests);
+}
