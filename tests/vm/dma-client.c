@@ -2,8 +2,8 @@
 /*
  * Real DMA through a lease, with the DMA engine of QEMU's "edu" device.
  *
- *      dma-client vfio --container FD --group FD --device BDF [--hold]
- *      dma-client iommufd --iommufd FD --device-fd FD [--hold]
+ *      dma-client vfio --container FD --group FD --device BDF [--hold | --idle]
+ *      dma-client iommufd --iommufd FD --device-fd FD [--hold | --idle]
  *
  * take what isolationd hands out: a group that is in its container, or a device that is bound to
  * its iommufd. With `--own` a container, or an iommufd, is opened here, in place of the fd, and with
@@ -21,7 +21,7 @@
  * IOMMU must stop it, so the page must stay as it is.
  *
  * With --hold it goes on: round trip after round trip, each telling its number, until standard
- * input ends.
+ * input ends. With --idle it only has the device open until then.
  *
  *      dma-client nodes
  *
@@ -321,7 +321,7 @@ static void client_claim(Client *client, const char *path, bool own, bool bind)
                 client_bind(client);
 }
 
-static void client_parse(Client *client, int argc, char **argv, bool *ret_hold)
+static void client_parse(Client *client, int argc, char **argv, bool *ret_hold, bool *ret_idle)
 {
         static const struct option options[] = {
                 {"container", required_argument, NULL, 'c'},
@@ -333,6 +333,7 @@ static void client_parse(Client *client, int argc, char **argv, bool *ret_hold)
                 {"own", no_argument, NULL, 'O'},
                 {"bind", no_argument, NULL, 'b'},
                 {"hold", no_argument, NULL, 'h'},
+                {"idle", no_argument, NULL, 'w'},
                 {NULL, 0, NULL, 0},
         };
         const char *bdf = NULL, *path = NULL;
@@ -365,6 +366,9 @@ static void client_parse(Client *client, int argc, char **argv, bool *ret_hold)
                         break;
                 case 'h':
                         *ret_hold = true;
+                        break;
+                case 'w':
+                        *ret_idle = true;
                         break;
                 default:
                         exit(2);
@@ -402,37 +406,43 @@ static int try_nodes(void)
         return 0;
 }
 
-/* Whether nobody wants more: standard input is at its end. */
-static bool input_ended(void)
+/* Whether nobody wants more: standard input is at its end. Waits `msec` for that, -1 for ever. */
+static bool input_ended(int msec)
 {
         struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
         char ignored[64];
 
-        return poll(&input, 1, 0) > 0 && read(STDIN_FILENO, ignored, sizeof(ignored)) <= 0;
+        return poll(&input, 1, msec) > 0 && read(STDIN_FILENO, ignored, sizeof(ignored)) <= 0;
 }
 
 int main(int argc, char **argv)
 {
         Client client = {.space = -1, .group = -1, .device = -1};
-        bool hold = false;
+        bool hold = false, idle = false;
 
         setvbuf(stdout, NULL, _IOLBF, 0);
         if (argc == 2 && !strcmp(argv[1], "nodes"))
                 return try_nodes();
-        client_parse(&client, argc, argv, &hold);
+        client_parse(&client, argc, argv, &hold, &idle);
         client.source = client_add_page(&client, IOVA_SOURCE);
         client.target = client_add_page(&client, IOVA_TARGET);
         client.stray = client_add_page(&client, IOVA_STRAY);
         client_enable_device(&client);
         if ((client_read(&client, EDU_IDENTIFICATION) & 0xffffU) != 0xedU)
                 errx(1, "this is no edu device");
+        if (idle) {
+                printf("idle\n");
+                while (!input_ended(-1))
+                        continue;
+                return 0;
+        }
         client_do_round_trip(&client);
         printf("roundtrip ok bytes=%u\n", TRANSFER_BYTES);
         client_do_stray_write(&client);
         printf("stray ok iova=%#x\n", IOVA_STRAY);
         if (!hold)
                 return 0;
-        for (unsigned round = 1; !input_ended(); round++) {
+        for (unsigned round = 1; !input_ended(0); round++) {
                 client_do_round_trip(&client);
                 printf("round %u ok\n", round);
         }

@@ -37,14 +37,17 @@ def a_storm_ends_a_lease_where_policy_says_so(context):
         {"match": {"address": EDU}, "lease": {"users": ["lab"]},
          "fault_storm": 1, "on_fault_storm": "quarantine"}]}))
     context.sh("systemctl reload-or-restart isolationd.service")
-    stream = places.hold_edu(context)
+    stream = context.spawn(f"exec isoctl run {EDU} -- "
+                           f"sh -c '{places.CLIENT_VFIO} --hold; echo it ended; cat'", LAB)
     context.machine.await_(
         lambda: context.json(f"show {EDU}")["group"]["state"] == "quarantined", 30,
         lambda: f"quarantined, but {context.json(f'show {EDU}')['group']}")
     context.refused(f"acquire {EDU}", QUARANTINED, "faults of the IOMMU", LAB)
-    result = stream.wait()      # its device reaches no memory any more, which ends the client
-    context.ok("what came back is not what was sent" in result.err,
-               f"the client's transfers went on: {result.code}, {result.err}")
+    stream.expect("^it ended$")     # its device reaches no memory any more
+    context.ok(any("what came back is not what was sent" in line for line in stream.errors),
+               f"the client's transfers went on: {stream.told}")
+    stream.kill(9)
+    stream.wait()
     context.equal(context.json(f"show {EDU}")["group"]["state"], "quarantined",
                   "the group when its owner has gone")
     told = context.isoctl("repair --dry-run", code=QUARANTINED).out

@@ -58,7 +58,7 @@ def who_is_waited_for(context):
     before = places.listing(context)
     for mode in places.modes(context.kernel):
         events = places.watch(context)
-        stream = places.hold_edu(context, mode)
+        stream = places.idle_edu(context, mode)
         lease, = context.json("leases")["leases"]
         words = context.refused(f"release {lease['lease']}", 7, r"waits for .*\d+ dma-client")
         context.tell(f"{mode}: {words.strip()}")

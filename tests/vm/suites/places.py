@@ -43,6 +43,13 @@ def hold_edu(context, mode="vfio", uid=LAB):
     return stream
 
 
+def idle_edu(context, mode="vfio", uid=LAB):
+    """A client of user lab that has the device open, and does nothing, until its input ends."""
+    stream = context.spawn(f"exec isoctl run --mode {mode} {EDU} -- {CLIENTS[mode]} --idle", uid)
+    stream.expect(r"^idle$")
+    return stream
+
+
 def hold(context, selector, mode="vfio", uid=LAB):
     """A client that holds a group and does nothing with it; returned once it has it."""
     stream = context.spawn(f"exec isoctl run --mode {mode} {selector} -- "

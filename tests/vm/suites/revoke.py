@@ -72,7 +72,7 @@ def while_a_worker_hangs(context):
     before = places.listing(context)
     events = places.watch(context)
     mode = places.modes(context.kernel)[-1]
-    stream = places.hold_edu(context, mode)
+    stream = places.idle_edu(context, mode)
     number = _lease(context)["lease"]
     context.refused(f"revoke --grace=0 {EDU}", 7, r"waits for .*\d+ dma-client")
     context.equal(_lease(context)["state"], "draining", "the state at first")
