@@ -209,8 +209,9 @@ static void test_fates(void)
 
         for (uint64_t seed = first; seed < first + n_fates; seed++)
                 n_violations += !suffer(seed);
-        printf("# %u fates of %u steps, %u violations\n", n_fates, STEPS, n_violations);
-        printf("# %u writes went wrong\n", n_struck);
+        printf("# tell: fake host, %u fates of %u steps drawn at random: %u points tried, "
+               "%u violations\n",
+               n_fates, STEPS, n_struck, n_violations);
         CHECK(n_struck > 0);
         CHECK_NUMBER(n_violations, 0);
 }

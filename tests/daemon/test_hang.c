@@ -74,8 +74,8 @@ static void check_service(FakeDaemon *daemon)
                 msec[i] = (now() - begin) * 1e3;
         }
         qsort(msec, CALLS, sizeof(*msec), compare_numbers);
-        printf("# of %d calls while a worker hangs: median %.2f ms, the longest %.2f ms\n", CALLS,
-               msec[CALLS / 2], msec[CALLS - 1]);
+        printf("# tell: of %d calls while a worker hangs: median %.2f ms, the longest %.2f ms\n",
+               CALLS, msec[CALLS / 2], msec[CALLS - 1]);
         (void)fflush(stdout);
         must_be(msec[CALLS / 2] < CALL_MSEC && msec[CALLS - 1] < CALL_MSEC_MAX,
                 "a call waits for a worker that hangs");

@@ -91,8 +91,8 @@ static void test_lives(void)
                 return;
         }
         LivesCount count = lives_count();
-        printf("# %lu lives of the manager against the model: %lu commands, %lu leases, %lu waits, "
-               "0 differences\n",
+        printf("# tell: %lu lives of the manager against the model: %lu commands, %lu leases, "
+               "%lu waits, 0 differences\n",
                n_lives, count.commands, count.leases, count.waits);
         CHECK(count.leases > n_lives);
         CHECK(count.waits > n_lives);

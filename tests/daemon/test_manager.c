@@ -217,7 +217,7 @@ static void test_undisturbed(void)
 }
 
 /* Every point, one after the other, until the run is over before it comes. */
-static void sweep_machine(int which, const Fault *fault, const Death *death)
+static void sweep_machine(int which, const char *name, const Fault *fault, const Death *death)
 {
         unsigned n_tried = 0, n_violations = 0;
         Fault now = *fault;
@@ -230,36 +230,36 @@ static void sweep_machine(int which, const Fault *fault, const Death *death)
                 n_tried += faults_has_struck();
                 n_violations += !ok;
         }
-        printf("# %s: %u points tried, %u violations\n", guard_layer_to_string(weaker[which]),
-               n_tried, n_violations);
+        printf("# tell: fake host, owned, then %s, %s: %u points tried, %u violations\n",
+               guard_layer_to_string(weaker[which]), name, n_tried, n_violations);
         CHECK(n_tried > 10 / faults_step());
         CHECK_NUMBER(n_violations, 0);
 }
 
-static void sweep(const Fault *fault, const Death *death)
+static void sweep(const char *name, const Fault *fault, const Death *death)
 {
         for (int which = 0; which < _N_MACHINES; which++)
-                sweep_machine(which, fault, death);
+                sweep_machine(which, name, fault, death);
 }
 
 static void test_fails(void)
 {
-        sweep(&(Fault){.kind = FAULT_ERROR, .error = EBUSY}, NULL);
+        sweep("EBUSY", &(Fault){.kind = FAULT_ERROR, .error = EBUSY}, NULL);
 }
 
 static void test_ignored(void)
 {
-        sweep(&(Fault){.kind = FAULT_IGNORED}, NULL);
+        sweep("ignored", &(Fault){.kind = FAULT_IGNORED}, NULL);
 }
 
 static void test_worker_dies(void)
 {
-        sweep(&(Fault){.kind = FAULT_WORKER_DIES}, NULL);
+        sweep("worker killed", &(Fault){.kind = FAULT_WORKER_DIES}, NULL);
 }
 
 static void test_dies(void)
 {
-        sweep(&(Fault){.kind = FAULT_DIES_AFTER}, &(Death){.loses_fds = false});
+        sweep("daemon killed", &(Fault){.kind = FAULT_DIES_AFTER}, &(Death){.loses_fds = false});
 }
 
 static void come_or_go(void)
@@ -281,17 +281,20 @@ static void replug(void)
 
 static void test_joined_meanwhile(void)
 {
-        sweep(&(Fault){.kind = FAULT_DIES_BEFORE}, &(Death){.meanwhile = come_or_go});
+        sweep("daemon killed, a card comes or goes", &(Fault){.kind = FAULT_DIES_BEFORE},
+              &(Death){.meanwhile = come_or_go});
 }
 
 static void test_replugged_meanwhile(void)
 {
-        sweep(&(Fault){.kind = FAULT_DIES_AFTER}, &(Death){.meanwhile = replug});
+        sweep("daemon killed, a leased card is replugged", &(Fault){.kind = FAULT_DIES_AFTER},
+              &(Death){.meanwhile = replug});
 }
 
 static void test_loses_fds(void)
 {
-        sweep(&(Fault){.kind = FAULT_DIES_BEFORE},
+        sweep("daemon killed, fds lost, a leased card is replugged",
+              &(Fault){.kind = FAULT_DIES_BEFORE},
               &(Death){.loses_fds = true, .meanwhile = replug});
 }
 

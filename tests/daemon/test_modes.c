@@ -254,8 +254,8 @@ static void sweep(const char *name, const Fault *fault, bool loses_fds)
                 n_tried += faults_has_struck();
                 n_violations += !ok;
         }
-        printf("# %s, %s: %u points tried, %u violations\n", lease_mode_to_string(mode), name,
-               n_tried, n_violations);
+        printf("# tell: fake host, mode %s, %s: %u points tried, %u violations\n",
+               lease_mode_to_string(mode), name, n_tried, n_violations);
         CHECK(n_tried > 10 / faults_step());
         CHECK_NUMBER(n_violations, 0);
 }

@@ -40,6 +40,7 @@ static HostPaths host;
 
 /* One of two pairs, by what it does and what takes it back. */
 typedef struct Transaction {
+        const char *name;
         int (*make)(const LeaseRecord *record, char **ret_message);
         int (*undo)(const LeaseRecord *record, char **ret_message);
         bool (*is_made)(const LeaseRecord *record);
@@ -123,7 +124,7 @@ static bool is_taken(const LeaseRecord *record)
         return fds.n_items > 0;
 }
 
-static const Transaction taking = {take, restore, is_taken, true};
+static const Transaction taking = {"taking", take, restore, is_taken, true};
 
 /* --- guarding and undoing it ------------------------------------------------------------------ */
 
@@ -154,7 +155,7 @@ static bool is_guarded(const LeaseRecord *record)
         return !fakehost_driver(joiner, name)[0] && fakehost_override(joiner, name)[0];
 }
 
-static const Transaction guarding = {guard, unguard, is_guarded, false};
+static const Transaction guarding = {"guarding", guard, unguard, is_guarded, false};
 
 /* ---------------------------------------------------------------------------------------------- */
 
@@ -248,33 +249,52 @@ static bool try_fault(const Transaction *transaction, const Fault *fault, bool i
         return struck;
 }
 
-static void sweep(const Transaction *transaction, const Fault *fault)
+/* The same, and whether a check failed in it. */
+static bool try_point(const Transaction *transaction, const Fault *fault, bool in_undo,
+                      unsigned *n_violations)
 {
-        unsigned n_tried = 0;
+        bool failed_before = tap_failed;
+
+        tap_failed = false;
+        bool struck = try_fault(transaction, fault, in_undo);
+        *n_violations += tap_failed;
+        tap_failed |= failed_before;
+        return struck;
+}
+
+static void sweep(const Transaction *transaction, const char *name, const Fault *fault)
+{
+        unsigned n_tried = 0, n_violations = 0;
 
         for (int in_undo = 0; in_undo < 2; in_undo++) {
                 Fault now = *fault;
 
-                for (now.at = 1; try_fault(transaction, &now, in_undo); now.at += faults_step())
+                for (now.at = 1; try_point(transaction, &now, in_undo, &n_violations);
+                     now.at += faults_step())
                         n_tried++;
         }
-        printf("# %u points tried\n", n_tried);
+        printf("# tell: fake host, %s and back, %s: %u points tried, %u violations\n",
+               transaction->name, name, n_tried, n_violations);
         CHECK(n_tried > 8 / faults_step());
+        CHECK_NUMBER(n_violations, 0);
 }
 
 static void sweep_all(const Transaction *transaction)
 {
-        static const Fault faults[] = {
-                {.kind = FAULT_ERROR, .error = EBUSY},
-                {.kind = FAULT_ERROR, .error = EIO},
-                {.kind = FAULT_ERROR, .error = ENODEV},
-                {.kind = FAULT_IGNORED},
-                {.kind = FAULT_DIES_BEFORE},
-                {.kind = FAULT_DIES_AFTER},
+        static const struct {
+                const char *name;
+                Fault fault;
+        } faults[] = {
+                {"EBUSY", {.kind = FAULT_ERROR, .error = EBUSY}},
+                {"EIO", {.kind = FAULT_ERROR, .error = EIO}},
+                {"ENODEV", {.kind = FAULT_ERROR, .error = ENODEV}},
+                {"ignored", {.kind = FAULT_IGNORED}},
+                {"killed before", {.kind = FAULT_DIES_BEFORE}},
+                {"killed after", {.kind = FAULT_DIES_AFTER}},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
-                sweep(transaction, &faults[i]);
+                sweep(transaction, faults[i].name, &faults[i].fault);
 }
 
 static void test_taking(void)

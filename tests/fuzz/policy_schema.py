@@ -350,7 +350,7 @@ def main():
         return bool(offences)
 
     print("1..5")
-    print(f"# {len(documents)} documents: {accepted} accepted, {refused} refused, "
+    print(f"# tell: policy schema and parser: {len(documents)} documents, {accepted} accepted, {refused} refused, "
           f"{len(differ)} seen differently")
     failed = report(1, differ, "schema and parser agree")
     failed |= report(2, [] if accepted > 500 and refused > 500 else ["too few of one kind"],
