@@ -98,18 +98,24 @@ int plan_record(Plan *plan, LeaseRecord *record)
         return manager_plan_seals(plan->manager, record);
 }
 
+bool plan_has_nodes(const Plan *plan, const LeaseRecord *record)
+{
+        bool any = nodes_are_for(record->mode);
+
+        for (size_t i = 0; i < plan->n_others; i++)
+                any |= nodes_are_for(plan->others[i]);
+        return any;
+}
+
 /* So that what joins while no daemon looks is blocked all the same. */
 static int write_rules(Plan *plan, const LeaseRecord *record)
 {
         int32_t numbers[LEASE_GROUPS_MAX];
-        bool by_node = nodes_are_for(record->mode);
 
-        for (size_t i = 0; i < plan->n_others; i++)
-                by_node |= nodes_are_for(plan->others[i]);
         for (size_t i = 0; i < record->n_groups; i++)
                 numbers[i] = record->groups[i].number;
         int r = rules_write(RULES_DIRECTORY, &plan->manager->host, plan->manager->world->snapshot,
-                            record->id, numbers, record->n_groups, by_node);
+                            record->id, numbers, record->n_groups, plan_has_nodes(plan, record));
         if (r < 0)
                 (void)plan_refuse(plan, REFUSAL_INVALID,
                                   "udev rules for the lease cannot be written to " RULES_DIRECTORY

@@ -80,3 +80,6 @@ void plan_execute(Plan *plan, ManagerDone done, void *userdata);
  * returns.
  */
 _nodiscard_ int plan_record(Plan *plan, LeaseRecord *record);
+
+/* Whether its record's mode, or one that may come to be, has nodes to be opened (lease/nodes.h). */
+bool plan_has_nodes(const Plan *plan, const LeaseRecord *record);

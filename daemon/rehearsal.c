@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "core/probe/cleanup.h"
+#include "daemon/foresee.h"
 #include "daemon/guard/console.h"
 #include "daemon/host/critical.h"
 #include "daemon/lease/drivers.h"
@@ -81,19 +82,6 @@ static bool send_use(const CriticalUse *use, void *userdata)
                dprintf(findings->fd, CRITICAL "%s\n", use->sentence) > 0;
 }
 
-/* What lets go of the screens comes before the rest (guard/enforce.h). Returns 0 or -errno. */
-static int send_consoles(const HostPaths *host, LeaseRecord *record, int fd)
-{
-        bool changed = false;
-
-        int r = console_find(host, record, &changed);
-        for (size_t i = 0; r == 0 && i < record->n_changes; i++)
-                if (console_is_change(&record->changes[i]) &&
-                    dprintf(fd, STEP "%s: let go of the screen\n", record->changes[i].place) < 0)
-                        r = -EIO;
-        return r;
-}
-
 /* In the worker, which changes its own copy of the record. */
 static int job_ask(const void *context, VfioFds *fds, char **ret_message)
 {
@@ -103,12 +91,13 @@ static int job_ask(const void *context, VfioFds *fds, char **ret_message)
         _cleanup_(closep) int fd = memfd_create("rehearsal", MFD_CLOEXEC);
         Findings findings = {fd, play->releases_console ? CRITICAL_DISPLAY : _CRITICAL_N};
         char text[BDF_TEXT_SIZE];
+        bool changed = false;
 
         if (fd < 0)
                 return -errno;
         int r = lease_drivers_foresee(&play->host, record, play->driver);
         if (r == 0 && play->releases_console)
-                r = send_consoles(&play->host, record, fd);
+                r = console_find(&play->host, record, &changed);
         for (size_t i = 0; r == 0 && i < record->n_devices; i++) {
                 const LeaseDevice *device = &record->devices[i];
 
@@ -120,7 +109,7 @@ static int job_ask(const void *context, VfioFds *fds, char **ret_message)
                         return -EIO;
         }
         if (r == 0)
-                r = lease_steps_describe(record, &steps);
+                r = foresee_take(&play->host, record, &steps);
         for (size_t i = 0; r == 0 && i < steps.n_items; i++)
                 if (dprintf(fd, STEP "%s\n", steps.items[i]) < 0)
                         return -EIO;
@@ -195,6 +184,10 @@ static void on_asked(WorkerResult *result, void *userdata)
 
         if (rehearsal.code == 0)
                 rehearsal.code = read_findings(play, result->fds, &critical);
+        if (rehearsal.code == 0)
+                rehearsal.code = foresee_gate(play->guard, &play->steps);
+        if (rehearsal.code != 0)
+                lease_step_texts_clear(&play->steps);
         if (rehearsal.code == 0 && critical.n_items > 0 && !play->is_forced) {
                 rehearsal.code = REFUSAL_CRITICAL;
                 rehearsal.message = critical.items[0];
@@ -238,7 +231,7 @@ static int prepare(Plan *plan, Play *play)
                 if (layer < play->guard)
                         play->guard = layer;
         }
-        return r;
+        return r == 0 ? foresee_rules(plan, play->record, &play->steps) : r;
 }
 
 void rehearse(Manager *manager, const AcquireRequest *request, RehearsalDone done, void *userdata)

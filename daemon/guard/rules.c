@@ -141,6 +141,23 @@ int rules_write(const char *directory, const HostPaths *host, const Snapshot *sn
         return r < 0 || (rules.n_ports == 0 && !nodes) ? r : replace(directory, name, text);
 }
 
+int rules_find_ports(const Snapshot *snapshot, const LeaseRecord *record, bool *ret_any)
+{
+        bool any = false;
+
+        for (size_t i = 0; !any && i < record->n_groups; i++) {
+                _cleanup_(freep) size_t *ports = NULL;
+                size_t n = 0;
+
+                int r = guard_find_ports(snapshot, record->groups[i].number, &ports, &n);
+                if (r < 0)
+                        return r;
+                any = n > 0;
+        }
+        *ret_any = any;
+        return 0;
+}
+
 int rules_remove(const char *directory, uint32_t id)
 {
         char path[PATH_MAX];

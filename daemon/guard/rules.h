@@ -15,6 +15,7 @@
 
 #include "core/model/snapshot.h"
 #include "daemon/host/host.h"
+#include "daemon/lease/record.h"
 
 #define RULES_DIRECTORY "/run/udev/rules.d"
 
@@ -25,6 +26,11 @@
  */
 _nodiscard_ int rules_write(const char *directory, const HostPaths *host, const Snapshot *snapshot,
                             uint32_t id, const int32_t *numbers, size_t n_numbers, bool nodes);
+
+/* Whether a port leads into the record's groups: then there are rules for what joins. Returns 0 or
+ * -ENOMEM. */
+_nodiscard_ int rules_find_ports(const Snapshot *snapshot, const LeaseRecord *record,
+                                 bool *ret_any);
 
 /* Removes the rules of a lease; none are fine. Returns 0 or -errno. */
 _nodiscard_ int rules_remove(const char *directory, uint32_t id);

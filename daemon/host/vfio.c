@@ -293,21 +293,25 @@ void vfio_await_closed(const HostPaths *host, const int32_t *groups, size_t n_gr
         }
 }
 
-int vfio_load(const HostPaths *host, LeaseMode mode, char **ret_message)
+bool vfio_lacks_iommufd(const HostPaths *host, LeaseMode mode)
 {
         char path[PATH_MAX];
         struct stat st;
 
+        if (mode != LEASE_MODE_IOMMUFD && mode != LEASE_MODE_IOMMUFD_UNBOUND)
+                return false;
+        (void)snprintf(path, sizeof(path), "%s/iommu", host->dev);
+        return stat(path, &st) < 0;
+}
+
+int vfio_load(const HostPaths *host, LeaseMode mode, char **ret_message)
+{
         if (!driver_exists(host, "vfio-pci")) {
                 int r = driver_load_module("vfio-pci", ret_message);
                 if (r != 0)
                         return r;
         }
-        if (mode != LEASE_MODE_IOMMUFD && mode != LEASE_MODE_IOMMUFD_UNBOUND)
-                return 0;
-
-        (void)snprintf(path, sizeof(path), "%s/iommu", host->dev);
-        if (stat(path, &st) == 0)
+        if (!vfio_lacks_iommufd(host, mode))
                 return 0;
         _cleanup_(freep) char *why = NULL;
         int r = driver_load_module("iommufd", &why);

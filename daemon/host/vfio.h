@@ -107,5 +107,8 @@ int vfio_fds_find(const VfioFds *fds, const char *name);
 void vfio_await_closed(const HostPaths *host, const int32_t *groups, size_t n_groups,
                        unsigned seconds);
 
+/* Whether iommufd's module is to be loaded for that mode. */
+bool vfio_lacks_iommufd(const HostPaths *host, LeaseMode mode);
+
 /* Makes sure that the drivers for `mode` are there, loading modules. Same returns. */
 _nodiscard_ int vfio_load(const HostPaths *host, LeaseMode mode, char **ret_message);

@@ -20,17 +20,11 @@ void nodes_clear(Nodes *nodes)
         *nodes = (Nodes){.paths = NULL};
 }
 
-/* Takes `path` over; what is not there is left out. */
-static int add(Nodes *nodes, char *path)
+/* Takes `path` over. */
+static int append(Nodes *nodes, char *path)
 {
         if (!path)
                 return -ENOMEM;
-        if (access(path, F_OK) < 0) {
-                int r = errno == ENOENT ? 0 : -errno;
-
-                free(path);
-                return r;
-        }
         char **paths = reallocarray(nodes->paths, nodes->n + 1, sizeof(*paths));
         if (!paths) {
                 free(path);
@@ -39,6 +33,18 @@ static int add(Nodes *nodes, char *path)
         nodes->paths = paths;
         nodes->paths[nodes->n++] = path;
         return 0;
+}
+
+/* The same, but what is not there is left out. */
+static int add(Nodes *nodes, char *path)
+{
+        if (!path)
+                return -ENOMEM;
+        if (access(path, F_OK) == 0)
+                return append(nodes, path);
+        int r = errno == ENOENT ? 0 : -errno;
+        free(path);
+        return r;
 }
 
 static int add_device(Nodes *nodes, const HostPaths *host, const LeaseDevice *device)
@@ -81,6 +87,57 @@ int nodes_find(const HostPaths *host, const LeaseRecord *record, Nodes *ret_node
                 r = add_in_dev(&nodes, host, "vfio/vfio");
         if (r == 0 && nodes_are_for(record->mode))
                 r = add_in_dev(&nodes, host, "iommu");
+        if (r < 0)
+                return r;
+        *ret_nodes = nodes;
+        nodes = (Nodes){.paths = NULL};
+        return 0;
+}
+
+/* What the kernel need not have, if it does not have it now. */
+static int foresee_shared(Nodes *nodes, const HostPaths *host, const char *name)
+{
+        char *path = NULL;
+
+        if (asprintf(&path, "%s/%s", host->dev, name) < 0)
+                return -ENOMEM;
+        if (access(path, F_OK) == 0)
+                return append(nodes, path);
+        char *text = NULL;
+        int n = asprintf(&text, "%s, if it is there by then", path);
+        free(path);
+        return append(nodes, n < 0 ? NULL : text);
+}
+
+static int foresee_device(Nodes *nodes, const HostPaths *host, const LeaseDevice *device)
+{
+        char *text = NULL, address[BDF_TEXT_SIZE];
+
+        if (device->role != LEASE_ROLE_TAKEN || device->lost)
+                return 0;
+        int n = asprintf(&text, "the node of %s in %s/vfio/devices, if this kernel makes one",
+                         bdf_format(device->bdf, address), host->dev);
+        return append(nodes, n < 0 ? NULL : text);
+}
+
+int nodes_foresee(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
+{
+        _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_groups; i++) {
+                char *path = NULL;
+                int n = asprintf(&path, "%s/vfio/%d", host->dev, record->groups[i].number);
+
+                r = append(&nodes, n < 0 ? NULL : path);
+        }
+        for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_devices; i++)
+                r = foresee_device(&nodes, host, &record->devices[i]);
+        nodes.n_own = nodes.n;
+        if (r == 0 && nodes_are_for(record->mode))
+                r = foresee_shared(&nodes, host, "vfio/vfio");
+        if (r == 0 && nodes_are_for(record->mode))
+                r = foresee_shared(&nodes, host, "iommu");
         if (r < 0)
                 return r;
         *ret_nodes = nodes;

@@ -172,8 +172,11 @@ static char *describe_claim(const LeaseRecord *record, const LeaseGroup *group)
 {
         char *text;
 
-        return asprintf(&text, "claim group %s (kernel group %d), mode %s", group->id,
-                        group->number, lease_mode_to_string(record->mode)) < 0
+        return asprintf(&text, "%s group %s (kernel group %d), mode %s",
+                        lease_mode_claims(record->mode)   ? "claim"
+                        : record->mode == LEASE_MODE_PATH ? "open and close"
+                                                          : "open",
+                        group->id, group->number, lease_mode_to_string(record->mode)) < 0
                        ? NULL
                        : text;
 }

@@ -123,9 +123,17 @@ def by_path_for_another_uid(context):
 @test(on=("basic",))
 def without_a_claim_slots_are_sealed(context):
     """Before the first driver leaves; and where more is required, the mode is refused."""
+    steps = context.json(f"plan --mode path --with-members {JOIN_CARD}", LAB)["steps"]
+    context.tell("\n".join(steps))
     answer = context.json(f"acquire --mode path --with-members {JOIN_CARD}", LAB)
     context.undo(f"isoctl release {answer['lease']} >/dev/null 2>&1 || true")
     context.equal(answer["guard"], "sealed", "the guard at once")
+    sealed = [step for step in steps if "which seals the slot" in step]
+    context.ok(sealed and steps.index(sealed[-1]) < steps.index(f"{JOIN_CARD}: unbind e1000e"),
+               "the plan seals too late or not at all")
+    told = [step.split(" open ")[1] for step in steps if step.startswith(f"let uid {LAB} open /")]
+    context.equal(sorted(told), sorted(node for node in answer["nodes"] if "/devices/" not in node),
+                  "nodes of the plan, but for those that have no name before")
     context.isoctl(f"release {answer['lease']}", LAB)
     context.write("/etc/isolationd/policy.d/40-owned.json", """{ "rules": [
         { "name": "owned-only", "match": { "vendor": "8086", "path": "0000:00/02.*" },
