@@ -3,8 +3,10 @@
 /* What acquire would do, in its order, and what it would cost the host. Nothing is touched. */
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/lease_text.h"
+#include "cli/strength.h"
 #include "cli/text.h"
 
 static void free_plan(iso_plan **plan)
@@ -12,9 +14,37 @@ static void free_plan(iso_plan **plan)
         (void)iso_plan_free(*plan);
 }
 
-static void print_json(const iso_plan *plan)
+static void free_strengths(Strengths **strengths)
 {
-        json_object *document = json_document("plan"), *devices;
+        free(*strengths);
+}
+
+static size_t count_texts(const char *const *texts)
+{
+        size_t n = 0;
+
+        while (texts[n])
+                n++;
+        return n;
+}
+
+/* How strong the isolation of the plan's groups is, by the index of each. */
+static int read_strengths(iso_host *host, const iso_plan *plan, Strengths *strengths)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && plan->groups[i]; i++) {
+                const iso_group *group = group_find(host, plan->groups[i]);
+
+                if (group)
+                        r = strengths_read(host, group, &strengths[i]);
+        }
+        return r;
+}
+
+static void print_json(const iso_plan *plan, const Strengths *strengths)
+{
+        json_object *document = json_document("plan"), *devices, *groups;
 
         json_add_text(document, "refusal", plan->refusal ? iso_error_name(plan->refusal) : "");
         json_add_text(document, "message", plan->message);
@@ -23,6 +53,13 @@ static void print_json(const iso_plan *plan)
         json_add_optional(document, "rule", plan->rule);
         json_add_optional(document, "memory_warning", plan->memory_warning);
         json_add_list(document, "groups", plan->groups);
+        groups = json_add_array(document, "strengths");
+        for (size_t i = 0; plan->groups[i]; i++) {
+                json_object *group = json_append(groups, must(json_object_new_object()));
+
+                json_add_text(group, "group", plan->groups[i]);
+                json_add_strengths(group, &strengths[i]);
+        }
         devices = json_add_array(document, "devices");
         for (size_t i = 0; i < plan->n_members; i++) {
                 json_object *device = must(json_object_new_object());
@@ -56,26 +93,7 @@ static void print_members(const iso_plan *plan)
         table_print(&table, "  ");
 }
 
-/* How weak the isolation is: only what is not as it should be. */
-static void print_weaknesses(iso_host *host, const iso_plan *plan)
-{
-        for (size_t i = 0; plan->groups[i]; i++) {
-                const iso_strength *bits;
-                const iso_device *device;
-                const iso_group *group;
-                size_t n = 0;
-
-                if (iso_host_resolve(host, plan->groups[i], &device, &group) != 0 || !group ||
-                    iso_host_strength(host, group, &bits, &n) != 0)
-                        continue;
-                for (size_t b = 0; b < n; b++)
-                        if (bits[b].value[0] != 'y')
-                                (void)printf("  %s %s: %s\n", bits[b].bit, bits[b].value,
-                                             bits[b].text);
-        }
-}
-
-static void print_text(iso_host *host, const iso_plan *plan)
+static void print_text(const iso_plan *plan, const Strengths *strengths)
 {
         _cleanup_(free_text) char *groups = join_texts(plan->groups, ", ");
 
@@ -84,8 +102,8 @@ static void print_text(iso_host *host, const iso_plan *plan)
                              plan->groups[0] && plan->groups[1] ? "Groups" : "Group", groups,
                              plan->mode, plan->guard, plan->rule);
                 print_members(plan);
-                (void)printf("\nStrength: what is not yes\n");
-                print_weaknesses(host, plan);
+                for (size_t i = 0; plan->groups[i]; i++)
+                        print_strengths(&strengths[i], plan->groups[1] ? plan->groups[i] : NULL);
                 (void)printf("\nSteps\n");
         }
         for (size_t i = 0; plan->steps[i]; i++)
@@ -109,10 +127,15 @@ static int run_plan(Invocation *invocation)
         r = iso_plan_lease(invocation->host, invocation->arguments, &options, &plan);
         if (r != 0)
                 return fail_host(invocation, r);
+        _cleanup_(free_strengths) Strengths *strengths =
+                must(calloc(count_texts(plan->groups) + 1, sizeof(*strengths)));
+        r = read_strengths(invocation->host, plan, strengths);
+        if (r != 0)
+                return fail_host(invocation, r);
         if (invocation->json)
-                print_json(plan);
+                print_json(plan, strengths);
         else
-                print_text(invocation->host, plan);
+                print_text(plan, strengths);
         if (plan->refusal == 0)
                 return EXIT_DONE;
         note("acquire would be refused: %s", plan->message);
@@ -123,8 +146,8 @@ const Verb verb_plan = {
         .name = "plan",
         .arguments = "SELECTOR...",
         .summary = "what acquire would do, without doing it",
-        .help = "Members, drivers, steps in their order, the guard that will hold, what of the\n"
-                "isolation is weak, what the host lives on. Exits as acquire would.\n"
+        .help = "Members, drivers, steps in their order, the guard that will hold, how strong\n"
+                "the isolation is, what the host lives on. Exits as acquire would.\n"
                 "Takes the options of acquire, without --wait.\n",
         .options = OPTION_MODE | OPTION_UID | OPTION_MEMBERS | OPTION_FORCE | OPTION_DRIVER |
                    OPTION_TYPE | OPTION_RAM | OPTION_CONSOLE,

@@ -7,44 +7,8 @@
 #include <string.h>
 
 #include "cli/document.h"
+#include "cli/strength.h"
 #include "cli/text.h"
-
-/* How strong its isolation is; an older daemon does not tell. */
-typedef struct Strengths {
-        const iso_strength *bits;
-        size_t n;
-} Strengths;
-
-static void add_strengths(json_object *object, const Strengths *strengths)
-{
-        json_object *array;
-
-        if (strengths->n == 0)
-                return;
-        array = json_add_array(object, "strength");
-        for (size_t i = 0; i < strengths->n; i++) {
-                json_object *bit = json_append(array, must(json_object_new_object()));
-
-                json_add_text(bit, "bit", strengths->bits[i].bit);
-                json_add_text(bit, "value", strengths->bits[i].value);
-                json_add_text(bit, "text", strengths->bits[i].text);
-        }
-}
-
-static void print_strengths(const Strengths *strengths)
-{
-        _cleanup_(table_deinit) Table table = {.n_columns = 3};
-
-        if (strengths->n == 0)
-                return;
-        for (size_t i = 0; i < strengths->n; i++) {
-                table_add(&table, "%s", strengths->bits[i].bit);
-                table_add(&table, "%s", strengths->bits[i].value);
-                table_add(&table, "%s", strengths->bits[i].text);
-        }
-        (void)printf("\nStrength\n");
-        table_print(&table, "  ");
-}
 
 /* Addresses that an owner must not map; a copied machine has none, an older daemon tells none. */
 typedef struct Regions {
@@ -106,7 +70,7 @@ static int print_json(const iso_host *host, const iso_group *group, const Streng
                 if (device)
                         (void)json_append(devices, json_device(device));
         }
-        add_strengths(object, strengths);
+        json_add_strengths(object, strengths);
         add_regions(object, regions);
         json_print(document);
         return EXIT_DONE;
@@ -185,8 +149,8 @@ static int run_show(Invocation *invocation)
         r = find_group(invocation, invocation->arguments[0], &group);
         if (r != EXIT_DONE)
                 return r;
-        r = iso_host_strength(host, group, &strengths.bits, &strengths.n);
-        if (r != 0 && r != ISO_E_UNSUPPORTED)
+        r = strengths_read(host, group, &strengths);
+        if (r != 0)
                 return fail_host(invocation, r);
         r = iso_host_regions(host, group, &regions.items, &regions.n);
         if (r != 0 && r != ISO_E_UNSUPPORTED)
@@ -196,7 +160,7 @@ static int run_show(Invocation *invocation)
 
         print_heading(host, group);
         print_members(host, group);
-        print_strengths(&strengths);
+        print_strengths(&strengths, NULL);
         print_regions(&regions);
         return EXIT_DONE;
 }

@@ -142,6 +142,9 @@ def a_plan_touches_nothing(context):
                   [{"device": EDU, "taken": True, "driver": None, "driver_then": "vfio-pci"}],
                   "what is taken")
     context.ok(plan["steps"][0].startswith(f"{EDU}: driver_override vfio-pci"), plan["steps"])
+    group = context.json(f"show {EDU}")["group"]
+    context.equal(plan["strengths"], [{"group": group["id"], "strength": group["strength"]}],
+                  "how strong the isolation is")
     refused = context.run(f"isoctl plan {EDU}", STRANGER)
     context.equal(refused.code, DENIED, "a stranger's plan")
     context.equal(refused.out.strip(), "", "what a stranger is told")
