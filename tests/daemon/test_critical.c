@@ -190,6 +190,54 @@ static void test_bridge(void)
         tree_remove();
 }
 
+/* What a port of a bond is critical for is the bond's, or that of a bridge above the bond. */
+static void test_bond(void)
+{
+        static const NetUse uses[] = {
+                {8, true, "default route"},
+                {9, false, "192.0.2.1/24"},
+        };
+
+        make_interface("0x1803\n"); /* IFF_SLAVE too */
+        make_upper("bond0", "8\n");
+        CHECK_NUMBER(ask("0000:00:1f.2 carries bond0; take enp0s31f2 off it first "
+                         "(0000:00:1f.2 → enp0s31f2 → bond0)"),
+                     REFUSAL_CRITICAL);
+        net_uses = uses;
+        n_net_uses = 1;
+        CHECK_NUMBER(ask("0000:00:1f.2 carries default route; take enp0s31f2 down first "
+                         "(0000:00:1f.2 → enp0s31f2 → bond0 → default route)"),
+                     REFUSAL_CRITICAL);
+        net_uses = uses + 1; /* of the bridge that the bond is a port of */
+        tree_file("devices/virtual/net/br0/ifindex", "9\n");
+        tree_link("class/net/br0", "../../devices/virtual/net/br0");
+        tree_link("devices/virtual/net/bond0/upper_br0", "../br0");
+        CHECK_NUMBER(ask("0000:00:1f.2 carries 192.0.2.1/24; take enp0s31f2 down first "
+                         "(0000:00:1f.2 → enp0s31f2 → bond0 → br0 → 192.0.2.1/24)"),
+                     REFUSAL_CRITICAL);
+        n_net_uses = 0;
+        CHECK_NUMBER(ask("0000:00:1f.2 carries br0; take enp0s31f2 off it first "
+                         "(0000:00:1f.2 → enp0s31f2 → bond0 → br0)"),
+                     REFUSAL_CRITICAL);
+        tree_file(INTERFACE "/flags", "0x1802\n");
+        CHECK_NUMBER(ask(NULL), 0);
+        tree_remove();
+}
+
+static void test_bond_with_an_address(void)
+{
+        static const NetUse uses[] = {{8, false, "2001:db8::1/64"}};
+
+        make_interface("0x1803\n");
+        make_upper("bond0", "8\n");
+        net_uses = uses;
+        n_net_uses = ARRAY_SIZE(uses);
+        CHECK_NUMBER(ask("0000:00:1f.2 carries 2001:db8::1/64; take enp0s31f2 down first "
+                         "(0000:00:1f.2 → enp0s31f2 → bond0 → 2001:db8::1/64)"),
+                     REFUSAL_CRITICAL);
+        tree_remove();
+}
+
 /* Where an interface has been is shown though it is not: only its own namespace sees it. */
 static void test_hidden_interface(void)
 {
@@ -387,6 +435,8 @@ int main(void)
                 {"an interface, down and up", test_interface},
                 {"a route", test_route},
                 {"a bridge", test_bridge},
+                {"a bond with the default route, and in a bridge", test_bond},
+                {"a bond with an address", test_bond_with_an_address},
                 {"an interface of another namespace", test_hidden_interface},
                 {"a framebuffer console", test_framebuffer},
                 {"the boot VGA device", test_boot_vga},

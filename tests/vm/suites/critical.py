@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the host lives on is not taken from it: the refusal names the chain, force overrides it."""
 
+import json
 import re
 import struct
 import tempfile
@@ -145,6 +146,30 @@ def force_is_logged(context):
     logged = context.sh("journalctl --no-pager -u isolationd.service")
     context.ok(f"lease {number}: taken by force of uid 0, although {LONE} carries 192.0.2.1/24"
                in logged, f"the journal does not tell of the force:\n{logged}")
+
+
+@test(on=("basic",), any_kernel=True)
+def force_is_for_root(context):
+    """Whom a rule lets have the group may not force it: that takes authority, not a rule."""
+    name = _interface(context)
+    context.undo(f"udevadm settle; for f in /sys/bus/pci/devices/{LONE}/net/*/flags; do "
+                 "echo 0x1002 > $f; done")
+    rule = {"name": "lone", "match": {"address": LONE}, "lease": {"users": ["lab"]}}
+    context.write("/etc/isolationd/policy.d/05-lone.json", json.dumps({"rules": [rule]}))
+    context.sh("systemctl reload-or-restart isolationd.service")
+    _set_up(context, name, True)
+    context.sh(f"{STACK} address {name} 192.0.2.1")
+    # The rule lets them: what refuses is that the host lives on it.
+    context.refused(f"acquire {LONE}", 6, rf"\({LONE} → {name} → 192\.0\.2\.1/24\)$", LAB)
+    for verb in ("acquire", "plan"):
+        context.refused(f"{verb} --force {LONE}", 5, "force is for root$", LAB)
+    answer = context.json(f"acquire --force {LONE}", LAB, code=5)
+    context.equal(answer["error"], "NotAuthorized", "the error's name")
+    context.equal((places.driver_of(context, LONE), context.json("leases")["leases"]),
+                  ("e1000e", []), "what came of it")
+    _set_up(context, name, False)
+    number = context.json(f"acquire {LONE}", LAB)["lease"]
+    context.isoctl(f"release {number}", LAB)
 
 
 @test(on=("basic",), any_kernel=True)
