@@ -15,7 +15,8 @@ from suites.places import EDU, JOIN_CARD, JOINER
 # Points by mode: what seals slots takes longer.
 POINTS = {"vfio": 20, "iommufd": 20, "iommufd-unbound": 8, "group-fd": 8, "path": 8}
 OTHERS = {"vfio": 6, "group-fd": 6, "path": 6}
-FAILING = {"vfio": 6, "iommufd": 6, "group-fd": 3, "path": 3}
+FAILING = {"vfio": 8, "iommufd": 8, "iommufd-unbound": 3, "group-fd": 3, "path": 3}
+POINTS_MIN = 60
 SWEEP_SECONDS = 900
 DROP_IN = "/run/systemd/system/isolationd.service.d/crash.conf"
 
@@ -72,7 +73,7 @@ def _sweep_all(context, kind, points):
 @test(on=("basic",), kernels=("lab",), only_full=True, weight=60)
 def the_daemon_is_killed(context):
     tried = _sweep_all(context, 0, POINTS)
-    context.ok(tried >= 60, f"only {tried} points")
+    context.ok(tried >= POINTS_MIN, f"only {tried} points")
 
 
 @test(on=("basic",), kernels=("6.1", "6.12"), only_full=True, weight=20)
@@ -82,5 +83,7 @@ def the_daemon_is_killed_elsewhere(context):
 
 @test(on=("basic",), kernels=("lab",), only_full=True, weight=60)
 def an_operation_fails(context):
-    for error in (errno.EBUSY, errno.EIO, errno.ENODEV):
-        _sweep_all(context, error, FAILING)
+    tried = sum(_sweep_all(context, error, FAILING)
+                for error in (errno.EBUSY, errno.EIO, errno.ENODEV))
+    context.tell(f"{tried} points where an operation fails, 0 violations")
+    context.ok(tried >= POINTS_MIN, f"only {tried} points")
