@@ -52,7 +52,7 @@ int driver_override_read(const HostPaths *host, Bdf bdf, char **ret_override)
         device_path(host, bdf, "driver_override", path);
         int r = host_read_text(path, ret_override);
         if (r < 0)
-                return r;
+                return r == -ENODEV ? -ENOENT : r; /* it goes while it is read */
         if (strcmp(*ret_override, DRIVER_OVERRIDE_NONE) == 0)
                 (*ret_override)[0] = '\0';
         return 0;
@@ -65,19 +65,19 @@ int driver_override_write(const HostPaths *host, Bdf bdf, const char *override, 
 
         /* An empty write does nothing; a newline clears. */
         device_path(host, bdf, "driver_override", path);
-        int r = host_write_text(path, override[0] ? override : "\n");
-        if (r < 0)
-                return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                                   "%s: writing driver_override failed: %s", bdf_format(bdf, text),
-                                   strerror(-r));
-        r = driver_override_read(host, bdf, &now);
+        int w = host_write_text(path, override[0] ? override : "\n");
+        int r = driver_override_read(host, bdf, &now);
         if (r < 0)
                 return r;
-        if (strcmp(now, override) != 0)
+        if (strcmp(now, override) == 0)
+                return 0;
+        if (w < 0)
                 return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                                   "%s: driver_override reads \"%s\" after writing \"%s\"",
-                                   bdf_format(bdf, text), now, override);
-        return 0;
+                                   "%s: writing driver_override failed: %s", bdf_format(bdf, text),
+                                   strerror(-w));
+        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
+                           "%s: driver_override reads \"%s\" after writing \"%s\"",
+                           bdf_format(bdf, text), now, override);
 }
 
 int driver_unbind(const HostPaths *host, Bdf bdf, char **ret_message)

@@ -21,7 +21,8 @@ _nodiscard_ int driver_read(const HostPaths *host, Bdf bdf, char **ret_driver);
 /* The driver_override, "" if none. Same returns. */
 _nodiscard_ int driver_override_read(const HostPaths *host, Bdf bdf, char **ret_override);
 
-/* Sets (or with "" clears) driver_override. Returns 0, a Refusal with *ret_message, or -errno. */
+/* Sets (or with "" clears) driver_override. Returns 0, a Refusal with *ret_message, or -errno
+ * (-ENOENT: it went while it was written). */
 _nodiscard_ int driver_override_write(const HostPaths *host, Bdf bdf, const char *override,
                                       char **ret_message);
 

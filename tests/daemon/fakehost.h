@@ -66,6 +66,8 @@ const char *fakehost_service(const FakeDevice *port, char name[static FAKEHOST_N
 void fakehost_plug(const char *address);
 /* It is pulled out, whoever has it. */
 void fakehost_unplug(const char *address);
+/* It is, at the moment before its override is written the next time. */
+void fakehost_unplug_at_write(const char *address);
 /* A rescan of the bus, or pciehp that comes back to a port (not NULL): what waits is seen. */
 void fakehost_rescan(const char *port);
 /* From now on `added` hears of each function that comes, as the kernel tells of it: before it has a

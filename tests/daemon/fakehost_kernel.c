@@ -105,11 +105,23 @@ static int put_text(const char *path, const char *text)
                        : 0;
 }
 
+void fakehost_unplug_at_write(const char *address)
+{
+        char path[FAKEHOST_PATH_SIZE / 2];
+
+        (void)snprintf(path, sizeof(path), "fake/going/%s", address);
+        tree_file(path, "");
+}
+
 static int write_override(const char *address, const char *text)
 {
         const FakeDevice *device = fakehost_find(address);
         char path[FAKEHOST_PATH_SIZE / 2], line[HOST_TEXT_SIZE];
 
+        if (fakehost_has("fake/going/%s", address)) {
+                fakehost_unplug(address); /* after the file was opened */
+                return -ENODEV;
+        }
         if (fakehost_has("fake/late/%s", address))
                 (void)fakehost_attach(device); /* the kernel was quicker */
         (void)snprintf(path, sizeof(path), "bus/pci/devices/%s/driver_override", address);

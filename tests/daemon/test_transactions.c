@@ -380,6 +380,35 @@ static void test_gate(void)
         fakehost_remove();
 }
 
+/* A card that is pulled between a look at it and a write: that is no failure of putting back. */
+static void test_going(void)
+{
+        _cleanup_(freep) char *message = NULL, *undo_message = NULL;
+        _cleanup_(lease_record_freep) LeaseRecord *taken = start(&taking);
+
+        faults_start(&(Fault){.kind = FAULT_NONE});
+        CHECK_NUMBER(run(take, taken), 0);
+        fakehost_unplug_at_write("0000:01:00.0");
+        CHECK_NUMBER(restore(taken, &message), 0);
+        CHECK(!message);
+        CHECK(!fakehost_is_present(fakehost_find("0000:01:00.0")));
+        CHECK(looks_untouched());
+        fakehost_remove();
+
+        _cleanup_(lease_record_freep) LeaseRecord *record = start(&taking);
+        fakehost_unplug_at_write("0000:01:00.0");
+        CHECK_NUMBER(take(record, &message), REFUSAL_CHANGED);
+        CHECK_STRING(message, "0000:01:00.0 vanished while it was being taken");
+        CHECK(looks_untouched());
+        fakehost_remove();
+
+        _cleanup_(lease_record_freep) LeaseRecord *guarded = start(&guarding);
+        fakehost_unplug_at_write("0000:02:00.0");
+        CHECK_NUMBER(guard(guarded, &undo_message), 0);
+        CHECK_NUMBER(run(unguard, guarded), 0);
+        fakehost_remove();
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -387,6 +416,7 @@ int main(void)
                 {"the model's gate", test_gate},
                 {"taking and restoring", test_taking},
                 {"guarding and undoing it", test_guarding},
+                {"a card that goes meanwhile", test_going},
         };
 
         return tap_run(tests);
