@@ -191,8 +191,14 @@ static bool take_otherwise(Lease *lease, const char *message)
         lease->record->mode = lease->others[0];
         lease->n_others--;
         memmove(lease->others, lease->others + 1, lease->n_others * sizeof(*lease->others));
-        if (lease_state_save(lease->manager->state_directory, lease->record) < 0)
+        /* The mode before may have needed none. */
+        int r = manager_plan_seals(lease->manager, lease->record);
+        if (r == 0)
+                r = lease_state_save(lease->manager->state_directory, lease->record);
+        if (r < 0) {
+                log_broken(r);
                 return false;
+        }
         manager_begin_take(lease, lease->done, lease->done_userdata);
         return true;
 }

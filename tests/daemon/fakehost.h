@@ -79,6 +79,9 @@ void fakehost_watch(void (*added)(const FakeDevice *device, const char *path));
  */
 void fakehost_race(bool on);
 
+/* From now on the kernel has no way to claim a device by itself, only groups. */
+void fakehost_lack_cdevs(void);
+
 /*
  * From now on the host driver does not let go of that device: whoever unbinds it waits, and cannot be
  * killed. And now it does.

@@ -24,6 +24,7 @@
 #include "daemon/host/vfio.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/faults.h"
+#include "tests/unit/tree.h"
 
 int __wrap_config_write16(const HostPaths *host, Bdf bdf, unsigned offset, uint16_t value);
 int __real_config_write16(const HostPaths *host, Bdf bdf, unsigned offset, uint16_t value);
@@ -152,6 +153,11 @@ void __wrap_driver_await_udev(void)
 {
 }
 
+void fakehost_lack_cdevs(void)
+{
+        tree_file("fake/no-cdevs", "");
+}
+
 /* An iommufd and a bound device own the device's group; here both go by the group. */
 int __wrap_vfio_claim_devices(const HostPaths *host, bool bind, const Bdf *devices,
                               size_t n_devices, VfioFds *ret_fds, char **ret_message)
@@ -160,6 +166,8 @@ int __wrap_vfio_claim_devices(const HostPaths *host, bool bind, const Bdf *devic
         char text[BDF_TEXT_SIZE];
         size_t n = 0;
 
+        if (fakehost_has("fake/no-cdevs"))
+                return host_refuse(REFUSAL_UNSUPPORTED, ret_message, "there are only groups here");
         for (size_t i = 0; i < n_devices; i++) {
                 int32_t group = fakehost_find(bdf_format(devices[i], text))->group;
                 size_t k = 0;

@@ -159,6 +159,53 @@ static void live(const Run *run, bool undisturbed)
         fakedaemon_check_end();
 }
 
+static void on_answer(const ManagerAnswer *answer, Lease *lease, void *userdata)
+{
+        *(int *)userdata = answer->code;
+}
+
+/* Asked for behind a mode that the kernel turns out not to have. */
+static void live_otherwise(const Run *run, bool undisturbed)
+{
+        static const char *const card[] = {CARD, NULL};
+        const AcquireRequest request = {
+                .selectors = card,
+                .modes = {LEASE_MODE_IOMMUFD, mode},
+                .n_modes = 2,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .force = true,
+                .path_uid = FAKEHOST_UID,
+                .unit = "",
+        };
+        /* Neither does without. */
+        const bool can = mode != LEASE_MODE_IOMMUFD && mode != LEASE_MODE_IOMMUFD_UNBOUND;
+        char service[FAKEHOST_NAME_SIZE];
+        int code = _REFUSAL_N;
+        FakeDaemon daemon;
+
+        fakedaemon_start(&daemon, &run->host, &run->service);
+        fakehost_lack_cdevs();
+        manager_acquire(daemon.manager, &request, on_answer, &code);
+        must_be(daemon.manager->n_leases == 1, "the lease is made");
+        const LeaseRecord *record = daemon.manager->leases[0]->record;
+        while (can && code == _REFUSAL_N && record->mode == LEASE_MODE_IOMMUFD)
+                must_be(event_base_loop(daemon.base, EVLOOP_ONCE) == 0, "the loop goes on");
+        must_be(code == _REFUSAL_N && (!can || record->mode == mode), "the other mode is tried");
+        /* On record before the worker begins: what it is to seal before the first driver leaves. */
+        for (size_t i = 0; can && i < 2; i++)
+                must_be(lease_record_has_change(record, LEASE_CHANGE_SEAL,
+                                                fakehost_service(&machine[i], service)) ==
+                                !lease_mode_claims(mode),
+                        "the seals that the mode needs");
+        fakedaemon_see(&daemon);
+        must_be(code == (can ? 0 : (int)REFUSAL_UNSUPPORTED), "the lease is had");
+        check_leases(&daemon, "leased otherwise");
+        check_guard(&daemon, lease_mode_claims(mode) ? GUARD_OWNED : GUARD_SEALED, "otherwise");
+        fakedaemon_release_all(&daemon);
+        fakedaemon_end(&daemon);
+        fakedaemon_check_end();
+}
+
 /* The leases that were in their owner's hands when the daemon died, by a bit each. */
 static unsigned find_leased(void)
 {
@@ -197,7 +244,9 @@ static void live_on(const Run *run, bool has_fds)
         fakedaemon_check_end();
 }
 
-static int spawn(Run *run, bool is_first, bool flag)
+typedef void (*Life)(const Run *run, bool flag);
+
+static int spawn(Run *run, Life life, bool flag)
 {
         (void)fflush(stdout);
         pid_t child = fork();
@@ -207,15 +256,12 @@ static int spawn(Run *run, bool is_first, bool flag)
                 return fakeservice_run(&run->service, child);
         faults_set_daemon();
         fakedaemon_log();
-        if (is_first)
-                live(run, flag);
-        else
-                live_on(run, flag);
+        life(run, flag);
         _exit(0);
 }
 
 /* One run; returns whether it went as it has to. */
-static bool go(const Fault *fault, bool loses_fds)
+static bool go(Life life, const Fault *fault, bool loses_fds)
 {
         char path[FAKEHOST_PATH_SIZE];
         Run run = {.service = {.n_items = 0}};
@@ -223,11 +269,11 @@ static bool go(const Fault *fault, bool loses_fds)
         fakehost_make(machine, ARRAY_SIZE(machine), &run.host);
         fakeservice_start(&run.service, fakehost_path(path, "notify"));
         faults_start(fault);
-        int status = spawn(&run, true, fault->kind == FAULT_NONE);
+        int status = spawn(&run, life, fault->kind == FAULT_NONE);
         if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && faults_has_struck()) {
                 if (loses_fds)
                         fakeservice_forget(&run.service);
-                status = spawn(&run, false, !loses_fds);
+                status = spawn(&run, live_on, !loses_fds);
         }
         bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && run.service.n_items == 0;
         if (!ok) {
@@ -247,7 +293,7 @@ static void sweep(const char *name, const Fault *fault, bool loses_fds)
         Fault now = *fault;
 
         for (now.at = 1;; now.at += faults_step()) {
-                bool ok = go(&now, loses_fds);
+                bool ok = go(live, &now, loses_fds);
 
                 if (faults_passed() < now.at)
                         break;
@@ -262,9 +308,14 @@ static void sweep(const char *name, const Fault *fault, bool loses_fds)
 
 static void test_undisturbed(void)
 {
-        CHECK(go(&(Fault){.kind = FAULT_NONE}, false));
+        CHECK(go(live, &(Fault){.kind = FAULT_NONE}, false));
         CHECK(faults_passed() > 30);
         printf("# %u points where something is written\n", faults_passed());
+}
+
+static void test_otherwise(void)
+{
+        CHECK(go(live_otherwise, &(Fault){.kind = FAULT_NONE}, false));
 }
 
 static void test_fails(void)
@@ -296,6 +347,7 @@ int main(int argc, char **argv)
 {
         static const TapTest tests[] = {
                 {"undisturbed", test_undisturbed},
+                {"in place of another mode", test_otherwise},
                 {"each write fails", test_fails},
                 {"each write hangs", test_hangs},
                 {"the worker dies at each write", test_worker_dies},
