@@ -19,6 +19,7 @@
 
 #include "daemon/guard/watch.h"
 #include "daemon/host/child.h"
+#include "daemon/host/exclusive.h"
 #include "daemon/host/holders.h"
 #include "daemon/host/iommu_group.h"
 #include "daemon/host/kernel_audit.h"
@@ -39,6 +40,7 @@ static const struct {
         [AIDE_SET_TYPE] = {AIDE_SET, false, iommu_group_serve},
         [AIDE_COUNT_BY_PROCESS] = {AIDE_SET, true, vfio_serve_count},
         [AIDE_AUDIT] = {AIDE_SET, true, kernel_audit_serve},
+        [AIDE_EXCLUSIVE] = {AIDE_LOOK, true, exclusive_serve},
 };
 
 static int serve(const HostPaths *host, AideRole role, const AideRequest *request, int fd,

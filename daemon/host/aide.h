@@ -5,9 +5,9 @@
  * The daemon's aides: processes of the service manager's with the rights that the daemon itself
  * does without, each for a few tasks and nothing else (daemon/aide/main.c).
  *
- * One looks at everybody's descriptors, one changes what the kernel lets only few change, one waits
- * for functions that come (the sentinel). They are asked over a socket that is root's; what they
- * are told is a structure, never a path or a command.
+ * One looks at everybody's descriptors and disks, one changes what the kernel lets only few change,
+ * one waits for functions that come (the sentinel). They are asked over a socket that is root's;
+ * what they are told is a structure, never a path or a command.
  */
 
 #include <stdint.h>
@@ -32,7 +32,8 @@ typedef enum AideTask {
         AIDE_KILL,     /* the same, and ends them */
         AIDE_SET_TYPE, /* of a kernel group's default domain: `text` */
         AIDE_COUNT_BY_PROCESS, /* memory that is pinned through the descriptor, an iommufd */
-        AIDE_AUDIT,            /* the descriptor's text for the kernel's audit; nobody reads the reply */
+        AIDE_AUDIT,     /* the descriptor's text for the kernel's audit; nobody reads the reply */
+        AIDE_EXCLUSIVE, /* whether somebody has the descriptor's block device for exclusive use */
         _AIDE_TASK_N,
 } AideTask;
 
@@ -47,7 +48,7 @@ typedef struct AideRequest {
 } AideRequest;
 
 typedef struct AideReply {
-        int32_t code; /* 0, a Refusal with `message`, or -errno */
+        int32_t code; /* 0, a Refusal with `message` or what else the task says, or -errno */
         uint32_t reserved;
         uint64_t number; /* of those killed */
         char message[1008];

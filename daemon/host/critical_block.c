@@ -10,7 +10,6 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include <sys/sysmacros.h>
 
 #include "daemon/host/critical_walk.h"
+#include "daemon/host/exclusive.h"
 
 /* Device number of a block device from its sysfs `dev` file. */
 static int block_number(const HostPaths *host, const char *name, dev_t *ret_number)
@@ -112,21 +112,18 @@ static int tell_swap(CriticalWalk *walk, dev_t number)
         return 0;
 }
 
-/*
- * Has the kernel itself given this block device to somebody for exclusive use (mounted in whatever
- * namespace, a member of a file system over several disks, exported)? A node that is not there
- * cannot be asked; the walk has looked otherwise.
- */
-static bool block_claimed(const HostPaths *host, const char *name)
+/* What nothing in /sys and /proc tells of; a node that is not there cannot be asked. */
+static int tell_exclusive(CriticalWalk *walk, const char *name, dev_t number)
 {
-        char path[PATH_MAX];
-
-        (void)snprintf(path, sizeof(path), "%s/%s", host->dev, name);
-        for (char *c = path + strlen(host->dev) + 1; *c; c++)
-                if (*c == '!')
-                        *c = '/'; /* sysfs writes cciss/c0d0 as cciss!c0d0 */
-        _cleanup_(closep) int fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
-        return fd < 0 && errno == EBUSY;
+        int r = exclusive_look(walk->host, name, number);
+        if (r == 0)
+                return 0;
+        if (r < 0)
+                return critical_tell(walk, CRITICAL_UNKNOWN, NULL,
+                                     "%s: cannot tell whether the host uses %s: %s", walk->chain[0],
+                                     name, strerror(-r));
+        return critical_tell(walk, CRITICAL_BLOCK, NULL,
+                             "%s: something in the kernel has %s for itself", walk->chain[0], name);
 }
 
 static int walk_one(CriticalWalk *walk, const char *name);
@@ -188,10 +185,8 @@ static int walk_one(CriticalWalk *walk, const char *name)
                 r = walk_partitions(walk, name);
         if (r == 0)
                 r = walk_holders(walk, name);
-        if (r == 0 && walk->n_told == n_told && block_claimed(walk->host, name))
-                r = critical_tell(walk, CRITICAL_BLOCK, NULL,
-                                  "%s: something in the kernel has %s for itself", walk->chain[0],
-                                  name);
+        if (r == 0 && walk->n_told == n_told)
+                r = tell_exclusive(walk, name, number);
         critical_pop(walk);
         return r;
 }

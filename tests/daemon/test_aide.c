@@ -12,11 +12,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include "daemon/guard/gate.h"
 #include "daemon/guard/watch.h"
+#include "daemon/host/exclusive.h"
 #include "daemon/host/holders.h"
 #include "daemon/host/iommu_group.h"
 #include "daemon/host/packet.h"
@@ -151,6 +154,10 @@ static void test_refusals(void)
         CHECK_NUMBER(ask(&host, AIDE_LOOK, AIDE_FIND, none), -EBADMSG);
         CHECK_NUMBER(ask(&host, AIDE_LOOK, AIDE_KILL, null), -EBADMSG);
         CHECK_NUMBER(ask(&host, AIDE_LOOK, AIDE_SET_TYPE, -1), -EPERM);
+        CHECK_NUMBER(ask(&host, AIDE_SET, AIDE_EXCLUSIVE, null), -EPERM);
+        CHECK_NUMBER(ask(&host, AIDE_LOOK, AIDE_EXCLUSIVE, -1), -EBADMSG);
+        CHECK_NUMBER(ask(&host, AIDE_LOOK, AIDE_EXCLUSIVE, null), -ENOTBLK);
+        CHECK_NUMBER(ask(&host, AIDE_LOOK, AIDE_EXCLUSIVE, none), -ENOTBLK);
 
         /* Half a request, or one that goes, keeps nobody else from asking. */
         _cleanup_(closep) int silent = aide_connect(&host, AIDE_LOOK, 0);
@@ -160,6 +167,40 @@ static void test_refusals(void)
         end(set);
         end(look);
         CHECK(!message);
+        tree_remove();
+}
+
+/* Only a block device of that number is opened; what is in its place is nothing to go by. */
+static void look_at_nodes(const HostPaths *host, const char *place)
+{
+        const dev_t nobodys = makedev(4095, 7); /* no driver has that number */
+        char path[192];
+
+        CHECK_NUMBER(exclusive_look(host, "missing", nobodys), 0);
+        CHECK_NUMBER(exclusive_look(host, "file", nobodys), -ENOTBLK);
+        CHECK_NUMBER(exclusive_look(host, "pipe", nobodys), -ENOTBLK);
+        CHECK_NUMBER(exclusive_look(host, "link", nobodys), -ENOTBLK);
+        (void)snprintf(path, sizeof(path), "%s/cciss/%s", directory, place);
+        if (mknod(path, S_IFBLK | 0600, nobodys) < 0)
+                return; /* that takes root */
+        (void)snprintf(path, sizeof(path), "cciss!%s", place);
+        CHECK_NUMBER(exclusive_look(host, path, nobodys), 0);
+        CHECK_NUMBER(exclusive_look(host, path, nobodys + 1), -ESTALE);
+}
+
+static void test_exclusive(void)
+{
+        HostPaths host = with_aides(), alone = HOST_PATHS_LIVE;
+
+        tree_file("file", "");
+        tree_fifo("pipe");
+        tree_link("link", "file");
+        tree_file("cciss/.keep", "");
+        host.dev = alone.dev = directory;
+        look_at_nodes(&alone, "c0d0");
+        pid_t aide = start_aide("look");
+        look_at_nodes(&host, "c0d1");
+        end(aide);
         tree_remove();
 }
 
@@ -230,6 +271,7 @@ int main(int argc, char **argv)
         static const TapTest tests[] = {
                 {"who has what open", test_looking},
                 {"what is not for an aide, and broken requests", test_refusals},
+                {"who has a disk for exclusive use", test_exclusive},
                 {"a sentinel's orders", test_orders},
                 {"orders of a daemon that has gone", test_orders_of_the_dead},
         };

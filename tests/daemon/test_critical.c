@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
 
 #include "daemon/host/critical.h"
+#include "daemon/host/exclusive.h"
 #include "daemon/host/net_table.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
@@ -17,6 +20,7 @@
 #define FUNCTION "devices/pci0000:00/0000:00:1f.2"
 
 int __wrap_net_table_read(NetTable *ret_table);
+int __wrap_exclusive_look(const HostPaths *paths, const char *name, dev_t number);
 
 static const Bdf controller = {.bus = 0, .devfn = 0x1f << 3 | 2};
 static char dev[4200], proc[4200];
@@ -34,9 +38,25 @@ int __wrap_net_table_read(NetTable *ret_table)
         return 0;
 }
 
+static const char *exclusive; /* the one block device that is not anybody's to have, or "" */
+static int exclusive_answer;
+static char asked[256]; /* of which that was asked */
+
+int __wrap_exclusive_look(const HostPaths *paths, const char *name, dev_t number)
+{
+        size_t at = strlen(asked);
+
+        (void)snprintf(asked + at, sizeof(asked) - at, "%s=%u:%u ", name, major(number),
+                       minor(number));
+        return strcmp(name, exclusive) == 0 ? exclusive_answer : 0;
+}
+
 static void make(void)
 {
         const char *root = tree_make();
+
+        exclusive = "";
+        asked[0] = '\0';
 
         (void)snprintf(dev, sizeof(dev), "%s/dev", root);
         (void)snprintf(proc, sizeof(proc), "%s/proc", root);
@@ -74,6 +94,37 @@ static void test_mounted_partition(void)
         make();
         tree_file("proc/1/mountinfo", "22 1 8:2 / /srv rw shared:1 - ext4 /dev/sda2 rw\n");
         CHECK_NUMBER(ask("0000:00:1f.2 is what /srv lives on (0000:00:1f.2 → sda → sda2 → /srv)"),
+                     REFUSAL_CRITICAL);
+        tree_remove();
+}
+
+/* A second disk of a file system, a mount in another namespace: only the kernel knows of them. */
+static void test_exclusive(void)
+{
+        make();
+        CHECK_NUMBER(ask(NULL), 0);
+        CHECK_STRING(asked, "sda2=8:2 sda=8:0 ");
+        exclusive = "sda";
+        exclusive_answer = EXCLUSIVE_TAKEN;
+        CHECK_NUMBER(ask("0000:00:1f.2: something in the kernel has sda for itself "
+                         "(0000:00:1f.2 → sda)"),
+                     REFUSAL_CRITICAL);
+        exclusive = "sda2";
+        asked[0] = '\0';
+        CHECK_NUMBER(ask("0000:00:1f.2: something in the kernel has sda2 for itself "
+                         "(0000:00:1f.2 → sda → sda2)"),
+                     REFUSAL_CRITICAL);
+        CHECK_STRING(asked, "sda2=8:2 ");
+        tree_remove();
+}
+
+static void test_exclusive_unknown(void)
+{
+        make();
+        exclusive = "sda2";
+        exclusive_answer = -EPERM;
+        CHECK_NUMBER(ask("0000:00:1f.2: cannot tell whether the host uses sda2: "
+                         "Operation not permitted (0000:00:1f.2 → sda → sda2)"),
                      REFUSAL_CRITICAL);
         tree_remove();
 }
@@ -429,6 +480,8 @@ int main(void)
         static const TapTest tests[] = {
                 {"a disk nobody uses", test_idle_disk},
                 {"a mounted partition", test_mounted_partition},
+                {"a disk that the kernel has given away", test_exclusive},
+                {"a disk that nobody may ask about", test_exclusive_unknown},
                 {"dm on md on a partition", test_raid_and_crypt},
                 {"holders in a loop", test_holder_loop},
                 {"what cannot be read counts as used", test_unreadable_means_in_use},

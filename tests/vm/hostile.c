@@ -449,7 +449,7 @@ static void pester(const char *role, unsigned times)
                 }
                 for (size_t i = 0; i < sizeof(junk); i++)
                         junk[i] = (char)draw(256);
-                const uint32_t head[] = {1, draw(6)}; /* the version, and a task */
+                const uint32_t head[] = {1, draw(7)}; /* the version, and a task */
                 memcpy(junk, head, draw(2) ? sizeof(head) : 0);
                 if (draw(2)) {
                         message.msg_control = control;

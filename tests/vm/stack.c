@@ -11,6 +11,8 @@
  *   stack no-linear NAME                takes it away
  *   stack raid NUMBER DEVICE            makes /dev/mdNUMBER, a RAID 1 of one disk, without metadata
  *   stack no-raid NUMBER                takes it away
+ *   stack have DEVICE                   has a block device to itself until its input ends, as the
+ *                                       kernel does: no process's descriptors tell of it
  */
 
 #include <arpa/inet.h>
@@ -187,6 +189,31 @@ static void add_raid(const char *number, const char *device)
         must(ioctl(raid, RUN_ARRAY, NULL) == 0, "RUN_ARRAY");
 }
 
+/* The one descriptor of it is on its way in a message that nobody reads. */
+static void have(const char *device)
+{
+        int ends[2], disk = open_file(device, O_RDONLY | O_EXCL);
+        char byte = 0, control[CMSG_SPACE(sizeof(int))] = "";
+        struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+        struct msghdr message = {.msg_iov = &iov,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control,
+                                 .msg_controllen = sizeof(control)};
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &disk, sizeof(int));
+        must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
+        must(sendmsg(ends[0], &message, 0) == 1, "sendmsg");
+        close(disk);
+        (void)printf("here\n");
+        (void)fflush(stdout);
+        while (read(STDIN_FILENO, &byte, 1) > 0)
+                ;
+}
+
 int main(int argc, char **argv)
 {
         const char *what = argc > 1 ? argv[1] : "";
@@ -205,6 +232,8 @@ int main(int argc, char **argv)
                 remove_linear(argv[2]);
         else if (strcmp(what, "raid") == 0 && argc == 4)
                 add_raid(argv[2], argv[3]);
+        else if (strcmp(what, "have") == 0 && argc == 3)
+                have(argv[2]);
         else if (strcmp(what, "no-raid") == 0 && argc == 3)
                 must(ioctl(open_raid(argv[2]), STOP_ARRAY, NULL) == 0, "STOP_ARRAY");
         else

@@ -78,6 +78,23 @@ def disks(context):
         context.sh("udevadm settle")
 
 
+@test(on=("basic",))
+def exclusive(context):
+    """What only the kernel knows of, as a file system's second disk: the aide asks, and names it."""
+    with Disk(context) as disk:
+        for name, chain in ((disk.name, ()), (disk.part, (disk.part,))):
+            holder = context.spawn(f"exec {STACK} have /dev/{name}")
+            holder.expect("^here$")
+            words = " → ".join((JOINER, disk.name, *chain))
+            context.refused(f"acquire --with-members {JOIN_CARD}", 6,
+                            rf"{JOINER}: something in the kernel has \w+ for itself \({words}")
+            holder.eof()
+            holder.wait()
+        number = context.json(f"acquire --with-members {JOIN_CARD}")["lease"]
+        context.isoctl(f"release {number}")
+        context.sh("udevadm settle")
+
+
 def _interface(context):
     return context.sh(f"ls /sys/bus/pci/devices/{LONE}/net/").strip()
 

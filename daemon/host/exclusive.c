@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The node is opened twice: by O_PATH, which is no use of the device and needs no right to it, to
+ * see which device that is; and the same node again, through /proc/self/fd, to ask.
+ */
+
+#include "daemon/host/exclusive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Nobody can have what is not there: it has gone, or has no driver or medium. */
+static bool is_absence(int error)
+{
+        return error == ENOENT || error == ENXIO || error == ENODEV || error == ENOMEDIUM;
+}
+
+static int ask_node(int node)
+{
+        char path[sizeof("/proc/self/fd/") + 12];
+        struct stat status;
+
+        if (fstat(node, &status) < 0)
+                return -errno;
+        if (!S_ISBLK(status.st_mode))
+                return -ENOTBLK;
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", node);
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+        if (fd >= 0 || is_absence(errno))
+                return 0;
+        return errno == EBUSY ? (int)EXCLUSIVE_TAKEN : -errno;
+}
+
+/* The node of that number. Returns the descriptor, the caller's, or -errno. */
+static int find_node(const HostPaths *host, const char *name, dev_t number)
+{
+        char path[PATH_MAX];
+        struct stat status;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", host->dev, name);
+        for (char *c = path + strlen(host->dev) + 1; *c; c++)
+                if (*c == '!')
+                        *c = '/'; /* sysfs writes cciss/c0d0 as cciss!c0d0 */
+        _cleanup_(closep) int node = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (node < 0 || fstat(node, &status) < 0)
+                return -errno;
+        if (!S_ISBLK(status.st_mode))
+                return -ENOTBLK;
+        return status.st_rdev == number ? TAKE_FD(node) : -ESTALE;
+}
+
+int exclusive_look(const HostPaths *host, const char *name, dev_t number)
+{
+        AideRequest request = {.task = AIDE_EXCLUSIVE};
+        AideReply reply;
+        int no_fd;
+
+        _cleanup_(closep) int node = find_node(host, name, number);
+        if (node < 0)
+                return is_absence(-node) ? 0 : node;
+        int r = aide_ask(host, AIDE_LOOK, &request, node, &reply, &no_fd);
+        closep(&no_fd);
+        if (r == AIDE_NONE)
+                return ask_node(node);
+        return r < 0 ? r : reply.code;
+}
+
+int exclusive_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+                    int *ret_fd)
+{
+        return ask_node(fd);
+}
