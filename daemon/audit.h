@@ -22,7 +22,10 @@ void audit_set_host(const HostPaths *host);
 /* Of a lease, with its guard as of now. The text is the entry's message. */
 _printf_(3, 4) void audit_lease(AuditEvent event, const Lease *lease, const char *format, ...);
 
-/* Of a record alone, for a worker. */
+/*
+ * Of a record alone, whatever guards it. Like all of these from the daemon's own process: a worker
+ * has no way to the journal.
+ */
 _printf_(3, 4) void audit_record(AuditEvent event, const LeaseRecord *record, const char *format,
                                  ...);
 

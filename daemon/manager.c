@@ -126,6 +126,7 @@ static Lease *lease_free(Lease *lease)
         vfio_fds_close(&lease->fds);
         closep(&lease->owner_fd);
         closep(&lease->client_fd);
+        closep(&lease->forced_fd);
         lease_record_free(lease->record);
         free(lease->guard_trouble);
         free(lease->memory_warning);
@@ -250,7 +251,7 @@ int manager_add_lease(Manager *manager, LeaseRecord *record, Lease **ret_lease)
         }
         lease->manager = manager;
         lease->record = record;
-        lease->owner_fd = lease->client_fd = lease->orphan_fd = -1;
+        lease->owner_fd = lease->client_fd = lease->orphan_fd = lease->forced_fd = -1;
         leases[manager->n_leases++] = lease;
         if (record->id >= manager->next_lease)
                 manager->next_lease = record->id + 1;

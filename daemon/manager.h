@@ -82,6 +82,7 @@ struct Lease {
         size_t n_others;
         bool is_concluding;   /* it is made; who asked for it waits for its guard to be what it will be */
         bool force;           /* root asked to take it even if the host lives on it */
+        int forced_fd;        /* memory where its worker says what stands against that, or -1 */
         uint64_t storm_since_usec; /* of CLOCK_MONOTONIC: since when faults are counted for one */
         unsigned n_storm;
         bool is_orphan;       /* its owner's name ended while it was being made */

@@ -17,12 +17,15 @@
 #include "daemon/guard/console.h"
 #include "daemon/guard/enforce.h"
 #include "daemon/host/critical.h"
+#include "daemon/host/packet.h"
 #include "daemon/lease/drivers.h"
 #include "daemon/lease/state.h"
 #include "daemon/lease/steps.h"
 #include "daemon/lease/vfs.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
+
+#define FORCED_BYTES_MAX (1 << 20) /* more than anybody reads; the rest are lines of the log */
 
 void manager_quarantine(Lease *lease, const char *trouble)
 {
@@ -203,6 +206,59 @@ static bool take_otherwise(Lease *lease, const char *message)
         return true;
 }
 
+/* --- by force --------------------------------------------------------------------------------- */
+
+/*
+ * What stands against taking it is found by the worker and told by the daemon: the journal is not
+ * within a worker's reach. The sentences are in memory that both have, each with its NUL, so that
+ * they are there however the worker ends.
+ */
+static int open_forced(Lease *lease, VfioFds *ret_fds)
+{
+        closep(&lease->forced_fd);
+        lease->forced_fd = -1;
+        if (!lease->force)
+                return 0;
+        lease->forced_fd = packet_memory_make("forced", "", 0);
+        if (lease->forced_fd < 0)
+                return lease->forced_fd;
+        ret_fds->items[ret_fds->n_items++] =
+                (VfioFd){.name = "forced", .fd = lease->forced_fd}; /* the lease's */
+        return 0;
+}
+
+static bool note_forced(const CriticalUse *use, void *userdata)
+{
+        const int *fd = userdata;
+        const size_t n = strlen(use->sentence) + 1;
+
+        if (lseek(*fd, 0, SEEK_CUR) + (off_t)n > FORCED_BYTES_MAX ||
+            write(*fd, use->sentence, n) != (ssize_t)n)
+                log_warning("taken by force, although %s", use->sentence);
+        return true;
+}
+
+static void tell_forced(Lease *lease)
+{
+        _cleanup_(closep) int fd = TAKE_FD(lease->forced_fd);
+        const LeaseRecord *record = lease->record;
+        _cleanup_(freep) void *text = NULL;
+        size_t n = 0;
+
+        if (fd < 0)
+                return;
+        int r = packet_memory_read(fd, FORCED_BYTES_MAX, &text, &n);
+        if (r < 0) {
+                log_broken(r);
+                return;
+        }
+        for (const char *at = text, *end = at + n; at < end; at += strlen(at) + 1)
+                audit_record(AUDIT_FORCED, record, ": taken by force of uid %u, although %s",
+                             record->uid, at);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 static void on_take_done(WorkerResult *result, void *userdata)
 {
         Lease *lease = userdata;
@@ -211,10 +267,11 @@ static void on_take_done(WorkerResult *result, void *userdata)
 
         manager_end_worker(lease);
         adopt_record(lease);
-        if (result->code == 0)
-                return on_taken(lease, result->fds);
         if (result->code == REFUSAL_UNSUPPORTED && take_otherwise(lease, result->message))
                 return;
+        tell_forced(lease);
+        if (result->code == 0)
+                return on_taken(lease, result->fds);
         if (result->code == REFUSAL_QUARANTINED) {
                 manager_quarantine(lease, message ? message : "");
                 return manager_answer(lease, result->code, message);
@@ -244,6 +301,7 @@ static void on_take_overdue(void *userdata)
                        "the kernel log says more; what was done is undone when it does",
                        lease->manager->times.worker);
         log_error("lease %" PRIu32 ": %s", lease->record->id, text);
+        tell_forced(lease); /* its end may never come */
         worker_kill(lease->worker);
         manager_expect_end(lease, lease->manager->times.killed);
         manager_answer(lease, REFUSAL_STUCK, text);
@@ -269,17 +327,8 @@ static int take(const HostPaths *host, const LeaseRecord *record, VfioFds *fds, 
                            undo_message ? undo_message : strerror(-undo));
 }
 
-static bool log_forced(const CriticalUse *use, void *userdata)
-{
-        const LeaseRecord *record = userdata;
-
-        audit_record(AUDIT_FORCED, record, ": taken by force of uid %u, although %s", record->uid,
-                     use->sentence);
-        return true;
-}
-
-/* Does the host live on what is to be taken? Who forces it is asked nothing, but it is put on log. */
-static int check_critical(const Lease *lease, char **ret_message)
+/* Does the host live on what is to be taken? Who forces it is asked nothing, but it is noted. */
+static int check_critical(const Lease *lease, int forced_fd, char **ret_message)
 {
         const HostPaths *host = &lease->manager->host;
         LeaseRecord *record = lease->record;
@@ -289,8 +338,8 @@ static int check_critical(const Lease *lease, char **ret_message)
         CriticalKind ignored = lease->release_console ? CRITICAL_DISPLAY : _CRITICAL_N;
         for (size_t i = 0; r == 0 && i < record->n_devices; i++)
                 if (record->devices[i].role == LEASE_ROLE_TAKEN)
-                        r = lease->force ? critical_list(host, record->devices[i].bdf, log_forced,
-                                                         record)
+                        r = lease->force ? critical_list(host, record->devices[i].bdf, note_forced,
+                                                         &forced_fd)
                                          : critical_check_but(host, record->devices[i].bdf, ignored,
                                                               ret_message);
         return r;
@@ -305,9 +354,11 @@ static int job_take(const void *context, VfioFds *fds, char **ret_message)
 {
         const Lease *lease = context;
         LeaseRecord *record = lease->record;
+        int forced_fd = fds->n_items > 0 ? fds->items[0].fd : -1;
         bool changed = false;
 
-        int r = check_critical(lease, ret_message);
+        fds->n_items = 0; /* only what is new is sent */
+        int r = check_critical(lease, forced_fd, ret_message);
         if (r != 0)
                 return r;
         r = lease_drivers_choose(&lease->manager->host, record, lease->driver, log_driver, &changed,
@@ -328,6 +379,7 @@ void manager_begin_take(Lease *lease, ManagerDone done, void *userdata)
                 .overdue = on_take_overdue,
                 .userdata = lease,
         };
+        VfioFds given = {.n_items = 0};
 
         lease->done = done;
         lease->done_userdata = userdata;
@@ -338,8 +390,10 @@ void manager_begin_take(Lease *lease, ManagerDone done, void *userdata)
                 manager_answer(lease, r, "the lease could not be recorded; nothing was changed");
                 return manager_drop_lease(lease);
         }
-        r = worker_start(lease->manager->base, job_take, lease, NULL,
-                             lease->manager->times.worker, &handler, &lease->worker);
+        r = open_forced(lease, &given);
+        if (r == 0)
+                r = worker_start(lease->manager->base, job_take, lease, &given,
+                                 lease->manager->times.worker, &handler, &lease->worker);
         if (r == 0)
                 return;
         manager_answer(lease, r, "no worker process could be started");

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/model/strength.h"
@@ -57,6 +58,37 @@ static void settle(FakeDaemon *daemon)
                         violated("the loop ended");
 }
 
+/* --- the journal ------------------------------------------------------------------------------ */
+
+static pid_t own_pid;
+static unsigned told[_AUDIT_N];
+
+int __wrap_sd_journal_sendv(const struct iovec *fields, int n);
+
+/* A worker's socket of the journal is closed (host/child.h). */
+int __wrap_sd_journal_sendv(const struct iovec *fields, int n)
+{
+        static const char id[] = "MESSAGE_ID=";
+
+        if (getpid() != own_pid)
+                violated("a worker speaks to the journal");
+        for (int i = 0; i < n; i++) {
+                const char *text = fields[i].iov_base;
+
+                (void)fwrite(text, fields[i].iov_len, 1, stderr);
+                (void)fputc(i + 1 < n ? ' ' : '\n', stderr);
+                if (strncmp(text, id, strlen(id)) == 0)
+                        told[audit_event_from_id(text + strlen(id),
+                                                 fields[i].iov_len - strlen(id))]++;
+        }
+        return 0;
+}
+
+unsigned fakedaemon_told(AuditEvent event)
+{
+        return told[event];
+}
+
 void fakedaemon_start(FakeDaemon *daemon, const HostPaths *host, const FakeService *service)
 {
         FdStore store = fakeservice_give(service);
@@ -64,6 +96,8 @@ void fakedaemon_start(FakeDaemon *daemon, const HostPaths *host, const FakeServi
         int r;
 
         (void)alarm(HANGS_SECONDS);
+        own_pid = getpid();
+        (void)setenv("JOURNAL_STREAM", "the test's", 1);
         daemon->base = event_base_new();
         if (!daemon->base ||
             manager_new(daemon->base, host, fakehost_path(state, "state"), &daemon->manager) < 0)

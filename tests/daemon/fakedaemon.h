@@ -6,6 +6,7 @@
  * more is under way. A step that goes wrong ends the process with words on stderr.
  */
 
+#include "daemon/audit.h"
 #include "daemon/manager.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/fakeservice.h"
@@ -42,6 +43,9 @@ void fakedaemon_see(FakeDaemon *daemon);
 
 /* The same, but nothing is waited for. */
 void fakedaemon_see_once(FakeDaemon *daemon);
+
+/* How often the journal was told of such an event. Only the daemon's own process may tell it. */
+unsigned fakedaemon_told(AuditEvent event);
 
 /* The lease that has this function, and is in its owner's hands, or NULL. */
 const Lease *fakedaemon_lease(const FakeDaemon *daemon, const char *address);

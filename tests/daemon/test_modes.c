@@ -28,6 +28,7 @@
 #include "tests/daemon/fakedaemon.h"
 #include "tests/daemon/faults.h"
 #include "tests/unit/tap.h"
+#include "tests/unit/tree.h"
 
 #define CARD "0000:01:00.0"
 #define JOINER "0000:02:00.0"
@@ -135,6 +136,7 @@ static void live(const Run *run, bool undisturbed)
         fakedaemon_start(&daemon, &run->host, &run->service);
         int r = fakedaemon_acquire_all(&daemon, both, mode);
         must_be(r == 0 || !undisturbed, "the lease is had");
+        must_be(fakedaemon_told(AUDIT_FORCED) > 0 || !undisturbed, "the journal tells of force");
         must_be(r == 0 || !fakedaemon_lease(&daemon, CARD), "a lease that was refused");
         must_be(fakedaemon_acquire(&daemon, CARD, mode) != 0 || r != 0, "a group twice");
         check_leases(&daemon, "leased");
@@ -267,6 +269,9 @@ static bool go(Life life, const Fault *fault, bool loses_fds)
         Run run = {.service = {.n_items = 0}};
 
         fakehost_make(machine, ARRAY_SIZE(machine), &run.host);
+        /* The card's, and without a /proc nobody knows what is on it: the leases are forced. */
+        tree_file("disks/" CARD "/block/sda/dev", "8:0\n");
+        tree_link("class/block/sda", "../../disks/" CARD "/block/sda");
         fakeservice_start(&run.service, fakehost_path(path, "notify"));
         faults_start(fault);
         int status = spawn(&run, life, fault->kind == FAULT_NONE);

@@ -10,7 +10,7 @@ from suites.places import EDU, hold_edu, let_go
 JOURNAL = "journalctl -b -o json --no-pager _SYSTEMD_UNIT=isolationd.service"
 
 
-def _entries(context, event):
+def entries(context, event):
     """The daemon's entries of that kind in this boot."""
     text = context.sh(f"journalctl --sync; {JOURNAL} ISOLATIOND_EVENT={event}")
     return [json.loads(line) for line in text.splitlines()]
@@ -27,7 +27,7 @@ def a_lease_is_told_of(context):
     """Taken and given back: with its owner, rule and guard; the history has it in one line."""
     client = hold_edu(context)
     lease = context.json("leases")["leases"][0]
-    taken = _entries(context, "taken")[-1]
+    taken = entries(context, "taken")[-1]
     context.equal({name: taken.get(f"ISOLATIOND_{name}") for name in
                    ("LEASE", "DEVICE", "GROUP", "OWNER_UID", "RULE", "GUARD", "MODE")},
                   {"LEASE": str(lease["lease"]), "DEVICE": EDU, "GROUP": lease["groups"][0],
@@ -37,7 +37,7 @@ def a_lease_is_told_of(context):
     context.equal((story["until"], story["ended"], story["uid"]), (None, None, LAB),
                   "the history of a lease that lasts")
     let_go(client)
-    back = _entries(context, "given-back")[-1]
+    back = entries(context, "given-back")[-1]
     context.equal((back["ISOLATIOND_LEASE"], back["ISOLATIOND_ENDED"]),
                   (str(lease["lease"]), "released"), "fields of what was given back")
     story = _story(context, lease["lease"])
@@ -55,7 +55,7 @@ def a_lease_is_told_of(context):
 @test(on=("basic",), any_kernel=True)
 def a_refusal_is_told_of(context):
     context.refused(f"acquire {EDU}", 5, "", STRANGER)
-    entry = _entries(context, "refused")[-1]
+    entry = entries(context, "refused")[-1]
     context.equal([entry.get(f"ISOLATIOND_{name}") for name in ("OWNER_UID", "DEVICE", "REFUSAL")],
                   [str(STRANGER), EDU, "PolicyDenied"], "fields of what was refused")
     story = context.json("history")["leases"][-1]
@@ -83,8 +83,8 @@ def a_revoked_lease_is_told_of(context):
     lease = context.json("leases")["leases"][0]["lease"]
     context.isoctl(f"transfer {lease} --to root")
     context.isoctl(f"revoke --grace 0 {lease}")
-    context.equal(_entries(context, "transferred")[-1]["ISOLATIOND_OWNER_UID"], "0", "new owner")
-    context.equal(_entries(context, "revoked")[-1]["ISOLATIOND_LEASE"], str(lease), "lease")
+    context.equal(entries(context, "transferred")[-1]["ISOLATIOND_OWNER_UID"], "0", "new owner")
+    context.equal(entries(context, "revoked")[-1]["ISOLATIOND_LEASE"], str(lease), "lease")
     story = _story(context, lease)
     context.equal((story["uid"], story["ended"]), (0, "revoked"), "the history")
 

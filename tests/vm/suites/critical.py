@@ -8,6 +8,7 @@ import tempfile
 
 from suite import LAB, PROGRAM, test
 from suites import places
+from suites.audit import entries
 from suites.places import JOIN_CARD, JOINER, LONE
 
 STACK = f"{PROGRAM}/stack"
@@ -160,9 +161,15 @@ def force_is_logged(context):
     context.sh(f"{STACK} address {name} 192.0.2.1")
     number = context.json(f"acquire --force {LONE}")["lease"]
     context.isoctl(f"release {number}")
-    logged = context.sh("journalctl --no-pager -u isolationd.service")
-    context.ok(f"lease {number}: taken by force of uid 0, although {LONE} carries 192.0.2.1/24"
-               in logged, f"the journal does not tell of the force:\n{logged}")
+    forced = [entry for entry in entries(context, "forced")
+              if entry["ISOLATIOND_LEASE"] == str(number)]
+    context.ok(any(f"lease {number}: taken by force of uid 0, although {LONE} carries 192.0.2.1/24"
+                   in entry["MESSAGE"] for entry in forced),
+               f"the journal does not tell of the force: {forced}")
+    context.equal([forced[0].get(f"ISOLATIOND_{name}") for name in ("OWNER_UID", "DEVICE", "MODE")],
+                  ["0", LONE, "vfio"], "fields of what was forced")
+    identity, = {entry.get("MESSAGE_ID") for entry in forced}
+    context.ok(re.fullmatch("[0-9a-f]{32}", identity or ""), f"its id: {identity}")
 
 
 @test(on=("basic",), any_kernel=True)
