@@ -32,11 +32,6 @@ MethodObject method_object(const MethodCall *call)
         return object;
 }
 
-uint32_t method_object_lease(const MethodObject *object)
-{
-        return object->lease ? object->lease->record->id : 0;
-}
-
 static void add_word(FILE *stream, bool *is_first, const char *word)
 {
         (void)fprintf(stream, "%s%s", *is_first ? "" : " ", word);
@@ -53,29 +48,102 @@ static void write_groups(FILE *stream, const Manager *manager, const MethodObjec
                 add_word(stream, &is_first, object->lease->record->groups[i].id);
 }
 
-static void write_devices(FILE *stream, const Manager *manager, const MethodObject *object)
+typedef void (*WriteDevice)(FILE *stream, bool *is_first, const Snapshot *snapshot, Bdf bdf);
+
+static void write_each_device(FILE *stream, const Manager *manager, const MethodObject *object,
+                              WriteDevice write)
 {
         const World *world = manager->world;
-        char text[BDF_TEXT_SIZE];
+        const Snapshot *snapshot = world->snapshot;
         bool is_first = true;
 
-        if (object->device != SNAPSHOT_NONE) {
-                add_word(stream, &is_first,
-                         bdf_format(world->snapshot->devices[object->device].bdf, text));
-                return;
-        }
+        if (object->device != SNAPSHOT_NONE)
+                return write(stream, &is_first, snapshot, snapshot->devices[object->device].bdf);
         for (size_t i = 0; object->group != SNAPSHOT_NONE &&
                            i < world->groups->groups[object->group].n_members;
              i++) {
                 size_t member = world->groups->groups[object->group].members[i];
 
-                add_word(stream, &is_first, bdf_format(world->snapshot->devices[member].bdf, text));
+                write(stream, &is_first, snapshot, snapshot->devices[member].bdf);
         }
         if (object->group != SNAPSHOT_NONE || !object->lease)
                 return;
         for (size_t i = 0; i < object->lease->record->n_devices; i++)
-                add_word(stream, &is_first,
-                         bdf_format(object->lease->record->devices[i].bdf, text));
+                write(stream, &is_first, snapshot, object->lease->record->devices[i].bdf);
+}
+
+static void write_address(FILE *stream, bool *is_first, const Snapshot *snapshot, Bdf bdf)
+{
+        char text[BDF_TEXT_SIZE];
+
+        add_word(stream, is_first, bdf_format(bdf, text));
+}
+
+static void write_devices(FILE *stream, const Manager *manager, const MethodObject *object)
+{
+        write_each_device(stream, manager, object, write_address);
+}
+
+/* With what no other device at that address has. */
+static void write_instance(FILE *stream, bool *is_first, const Snapshot *snapshot, Bdf bdf)
+{
+        size_t index = snapshot_find(snapshot, bdf);
+
+        write_address(stream, is_first, snapshot, bdf);
+        (void)fprintf(stream, "@%" PRIu64,
+                      index == SNAPSHOT_NONE ? 0 : snapshot->devices[index].inode);
+}
+
+/* What a call is about as a text, other if it is about something else. Returns 0 or -ENOMEM. */
+static int describe(const MethodCall *call, char **ret_text)
+{
+        const MethodObject object = method_object(call);
+        const LeaseRecord *record = object.lease ? object.lease->record : NULL;
+        _cleanup_(freep) char *text = NULL;
+        size_t n = 0;
+        FILE *stream = open_memstream(&text, &n);
+
+        if (!stream)
+                return -ENOMEM;
+        if (record)
+                (void)fprintf(stream, "lease %" PRIu32 " of %" PRIu32 ": ", record->id,
+                              (uint32_t)record->uid);
+        write_groups(stream, call->bus->manager, &object);
+        (void)fputs(": ", stream);
+        write_each_device(stream, call->bus->manager, &object, write_instance);
+        if (fclose(stream) != 0)
+                return -ENOMEM;
+        *ret_text = TAKE_PTR(text);
+        return 0;
+}
+
+int method_note_object(MethodCall *call)
+{
+        char *about;
+
+        int r = describe(call, &about);
+        if (r < 0)
+                return r;
+        free(call->about);
+        call->about = about;
+        return 0;
+}
+
+bool method_check_object(const MethodCall *call)
+{
+        _cleanup_(freep) char *now = NULL;
+
+        int r = describe(call, &now);
+        if (r < 0)
+                (void)sd_bus_reply_method_errno(call->message, r, NULL);
+        else if (strcmp(now, call->about) != 0)
+                bus_reply_refusal(call->message, REFUSAL_CHANGED,
+                                  "%s: its owner or its devices have changed while the call "
+                                  "waited; ask again",
+                                  sd_bus_message_get_path(call->message));
+        else
+                return true;
+        return false;
 }
 
 /* One of the details, unless there is nothing to tell. Returns 0 or -errno. */
@@ -133,8 +201,13 @@ void method_authorize(MethodCall *call, void (*run)(MethodCall *call))
         /* Polkit need not be asked about a lease that has ended; `run` says that it has. */
         bool is_gone = !object.lease && strcmp(call->row->interface, BUS_IFACE_LEASE) == 0;
 
-        if (call->caller.uid == 0 || is_owner || is_gone)
+        int r = method_note_object(call);
+        if (r < 0) {
+                (void)sd_bus_reply_method_errno(call->message, r, NULL);
+                method_call_free(call);
+        } else if (call->caller.uid == 0 || is_owner || is_gone) {
                 run(call);
-        else
+        } else {
                 polkit_check(call, run);
+        }
 }

@@ -4,8 +4,9 @@
 /*
  * What a call is about, as far as it matters for who may make it.
  *
- * Found by the object's path, and found again when somebody else's answer has been waited for: a
- * grant holds for the object as it was when polkit was asked.
+ * Found by the object's path, and found again when somebody else's answer has been waited for. What
+ * it was is kept with the call: leave is given for one lease of one owner and for certain devices,
+ * not for whatever has their number or their address by then.
  */
 
 #include "daemon/bus/method.h"
@@ -19,8 +20,14 @@ typedef struct MethodObject {
 /* Borrowed until the world or the leases change. */
 MethodObject method_object(const MethodCall *call);
 
-/* The number of its lease, 0 without one: leases are numbered from 1. */
-uint32_t method_object_lease(const MethodObject *object);
+/* Keeps with the call what it is about now. Returns 0 or -ENOMEM. */
+_nodiscard_ int method_note_object(MethodCall *call);
+
+/*
+ * Whether the call is still about what it was about when that was noted; if not it is answered,
+ * Changed, and the caller's to free.
+ */
+_nodiscard_ bool method_check_object(const MethodCall *call);
 
 /*
  * Appends what polkit's rules may decide by, a{ss}: "group" and "device" (several with a space
@@ -30,7 +37,7 @@ uint32_t method_object_lease(const MethodObject *object);
 _nodiscard_ int method_append_details(sd_bus_message *message, const MethodCall *call);
 
 /*
- * Asks polkit for the action of the call's row. Takes the call over; `allowed` gets it back, or it is
- * answered: NotAuthorized and why, or Changed if its object has another owner by then.
+ * Asks polkit for the action of the call's row. Takes the call over; `allowed` gets it back, or it
+ * is answered: NotAuthorized and why, or Changed if its object is another by then.
  */
 void polkit_check(MethodCall *call, void (*allowed)(MethodCall *call));

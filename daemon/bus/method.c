@@ -86,6 +86,7 @@ MethodCall *method_call_free(MethodCall *call)
                 event_free(call->turn);
         sd_bus_message_unref(call->message);
         method_caller_clear(&call->caller);
+        free(call->about);
         free(call);
         return NULL;
 }

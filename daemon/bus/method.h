@@ -38,6 +38,7 @@ typedef struct MethodCall {
         bool is_known;           /* who calls */
         bool had_turn;           /* it has been held up (pace.h) */
         struct event *turn;      /* until then */
+        char *about;             /* when it was allowed, or asked about (authorize.h); owned */
         const struct MethodRow *row;
         struct MethodCall *next, **place; /* in the bus's list */
 } MethodCall;

@@ -23,7 +23,6 @@
 typedef struct PolkitQuestion {
         MethodCall *call;
         void (*allowed)(MethodCall *call);
-        uint32_t lease; /* whom it was about */
 } PolkitQuestion;
 
 static PolkitQuestion *polkit_question_free(PolkitQuestion *question)
@@ -60,7 +59,6 @@ static void refuse_unasked(const PolkitQuestion *question, const char *why)
 static void take_answer(PolkitQuestion *question, bool granted, bool challenge)
 {
         const char *action = question->call->row->action;
-        const MethodObject object = method_object(question->call);
 
         if (!granted && challenge)
                 refuse(question,
@@ -69,11 +67,7 @@ static void take_answer(PolkitQuestion *question, bool granted, bool challenge)
                        action);
         else if (!granted)
                 refuse(question, "polkit does not grant %s", action);
-        else if (method_object_lease(&object) != question->lease)
-                bus_reply_refusal(question->call->message, REFUSAL_CHANGED,
-                                  "%s: it has another owner than when polkit was asked; ask again",
-                                  sd_bus_message_get_path(question->call->message));
-        else
+        else if (method_check_object(question->call))
                 question->allowed(TAKE_PTR(question->call));
 }
 
@@ -121,7 +115,6 @@ static int ask(Bus *bus, PolkitQuestion *question)
 
 void polkit_check(MethodCall *call, void (*allowed)(MethodCall *call))
 {
-        const MethodObject object = method_object(call);
         Bus *bus = call->bus;
         _cleanup_(polkit_question_freep) PolkitQuestion *question = calloc(1, sizeof(*question));
         if (!question) {
@@ -130,8 +123,7 @@ void polkit_check(MethodCall *call, void (*allowed)(MethodCall *call))
                 return;
         }
 
-        *question = (PolkitQuestion){
-                .call = call, .allowed = allowed, .lease = method_object_lease(&object)};
+        *question = (PolkitQuestion){.call = call, .allowed = allowed};
         int r = ask(bus, question);
         if (r < 0)
                 refuse_unasked(question, strerror(-r));

@@ -9,8 +9,8 @@
 
 #include <string.h>
 
+#include "daemon/bus/authorize.h"
 #include "daemon/bus/fds.h"
-#include "daemon/bus/method.h"
 
 typedef struct Heir {
         const char *name; /* NULL: a bare uid */
@@ -81,6 +81,8 @@ static int on_heir(sd_bus_message *reply, void *userdata, sd_bus_error *error)
                 bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%.64s: nobody of that name",
                                   heir.name);
                 method_call_free(call);
+        } else if (!method_check_object(call)) {
+                method_call_free(call); /* it has changed hands since the bus was asked */
         } else {
                 const NewOwner owner = {
                         .who = {.uid = caller.uid,

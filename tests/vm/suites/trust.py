@@ -17,7 +17,8 @@ ALL = {"Manager.Acquire", "Manager.Plan", "Manager.Repair", "Manager.Resolve", "
        "Lease.GetHolders", "Lease.TakeDevice", "Lease.ExpelDevice"}
 TIMES = 15
 RULES = "/etc/polkit-1/rules.d/10-lab.rules"
-DENIED = 5
+DENIED, CHANGED = 5, 6
+OTHER = 1002
 
 
 def _fuzz(context, uid, seed, *device):
@@ -163,6 +164,31 @@ def an_agent_that_dies_grants_nothing(context):
     context.sh("pkill -KILL pkttyagent")
     context.equal(stream.wait().code, DENIED, "the release's code")
     context.isoctl(f"release {EDU}", LAB)
+
+
+@test(on=("basic",), any_kernel=True)
+def a_dialog_stops_nobody_else(context):
+    """While the agent asks for a password, a device is plugged and told of, and the lease changes
+    hands: what the password was typed for is not there any more."""
+    context.sh("echo root:secret | chpasswd")
+    context.undo("passwd -d root")
+    number = context.json(f"acquire {EDU}", LAB)["lease"]
+    events = places.watch(context)
+    stream = _release_with_agent(context)
+    stream.expect("Authenticating as: root")
+    context.machine.plug("e1000e", "joiner", "jb")
+    places.expect_event(events, "device-added", device=places.JOINER)
+    context.isoctl(f"transfer {number} --to {OTHER}")
+    context.ok(stream.code is None, "the release does not wait for the password")
+    stream.send("secret\n")
+    result = stream.wait()
+    context.equal(result.code, CHANGED, "the release's code")
+    context.ok("while the call waited; ask again" in result.out, f"the release says:\n{result.out}")
+    lease, = context.json("leases")["leases"]
+    context.equal((lease["lease"], lease["uid"]), (number, OTHER), "the lease, and whose it is")
+    context.isoctl(f"release {number}", ROOT)
+    context.machine.unplug("joiner")
+    places.expect_event(events, "device-removed", device=places.JOINER)
 
 
 @test(on=("basic",), any_kernel=True)
