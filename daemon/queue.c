@@ -149,6 +149,18 @@ static int check_room(const Queue *queue, Plan *plan)
         return 0;
 }
 
+/* Its wait ends with its name on the bus. It may be over when this returns. */
+static void watch_name(const Queue *queue, const Waiter *waiter)
+{
+        const ManagerObserver *observer = &queue->manager->observer;
+        char name[LEASE_OWNER_NAME_SIZE];
+
+        if (!waiter->request.owner || !observer->needs_name)
+                return;
+        (void)snprintf(name, sizeof(name), "%s", waiter->request.owner);
+        observer->needs_name(name, observer->userdata);
+}
+
 int queue_add(Queue *queue, Plan *plan, QueueDone done, void *userdata)
 {
         _cleanup_(waiter_freep) Waiter *waiter = NULL;
@@ -177,6 +189,39 @@ int queue_add(Queue *queue, Plan *plan, QueueDone done, void *userdata)
         *at = TAKE_PTR(waiter);
         save(queue);
         arm(queue);
+        watch_name(queue, *at);
+        return 0;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+        return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Whether who asks is who waits with that ticket: rules may go by all of it. */
+static bool is_of(const AcquireRequest *waiting, const AcquireRequest *request)
+{
+        return waiting->ticket && strcmp(waiting->ticket, request->ticket) == 0 &&
+               waiting->uid == request->uid && is_same(waiting->unit, request->unit) &&
+               is_same(waiting->label, request->label);
+}
+
+/* It asks by another connection, from another process perhaps. Returns 0 or -ENOMEM. */
+static int renew(AcquireRequest *waiting, const AcquireRequest *request)
+{
+        AcquireRequest copy;
+
+        int r = request_copy(request, &copy);
+        if (r < 0)
+                return r;
+        const AcquireRequest before = *waiting;
+        waiting->owner = copy.owner;
+        waiting->pid = copy.pid;
+        waiting->gids = copy.gids;
+        waiting->n_gids = copy.n_gids;
+        copy.owner = before.owner;
+        copy.gids = before.gids;
+        request_clear(&copy);
         return 0;
 }
 
@@ -186,16 +231,19 @@ bool queue_adopt(Queue *queue, const AcquireRequest *request, QueueDone done, vo
                                      .message = "it was asked again with the same ticket"};
 
         for (Waiter *waiter = queue->first; waiter && request->ticket; waiter = waiter->next) {
-                if (!waiter->request.ticket || waiter->request.uid != request->uid ||
-                    strcmp(waiter->request.ticket, request->ticket) != 0)
+                if (!is_of(&waiter->request, request))
                         continue;
+                if (renew(&waiter->request, request) < 0)
+                        return false;
                 ManagerDone before = waiter->done;
                 void *userdata_before = waiter->userdata;
                 waiter->done = done;
                 waiter->userdata = userdata;
+                save(queue);
+                queue_poke(queue);
+                watch_name(queue, waiter);
                 if (before)
                         before(&again, NULL, userdata_before);
-                queue_poke(queue);
                 return true;
         }
         return false;

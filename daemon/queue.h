@@ -47,8 +47,8 @@ _nodiscard_ int queue_load(Queue *queue);
 _nodiscard_ int queue_add(Queue *queue, Plan *plan, QueueDone done, void *userdata);
 
 /*
- * If the request's ticket is in the queue, `done` is who will be answered from now on. Returns
- * whether it is.
+ * If the request's ticket is in the queue, and of the same user, unit and label, `done` is who will
+ * be answered from now on, and waits as long as that connection lasts. Returns whether it is.
  */
 bool queue_adopt(Queue *queue, const struct AcquireRequest *request, QueueDone done,
                  void *userdata);

@@ -29,6 +29,7 @@ static Waiter *make(const char *ticket, uint64_t until)
                 .gids = gids,
                 .n_gids = ARRAY_SIZE(gids),
                 .unit = "qemu@7.service",
+                .label = "system_u:system_r:svirt_t:s0:c1,c2",
                 .owner = ":1.42",
                 .driver = "mlx5_vfio_pci",
                 .wait_usec = 5000000,
@@ -84,6 +85,7 @@ static void test_round_trip(void)
                 CHECK_NUMBER(request->path_uid, 1001);
                 CHECK(request->n_gids == 3 && memcmp(request->gids, gids, sizeof(gids)) == 0);
                 CHECK_STRING(request->unit, "qemu@7.service");
+                CHECK_STRING(request->label, "system_u:system_r:svirt_t:s0:c1,c2");
                 CHECK_STRING(request->owner, ":1.42");
                 CHECK_STRING(request->driver, "mlx5_vfio_pci");
                 CHECK_STRING(request->ticket, "first");
@@ -142,6 +144,7 @@ static void test_spoiled_files(void)
                 {"\"modes\":[2,1]", "\"modes\":[0]"},
                 {"\"ticket\":\"first\"", "\"ticket\":\"\""},
                 {"\"unit\":\"q", "\"unite\":\"q"},
+                {"\"label\":\"s", "\"label\":7,\"unlabel\":\"s"},
                 {"\"until_usec\":99", "\"until_usec\":\"99\""},
                 {"\"selectors\":[", "\"selectors\":7,\"others\":["},
         };
@@ -171,12 +174,135 @@ static void test_spoiled_files(void)
         }
 }
 
+static char watched[64];
+
+static void on_needs_name(const char *name, void *userdata)
+{
+        (void)snprintf(watched, sizeof(watched), "%s", name);
+}
+
+static void on_done(const ManagerAnswer *answer, Lease *lease, void *userdata)
+{
+        *(int *)userdata = answer->code;
+}
+
+/* A queue of a new daemon, which has the place of one waiter. */
+static Queue *load(Manager *manager, const Waiter *first)
+{
+        Queue *queue = NULL;
+
+        manager->base = event_base_new();
+        manager->observer.needs_name = on_needs_name;
+        (void)snprintf(manager->state_directory, sizeof(manager->state_directory), "%s",
+                       directory());
+        if (!manager->base || queue_state_save(manager->state_directory, first) < 0 ||
+            queue_new(manager, &queue) < 0 || queue_load(queue) < 0)
+                abort();
+        return queue;
+}
+
+static void unload(Manager *manager, Queue *queue)
+{
+        queue_free(queue);
+        event_base_free(manager->base);
+        tree_remove();
+}
+
+/* Whoever knows the ticket is not whoever waits. */
+static void test_a_ticket_is_not_enough(void)
+{
+        Manager manager = {.n_leases = 0};
+        Waiter *first = make("first", REQUEST_WAIT_FOREVER);
+        Queue *queue = load(&manager, first);
+        int code = -1;
+        static const struct {
+                uid_t uid;
+                const char *unit, *label, *ticket;
+        } strangers[] = {
+                {1001, "qemu@7.service", "system_u:system_r:svirt_t:s0:c1,c2", "first"},
+                {1000, "qemu@8.service", "system_u:system_r:svirt_t:s0:c1,c2", "first"},
+                {1000, "", "system_u:system_r:svirt_t:s0:c1,c2", "first"},
+                {1000, "qemu@7.service", "system_u:system_r:svirt_t:s0:c1,c3", "first"},
+                {1000, "qemu@7.service", NULL, "first"},
+                {1000, "qemu@7.service", "system_u:system_r:svirt_t:s0:c1,c2", "second"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
+                AcquireRequest request = first->request;
+
+                request.uid = strangers[i].uid;
+                request.unit = strangers[i].unit;
+                request.label = strangers[i].label;
+                request.ticket = strangers[i].ticket;
+                if (!CHECK(!queue_adopt(queue, &request, on_done, &code)))
+                        printf("# stranger %zu has the place\n", i);
+        }
+        CHECK(!queue->first->done);
+        CHECK_NUMBER(code, -1);
+        unload(&manager, queue);
+        free_all(first);
+}
+
+/* It waits by its new connection, and keeps its place for the next daemon by that. */
+static void test_who_comes_back_has_another_connection(void)
+{
+        static const gid_t fewer[] = {1000};
+        Manager manager = {.n_leases = 0};
+        Waiter *first = make("first", REQUEST_WAIT_FOREVER), *back = NULL;
+        Queue *queue = load(&manager, first);
+        AcquireRequest request = first->request;
+        int code = -1;
+
+        manager.queue = queue;
+        request.owner = ":1.99";
+        request.pid = 4711;
+        request.gids = fewer;
+        request.n_gids = 1;
+        CHECK(queue_adopt(queue, &request, on_done, &code));
+        CHECK_STRING(watched, ":1.99");
+        CHECK_NUMBER(queue_state_load(manager.state_directory, &back), 0);
+        if (CHECK(back)) {
+                CHECK_STRING(back->request.owner, ":1.99");
+                CHECK_NUMBER(back->request.pid, 4711);
+                CHECK(back->request.n_gids == 1 && back->request.gids[0] == 1000);
+        }
+        queue_forget_name(queue, ":1.42");
+        CHECK_NUMBER(code, -1);
+        queue_forget_name(queue, ":1.99");
+        CHECK_NUMBER(code, REFUSAL_CHANGED);
+        CHECK(!queue->first);
+        unload(&manager, queue);
+        free_all(back);
+        free_all(first);
+}
+
+/* Also of who waits for the first time: its end is heard of. */
+static void test_the_end_of_who_waits_is_heard_of(void)
+{
+        Manager manager = {.n_leases = 0};
+        Waiter *first = make("first", REQUEST_WAIT_FOREVER);
+        Queue *queue = load(&manager, NULL);
+        Plan plan = {.manager = &manager, .request = &first->request};
+        int code = -1;
+
+        manager.queue = queue;
+        watched[0] = '\0';
+        CHECK_NUMBER(queue_add(queue, &plan, on_done, &code), 0);
+        CHECK_STRING(watched, ":1.42");
+        unload(&manager, queue);
+        free_all(first);
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
                 {"what is written is read back", test_round_trip},
                 {"what is no queue is set aside", test_strange_files},
                 {"spoiled files", test_spoiled_files},
+                {"a ticket is not enough", test_a_ticket_is_not_enough},
+                {"who comes back has another connection",
+                 test_who_comes_back_has_another_connection},
+                {"the end of who waits is heard of", test_the_end_of_who_waits_is_heard_of},
         };
 
         return tap_run(tests);
