@@ -82,21 +82,35 @@ static int load_one(int dir_fd, const char *directory, const char *name,
         return 0;
 }
 
+static int is_record(const struct dirent *entry)
+{
+        size_t n = strlen(entry->d_name);
+
+        return entry->d_name[0] != '.' && n >= 6 && strcmp(entry->d_name + n - 5, ".json") == 0;
+}
+
+/*
+ * The directory is read to its end first: a lease that is loaded may be saved at once, and whether
+ * a name that is replaced meanwhile is met again, or at all, is for the file system to say.
+ */
 int lease_state_load(const char *directory, const LeaseStateVisitor *visitor)
 {
+        struct dirent **entries;
+        int r = 0;
+
         if (mkdir(directory, 0700) < 0 && errno != EEXIST)
                 return -errno;
-        _cleanup_(closedirp) DIR *dir = opendir(directory);
-        if (!dir)
+        _cleanup_(closep) int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0)
                 return -errno;
-
-        for (struct dirent *entry; (entry = readdir(dir));) {
-                size_t n = strlen(entry->d_name);
-                if (entry->d_name[0] == '.' || n < 6 || strcmp(entry->d_name + n - 5, ".json") != 0)
-                        continue;
-                int r = load_one(dirfd(dir), directory, entry->d_name, visitor);
-                if (r < 0)
-                        return r;
+        int n = scandirat(dir_fd, ".", &entries, is_record, versionsort);
+        if (n < 0)
+                return -errno;
+        for (int i = 0; i < n; i++) {
+                if (r == 0)
+                        r = load_one(dir_fd, directory, entries[i]->d_name, visitor);
+                free(entries[i]);
         }
-        return 0;
+        free(entries);
+        return r;
 }

@@ -367,6 +367,34 @@ static void test_files(void)
         tree_remove();
 }
 
+/* More than one reading of a directory has room for (glibc: 32 KiB). */
+#define MANY 2000
+
+static void on_rejected_one_more(const char *path, void *userdata)
+{
+        char name[64];
+
+        (void)snprintf(name, sizeof(name), "leases/%zu.json", 1000000 + n_rejected++);
+        tree_file(name, "{}");
+}
+
+/* What comes while the records are read is not one of them: so is a record that is saved again. */
+static void test_each_file_is_read_once(void)
+{
+        const LeaseStateVisitor visitor = {.loaded = on_loaded, .rejected = on_rejected_one_more};
+        char directory[4096], name[64];
+
+        (void)snprintf(directory, sizeof(directory), "%s/leases", tree_make());
+        for (size_t i = 0; i < MANY; i++) {
+                (void)snprintf(name, sizeof(name), "leases/%zu.json", i);
+                tree_file(name, "{}");
+        }
+        n_rejected = 0;
+        CHECK_NUMBER(lease_state_load(directory, &visitor), 0);
+        CHECK_NUMBER((long long)n_rejected, MANY);
+        tree_remove();
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -381,6 +409,7 @@ int main(void)
                 {"every prefix of a record is refused", test_every_prefix_is_refused},
                 {"strange records are refused", test_strange_records_are_refused},
                 {"files are private, whole, and set aside if they are none", test_files},
+                {"each file is read once", test_each_file_is_read_once},
         };
 
         return tap_run(tests);
