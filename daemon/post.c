@@ -287,6 +287,21 @@ static void have_better(Post *post)
 
 /* --- who is on duty --------------------------------------------------------------------------- */
 
+/* Whoever is on duty stays until the next one is ready; who is not yet, need not be any more. */
+static void make_way(Post *post)
+{
+        if (!post->sentinel || !post->is_ready) {
+                post->sentinel = sentinel_free(post->sentinel);
+                return;
+        }
+        if (post->former) {
+                /* It was about to end, and might have had something to tell. */
+                post->former = sentinel_free(post->former);
+                post->sweep_overrides = true;
+        }
+        post->former = TAKE_PTR(post->sentinel);
+}
+
 /* Starts one with these orders, whose places are taken over. */
 static void man(Post *post, SentinelOrders *orders)
 {
@@ -301,12 +316,7 @@ static void man(Post *post, SentinelOrders *orders)
                 return;
         }
         post->better = sentinel_free(post->better);
-        /* The one that is on duty stays until the new one is ready. */
-        if (post->sentinel && post->is_ready && !post->former) {
-                post->former = TAKE_PTR(post->sentinel);
-        } else if (post->sentinel) {
-                post->sentinel = sentinel_free(post->sentinel);
-        }
+        make_way(post);
         post->sentinel = sentinel;
         post->is_ready = false;
         places_clear(&post->orders.places);
