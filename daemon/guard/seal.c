@@ -132,15 +132,6 @@ static bool slot_exists(const HostPaths *host, const char *service, bool *ret_bo
         return exists(path);
 }
 
-bool seal_stands(const HostPaths *host, const LeaseChange *change)
-{
-        bool on = true;
-
-        if (change->kind == LEASE_CHANGE_VFS)
-                return read_autoprobe(host, change->place, &on) == 0 && !on;
-        return slot_exists(host, change->place, &on) && !on;
-}
-
 bool seal_is_open(const HostPaths *host, const LeaseChange *change)
 {
         bool on = false;

@@ -26,8 +26,5 @@ bool seal_finds_vfs(const HostPaths *host, Bdf bdf);
 _nodiscard_ int seal_make(const HostPaths *host, const LeaseChange *change, char **ret_message);
 _nodiscard_ int seal_undo(const HostPaths *host, const LeaseChange *change, char **ret_message);
 
-/* Whether what the change is about is there, and as the change makes it. */
-bool seal_stands(const HostPaths *host, const LeaseChange *change);
-
 /* Whether the change is to a slot that is there, and open: it was not made, or somebody undid it. */
 bool seal_is_open(const HostPaths *host, const LeaseChange *change);

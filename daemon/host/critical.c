@@ -13,16 +13,6 @@
 #include "core/model/text.h"
 #include "daemon/host/critical_walk.h"
 
-static const char *const kind_names[_CRITICAL_N] = {
-        [CRITICAL_UNKNOWN] = "unknown", [CRITICAL_BLOCK] = "block",   [CRITICAL_NET] = "net",
-        [CRITICAL_DISPLAY] = "display", [CRITICAL_SERIAL] = "serial", [CRITICAL_OPEN] = "open",
-};
-
-const char *critical_kind_to_string(CriticalKind kind)
-{
-        return kind_names[kind];
-}
-
 static int is_shown(const struct dirent *entry)
 {
         return entry->d_name[0] != '.';

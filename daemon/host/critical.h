@@ -34,9 +34,6 @@ typedef struct CriticalUse {
 /* Returns false if it wants to hear of no more. */
 typedef bool (*CriticalFound)(const CriticalUse *use, void *userdata);
 
-/* "unknown", "block", … */
-const char *critical_kind_to_string(CriticalKind kind);
-
 /*
  * Tells of every use of the device, in a fixed order. It reads much and may wait for a slow file
  * system: for a worker, not for the event loop. Returns 0 or -ENOMEM.

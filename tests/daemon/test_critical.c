@@ -410,10 +410,15 @@ typedef struct Heard {
 
 static bool hear(const CriticalUse *use, void *userdata)
 {
+        static const char *const kinds[_CRITICAL_N] = {
+                [CRITICAL_UNKNOWN] = "unknown", [CRITICAL_BLOCK] = "block",
+                [CRITICAL_NET] = "net",         [CRITICAL_DISPLAY] = "display",
+                [CRITICAL_SERIAL] = "serial",   [CRITICAL_OPEN] = "open",
+        };
         Heard *heard = userdata;
 
         (void)snprintf(heard->text + strlen(heard->text), sizeof(heard->text) - strlen(heard->text),
-                       "%s:%s ", critical_kind_to_string(use->kind), use->chain[use->n_chain - 1]);
+                       "%s:%s ", kinds[use->kind], use->chain[use->n_chain - 1]);
         return ++heard->n < heard->max;
 }
 

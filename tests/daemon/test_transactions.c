@@ -141,14 +141,21 @@ static int unguard(const LeaseRecord *record, char **ret_message)
         return r != 0 ? r : guard_undo(&host, record, 0, ret_message);
 }
 
+static bool is_open(const LeaseChange *change)
+{
+        if (console_is_change(change))
+                return false;
+        return change->kind == LEASE_CHANGE_VFS ? seal_finds_vfs(&host, bdf_of(change->place))
+                                                : seal_is_open(&host, change);
+}
+
 static bool is_guarded(const LeaseRecord *record)
 {
         const FakeDevice *joiner = fakehost_find("0000:02:00.0");
         char name[FAKEHOST_NAME_SIZE];
 
         for (size_t i = 0; i < record->n_changes; i++)
-                if (!console_is_change(&record->changes[i]) &&
-                    !seal_stands(&host, &record->changes[i]))
+                if (is_open(&record->changes[i]))
                         return false;
         if (fakehost_has("bus/platform/devices/" FAKEHOST_FRAMEBUFFER "/driver"))
                 return false;
