@@ -63,8 +63,9 @@ static int on_loaded(LeaseRecord *record, void *userdata)
 
 static void on_rejected(const char *path, void *userdata)
 {
-        log_error("%s is no lease record; its devices may still be bound to vfio-pci: "
-                  "see driver_override in sysfs",
+        log_error("%s: set aside, it is no lease record that this version can read; its devices "
+                  "may still be bound to vfio-pci: isoctl doctor and isoctl repair name them, "
+                  "isoctl repair DEVICE gives one back to the host",
                   path);
 }
 

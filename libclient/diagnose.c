@@ -132,6 +132,19 @@ static int diagnose_obstacle(iso_host *host, Findings *findings)
         return 0;
 }
 
+/* Where nothing was found, that is the finding. */
+static int conclude(Findings *findings, size_t n, const iso_finding *well)
+{
+        iso_finding *finding = n > 0 ? NULL : add(findings, well->id, DOCTOR_OK);
+
+        if (finding) {
+                finding->what = well->what;
+                finding->evidence = well->evidence;
+                finding->why = well->why;
+        }
+        return n > 0 || finding ? 0 : -ENOMEM;
+}
+
 /* How bad a lease's state is; OK for what passes by itself. */
 static DoctorLevel judge_state(const char *state)
 {
@@ -168,13 +181,11 @@ static int diagnose_leases(iso_host *host, Findings *findings)
                 if (!finding->what)
                         return -ENOMEM;
         }
-        finding = n > 0 ? NULL : add(findings, "leases", DOCTOR_OK);
-        if (finding) {
-                finding->what = "no lease is in trouble";
-                finding->evidence = "None is draining, stuck or quarantined.";
-                finding->why = why;
-        }
-        return n > 0 || finding ? 0 : -ENOMEM;
+        return conclude(findings, n,
+                        &(iso_finding){.id = "leases",
+                                       .what = "no lease is in trouble",
+                                       .evidence = "None is draining, stuck or quarantined.",
+                                       .why = why});
 }
 
 static int diagnose_guards(iso_host *host, Findings *findings)
@@ -205,13 +216,58 @@ static int diagnose_guards(iso_host *host, Findings *findings)
                 if (!finding->what)
                         return -ENOMEM;
         }
-        finding = n > 0 ? NULL : add(findings, "guards", DOCTOR_OK);
-        if (finding) {
-                finding->what = "no guard is breached";
-                finding->evidence = "No driver of the host has got into a leased group.";
+        return conclude(
+                findings, n,
+                &(iso_finding){.id = "guards",
+                               .what = "no guard is breached",
+                               .evidence = "No driver of the host has got into a leased group.",
+                               .why = why});
+}
+
+static bool is_unleased(const View *view, const iso_device *device)
+{
+        if (strcmp(device->state, "host") != 0 || strcmp(device->driver, "vfio-pci") != 0)
+                return false;
+        for (size_t i = 0; i < view->n_groups; i++)
+                if (strcmp(view->groups[i].id, device->group) == 0)
+                        return view->groups[i].lease == 0;
+        return true;
+}
+
+/* A lease whose record was lost leaves its devices so, and the daemon does not know of it. */
+static int diagnose_unleased(iso_host *host, Findings *findings)
+{
+        static const char why[] = "Nobody guards such a device's group, or gives it back.";
+        const View *view = host->view;
+        size_t n = 0;
+
+        for (size_t i = 0; i < view->n_devices; i++) {
+                const iso_device *device = &view->devices[i];
+                iso_finding *finding;
+                char text[96];
+
+                if (!is_unleased(view, device))
+                        continue;
+                finding = add(findings, "unleased", DOCTOR_WARN);
+                if (!finding)
+                        return -ENOMEM;
+                n++;
+                (void)snprintf(text, sizeof(text), "%.32s is bound to vfio-pci without a lease",
+                               device->address);
+                finding->what = arena_strdup(findings->arena, text);
+                finding->evidence =
+                        "A lease has left it so whose record was lost or set aside (the "
+                        "daemon's log tells of it), or somebody else has bound it.";
                 finding->why = why;
+                finding->fix = "If it was a lease, isoctl repair DEVICE gives it back to the host.";
+                if (!finding->what)
+                        return -ENOMEM;
         }
-        return n > 0 || finding ? 0 : -ENOMEM;
+        return conclude(findings, n,
+                        &(iso_finding){.id = "unleased",
+                                       .what = "no device is left at vfio-pci",
+                                       .evidence = "Whatever vfio-pci drives, a lease has.",
+                                       .why = why});
 }
 
 int iso_host_diagnose(iso_host *host, const iso_finding **ret, size_t *ret_n)
@@ -227,6 +283,8 @@ int iso_host_diagnose(iso_host *host, const iso_finding **ret, size_t *ret_n)
                         r = diagnose_leases(host, &findings);
                 if (r == 0)
                         r = diagnose_guards(host, &findings);
+                if (r == 0)
+                        r = diagnose_unleased(host, &findings);
         } else {
                 if (!host->partitions)
                         return -EINVAL;

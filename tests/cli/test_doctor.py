@@ -15,7 +15,7 @@ from test_daemon import WithBus
 MACHINE = ["iommu", "coverage", "default-domain", "interrupt-remapping", "ats", "preboot",
            "acs-override", "groups", "reach", "kernel", "modules", "unsafe-interrupts", "noiommu",
            "lockdown", "sva"]
-DAEMON = ["daemon", "policy", "leases", "guards"]
+DAEMON = ["daemon", "policy", "leases", "guards", "unleased"]
 KEYS = {"id", "level", "what", "evidence", "why", "fix"}
 
 
@@ -180,6 +180,15 @@ class Daemon(WithBus):
                          ("fail", "the kernel is too old"))
         self.assertEqual((found["policy"]["level"], found["policy"]["evidence"]),
                          ("fail", "50-lab.json:7:19: unknown strength"))
+
+    def test_left_behind(self):
+        self.start_daemon("vfio-pci")
+        found = self.found()["unleased"]
+        self.assertEqual((found["level"], found["what"]),
+                         ("warn", "0000:01:00.0 is bound to vfio-pci without a lease"))
+        self.assertIn("isoctl repair DEVICE", found["fix"])
+        self.isoctl("acquire", "--with-members", "01:00.0")
+        self.assertEqual(self.levels(), dict.fromkeys(DAEMON, "ok"))
 
     def test_trouble(self):
         daemon = self.start_daemon()

@@ -178,6 +178,12 @@ def what_a_lost_lease_left_is_mended(context):
     context.equal(places.driver_of(context, JOIN_CARD), "vfio-pci", "the card's driver")
     told = context.isoctl("repair").out
     context.ok(f"isoctl repair {JOIN_CARD}" in told, f"what is told: {told}")
+    told = context.sh("journalctl --sync; journalctl -u isolationd.service -b --no-pager -o cat")
+    context.ok(re.search(rf"{number}\.json\.rejected: set aside.*isoctl repair DEVICE", told),
+               "the daemon does not say what to do about the record")
+    findings = json.loads(context.isoctl("doctor --json", code=1).out)["findings"]
+    found, = [each for each in findings if each["id"] == "unleased"]
+    context.ok(found["level"] == "warn" and JOIN_CARD in found["what"], f"the doctor finds {found}")
     told = context.isoctl(f"repair --dry-run {JOIN_CARD}", code=NEEDS_REPAIR).out
     context.ok(f"{JOIN_CARD} is bound to vfio-pci" in told, f"the dry run: {told}")
     context.equal(places.driver_of(context, JOIN_CARD), "vfio-pci", "after the dry run")
