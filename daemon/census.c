@@ -5,19 +5,26 @@
  *
  * A question owns what it looks for, so that its lease may end before the answer. One that is stuck
  * (the kernel stopped it in /proc) is answered at its deadline and stays in the list until its
- * worker is gone: there are never more than QUESTIONS_MAX.
+ * worker is gone.
+ *
+ * Users have a quota of questions. The daemon's own are not counted with theirs: whom to kill is
+ * found out however much others ask. Of these there is one of a kind for a lease; who asks the same
+ * meanwhile is answered by one more, begun when it has ended.
  */
 
 #include "daemon/census.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/log.h"
 #include "daemon/manager.h"
+#include "daemon/quota.h"
 
-#define QUESTIONS_MAX 16
+#define QUESTIONS_PER_UID_MAX 4
+#define HANGING_MAX 16 /* of the daemon's own; more would hang as well */
 #define QUESTION_DEADLINE_SECONDS 5
 
 typedef struct Question {
@@ -25,6 +32,9 @@ typedef struct Question {
         struct Question *next;
         HolderSearch search;
         bool kill;
+        bool is_own; /* the daemon's; `uid` is of no account */
+        bool again;  /* asked once more meanwhile */
+        uid_t uid;   /* who asks */
         uint32_t lease;
         CensusDone done; /* NULL once it has been answered */
         void *userdata;
@@ -93,9 +103,19 @@ static void unlink_question(Question *question)
         *at = question->next;
 }
 
+/* For who asked while it was being answered: what they ask about may have begun since. */
+static void ask_again(const Question *question, CensusDone done)
+{
+        Lease *lease = manager_find_lease(question->census->manager, question->lease);
+
+        if (question->again && done && lease)
+                census_take(lease, question->kill, done, question->userdata);
+}
+
 static void on_found(WorkerResult *result, void *userdata)
 {
         _cleanup_(question_freep) Question *question = userdata;
+        CensusDone done = question->done;
         _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
         int fd = vfio_fds_find(result->fds, "holders");
 
@@ -105,12 +125,14 @@ static void on_found(WorkerResult *result, void *userdata)
         if (r == 0)
                 r = fd < 0 ? -EBADMSG : holders_from_fd(fd, &list);
         if (r != 0)
-                return fail(question, r, result->code > 0 ? result->message : "");
-        answer(question, &(CensusResult){
-                                 .message = "",
-                                 .holders = &list,
-                                 .n_killed = strtoul(result->message, NULL, 10),
-                         });
+                fail(question, r, result->code > 0 ? result->message : "");
+        else
+                answer(question, &(CensusResult){
+                                         .message = "",
+                                         .holders = &list,
+                                         .n_killed = strtoul(result->message, NULL, 10),
+                                 });
+        ask_again(question, done);
 }
 
 static void on_overdue(void *userdata)
@@ -121,13 +143,39 @@ static void on_overdue(void *userdata)
         fail(question, REFUSAL_STUCK, "looking through /proc does not come to an end");
 }
 
-static size_t count_questions(const Census *census)
+/* Whether a user may ask one more; else it is answered. */
+static bool has_quota(Question *question)
+{
+        Quota quota = {.uid = question->uid};
+        char text[96];
+
+        for (const Question *each = question->census->questions; each; each = each->next)
+                if (!each->is_own)
+                        quota_count(&quota, each->uid);
+        if (quota_is_full(&quota)) {
+                fail(question, REFUSAL_QUOTA, "too many users ask who holds what; try again");
+                return false;
+        }
+        if (!quota_is_reached(&quota, QUESTIONS_PER_UID_MAX))
+                return true;
+        (void)snprintf(text, sizeof(text),
+                       "uid %u asks %zu times already who holds what; wait for the answers",
+                       quota.uid, quota.n_mine);
+        fail(question, REFUSAL_QUOTA, text);
+        return false;
+}
+
+/* Whether the daemon may ask one more: it cannot be kept from it but by the kernel. */
+static bool is_answerable(Question *question)
 {
         size_t n = 0;
 
-        for (const Question *each = census->questions; each; each = each->next)
-                n++;
-        return n;
+        for (const Question *each = question->census->questions; each; each = each->next)
+                n += each->is_own && !each->done;
+        if (n < HANGING_MAX)
+                return true;
+        fail(question, REFUSAL_STUCK, "looking through /proc hangs in the kernel");
+        return false;
 }
 
 /* Takes over what the question owns; answers at once if it cannot be asked. */
@@ -140,8 +188,7 @@ static void ask(Question *question)
                 .userdata = question,
         };
 
-        if (count_questions(census) >= QUESTIONS_MAX) {
-                fail(question, REFUSAL_BUSY, "too many ask who holds what; try again");
+        if (question->is_own ? !is_answerable(question) : !has_quota(question)) {
                 (void)question_free(question);
                 return;
         }
@@ -198,14 +245,10 @@ void census_note(Lease *lease)
                 log_broken(r);
 }
 
-void census_take(Lease *lease, bool kill, CensusDone done, void *userdata)
+/* Asks about a lease: takes the question over. */
+static void ask_of_lease(Question *question, const Lease *lease)
 {
-        Question *question = question_new(lease->manager, done, userdata);
-
-        if (!question)
-                return;
         question->lease = lease->record->id;
-        question->kill = kill;
         int r = add_nodes(&question->search, lease);
         for (size_t i = 0; r == 0 && i < lease->nodes.n_nodes; i++)
                 r = holder_search_add_node(&question->search, &lease->nodes.nodes[i]);
@@ -215,13 +258,50 @@ void census_take(Lease *lease, bool kill, CensusDone done, void *userdata)
         (void)question_free(question);
 }
 
-void census_take_group(Manager *manager, int32_t group, CensusDone done, void *userdata)
+static Question *find_own(const Census *census, uint32_t lease, bool kill, CensusDone done)
+{
+        for (Question *each = census->questions; each; each = each->next)
+                if (each->is_own && each->lease == lease && each->kill == kill &&
+                    each->done == done)
+                        return each;
+        return NULL;
+}
+
+void census_take(Lease *lease, bool kill, CensusDone done, void *userdata)
+{
+        const Manager *manager = lease->manager;
+        Question *question = find_own(manager->census, lease->record->id, kill, done);
+
+        if (question) {
+                question->again = true;
+                return;
+        }
+        question = question_new(lease->manager, done, userdata);
+        if (!question)
+                return;
+        question->is_own = true;
+        question->kill = kill;
+        ask_of_lease(question, lease);
+}
+
+void census_ask(Lease *lease, uid_t uid, CensusDone done, void *userdata)
+{
+        Question *question = question_new(lease->manager, done, userdata);
+
+        if (!question)
+                return;
+        question->uid = uid;
+        ask_of_lease(question, lease);
+}
+
+void census_ask_group(Manager *manager, int32_t group, uid_t uid, CensusDone done, void *userdata)
 {
         const Snapshot *snapshot = manager->world->snapshot;
         Question *question = question_new(manager, done, userdata);
 
         if (!question)
                 return;
+        question->uid = uid;
         int r = holder_search_add_group(&question->search, &manager->host, group);
         for (size_t i = 0; r == 0 && i < snapshot->n_devices; i++)
                 if (snapshot->devices[i].kernel_group == group)
@@ -312,6 +392,16 @@ static void on_looked(Manager *manager, uint32_t id, const CensusResult *result,
                 census_judge(lease, result->holders);
 }
 
+/* Whether the daemon looks who holds it, or hangs at that. */
+static bool is_looking(const Lease *lease)
+{
+        const Question *each = lease->manager->census->questions;
+
+        while (each && !(each->is_own && !each->kill && each->lease == lease->record->id))
+                each = each->next;
+        return each;
+}
+
 static bool is_exclusive(const Lease *lease)
 {
         return lease->record->exclusive_process && lease->record->state == LEASE_LEASED;
@@ -336,9 +426,9 @@ static void on_timer(evutil_socket_t fd, short what, void *userdata)
         Census *census = userdata;
         const Manager *manager = census->manager;
 
-        /* A question that is not answered yet is not asked again. */
-        for (size_t i = 0; !census->questions && i < manager->n_leases; i++)
-                if (is_exclusive(manager->leases[i]))
+        /* A question that is not answered yet is not asked again, nor while it hangs. */
+        for (size_t i = 0; i < manager->n_leases; i++)
+                if (is_exclusive(manager->leases[i]) && !is_looking(manager->leases[i]))
                         census_take(manager->leases[i], false, on_looked, NULL);
         census_review(census);
 }

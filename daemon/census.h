@@ -32,11 +32,19 @@ _nodiscard_ int census_new(Manager *manager, Census **ret_census);
 Census *census_free(Census *census);
 DEFINE_CLEANUP(Census *, census_free);
 
-/* Finds a lease's holders, and kills those that hold for certain if asked. */
+/*
+ * Finds a lease's holders for the daemon itself, and kills those that hold for certain if asked: no
+ * quota keeps it from that. Asked again with the same `done` before the answer, it looks once more
+ * after it, and then answers with the first one's `userdata`.
+ */
 void census_take(Lease *lease, bool kill, CensusDone done, void *userdata);
 
-/* Finds the holders of one group of the kernel's, leased or not. */
-void census_take_group(Manager *manager, int32_t group, CensusDone done, void *userdata);
+/*
+ * Finds them for a user; and those of one group of the kernel's, leased or not. A user who asks too
+ * much at once is answered with Quota.
+ */
+void census_ask(Lease *lease, uid_t uid, CensusDone done, void *userdata);
+void census_ask_group(Manager *manager, int32_t group, uid_t uid, CensusDone done, void *userdata);
 
 /* Notes what a lease's nodes are while they have names: before its descriptors are closed. */
 void census_note(Lease *lease);

@@ -255,8 +255,9 @@ _nodiscard_ int manager_open_lease_fd(const Lease *lease);
 void manager_set_type(Manager *manager, const char *id, DomainType type, ManagerDone done,
                       void *userdata);
 
-/* Reads a group's reserved regions: on success the answer's message is the kernel's text. */
-void manager_read_regions(Manager *manager, size_t group, ManagerDone done, void *userdata);
+/* Reads a group's reserved regions for a user: on success the message is the kernel's text. */
+void manager_read_regions(Manager *manager, size_t group, uid_t uid, ManagerDone done,
+                          void *userdata);
 
 /* Whether that kernel group's type is being changed. */
 bool manager_is_changing(const Manager *manager, int32_t number);

@@ -16,9 +16,11 @@
 #include "daemon/host/iommu_group.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
+#include "daemon/quota.h"
 
 /* At a time; who asks for more is to wait. */
-#define JOBS_MAX 16
+#define CHANGES_MAX 16
+#define READINGS_PER_UID_MAX 8
 #define REGIONS_SIZE_MAX 16384
 
 /* From 6.5 on groups of several devices may change, with drivers bound that do no DMA themselves.
@@ -31,6 +33,7 @@ struct GroupJob {
         Manager *manager;
         int32_t group;
         DomainType type; /* that is written; NONE: the regions are read */
+        uid_t uid;       /* who has them read */
         Worker *worker;
         ManagerDone done; /* NULL once answered */
         void *userdata;
@@ -164,16 +167,9 @@ static void on_overdue(void *userdata)
                        "the kernel does not come to an end with the group; its log says more");
 }
 
-static void begin(Manager *manager, int32_t number, DomainType type, ManagerDone done,
+static void begin(Manager *manager, int32_t number, DomainType type, uid_t uid, ManagerDone done,
                   void *userdata)
 {
-        size_t n = 0;
-
-        for (const GroupJob *job = manager->group_jobs; job; job = job->next)
-                n++;
-        if (n >= JOBS_MAX)
-                return answer(done, userdata, REFUSAL_QUOTA,
-                              "too many groups are being asked at once; ask again later");
         GroupJob *job = calloc(1, sizeof(*job));
         if (!job)
                 return answer(done, userdata, -ENOMEM, NULL);
@@ -182,6 +178,7 @@ static void begin(Manager *manager, int32_t number, DomainType type, ManagerDone
                           .manager = manager,
                           .group = number,
                           .type = type,
+                          .uid = uid,
                           .done = done,
                           .userdata = userdata};
         manager->group_jobs = job;
@@ -197,14 +194,39 @@ static void begin(Manager *manager, int32_t number, DomainType type, ManagerDone
 /* --- asked for ----------------------------------------------------------------------------------
  */
 
-void manager_read_regions(Manager *manager, size_t group, ManagerDone done, void *userdata)
+/* Whether one more may be read for that user; else it is answered. */
+static bool has_quota(const Manager *manager, uid_t uid, ManagerDone done, void *userdata)
+{
+        Quota quota = {.uid = uid};
+        char text[128];
+
+        for (const GroupJob *job = manager->group_jobs; job; job = job->next)
+                if (job->type == DOMAIN_TYPE_NONE)
+                        quota_count(&quota, job->uid);
+        if (quota_is_full(&quota)) {
+                answer(done, userdata, REFUSAL_QUOTA,
+                       "too many users have reserved regions read; try again");
+                return false;
+        }
+        if (!quota_is_reached(&quota, READINGS_PER_UID_MAX))
+                return true;
+        (void)snprintf(text, sizeof(text),
+                       "uid %u has the regions of %zu groups read already; wait for the answers",
+                       uid, quota.n_mine);
+        answer(done, userdata, REFUSAL_QUOTA, text);
+        return false;
+}
+
+void manager_read_regions(Manager *manager, size_t group, uid_t uid, ManagerDone done,
+                          void *userdata)
 {
         int32_t number = manager->world->groups->groups[group].kernel_group;
 
         if (number < 0)
                 return answer(done, userdata, REFUSAL_UNSUPPORTED,
                               "the kernel has no group of that kind: no IOMMU covers it");
-        begin(manager, number, DOMAIN_TYPE_NONE, done, userdata);
+        if (has_quota(manager, uid, done, userdata))
+                begin(manager, number, DOMAIN_TYPE_NONE, uid, done, userdata);
 }
 
 /* Every reason against it. Returns 0, a Refusal with *ret_message, or -errno. */
@@ -218,7 +240,14 @@ static int check_type(Manager *manager, const Group *group, size_t index, Domain
                 .is_single_only = !manager_changes_types(manager),
         };
         const Lease *lease = manager_lease_of_group(manager, index);
+        size_t n = 0;
 
+        for (const GroupJob *job = manager->group_jobs; job; job = job->next)
+                n += job->type != DOMAIN_TYPE_NONE;
+        if (n >= CHANGES_MAX)
+                return host_refuse(
+                        REFUSAL_QUOTA, ret_message,
+                        "the types of %zu groups are being changed; wait for that to end", n);
         if (lease)
                 return host_refuse(REFUSAL_BUSY, ret_message,
                                    "group %s: lease %u has it (%s); its type is asked for at "
@@ -251,5 +280,5 @@ void manager_set_type(Manager *manager, const char *id, DomainType type, Manager
         r = check_type(manager, &groups->groups[index], index, type, &message);
         if (r != 0)
                 return answer(done, userdata, r, message);
-        begin(manager, groups->groups[index].kernel_group, type, done, userdata);
+        begin(manager, groups->groups[index].kernel_group, type, 0, done, userdata);
 }

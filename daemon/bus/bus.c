@@ -142,7 +142,9 @@ int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
         bus->base = base;
         bus->root_view = (BusView){.bus = bus};
 
-        int r = pace_new(&bus->pace);
+        int r = pace_new(PACE_INTERVAL_USEC, &bus->pace);
+        if (r == 0)
+                r = pace_new(PACE_LOOK_INTERVAL_USEC, &bus->looks);
         if (r == 0)
                 r = sd_bus_open_system_with_description(&bus->bus, "isolationd");
         if (r >= 0)
@@ -178,6 +180,7 @@ Bus *bus_free(Bus *bus)
                 (void)method_call_free(bus->calls);
         bus_names_free(bus->names);
         pace_free(bus->pace);
+        pace_free(bus->looks);
         sd_bus_flush_close_unref(bus->bus);
         free(bus);
         return NULL;

@@ -95,5 +95,6 @@ void method_get_reserved_regions(MethodCall *call)
         if (group == SNAPSHOT_NONE)
                 method_call_free(call);
         else
-                manager_read_regions(call->bus->manager, group, on_regions_read, call);
+                manager_read_regions(call->bus->manager, group, call->caller.uid, on_regions_read,
+                                     call);
 }

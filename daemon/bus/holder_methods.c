@@ -61,11 +61,10 @@ static void count_now(MethodCall *call)
         Lease *lease = lease_of(call);
 
         if (lease)
-                return census_take(lease, false, on_counted, call);
+                return census_ask(lease, call->caller.uid, on_counted, call);
         if (group != SNAPSHOT_NONE)
-                return census_take_group(manager,
-                                         manager->world->groups->groups[group].kernel_group,
-                                         on_counted, call);
+                return census_ask_group(manager, manager->world->groups->groups[group].kernel_group,
+                                        call->caller.uid, on_counted, call);
         bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: it is gone",
                           sd_bus_message_get_path(call->message));
         method_call_free(call);

@@ -24,10 +24,10 @@ static const MethodRow rows[] = {
         {BUS_IFACE_MANAGER, "Resolve", METHOD_ANYONE, NULL, method_resolve},
         {BUS_IFACE_GROUP, "GetStrength", METHOD_ANYONE, NULL, method_get_strength},
         {BUS_IFACE_DEVICE, "Reset", METHOD_OWNER, BUS_NAME ".reset-device", method_reset},
-        {BUS_IFACE_GROUP, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders},
-        {BUS_IFACE_LEASE, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders},
+        {BUS_IFACE_GROUP, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders, .looks = true},
+        {BUS_IFACE_LEASE, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders, .looks = true},
         {BUS_IFACE_GROUP, "SetType", METHOD_ADMIN, BUS_NAME ".set-type", method_set_type},
-        {BUS_IFACE_GROUP, "GetReservedRegions", METHOD_ANYONE, NULL, method_get_reserved_regions},
+        {BUS_IFACE_GROUP, "GetReservedRegions", METHOD_ANYONE, NULL, method_get_reserved_regions, .looks = true},
         {BUS_IFACE_LEASE, "Release", METHOD_OWNER, BUS_NAME ".release-other", method_release},
         {BUS_IFACE_LEASE, "Transfer", METHOD_OWNER, BUS_NAME ".transfer-other", method_transfer},
         {BUS_IFACE_LEASE, "GetDescriptors", METHOD_OWNER, BUS_NAME ".take-other", method_get_descriptors},
@@ -249,7 +249,7 @@ int method_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error
         view->bus->calls = call;
         call->message = sd_bus_message_ref(message);
         call->row = row;
-        if (row->access == METHOD_ANYONE) {
+        if (row->access == METHOD_ANYONE && !row->looks) {
                 row->run(TAKE_PTR(call));
                 return 1;
         }

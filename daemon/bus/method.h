@@ -12,7 +12,7 @@
 
 typedef enum MethodAccess {
         METHOD_DENIED = 0,
-        METHOD_ANYONE, /* reads; the caller is not asked for */
+        METHOD_ANYONE, /* reads; who calls is asked only if it starts a worker */
         METHOD_POLICY, /* the policy files decide, in the manager */
         METHOD_OWNER,  /* the lease's owner and root; others by polkit */
         METHOD_ADMIN,  /* root; others by polkit */
@@ -34,7 +34,7 @@ void method_caller_clear(MethodCaller *caller);
 typedef struct MethodCall {
         Bus *bus;
         sd_bus_message *message; /* a reference */
-        MethodCaller caller;     /* zero for METHOD_ANYONE */
+        MethodCaller caller;     /* zero where it is not asked for */
         bool is_known;           /* who calls */
         bool had_turn;           /* it has been held up (pace.h) */
         struct event *turn;      /* until then */
@@ -53,6 +53,7 @@ typedef struct MethodRow {
         const char *action; /* of polkit, for whom the access alone leaves out; or NULL */
         /* Takes the call over and answers it, now or later. */
         void (*run)(MethodCall *call);
+        bool looks; /* it has a worker look something up, at the pace of that (pace.h) */
 } MethodRow;
 
 /* All rows. */

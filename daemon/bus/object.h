@@ -37,6 +37,7 @@ struct Bus {
         BusView iommu_view;
         struct MethodCall *calls; /* that are not answered yet */
         struct Pace *pace;        /* of what its users ask: daemon/bus/pace.h */
+        struct Pace *looks;       /* of what they have looked up */
         struct BusNames *names; /* watched for their end: daemon/bus/names.h */
 };
 

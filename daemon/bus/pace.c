@@ -22,14 +22,20 @@ typedef struct Bucket {
 } Bucket;
 
 struct Pace {
+        uint64_t interval;
         Bucket buckets[BUCKETS_MAX + 1]; /* the last is for all that have none */
         size_t n_buckets;
 };
 
-int pace_new(Pace **ret_pace)
+int pace_new(uint64_t interval, Pace **ret_pace)
 {
-        *ret_pace = calloc(1, sizeof(**ret_pace));
-        return *ret_pace ? 0 : -ENOMEM;
+        Pace *pace = calloc(1, sizeof(*pace));
+
+        if (!pace)
+                return -ENOMEM;
+        pace->interval = interval;
+        *ret_pace = pace;
+        return 0;
 }
 
 Pace *pace_free(Pace *pace)
@@ -58,7 +64,7 @@ static Bucket *find_bucket(Pace *pace, uid_t uid)
 
 uint64_t pace_ask(Pace *pace, uid_t uid, uint64_t now)
 {
-        const uint64_t burst = (uint64_t)PACE_BURST * PACE_INTERVAL_USEC;
+        const uint64_t burst = PACE_BURST * pace->interval;
 
         if (uid == 0)
                 return 0;
@@ -66,7 +72,7 @@ uint64_t pace_ask(Pace *pace, uid_t uid, uint64_t now)
         Bucket *bucket = find_bucket(pace, uid);
         if (bucket->paid < now)
                 bucket->paid = now;
-        bucket->paid += PACE_INTERVAL_USEC;
+        bucket->paid += pace->interval;
         return bucket->paid - now > burst ? bucket->paid - now - burst : 0;
 }
 
@@ -78,13 +84,13 @@ bool pace_admit_sender(const MethodCall *call)
         size_t n = 0;
 
         for (const MethodCall *other = call->bus->calls; other; other = other->next)
-                n += !other->is_known && other->row->access != METHOD_ANYONE &&
+                n += !other->is_known &&
                      strcmp(sd_bus_message_get_sender(other->message), sender) == 0;
         if (n <= PACE_CALLS_PER_SENDER_MAX)
                 return true;
         bus_reply_refusal(call->message, REFUSAL_QUOTA,
                           "%zu calls of this connection have not been looked at yet; wait for them",
-                          n);
+                          n - 1);
         return false;
 }
 
@@ -112,17 +118,27 @@ static void on_turn(evutil_socket_t fd, short what, void *userdata)
         method_ask_caller(call);
 }
 
+/* After how many microseconds the call may run. */
+static uint64_t find_delay(const MethodCall *call)
+{
+        Pace *pace = call->row->looks                     ? call->bus->looks
+                     : call->row->access == METHOD_POLICY ? call->bus->pace
+                                                          : NULL;
+
+        if (!pace || call->had_turn)
+                return 0;
+        return pace_ask(pace, call->caller.uid, clock_usec(CLOCK_MONOTONIC));
+}
+
 void pace_run(MethodCall *call)
 {
-        uint64_t delay = 0;
 
         call->is_known = true;
         if (!admit_uid(call)) {
                 method_call_free(call);
                 return;
         }
-        if (call->row->access == METHOD_POLICY && !call->had_turn)
-                delay = pace_ask(call->bus->pace, call->caller.uid, clock_usec(CLOCK_MONOTONIC));
+        uint64_t delay = find_delay(call);
         if (delay == 0)
                 return call->row->run(call);
         const struct timeval time = {.tv_sec = (time_t)(delay / 1000000),

@@ -6,13 +6,15 @@
  *
  * A user who takes and gives back groups in a loop is slowed down and not refused: each may start
  * PACE_BURST requests at once, and one more every PACE_INTERVAL_USEC. What is beyond that waits its
- * turn, unless too many calls of that user are under way already. Root is not held up.
+ * turn, unless too many calls of that user are under way already. What only looks something up in a
+ * worker is paced by itself, and less. Root is not held up.
  */
 
 #include "daemon/bus/method.h"
 
 #define PACE_BURST 8
 #define PACE_INTERVAL_USEC 500000
+#define PACE_LOOK_INTERVAL_USEC 50000
 /* Unanswered calls of one user; those that wait for a group are among them. */
 #define PACE_CALLS_PER_UID_MAX 128
 /* Those of one connection that nobody has vouched for yet. */
@@ -20,8 +22,8 @@
 
 typedef struct Pace Pace;
 
-/* Returns 0 and *ret, or -ENOMEM. */
-_nodiscard_ int pace_new(Pace **ret_pace);
+/* One request is paid every `interval` microseconds. Returns 0 and *ret, or -ENOMEM. */
+_nodiscard_ int pace_new(uint64_t interval, Pace **ret_pace);
 
 Pace *pace_free(Pace *pace);
 DEFINE_CLEANUP(Pace *, pace_free);

@@ -2,8 +2,13 @@
 
 /*
  * How soon a user's requests start: a burst at once, then one an interval, and nobody waits for
- * somebody else's.
+ * somebody else's. How many calls a connection and a user may have without an answer: a message is
+ * the name of its sender here.
  */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "daemon/bus/pace.h"
 #include "tests/unit/tap.h"
@@ -15,7 +20,7 @@ static void test_a_burst_and_then_one_by_one(void)
 {
         _cleanup_(pace_freep) Pace *pace = NULL;
 
-        if (!CHECK(pace_new(&pace) == 0))
+        if (!CHECK(pace_new(PACE_INTERVAL_USEC, &pace) == 0))
                 return;
         for (unsigned i = 0; i < PACE_BURST; i++)
                 CHECK_NUMBER(pace_ask(pace, 1000, BEGIN), 0);
@@ -30,7 +35,7 @@ static void test_time_pays(void)
         _cleanup_(pace_freep) Pace *pace = NULL;
         uint64_t now = BEGIN;
 
-        if (!CHECK(pace_new(&pace) == 0))
+        if (!CHECK(pace_new(PACE_INTERVAL_USEC, &pace) == 0))
                 return;
         /* Somebody who asks as often as he may is never held up. */
         for (unsigned i = 0; i < 1000; i++, now += PACE_INTERVAL_USEC)
@@ -50,7 +55,7 @@ static void test_a_crowd_of_users_is_bounded(void)
         _cleanup_(pace_freep) Pace *pace = NULL;
         size_t n_delayed = 0;
 
-        if (!CHECK(pace_new(&pace) == 0))
+        if (!CHECK(pace_new(PACE_INTERVAL_USEC, &pace) == 0))
                 return;
         for (uid_t uid = 1; uid <= USERS; uid++)
                 n_delayed += pace_ask(pace, uid, BEGIN) > 0;
@@ -63,12 +68,161 @@ static void test_a_crowd_of_users_is_bounded(void)
                 CHECK_NUMBER(pace_ask(pace, uid, BEGIN + 1000000ULL * PACE_INTERVAL_USEC), 0);
 }
 
+/* --- calls ------------------------------------------------------------------------------------ */
+
+const char *__wrap_sd_bus_message_get_sender(sd_bus_message *message);
+sd_bus_message *__wrap_sd_bus_message_unref(sd_bus_message *message);
+void __wrap_bus_reply_refusal(sd_bus_message *message, Refusal refusal, const char *format, ...)
+        _printf_(3, 4);
+
+static char refused[256];
+static int code;
+static unsigned n_run;
+
+const char *__wrap_sd_bus_message_get_sender(sd_bus_message *message)
+{
+        return (const char *)message;
+}
+
+sd_bus_message *__wrap_sd_bus_message_unref(sd_bus_message *message)
+{
+        return NULL;
+}
+
+void __wrap_bus_reply_refusal(sd_bus_message *message, Refusal refusal, const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(refused, sizeof(refused), format, arguments);
+        va_end(arguments);
+        code = (int)refusal;
+}
+
+static void run(MethodCall *call)
+{
+        n_run++;
+}
+
+static const MethodRow owner_row = {.access = METHOD_OWNER, .run = run};
+
+/* One more call, as method_dispatch() puts it into the list. */
+static MethodCall *call_by(Bus *bus, const char *sender, uid_t uid, const MethodRow *row)
+{
+        MethodCall *call = calloc(1, sizeof(*call));
+
+        if (!call)
+                abort();
+        *call = (MethodCall){
+                .bus = bus,
+                .message = (sd_bus_message *)(uintptr_t)sender,
+                .caller.uid = uid,
+                .row = row,
+                .next = bus->calls,
+                .place = &bus->calls,
+        };
+        if (call->next)
+                call->next->place = &call->next;
+        bus->calls = call;
+        code = 0;
+        return call;
+}
+
+static void free_calls(Bus *bus)
+{
+        while (bus->calls)
+                (void)method_call_free(bus->calls);
+}
+
+static void test_calls_of_a_connection(void)
+{
+        Bus bus = {.manager = NULL};
+        MethodCall *call = NULL;
+
+        for (int i = 0; i < PACE_CALLS_PER_SENDER_MAX; i++) {
+                call = call_by(&bus, ":1.5", 0, &owner_row);
+                CHECK(pace_admit_sender(call));
+        }
+        MethodCall *more = call_by(&bus, ":1.5", 0, &owner_row);
+        CHECK(!pace_admit_sender(more));
+        CHECK_NUMBER(code, REFUSAL_QUOTA);
+        CHECK_STRING(refused,
+                     "64 calls of this connection have not been looked at yet; wait for them");
+        (void)method_call_free(more);
+        CHECK(pace_admit_sender(call_by(&bus, ":1.6", 0, &owner_row)));
+        /* It is known who makes one of them: that is no longer counted here. */
+        call->is_known = true;
+        CHECK(pace_admit_sender(call_by(&bus, ":1.5", 0, &owner_row)));
+        CHECK(!pace_admit_sender(call_by(&bus, ":1.5", 0, &owner_row)));
+        free_calls(&bus);
+}
+
+static void test_calls_of_a_user(void)
+{
+        Bus bus = {.manager = NULL};
+
+        n_run = 0;
+        for (int i = 0; i < PACE_CALLS_PER_UID_MAX; i++)
+                pace_run(call_by(&bus, ":1.5", 1000, &owner_row));
+        CHECK_NUMBER(n_run, PACE_CALLS_PER_UID_MAX);
+        pace_run(call_by(&bus, ":1.6", 1000, &owner_row));
+        CHECK_NUMBER(n_run, PACE_CALLS_PER_UID_MAX);
+        CHECK_NUMBER(code, REFUSAL_QUOTA);
+        CHECK_STRING(refused, "uid 1000 has 128 calls under way; wait for their answers");
+        pace_run(call_by(&bus, ":1.7", 1001, &owner_row));
+        CHECK_NUMBER(n_run, PACE_CALLS_PER_UID_MAX + 1);
+        for (int i = 0; i <= PACE_CALLS_PER_UID_MAX; i++)
+                pace_run(call_by(&bus, ":1.8", 0, &owner_row));
+        CHECK_NUMBER(n_run, 2 * PACE_CALLS_PER_UID_MAX + 2);
+        while (bus.calls->caller.uid != 1000)
+                (void)method_call_free(bus.calls);
+        (void)method_call_free(bus.calls);
+        pace_run(call_by(&bus, ":1.5", 1000, &owner_row));
+        CHECK_NUMBER(n_run, 2 * PACE_CALLS_PER_UID_MAX + 3);
+        free_calls(&bus);
+}
+
+/* Who looks something up is held up after a burst, and may ask for groups all the same. */
+static void test_calls_that_look(void)
+{
+        const MethodRow look_row = {.access = METHOD_ANYONE, .run = run, .looks = true};
+        const MethodRow acquire_row = {.access = METHOD_POLICY, .run = run};
+        Bus bus = {.base = event_base_new()};
+
+        if (!CHECK(bus.base && pace_new(PACE_INTERVAL_USEC, &bus.pace) == 0 &&
+                   pace_new(PACE_LOOK_INTERVAL_USEC * 1000, &bus.looks) == 0))
+                return;
+        n_run = 0;
+        for (int i = 0; i < 2 * PACE_BURST; i++)
+                pace_run(call_by(&bus, ":1.5", 1000, &look_row));
+        CHECK_NUMBER(n_run, PACE_BURST);
+        CHECK(bus.calls->turn);
+        pace_run(call_by(&bus, ":1.5", 1000, &acquire_row));
+        pace_run(call_by(&bus, ":1.6", 1001, &look_row));
+        CHECK_NUMBER(n_run, PACE_BURST + 2);
+        free_calls(&bus);
+        pace_free(bus.pace);
+        pace_free(bus.looks);
+        event_base_free(bus.base);
+}
+
+static void test_what_starts_a_worker_is_paced(void)
+{
+        CHECK(method_find(BUS_IFACE_GROUP, "GetReservedRegions")->looks);
+        CHECK(method_find(BUS_IFACE_GROUP, "GetHolders")->looks);
+        CHECK(method_find(BUS_IFACE_LEASE, "GetHolders")->looks);
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
                 {"a burst, and then one by one", test_a_burst_and_then_one_by_one},
                 {"time pays", test_time_pays},
                 {"a crowd of users is bounded", test_a_crowd_of_users_is_bounded},
+                {"calls of a connection", test_calls_of_a_connection},
+                {"calls of a user", test_calls_of_a_user},
+                {"calls that look something up", test_calls_that_look},
+                {"what starts a worker is paced", test_what_starts_a_worker_is_paced},
         };
 
         return tap_run(tests);
