@@ -66,7 +66,8 @@ static void on_group(Change change, const char *id, void *userdata)
 static void on_lease(Change change, uint32_t id, void *userdata)
 {
         tell(userdata, change, bus_path_lease(id), BUS_IFACE_LEASE,
-             NAMES("Devices", "Held", "Guard", "State", "Trouble"));
+             NAMES("Devices", "Held", "Uid", "Unit", "Mode", "AddressSpace", "Accounting", "Nodes",
+                   "Guard", "State", "Trouble"));
 }
 
 static void on_joined(const Lease *lease, Bdf bdf, bool in_address_space, void *userdata)

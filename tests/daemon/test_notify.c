@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a client hears when a lease changes: on a bus of two ends, without anybody between them.
+ * What it keeps of a lease has to be what the lease is.
+ */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "daemon/bus/notify.h"
+#include "daemon/bus/object.h"
+#include "tests/unit/tap.h"
+#include "tests/unit/tree.h"
+
+#define TURNS 100
+
+static char root[128], dev[160], state[160];
+static Manager *manager;
+static Lease *lease;
+static struct event_base *base;
+static Bus bus;
+static sd_bus *client;
+
+/* What has come with PropertiesChanged, until forget(). */
+static struct {
+        unsigned times;
+        char names[512]; /* each with a space before and after it */
+        uint32_t uid;
+        char unit[64], node[256];
+} heard;
+
+static int start_end(sd_bus **ret, int fd, bool is_server)
+{
+        const sd_id128_t id = {.bytes = {1}};
+
+        int r = sd_bus_new(ret);
+        if (r >= 0)
+                r = sd_bus_set_fd(*ret, fd, fd);
+        if (r >= 0 && is_server)
+                r = sd_bus_set_server(*ret, 1, id);
+        if (r >= 0)
+                r = sd_bus_set_anonymous(*ret, 1);
+        return r < 0 ? r : sd_bus_start(*ret);
+}
+
+static void start_bus(void)
+{
+        int ends[2];
+
+        bus = (Bus){.manager = manager, .base = base};
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ||
+            start_end(&bus.bus, ends[0], true) < 0 || start_end(&client, ends[1], false) < 0 ||
+            sd_bus_add_fallback_vtable(bus.bus, NULL, bus_lease_kind.prefix,
+                                       bus_lease_kind.interface, bus_lease_kind.vtable,
+                                       bus_lease_kind.find, &bus) < 0)
+                abort();
+        bus_observe(&bus);
+}
+
+/* A lease of one group and its device, in the mode in which it has nodes. */
+static void start(void)
+{
+        HostPaths host = {.sysfs = root, .dev = dev, .proc = root};
+        LeaseRecord *record;
+
+        (void)snprintf(root, sizeof(root), "%s", tree_make());
+        (void)snprintf(dev, sizeof(dev), "%s/dev", root);
+        (void)snprintf(state, sizeof(state), "%s/leases", root);
+        base = event_base_new();
+        if (!base || mkdir(state, 0700) < 0 || manager_new(base, &host, state, &manager) < 0 ||
+            lease_record_new(&record) < 0)
+                abort();
+        record->id = 7;
+        record->uid = record->path_uid = 1000;
+        record->state = LEASE_LEASED;
+        record->mode = LEASE_MODE_PATH;
+        record->lifetime = LEASE_LIFETIME_PERSISTENT;
+        if (lease_record_add_group(record, 3, "0000:00/05.0") < 0 ||
+            manager_add_lease(manager, record, &lease) < 0)
+                abort();
+        start_bus();
+}
+
+static void end(void)
+{
+        const ManagerObserver nobody = {.userdata = NULL};
+
+        manager_observe(manager, &nobody);
+        sd_bus_flush_close_unref(client);
+        sd_bus_flush_close_unref(bus.bus);
+        manager_free(manager);
+        event_base_free(base);
+        tree_remove();
+}
+
+static int read_nodes(sd_bus_message *message)
+{
+        const char *node;
+
+        int r = sd_bus_message_enter_container(message, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(message, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read(message, "s", &node)) > 0)
+                (void)snprintf(heard.node, sizeof(heard.node), "%s", node);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(message);
+        return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
+static int read_change(sd_bus_message *message)
+{
+        size_t n = strlen(heard.names);
+        const char *name, *unit = heard.unit;
+
+        int r = sd_bus_message_read(message, "s", &name);
+        if (r < 0)
+                return r;
+        (void)snprintf(heard.names + n, sizeof(heard.names) - n, " %s ", name);
+        if (strcmp(name, "Uid") == 0)
+                return sd_bus_message_read(message, "v", "u", &heard.uid);
+        if (strcmp(name, "Nodes") == 0)
+                return read_nodes(message);
+        if (strcmp(name, "Unit") != 0)
+                return sd_bus_message_skip(message, "v");
+        r = sd_bus_message_read(message, "v", "s", &unit);
+        (void)snprintf(heard.unit, sizeof(heard.unit), "%s", unit);
+        return r;
+}
+
+static void read_changes(sd_bus_message *message)
+{
+        const char *interface;
+
+        int r = sd_bus_message_read(message, "s", &interface);
+        CHECK_STRING(interface, BUS_IFACE_LEASE);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+                r = read_change(message);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(message);
+        }
+        CHECK(r >= 0);
+        heard.times++;
+}
+
+/* Hears what there is to be heard. */
+static void listen_to_it(void)
+{
+        memset(&heard, 0, sizeof(heard));
+        for (int i = 0; i < TURNS; i++) {
+                _cleanup_(message_unrefp) sd_bus_message *message = NULL;
+
+                CHECK(sd_bus_process(bus.bus, NULL) >= 0);
+                CHECK(sd_bus_process(client, &message) >= 0);
+                if (message && sd_bus_message_is_signal(message, "org.freedesktop.DBus.Properties",
+                                                        "PropertiesChanged"))
+                        read_changes(message);
+        }
+}
+
+static bool has_heard(const char *name)
+{
+        char word[64];
+
+        (void)snprintf(word, sizeof(word), " %s ", name);
+        if (strstr(heard.names, word))
+                return true;
+        printf("# no %s in:%s\n", name, heard.names);
+        return false;
+}
+
+static void test_transfer(void)
+{
+        const NewOwner heir = {.who = {.uid = 1001}, .unit = "vm@2.service", .is_privileged = true};
+        _cleanup_(freep) char *message = NULL;
+
+        start();
+        lease->record->mode = LEASE_MODE_VFIO; /* what has nodes does not change hands */
+        CHECK_NUMBER(manager_transfer(lease, &heir, &message), 0);
+        listen_to_it();
+        CHECK_NUMBER(heard.times, 1);
+        CHECK(has_heard("Uid") && has_heard("Unit"));
+        CHECK_NUMBER(heard.uid, 1001);
+        CHECK_STRING(heard.unit, "vm@2.service");
+        end();
+}
+
+static void test_nodes(void)
+{
+        start();
+        listen_to_it();
+        CHECK_NUMBER(heard.times, 0);
+        tree_file("dev/vfio/3", "");
+        manager->observer.lease(CHANGE_CHANGED, 7, manager->observer.userdata);
+        listen_to_it();
+        CHECK(has_heard("Nodes"));
+        CHECK(strlen(heard.node) > 0 && strstr(heard.node, "/dev/vfio/3"));
+        end();
+}
+
+/* All that is not settled once somebody has the lease, or has a mode instead of another. */
+static void test_what_changes(void)
+{
+        static const char *const settled[] = {"Id",    "Groups", "Lifetime", "RequiredGuard",
+                                              "Since", "Rule"};
+        size_t n = 0;
+
+        start();
+        manager->observer.lease(CHANGE_CHANGED, 7, manager->observer.userdata);
+        listen_to_it();
+        for (const sd_bus_vtable *entry = bus_lease_kind.vtable; entry->type != _SD_BUS_VTABLE_END;
+             entry++) {
+                bool changes = entry->type == _SD_BUS_VTABLE_PROPERTY &&
+                               entry->flags & SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE;
+
+                for (size_t i = 0; changes && i < ARRAY_SIZE(settled); i++)
+                        changes = strcmp(settled[i], entry->x.property.member) != 0;
+                n += changes;
+                CHECK(!changes || has_heard(entry->x.property.member));
+        }
+        CHECK(n > 5);
+        end();
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"a lease changes hands", test_transfer},
+                {"nodes that come", test_nodes},
+                {"all that changes is told", test_what_changes},
+        };
+
+        return tap_run(tests);
+}
