@@ -21,6 +21,7 @@
 #include "daemon/manager.h"
 
 #define FIELDS_MAX 128 /* groups and devices beyond are not told one by one */
+#define WORD_SIZE 64   /* of a selector that means nothing */
 #define REFUSALS_PER_PERIOD 20
 #define REFUSALS_PERIOD_USEC (10 * 1000000ULL)
 
@@ -113,10 +114,20 @@ static void send_entry(AuditEvent event, Entry *entry, const char *message)
                 log_line(audit_event_priority(event), "%s", message);
 }
 
-/* Of what a record says, but of its devices the one at `bdf` only, if it is not NULL. */
-_printf_(5, 0) static void send_record(AuditEvent event, Entry *entry, const LeaseRecord *record,
-                                       const Bdf *bdf, const char *format, va_list arguments)
+/* What was between the devices and the host. */
+static GuardLayer guard_of(AuditEvent event, const Lease *lease)
 {
+        bool is_end = event == AUDIT_GIVEN_BACK || event == AUDIT_REPAIRED;
+
+        return is_end ? lease->guard_held : manager_lease_guard(lease);
+}
+
+/* Of what a lease's record says, but of its devices the one at `bdf` only, if it is not NULL. */
+_printf_(4, 0) static void send_lease(AuditEvent event, const Lease *lease, const Bdf *bdf,
+                                      const char *format, va_list arguments)
+{
+        const LeaseRecord *record = lease->record;
+        _cleanup_(entry_clear) Entry entry = {.n = 0};
         _cleanup_(freep) char *text = NULL, *message = NULL;
         char address[BDF_TEXT_SIZE];
 
@@ -127,50 +138,40 @@ _printf_(5, 0) static void send_record(AuditEvent event, Entry *entry, const Lea
                 message = NULL;
                 return;
         }
-        add_record(entry, record);
+        add(&entry, AUDIT_FIELD_GUARD, guard_layer_to_string(guard_of(event, lease)));
+        add_record(&entry, record);
         if (event == AUDIT_GIVEN_BACK)
-                add(entry, AUDIT_FIELD_ENDED,
+                add(&entry, AUDIT_FIELD_ENDED,
                     record->breach            ? "breached"
                     : record->revoke_usec > 0 ? "revoked"
                                               : "released");
         if (bdf)
-                add(entry, AUDIT_FIELD_DEVICE, bdf_format(*bdf, address));
+                add(&entry, AUDIT_FIELD_DEVICE, bdf_format(*bdf, address));
         else
-                add_taken(entry, record);
-        send_entry(event, entry, message);
-}
-
-void audit_record(AuditEvent event, const LeaseRecord *record, const char *format, ...)
-{
-        _cleanup_(entry_clear) Entry entry = {.n = 0};
-        va_list arguments;
-
-        va_start(arguments, format);
-        send_record(event, &entry, record, NULL, format, arguments);
-        va_end(arguments);
+                add_taken(&entry, record);
+        send_entry(event, &entry, message);
 }
 
 void audit_lease(AuditEvent event, const Lease *lease, const char *format, ...)
 {
-        _cleanup_(entry_clear) Entry entry = {.n = 0};
         va_list arguments;
 
-        add(&entry, AUDIT_FIELD_GUARD, guard_layer_to_string(manager_lease_guard(lease)));
         va_start(arguments, format);
-        send_record(event, &entry, lease->record, NULL, format, arguments);
+        send_lease(event, lease, NULL, format, arguments);
         va_end(arguments);
 }
 
 void audit_device(AuditEvent event, const Lease *lease, Bdf bdf, const char *format, ...)
 {
-        _cleanup_(entry_clear) Entry entry = {.n = 0};
         va_list arguments;
 
-        add(&entry, AUDIT_FIELD_GUARD, guard_layer_to_string(manager_lease_guard(lease)));
         va_start(arguments, format);
-        send_record(event, &entry, lease->record, &bdf, format, arguments);
+        send_lease(event, lease, &bdf, format, arguments);
         va_end(arguments);
 }
+
+/* --- refusals -----------------------------------------------------------------------------------
+ */
 
 /* Whether one more may be told; *ret_missed gets how many were not since the last. */
 static bool may_tell(unsigned *ret_missed)
@@ -194,25 +195,89 @@ static bool may_tell(unsigned *ret_missed)
         return true;
 }
 
-void audit_refusal(uid_t uid, const char *unit, const char *what, Refusal refusal,
-                   const char *message)
+/* The same, unless it is told already. */
+static void add_once(Entry *entry, const char *name, const char *text)
 {
+        size_t n = strlen(name);
+
+        for (int i = 0; i < entry->n; i++) {
+                const char *field = entry->fields[i].iov_base;
+
+                if (strncmp(field, name, n) == 0 && field[n] == '=' &&
+                    strcmp(field + n + 1, text) == 0)
+                        return;
+        }
+        add(entry, name, text);
+}
+
+/* Without characters that no line has. */
+static void make_plain(char *text)
+{
+        for (; *text; text++)
+                if ((unsigned char)*text < 0x20 || *text == 0x7f)
+                        *text = '?';
+}
+
+/* What a selector means: its group, and the device or what of the group would be taken. */
+static void add_meant(Entry *entry, const Manager *manager, const char *selector)
+{
+        const World *world = manager->world;
+        size_t device = SNAPSHOT_NONE, group = SNAPSHOT_NONE;
+        char text[BDF_TEXT_SIZE], said[WORD_SIZE];
+
+        if (!world_resolve(world, &manager->host, selector, &device, &group)) {
+                (void)snprintf(said, sizeof(said), "%s", selector);
+                make_plain(said);
+                return add_once(entry, AUDIT_FIELD_DEVICE, said);
+        }
+        if (group != SNAPSHOT_NONE)
+                add_once(entry, AUDIT_FIELD_GROUP, world->groups->groups[group].id);
+        if (device != SNAPSHOT_NONE)
+                return add_once(entry, AUDIT_FIELD_DEVICE,
+                                bdf_format(world->snapshot->devices[device].bdf, text));
+        for (size_t i = 0; i < world->groups->groups[group].n_members; i++) {
+                size_t member = world->groups->groups[group].members[i];
+                const PciDevice *each = &world->snapshot->devices[member];
+
+                if (!world_is_bridge(each))
+                        add_once(entry, AUDIT_FIELD_DEVICE, bdf_format(each->bdf, text));
+        }
+}
+
+/* What was asked for, as it was said. */
+static void write_asked(const char *const *selectors, char *text, size_t size)
+{
+        size_t n = 0;
+
+        text[0] = '\0';
+        for (; *selectors && n < size; selectors++)
+                n += (size_t)snprintf(text + n, size - n, "%s%s", n > 0 ? " " : "", *selectors);
+        make_plain(text);
+}
+
+void audit_refusal(const Manager *manager, const AuditRefusal *refusal)
+{
+        const char *error = refusal_to_string(refusal->refusal);
         _cleanup_(entry_clear) Entry entry = {.n = 0};
         _cleanup_(freep) char *text = NULL;
+        char what[256];
         unsigned missed;
 
         if (!may_tell(&missed))
                 return;
         if (missed > 0)
                 log_notice("%u refusals before this one are not told", missed);
-        if (asprintf(&text, "uid %u is refused %s: %s: %s", uid, what, refusal_to_string(refusal),
-                     message) < 0) {
+        write_asked(refusal->selectors, what, sizeof(what));
+        if (asprintf(&text, "uid %u is refused %s: %s: %s", refusal->uid, what, error,
+                     refusal->message) < 0) {
                 text = NULL;
                 return;
         }
-        add_number(&entry, AUDIT_FIELD_OWNER_UID, uid);
-        add(&entry, AUDIT_FIELD_OWNER_UNIT, unit);
-        add(&entry, AUDIT_FIELD_DEVICE, what);
-        add(&entry, AUDIT_FIELD_REFUSAL, refusal_to_string(refusal));
+        add_number(&entry, AUDIT_FIELD_OWNER_UID, refusal->uid);
+        add(&entry, AUDIT_FIELD_OWNER_UNIT, refusal->unit);
+        add(&entry, AUDIT_FIELD_RULE, refusal->rule);
+        add(&entry, AUDIT_FIELD_REFUSAL, error);
+        for (size_t i = 0; i < MANAGER_SELECTORS_MAX && refusal->selectors[i]; i++)
+                add_meant(&entry, manager, refusal->selectors[i]);
         send_entry(AUDIT_REFUSED, &entry, text);
 }

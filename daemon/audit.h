@@ -13,29 +13,36 @@
 #include "daemon/lease/record.h"
 
 typedef struct Lease Lease;
+typedef struct Manager Manager;
 
 /*
  * From now on the kernel's audit is told too, by the aide of `host`, which has to last. NULL ends it.
  */
 void audit_set_host(const HostPaths *host);
 
-/* Of a lease, with its guard as of now. The text is the entry's message. */
-_printf_(3, 4) void audit_lease(AuditEvent event, const Lease *lease, const char *format, ...);
-
 /*
- * Of a record alone, whatever guards it. Like all of these from the daemon's own process: a worker
- * has no way to the journal.
+ * Of a lease, with its guard as of now; of one that ends, with the one that it had while its owner
+ * had it. The text is the entry's message.
  */
-_printf_(3, 4) void audit_record(AuditEvent event, const LeaseRecord *record, const char *format,
-                                 ...);
+_printf_(3, 4) void audit_lease(AuditEvent event, const Lease *lease, const char *format, ...);
 
 /* Of one device of it: the one that joined. */
 _printf_(4, 5) void audit_device(AuditEvent event, const Lease *lease, Bdf bdf, const char *format,
                                  ...);
 
+/* Of somebody who was not given what they asked for. */
+typedef struct AuditRefusal {
+        uid_t uid;
+        const char *unit;
+        const char *const *selectors; /* in their words, NULL-terminated */
+        Refusal refusal;
+        const char *message;
+        const char *rule; /* of the policy, that refused it, or NULL */
+} AuditRefusal;
+
 /*
- * That somebody was not given what they asked for (`what`, in their words). A client that asks
- * again and again does not fill the journal: what is too much is counted.
+ * The groups and devices are those that the selectors mean by now; what means none is told as it
+ * was said. A client that asks again and again does not fill the journal: what is too much is
+ * counted.
  */
-void audit_refusal(uid_t uid, const char *unit, const char *what, Refusal refusal,
-                   const char *message);
+void audit_refusal(const Manager *manager, const AuditRefusal *refusal);

@@ -47,6 +47,7 @@ typedef struct ManagerAnswer {
         int code;            /* 0, a Refusal, or -errno */
         const char *message; /* for people; "" if there is none */
         const char *report;  /* of resets, a line each (daemon/host/reset.h), or NULL */
+        const char *rule;    /* of the policy, that refuses it: its origin, or NULL */
 } ManagerAnswer;
 
 /* `lease` is NULL unless code is 0. Called exactly once, before or after the request returned. */
@@ -78,6 +79,7 @@ struct Lease {
         bool halt_waits;      /* as well: to stop its devices */
         char *guard_trouble;  /* what it failed at last, or NULL */
         GuardFacts *guards;   /* by group of the record, as of the last reading; NULL before */
+        GuardLayer guard_held;           /* as of the last one while it was in its owner's hands */
         LeaseMode others[_LEASE_MODE_N]; /* that would do if the kernel cannot `mode` */
         size_t n_others;
         bool is_concluding;   /* it is made; who asked for it waits for its guard to be what it will be */
@@ -380,15 +382,11 @@ _nodiscard_ int manager_revoke_nodes(Lease *lease, char **ret_message);
 /* Lets the uid open them again, if somebody has taken that away or there are new ones. */
 void manager_review_nodes(Lease *lease);
 
-/*
- * The guard that a group in force would have once it is leased in that mode (manager_demand.c).
- * Returns 0 and *ret, or -errno.
- */
+/* The guard that a group would have once leased in that mode. Returns 0 and *ret, or -errno. */
 _nodiscard_ int manager_foresee_guard(const Manager *manager, size_t group, LeaseMode mode,
                                       GuardLayer *ret_layer);
 
-/* Which of two rules, each may be NULL, requires the stronger guard; NULL if neither requires one.
- */
+/* Which of two rules, each may be NULL, requires the stronger guard; NULL if neither does. */
 const PolicyRule *manager_stronger_demand(const PolicyRule *demand, const PolicyRule *rule);
 
 /* Refuses a lease that would have less of a guard than a rule requires. Returns 0, REFUSAL_TOO_WEAK

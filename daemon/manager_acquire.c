@@ -182,6 +182,7 @@ int plan_negotiate(Plan *plan)
 
         for (; first < n; first++) {
                 _cleanup_(freep) char *before = TAKE_PTR(plan->message);
+                const PolicyRule *refuser = plan->refuser;
                 int code = r;
 
                 plan_reset(plan, modes[first]);
@@ -191,6 +192,7 @@ int plan_negotiate(Plan *plan)
                 if (before) {
                         free(plan->message);
                         plan->message = TAKE_PTR(before);
+                        plan->refuser = refuser;
                         r = code;
                 }
                 if (!is_about_mode(r))
@@ -208,7 +210,11 @@ int plan_negotiate(Plan *plan)
 
 static void refuse(const Plan *plan, int r, ManagerDone done, void *userdata)
 {
-        const ManagerAnswer answer = {.code = r, .message = plan->message ? plan->message : ""};
+        const ManagerAnswer answer = {
+                .code = r,
+                .message = plan->message ? plan->message : "",
+                .rule = plan->refuser ? plan->refuser->origin : NULL,
+        };
 
         if (r < 0)
                 log_broken(r);

@@ -349,6 +349,8 @@ void manager_review_guard(Lease *lease)
                         record->devices[i].blocked = false;
         if (manager_lease_guard(lease) != layer)
                 tell(lease);
+        if (record->state == LEASE_LEASED)
+                lease->guard_held = manager_lease_guard(lease);
         if (!idle)
                 return;
         /* What fails again and again keeps nobody waiting. */

@@ -241,7 +241,6 @@ static bool note_forced(const CriticalUse *use, void *userdata)
 static void tell_forced(Lease *lease)
 {
         _cleanup_(closep) int fd = TAKE_FD(lease->forced_fd);
-        const LeaseRecord *record = lease->record;
         _cleanup_(freep) void *text = NULL;
         size_t n = 0;
 
@@ -253,8 +252,8 @@ static void tell_forced(Lease *lease)
                 return;
         }
         for (const char *at = text, *end = at + n; at < end; at += strlen(at) + 1)
-                audit_record(AUDIT_FORCED, record, ": taken by force of uid %u, although %s",
-                             record->uid, at);
+                audit_lease(AUDIT_FORCED, lease, ": taken by force of uid %u, although %s",
+                            lease->record->uid, at);
 }
 
 /* ---------------------------------------------------------------------------------------------- */

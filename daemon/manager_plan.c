@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "core/model/memlock.h"
+#include "core/model/reserve.h"
 #include "core/model/text.h"
 #include "core/probe/process.h"
 #include "daemon/host/driver.h"
@@ -160,6 +161,7 @@ static int check_policy(Plan *plan, const Group *group, size_t index)
                         plan->rule = verdict.rule;
                 return 0;
         }
+        plan->refuser = verdict.rule;
         free(plan->message);
         plan->message = policy_describe_refusal(&verdict, &subject, &asked);
         return plan->message ? (int)REFUSAL_POLICY_DENIED : -ENOMEM;
@@ -303,24 +305,37 @@ static int check_guard(Plan *plan)
         for (size_t i = 0; r == 0 && plan->demand && i < plan->n_groups; i++)
                 r = manager_check_demand(plan->manager, plan->groups[i], plan->mode, plan->demand,
                                          &plan->message);
+        if (r != 0)
+                plan->refuser = plan->demand;
         return r;
 }
 
 static int check_expected(Plan *plan, const Group *group, size_t index)
 {
+        const World *world = plan->manager->world;
+
         if (!plan_is_taken(plan_device(plan, index)) || plan->request->force)
                 return 0;
-        return manager_check_expected(plan->manager, index, &plan->message);
+        int r = manager_check_expected(plan->manager, index, &plan->message);
+        if (r != 0)
+                plan->refuser = reserve_judge(plan->manager->policy, world->snapshot, index,
+                                              world->paths[index], false)
+                                        .rule;
+        return r;
 }
 
 static int check_strength(Plan *plan, const Group *group, size_t index)
 {
         const World *world = plan->manager->world;
+        const PolicySubject subject = world_subject(world, index);
 
         if (!plan_is_taken(plan_device(plan, index)))
                 return 0;
-        return manager_check_strength(plan->manager, (size_t)(group - world->groups->groups), index,
-                                      &plan->message);
+        int r = manager_check_strength(plan->manager, (size_t)(group - world->groups->groups),
+                                       index, &plan->message);
+        if (r != 0)
+                plan->refuser = policy_find_rule(plan->manager->policy, &subject);
+        return r;
 }
 
 DomainType plan_type(const Plan *plan)
@@ -374,6 +389,7 @@ static int check_memory(Plan *plan)
         }
         if (!plan->rule || !plan->rule->needs_memlock)
                 return 0;
+        plan->refuser = plan->rule;
         return plan_refuse(plan, REFUSAL_NOT_VIABLE, "%s (policy rule %s)", plan->warning,
                            plan->rule->origin);
 }

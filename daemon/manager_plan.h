@@ -22,6 +22,7 @@ typedef struct Plan {
         bool *named;              /* per device: a selector named it, or its whole group */
         const PolicyRule *rule;   /* that allowed it, or NULL: root */
         const PolicyRule *demand; /* that requires the strongest guard, or NULL */
+        const PolicyRule *refuser; /* that refuses it, or NULL */
         bool has_parked;          /* groups that the daemon keeps until somebody asks for them */
         char *warning;            /* what it will meet all the same, or NULL */
         char *message;            /* why it is refused, or NULL */

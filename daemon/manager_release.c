@@ -260,13 +260,15 @@ static void note_resets(Lease *lease, const char *report)
 }
 
 /* What nobody has had is no lease that ended. */
-static void tell_end(const LeaseRecord *record)
+static void tell_end(const Lease *lease)
 {
+        const LeaseRecord *record = lease->record;
+
         if (!record->handed_out)
                 log_info("lease %" PRIu32 ": given back", record->id);
         else
-                audit_record(record->trouble ? AUDIT_REPAIRED : AUDIT_GIVEN_BACK, record,
-                             ": given back");
+                audit_lease(record->trouble ? AUDIT_REPAIRED : AUDIT_GIVEN_BACK, lease,
+                            ": given back");
 }
 
 static void on_restore_done(WorkerResult *result, void *userdata)
@@ -295,7 +297,7 @@ static void on_restore_done(WorkerResult *result, void *userdata)
         void *done_userdata = lease->done_userdata, *revoke_userdata = lease->revoke_userdata;
         _cleanup_(freep) char *report = TAKE_PTR(lease->report);
         ManagerAnswer reply = {.code = 0, .message = "", .report = report};
-        tell_end(lease->record);
+        tell_end(lease);
         manager_drop_lease(lease);
         if (revoke_done)
                 revoke_done(&reply, NULL, revoke_userdata);

@@ -269,24 +269,23 @@ static int append_grant(sd_bus_message *reply, const Lease *lease)
 /* Who is not given what they ask for is on the journal; a slip of the pen is not, nor a queue. */
 static void audit_answer(const MethodCall *call, const ManagerAnswer *answer)
 {
+        static const char *const nothing[] = {NULL};
         _cleanup_(strv_freep) char **selectors = NULL;
-        char what[256] = "";
 
         if (answer->code <= 0 || answer->code == REFUSAL_INVALID ||
             answer->code == REFUSAL_NOT_FOUND || answer->code == REFUSAL_BUSY)
                 return;
         if (sd_bus_message_rewind(call->message, true) >= 0)
                 (void)!sd_bus_message_read_strv(call->message, &selectors);
-        for (char **selector = selectors; selector && *selector; selector++) {
-                size_t n = strlen(what);
-
-                (void)snprintf(what + n, sizeof(what) - n, "%s%s", n > 0 ? " " : "", *selector);
-        }
-        for (char *c = what; *c; c++)
-                if ((unsigned char)*c < 0x20 || *c == 0x7f)
-                        *c = '?';
-        audit_refusal(call->caller.uid, call->caller.unit, what, (Refusal)answer->code,
-                      answer->message);
+        const AuditRefusal refusal = {
+                .uid = call->caller.uid,
+                .unit = call->caller.unit,
+                .selectors = selectors ? (const char *const *)selectors : nothing,
+                .refusal = (Refusal)answer->code,
+                .message = answer->message,
+                .rule = answer->rule,
+        };
+        audit_refusal(call->bus->manager, &refusal);
 }
 
 static void on_acquired(const ManagerAnswer *answer, Lease *lease, void *userdata)

@@ -8,7 +8,9 @@
 #include <sys/uio.h>
 
 #include "daemon/audit.h"
+#include "daemon/manager.h"
 #include "tests/unit/tap.h"
+#include "tests/unit/tree.h"
 
 int __wrap_sd_journal_sendv(const struct iovec *fields, int n);
 
@@ -68,14 +70,16 @@ static LeaseRecord *record_of(unsigned n)
 static void test_fields(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = record_of(2);
+        Lease lease = {.record = record, .guard_held = GUARD_OWNED};
 
-        audit_record(AUDIT_FORCED, record, ": taken by force of uid %u", record->uid);
+        audit_lease(AUDIT_FORCED, &lease, ": taken by force of uid %u", record->uid);
         CHECK(has("MESSAGE=lease 7: taken by force of uid 1000"));
         CHECK(has("MESSAGE_ID=d7642f0a8ebb41e2a30438dd25ba8f8b"));
         CHECK(has("ISOLATIOND_EVENT=forced") && has("PRIORITY=4"));
         CHECK(has("ISOLATIOND_LEASE=7") && has("ISOLATIOND_OWNER_UID=1000"));
         CHECK(has("ISOLATIOND_GROUP=0000:00/05.0") && has("ISOLATIOND_DEVICE=0000:00:00.1"));
         CHECK(has("ISOLATIOND_MODE=vfio") && has("ISOLATIOND_RULE=50-lab.json: lab-edu"));
+        CHECK(has("ISOLATIOND_GUARD=none")); /* as yet */
         /* What stays with the host was not taken, and what is not known is not told. */
         CHECK(!strstr(entry, "00:00.0") && !strstr(entry, "OWNER_UNIT") && !strstr(entry, "ENDED"));
 }
@@ -107,15 +111,18 @@ static void test_kernel_text(void)
 static void test_endings(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = record_of(2);
+        Lease lease = {.record = record, .guard_held = GUARD_OWNED};
 
-        audit_record(AUDIT_GIVEN_BACK, record, ": given back");
-        CHECK(has("ISOLATIOND_ENDED=released"));
+        audit_lease(AUDIT_GIVEN_BACK, &lease, ": given back");
+        CHECK(has("ISOLATIOND_ENDED=released") && has("ISOLATIOND_GUARD=owned"));
         record->revoke_usec = 1;
-        audit_record(AUDIT_GIVEN_BACK, record, ": given back");
+        audit_lease(AUDIT_GIVEN_BACK, &lease, ": given back");
         CHECK(has("ISOLATIOND_ENDED=revoked"));
         record->breach = strdup("a driver was quicker");
-        audit_record(AUDIT_GIVEN_BACK, record, ": given back");
+        audit_lease(AUDIT_GIVEN_BACK, &lease, ": given back");
         CHECK(has("ISOLATIOND_ENDED=breached"));
+        audit_lease(AUDIT_REPAIRED, &lease, ": given back");
+        CHECK(has("ISOLATIOND_EVENT=repaired") && has("ISOLATIOND_GUARD=owned"));
 }
 
 /* More devices than an entry has room for: what says which event it is stands in it all the same.
@@ -123,25 +130,81 @@ static void test_endings(void)
 static void test_many(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = record_of(1000);
+        const Lease lease = {.record = record};
 
-        audit_record(AUDIT_TAKEN, record, " is taken");
+        audit_lease(AUDIT_TAKEN, &lease, " is taken");
         CHECK(n_fields <= 128);
         CHECK(has("MESSAGE=lease 7 is taken") && has("ISOLATIOND_LEASE=7"));
         CHECK(has("MESSAGE_ID=0539af1e9b354b9ea372cc6edb5cf43d") && has("PRIORITY=6"));
         CHECK(has("ISOLATIOND_GROUP=0000:00/05.0"));
 }
 
+/* A group of a card with two functions, and a bridge that nobody has; `Manager` as far as it goes.
+ */
+static void make_machine(Manager *manager)
+{
+        static const char *const members[] = {"0000:00:05.0", "0000:00:05.1"};
+        char path[128];
+
+        *manager = (Manager){.host = {.sysfs = tree_make(), .dev = "/nonexistent"}};
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+                (void)snprintf(path, sizeof(path), "devices/pci0000:00/%s", members[i]);
+                tree_device(path, 0x8086, 0x10d3, 0x020000);
+                tree_config(path, 256, PCIE_TYPE_RC_ENDPOINT, 0);
+                (void)snprintf(path, sizeof(path), "devices/pci0000:00/%s/iommu_group", members[i]);
+                tree_link(path, "../../../kernel/iommu_groups/14");
+        }
+        tree_file("kernel/iommu_groups/14/type", "DMA\n");
+        if (world_read(&manager->host, NULL, &manager->world) < 0)
+                abort();
+}
+
+static unsigned count_of(const char *field)
+{
+        unsigned n = 0;
+
+        for (const char *at = entry; (at = strstr(at, field)); at++)
+                n++;
+        return n;
+}
+
 static void test_refusals(void)
 {
+        const char *selectors[] = {"00:05.0", NULL, NULL};
+        AuditRefusal refusal = {
+                .uid = 1001,
+                .unit = "a.service",
+                .selectors = selectors,
+                .refusal = REFUSAL_POLICY_DENIED,
+                .message = "no rule lets uid 1001 have it",
+        };
+        Manager manager;
+
+        make_machine(&manager);
         n_entries = 0;
-        for (unsigned i = 0; i < 1000; i++)
-                audit_refusal(1001, "a.service", "00:05.0", REFUSAL_POLICY_DENIED,
-                              "no rule lets uid 1001 have it");
-        CHECK_NUMBER(n_entries, 20);
-        CHECK(has("ISOLATIOND_REFUSAL=PolicyDenied") && has("ISOLATIOND_DEVICE=00:05.0"));
+        audit_refusal(&manager, &refusal);
+        CHECK(has("ISOLATIOND_REFUSAL=PolicyDenied") && has("ISOLATIOND_DEVICE=0000:00:05.0"));
         CHECK(has("ISOLATIOND_OWNER_UID=1001") && has("ISOLATIOND_OWNER_UNIT=a.service"));
+        CHECK(count_of("ISOLATIOND_GROUP=") == 1 && count_of("ISOLATIOND_DEVICE=") == 1);
+        CHECK(count_of("ISOLATIOND_RULE=") == 0);
         CHECK(has("MESSAGE=uid 1001 is refused 00:05.0: PolicyDenied: no rule lets uid 1001 have "
                   "it"));
+        /* A whole group, of which one was named before; the rule; and what is not there. */
+        refusal.rule = "50-lab.json:4: lab-edu";
+        selectors[1] = "group:14";
+        audit_refusal(&manager, &refusal);
+        CHECK(has("ISOLATIOND_RULE=50-lab.json:4: lab-edu"));
+        CHECK(has("ISOLATIOND_DEVICE=0000:00:05.0") && has("ISOLATIOND_DEVICE=0000:00:05.1"));
+        CHECK(count_of("ISOLATIOND_GROUP=") == 1 && count_of("ISOLATIOND_DEVICE=") == 2);
+        selectors[0] = "eth\n7";
+        selectors[1] = NULL;
+        audit_refusal(&manager, &refusal);
+        CHECK(has("ISOLATIOND_DEVICE=eth?7") && count_of("ISOLATIOND_GROUP=") == 0);
+        for (unsigned i = 0; i < 1000; i++)
+                audit_refusal(&manager, &refusal);
+        CHECK_NUMBER(n_entries, 20);
+        world_free(manager.world);
+        tree_remove();
 }
 
 static void test_table(void)

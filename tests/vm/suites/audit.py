@@ -38,8 +38,8 @@ def a_lease_is_told_of(context):
                   "the history of a lease that lasts")
     let_go(client)
     back = entries(context, "given-back")[-1]
-    context.equal((back["ISOLATIOND_LEASE"], back["ISOLATIOND_ENDED"]),
-                  (str(lease["lease"]), "released"), "fields of what was given back")
+    context.equal([back[f"ISOLATIOND_{name}"] for name in ("LEASE", "ENDED", "GUARD")],
+                  [str(lease["lease"]), "released", "owned"], "fields of what was given back")
     story = _story(context, lease["lease"])
     context.equal((story["ended"], story["rule"], story["devices"], story["mode"]),
                   ("released", lease["rule"], [EDU], "vfio"), "the history of a lease that ended")
@@ -56,8 +56,15 @@ def a_lease_is_told_of(context):
 def a_refusal_is_told_of(context):
     context.refused(f"acquire {EDU}", 5, "", STRANGER)
     entry = entries(context, "refused")[-1]
-    context.equal([entry.get(f"ISOLATIOND_{name}") for name in ("OWNER_UID", "DEVICE", "REFUSAL")],
-                  [str(STRANGER), EDU, "PolicyDenied"], "fields of what was refused")
+    group = context.json(f"show {EDU}")["group"]["id"]
+    context.equal([entry.get(f"ISOLATIOND_{name}") for name in
+                   ("OWNER_UID", "DEVICE", "GROUP", "RULE", "REFUSAL")],
+                  [str(STRANGER), EDU, group, "50-lab.json:4: lab-edu", "PolicyDenied"],
+                  "fields of what was refused")
+    context.ok("50-lab.json:4: lab-edu" in entry["MESSAGE"], entry["MESSAGE"])
+    # By another name, it is the same device.
+    context.refused(f"acquire {group}", 5, "", STRANGER)
+    context.equal(entries(context, "refused")[-1]["ISOLATIOND_DEVICE"], EDU, "device of the group")
     story = context.json("history")["leases"][-1]
     context.equal((story["ended"], story["refusal"], story["lease"], story["uid"]),
                   ("refused", "PolicyDenied", None, STRANGER), "the history of a refusal")
