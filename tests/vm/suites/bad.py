@@ -169,6 +169,8 @@ def a_typo_in_the_policy(context):
     error = context.bus_property("PolicyError")
     context.ok("60-typo.json:3:" in error and "vendr" in error, f"PolicyError: {error!r}")
     signals.expect(lambda line: "60-typo.json:3:" in line)
+    journal = context.sh("journalctl --sync; journalctl -b -o cat --no-pager -u isolationd.service")
+    context.ok(f"{POLICY}/60-typo.json:3:46: " in journal, f"the journal:\n{journal[-2000:]}")
     context.isoctl(f"run {EDU} -- true", LAB)
     context.sh(f"rm {POLICY}/60-typo.json; systemctl reload isolationd.service")
     context.equal(context.bus_property("PolicyError"), "", "PolicyError after")
