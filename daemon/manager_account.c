@@ -16,6 +16,7 @@
 
 #include "core/model/strength.h"
 #include "daemon/audit.h"
+#include "daemon/host/driver.h"
 #include "daemon/lease/steps.h"
 #include "daemon/log.h"
 #include "daemon/manager.h"
@@ -83,29 +84,81 @@ static int tell_returned(const Lease *lease, LeaseDevice *known, const PciDevice
         return 0;
 }
 
-/* Marks what is gone. A taken device without our driver has gone and come back between readings. */
-static bool account_for_lost(Lease *lease)
+/*
+ * Is what is there the device that was taken, and only our driver has left it? Its directory tells;
+ * what was not seen before has our override, which nobody else gives to a newcomer. Of a VF that is
+ * being taken away its PF has let go already.
+ */
+static bool has_stayed(const Lease *lease, const LeaseDevice *device, size_t index)
+{
+        const Manager *manager = lease->manager;
+        const Snapshot *now = manager->world->snapshot;
+        const LeaseVf *vf = lease_record_find_vf(lease->record, device->bdf);
+        _cleanup_(freep) char *override = NULL;
+
+        if (vf && !vf_place_fits(&vf->place, now, index))
+                return false;
+        const Snapshot *before = manager->before ? manager->before->snapshot : NULL;
+        size_t index_before = before ? snapshot_find(before, device->bdf) : SNAPSHOT_NONE;
+        if (index_before != SNAPSHOT_NONE && before->devices[index_before].inode != 0)
+                return before->devices[index_before].inode == now->devices[index].inode;
+        return driver_override_read(&manager->host, device->bdf, &override) == 0 &&
+               strcmp(override, device->driver) == 0;
+}
+
+/* What it had before the lease is nothing to what is there now. */
+static void forget_before(LeaseDevice *device)
+{
+        device->owed = device->joined = false;
+        device->driver_before[0] = device->override_before[0] = '\0';
+}
+
+/* Holds one device against what is there. Returns whether its record changes. */
+static bool account_for_known(Lease *lease, LeaseDevice *device)
 {
         const Snapshot *snapshot = lease->manager->world->snapshot;
+        size_t index = snapshot_find(snapshot, device->bdf);
+        bool is_leased = lease->record->state == LEASE_LEASED;
+        bool here = index != SNAPSHOT_NONE &&
+                    lease_record_has_group(lease->record, snapshot->devices[index].kernel_group);
+        bool has_lost_driver = here && is_leased && device->role == LEASE_ROLE_TAKEN &&
+                               strcmp(snapshot->devices[index].driver, device->driver) != 0;
+        bool stays = here && (device->owed || has_lost_driver) &&
+                     (!is_leased || has_stayed(lease, device, index));
         bool changed = false;
 
-        for (size_t i = 0; i < lease->record->n_devices; i++) {
-                LeaseDevice *device = &lease->record->devices[i];
-                size_t index = snapshot_find(snapshot, device->bdf);
-                bool here = index != SNAPSHOT_NONE &&
-                            lease_record_has_group(lease->record,
-                                                   snapshot->devices[index].kernel_group);
-
-                if (here && lease->record->state == LEASE_LEASED &&
-                    device->role == LEASE_ROLE_TAKEN &&
-                    strcmp(snapshot->devices[index].driver, device->driver) != 0)
-                        here = false;
-                if (device->lost || here)
-                        continue;
-                manager_mark_lost(device);
+        if (device->owed && !stays) {
+                device->owed = false;
+                if (device->role == LEASE_ROLE_JOINER)
+                        forget_before(device);
                 changed = true;
         }
+        if (device->lost || (here && !has_lost_driver))
+                return changed;
+        manager_mark_lost(device);
+        device->owed = stays;
+        return true;
+}
+
+/*
+ * Marks what is gone. A taken device without our driver has gone and come back between readings, or
+ * somebody has taken the driver away: then it is owed what it had before.
+ */
+static bool account_for_lost(Lease *lease)
+{
+        bool changed = false;
+
+        for (size_t i = 0; i < lease->record->n_devices; i++)
+                changed |= account_for_known(lease, &lease->record->devices[i]);
         return changed;
+}
+
+/* Has it lost our driver so lately that it may be on its way out? */
+static bool may_be_leaving(const Lease *lease, Bdf bdf)
+{
+        const LeaseDevice *device = lease_record_find(lease->record, bdf);
+
+        return device && device->lost && device->owed && device->untold;
 }
 
 /* Is a recorded member of this kernel group still there? If none is, the number may be another's.
@@ -115,8 +168,10 @@ static bool group_is_alive(const Lease *lease, int32_t number)
         const Snapshot *snapshot = lease->manager->world->snapshot;
 
         for (size_t i = 0; i < lease->record->n_devices; i++) {
-                size_t index = snapshot_find(snapshot, lease->record->devices[i].bdf);
-                if (!lease->record->devices[i].lost && index != SNAPSHOT_NONE &&
+                const LeaseDevice *device = &lease->record->devices[i];
+                size_t index = snapshot_find(snapshot, device->bdf);
+
+                if ((!device->lost || device->owed) && index != SNAPSHOT_NONE &&
                     snapshot->devices[index].kernel_group == number)
                         return true;
         }
@@ -179,9 +234,10 @@ static int account_for_joiner(Lease *lease, const PciDevice *device)
         } else if (is_new) {
                 manager_tell_loss(lease, known);
                 known->lost = known->blocking = known->blocked = known->breached = false;
-                known->joined = known->taking = known->returned = known->stays = false;
+                known->taking = known->returned = known->stays = false;
                 known->role = role;
-                known->driver_before[0] = known->override_before[0] = '\0';
+                if (!known->owed)
+                        forget_before(known);
         }
         lease->n_joined += is_new;
         if (is_new && role == LEASE_ROLE_JOINER) {
@@ -211,7 +267,7 @@ int manager_account_for(Lease *lease)
                 const PciDevice *device = &snapshot->devices[i];
                 if (!lease_record_has_group(lease->record, device->kernel_group) ||
                     !group_is_alive(lease, device->kernel_group) ||
-                    manager_awaits(lease, device->bdf))
+                    manager_awaits(lease, device->bdf) || may_be_leaving(lease, device->bdf))
                         continue;
                 int r = account_for_joiner(lease, device);
                 if (r < 0)

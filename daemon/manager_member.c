@@ -215,8 +215,8 @@ static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds)
         if (r < 0)
                 return r;
         device->role = LEASE_ROLE_TAKEN;
-        device->joined = true;
-        device->taking = device->returned = device->blocked = false;
+        device->joined |= !device->owed;
+        device->taking = device->returned = device->blocked = device->owed = false;
         if (index != SNAPSHOT_NONE)
                 device->fingerprint =
                         manager_fingerprint(manager, &manager->world->snapshot->devices[index]);
@@ -318,6 +318,26 @@ static void on_overdue(void *userdata)
                                        "the groups are given back when it lets go");
 }
 
+/* How the joiner is now; of what is owed something, how it was before the lease is on record. */
+static int note_before(const Lease *lease, LeaseDevice *device)
+{
+        const HostPaths *host = &lease->manager->host;
+        _cleanup_(freep) char *override = NULL;
+
+        if (device->owed)
+                return 0;
+        int r = driver_override_read(host, device->bdf, &override);
+        if (r < 0)
+                return r;
+        if (strcmp(override, BLOCK_OVERRIDE) == 0)
+                override[0] = '\0'; /* ours: before it there was none */
+        free(device->override_before);
+        device->override_before = TAKE_PTR(override);
+        r = lease_drivers_choose_loaded(host, device);
+        lease_clean_note_device(host, device);
+        return r;
+}
+
 /* Puts on record what the task will change. Returns 0, a Refusal or -errno. */
 static int journal(Lease *lease, const MemberTask *task, LeaseDevice *device, const PciDevice *pci)
 {
@@ -328,17 +348,7 @@ static int journal(Lease *lease, const MemberTask *task, LeaseDevice *device, co
                 r = lease_record_put_change_first(lease->record, LEASE_CHANGE_EXPEL,
                                                   expel_place(pci, place));
         } else {
-                _cleanup_(freep) char *override = NULL;
-
-                r = driver_override_read(&lease->manager->host, device->bdf, &override);
-                if (r < 0)
-                        return r;
-                if (strcmp(override, BLOCK_OVERRIDE) == 0)
-                        override[0] = '\0'; /* ours: before it there was none */
-                free(device->override_before);
-                device->override_before = TAKE_PTR(override);
-                r = lease_drivers_choose_loaded(&lease->manager->host, device);
-                lease_clean_note_device(&lease->manager->host, device);
+                r = note_before(lease, device);
                 device->taking = true;
         }
         return r < 0 ? r : lease_state_save(lease->manager->state_directory, lease->record);

@@ -70,7 +70,7 @@ static bool is_to_be_cleaned(const HostPaths *host, const LeaseRecord *record,
 {
         _cleanup_(freep) char *driver = NULL;
 
-        return device->role == LEASE_ROLE_TAKEN && lease_record_has_hold(record, device) &&
+        return lease_device_was_taken(device) && lease_record_has_hold(record, device) &&
                driver_read(host, device->bdf, &driver) == 0 && !driver[0];
 }
 

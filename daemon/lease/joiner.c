@@ -55,8 +55,11 @@ int joiner_untake(const HostPaths *host, const LeaseDevice *device, char **ret_m
         int r = driver_read(host, device->bdf, &driver);
         if (r == 0)
                 r = driver_override_read(host, device->bdf, &override);
-        /* The override first, so that from the moment our driver leaves no other can come. */
-        if (r == 0 && strcmp(override, device->driver) == 0)
+        /*
+         * The override first, so that from the moment our driver leaves no other can come. Ours
+         * says of what is owed something that it is.
+         */
+        if (r == 0 && !device->owed && strcmp(override, device->driver) == 0)
                 r = driver_override_write(host, device->bdf,
                                           device->override_before[0] ? device->override_before
                                                                      : BLOCK_OVERRIDE,

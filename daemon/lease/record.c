@@ -189,7 +189,12 @@ bool lease_record_has_hold(const LeaseRecord *record, const LeaseDevice *device)
 {
         const LeaseVf *vf = device->lost ? lease_record_find_vf(record, device->bdf) : NULL;
 
-        return !device->lost || (vf && vf->returning);
+        return !device->lost || device->owed || (vf && vf->returning);
+}
+
+bool lease_device_was_taken(const LeaseDevice *device)
+{
+        return device->role == LEASE_ROLE_TAKEN || device->owed;
 }
 
 int lease_record_put_change_first(LeaseRecord *record, LeaseChangeKind kind, const char *place)

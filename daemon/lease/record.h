@@ -69,6 +69,7 @@ typedef struct LeaseDevice {
         char reset_before[LEASE_RESET_SIZE];  /* reset_method, or "" */
         bool joined;           /* taken, but a joiner before: it is probed when it is given back */
         bool taking;           /* a joiner that is being taken: half-way it is undone */
+        bool owed;             /* it was taken, and only our driver has left it, or has come back */
         bool returned;         /* a joiner that is the taken device that was lost here */
         Fingerprint fingerprint; /* of the taken device that is here, or was */
 
@@ -196,13 +197,19 @@ _nodiscard_ int lease_record_add_vf(LeaseRecord *record, const LeaseVf *vf);
 LeaseVf *lease_record_find_vf(const LeaseRecord *record, Bdf bdf);
 
 /*
- * Whether giving back has to do with the device: what is lost is not ours any more, but for a VF
- * that is being taken back.
+ * Whether giving back has to do with the device: what is lost is not ours any more, but for what is
+ * owed something, and for a VF that is being taken back.
  */
 bool lease_record_has_hold(const LeaseRecord *record, const LeaseDevice *device);
 
 /* Whether its owner has it, or may still have it open: it is guarded. */
 bool lease_record_is_in_hand(const LeaseRecord *record);
+
+/*
+ * Whether it is put back as what was taken: what it had before the lease is on record, and stands
+ * there still if it is owed.
+ */
+bool lease_device_was_taken(const LeaseDevice *device);
 
 /* Forgets the changes from `first` on. */
 void lease_record_drop_changes(LeaseRecord *record, size_t first);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease record as a file: version 5, every field required. Version 4 knew none of the terms
+ * A lease record as a file: version 5, every field required but "owed" of devices, which its first
+ * writers did not know. Version 4 knew none of the terms
  * (record_terms.c); version 3 no joiners that were taken and nothing that is required; version 2 no
  * virtual functions, version 1 no changes and no breach either.
  *
@@ -51,6 +52,8 @@ static int put_devices(struct json_object *root, const LeaseRecord *record)
                         r = json_put(entry, "taking", json_object_new_boolean(device->taking));
                 if (r == 0)
                         r = json_put(entry, "returned", json_object_new_boolean(device->returned));
+                if (r == 0)
+                        r = json_put(entry, "owed", json_object_new_boolean(device->owed));
                 if (r == 0)
                         r = json_put(entry, "fingerprint",
                                      json_object_new_string(fingerprint_format(&device->fingerprint,
@@ -199,6 +202,9 @@ static int parse_member(LeaseRecord *record, struct json_object *entry)
                 return r;
         LeaseDevice *device = &record->devices[record->n_devices - 1];
         const char *fingerprint = json_get_string(entry, "fingerprint");
+        if (json_object_object_get_ex(entry, "owed", NULL) &&
+            !json_get_flag(entry, "owed", &device->owed))
+                return -EBADMSG;
         if (!json_get_flag(entry, "joined", &device->joined) ||
             !json_get_flag(entry, "taking", &device->taking) ||
             !json_get_flag(entry, "returned", &device->returned) || !fingerprint ||

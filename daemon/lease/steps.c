@@ -255,7 +255,7 @@ static int step_leave(const HostPaths *host, const LeaseDevice *device, char **r
         return driver_unbind(host, device->bdf, ret_message);
 }
 
-/* Puts the override back if the one that stands is ours. */
+/* Puts the override back if the one that stands is ours: of the owner's driver, or the guard's. */
 static int step_override_back(const HostPaths *host, const LeaseDevice *device, char **ret_message)
 {
         _cleanup_(freep) char *override = NULL;
@@ -264,7 +264,7 @@ static int step_override_back(const HostPaths *host, const LeaseDevice *device, 
         if (r < 0)
                 return r;
         if (strcmp(override, device->override_before) == 0 ||
-            strcmp(override, device->driver) != 0)
+            (strcmp(override, device->driver) != 0 && strcmp(override, BLOCK_OVERRIDE) != 0))
                 return 0;
         return driver_override_write(host, device->bdf, device->override_before, ret_message);
 }
@@ -314,7 +314,9 @@ static void run_steps(const HostPaths *host, const LeaseRecord *record, const Re
                         const LeaseDevice *device = &record->devices[i];
                         _cleanup_(freep) char *message = NULL;
 
-                        if (device->role != steps[s].role || (unfit && unfit[i]) ||
+                        LeaseRole role = device->owed ? LEASE_ROLE_TAKEN : device->role;
+
+                        if (role != steps[s].role || (unfit && unfit[i]) ||
                             !lease_record_has_hold(record, device))
                                 continue;
                         int r = steps[s].step(host, device, &message);

@@ -2,10 +2,10 @@
 
 /*
  * The manager through anything, drawn at random: cards come and go, leases are taken and given
- * back, the kernel wins races, root opens what is sealed and binds what is held, the daemon is
- * killed and another one goes on; and in each daemon's life one write may fail, or be its last.
- * After each step no leased function is in a host driver's hands, and in the end the machine is as
- * if nobody had ever had a lease.
+ * back, the kernel wins races, root opens what is sealed, binds what is held and unbinds what is
+ * taken, the daemon is killed and another one goes on; and in each daemon's life one write may
+ * fail, or be its last. After each step no leased function is in a host driver's hands, and in the
+ * end the machine is as if nobody had ever had a lease.
  */
 
 #include <errno.h>
@@ -90,6 +90,13 @@ static void bind_by_hand(FakeDaemon *daemon, const char *card)
                         "isolationd-held");
 }
 
+static void unbind_by_hand(const char *card)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        (void)fakehost_write(fakehost_path(path, "bus/pci/drivers/vfio-pci/unbind"), card);
+}
+
 static void open_by_hand(void)
 {
         char path[FAKEHOST_PATH_SIZE], name[FAKEHOST_NAME_SIZE];
@@ -103,7 +110,7 @@ static const char *step(FakeDaemon *daemon)
 {
         const char *card = draw_card();
 
-        switch (draw(12)) {
+        switch (draw(13)) {
         case 0:
         case 1:
         case 2:
@@ -133,6 +140,9 @@ static const char *step(FakeDaemon *daemon)
         case 10:
                 open_by_hand();
                 return "a slot opened by hand";
+        case 11:
+                unbind_by_hand(card);
+                return "unbound by hand";
         default:
                 (void)kill(0, SIGKILL); /* the daemon's whole group */
                 return "";

@@ -170,6 +170,8 @@ static void test_virtual_functions(void)
         CHECK(lease_record_has_hold(back, device));
         lease_record_find_vf(back, nic)->returning = false;
         CHECK(!lease_record_has_hold(back, device));
+        device->owed = true;
+        CHECK(lease_record_has_hold(back, device));
 }
 
 static void test_strange_virtual_functions(void)
@@ -205,7 +207,7 @@ static void test_members(void)
         char fingerprint[FINGERPRINT_TEXT_SIZE];
 
         LeaseDevice *device = lease_record_find(record, nic);
-        device->joined = device->taking = device->returned = true;
+        device->joined = device->taking = device->returned = device->owed = true;
         CHECK(fingerprint_parse("8086:10d3:1af4:1100:020000:03:001b21ffff3a4c5d",
                                 &device->fingerprint));
         record->on_join = POLICY_JOIN_EXPEL;
@@ -220,10 +222,29 @@ static void test_members(void)
         CHECK_NUMBER(back->guard, GUARD_SEALED);
         CHECK(back->is_weaker && back->parked);
         device = lease_record_find(back, nic);
-        CHECK(device->joined && device->taking && device->returned);
+        CHECK(device->joined && device->taking && device->returned && device->owed);
+        CHECK(lease_device_was_taken(device));
         CHECK_STRING(fingerprint_format(&device->fingerprint, fingerprint),
                      "8086:10d3:1af4:1100:020000:03:001b21ffff3a4c5d");
         CHECK(!lease_record_find(back, port)->joined);
+}
+
+/* Of version 5 there are records of daemons that did not know of it. */
+static void test_owed_is_optional(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make(), *back = NULL, *wrong = NULL;
+        _cleanup_(freep) char *text = NULL;
+
+        lease_record_find(record, nic)->owed = true;
+        CHECK(lease_record_to_json(record, &text) == 0);
+        char *at = strstr(text, "\"owed\":true");
+        if (!CHECK(at))
+                return;
+        memcpy(at, "\"ower\":true", strlen("\"owed\":true"));
+        CHECK_NUMBER(lease_record_from_json(text, &back), 0);
+        CHECK(back && !lease_record_find(back, nic)->owed);
+        memcpy(at, "\"owed\":null", strlen("\"owed\":null"));
+        CHECK_NUMBER(lease_record_from_json(text, &wrong), -EBADMSG);
 }
 
 /* What goes first is undone last, and stays when the guard's own changes go. */
@@ -405,6 +426,7 @@ int main(void)
                 {"virtual functions", test_virtual_functions},
                 {"strange virtual functions", test_strange_virtual_functions},
                 {"members that came later, and what is required", test_members},
+                {"what is owed", test_owed_is_optional},
                 {"changes that are undone last", test_changes_put_first},
                 {"every prefix of a record is refused", test_every_prefix_is_refused},
                 {"strange records are refused", test_strange_records_are_refused},

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What leaves a lease's hands half-way, on the host made of files: a device that only our driver
+ * has left. Once all is given back, the machine is as if nobody had ever had a lease.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/model/pcicap.h"
+#include "daemon/guard/block.h"
+#include "daemon/host/critical.h"
+#include "tests/daemon/fakedaemon.h"
+#include "tests/daemon/faults.h"
+#include "tests/unit/tap.h"
+
+#define CARD "0000:01:00.0"
+#define JOINER "0000:02:00.0"
+#define RESERVED "0000:05:00.0"
+#define LONE "0000:00:07.0" /* nobody else is in its group */
+
+static const FakeDevice machine[] = {
+        {"0000:00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 1, true, true},
+        {"0000:00:02.1", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 2, true, true},
+        {CARD, "0000:00:02.0", PCIE_TYPE_ENDPOINT, 1, "e1000e", .resets = "bus"},
+        {JOINER, "0000:00:02.1", PCIE_TYPE_ENDPOINT, 1, "igb", .is_away = true},
+        {"0000:00:05.0", NULL, PCIE_TYPE_ROOT_PORT, 2, "pcieport", NULL, 5},
+        {RESERVED, "0000:00:05.0", PCIE_TYPE_ENDPOINT, 2, "ixgbe", "isolationd-block",
+         .resets = "flr"},
+        {LONE, NULL, PCIE_TYPE_RC_ENDPOINT, 3, "ahci", .resets = "flr"},
+};
+
+static const char *const members[] = {CARD, RESERVED, LONE};
+static HostPaths host;
+static FakeService service;
+static bool store_fails;
+
+static void must_be(bool ok, const char *what)
+{
+        if (ok)
+                return;
+        (void)fprintf(stderr, "VIOLATED: %s\n", what);
+        _exit(2);
+}
+
+/* --- what there is none of here --------------------------------------------------------------- */
+
+int __wrap_critical_check(const HostPaths *paths, Bdf bdf, char **ret_message);
+int __wrap_vfio_claim_again(const HostPaths *paths, LeaseMode mode, const VfioFds *fds, Bdf bdf,
+                            int32_t group, VfioFds *ret_fds, char **ret_message);
+int __wrap_fdstore_replace(const LeaseRecord *record, size_t index, int fd);
+int __real_fdstore_replace(const LeaseRecord *record, size_t index, int fd);
+
+int __wrap_critical_check(const HostPaths *paths, Bdf bdf, char **ret_message)
+{
+        return 0;
+}
+
+int __wrap_vfio_claim_again(const HostPaths *paths, LeaseMode mode, const VfioFds *fds, Bdf bdf,
+                            int32_t group, VfioFds *ret_fds, char **ret_message)
+{
+        char text[BDF_TEXT_SIZE];
+
+        ret_fds->n_items = 1;
+        ret_fds->items[0].fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        (void)snprintf(ret_fds->items[0].name, sizeof(ret_fds->items[0].name), "device:%s",
+                       bdf_format(bdf, text));
+        return 0;
+}
+
+int __wrap_fdstore_replace(const LeaseRecord *record, size_t index, int fd)
+{
+        return store_fails ? -ENOBUFS : __real_fdstore_replace(record, index, fd);
+}
+
+/* --- what is done ----------------------------------------------------------------------------- */
+
+static const char *driver_of(const char *address)
+{
+        static char name[FAKEHOST_NAME_SIZE];
+
+        return fakehost_driver(fakehost_find(address), name);
+}
+
+static void unbind(const char *address)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        must_be(fakehost_write(fakehost_path(path, "bus/pci/drivers/vfio-pci/unbind"), address) ==
+                        0,
+                "our driver leaves");
+}
+
+static void acquire(FakeDaemon *daemon, const char *address)
+{
+        must_be(fakedaemon_acquire(daemon, address, LEASE_MODE_VFIO) == 0, address);
+}
+
+static LeaseDevice *find(const FakeDaemon *daemon, const char *address)
+{
+        const Lease *lease = fakedaemon_lease(daemon, address);
+        Bdf bdf;
+
+        must_be(lease && bdf_parse(address, &bdf), "it is leased");
+        LeaseDevice *device = lease_record_find(lease->record, bdf);
+        must_be(device, "it is on record");
+        return device;
+}
+
+typedef struct TakeAnswer {
+        int code;
+        size_t n_fds;
+} TakeAnswer;
+
+static void on_taken(const ManagerAnswer *answer, const VfioFds *fds, void *userdata)
+{
+        TakeAnswer *taken = userdata;
+
+        *taken = (TakeAnswer){.code = answer->code, .n_fds = fds->n_items};
+        (void)fprintf(stderr, "taken %d: %s\n", answer->code, answer->message);
+}
+
+static void begin_take(FakeDaemon *daemon, const char *address, TakeAnswer *answer)
+{
+        static const PolicyRequest root = {.uid = 0};
+        Bdf bdf;
+
+        *answer = (TakeAnswer){.code = _REFUSAL_N};
+        must_be(bdf_parse(address, &bdf), address);
+        manager_take_device((Lease *)fakedaemon_lease(daemon, address), bdf, &root, on_taken,
+                            answer);
+}
+
+static TakeAnswer take(FakeDaemon *daemon, const char *address)
+{
+        TakeAnswer answer;
+
+        begin_take(daemon, address, &answer);
+        fakedaemon_see(daemon);
+        must_be(answer.code != _REFUSAL_N, "an answer to taking a device");
+        return answer;
+}
+
+/* --- lives ------------------------------------------------------------------------------------ */
+
+static void acquire_and_unbind(FakeDaemon *daemon)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+                acquire(daemon, members[i]);
+                unbind(members[i]);
+        }
+}
+
+/* Out of the host's reach, and what it had before is on record still. */
+static void check_owed(const FakeDaemon *daemon, const char *address)
+{
+        char override[FAKEHOST_NAME_SIZE];
+
+        must_be(find(daemon, address)->owed, "it is owed its driver");
+        must_be(!driver_of(address)[0], "nobody drives it");
+        must_be(fakehost_override(fakehost_find(address), override)[0], "nobody else's driver may");
+}
+
+static void live_left(FakeDaemon *daemon)
+{
+        acquire_and_unbind(daemon);
+        fakedaemon_see(daemon);
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+                check_owed(daemon, members[i]);
+}
+
+static void live_unbound(FakeDaemon *daemon)
+{
+        live_left(daemon);
+        fakedaemon_release_all(daemon);
+}
+
+/* And released before anybody has looked. */
+static void live_unseen(FakeDaemon *daemon)
+{
+        acquire_and_unbind(daemon);
+        fakedaemon_release_all(daemon);
+}
+
+static void live_taken_back(FakeDaemon *daemon)
+{
+        live_left(daemon);
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+                must_be(take(daemon, members[i]).code == 0, "it is taken back");
+                must_be(strcmp(driver_of(members[i]), LEASE_DRIVER) == 0, "it has our driver");
+                const LeaseDevice *device = find(daemon, members[i]);
+                must_be(device->role == LEASE_ROLE_TAKEN && !device->owed, "it is taken");
+        }
+        fakedaemon_release_all(daemon);
+}
+
+/* Root binds the host's driver to it; where the kernel lets that be, it is out again. */
+static void live_bound_by_hand(FakeDaemon *daemon)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        acquire(daemon, LONE);
+        unbind(LONE);
+        (void)fakehost_write(fakehost_path(path, "bus/pci/devices/" LONE "/driver_override"), "\n");
+        must_be(fakehost_write(fakehost_path(path, "bus/pci/drivers/ahci/bind"), LONE) == 0,
+                "the host's driver comes");
+        fakedaemon_see(daemon);
+        check_owed(daemon, LONE);
+        must_be(fakedaemon_lease(daemon, LONE)->record->breach, "a breach");
+        fakedaemon_release_all(daemon);
+}
+
+static void live_replaced(FakeDaemon *daemon)
+{
+        fakedaemon_see(daemon);
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+                check_owed(daemon, members[i]);
+        fakehost_unplug(RESERVED);
+        fakehost_plug(RESERVED);
+        fakedaemon_see(daemon);
+        must_be(!find(daemon, RESERVED)->owed, "another one is owed nothing");
+        fakedaemon_release_all(daemon);
+}
+
+/* --- their frame ------------------------------------------------------------------------------ */
+
+typedef void (*Life)(FakeDaemon *daemon);
+
+static bool run(Life life, bool is_last)
+{
+        (void)fflush(stdout);
+        pid_t child = fork();
+        if (child < 0)
+                abort();
+        if (child > 0) {
+                int status = fakeservice_run(&service, child);
+                bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+                if (!ok)
+                        fakedaemon_print_log();
+                return ok;
+        }
+        FakeDaemon daemon;
+
+        faults_set_daemon();
+        fakedaemon_log();
+        fakedaemon_start(&daemon, &host, &service);
+        life(&daemon);
+        fakedaemon_end(&daemon);
+        if (is_last)
+                fakedaemon_check_end();
+        _exit(0);
+}
+
+static bool try(Life first, Life life)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        fakehost_make(machine, ARRAY_SIZE(machine), &host);
+        fakeservice_start(&service, fakehost_path(path, "notify"));
+        faults_start(&(Fault){.kind = FAULT_NONE});
+        bool ok = (!first || run(first, false)) && run(life, true);
+        fakeservice_stop(&service);
+        fakehost_remove();
+        return ok;
+}
+
+static void test_unbound(void)
+{
+        CHECK(try(NULL, live_unbound));
+        CHECK(try(NULL, live_unseen));
+}
+
+static void test_taken_back(void)
+{
+        CHECK(try(NULL, live_taken_back));
+}
+
+static void test_bound_by_hand(void)
+{
+        CHECK(try(NULL, live_bound_by_hand));
+}
+
+static void test_restarted(void)
+{
+        CHECK(try(live_left, fakedaemon_release_all));
+        CHECK(try(acquire_and_unbind, fakedaemon_release_all));
+        CHECK(try(live_left, live_replaced));
+        CHECK(try(acquire_and_unbind, live_replaced));
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"only our driver leaves", test_unbound},
+                {"and the owner takes it back", test_taken_back},
+                {"and the host's driver comes", test_bound_by_hand},
+                {"and the daemon is restarted", test_restarted},
+        };
+
+        return tap_run(tests);
+}
