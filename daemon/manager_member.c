@@ -10,7 +10,6 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +24,7 @@
 #include "daemon/lease/joiner.h"
 #include "daemon/lease/state.h"
 #include "daemon/log.h"
-#include "daemon/manager.h"
+#include "daemon/manager_fds.h"
 
 typedef enum MemberWork {
         MEMBER_TAKE,
@@ -171,47 +170,28 @@ static int job_expel(const void *context, VfioFds *fds, char **ret_message)
         return r != 0 ? r : expel_device(host, lease->task->bdf, ret_message);
 }
 
-/* Makes the fds the lease's own: on record, in the service manager's store, in `lease->fds`. */
-static int keep_fds(Lease *lease, const VfioFds *fds)
-{
-        for (size_t i = 0; i < fds->n_items; i++) {
-                const VfioFd *item = &fds->items[i];
-                size_t at = 0;
-
-                while (at < lease->fds.n_items &&
-                       strcmp(lease->fds.items[at].name, item->name) != 0)
-                        at++;
-                if (at == VFIO_FDS_MAX)
-                        return -E2BIG;
-                int fd = fcntl(item->fd, F_DUPFD_CLOEXEC, 3);
-                if (fd < 0)
-                        return -errno;
-                if (at == lease->fds.n_items) {
-                        lease->fds.items[lease->fds.n_items++] = *item;
-                        int r = lease_record_add_fd_name(lease->record, item->name);
-                        if (r < 0) {
-                                closep(&fd);
-                                lease->fds.n_items--;
-                                return r;
-                        }
-                } else {
-                        closep(&lease->fds.items[at].fd);
-                }
-                lease->fds.items[at].fd = fd;
-                int r = fdstore_replace(lease->record, at, fd);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-/* The joiner is bound and claimed: from now on it is a member as those that were there first. */
-static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds)
+/*
+ * The joiner is bound and claimed: from now on it is a member as those that were there first. If it
+ * cannot be, it is on record as being taken still, and no copy of ours keeps it from being undone.
+ * Returns 0, a Refusal or -errno, with *ret_message.
+ */
+static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds,
+                        const char **ret_message)
 {
         const Manager *manager = lease->manager;
         size_t index = snapshot_find(manager->world->snapshot, device->bdf);
+        const LeaseDevice joiner = *device;
+        VfioFds former;
 
-        int r = keep_fds(lease, fds);
+        *ret_message = "it is gone from the machine";
+        if (device->lost)
+                return REFUSAL_CHANGED;
+        *ret_message = "the lease is not in its owner's hands any more; isoctl leases shows why";
+        if (lease->record->state != LEASE_LEASED)
+                return REFUSAL_CHANGED;
+        *ret_message = "it could not be put on record, so it is held as before; "
+                       "the daemon's log says more";
+        int r = manager_keep_fds(lease, fds, &former);
         if (r < 0)
                 return r;
         device->role = LEASE_ROLE_TAKEN;
@@ -220,13 +200,10 @@ static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds)
         if (index != SNAPSHOT_NONE)
                 device->fingerprint =
                         manager_fingerprint(manager, &manager->world->snapshot->devices[index]);
-        r = manager_set_lease_state(lease, LEASE_LEASED);
-        if (r < 0) {
-                device->role = LEASE_ROLE_JOINER;
-                device->joined = false;
-                r = lease_drivers_choose_loaded(&lease->manager->host, device);
-                device->taking = true;
-        }
+        r = manager_set_lease_state(lease, lease->record->state);
+        if (r < 0)
+                *device = joiner;
+        manager_settle_fds(lease, &former, r == 0);
         return r;
 }
 
@@ -262,9 +239,7 @@ static void on_taken(WorkerResult *result, void *userdata)
         int code = result->code;
 
         if (code == 0 && !lease->restore_waits) {
-                code = device->lost ? (int)REFUSAL_CHANGED
-                                    : settle_taken(lease, device, result->fds);
-                message = "the device is gone, or could not be recorded";
+                code = settle_taken(lease, device, result->fds, &message);
         } else if (code != 0 && code != REFUSAL_QUARANTINED && code != REFUSAL_STUCK) {
                 /* It is held as before; of what is not known to be, the guard's worker makes sure.
                  */

@@ -18,7 +18,7 @@
 #include "daemon/guard/seal.h"
 #include "daemon/lease/state.h"
 #include "daemon/log.h"
-#include "daemon/manager.h"
+#include "daemon/manager_fds.h"
 
 /* Between two writes of sriov_numvfs for one lease. */
 #define RECREATE_PAUSE_USEC (60 * 1000000ULL)
@@ -119,28 +119,6 @@ static int job_recreate(const void *context, VfioFds *fds, char **ret_message)
                             ret_message);
 }
 
-/* Puts one new fd of the claim where one of that name was, or behind the others. */
-static int keep_fd(Lease *lease, VfioFd *item)
-{
-        VfioFds *fds = &lease->fds;
-        size_t i = 0;
-
-        while (i < fds->n_items && strcmp(fds->items[i].name, item->name) != 0)
-                i++;
-        if (i == VFIO_FDS_MAX)
-                return -E2BIG;
-        if (i == fds->n_items) {
-                int r = lease_record_add_fd_name(lease->record, item->name);
-                if (r < 0)
-                        return r;
-                fds->items[fds->n_items++] = (VfioFd){.fd = -1};
-                (void)snprintf(fds->items[i].name, sizeof(fds->items[i].name), "%s", item->name);
-        }
-        closep(&fds->items[i].fd);
-        fds->items[i].fd = TAKE_FD(item->fd);
-        return fdstore_replace(lease->record, i, fds->items[i].fd);
-}
-
 /* The kernel may have given its group another number than it had. */
 static void adopt_group(Lease *lease, LeaseVf *vf)
 {
@@ -215,11 +193,14 @@ static void on_recreated(WorkerResult *result, void *userdata)
 {
         Lease *lease = userdata;
         int r = result->code;
+        VfioFds former;
 
         if (manager_end_guard_worker(lease))
                 return; /* what it did is on record, and being undone */
-        for (size_t i = 0; r == 0 && i < result->fds->n_items; i++)
-                r = keep_fd(lease, &result->fds->items[i]);
+        if (r == 0)
+                r = manager_keep_fds(lease, result->fds, &former);
+        if (r == 0)
+                manager_settle_fds(lease, &former, true);
         if (r != 0)
                 log_error("lease %u: what it has lost does not come back: %s", lease->record->id,
                           result->message && result->message[0] ? result->message

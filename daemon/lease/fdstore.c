@@ -133,14 +133,20 @@ int fdstore_replace(const LeaseRecord *record, size_t index, int fd)
         return push(name, fd);
 }
 
+void fdstore_drop(const LeaseRecord *record, size_t index)
+{
+        char name[FDSTORE_NAME_SIZE];
+
+        fd_name(record, index, name);
+        remove_name(name);
+}
+
 void fdstore_remove(const LeaseRecord *record)
 {
         char name[FDSTORE_NAME_SIZE];
 
-        for (size_t i = 0; i < record->n_fd_names; i++) {
-                fd_name(record, i, name);
-                remove_name(name);
-        }
+        for (size_t i = 0; i < record->n_fd_names; i++)
+                fdstore_drop(record, i);
         owner_name(record, name);
         remove_name(name);
 }

@@ -45,5 +45,8 @@ _nodiscard_ int fdstore_push(const LeaseRecord *record, const VfioFds *fds, int 
 /* Stores one fd of a lease, in the place of what was stored for that index. Same returns. */
 _nodiscard_ int fdstore_replace(const LeaseRecord *record, size_t index, int fd);
 
+/* Drops one fd of a lease from the store. */
+void fdstore_drop(const LeaseRecord *record, size_t index);
+
 /* Drops a lease's fds from the store. */
 void fdstore_remove(const LeaseRecord *record);

@@ -7,6 +7,7 @@
 
 #include "daemon/guard/block.h"
 #include "daemon/host/driver.h"
+#include "daemon/lease/clean.h"
 #include "daemon/lease/joiner.h"
 #include "daemon/lease/steps.h"
 
@@ -66,5 +67,7 @@ int joiner_untake(const HostPaths *host, const LeaseDevice *device, char **ret_m
                                           ret_message);
         if (r == 0 && strcmp(driver, device->driver) == 0)
                 r = driver_unbind(host, device->bdf, ret_message);
+        if (r == 0 && !device->owed)
+                r = lease_clean_settle(host, device, ret_message);
         return r == -ENOENT ? 0 : r;
 }

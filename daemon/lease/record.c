@@ -69,8 +69,7 @@ LeaseRecord *lease_record_free(LeaseRecord *record)
                 free(record->devices[i].driver_before);
                 free(record->devices[i].override_before);
         }
-        for (size_t i = 0; i < record->n_fd_names; i++)
-                free(record->fd_names[i]);
+        lease_record_drop_fd_names(record, 0);
         lease_record_drop_changes(record, 0);
         free(record->changes);
         free(record->vfs);
@@ -215,6 +214,12 @@ void lease_record_drop_changes(LeaseRecord *record, size_t first)
 {
         while (record->n_changes > first)
                 free(record->changes[--record->n_changes].place);
+}
+
+void lease_record_drop_fd_names(LeaseRecord *record, size_t first)
+{
+        while (record->n_fd_names > first)
+                free(record->fd_names[--record->n_fd_names]);
 }
 
 bool lease_record_has_change(const LeaseRecord *record, LeaseChangeKind kind, const char *place)

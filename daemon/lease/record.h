@@ -214,6 +214,9 @@ bool lease_device_was_taken(const LeaseDevice *device);
 /* Forgets the changes from `first` on. */
 void lease_record_drop_changes(LeaseRecord *record, size_t first);
 
+/* Forgets the names of fds from `first` on. */
+void lease_record_drop_fd_names(LeaseRecord *record, size_t first);
+
 /* Whether that change is on record. */
 bool lease_record_has_change(const LeaseRecord *record, LeaseChangeKind kind, const char *place);
 

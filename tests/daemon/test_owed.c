@@ -2,7 +2,8 @@
 
 /*
  * What leaves a lease's hands half-way, on the host made of files: a device that only our driver
- * has left. Once all is given back, the machine is as if nobody had ever had a lease.
+ * has left, a joiner whose taking fails when the worker has done it. Once all is given back, the
+ * machine is as if nobody had ever had a lease.
  */
 
 #include <errno.h>
@@ -228,6 +229,71 @@ static void live_replaced(FakeDaemon *daemon)
         fakedaemon_release_all(daemon);
 }
 
+static void await_joiner(FakeDaemon *daemon)
+{
+        acquire(daemon, CARD);
+        fakehost_plug(JOINER);
+        fakedaemon_see(daemon);
+        must_be(find(daemon, JOINER)->role == LEASE_ROLE_JOINER, "it has joined");
+}
+
+/* What was answered is so; and what was not taken is out of our hands. */
+static void check_take(FakeDaemon *daemon, TakeAnswer answer)
+{
+        const LeaseDevice *device = find(daemon, JOINER);
+        bool is_bound = strcmp(driver_of(JOINER), LEASE_DRIVER) == 0;
+
+        must_be((answer.code == 0) == (device->role == LEASE_ROLE_TAKEN), "taken, as answered");
+        must_be((answer.code == 0) == (answer.n_fds == 1), "descriptors for success alone");
+        must_be((answer.code == 0) == is_bound && !device->taking, "bound if it is taken");
+        must_be(answer.code == 0 || fakedaemon_lease(daemon, CARD)->fds.n_items == 2,
+                "no descriptor of what was not taken");
+        must_be(fakedaemon_lease(daemon, CARD)->fds.n_items ==
+                        fakedaemon_lease(daemon, CARD)->record->n_fd_names,
+                "as many descriptors as names");
+        fakedaemon_check(daemon, "a joiner asked for");
+}
+
+static unsigned fault_at, n_points;
+
+/* One fault at one point of a take. */
+static void live_disturbed(FakeDaemon *daemon)
+{
+        await_joiner(daemon);
+        faults_start(&(Fault){.kind = FAULT_ERROR, .error = EBUSY, .at = fault_at});
+        TakeAnswer answer = take(daemon, JOINER);
+        check_take(daemon, answer);
+        fakedaemon_release_all(daemon);
+}
+
+static void live_not_stored(FakeDaemon *daemon)
+{
+        await_joiner(daemon);
+        store_fails = true;
+        TakeAnswer answer = take(daemon, JOINER);
+        must_be(answer.code != 0, "what could not be stored is not taken");
+        check_take(daemon, answer);
+        store_fails = false;
+        check_take(daemon, take(daemon, JOINER));
+        fakedaemon_release_all(daemon);
+}
+
+/* As after too many faults, while the worker is at it. */
+static void live_quarantined(FakeDaemon *daemon)
+{
+        TakeAnswer answer;
+
+        await_joiner(daemon);
+        Lease *lease = (Lease *)fakedaemon_lease(daemon, CARD);
+        begin_take(daemon, JOINER, &answer);
+        must_be(lease->guard_worker, "a worker is at it");
+        manager_quarantine(lease, "too many faults");
+        fakedaemon_see(daemon);
+        must_be(lease->record->state == LEASE_QUARANTINED, "it stays in quarantine");
+        must_be(answer.code > 0 && answer.n_fds == 0, "nothing is handed out");
+        fakedaemon_release_all(daemon);
+}
+
 /* --- their frame ------------------------------------------------------------------------------ */
 
 typedef void (*Life)(FakeDaemon *daemon);
@@ -266,6 +332,7 @@ static bool try(Life first, Life life)
         fakeservice_start(&service, fakehost_path(path, "notify"));
         faults_start(&(Fault){.kind = FAULT_NONE});
         bool ok = (!first || run(first, false)) && run(life, true);
+        n_points = faults_passed();
         fakeservice_stop(&service);
         fakehost_remove();
         return ok;
@@ -295,6 +362,25 @@ static void test_restarted(void)
         CHECK(try(acquire_and_unbind, live_replaced));
 }
 
+static void test_disturbed(void)
+{
+        for (fault_at = 1, n_points = 1; fault_at <= n_points; fault_at++)
+                if (!CHECK(try(NULL, live_disturbed)))
+                        printf("# at %u\n", fault_at);
+        printf("# %u points of taking and giving back\n", n_points);
+        CHECK(n_points > 10);
+}
+
+static void test_not_stored(void)
+{
+        CHECK(try(NULL, live_not_stored));
+}
+
+static void test_quarantined(void)
+{
+        CHECK(try(NULL, live_quarantined));
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -302,6 +388,9 @@ int main(void)
                 {"and the owner takes it back", test_taken_back},
                 {"and the host's driver comes", test_bound_by_hand},
                 {"and the daemon is restarted", test_restarted},
+                {"a joiner's taking fails at each write", test_disturbed},
+                {"a joiner's descriptors cannot be stored", test_not_stored},
+                {"a lease comes into quarantine meanwhile", test_quarantined},
         };
 
         return tap_run(tests);
