@@ -16,6 +16,7 @@
 #include "daemon/clock.h"
 #include "daemon/guard/recreate.h"
 #include "daemon/guard/seal.h"
+#include "daemon/host/driver.h"
 #include "daemon/lease/state.h"
 #include "daemon/log.h"
 #include "daemon/manager_fds.h"
@@ -164,6 +165,25 @@ bool manager_find_returned(const Lease *lease, Bdf bdf, VfioFds *ret_fds)
         return true;
 }
 
+/* Has the worker not got to leaving it to the host again? Then it is ours to put back. */
+static bool is_half_ours(const Lease *lease, const LeaseDevice *device)
+{
+        _cleanup_(freep) char *override = NULL;
+
+        return driver_override_read(&lease->manager->host, device->bdf, &override) == 0 &&
+               strcmp(override, device->driver) == 0;
+}
+
+/* It is as it was before it was lost; one that was only held meanwhile came without a driver. */
+static void settle_taken(Lease *lease, LeaseVf *vf, LeaseDevice *device)
+{
+        device->joined |= device->role == LEASE_ROLE_JOINER && !device->owed;
+        device->role = LEASE_ROLE_TAKEN;
+        device->lost = device->owed = false;
+        vf->returned = true;
+        tell_returned(lease, vf->bdf);
+}
+
 /* The worker has ended: what was returning is the lease's, or lost for good. */
 static void settle_vfs(Lease *lease, bool taken)
 {
@@ -177,12 +197,11 @@ static void settle_vfs(Lease *lease, bool taken)
                         continue;
                 vf->returning = device->recreate = false;
                 device->given_up = !taken;
-                if (!taken)
-                        continue;
-                device->lost = false;
-                vf->returned = true;
-                adopt_group(lease, vf);
-                tell_returned(lease, vf->bdf);
+                device->owed = !taken && is_half_ours(lease, device);
+                if (taken || device->owed)
+                        adopt_group(lease, vf);
+                if (taken)
+                        settle_taken(lease, vf, device);
         }
         lease_record_drop_changes(record, lease->n_lasting);
         (void)manager_set_lease_state(lease, record->state);

@@ -134,22 +134,26 @@ static int claim_vf(const HostPaths *host, const LeaseRecord *record, const Leas
         return r;
 }
 
-/* Leaves a VF to the host: what failed above may have come anywhere. */
-static void leave_vf(const HostPaths *host, const LeaseVf *vf, const char *ours)
+/*
+ * Leaves a VF to the host: what failed above may have come anywhere. One that is reserved stays so;
+ * of one that cannot be left our override tells.
+ */
+static void leave_vf(const HostPaths *host, const LeaseRecord *record, const LeaseVf *vf)
 {
         _cleanup_(freep) char *override = NULL, *driver = NULL, *message = NULL;
+        const LeaseDevice *device = lease_record_find(record, vf->bdf);
 
-        int r = driver_override_read(host, vf->bdf, &override);
-        if (r < 0 || strcmp(override, ours) != 0)
+        int r = device ? driver_override_read(host, vf->bdf, &override) : -ENOENT;
+        if (r < 0 || strcmp(override, device->driver) != 0)
                 return;
         r = driver_read(host, vf->bdf, &driver);
-        if (r == 0 && strcmp(driver, ours) == 0)
+        if (r == 0 && strcmp(driver, device->driver) == 0)
                 r = driver_unbind(host, vf->bdf, &message);
         free(TAKE_PTR(message));
         if (r == 0)
-                r = driver_override_write(host, vf->bdf, "", &message);
+                r = driver_override_write(host, vf->bdf, device->override_before, &message);
         free(TAKE_PTR(message));
-        if (r == 0)
+        if (r == 0 && !device->override_before[0])
                 (void)!driver_probe_any(host, vf->bdf, &message);
 }
 
@@ -231,7 +235,7 @@ int recreate_vfs(const HostPaths *host, const LeaseRecord *record, size_t first,
                 vfio_fds_close(&more);
                 for (size_t i = 0; i < record->n_vfs; i++)
                         if (record->vfs[i].returning)
-                                leave_vf(host, &record->vfs[i], driver_of(record, &record->vfs[i]));
+                                leave_vf(host, record, &record->vfs[i]);
         }
         int undo = open_again(host, record, first, &message);
         if (r != 0)

@@ -132,6 +132,23 @@ static void test_a_driver_that_does_not_come(void)
         check_refusal(record, REFUSAL_KERNEL_REFUSED, "0000:03:00.2");
 }
 
+/* Reserved, it is reserved again, and no driver is asked to come. */
+static void test_a_reserved_vf(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make("0\n");
+        _cleanup_(freep) char *message = NULL, *override = NULL;
+        VfioFds fds = {.n_items = 0};
+
+        put_vf("0x10ca\n");
+        tree_file("bus/pci/drivers_probe", "");
+        free(record->devices[0].override_before);
+        record->devices[0].override_before = strdup("isolationd-block");
+        CHECK_NUMBER(recreate_vfs(&host, record, 0, &fds, &message), REFUSAL_KERNEL_REFUSED);
+        CHECK_NUMBER(driver_override_read(&host, vf, &override), 0);
+        CHECK_STRING(override ? override : "", "isolationd-block");
+        tree_remove();
+}
+
 static void test_a_pf_without_the_file(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make(NULL);
@@ -146,6 +163,7 @@ int main(void)
                 {"nobody asked for it", test_nobody_asked_for_it},
                 {"another virtual function", test_another_vf},
                 {"a driver that does not come", test_a_driver_that_does_not_come},
+                {"a reserved virtual function", test_a_reserved_vf},
                 {"a PF that has no such file", test_a_pf_without_the_file},
         };
 

@@ -299,6 +299,36 @@ static void test_who_does_it_again_means_it(void)
         clean(manager);
 }
 
+/*
+ * It cannot be claimed, and our driver does not let go of it: files take nobody's word. Then it
+ * bears our override, and is put back with the rest.
+ */
+static void test_what_cannot_be_left_is_owed(void)
+{
+        Lease *lease = NULL;
+        Manager *manager = make(POLICY_VF_LOSS_RECREATE, &lease);
+        LeaseDevice *device = lease_record_find(lease->record, vf);
+        struct timespec now;
+
+        CHECK(clock_gettime(CLOCK_BOOTTIME, &now) == 0);
+        lease->record->recreated_usec = (uint64_t)now.tv_sec * 1000000 + 1;
+        drop_vf();
+        look(manager, lease);
+        look(manager, lease);
+        put_vf("vfio-pci");
+        tree_file(VF "/driver_override", "(null)\n");
+        look(manager, lease);
+        await_worker(manager, lease);
+        CHECK(device->given_up && device->lost && device->owed);
+        CHECK(!lease->record->vfs[0].returning);
+        CHECK(lease_record_has_hold(lease->record, device));
+        look(manager, lease);
+        CHECK(device->role == LEASE_ROLE_JOINER && !device->lost && device->owed);
+        CHECK_STRING(device->driver_before, "igbvf");
+        CHECK(lease_device_was_taken(device));
+        clean(manager);
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -309,6 +339,7 @@ int main(void)
                 {"it is recreated once", test_it_is_recreated_once},
                 {"what is still going is waited for", test_what_is_still_going_is_waited_for},
                 {"who does it again means it", test_who_does_it_again_means_it},
+                {"what cannot be left is owed", test_what_cannot_be_left_is_owed},
         };
 
         return tap_run(tests);
