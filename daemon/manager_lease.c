@@ -14,9 +14,12 @@
 #include <string.h>
 
 #include "daemon/audit.h"
+#include "daemon/guard/block.h"
 #include "daemon/guard/console.h"
 #include "daemon/guard/enforce.h"
+#include "daemon/guard/rules.h"
 #include "daemon/host/critical.h"
+#include "daemon/host/driver.h"
 #include "daemon/host/packet.h"
 #include "daemon/lease/drivers.h"
 #include "daemon/lease/state.h"
@@ -258,6 +261,27 @@ static void tell_forced(Lease *lease)
 
 /* ---------------------------------------------------------------------------------------------- */
 
+/*
+ * Has somebody joined its groups meanwhile, and is held? udev's rules of the lease do that, and
+ * what is not leased yet is not held against what was read.
+ */
+static bool has_held_stranger(const Lease *lease)
+{
+        const Snapshot *snapshot = lease->manager->world->snapshot;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                const PciDevice *device = &snapshot->devices[i];
+                _cleanup_(freep) char *override = NULL;
+
+                if (lease_record_has_group(lease->record, device->kernel_group) &&
+                    !lease_record_find(lease->record, device->bdf) &&
+                    driver_override_read(&lease->manager->host, device->bdf, &override) == 0 &&
+                    strcmp(override, BLOCK_OVERRIDE) == 0)
+                        return true;
+        }
+        return false;
+}
+
 static void on_take_done(WorkerResult *result, void *userdata)
 {
         Lease *lease = userdata;
@@ -277,6 +301,15 @@ static void on_take_done(WorkerResult *result, void *userdata)
         }
         if (result->code == REFUSAL_STUCK) {
                 /* Killed, or it died: nobody knows how far it came. */
+                manager_answer(lease, result->code, message);
+                return manager_begin_restore(lease, on_unsettled_restored, NULL);
+        }
+
+        /* From now on no rule holds anybody; who is held already is let in by a restore. */
+        if (rules_remove(RULES_DIRECTORY, lease->record->id) < 0)
+                log_error("lease %" PRIu32 ": its udev rules cannot be removed", lease->record->id);
+        manager_see_again(manager);
+        if (has_held_stranger(lease)) {
                 manager_answer(lease, result->code, message);
                 return manager_begin_restore(lease, on_unsettled_restored, NULL);
         }

@@ -2,15 +2,14 @@
 
 /*
  * What leaves a lease's hands half-way, on the host made of files: a device that only our driver
- * has left, a joiner whose taking fails when the worker has done it. Once all is given back, the
- * machine is as if nobody had ever had a lease.
+ * has left, a joiner whose taking fails when the worker has done it, one that came while a lease
+ * failed to be made. Once all is given back, the machine is as if nobody had ever had a lease.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,6 +52,8 @@ static void must_be(bool ok, const char *what)
 /* --- what there is none of here --------------------------------------------------------------- */
 
 int __wrap_critical_check(const HostPaths *paths, Bdf bdf, char **ret_message);
+int __wrap_critical_check_but(const HostPaths *paths, Bdf bdf, CriticalKind ignored,
+                              char **ret_message);
 int __wrap_vfio_claim_again(const HostPaths *paths, LeaseMode mode, const VfioFds *fds, Bdf bdf,
                             int32_t group, VfioFds *ret_fds, char **ret_message);
 int __wrap_fdstore_replace(const LeaseRecord *record, size_t index, int fd);
@@ -61,6 +62,13 @@ int __real_fdstore_replace(const LeaseRecord *record, size_t index, int fd);
 int __wrap_critical_check(const HostPaths *paths, Bdf bdf, char **ret_message)
 {
         return 0;
+}
+
+/* The host lives on whatever is not taken by force. */
+int __wrap_critical_check_but(const HostPaths *paths, Bdf bdf, CriticalKind ignored,
+                              char **ret_message)
+{
+        return host_refuse(REFUSAL_CRITICAL, ret_message, "the host lives on it");
 }
 
 int __wrap_vfio_claim_again(const HostPaths *paths, LeaseMode mode, const VfioFds *fds, Bdf bdf,
@@ -294,6 +302,36 @@ static void live_quarantined(FakeDaemon *daemon)
         fakedaemon_release_all(daemon);
 }
 
+static void on_refused(const ManagerAnswer *answer, Lease *lease, void *userdata)
+{
+        int *code = userdata;
+
+        *code = answer->code;
+}
+
+/* udev's rule holds it; then the lease fails to be made. */
+static void live_joined_in_vain(FakeDaemon *daemon)
+{
+        const AcquireRequest request = {
+                .selectors = (const char *const[]){CARD, NULL},
+                .mode = LEASE_MODE_VFIO,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .with_members = true,
+                .unit = "",
+        };
+        char path[FAKEHOST_PATH_SIZE];
+        int code = _REFUSAL_N;
+
+        manager_acquire(daemon->manager, &request, on_refused, &code);
+        fakehost_plug(JOINER);
+        (void)fakehost_write(fakehost_path(path, "bus/pci/drivers/igb/unbind"), JOINER);
+        (void)fakehost_path(path, "bus/pci/devices/" JOINER "/driver_override");
+        must_be(fakehost_write(path, BLOCK_OVERRIDE) == 0, "a joiner is held");
+        fakedaemon_see(daemon);
+        must_be(code == REFUSAL_CRITICAL, "it is refused, and why");
+        must_be(daemon->manager->n_leases == 0, "and by itself all is as before");
+}
+
 /* --- their frame ------------------------------------------------------------------------------ */
 
 typedef void (*Life)(FakeDaemon *daemon);
@@ -381,6 +419,11 @@ static void test_quarantined(void)
         CHECK(try(NULL, live_quarantined));
 }
 
+static void test_joined_in_vain(void)
+{
+        CHECK(try(NULL, live_joined_in_vain));
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -391,6 +434,7 @@ int main(void)
                 {"a joiner's taking fails at each write", test_disturbed},
                 {"a joiner's descriptors cannot be stored", test_not_stored},
                 {"a lease comes into quarantine meanwhile", test_quarantined},
+                {"somebody joins a lease that fails", test_joined_in_vain},
         };
 
         return tap_run(tests);
