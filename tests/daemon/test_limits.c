@@ -11,6 +11,7 @@
 
 #include "core/model/refusal.h"
 #include "daemon/queue_internal.h"
+#include "daemon/manager_revoke.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/lives_host.h"
 #include "tests/unit/tap.h"

@@ -365,10 +365,8 @@ static void client_parse(Client *client, int argc, char **argv, bool *ret_hold, 
                         bind = true;
                         break;
                 case 'h':
-                        *ret_hold = true;
-                        break;
                 case 'w':
-                        *ret_idle = true;
+                        *(option == 'h' ? ret_hold : ret_idle) = true;
                         break;
                 default:
                         exit(2);
