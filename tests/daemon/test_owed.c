@@ -114,7 +114,7 @@ static void acquire(FakeDaemon *daemon, const char *address)
 static LeaseDevice *find(const FakeDaemon *daemon, const char *address)
 {
         const Lease *lease = fakedaemon_lease(daemon, address);
-        Bdf bdf;
+        Bdf bdf = {.domain = 0};
 
         must_be(lease && bdf_parse(address, &bdf), "it is leased");
         LeaseDevice *device = lease_record_find(lease->record, bdf);

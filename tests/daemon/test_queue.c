@@ -193,9 +193,9 @@ static Queue *load(Manager *manager, const Waiter *first)
 
         manager->base = event_base_new();
         manager->observer.needs_name = on_needs_name;
-        (void)snprintf(manager->state_directory, sizeof(manager->state_directory), "%s",
-                       directory());
-        if (!manager->base || queue_state_save(manager->state_directory, first) < 0 ||
+        int n = snprintf(manager->state_directory, sizeof(manager->state_directory), "%s",
+                         directory());
+        if (n < 0 || (size_t)n >= sizeof(manager->state_directory) || !manager->base || queue_state_save(manager->state_directory, first) < 0 ||
             queue_new(manager, &queue) < 0 || queue_load(queue) < 0)
                 abort();
         return queue;
