@@ -132,7 +132,6 @@ static uint64_t find_delay(const MethodCall *call)
 
 void pace_run(MethodCall *call)
 {
-
         call->is_known = true;
         if (!admit_uid(call)) {
                 method_call_free(call);

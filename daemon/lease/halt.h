@@ -19,4 +19,4 @@
  * Refusal with *ret_message, or -errno.
  */
 int lease_halt(const HostPaths *host, const LeaseRecord *record, const VfioFds *fds,
-                           char **ret_message);
+               char **ret_message);
