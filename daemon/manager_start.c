@@ -15,6 +15,7 @@
 #include "daemon/lease/state.h"
 #include "daemon/log.h"
 #include "daemon/manager_revoke.h"
+#include "daemon/salvage.h"
 
 typedef struct Resume {
         Manager *manager;
@@ -90,6 +91,9 @@ int manager_start(Manager *manager, FdStore *store)
         if (r < 0)
                 return r;
         r = lease_state_load(manager->state_directory, &visitor);
+        if (r < 0)
+                return r;
+        r = salvage(manager, store);
         if (r < 0)
                 return r;
         r = rules_sweep(RULES_DIRECTORY, is_known, manager);

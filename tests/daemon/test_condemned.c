@@ -13,6 +13,7 @@
 
 #include "tests/daemon/lifeframe.h"
 #include "tests/unit/tap.h"
+#include "tests/unit/tree.h"
 
 /* Whoever waits for a lease that is made, and still to be guarded as required, is answered first. */
 static void live_unconcluded(FakeDaemon *daemon)
@@ -108,6 +109,59 @@ static void live_after_condemned(FakeDaemon *daemon)
         must_be(answer.code == 0 && daemon->manager->n_leases == 0, "released, it is given back");
 }
 
+/* Returns whether there was one. */
+static bool unlink_rejected(const FakeDaemon *daemon)
+{
+        char path[FAKEHOST_PATH_SIZE];
+
+        (void)snprintf(path, sizeof(path), "%s/1.json.rejected", daemon->manager->state_directory);
+        return unlink(path) == 0;
+}
+
+/* Its record is lost, but not what the service manager has kept for it. */
+static void live_forgotten(FakeDaemon *daemon)
+{
+        char path[FAKEHOST_PATH_SIZE];
+        const Lease *lease = take(daemon);
+
+        (void)snprintf(path, sizeof(path), "%s/%u.json", daemon->manager->state_directory,
+                       lease->record->id);
+        FILE *file = fopen(path, "we");
+        must_be(file && fputs("half a rec", file) >= 0 && fclose(file) == 0, "the record");
+        _exit(0);
+}
+
+static void live_after_forgotten(FakeDaemon *daemon)
+{
+        Answer answer = {.code = _REFUSAL_N};
+
+        must_be(daemon->manager->n_leases == 1, "it is a lease still");
+        const LeaseRecord *record = daemon->manager->leases[0]->record;
+        Bdf bdf;
+        must_be(bdf_parse(CARD, &bdf), "an address");
+        const LeaseDevice *device = lease_record_find(record, bdf);
+        must_be(record->id == 1 && record->n_groups == 1 && record->state == LEASE_QUARANTINED &&
+                        device && device->role == LEASE_ROLE_TAKEN,
+                "with its number and its device");
+        const char *const selectors[] = {CARD, NULL};
+        const AcquireRequest request = {
+                .selectors = selectors,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .force = true,
+                .unit = "",
+        };
+        manager_acquire(daemon->manager, &request, on_done, &answer);
+        must_be(answer.code == REFUSAL_QUARANTINED && strstr(answer.message, "cannot be read"),
+                "nobody has it");
+        answer.code = _REFUSAL_N;
+        manager_release(daemon->manager->leases[0], on_done, &answer);
+        await(daemon, &answer);
+        must_be(answer.code == 0 && daemon->manager->n_leases == 0, "it is given back");
+        must_be(unlink_rejected(daemon), "its record was set aside");
+        /* What that said of power management is lost. */
+        tree_file("bus/pci/devices/" CARD "/power/control", "auto\n");
+}
+
 /* The worker that takes a joiner from its host driver does not come back. */
 static void live_guard_hanging(FakeDaemon *daemon)
 {
@@ -147,6 +201,11 @@ static void test_unconcluded(void)
         CHECK(try_lives(NULL, false, live_unconcluded));
 }
 
+static void test_forgotten(void)
+{
+        CHECK(try_lives(live_forgotten, false, live_after_forgotten));
+}
+
 static void test_guard_hanging(void)
 {
         CHECK(try_lives(NULL, false, live_guard_hanging));
@@ -156,6 +215,7 @@ int main(void)
 {
         static const TapTest tests[] = {
                 {"what the policy quarantines stays guarded, and is stopped", test_condemned},
+                {"a lease without a record is known by its descriptors", test_forgotten},
                 {"a guard's worker that does not come back", test_guard_hanging},
                 {"a lease that nobody has been told of is taken away", test_unconcluded},
         };

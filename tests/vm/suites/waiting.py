@@ -193,3 +193,21 @@ def what_a_lost_lease_left_is_mended(context):
     context.refused("repair", DENIED, "administrators", LAB)
     context.refused("repair 99", 3, "99")
     context.same_lines(listed, places.listing(context), "the machine after all that")
+
+
+@test(on=("basic",), any_kernel=True)
+def without_its_record_a_lease_is_nobodys(context):
+    """The daemon is killed and finds half a record, and descriptors: the group is kept from all."""
+    listed = places.listing(context)
+    number = context.json(f"acquire --with-members {JOIN_CARD}")["lease"]
+    context.restarts_allowed += 1
+    context.sh(f"echo '{{\"version\": 5, \"id\"' > {STATE}/{number}.json; "
+               f"systemctl kill --signal=KILL {UNIT}")
+    context.undo(f"rm -f {STATE}/*.rejected")
+    lease, = context.json("leases")["leases"]
+    context.equal((lease["lease"], lease["state"]), (number, "quarantined"), "the lease")
+    context.ok("cannot be read" in lease["trouble"], f"trouble: {lease['trouble']}")
+    context.refused(f"acquire --with-members {JOIN_CARD}", NEEDS_REPAIR, "cannot be read")
+    context.equal(context.json("repair")["left"], 0, "what is left")
+    context.equal(context.json("leases")["leases"], [], "leases, mended")
+    context.same_lines(listed, places.listing(context), "the machine after all that")
