@@ -68,6 +68,20 @@ static void start(FakeDaemon *daemon, const HostPaths *host, const FakeService *
         manager_observe(daemon->manager, &observer);
 }
 
+void ask(FakeDaemon *daemon, const char *selector, Answer *answer)
+{
+        const char *const selectors[] = {selector, NULL};
+        const AcquireRequest request = {
+                .selectors = selectors,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .force = true,
+                .with_members = true,
+                .unit = "",
+        };
+
+        manager_acquire(daemon->manager, &request, on_done, answer);
+}
+
 Lease *take(FakeDaemon *daemon)
 {
         must_be(fakedaemon_acquire(daemon, CARD, LEASE_MODE_VFIO) == 0, "the card");

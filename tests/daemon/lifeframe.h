@@ -35,6 +35,9 @@ void await(FakeDaemon *daemon, const Answer *answer);
 /* Turns it until the first lease is in that state. */
 void await_state(FakeDaemon *daemon, const char *state);
 
+/* Root asks for a persistent lease of what `selector` names, by force. */
+void ask(FakeDaemon *daemon, const char *selector, Answer *answer);
+
 /* Leases the card in mode vfio. */
 Lease *take(FakeDaemon *daemon);
 

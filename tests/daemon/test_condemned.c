@@ -56,19 +56,12 @@ static bool set_master(bool on)
 /* Whoever asks for it is told that it is in quarantine. */
 static void check_quarantine(FakeDaemon *daemon, const char *why)
 {
-        const char *const selectors[] = {CARD, NULL};
-        const AcquireRequest request = {
-                .selectors = selectors,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .force = true,
-                .unit = "",
-        };
         const Lease *lease = daemon->manager->leases[0];
         Answer answer = {.code = _REFUSAL_N};
 
         must_be(strcmp(manager_lease_state(lease), "quarantined") == 0, "in quarantine");
         must_be(manager_lease_guard(lease) == GUARD_OWNED, "still guarded");
-        manager_acquire(daemon->manager, &request, on_done, &answer);
+        ask(daemon, CARD, &answer);
         must_be(answer.code == REFUSAL_QUARANTINED && strstr(answer.message, why), "nobody has it");
 }
 
@@ -143,14 +136,7 @@ static void live_after_forgotten(FakeDaemon *daemon)
         must_be(record->id == 1 && record->n_groups == 1 && record->state == LEASE_QUARANTINED &&
                         device && device->role == LEASE_ROLE_TAKEN,
                 "with its number and its device");
-        const char *const selectors[] = {CARD, NULL};
-        const AcquireRequest request = {
-                .selectors = selectors,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .force = true,
-                .unit = "",
-        };
-        manager_acquire(daemon->manager, &request, on_done, &answer);
+        ask(daemon, CARD, &answer);
         must_be(answer.code == REFUSAL_QUARANTINED && strstr(answer.message, "cannot be read"),
                 "nobody has it");
         answer.code = _REFUSAL_N;

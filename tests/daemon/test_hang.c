@@ -81,15 +81,8 @@ static void check_service(FakeDaemon *daemon)
                 "a call waits for a worker that hangs");
 
         Answer answer = {.code = _REFUSAL_N};
-        const char *const selectors[] = {OTHER, NULL}, *const fenced[] = {CARD, NULL};
-        AcquireRequest request = {
-                .selectors = selectors,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .force = true,
-                .with_members = true,
-                .unit = "",
-        };
-        manager_acquire(daemon->manager, &request, on_done, &answer);
+
+        ask(daemon, OTHER, &answer);
         await(daemon, &answer);
         must_be(answer.code == 0, "another group is not had");
         answer.code = _REFUSAL_N;
@@ -97,8 +90,7 @@ static void check_service(FakeDaemon *daemon)
         await(daemon, &answer);
         must_be(answer.code == 0, "another group is not given back");
         answer.code = _REFUSAL_N;
-        request.selectors = fenced;
-        manager_acquire(daemon->manager, &request, on_done, &answer);
+        ask(daemon, CARD, &answer);
         must_be(answer.code == REFUSAL_BUSY, "a group that is stuck is had");
 }
 
@@ -159,18 +151,11 @@ static void live_held(FakeDaemon *daemon)
 /* Its host driver does not let go, and its worker cannot even be killed. */
 static void live_hanging(FakeDaemon *daemon)
 {
-        const char *const selectors[] = {CARD, NULL};
-        const AcquireRequest request = {
-                .selectors = selectors,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .force = true,
-                .unit = "",
-        };
         Answer answer = {.code = _REFUSAL_N};
         char path[FAKEHOST_PATH_SIZE];
 
         fakehost_hang(CARD);
-        manager_acquire(daemon->manager, &request, on_done, &answer);
+        ask(daemon, CARD, &answer);
         await(daemon, &answer);
         must_be(answer.code == REFUSAL_STUCK, "who acquires is told");
         await_state(daemon, "stuck");
@@ -190,17 +175,10 @@ static void live_hanging(FakeDaemon *daemon)
 /* A daemon that ends while its worker hangs. */
 static void live_abandoned(FakeDaemon *daemon)
 {
-        const char *const selectors[] = {CARD, NULL};
-        const AcquireRequest request = {
-                .selectors = selectors,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .force = true,
-                .unit = "",
-        };
         Answer answer = {.code = _REFUSAL_N};
 
         fakehost_hang(CARD);
-        manager_acquire(daemon->manager, &request, on_done, &answer);
+        ask(daemon, CARD, &answer);
         await_state(daemon, "stuck");
         _exit(answer.code == REFUSAL_STUCK ? 0 : 2);
 }
