@@ -25,6 +25,7 @@
 #include "daemon/log.h"
 #include "daemon/manager.h"
 #include "daemon/policy_watch.h"
+#include "daemon/stop.h"
 #include "daemon/uevents.h"
 
 #define RUNTIME_DIRECTORY "/run/isolationd"
@@ -223,6 +224,8 @@ static int run(Daemon *daemon)
                         break;
         }
         (void)sd_notify(0, "STOPPING=1");
+        daemon->stop = false;
+        stop_in_order(daemon->bus, daemon->manager, daemon->base, &daemon->stop);
         return 0;
 }
 

@@ -265,5 +265,5 @@ void manager_acquire(Manager *manager, const AcquireRequest *request, ManagerDon
         }
         if (r != 0)
                 return refuse(&plan, r, done, userdata);
-        plan_execute(&plan, done, userdata);
+        queue_pass(manager->queue, &plan, done, userdata);
 }

@@ -104,5 +104,9 @@ int manager_start(Manager *manager, FdStore *store)
         if (r < 0)
                 return r;
         bool left = post_resume(manager->post);
-        return left || manager->n_leases > 0 ? manager_reconcile(manager) : 0;
+        r = left || manager->n_leases > 0 ? manager_reconcile(manager) : 0;
+        /* The first one who asks may want what somebody waits for. */
+        if (r == 0)
+                queue_look(manager->queue);
+        return r;
 }

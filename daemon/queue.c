@@ -13,25 +13,6 @@
 #include "daemon/log.h"
 #include "daemon/queue_internal.h"
 
-Waiter *waiter_free(Waiter *waiter)
-{
-        if (!waiter)
-                return NULL;
-        request_clear(&waiter->request);
-        free(waiter->groups);
-        free(waiter->message);
-        free(waiter);
-        return NULL;
-}
-
-static void save(const Queue *queue)
-{
-        int r = queue_state_save(queue->manager->state_directory, queue->first);
-        if (r < 0)
-                log_error("the queue cannot be written to %s: %s; a restart would lose it",
-                          queue->manager->state_directory, strerror(-r));
-}
-
 /* Sets the timer for what comes next; with nobody in the queue there is none. */
 static void arm(Queue *queue)
 {
@@ -60,14 +41,15 @@ void queue_poke(Queue *queue)
         arm(queue);
 }
 
-static void take_off(Queue *queue, const Waiter *waiter)
+/* The caller's from then on. */
+static void take_off(Waiter **list, Waiter *waiter)
 {
-        for (Waiter **at = &queue->first; *at; at = &(*at)->next)
+        for (Waiter **at = list; *at; at = &(*at)->next)
                 if (*at == waiter) {
                         *at = waiter->next;
                         break;
                 }
-        save(queue);
+        waiter->next = NULL;
 }
 
 /* Keeps what the last look at a waiter's groups has shown. Returns 0 or -ENOMEM. */
@@ -104,6 +86,15 @@ static bool is_wanted_before(const Queue *queue, const Waiter *limit, int32_t gr
                 if (wants(waiter, group))
                         return true;
         return false;
+}
+
+size_t queue_count_callers(const Queue *queue)
+{
+        size_t n = 0;
+
+        for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next)
+                n += waiter->done ? 1 : 0;
+        return n;
 }
 
 size_t queue_count(const Queue *queue, int32_t group)
@@ -161,33 +152,52 @@ static void watch_name(const Queue *queue, const Waiter *waiter)
         observer->needs_name(name, observer->userdata);
 }
 
+static uint64_t end_of_wait(const AcquireRequest *request)
+{
+        uint64_t now = clock_usec(CLOCK_BOOTTIME);
+
+        return request->wait_usec < REQUEST_WAIT_FOREVER - now ? now + request->wait_usec
+                                                               : REQUEST_WAIT_FOREVER;
+}
+
+static int make(Queue *queue, const Plan *plan, QueueDone done, void *userdata,
+                Waiter **ret_waiter)
+{
+        _cleanup_(waiter_freep) Waiter *waiter = calloc(1, sizeof(*waiter));
+
+        if (!waiter)
+                return -ENOMEM;
+        int r = request_copy(plan->request, &waiter->request);
+        if (r < 0)
+                return r;
+        waiter->queue = queue;
+        waiter->done = done;
+        waiter->userdata = userdata;
+        waiter->since_usec = clock_usec(CLOCK_BOOTTIME);
+        waiter->until_usec = end_of_wait(plan->request);
+        *ret_waiter = TAKE_PTR(waiter);
+        return 0;
+}
+
 int queue_add(Queue *queue, Plan *plan, QueueDone done, void *userdata)
 {
         _cleanup_(waiter_freep) Waiter *waiter = NULL;
-        uint64_t now = clock_usec(CLOCK_BOOTTIME), wait = plan->request->wait_usec;
         Waiter **at = &queue->first;
 
         int r = check_room(queue, plan);
         if (r != 0)
                 return r;
-        waiter = calloc(1, sizeof(*waiter));
-        if (!waiter)
-                return -ENOMEM;
-        r = request_copy(plan->request, &waiter->request);
+        r = make(queue, plan, done, userdata, &waiter);
         if (r == 0)
                 r = remember(waiter, plan);
         if (r < 0)
                 return r;
-        waiter->done = done;
-        waiter->userdata = userdata;
-        waiter->since_usec = now;
-        waiter->until_usec = wait < REQUEST_WAIT_FOREVER - now ? now + wait : REQUEST_WAIT_FOREVER;
         log_info("uid %u%s%s waits: %s", waiter->request.uid, waiter->request.unit[0] ? ", " : "",
                  waiter->request.unit, waiter->message ? waiter->message : "");
         while (*at)
                 at = &(*at)->next;
         *at = TAKE_PTR(waiter);
-        save(queue);
+        queue_save(queue);
         arm(queue);
         watch_name(queue, *at);
         return 0;
@@ -239,7 +249,8 @@ bool queue_adopt(Queue *queue, const AcquireRequest *request, QueueDone done, vo
                 void *userdata_before = waiter->userdata;
                 waiter->done = done;
                 waiter->userdata = userdata;
-                save(queue);
+                waiter->until_usec = end_of_wait(request);
+                queue_save(queue);
                 queue_poke(queue);
                 watch_name(queue, waiter);
                 if (before)
@@ -258,7 +269,8 @@ static void refuse(Queue *queue, Waiter *waiter, int code, const char *message)
         _cleanup_(waiter_freep) Waiter *owned = waiter;
         const ManagerAnswer answer = {.code = code, .message = message};
 
-        take_off(queue, waiter);
+        take_off(&queue->first, waiter);
+        queue_save(queue);
         if (owned->done)
                 owned->done(&answer, NULL, owned->userdata);
 }
@@ -279,15 +291,47 @@ static void expire(Queue *queue, Waiter *waiter)
         refuse(queue, waiter, REFUSAL_BUSY, text ? text : "");
 }
 
+/*
+ * First the answer, then the file: a daemon that ends in between leaves a place that nobody asks for,
+ * for a few seconds, and not somebody who has waited and finds no place.
+ */
+static void on_served(const ManagerAnswer *answer, Lease *lease, void *userdata)
+{
+        _cleanup_(waiter_freep) Waiter *waiter = userdata;
+
+        waiter->done(answer, lease, waiter->userdata);
+        take_off(&waiter->queue->served, waiter);
+        queue_save(waiter->queue);
+}
+
+/* Takes the waiter over, which is in no list. */
+static void execute(Queue *queue, Waiter *waiter, Plan *plan)
+{
+        waiter->next = queue->served;
+        queue->served = waiter;
+        waiter->is_served = true;
+        queue_save(queue);
+        plan_execute(plan, on_served, waiter);
+}
+
 /* It is its turn. What asks again from here on, for a parked group, waits for nobody any more. */
 static void serve(Queue *queue, Waiter *waiter, Plan *plan)
 {
-        _cleanup_(waiter_freep) Waiter *owned = waiter;
+        take_off(&queue->first, waiter);
+        waiter->request.is_served = true;
+        waiter->request.wait_usec = 0;
+        execute(queue, waiter, plan);
+}
 
-        take_off(queue, waiter);
-        owned->request.is_served = true;
-        owned->request.wait_usec = 0;
-        plan_execute(plan, owned->done, owned->userdata);
+void queue_pass(Queue *queue, Plan *plan, QueueDone done, void *userdata)
+{
+        Waiter *waiter;
+
+        /* For a parked group it asks again, and may have to wait yet. */
+        if (!plan->request->ticket || plan->has_parked ||
+            make(queue, plan, done, userdata, &waiter) < 0)
+                return plan_execute(plan, done, userdata);
+        execute(queue, waiter, plan);
 }
 
 /*
@@ -340,16 +384,16 @@ static void expire_all(Queue *queue)
         } while (waiter);
 }
 
-static void serve_all(Queue *queue)
+void queue_look(Queue *queue)
 {
-        Waiter *waiter = queue->first;
+        Waiter *waiter = queue->is_closed ? NULL : queue->first;
 
         queue->is_poked = false;
         while (waiter)
                 waiter = look(queue, waiter) ? queue->first : waiter->next;
 }
 
-static void on_turn(evutil_socket_t fd, short what, void *userdata)
+void queue_on_turn(evutil_socket_t fd, short what, void *userdata)
 {
         Queue *queue = userdata;
 
@@ -357,7 +401,7 @@ static void on_turn(evutil_socket_t fd, short what, void *userdata)
         if (queue->first && queue->is_poked) {
                 int r = manager_reconcile(queue->manager);
                 if (r == 0)
-                        serve_all(queue);
+                        queue_look(queue);
                 else
                         manager_retry(queue->manager);
         }
@@ -398,56 +442,4 @@ void queue_each_name(const Queue *queue, void (*tell)(const char *name, void *us
         for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next)
                 if (waiter->request.owner)
                         tell(waiter->request.owner, userdata);
-}
-
-/* --- from daemon to daemon ----------------------------------------------------------------------
- */
-
-int queue_load(Queue *queue)
-{
-        uint64_t absence = clock_usec(CLOCK_BOOTTIME) + QUEUE_ABSENCE_SECONDS * USEC_PER_SEC;
-        size_t n = 0;
-
-        int r = queue_state_load(queue->manager->state_directory, &queue->first);
-        if (r == -EBADMSG) {
-                log_error("%s/queue is no queue and was set aside: who waited has lost its place",
-                          queue->manager->state_directory);
-                return 0;
-        }
-        for (Waiter *waiter = queue->first; waiter; waiter = waiter->next, n++)
-                if (waiter->until_usec > absence)
-                        waiter->until_usec = absence;
-        if (n > 0)
-                log_notice("%zu requests keep their places in the queue for %d s", n,
-                           QUEUE_ABSENCE_SECONDS);
-        queue_poke(queue);
-        return r;
-}
-
-int queue_new(Manager *manager, Queue **ret_queue)
-{
-        _cleanup_(queue_freep) Queue *queue = calloc(1, sizeof(*queue));
-
-        if (!queue)
-                return -ENOMEM;
-        queue->manager = manager;
-        queue->turn = evtimer_new(manager->base, on_turn, queue);
-        if (!queue->turn)
-                return -ENOMEM;
-        *ret_queue = TAKE_PTR(queue);
-        return 0;
-}
-
-Queue *queue_free(Queue *queue)
-{
-        if (!queue)
-                return NULL;
-        for (Waiter *waiter = queue->first, *next; waiter; waiter = next) {
-                next = waiter->next;
-                waiter_free(waiter);
-        }
-        if (queue->turn)
-                event_free(queue->turn);
-        free(queue);
-        return NULL;
 }

@@ -7,7 +7,7 @@
  * A waiter holds nothing. It is served when all its groups can be had and nobody before it wants
  * any of them, so that who waits for several is not overtaken for ever; and who does not wait does
  * not overtake those who do. The queue is on /run: a waiter that asks again with its ticket, after
- * the daemon has been restarted, has kept its place.
+ * the daemon has been restarted, has kept its place, also if that came while it was being served.
  */
 
 #include <stdbool.h>
@@ -27,6 +27,8 @@ struct ManagerAnswer;
 #define QUEUE_PER_UID_MAX 64
 /* How long the place of a waiter is kept that a new daemon has not heard of. */
 #define QUEUE_ABSENCE_SECONDS 30
+/* The same of one that was being served, and may have been answered with the daemon's last breath. */
+#define QUEUE_SERVED_ABSENCE_SECONDS 5
 
 typedef void (*QueueDone)(const struct ManagerAnswer *answer, Lease *lease, void *userdata);
 
@@ -41,10 +43,22 @@ DEFINE_CLEANUP(Queue *, queue_free);
 _nodiscard_ int queue_load(Queue *queue);
 
 /*
+ * Looks through the queue, in the world in force: what each waits for, and whose turn it is. Of a queue
+ * that was read nobody knows what it waits for before.
+ */
+void queue_look(Queue *queue);
+
+/*
  * Puts the request of a plan that found its groups busy at the end. Returns 0 with `done` kept,
  * REFUSAL_QUOTA with the plan's message, or -ENOMEM.
  */
 _nodiscard_ int queue_add(Queue *queue, Plan *plan, QueueDone done, void *userdata);
+
+/*
+ * Executes a plan at once (plan_execute()) for who would have waited: what it asks again, if the daemon
+ * ends before it has answered, is not behind those who have come since.
+ */
+void queue_pass(Queue *queue, Plan *plan, QueueDone done, void *userdata);
 
 /*
  * If the request's ticket is in the queue, and of the same user, unit and label, `done` is who will
@@ -55,6 +69,12 @@ bool queue_adopt(Queue *queue, const struct AcquireRequest *request, QueueDone d
 
 /* Refuses a plan, as busy, whose groups somebody waits for. Returns 0 or REFUSAL_BUSY. */
 _nodiscard_ int queue_check(const Queue *queue, Plan *plan);
+
+/* The daemon ends: from here on nobody is served who waits. */
+void queue_close(Queue *queue);
+
+/* How many of this daemon's callers wait in it. */
+size_t queue_count_callers(const Queue *queue);
 
 /* Something may have become free: the queue is looked through soon. */
 void queue_poke(Queue *queue);

@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * The queue's parts: its waiters, and their file (queue_state.c).
+ * The queue's parts: its waiters, what is kept of them (queue_keep.c), and their file (queue_state.c).
  */
 
 #include "daemon/manager_plan.h"
 
 typedef struct Waiter {
+        Queue *queue;
         AcquireRequest request; /* a copy of its own */
         ManagerDone done;       /* NULL: it has not asked since this daemon began */
         void *userdata;
@@ -16,19 +17,28 @@ typedef struct Waiter {
         char *message;       /* what stood in its way then, or NULL */
         uint64_t since_usec; /* of CLOCK_BOOTTIME */
         uint64_t until_usec; /* the same; REQUEST_WAIT_FOREVER */
+        bool is_served;      /* it was its turn; what it wants is being taken for it */
         struct Waiter *next;
 } Waiter;
 
 struct Queue {
         Manager *manager;
         struct event *turn;
-        Waiter *first; /* in the order of arrival */
-        bool is_poked; /* something may have become free */
+        Waiter *first;  /* in the order of arrival */
+        Waiter *served; /* no longer of these, but not answered yet: the next daemon may have to */
+        bool is_poked;  /* something may have become free */
+        bool is_closed; /* the daemon ends: whose turn it is, is the next one's business */
 };
 
 /* Frees one that is in no list; NULL is fine. Returns NULL. */
 Waiter *waiter_free(Waiter *waiter);
 DEFINE_CLEANUP(Waiter *, waiter_free);
+
+/* Writes down who waits and who is being served; says so in the log if it cannot. */
+void queue_save(Queue *queue);
+
+/* An event_callback_fn: it is time to look through the queue. */
+void queue_on_turn(evutil_socket_t fd, short what, void *userdata);
 
 /*
  * Replaces the file in the directory by those of the list that have a ticket; without any it is

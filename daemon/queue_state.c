@@ -57,6 +57,8 @@ static int put_request(struct json_object *entry, const Waiter *waiter)
                 r = json_put(entry, numbers[i].key, json_object_new_int64(numbers[i].value));
         if (r == 0)
                 r = json_put(entry, "unit", json_object_new_string(request->unit));
+        if (r == 0 && waiter->is_served)
+                r = json_put(entry, "served", json_object_new_boolean(true));
         if (r == 0 && request->label)
                 r = json_put(entry, "label", json_object_new_string(request->label));
         if (r == 0)
@@ -152,12 +154,15 @@ static bool parse_modes(struct json_object *entry, AcquireRequest *request)
         return modes;
 }
 
-/* The one text that may not be there: not every machine has labels. */
-static bool parse_label(struct json_object *entry, AcquireRequest *request)
+/* What may not be there: not every machine has labels. */
+static bool parse_optional(struct json_object *entry, AcquireRequest *request, Waiter *waiter)
 {
-        struct json_object *label;
+        struct json_object *value;
 
-        if (!json_object_object_get_ex(entry, "label", &label))
+        if (json_object_object_get_ex(entry, "served", &value) &&
+            !json_get_flag(entry, "served", &waiter->is_served))
+                return false;
+        if (!json_object_object_get_ex(entry, "label", &value))
                 return true;
         request->label = json_get_string(entry, "label");
         return request->label;
@@ -182,7 +187,7 @@ static bool parse_request(struct json_object *entry, AcquireRequest *request, Wa
             !json_get_number(entry, "type", _DOMAIN_TYPE_N - 1, &type) ||
             !json_get_number(entry, "memory", INT64_MAX, &memory) ||
             !json_get_number(entry, "pid", INT32_MAX, &pid) || !parse_modes(entry, request) ||
-            !parse_label(entry, request) ||
+            !parse_optional(entry, request, waiter) ||
             !json_get_number(entry, "with_members", 1, &with_members) ||
             !json_get_number(entry, "force", 1, &force) ||
             !json_get_number(entry, "release_console", 1, &console) ||

@@ -225,3 +225,20 @@ int bus_turn(Bus *bus)
                 return r;
         return arm(bus, r > 0);
 }
+
+int bus_leave_name(Bus *bus)
+{
+        int r = sd_bus_release_name(bus->bus, BUS_NAME);
+
+        return r < 0 ? r : 0;
+}
+
+size_t bus_count_open(const Bus *bus)
+{
+        uint64_t unread = 0;
+        size_t n = 0;
+
+        for (const MethodCall *call = bus->calls; call; call = call->next)
+                n++;
+        return sd_bus_get_n_queued_read(bus->bus, &unread) < 0 ? n : n + unread;
+}

@@ -30,3 +30,9 @@ DEFINE_CLEANUP(Bus *, bus_free);
  * for what comes next. Returns 0, or -errno when the connection is gone.
  */
 _nodiscard_ int bus_turn(Bus *bus);
+
+/* Gives the name up: what is sent to it from then on is for the next daemon. Returns 0 or -errno. */
+_nodiscard_ int bus_leave_name(Bus *bus);
+
+/* How many have asked and are not answered, what has arrived and was not read yet included. */
+size_t bus_count_open(const Bus *bus);

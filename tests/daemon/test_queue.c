@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/clock.h"
 #include "daemon/queue_internal.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
@@ -258,7 +259,10 @@ static void test_who_comes_back_has_another_connection(void)
         request.pid = 4711;
         request.gids = fewer;
         request.n_gids = 1;
+        CHECK(queue->first->until_usec < REQUEST_WAIT_FOREVER); /* until somebody asks for it */
+        request.wait_usec = REQUEST_WAIT_FOREVER;
         CHECK(queue_adopt(queue, &request, on_done, &code));
+        CHECK(queue->first->until_usec == REQUEST_WAIT_FOREVER);
         CHECK_STRING(watched, ":1.99");
         CHECK_NUMBER(queue_state_load(manager.state_directory, &back), 0);
         if (CHECK(back)) {
@@ -271,6 +275,43 @@ static void test_who_comes_back_has_another_connection(void)
         queue_forget_name(queue, ":1.99");
         CHECK_NUMBER(code, REFUSAL_CHANGED);
         CHECK(!queue->first);
+        unload(&manager, queue);
+        free_all(back);
+        free_all(first);
+}
+
+/* It may have been answered, or not: its place is kept, but not for long. */
+static void test_who_was_being_served_keeps_its_place(void)
+{
+        Manager manager = {.n_leases = 0};
+        Waiter *first = make("first", REQUEST_WAIT_FOREVER), *back = NULL;
+
+        first->is_served = true;
+        first->next = make("second", REQUEST_WAIT_FOREVER);
+        uint64_t now = clock_usec(CLOCK_BOOTTIME);
+        Queue *queue = load(&manager, first);
+        uint64_t later = clock_usec(CLOCK_BOOTTIME);
+        const Waiter *served = queue->first;
+
+        CHECK(served && served->next && !served->is_served);
+        CHECK_STRING(served->request.ticket, "first");
+        CHECK(served->until_usec >= now + QUEUE_SERVED_ABSENCE_SECONDS * USEC_PER_SEC);
+        CHECK(served->until_usec <= later + QUEUE_SERVED_ABSENCE_SECONDS * USEC_PER_SEC);
+        CHECK(served->next->until_usec >= now + QUEUE_ABSENCE_SECONDS * USEC_PER_SEC);
+        CHECK_NUMBER((long long)queue_count_callers(queue), 0);
+
+        /* One that is being served stands before the others, for the next daemon. */
+        queue->served = queue->first;
+        queue->first = queue->first->next;
+        queue->served->next = NULL;
+        queue->served->is_served = true;
+        queue_save(queue);
+        CHECK(!queue->served->next);
+        CHECK_NUMBER(queue_state_load(manager.state_directory, &back), 0);
+        if (CHECK(back && back->next && !back->next->next)) {
+                CHECK_STRING(back->request.ticket, "first");
+                CHECK(back->is_served && !back->next->is_served);
+        }
         unload(&manager, queue);
         free_all(back);
         free_all(first);
@@ -303,6 +344,7 @@ int main(void)
                 {"who comes back has another connection",
                  test_who_comes_back_has_another_connection},
                 {"the end of who waits is heard of", test_the_end_of_who_waits_is_heard_of},
+                {"who was being served keeps its place", test_who_was_being_served_keeps_its_place},
         };
 
         return tap_run(tests);

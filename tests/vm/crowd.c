@@ -7,7 +7,8 @@
  * has a group takes a lock of its own for it: if somebody else still has that, two have the group.
  * Who waits draws a number for each of its groups at the moment when the daemon has its request,
  * and writes it down when it is served: the numbers of a group must come up in order, those of the
- * dead left out.
+ * dead left out. Who waits has a ticket, and asks again with it if the daemon ends before it answers;
+ * who does not wait counts as unanswered then.
  *
  * crowd SECONDS CLIENTS SELECTOR... ends with a line of figures, and 1 if anything was violated.
  */
@@ -42,7 +43,7 @@ typedef struct Entry {
 
 /* Shared by all. */
 typedef struct Board {
-        unsigned grants, refused, waits, violations, failures;
+        unsigned grants, refused, waits, again, unanswered, violations, failures;
         unsigned n_log;
         uint32_t drawn[GROUPS_MAX];
         Entry log[LOG_MAX];
@@ -53,9 +54,13 @@ typedef struct Client {
         uint64_t random;
         int owner_fds[GROUPS_MAX]; /* below all others: a dying process closes them first */
         int draw_fds[GROUPS_MAX];
-        bool answered;
+        bool answered, cut_off; /* the daemon ended before it answered */
         int lease_fd;
         char *path;
+        unsigned groups; /* wanted, a bit each */
+        bool waits;
+        char ticket[17];
+        uint32_t numbers[GROUPS_MAX]; /* drawn for this request */
 } Client;
 
 static Board *board;
@@ -97,6 +102,11 @@ static int open_file(const char *kind, unsigned group)
         return fd;
 }
 
+static void count(unsigned *counter)
+{
+        __atomic_add_fetch(counter, 1, __ATOMIC_SEQ_CST);
+}
+
 static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
         Client *client = userdata;
@@ -107,12 +117,16 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
         client->lease_fd = -1;
         if (sd_bus_message_is_method_error(reply, SERVICE ".Error.Busy"))
                 return 0;
+        if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY)) {
+                client->cut_off = true;
+                return 0;
+        }
         if (sd_bus_message_is_method_error(reply, NULL) ||
             sd_bus_message_read(reply, "oh", &path, &fd) < 0) {
                 const sd_bus_error *why = sd_bus_message_get_error(reply);
 
                 fprintf(stderr, "crowd: %s: %s\n", why ? why->name : "?", why ? why->message : "?");
-                __atomic_add_fetch(&board->failures, 1, __ATOMIC_SEQ_CST);
+                count(&board->failures);
                 return 0;
         }
         client->lease_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -121,7 +135,7 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
         return 0;
 }
 
-static sd_bus_message *make_request(Client *client, unsigned groups, bool waits)
+static void ask(Client *client)
 {
         sd_bus_message *message = NULL;
 
@@ -130,39 +144,19 @@ static sd_bus_message *make_request(Client *client, unsigned groups, bool waits)
         if (r >= 0)
                 r = sd_bus_message_open_container(message, 'a', "s");
         for (unsigned g = 0; r >= 0 && g < n_groups; g++)
-                if (groups & 1U << g)
+                if (client->groups & 1U << g)
                         r = sd_bus_message_append(message, "s", selectors[g]);
         if (r >= 0)
                 r = sd_bus_message_close_container(message);
         if (r >= 0)
-                r = waits ? sd_bus_message_append(message, "a{sv}", 1, "wait-usec", "t", UINT64_MAX)
-                          : sd_bus_message_append(message, "a{sv}", 0);
+                r = client->waits ? sd_bus_message_append(message, "a{sv}", 2, "wait-usec", "t",
+                                                          UINT64_MAX, "ticket", "s", client->ticket)
+                                  : sd_bus_message_append(message, "a{sv}", 0);
         must(r >= 0, "a request");
-        return message;
-}
-
-/* Sends it, and draws a number for each group while nobody else can. */
-static void send_request(Client *client, sd_bus_message *message, unsigned groups, bool waits,
-                         uint32_t numbers[static GROUPS_MAX])
-{
-        sd_bus_error error = SD_BUS_ERROR_NULL;
-
-        for (unsigned g = 0; waits && g < n_groups; g++)
-                if (groups & 1U << g)
-                        must(flock(client->draw_fds[g], LOCK_EX) == 0, "flock");
+        client->answered = client->cut_off = false;
         must(sd_bus_call_async(client->bus, NULL, message, on_answer, client, UINT64_MAX) >= 0,
              "Acquire");
-        /* Once this is answered the daemon has the request, and asks for credentials in order. */
-        must(!waits || sd_bus_call_method(client->bus, SERVICE, "/org/isolationd1",
-                                          "org.freedesktop.DBus.Peer", "Ping", &error, NULL,
-                                          NULL) >= 0,
-             "Ping");
-        sd_bus_error_free(&error);
-        for (unsigned g = n_groups; waits && g-- > 0;)
-                if (groups & 1U << g) {
-                        numbers[g] = ++board->drawn[g];
-                        must(flock(client->draw_fds[g], LOCK_UN) == 0, "flock");
-                }
+        sd_bus_message_unref(message);
 }
 
 static void await_answer(Client *client)
@@ -175,25 +169,66 @@ static void await_answer(Client *client)
         }
 }
 
+/*
+ * Whether the daemon has done what it was asked before: it asks who calls in the order of the calls, so
+ * that a request for nothing is refused after that.
+ */
+static bool is_heard(Client *client)
+{
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        int r = sd_bus_call_method(client->bus, SERVICE, "/org/isolationd1", SERVICE ".Manager",
+                                   "Acquire", &error, NULL, "asa{sv}", 0, 0);
+        must(r < 0, "a request for nothing");
+        bool heard = !sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY);
+        sd_bus_error_free(&error);
+        return heard;
+}
+
+/* Asks until a daemon has the request. */
+static void ask_heard(Client *client)
+{
+        for (ask(client); !is_heard(client); ask(client)) {
+                await_answer(client);
+                if (!client->cut_off)
+                        return; /* that came with its last breath */
+        }
+}
+
+/* Sends it, and draws a number for each group while nobody else can. */
+static void send_request(Client *client)
+{
+        if (!client->waits)
+                return ask(client);
+        for (unsigned g = 0; g < n_groups; g++)
+                if (client->groups & 1U << g)
+                        must(flock(client->draw_fds[g], LOCK_EX) == 0, "flock");
+        ask_heard(client);
+        for (unsigned g = n_groups; g-- > 0;)
+                if (client->groups & 1U << g) {
+                        client->numbers[g] = ++board->drawn[g];
+                        must(flock(client->draw_fds[g], LOCK_UN) == 0, "flock");
+                }
+}
+
 /* It has the groups: nobody else may. */
-static void own(Client *client, unsigned groups, bool waited,
-                const uint32_t numbers[static GROUPS_MAX])
+static void own(Client *client)
 {
         for (unsigned g = 0; g < n_groups; g++) {
-                if (!(groups & 1U << g))
+                if (!(client->groups & 1U << g))
                         continue;
                 if (flock(client->owner_fds[g], LOCK_EX | LOCK_NB) < 0)
-                        __atomic_add_fetch(&board->violations, 1, __ATOMIC_SEQ_CST);
-                if (!waited)
+                        count(&board->violations);
+                if (!client->waits)
                         continue;
                 unsigned at = __atomic_fetch_add(&board->n_log, 1, __ATOMIC_SEQ_CST);
                 if (at < LOG_MAX)
-                        board->log[at] = (Entry){.group = g, .number = numbers[g]};
+                        board->log[at] = (Entry){.group = g, .number = client->numbers[g]};
         }
-        __atomic_add_fetch(&board->grants, 1, __ATOMIC_SEQ_CST);
+        count(&board->grants);
         (void)poll(NULL, 0, (int)draw(client, HOLD_MSEC_MAX));
         for (unsigned g = 0; g < n_groups; g++)
-                if (groups & 1U << g)
+                if (client->groups & 1U << g)
                         (void)flock(client->owner_fds[g], LOCK_UN);
 }
 
@@ -213,24 +248,26 @@ static void let_go(Client *client)
 
 static void visit(Client *client)
 {
-        unsigned groups = 1U << draw(client, n_groups);
-        uint32_t numbers[GROUPS_MAX] = {0};
-        bool waits = draw(client, 4) != 0;
-
+        client->groups = 1U << draw(client, n_groups);
+        client->waits = draw(client, 4) != 0;
+        (void)snprintf(client->ticket, sizeof(client->ticket), "%08x%08x", (unsigned)getpid(),
+                       draw(client, UINT32_MAX));
         if (draw(client, 4) == 0)
-                groups |= 1U << draw(client, n_groups);
-        sd_bus_message *message = make_request(client, groups, waits);
-        client->answered = false;
-        send_request(client, message, groups, waits, numbers);
-        sd_bus_message_unref(message);
-        __atomic_add_fetch(&board->waits, waits, __ATOMIC_SEQ_CST);
-        await_answer(client);
+                client->groups |= 1U << draw(client, n_groups);
+        send_request(client);
+        __atomic_add_fetch(&board->waits, client->waits, __ATOMIC_SEQ_CST);
+        for (await_answer(client); client->cut_off && client->waits; await_answer(client)) {
+                count(&board->again);
+                ask(client);
+        }
+        if (client->cut_off)
+                count(&board->unanswered);
         if (client->lease_fd < 0) {
-                __atomic_add_fetch(&board->refused, 1, __ATOMIC_SEQ_CST);
+                count(&board->refused);
                 (void)poll(NULL, 0, (int)draw(client, HOLD_MSEC_MAX));
                 return;
         }
-        own(client, groups, waits, numbers);
+        own(client);
         let_go(client);
 }
 
@@ -317,9 +354,10 @@ int main(int argc, char **argv)
         must(board != MAP_FAILED && mkdtemp(directory), "a place to meet");
         unsigned n_killed = run(n_clients, seconds);
         unsigned n_overtaken = count_overtaken();
-        printf("%s clients, %u groups, %s s: %u leases, %u waits, %u refused, %u killed; "
-               "%u groups with two owners, %u overtaken, %u failures\n",
-               argv[2], n_groups, argv[1], board->grants, board->waits, board->refused, n_killed,
-               board->violations, n_overtaken, board->failures);
+        printf("%s clients, %u groups, %s s: %u leases, %u waits, %u asked again, %u refused, "
+               "%u killed; %u groups with two owners, %u overtaken, %u unanswered, %u failures\n",
+               argv[2], n_groups, argv[1], board->grants, board->waits, board->again,
+               board->refused, n_killed, board->violations, n_overtaken, board->unanswered,
+               board->failures);
         return board->violations + n_overtaken + board->failures > 0 || board->grants == 0;
 }

@@ -11,6 +11,9 @@ UNIT = "isolationd.service"
 CLIENTS = 64
 SECONDS = 60
 WARM_UP_SECONDS = 40      # until its memory no longer grows
+SHAKEN_SECONDS = 30
+SHAKES = 8
+HONEST = " 0 groups with two owners, 0 overtaken"
 # Processes that are killed all at once take their time on a busy machine.
 LATE_SECONDS = 180
 
@@ -29,21 +32,37 @@ def _daemon(context):
     return int(memory), int(context.sh(f"ls /proc/{pid}/fd | wc -l")), int(stored)
 
 
-@test(on=("crowd",), weight=20)
-def one_owner_each_in_order_and_nothing_left(context):
+def _begin(context):
+    """The groups to want, and what the machine looks like before."""
     context.isoctl("list")
     groups = _edus(context)
     context.equal(len(groups), 8, "groups to want")
-    listed = places.listing(context)
-    names = _names(context)
+    return " ".join(groups), places.listing(context), _names(context)
+
+
+def _await_end(context, stream, seconds):
+    """What the crowd says in the end."""
+    context.machine.await_(lambda: stream.code is not None, seconds + LATE_SECONDS,
+                           lambda: "the crowd's end")
+    result = stream.wait()
+    context.ok(not result.err, result.err)
+    return result.out.strip()
+
+
+def _nothing_left(context, listed):
+    context.same_lines(listed, places.listing(context), "the machine after all of that")
+    context.equal(context.sh("ls /run/isolationd/leases").split(), [], "records")
+
+
+@test(on=("crowd",), weight=20)
+def one_owner_each_in_order_and_nothing_left(context):
+    groups, listed, names = _begin(context)
     bound = storm.bound_memory(context)
-    context.run(f"{PROGRAM}/crowd {WARM_UP_SECONDS} {CLIENTS} {' '.join(groups)}")
+    context.run(f"{PROGRAM}/crowd {WARM_UP_SECONDS} {CLIENTS} {groups}")
     _await_quiet(context, names)
     memory, descriptors, _ = _daemon(context)
-    stream = context.spawn(f"exec {PROGRAM}/crowd {SECONDS} {CLIENTS} {' '.join(groups)}")
-    context.machine.await_(lambda: stream.code is not None, SECONDS + LATE_SECONDS,
-                           lambda: "the crowd's end")
-    figures = stream.wait().out.strip()
+    figures = _await_end(context, context.spawn(f"exec {PROGRAM}/crowd {SECONDS} {CLIENTS} {groups}"),
+                         SECONDS)
     _await_quiet(context, names)
     # Who blocked newcomers for the last lease goes a moment after it.
     context.machine.await_(lambda: _daemon(context)[1] <= descriptors, 30,
@@ -53,12 +72,41 @@ def one_owner_each_in_order_and_nothing_left(context):
     now = _daemon(context)
     context.tell(f"{figures}\ndaemon: {memory} KiB before, {now[0]} after; {descriptors} descriptors "
                  f"before, {now[1]} after; {now[2]} in the store")
-    context.ok(re.search(r"\b0 groups with two owners, 0 overtaken, 0 failures$", figures), figures)
+    context.ok(figures.endswith(f"{HONEST}, 0 unanswered, 0 failures"), figures)
     context.ok(now[1] <= descriptors and now[2] == 0,
                f"descriptors: {descriptors} before, {now[1]} after, {now[2]} in the store")
     context.ok(now[0] - memory <= bound, f"the daemon grew from {memory} to {now[0]} KiB")
-    context.same_lines(listed, places.listing(context), "the machine after a minute of that")
-    context.equal(context.sh("ls /run/isolationd/leases").split(), [], "records")
+    _nothing_left(context, listed)
+
+
+def _shake(context, command):
+    """The crowd, while something happens to the daemon every few seconds. Its figures."""
+    groups, listed, names = _begin(context)
+    stream = context.spawn(f"exec {PROGRAM}/crowd {SHAKEN_SECONDS} {CLIENTS} {groups}")
+    shaking = context.spawn(f"for i in $(seq {SHAKES}); do sleep 2; {command}; done")
+    figures = _await_end(context, stream, SHAKEN_SECONDS)
+    context.equal(shaking.wait().code, 0, "the code of what shakes")
+    _await_quiet(context, names)
+    context.tell(f"{SHAKES} times {command}: {figures}")
+    context.ok(HONEST in figures and figures.endswith(" 0 failures"), figures)
+    context.ok(not re.search(r"\b0 asked again", figures), f"nobody was cut off: {figures}")
+    context.equal(_daemon(context)[2], 0, "descriptors in the store")
+    _nothing_left(context, listed)
+    return figures
+
+
+@test(on=("crowd",), weight=10)
+def an_upgrade_in_between_loses_nothing(context):
+    """Who has a lease keeps it, who waits keeps its place, and who asks is answered."""
+    figures = _shake(context, f"systemctl restart {UNIT}")
+    context.ok(" 0 unanswered" in figures, figures)
+
+
+@test(on=("crowd",), weight=10)
+def a_crash_in_between_loses_no_place(context):
+    """Of those whom it was serving too; who does not wait may not be answered."""
+    context.restarts_allowed += SHAKES
+    _shake(context, f"systemctl kill -s KILL {UNIT}")
 
 
 def _names(context):

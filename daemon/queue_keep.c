@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The queue from daemon to daemon: what the one before has left, and what the next one will find.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+#include "daemon/log.h"
+#include "daemon/queue_internal.h"
+
+Waiter *waiter_free(Waiter *waiter)
+{
+        if (!waiter)
+                return NULL;
+        request_clear(&waiter->request);
+        free(waiter->groups);
+        free(waiter->message);
+        free(waiter);
+        return NULL;
+}
+
+void queue_save(Queue *queue)
+{
+        Waiter **end = &queue->served;
+
+        while (*end)
+                end = &(*end)->next;
+        *end = queue->first; /* one list, for the moment */
+        int r = queue_state_save(queue->manager->state_directory, queue->served);
+        *end = NULL;
+        if (r < 0)
+                log_error("the queue cannot be written to %s: %s; a restart would lose it",
+                          queue->manager->state_directory, strerror(-r));
+}
+
+int queue_load(Queue *queue)
+{
+        uint64_t now = clock_usec(CLOCK_BOOTTIME);
+        size_t n = 0;
+
+        int r = queue_state_load(queue->manager->state_directory, &queue->first);
+        if (r == -EBADMSG) {
+                log_error("%s/queue is no queue and was set aside: who waited has lost its place",
+                          queue->manager->state_directory);
+                return 0;
+        }
+        for (Waiter *waiter = queue->first; waiter; waiter = waiter->next, n++) {
+                uint64_t until = now + USEC_PER_SEC * (waiter->is_served
+                                                               ? QUEUE_SERVED_ABSENCE_SECONDS
+                                                               : QUEUE_ABSENCE_SECONDS);
+
+                waiter->queue = queue;
+                waiter->is_served = false;
+                if (waiter->until_usec > until)
+                        waiter->until_usec = until;
+        }
+        if (n > 0)
+                log_notice("%zu requests keep their places in the queue for up to %d s", n,
+                           QUEUE_ABSENCE_SECONDS);
+        queue_poke(queue);
+        return r;
+}
+
+int queue_new(Manager *manager, Queue **ret_queue)
+{
+        _cleanup_(queue_freep) Queue *queue = calloc(1, sizeof(*queue));
+
+        if (!queue)
+                return -ENOMEM;
+        queue->manager = manager;
+        queue->turn = evtimer_new(manager->base, queue_on_turn, queue);
+        if (!queue->turn)
+                return -ENOMEM;
+        *ret_queue = TAKE_PTR(queue);
+        return 0;
+}
+
+static void free_list(Waiter *first)
+{
+        for (Waiter *waiter = first, *next; waiter; waiter = next) {
+                next = waiter->next;
+                waiter_free(waiter);
+        }
+}
+
+Queue *queue_free(Queue *queue)
+{
+        if (!queue)
+                return NULL;
+        free_list(queue->first);
+        free_list(queue->served);
+        if (queue->turn)
+                event_free(queue->turn);
+        free(queue);
+        return NULL;
+}
+
+void queue_close(Queue *queue)
+{
+        queue->is_closed = true;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The loop goes on as before, but for two things: no more arrives, and nobody who waits is served.
+ * So there is less to do with every turn.
+ */
+
+#include "daemon/stop.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/log.h"
+
+/* Whether a worker is at a device, and may end soon. */
+static bool is_at_work(const Manager *manager)
+{
+        for (size_t i = 0; i < manager->n_leases; i++) {
+                const Lease *lease = manager->leases[i];
+
+                if (lease->worker && !lease->waiting && !lease->stuck)
+                        return true;
+        }
+        return false;
+}
+
+static bool has_work(const Bus *bus, const Manager *manager)
+{
+        return is_at_work(manager) || bus_count_open(bus) > queue_count_callers(manager->queue);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *userdata)
+{
+        bool *late = userdata;
+
+        *late = true;
+}
+
+void stop_in_order(Bus *bus, Manager *manager, struct event_base *base, const bool *stop)
+{
+        const struct timeval patience = {.tv_sec = STOP_SECONDS};
+        bool late = false;
+        struct event *end = evtimer_new(base, on_late, &late);
+
+        queue_close(manager->queue);
+        int r = bus_leave_name(bus);
+        if (r < 0 || !end || evtimer_add(end, &patience) < 0) {
+                log_warning("isolationd ends without answering everybody: %s",
+                            strerror(r < 0 ? -r : ENOMEM));
+                late = true;
+        }
+        while (!late && !*stop && bus_turn(bus) >= 0 && has_work(bus, manager))
+                if (event_base_loop(base, EVLOOP_ONCE) < 0)
+                        break;
+        if (end)
+                event_free(end);
+}
