@@ -4,8 +4,8 @@
  * and at one point ends it, or has that one fail.
  *
  * Counted are writes to sysfs, requests to VFIO and iommufd, access control lists, and records put in
- * their place or removed. The count, the point and what happens there are four numbers in a file,
- * which whoever runs the sweep reads and writes with od(1) and printf(1).
+ * their place or removed; or one kind of request alone. The count, the point and what happens there are
+ * numbers in a file, which whoever runs the sweep reads and writes with od(1) and printf(1).
  */
 
 #include <dlfcn.h>
@@ -32,6 +32,7 @@ typedef struct Sweep {
         _Atomic uint32_t error;  /* what it fails with; 0: the daemon is killed */
         _Atomic uint32_t struck; /* it has been */
         _Atomic int32_t daemon;
+        _Atomic uint32_t request; /* count only these; 0: everything */
 } Sweep;
 
 static Sweep *sweep;
@@ -50,10 +51,10 @@ __attribute__((constructor)) static void begin(void)
         sweep->daemon = getpid();
 }
 
-/* Returns whether the operation is to fail, with errno set. */
-static bool strikes(void)
+/* Returns whether the operation is to fail, with errno set. `request`: of ioctl(), else 0. */
+static bool strikes(unsigned long request)
 {
-        if (!sweep)
+        if (!sweep || (sweep->request != 0 && sweep->request != request))
                 return false;
         uint32_t n = atomic_fetch_add(&sweep->n, 1) + 1;
         if (n != sweep->at)
@@ -82,7 +83,7 @@ static bool is_in_sysfs(int fd)
 
 ssize_t write(int fd, const void *data, size_t n)
 {
-        return is_in_sysfs(fd) && strikes() ? -1 : REAL(write)(fd, data, n);
+        return is_in_sysfs(fd) && strikes(0) ? -1 : REAL(write)(fd, data, n);
 }
 
 int ioctl(int fd, unsigned long request, ...)
@@ -95,29 +96,29 @@ int ioctl(int fd, unsigned long request, ...)
         va_start(arguments, request);
         void *argument = va_arg(arguments, void *);
         va_end(arguments);
-        return (request >> 8 & 0xff) == VFIO_TYPE && strikes() ? -1 : real(fd, request, argument);
+        return (request >> 8 & 0xff) == VFIO_TYPE && strikes(request) ? -1 : real(fd, request, argument);
 }
 
 int setxattr(const char *path, const char *name, const void *value, size_t n, int flags)
 {
-        return strikes() ? -1 : REAL(setxattr)(path, name, value, n, flags);
+        return strikes(0) ? -1 : REAL(setxattr)(path, name, value, n, flags);
 }
 
 int renameat(int from, const char *before, int to, const char *after)
 {
-        return strikes() ? -1 : REAL(renameat)(from, before, to, after);
+        return strikes(0) ? -1 : REAL(renameat)(from, before, to, after);
 }
 
 int rename(const char *before, const char *after)
 {
-        return strikes() ? -1 : REAL(rename)(before, after);
+        return strikes(0) ? -1 : REAL(rename)(before, after);
 }
 
 /* A record that could not be removed comes up again: that nobody promises to mend. */
 int unlink(const char *path)
 {
         bool fails = sweep && sweep->error == 0 && strncmp(path, "/run/isolationd", 15) == 0 &&
-                     strikes();
+                     strikes(0);
 
         return fails ? -1 : REAL(unlink)(path);
 }

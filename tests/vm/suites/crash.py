@@ -21,8 +21,8 @@ SWEEP_SECONDS = 900
 DROP_IN = "/run/systemd/system/isolationd.service.d/crash.conf"
 
 
-def _begin(context):
-    """The daemon with the shim, and a joiner that the bus brings back at each rescan."""
+def load_shim(context):
+    """The daemon restarted with the shim, which waits for orders."""
     context.sh("dd if=/dev/zero of=/run/crash-sweep bs=64 count=1 2>/dev/null")
     context.undo("systemctl daemon-reload; systemctl restart isolationd.service; isoctl list "
                  ">/dev/null; rm -f /run/crash-*")
@@ -31,6 +31,26 @@ def _begin(context):
     context.write(DROP_IN, f'[Service]\nReadWritePaths=/run\nEnvironment=LD_PRELOAD={PROGRAM}/crash-shim.so\n'
                            f'Environment="ASAN_OPTIONS={options}"')
     context.sh("systemctl daemon-reload; systemctl restart isolationd.service; isoctl list")
+
+
+def fail_nth(context, request, n, error):
+    """The n-th of these requests to VFIO from now on fails with that error."""
+    words = (0, n, error, 0)
+    context.sh(f"printf '{_octal(*words)}' | dd of=/run/crash-sweep bs=16 conv=notrunc 2>/dev/null; "
+               f"printf '{_octal(request)}' | dd of=/run/crash-sweep bs=4 seek=5 conv=notrunc 2>/dev/null")
+
+
+def _octal(*words):
+    return "".join(f"\\{byte:03o}" for word in words for byte in word.to_bytes(4, "little"))
+
+
+def has_struck(context):
+    return context.sh("od -An -tu4 -j12 -N4 /run/crash-sweep").strip() == "1"
+
+
+def _begin(context):
+    """The shim, and a joiner that the bus brings back at each rescan."""
+    load_shim(context)
     context.machine.plug("e1000e", "joiner", "jb")
     context.machine.await_(lambda: context.run(f"test -e /sys/bus/pci/devices/{JOINER}").code == 0,
                            30, "the joiner")

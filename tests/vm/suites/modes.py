@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Modes in which the owner claims the groups by itself, and the choice among modes."""
 
+import errno
 import re
 
 from suite import LAB, ROOT, STRANGER, test
-from suites import places
+from suites import crash, places
 from suites.critical import Disk
 from suites.places import CLIENT, EDU, JOIN_CARD, JOINER
 
+NOT_VIABLE = 6
 # What is let open in the modes that let open anything.
 SHARED = ("/dev/vfio/vfio", "/dev/iommu")
 # Where the kernel has iommufd, a container may be one, and proves nothing.
@@ -226,3 +228,37 @@ def groups_of_a_lease_share_an_address_space(context):
         shown = context.isoctl(f"show {EDU}").out
         context.ok("its groups share one I/O address space" in shown, shown)
         context.isoctl(f"release {answer['lease']}", LAB)
+
+
+# What the kernel says to the second group, or device, of a lease, in each mode: VFIO_GROUP_SET_CONTAINER
+# and VFIO_DEVICE_ATTACH_IOMMUFD_PT of <linux/vfio.h>.
+JOINS = {"vfio": 0x3b68, "iommufd": 0x3b77}
+
+
+def _refuse_to_share(context):
+    """No IOMMUs of the lab refuse: the kernel's answer is made here, all that follows is real."""
+    crash.load_shim(context)
+    before = places.listing(context)
+    for mode in places.modes(context.kernel):
+        crash.fail_nth(context, JOINS[mode], 2, errno.EINVAL)
+        words = context.refused(f"acquire --mode {mode} --with-members {EDU} {JOIN_CARD}", NOT_VIABLE,
+                                r"cannot share one I/O address space.*Invalid argument.*take a lease "
+                                r"for each", LAB)
+        context.note(words)
+        context.ok(crash.has_struck(context), "the request did not fail")
+        context.equal(context.json("leases")["leases"], [], "leases")
+        context.same_lines(before, places.listing(context), f"the machine after that, mode {mode}")
+        # Each by itself.
+        for selector in (EDU, JOIN_CARD):
+            number = context.json(f"acquire --mode {mode} --with-members {selector}", LAB)["lease"]
+            context.isoctl(f"release {number}", LAB)
+
+
+@test(on=("basic",), kernels=("6.1", "6.12"))
+def groups_that_cannot_share_are_refused(context):
+    _refuse_to_share(context)
+
+
+@test(on=("amd",), kernels=("lab",))
+def devices_that_cannot_share_are_refused(context):
+    _refuse_to_share(context)
