@@ -178,8 +178,8 @@ static const char *read_expectation(json_object *object, Expectation *ret, const
             !json_object_object_get_ex(object, "who", &who))
                 return "\"who\", \"what\" and \"verdict\" are needed";
         if (strcmp(ret->verdict, "allow") != 0 && strcmp(ret->verdict, "deny") != 0 &&
-            strcmp(ret->verdict, "weak") != 0)
-                return "a verdict is allow, deny or weak";
+            strcmp(ret->verdict, "weak") != 0 && strcmp(ret->verdict, "changed") != 0)
+                return "a verdict is allow, deny, weak or changed";
         return read_who(who, &ret->question, groups);
 }
 

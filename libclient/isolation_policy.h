@@ -67,7 +67,8 @@ typedef struct iso_policy_question {
 } iso_policy_question;
 
 typedef struct iso_policy_verdict {
-        const char *verdict; /* "allow", "deny"; "weak": a rule requires more of the group's strength */
+        const char *verdict; /* "allow", "deny"; "weak": a rule requires more of the group's strength;
+                              * "changed": it is not what the rule's fingerprint says */
         const char *rule;    /* name of the rule that decided, "" if none matched */
         const char *origin;  /* of the rule, or "" */
         const char *text;    /* why not, a sentence; "" if it is allowed */
@@ -75,7 +76,8 @@ typedef struct iso_policy_verdict {
 
 /*
  * What the rules in force say if somebody asks for a lease of what a sysfs or file host has: of the
- * whole group, of which all that would be handed out has to be allowed. Whether the lease could be had
+ * whole group, and of those that rules widen the lease to, of which all that would be handed out has to
+ * be allowed. Whether the lease could be had
  * otherwise is not asked. Lives as long as the policy. Returns 0, ISO_E_NOT_FOUND, ISO_E_INVALID
  * (a mode, or a user or group that is none), ISO_E_UNSUPPORTED (a daemon host) or -errno;
  * iso_policy_message() has the sentence.

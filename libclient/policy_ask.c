@@ -2,13 +2,15 @@
 
 /*
  * One request against the rules, as the daemon would judge it: every member that would be handed
- * out is asked for, and the rule of what was named is the one that is told.
+ * out is asked for, those of groups that a rule takes along too, and the rule of what was named is the
+ * one that is told.
  */
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/reserve.h"
 #include "core/model/strength.h"
 #include "core/probe/policy_names.h"
 #include "libclient/host.h"
@@ -18,7 +20,8 @@ typedef struct Asking {
         iso_policy *policy;
         iso_host *host;
         const iso_device *named; /* NULL: a whole group */
-        const iso_group *group;  /* NULL: it is in none */
+        const iso_group **groups; /* first its own, then those that rules take along; none if it is in none */
+        size_t n_groups;
         PolicyRequest request;
 } Asking;
 
@@ -71,16 +74,26 @@ static int fill_request(Asking *asking, const iso_policy_question *question)
 
 static int find_subject(Asking *asking, const char *selector)
 {
+        const iso_group *group = NULL;
         int r;
 
         if (!asking->host->snapshot)
                 return policy_fail(asking->policy, ISO_E_UNSUPPORTED,
                                    "a policy is asked about a machine that is read, not about the "
                                    "daemon's");
-        r = iso_host_resolve(asking->host, selector, &asking->named, &asking->group);
+        r = iso_host_resolve(asking->host, selector, &asking->named, &group);
         if (r != 0)
                 return policy_fail(asking->policy, r, "%s", iso_host_message(asking->host));
-        return asking->host->snapshot->n_devices == asking->host->view->n_devices ? 0 : -EINVAL;
+        const View *view = asking->host->view;
+        if (asking->host->snapshot->n_devices != view->n_devices)
+                return -EINVAL;
+        asking->groups = arena_alloc(&asking->policy->arena, view->n_groups + 1,
+                                     sizeof(*asking->groups));
+        if (!asking->groups)
+                return -ENOMEM;
+        if (group)
+                asking->groups[asking->n_groups++] = group;
+        return 0;
 }
 
 static int keep_text(iso_policy *policy, char *text, iso_policy_verdict *verdict)
@@ -98,15 +111,16 @@ static bool is_taken(const PciDevice *device)
 }
 
 /* Is the group as strong as the rule requires? */
-static int ask_strength(Asking *asking, const PolicyRule *rule, iso_policy_verdict *verdict)
+static int ask_strength(Asking *asking, const iso_group *group, const PolicyRule *rule,
+                        iso_policy_verdict *verdict)
 {
         const iso_strength *bits = NULL;
         size_t n = 0;
         int r;
 
-        if (rule->strength == 0 || !asking->group)
+        if (rule->strength == 0 || !group)
                 return 0;
-        r = iso_host_strength(asking->host, asking->group, &bits, &n);
+        r = iso_host_strength(asking->host, group, &bits, &n);
         if (r != 0)
                 return r < 0 ? r
                              : policy_fail(asking->policy, r, "%s", iso_host_message(asking->host));
@@ -118,7 +132,7 @@ static int ask_strength(Asking *asking, const PolicyRule *rule, iso_policy_verdi
                 (void)snprintf(text, sizeof(text),
                                "group %s: policy rule %s requires \"%s\", which "
                                "is %s: %s",
-                               asking->group->id, rule->origin, bits[i].bit, bits[i].value,
+                               group->id, rule->origin, bits[i].bit, bits[i].value,
                                bits[i].text);
                 verdict->verdict = "weak";
                 return keep_text(asking->policy, strdup(text), verdict);
@@ -126,8 +140,30 @@ static int ask_strength(Asking *asking, const PolicyRule *rule, iso_policy_verdi
         return 0;
 }
 
+/* Is it what the fingerprint says of the rule that reserves it? */
+static int ask_expected(Asking *asking, size_t index, iso_policy_verdict *verdict)
+{
+        const Snapshot *snapshot = asking->host->snapshot;
+        const Reservation found =
+                reserve_judge(asking->policy->policy, snapshot, index,
+                              asking->host->view->devices[index].id, false);
+
+        if (found.verdict != RESERVE_OTHER_DEVICE && found.verdict != RESERVE_OTHER_GROUP)
+                return 0;
+        verdict->verdict = "changed";
+        verdict->rule = found.rule->name;
+        verdict->origin = found.rule->origin;
+        return keep_text(asking->policy, reserve_describe(snapshot, &found), verdict);
+}
+
+static bool is_allowed(const iso_policy_verdict *verdict)
+{
+        return strcmp(verdict->verdict, "allow") == 0;
+}
+
 /* Returns 0 with the verdict changed if this device says no, or is the one that was named. */
-static int ask_device(Asking *asking, size_t index, iso_policy_verdict *verdict)
+static int ask_device(Asking *asking, const iso_group *group, size_t index,
+                      iso_policy_verdict *verdict)
 {
         const iso_device *device = &asking->host->view->devices[index];
         const PolicySubject subject = {asking->host->snapshot, index, device->id};
@@ -136,7 +172,7 @@ static int ask_device(Asking *asking, size_t index, iso_policy_verdict *verdict)
         if (!is_taken(&asking->host->snapshot->devices[index]))
                 return 0;
         found = policy_check(asking->policy->policy, &subject, &asking->request);
-        if (found.allowed && strcmp(verdict->verdict, "weak") == 0)
+        if (found.allowed && *verdict->verdict && !is_allowed(verdict))
                 return 0;
         if (!found.allowed || !*verdict->verdict || device == asking->named) {
                 verdict->verdict = found.allowed ? "allow" : "deny";
@@ -147,24 +183,124 @@ static int ask_device(Asking *asking, size_t index, iso_policy_verdict *verdict)
                 return keep_text(asking->policy,
                                  policy_describe_refusal(&found, &subject, &asking->request),
                                  verdict);
-        return found.rule ? ask_strength(asking, found.rule, verdict) : 0;
+        int r = ask_expected(asking, index, verdict);
+        return r == 0 && found.rule && is_allowed(verdict)
+                       ? ask_strength(asking, group, found.rule, verdict)
+                       : r;
 }
 
-static int ask_all(Asking *asking, iso_policy_verdict *verdict)
+static int ask_group(Asking *asking, const iso_group *group, iso_policy_verdict *verdict)
 {
         const View *view = asking->host->view;
-        int r;
+        int r = 0;
 
-        if (!asking->group)
-                return ask_device(asking, (size_t)(asking->named - view->devices), verdict);
-        for (size_t i = 0; i < asking->group->n_devices; i++) {
-                const iso_device *device = view_find_device(view, asking->group->devices[i]);
+        for (size_t i = 0; i < group->n_devices && r == 0; i++) {
+                const iso_device *device = view_find_device(view, group->devices[i]);
 
-                r = device ? ask_device(asking, (size_t)(device - view->devices), verdict) : 0;
-                if (r != 0 || strcmp(verdict->verdict, "deny") == 0)
-                        return r;
+                if (device)
+                        r = ask_device(asking, group, (size_t)(device - view->devices), verdict);
+                if (strcmp(verdict->verdict, "deny") == 0)
+                        break;
         }
+        return r;
+}
+
+/* The rule by which a lease of the group takes along what its devices can reach, or NULL. */
+static const PolicyRule *find_widening(const Asking *asking, const iso_group *group)
+{
+        const View *view = asking->host->view;
+
+        for (size_t i = 0; i < group->n_devices; i++) {
+                const iso_device *device = view_find_device(view, group->devices[i]);
+                size_t index = device ? (size_t)(device - view->devices) : view->n_devices;
+                const PolicySubject subject = {asking->host->snapshot, index,
+                                               device ? device->id : ""};
+                const PolicyRule *rule =
+                        device ? policy_find_rule(asking->policy->policy, &subject) : NULL;
+
+                if (rule && rule->widen && is_taken(&asking->host->snapshot->devices[index]))
+                        return rule;
+        }
+        return NULL;
+}
+
+static bool has_taken(const Asking *asking, const iso_group *group)
+{
+        const View *view = asking->host->view;
+
+        for (size_t i = 0; i < group->n_devices; i++) {
+                const iso_device *device = view_find_device(view, group->devices[i]);
+
+                if (device && is_taken(&asking->host->snapshot->devices[device - view->devices]))
+                        return true;
+        }
+        return false;
+}
+
+/* Adds the group of a device that can be reached, once, if there is anything in it to hand out. */
+static int add_group_of(Asking *asking, size_t index, const PolicyRule *rule,
+                        iso_policy_verdict *verdict)
+{
+        const View *view = asking->host->view;
+        const iso_group *group = view_find_group(view, view->devices[index].group);
+        char text[512];
+
+        if (!group && is_taken(&asking->host->snapshot->devices[index])) {
+                (void)snprintf(text, sizeof(text),
+                               "group %s: policy rule %s widens the lease to what its devices can "
+                               "reach, and %s is in no group",
+                               asking->groups[0]->id, rule->origin, view->devices[index].address);
+                *verdict = (iso_policy_verdict){"deny", rule->name, rule->origin, ""};
+                return keep_text(asking->policy, strdup(text), verdict);
+        }
+        for (size_t i = 0; i < asking->n_groups; i++)
+                if (asking->groups[i] == group)
+                        return 0;
+        if (group && has_taken(asking, group))
+                asking->groups[asking->n_groups++] = group;
         return 0;
+}
+
+static int widen(Asking *asking, const iso_group *group, const PolicyRule *rule,
+                 iso_policy_verdict *verdict)
+{
+        const View *view = asking->host->view;
+        const Partition *sound;
+        int r = partitions_get(asking->host->partitions, PARTITION_SOUND, &sound);
+
+        for (size_t i = 0; r == 0 && i < group->n_devices; i++) {
+                const iso_device *device = view_find_device(view, group->devices[i]);
+                size_t reach = device ? sound->group_of[device - view->devices] : SNAPSHOT_NONE;
+
+                for (size_t m = 0; r == 0 && reach != SNAPSHOT_NONE &&
+                                   m < sound->groups[reach].n_members;
+                     m++)
+                        r = add_group_of(asking, sound->groups[reach].members[m], rule, verdict);
+        }
+        return r;
+}
+
+/* What was taken along is followed further, whatever its own rule says. */
+static int ask_all(Asking *asking, iso_policy_verdict *verdict)
+{
+        const PolicyRule *rule = NULL;
+        int r = 0;
+
+        if (asking->n_groups == 0)
+                return ask_device(asking, NULL,
+                                  (size_t)(asking->named - asking->host->view->devices), verdict);
+        for (size_t i = 0; r == 0 && i < asking->n_groups; i++) {
+                const iso_group *group = asking->groups[i];
+                const PolicyRule *own = find_widening(asking, group);
+
+                r = ask_group(asking, group, verdict);
+                rule = own ? own : rule;
+                if (r == 0 && rule && strcmp(verdict->verdict, "deny") != 0)
+                        r = widen(asking, group, rule, verdict);
+                if (strcmp(verdict->verdict, "deny") == 0)
+                        break;
+        }
+        return r;
 }
 
 int iso_policy_ask(iso_policy *policy, iso_host *host, const iso_policy_question *question,

@@ -198,6 +198,35 @@ class Expectations(Directories):
                     {**right, "who": VM, "mode": "path", "verdict": "deny"},
                     {**right, "who": "root", "mode": "path", "verdict": "allow"})
 
+    def test_widened(self):
+        """A card below a switch that redirects nothing is taken along, and has to be allowed too."""
+        self.machine = self.path("switch")
+        tree.build_switch(self.machine)
+        rule = ('{ "name": "%s", "match": { "address": "0000:0%d:*" }, '
+                '"lease": { "users": ["%s"] }, "widen": %s }')
+        verdicts = {("lab", "true"): "allow", ("qemu", "true"): "deny", ("qemu", "false"): "allow"}
+        for (other, widens), verdict in verdicts.items():
+            with self.subTest(other=other, widens=widens):
+                self.put("etc/10.json", '{ "rules": [ %s, %s ] }' % (
+                    rule % ("one", 3, "lab", widens), rule % ("other", 4, other, "false")))
+                self.expect({"who": "lab", "what": "03:00.0", "verdict": verdict,
+                             "rule": "one" if verdict == "allow" else "other"},
+                            # The other way nothing is widened.
+                            {"who": other, "what": "04:00.0", "verdict": "allow", "rule": "other"})
+
+    def test_another_card(self):
+        """What the fingerprint of a reservation does not fit is refused, root not excepted."""
+        rule = ('{ "rules": [ { "name": "gpu", "match": { "address": "0000:03:*" }, "lease": '
+                '{ "users": ["lab"] }, "reserve": { "at": "boot", "fingerprint": { "device": "%s" } } } ] }')
+        for device, verdict in (("10d3", "allow"), ("10d4", "changed")):
+            self.put("etc/10.json", rule % device)
+            self.expect(*({"who": who, "what": "03:00.0", "verdict": verdict, "rule": "gpu"}
+                          for who in ("lab", "root")),
+                        {"who": "x", "what": "03:00.0", "verdict": "deny"})
+        report = document(self.expect({"who": "root", "what": "03:00.0", "verdict": "allow"}, code=1,
+                                      arguments=("--json",)))
+        self.assertIn("10d4", report["expectations"][0]["text"])
+
     def test_document(self):
         report = document(self.expect(
             {"name": "a", "who": "lab", "what": "03:00.0", "verdict": "allow"}, code=1,
