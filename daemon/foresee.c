@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The order is that of commit() (manager_acquire.c), job_take() and settle() (manager_lease.c). */
+/* The order is that of plan_execute(), commit() (manager_acquire.c), job_take() and settle() (manager_lease.c). */
 
 #include "daemon/foresee.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,24 @@
 #include "daemon/guard/rules.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/nodes.h"
+
+int foresee_yield(const Plan *plan, LeaseStepTexts *texts)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < plan->n_groups; i++) {
+                const Lease *lease = manager_lease_of_group(plan->manager, plan->groups[i]);
+                char *text = NULL;
+
+                if (!lease || !lease->record->parked)
+                        continue;
+                if (asprintf(&text, "give lease %" PRIu32 " back, in which isolationd keeps %s",
+                             lease->record->id, plan_group(plan, i)->id) < 0)
+                        return -ENOMEM;
+                r = lease_step_texts_add(texts, text);
+        }
+        return r;
+}
 
 int foresee_rules(const Plan *plan, const LeaseRecord *record, LeaseStepTexts *texts)
 {

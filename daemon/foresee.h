@@ -2,12 +2,16 @@
 #pragma once
 
 /*
- * What an acquire would do to the host, a line for each step, in its order: udev's rules, modules,
- * what lets go of screens, what is shut for newcomers, drivers, claims, and who may open nodes.
+ * What an acquire would do to the host, a line for each step, in its order: what was parked, udev's
+ * rules, modules, what lets go of screens, what is shut for newcomers, drivers, claims, and who may
+ * open nodes.
  */
 
 #include "daemon/lease/steps.h"
 #include "daemon/manager_plan.h"
+
+/* The leases that only kept a plan's groups until somebody asks. Returns 0 or -ENOMEM. */
+_nodiscard_ int foresee_yield(const Plan *plan, LeaseStepTexts *texts);
 
 /* What the event loop does first: the rules of a plan's lease. Returns 0 or -ENOMEM. */
 _nodiscard_ int foresee_rules(const Plan *plan, const LeaseRecord *record, LeaseStepTexts *texts);

@@ -231,6 +231,8 @@ static int prepare(Plan *plan, Play *play)
                 if (layer < play->guard)
                         play->guard = layer;
         }
+        if (r == 0)
+                r = foresee_yield(plan, &play->steps);
         return r == 0 ? foresee_rules(plan, play->record, &play->steps) : r;
 }
 

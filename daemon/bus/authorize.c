@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Root may; the owner may where the table says so; for everybody else polkit is asked, and told what
- * about.
+ * Root may; the owner may where the table says so, unless the policy has put the lease in quarantine;
+ * for everybody else polkit is asked, and told what about.
  */
 
 #include "daemon/bus/authorize.h"
@@ -193,11 +193,17 @@ int method_append_details(sd_bus_message *message, const MethodCall *call)
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
+bool method_is_withheld(const Lease *lease)
+{
+        return lease->record->state == LEASE_QUARANTINED && lease->record->in_hand;
+}
+
 void method_authorize(MethodCall *call, void (*run)(MethodCall *call))
 {
         const MethodObject object = method_object(call);
         bool is_owner = call->row->access == METHOD_OWNER && object.lease &&
-                        object.lease->record->uid == call->caller.uid;
+                        object.lease->record->uid == call->caller.uid &&
+                        !method_is_withheld(object.lease);
         /* Polkit need not be asked about a lease that has ended; `run` says that it has. */
         bool is_gone = !object.lease && strcmp(call->row->interface, BUS_IFACE_LEASE) == 0;
 

@@ -40,7 +40,11 @@ static void refuse(const PolkitQuestion *question, const char *format, ...) _pri
 /* Why not: ends a sentence that has begun with whose business it is. */
 static void refuse(const PolkitQuestion *question, const char *format, ...)
 {
-        bool is_admin = question->call->row->access == METHOD_ADMIN;
+        const Lease *lease = method_object(question->call).lease;
+        const char *whose = question->call->row->access == METHOD_ADMIN ? "this is for administrators"
+                            : lease && method_is_withheld(lease)
+                                    ? "this lease is in quarantine, for somebody to look at"
+                                    : "this lease is not yours";
         char why[256];
         va_list arguments;
 
@@ -48,7 +52,7 @@ static void refuse(const PolkitQuestion *question, const char *format, ...)
         (void)vsnprintf(why, sizeof(why), format, arguments);
         va_end(arguments);
         bus_reply_refusal(question->call->message, REFUSAL_NOT_AUTHORIZED, "%s, and %s",
-                          is_admin ? "this is for administrators" : "this lease is not yours", why);
+                          whose, why);
 }
 
 static void refuse_unasked(const PolkitQuestion *question, const char *why)

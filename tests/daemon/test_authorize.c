@@ -263,6 +263,39 @@ static void test_an_owner_gives_away_what_is_not_his_any_more(void)
         close_scene(&scene);
 }
 
+/* What the policy has taken out of the owner's hands is for somebody else to look at. */
+static void test_an_owner_of_what_is_in_quarantine(void)
+{
+        static const struct {
+                LeaseState state;
+                bool in_hand;
+                unsigned n_done; /* without anybody's leave */
+        } cases[] = {
+                {LEASE_LEASED, false, 1},
+                {LEASE_QUARANTINED, false, 1}, /* it could not be put back: its owner may try again */
+                {LEASE_QUARANTINED, true, 0},
+        };
+        Scene scene;
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                open_scene(&scene, OWNER);
+                scene.lease.record->state = cases[i].state;
+                scene.lease.record->in_hand = cases[i].in_hand;
+                ask(&scene, "/org/isolationd1/lease/7", BUS_IFACE_LEASE, "Release");
+                CHECK_NUMBER(n_done, cases[i].n_done);
+                if (cases[i].n_done == 0)
+                        grant(&scene);
+                CHECK_NUMBER(n_done, 1);
+                close_scene(&scene);
+        }
+        open_scene(&scene, 0);
+        scene.lease.record->state = LEASE_QUARANTINED;
+        scene.lease.record->in_hand = true;
+        ask(&scene, "/org/isolationd1/lease/7", BUS_IFACE_LEASE, "Release");
+        CHECK_NUMBER(n_done, 1);
+        close_scene(&scene);
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -271,6 +304,7 @@ int main(void)
                 {"a grant for a device that was pulled", test_a_grant_for_a_device_that_was_pulled},
                 {"an owner gives away what is not his any more",
                  test_an_owner_gives_away_what_is_not_his_any_more},
+                {"an owner of what is in quarantine", test_an_owner_of_what_is_in_quarantine},
         };
 
         return tap_run(tests);

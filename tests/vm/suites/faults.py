@@ -8,7 +8,7 @@ from suite import LAB, test
 from suites import places
 from suites.places import EDU
 
-QUARANTINED = 9
+DENIED, QUARANTINED = 5, 9
 
 
 @test(on=("basic",))
@@ -46,8 +46,10 @@ def a_storm_ends_a_lease_where_policy_says_so(context):
     stream.expect("^it ended$")     # its device reaches no memory any more
     context.ok(any("what came back is not what was sent" in line for line in stream.errors),
                f"the client's transfers went on: {stream.told}")
-    stream.kill(9)
-    stream.wait()
+    stream.eof()
+    context.equal(stream.wait().code, DENIED, "the code of an owner who gives it back")
+    context.ok(any("in quarantine, for somebody to look at" in line for line in stream.errors),
+               f"isoctl run does not say that it could not give it back: {stream.errors}")
     context.equal(context.json(f"show {EDU}")["group"]["state"], "quarantined",
                   "the group when its owner has gone")
     told = context.isoctl("repair --dry-run", code=QUARANTINED).out

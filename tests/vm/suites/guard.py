@@ -15,7 +15,7 @@ from suites.places import JOIN_CARD, JOINER
 
 HOST_DRIVER = "e1000e"
 BLOCK = "isolationd-held"
-NOT_VIABLE, QUARANTINED = 6, 9  # isoctl's exit codes
+DENIED, NOT_VIABLE, QUARANTINED = 5, 6, 9  # isoctl's exit codes
 # What holds where nothing can be sealed: from 6.19 on the kernel heeds drivers_autoprobe.
 UNSEALED = {"lab": "gated", "6.1": "reactive", "6.12": "reactive"}
 MARKER = "/devices/virtual/mem/null"
@@ -365,7 +365,7 @@ def a_breach_is_undone_and_told(context):
 
 @test(on=("acpi",), only_full=True)
 def a_breach_revokes_where_policy_says_so(context):
-    """Revoked, the group is given back; in quarantine, nobody gets it until it is released."""
+    """Revoked, the group is given back; in quarantine, nobody gets it until root has released it."""
     listed = places.listing(context)
     for reaction, state in (("revoke", None), ("quarantine", "quarantined")):
         context.write("/etc/isolationd/policy.d/05-breach.json", json.dumps({"rules": [
@@ -388,7 +388,8 @@ def a_breach_revokes_where_policy_says_so(context):
                                    lambda: f"{state}, but {_group(context)}")
             context.refused(f"acquire {JOINER}", QUARANTINED, "was found bound to", LAB)
             number = context.json("leases")["leases"][0]["lease"]
-            context.isoctl(f"release {number}", LAB)
+            context.refused(f"release {number}", DENIED, "in quarantine, for somebody to look at", LAB)
+            context.isoctl(f"release {number}")
         else:
             places.expect_event(events, "lease-removed")
         stream.eof()

@@ -59,6 +59,9 @@ def a_reserved_group_is_owned_between_leases(context):
 
     # Had by whom the policy names, and parked again after that.
     number = _lease(context)["lease"]
+    steps = context.json(f"plan {JOIN_CARD}", LAB)["steps"]
+    context.equal(steps[0], f"give lease {number} back, in which isolationd keeps {GROUP}",
+                  f"the first step of the plan: {steps}")
     stream = places.hold(context, JOIN_CARD)
     lease = _lease(context)
     context.ok(lease["lease"] != number and lease["state"] == "leased", f"{lease}")
