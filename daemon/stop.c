@@ -66,7 +66,7 @@ void stop_in_order(Bus *bus, Manager *manager, struct event_base *base, const bo
                 if (event_base_loop(base, EVLOOP_ONCE) < 0)
                         break;
         if (has_work(bus, manager))
-                log_warning("isolationd ends with %zu requests unanswered",
+                log_warning("isolationd ends before it has answered everybody: %zu requests",
                             bus_count_open(bus) - queue_count_callers(manager->queue));
         if (end)
                 event_free(end);

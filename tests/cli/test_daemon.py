@@ -30,6 +30,16 @@ CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
 """
 
 
+def end_by(number, code):
+    """
+    A program that says its number, and ends with that code when the signal has come. A shell that reads
+    may have looked for signals just before one comes, and then waits for ever.
+    """
+    return [sys.executable, "-c", "import os, signal, sys; "
+            f"signal.pthread_sigmask(signal.SIG_BLOCK, [{int(number)}]); "
+            f"print(os.getpid(), flush=True); signal.sigwait([{int(number)}]); sys.exit({code})"]
+
+
 class WithBus(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory(prefix="isoctl-bus-")
@@ -341,22 +351,21 @@ class Leasing(WithBus):
                 self.assertEqual(result.returncode, code, result.stderr)
                 self.daemon.await_line(lambda line: line.startswith("released"))
 
-    def start_run(self, script):
-        run = self.start([ISOCTL, "run", "01:00.0", "--", "sh", "-c", script])
+    def start_run(self, *command):
+        run = self.start([ISOCTL, "run", "01:00.0", "--", *command])
         run.await_line(lambda line: line.startswith("lease "), run.err)
         return run, int(run.await_line(str.isdigit))
 
     def test_run_forwards_signals(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with self.subTest(number):
-                # `read` waits for ever on a pipe; the trap ends it.
-                run, _ = self.start_run(f"trap 'exit 7' {int(number)}; echo $$; read line")
+                run, _ = self.start_run(*end_by(number, 7))
                 run.process.send_signal(number)
                 self.assertEqual(run.wait(), 7)
                 self.daemon.await_line(lambda line: line.startswith("released"))
 
     def test_run_killed(self):
-        run, child = self.start_run("echo $$; read line")
+        run, child = self.start_run("sh", "-c", "echo $$; read line")
         pidfd = os.pidfd_open(child)
         self.addCleanup(os.close, pidfd)
         run.process.kill()
@@ -370,7 +379,7 @@ class Leasing(WithBus):
         self.assertEqual(self.json("leases")["leases"], [])
 
     def test_run_whose_daemon_goes_away(self):
-        run, _ = self.start_run("trap 'exit 0' TERM; echo $$; read line")
+        run, _ = self.start_run(*end_by(signal.SIGTERM, 0))
         self.daemon.kill()
         run.process.send_signal(signal.SIGTERM)
         self.assertEqual(run.wait(), 8)

@@ -4,7 +4,7 @@
 Two builds with the address and undefined-behaviour sanitizers (gcc's is the one that goes into the
 machines), the tests of each, an optimised build that tries every point where the sanitizers try some, an
 installation that is taken away again, and the VM suites. The long reference sweeps of a --full run are
-the optimised build's too.
+the optimised build's too, and so are the programs that it has valgrind watch.
 """
 
 import argparse
@@ -40,6 +40,9 @@ BUILDS = {
 # What the usual run leaves to the other compiler's sanitizers: whole lives of the daemon on a host made
 # of files, and thousands of made machines.
 SHORT = {"clang": ["--no-suite", "daemon", "--no-suite", "reference"]}
+VALGRIND = "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite"
+# Programs that begin with a worker, a process held by a descriptor (pidfd_open).
+WITH_WORKERS = ()
 # What an installation must at least put down, below its prefix.
 INSTALLED = ("libexec/isolationd", "bin/isoctl", "include/isolation.h",
              "include/isolation_analysis.h", "include/isolation_policy.h",
@@ -154,6 +157,21 @@ def _files(top):
     return sorted(os.path.relpath(path, top) for path in found)
 
 
+def watch_memory(directory, tally):
+    """The test programs of the optimised build under valgrind, but for sweeps of thousands."""
+    good, out = run(["meson", "introspect", "--tests", directory])
+    programs = [test["name"] for test in json.loads(out)
+                if good and os.path.basename(test["cmd"][0]).startswith(("test_", "replay_"))
+                and "isolationd:reference" not in test["suite"] and len(test["cmd"]) < 3]
+    tally.count(good and programs, "tests that valgrind can watch", out)
+    _, version = run(["valgrind", "--version"])
+    if version.strip() < "valgrind-3.20":
+        for name in set(programs) & set(WITH_WORKERS):
+            programs.remove(name)
+            tally.skip(f"valgrind: {name}", f"{version.strip()} does not know pidfd_open")
+    run_meson_tests(directory, "valgrind", tally, "--wrap", VALGRIND, *programs)
+
+
 def check_installation(directory, tally):
     """What `meson install` puts down is all there, and `ninja uninstall` leaves nothing of it."""
     with tempfile.TemporaryDirectory(prefix="isolationd-install-") as target:
@@ -226,6 +244,9 @@ def main():
     directories["optimised"] = directory
     if directory:
         run_meson_tests(directory, "optimised", tally, "--suite", "daemon")
+    if arguments.full and directory:
+        tally.section("valgrind")
+        watch_memory(directory, tally)
     if arguments.full:
         tally.section(f"reference, on {LONG_SWEEP} machines")
         if directory:

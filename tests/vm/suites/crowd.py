@@ -100,7 +100,7 @@ def an_upgrade_in_between_loses_nothing(context):
     """Who has a lease keeps it, who waits keeps its place, and who asks is answered."""
     figures = _shake(context, f"systemctl restart {UNIT}")
     context.ok(" 0 unanswered" in figures, figures + "\n" + context.sh(
-        f"journalctl -o short-monotonic --no-pager -u {UNIT} | grep -E 'systemd|ends with' || true"))
+        f"journalctl -o short-monotonic --no-pager -u {UNIT} | grep -E 'systemd|isolationd ends' || true"))
 
 
 @test(on=("crowd",), weight=10)

@@ -91,6 +91,31 @@ def while_a_worker_hangs(context):
 
 
 @test(on=("basic",), any_kernel=True)
+def a_restart_while_a_worker_hangs(context):
+    """The next daemon waits for the worker of the one before, and goes on when it ends."""
+    before = places.listing(context)
+    mode = places.modes(context.kernel)[-1]
+    stream = places.idle_edu(context, mode)
+    number = _lease(context)["lease"]
+    context.refused(f"revoke --grace=0 {EDU}", 7, r"waits for .*\d+ dma-client")
+    worker = context.sh("ps -o pid= --ppid $(systemctl show -p MainPID --value isolationd)").strip()
+    begin = float(context.sh("cut -d' ' -f1 /proc/uptime"))
+    # systemd waits for it, and then says that it is still there.
+    context.run("systemctl restart isolationd.service")
+    took = float(context.sh("isoctl list >/dev/null; cut -d' ' -f1 /proc/uptime")) - begin
+    context.tell(f"a restart beside a worker that hangs: {took:.0f} s until the next daemon answers")
+    context.ok(context.run(f"test -e /proc/{worker}").code == 0, "the worker no longer hangs")
+    lease = _lease(context)
+    context.equal((lease["lease"], lease["state"] in ("draining", "stuck")), (number, True),
+                  f"the lease after that: {lease}")
+    context.refused(f"acquire {EDU}", 4, "stuck|draining")
+    events = places.watch(context)
+    stream.eof()
+    places.expect_event(events, "lease-removed", lease=number)
+    context.same_lines(before, places.listing(context), "the machine when the kernel has let go")
+
+
+@test(on=("basic",), any_kernel=True)
 def what_is_kept_open_is_stopped(context):
     """When the grace is over the device reaches no memory any more, whoever still has it open."""
     before = places.listing(context)
