@@ -41,7 +41,11 @@ int holder_search_add_node(HolderSearch *search, const HolderNode *node)
         if (!nodes)
                 return -ENOMEM;
         search->nodes = nodes;
-        nodes[search->n_nodes++] = *node;
+        nodes += search->n_nodes++;
+        memset(nodes, 0, sizeof(*nodes)); /* what is between its members goes to the aide, too */
+        nodes->kind = node->kind;
+        nodes->device = node->device;
+        nodes->inode = node->inode;
         return 0;
 }
 

@@ -41,8 +41,9 @@ BUILDS = {
 # of files, and thousands of made machines.
 SHORT = {"clang": ["--no-suite", "daemon", "--no-suite", "reference"]}
 VALGRIND = "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite"
+SWEEPS = r"daemon_(lives|manager_.*|modes_.*|.*_all)"
 # Programs that begin with a worker, a process held by a descriptor (pidfd_open).
-WITH_WORKERS = ()
+WITH_WORKERS = ("daemon_holders", "daemon_vf_loss", "daemon_worker")
 # What an installation must at least put down, below its prefix.
 INSTALLED = ("libexec/isolationd", "bin/isoctl", "include/isolation.h",
              "include/isolation_analysis.h", "include/isolation_policy.h",
@@ -120,9 +121,9 @@ def build(kind, tally):
     return directory if good else None
 
 
-def run_meson_tests(directory, kind, tally, *options, **variables):
+def run_meson_tests(directory, kind, tally, *options, log="testlog", **variables):
     """`meson test`, counted test by test."""
-    log = os.path.join(directory, "meson-logs/testlog.json")
+    log = os.path.join(directory, f"meson-logs/{log}.json")
     if os.path.exists(log):
         os.unlink(log)
     environment = {**os.environ, "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1",
@@ -162,14 +163,15 @@ def watch_memory(directory, tally):
     good, out = run(["meson", "introspect", "--tests", directory])
     programs = [test["name"] for test in json.loads(out)
                 if good and os.path.basename(test["cmd"][0]).startswith(("test_", "replay_"))
-                and "isolationd:reference" not in test["suite"] and len(test["cmd"]) < 3]
+                and "isolationd:reference" not in test["suite"] and not re.fullmatch(SWEEPS, test["name"])]
     tally.count(good and programs, "tests that valgrind can watch", out)
     _, version = run(["valgrind", "--version"])
     if version.strip() < "valgrind-3.20":
         for name in set(programs) & set(WITH_WORKERS):
             programs.remove(name)
             tally.skip(f"valgrind: {name}", f"{version.strip()} does not know pidfd_open")
-    run_meson_tests(directory, "valgrind", tally, "--wrap", VALGRIND, *programs)
+    run_meson_tests(directory, "valgrind", tally, "--wrap", VALGRIND, *programs,
+                    log="testlog-valgrind")
 
 
 def check_installation(directory, tally):
