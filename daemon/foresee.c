@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The order is that of plan_execute(), commit() (manager_acquire.c), job_take() and settle() (manager_lease.c). */
+/*
+ * The order is that of plan_execute() and commit() (manager_acquire.c), job_take() and settle()
+ * (manager_lease.c).
+ */
 
 #include "daemon/foresee.h"
 

@@ -327,8 +327,8 @@ void queue_pass(Queue *queue, Plan *plan, QueueDone done, void *userdata)
 {
         Waiter *waiter;
 
-        /* For a parked group it asks again, and may have to wait yet. */
-        if (!plan->request->ticket || plan->has_parked ||
+        /* For a parked group it asks again, and may have to wait yet; or it is doing that. */
+        if (!plan->request->ticket || plan->has_parked || plan->request->is_served ||
             make(queue, plan, done, userdata, &waiter) < 0)
                 return plan_execute(plan, done, userdata);
         execute(queue, waiter, plan);

@@ -66,7 +66,8 @@ void stop_in_order(Bus *bus, Manager *manager, struct event_base *base, const bo
                 if (event_base_loop(base, EVLOOP_ONCE) < 0)
                         break;
         if (has_work(bus, manager))
-                log_warning("isolationd ends before it has answered everybody: %zu requests",
+                log_warning("isolationd ends before all is done that it was asked: %zu requests are "
+                            "not answered",
                             bus_count_open(bus) - queue_count_callers(manager->queue));
         if (end)
                 event_free(end);
