@@ -31,8 +31,8 @@ typedef struct Sweep {
         _Atomic uint32_t at;     /* the one that is hit; 0: none */
         _Atomic uint32_t error;  /* what it fails with; 0: the daemon is killed */
         _Atomic uint32_t struck; /* it has been */
-        _Atomic int32_t daemon;
         _Atomic uint32_t request; /* count only these; 0: everything */
+        _Atomic int32_t daemon;
 } Sweep;
 
 static Sweep *sweep;

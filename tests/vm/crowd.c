@@ -10,7 +10,8 @@
  * dead left out. Who waits has a ticket, and asks again with it if the daemon ends before it answers;
  * who does not wait counts as unanswered then.
  *
- * crowd SECONDS CLIENTS SELECTOR... ends with a line of figures, and 1 if anything was violated.
+ * crowd SECONDS CLIENTS SELECTOR... ends when the time is up, or at SIGTERM, with a line of figures,
+ * and 1 if anything was violated.
  */
 
 #include <errno.h>
@@ -66,6 +67,7 @@ typedef struct Client {
 static Board *board;
 static const char *const *selectors;
 static unsigned n_groups;
+static volatile sig_atomic_t is_over;
 static char directory[] = "/tmp/crowd-XXXXXX";
 
 static uint64_t now_msec(void)
@@ -255,7 +257,8 @@ static void visit(Client *client)
         if (draw(client, 4) == 0)
                 client->groups |= 1U << draw(client, n_groups);
         send_request(client);
-        __atomic_add_fetch(&board->waits, client->waits, __ATOMIC_SEQ_CST);
+        if (client->waits)
+                count(&board->waits);
         for (await_answer(client); client->cut_off && client->waits; await_answer(client)) {
                 count(&board->again);
                 ask(client);
@@ -304,6 +307,11 @@ static unsigned count_overtaken(void)
         return n;
 }
 
+static void on_term(int number)
+{
+        is_over = 1;
+}
+
 /* Lets them come and go until the time is up. Returns how many were killed. */
 static unsigned run(unsigned n_clients, unsigned seconds)
 {
@@ -314,7 +322,7 @@ static unsigned run(unsigned n_clients, unsigned seconds)
 
         for (unsigned i = 0; i < n_clients; i++)
                 children[i] = spawn(++seed, until);
-        while (now_msec() < until) {
+        while (!is_over && now_msec() < until) {
                 unsigned i = draw(&parent, n_clients);
                 int status;
 
@@ -351,12 +359,15 @@ int main(int argc, char **argv)
         n_groups = (unsigned)(argc - 3);
         board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
                      0);
+        (void)signal(SIGTERM, on_term);
         must(board != MAP_FAILED && mkdtemp(directory), "a place to meet");
+        uint64_t begin = now_msec();
         unsigned n_killed = run(n_clients, seconds);
+        unsigned took = (unsigned)((now_msec() - begin) / 1000);
         unsigned n_overtaken = count_overtaken();
-        printf("%s clients, %u groups, %s s: %u leases, %u waits, %u asked again, %u refused, "
+        printf("%s clients, %u groups, %u s: %u leases, %u waits, %u asked again, %u refused, "
                "%u killed; %u groups with two owners, %u overtaken, %u unanswered, %u failures\n",
-               argv[2], n_groups, argv[1], board->grants, board->waits, board->again,
+               argv[2], n_groups, took, board->grants, board->waits, board->again,
                board->refused, n_killed, board->violations, n_overtaken, board->unanswered,
                board->failures);
         return board->violations + n_overtaken + board->failures > 0 || board->grants == 0;

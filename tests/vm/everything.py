@@ -161,9 +161,10 @@ def _files(top):
 def watch_memory(directory, tally):
     """The test programs of the optimised build under valgrind, but for sweeps of thousands."""
     good, out = run(["meson", "introspect", "--tests", directory])
-    programs = [test["name"] for test in json.loads(out)
-                if good and os.path.basename(test["cmd"][0]).startswith(("test_", "replay_"))
-                and "isolationd:reference" not in test["suite"] and not re.fullmatch(SWEEPS, test["name"])]
+    programs = [test["name"] for test in (json.loads(out) if good else ())
+                if os.path.basename(test["cmd"][0]).startswith(("test_", "replay_"))
+                and "isolationd:reference" not in test["suite"]
+                and not re.fullmatch(SWEEPS, test["name"])]
     tally.count(good and programs, "tests that valgrind can watch", out)
     _, version = run(["valgrind", "--version"])
     if version.strip() < "valgrind-3.20":

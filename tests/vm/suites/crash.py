@@ -35,13 +35,9 @@ def load_shim(context):
 
 def fail_nth(context, request, n, error):
     """The n-th of these requests to VFIO from now on fails with that error."""
-    words = (0, n, error, 0)
-    context.sh(f"printf '{_octal(*words)}' | dd of=/run/crash-sweep bs=16 conv=notrunc 2>/dev/null; "
-               f"printf '{_octal(request)}' | dd of=/run/crash-sweep bs=4 seek=5 conv=notrunc 2>/dev/null")
-
-
-def _octal(*words):
-    return "".join(f"\\{byte:03o}" for word in words for byte in word.to_bytes(4, "little"))
+    words = b"".join(word.to_bytes(4, "little") for word in (0, n, error, 0, request))
+    octal = "".join(f"\\{byte:03o}" for byte in words)
+    context.sh(f"printf '{octal}' | dd of=/run/crash-sweep bs={len(words)} conv=notrunc 2>/dev/null")
 
 
 def has_struck(context):
