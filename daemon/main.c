@@ -140,8 +140,8 @@ static int watch_signals(Daemon *daemon)
 }
 
 /*
- * While the daemon starts, it waits for answers of the bus; the end of a worker, whose lease began
- * to be looked after before that, or a reload must not cut such a wait short.
+ * While the daemon starts, and when it leaves, it waits for answers of the bus; the end of a worker, or
+ * a reload, must not cut such a wait short.
  */
 static void hold_signals(int how)
 {
@@ -225,7 +225,13 @@ static int run(Daemon *daemon)
         }
         (void)sd_notify(0, "STOPPING=1");
         daemon->stop = false;
-        stop_in_order(daemon->bus, daemon->manager, daemon->base, &daemon->stop);
+        hold_signals(SIG_BLOCK);
+        int r = bus_leave_name(daemon->bus);
+        hold_signals(SIG_UNBLOCK);
+        if (r < 0)
+                log_warning("isolationd ends without answering everybody: %s", strerror(-r));
+        else
+                stop_in_order(daemon->bus, daemon->manager, daemon->base, &daemon->stop);
         return 0;
 }
 

@@ -179,7 +179,7 @@ static void on_halted(WorkerResult *result, void *userdata)
 void manager_halt(Lease *lease)
 {
         lease->halt_waits = false;
-        if (lease->record->state == LEASE_QUARANTINED && lease->record->in_hand)
+        if (lease_record_is_withheld(lease->record))
                 manager_start_guard_worker(lease, job_halt, &lease->fds, on_halted);
 }
 

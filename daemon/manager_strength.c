@@ -20,7 +20,7 @@ int manager_check_expected(const Manager *manager, size_t device, char **ret_mes
                 reserve_judge(manager->policy, manager->world->snapshot, device,
                               manager->world->paths[device], false);
 
-        if (found.verdict != RESERVE_OTHER_DEVICE && found.verdict != RESERVE_OTHER_GROUP)
+        if (!reserve_has_changed(&found))
                 return 0;
         _cleanup_(freep) char *why = reserve_describe(manager->world->snapshot, &found);
         if (!why)

@@ -7,10 +7,6 @@
 
 #include "daemon/stop.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <string.h>
-
 #include "daemon/log.h"
 
 /* Whether a worker is at a device, and may end soon. */
@@ -37,18 +33,6 @@ static void on_late(evutil_socket_t fd, short what, void *userdata)
         *late = true;
 }
 
-/* A worker's end must not cut the wait for the bus's answer short. Returns 0 or -errno. */
-static int leave_name(Bus *bus)
-{
-        sigset_t all, before;
-
-        (void)sigfillset(&all);
-        (void)sigprocmask(SIG_BLOCK, &all, &before);
-        int r = bus_leave_name(bus);
-        (void)sigprocmask(SIG_SETMASK, &before, NULL);
-        return r;
-}
-
 void stop_in_order(Bus *bus, Manager *manager, struct event_base *base, const bool *stop)
 {
         const struct timeval patience = {.tv_sec = STOP_SECONDS};
@@ -56,12 +40,8 @@ void stop_in_order(Bus *bus, Manager *manager, struct event_base *base, const bo
         struct event *end = evtimer_new(base, on_late, &late);
 
         queue_close(manager->queue);
-        int r = leave_name(bus);
-        if (r < 0 || !end || evtimer_add(end, &patience) < 0) {
-                log_warning("isolationd ends without answering everybody: %s",
-                            strerror(r < 0 ? -r : ENOMEM));
+        if (!end || evtimer_add(end, &patience) < 0)
                 late = true;
-        }
         while (!late && !*stop && bus_turn(bus) >= 0 && has_work(bus, manager))
                 if (event_base_loop(base, EVLOOP_ONCE) < 0)
                         break;

@@ -4,8 +4,9 @@
 /*
  * How a daemon ends so that nobody loses what it asked for.
  *
- * The name on the bus goes first: what is asked from then on waits there for the next daemon. What
- * was asked before is done and answered, and what has begun at a device comes to its end. Who waits
+ * The name on the bus goes first (bus_leave_name()): what is asked from then on waits there for the
+ * next daemon. What was asked before is done and answered, and what has begun at a device comes to its
+ * end. Who waits
  * in the queue is cut off, and asks the next daemon with its ticket.
  */
 

@@ -77,10 +77,9 @@ typedef struct iso_policy_verdict {
 /*
  * What the rules in force say if somebody asks for a lease of what a sysfs or file host has: of the
  * whole group, and of those that rules widen the lease to, of which all that would be handed out has to
- * be allowed. Whether the lease could be had
- * otherwise is not asked. Lives as long as the policy. Returns 0, ISO_E_NOT_FOUND, ISO_E_INVALID
- * (a mode, or a user or group that is none), ISO_E_UNSUPPORTED (a daemon host) or -errno;
- * iso_policy_message() has the sentence.
+ * be allowed. Whether the lease could be had otherwise is not asked. Lives as long as the policy.
+ * Returns 0, ISO_E_NOT_FOUND, ISO_E_INVALID (a mode, or a user or group that is none),
+ * ISO_E_UNSUPPORTED (a daemon host) or -errno; iso_policy_message() has the sentence.
  */
 int iso_policy_ask(iso_policy *policy, iso_host *host, const iso_policy_question *question,
                    iso_policy_verdict *ret);

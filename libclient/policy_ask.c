@@ -148,7 +148,7 @@ static int ask_expected(Asking *asking, size_t index, iso_policy_verdict *verdic
                 reserve_judge(asking->policy->policy, snapshot, index,
                               asking->host->view->devices[index].id, false);
 
-        if (found.verdict != RESERVE_OTHER_DEVICE && found.verdict != RESERVE_OTHER_GROUP)
+        if (!reserve_has_changed(&found))
                 return 0;
         verdict->verdict = "changed";
         verdict->rule = found.rule->name;
@@ -159,6 +159,11 @@ static int ask_expected(Asking *asking, size_t index, iso_policy_verdict *verdic
 static bool is_allowed(const iso_policy_verdict *verdict)
 {
         return strcmp(verdict->verdict, "allow") == 0;
+}
+
+static bool is_denied(const iso_policy_verdict *verdict)
+{
+        return strcmp(verdict->verdict, "deny") == 0;
 }
 
 /* Returns 0 with the verdict changed if this device says no, or is the one that was named. */
@@ -189,52 +194,46 @@ static int ask_device(Asking *asking, const iso_group *group, size_t index,
                        : r;
 }
 
-static int ask_group(Asking *asking, const iso_group *group, iso_policy_verdict *verdict)
+/*
+ * The next member, from *at on, that would be handed out, as an index of the machine's devices;
+ * SNAPSHOT_NONE if there are no more.
+ */
+static size_t next_taken(const Asking *asking, const iso_group *group, size_t *at)
 {
         const View *view = asking->host->view;
+
+        while (*at < group->n_devices) {
+                const iso_device *device = view_find_device(view, group->devices[(*at)++]);
+                size_t index = device ? (size_t)(device - view->devices) : SNAPSHOT_NONE;
+
+                if (device && is_taken(&asking->host->snapshot->devices[index]))
+                        return index;
+        }
+        return SNAPSHOT_NONE;
+}
+
+static int ask_group(Asking *asking, const iso_group *group, iso_policy_verdict *verdict)
+{
         int r = 0;
 
-        for (size_t i = 0; i < group->n_devices && r == 0; i++) {
-                const iso_device *device = view_find_device(view, group->devices[i]);
-
-                if (device)
-                        r = ask_device(asking, group, (size_t)(device - view->devices), verdict);
-                if (strcmp(verdict->verdict, "deny") == 0)
-                        break;
-        }
+        for (size_t at = 0, index; r == 0 && !is_denied(verdict) &&
+                                   (index = next_taken(asking, group, &at)) != SNAPSHOT_NONE;)
+                r = ask_device(asking, group, index, verdict);
         return r;
 }
 
 /* The rule by which a lease of the group takes along what its devices can reach, or NULL. */
 static const PolicyRule *find_widening(const Asking *asking, const iso_group *group)
 {
-        const View *view = asking->host->view;
-
-        for (size_t i = 0; i < group->n_devices; i++) {
-                const iso_device *device = view_find_device(view, group->devices[i]);
-                size_t index = device ? (size_t)(device - view->devices) : view->n_devices;
+        for (size_t at = 0, index; (index = next_taken(asking, group, &at)) != SNAPSHOT_NONE;) {
                 const PolicySubject subject = {asking->host->snapshot, index,
-                                               device ? device->id : ""};
-                const PolicyRule *rule =
-                        device ? policy_find_rule(asking->policy->policy, &subject) : NULL;
+                                               asking->host->view->devices[index].id};
+                const PolicyRule *rule = policy_find_rule(asking->policy->policy, &subject);
 
-                if (rule && rule->widen && is_taken(&asking->host->snapshot->devices[index]))
+                if (rule && rule->widen)
                         return rule;
         }
         return NULL;
-}
-
-static bool has_taken(const Asking *asking, const iso_group *group)
-{
-        const View *view = asking->host->view;
-
-        for (size_t i = 0; i < group->n_devices; i++) {
-                const iso_device *device = view_find_device(view, group->devices[i]);
-
-                if (device && is_taken(&asking->host->snapshot->devices[device - view->devices]))
-                        return true;
-        }
-        return false;
 }
 
 /* Adds the group of a device that can be reached, once, if there is anything in it to hand out. */
@@ -244,6 +243,7 @@ static int add_group_of(Asking *asking, size_t index, const PolicyRule *rule,
         const View *view = asking->host->view;
         const iso_group *group = view_find_group(view, view->devices[index].group);
         char text[512];
+        size_t at = 0;
 
         if (!group && is_taken(&asking->host->snapshot->devices[index])) {
                 (void)snprintf(text, sizeof(text),
@@ -256,7 +256,7 @@ static int add_group_of(Asking *asking, size_t index, const PolicyRule *rule,
         for (size_t i = 0; i < asking->n_groups; i++)
                 if (asking->groups[i] == group)
                         return 0;
-        if (group && has_taken(asking, group))
+        if (group && next_taken(asking, group, &at) != SNAPSHOT_NONE)
                 asking->groups[asking->n_groups++] = group;
         return 0;
 }
@@ -289,16 +289,14 @@ static int ask_all(Asking *asking, iso_policy_verdict *verdict)
         if (asking->n_groups == 0)
                 return ask_device(asking, NULL,
                                   (size_t)(asking->named - asking->host->view->devices), verdict);
-        for (size_t i = 0; r == 0 && i < asking->n_groups; i++) {
+        for (size_t i = 0; r == 0 && !is_denied(verdict) && i < asking->n_groups; i++) {
                 const iso_group *group = asking->groups[i];
                 const PolicyRule *own = find_widening(asking, group);
 
                 r = ask_group(asking, group, verdict);
                 rule = own ? own : rule;
-                if (r == 0 && rule && strcmp(verdict->verdict, "deny") != 0)
+                if (r == 0 && rule && !is_denied(verdict))
                         r = widen(asking, group, rule, verdict);
-                if (strcmp(verdict->verdict, "deny") == 0)
-                        break;
         }
         return r;
 }

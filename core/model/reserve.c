@@ -32,6 +32,12 @@ const char *reserve_verdict_to_string(ReserveVerdict verdict)
         return "none";
 }
 
+bool reserve_has_changed(const Reservation *reservation)
+{
+        return reservation->verdict == RESERVE_OTHER_DEVICE ||
+               reservation->verdict == RESERVE_OTHER_GROUP;
+}
+
 bool reserve_is_asked(const Policy *policy)
 {
         for (size_t i = 0; policy && i < policy->n_rules; i++)

@@ -46,6 +46,9 @@ static inline void reserve_plan_deinitp(ReservePlan *plan)
         free(plan->reservations);
 }
 
+/* Is another device there, or another group, than the rule's fingerprint says? */
+bool reserve_has_changed(const Reservation *reservation);
+
 /* Does any rule reserve anything? */
 bool reserve_is_asked(const Policy *policy);
 

@@ -193,17 +193,12 @@ int method_append_details(sd_bus_message *message, const MethodCall *call)
         return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-bool method_is_withheld(const Lease *lease)
-{
-        return lease->record->state == LEASE_QUARANTINED && lease->record->in_hand;
-}
-
 void method_authorize(MethodCall *call, void (*run)(MethodCall *call))
 {
         const MethodObject object = method_object(call);
         bool is_owner = call->row->access == METHOD_OWNER && object.lease &&
                         object.lease->record->uid == call->caller.uid &&
-                        !method_is_withheld(object.lease);
+                        !lease_record_is_withheld(object.lease->record);
         /* Polkit need not be asked about a lease that has ended; `run` says that it has. */
         bool is_gone = !object.lease && strcmp(call->row->interface, BUS_IFACE_LEASE) == 0;
 

@@ -20,9 +20,6 @@ typedef struct MethodObject {
 /* Borrowed until the world or the leases change. */
 MethodObject method_object(const MethodCall *call);
 
-/* Whether the policy has put it in quarantine: somebody else than its owner is to look at it first. */
-bool method_is_withheld(const Lease *lease);
-
 /* Keeps with the call what it is about now. Returns 0 or -ENOMEM. */
 _nodiscard_ int method_note_object(MethodCall *call);
 

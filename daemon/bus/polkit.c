@@ -35,16 +35,22 @@ static PolkitQuestion *polkit_question_free(PolkitQuestion *question)
 }
 DEFINE_CLEANUP(PolkitQuestion *, polkit_question_free);
 
+static const char *tell_whose(const MethodCall *call)
+{
+        const Lease *lease = method_object(call).lease;
+
+        if (call->row->access == METHOD_ADMIN)
+                return "this is for administrators";
+        if (lease && lease_record_is_withheld(lease->record))
+                return "this lease is in quarantine, for somebody to look at";
+        return "this lease is not yours";
+}
+
 static void refuse(const PolkitQuestion *question, const char *format, ...) _printf_(2, 3);
 
 /* Why not: ends a sentence that has begun with whose business it is. */
 static void refuse(const PolkitQuestion *question, const char *format, ...)
 {
-        const Lease *lease = method_object(question->call).lease;
-        const char *whose = question->call->row->access == METHOD_ADMIN ? "this is for administrators"
-                            : lease && method_is_withheld(lease)
-                                    ? "this lease is in quarantine, for somebody to look at"
-                                    : "this lease is not yours";
         char why[256];
         va_list arguments;
 
@@ -52,7 +58,7 @@ static void refuse(const PolkitQuestion *question, const char *format, ...)
         (void)vsnprintf(why, sizeof(why), format, arguments);
         va_end(arguments);
         bus_reply_refusal(question->call->message, REFUSAL_NOT_AUTHORIZED, "%s, and %s",
-                          whose, why);
+                          tell_whose(question->call), why);
 }
 
 static void refuse_unasked(const PolkitQuestion *question, const char *why)

@@ -178,10 +178,14 @@ LeaseVf *lease_record_find_vf(const LeaseRecord *record, Bdf bdf)
         return NULL;
 }
 
+bool lease_record_is_withheld(const LeaseRecord *record)
+{
+        return record->state == LEASE_QUARANTINED && record->in_hand;
+}
+
 bool lease_record_is_in_hand(const LeaseRecord *record)
 {
-        return record->state == LEASE_LEASED ||
-               (record->state == LEASE_QUARANTINED && record->in_hand);
+        return record->state == LEASE_LEASED || lease_record_is_withheld(record);
 }
 
 bool lease_record_has_hold(const LeaseRecord *record, const LeaseDevice *device)

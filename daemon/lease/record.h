@@ -202,6 +202,9 @@ LeaseVf *lease_record_find_vf(const LeaseRecord *record, Bdf bdf);
  */
 bool lease_record_has_hold(const LeaseRecord *record, const LeaseDevice *device);
 
+/* Whether the policy has put it in quarantine: somebody else than its owner is to look at it first. */
+bool lease_record_is_withheld(const LeaseRecord *record);
+
 /* Whether its owner has it, or may still have it open: it is guarded. */
 bool lease_record_is_in_hand(const LeaseRecord *record);
 
