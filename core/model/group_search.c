@@ -39,7 +39,7 @@ static size_t blame_of(const GroupSearch *search, size_t i)
 
         if (search->facts)
                 return search->facts->blame[i];
-        while (i != SNAPSHOT_NONE && missing_of(search, i) == 0 && !search_is_orphan(&devices[i]))
+        while (i != SNAPSHOT_NONE && missing_of(search, i) == 0 && !device_is_orphan(&devices[i]))
                 i = devices[i].parent;
         return i;
 }
@@ -284,20 +284,23 @@ static size_t search_slot(GroupSearch *search, size_t at)
         return SNAPSHOT_NONE;
 }
 
-/* Below a bridge nobody knows: with whoever else is there. */
+/*
+ * Below a bridge that is not in the snapshot: with what else is there. The replay joins all of the
+ * doubtful set at its end instead (doubt.h).
+ */
 static size_t search_orphans(GroupSearch *search, size_t at)
 {
         const PciDevice *devices = search->snapshot->devices;
 
-        if (!search_is_orphan(&devices[at]))
+        if (search->facts || !device_is_orphan(&devices[at]))
                 return SNAPSHOT_NONE;
 
         for (size_t i = bus_first(search, at); is_on_bus(search, i, at); i++) {
                 if (i == at || label_of(search, i) == SNAPSHOT_NONE ||
-                    !search_is_orphan(&devices[i]) ||
+                    !device_is_orphan(&devices[i]) ||
                     !bdf_equal(devices[i].parent_bdf, devices[at].parent_bdf))
                         continue;
-                (void)step_push(search, REASON_UPSTREAM_ACS, at, i, at);
+                (void)step_push(search, REASON_UNKNOWN_PARENT, at, i, at);
                 return label_of(search, i);
         }
         return SNAPSHOT_NONE;

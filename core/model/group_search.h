@@ -10,6 +10,7 @@
  */
 
 #include "core/model/base.h"
+#include "core/model/doubt.h"
 #include "core/model/groups.h"
 #include "core/model/partition.h"
 #include "core/model/quirks.h"
@@ -60,12 +61,6 @@ size_t group_search_below(GroupSearch *search, size_t port);
 static inline void group_search_deinitp(GroupSearch *search)
 {
         free(search->steps.reasons);
-}
-
-/* Is the bridge above this device not in the snapshot? */
-static inline bool search_is_orphan(const PciDevice *device)
-{
-        return device->has_parent && device->parent == SNAPSHOT_NONE;
 }
 
 /* Is the VMD endpoint that this device is behind not in the snapshot? */

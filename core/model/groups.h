@@ -21,6 +21,7 @@ typedef enum __attribute__((packed)) ReasonRule {
         REASON_BRIDGE_ALIAS,      /* a is seen by the IOMMU under bridge b's requester id */
         REASON_DMA_ALIAS,         /* a quirk: a and b share a requester id */
         REASON_REAL_DMA_DEVICE,   /* a's requests carry b's id (VMD) */
+        REASON_UNKNOWN_PARENT, /* the bridge above `at` is not in the snapshot: doubt.h */
         REASON_OBSERVED,          /* the kernel says so; no rule here explains it */
 
         /* Of the sound partition only: b, or what is below `at`, reaches a. */

@@ -138,7 +138,7 @@ static int replay_prepare(Replay *replay)
                 replay->labels[i] = SNAPSHOT_NONE;
                 facts->bus_first[i] = continues ? facts->bus_first[i - 1] : i;
                 facts->blame[i] =
-                        isolated && !search_is_orphan(&devices[i]) ? devices[i].parent : i;
+                        isolated && !device_is_orphan(&devices[i]) ? devices[i].parent : i;
                 r = note_aliases(replay, i);
                 if (r < 0)
                         return r;
@@ -241,6 +241,46 @@ static int replay_settle_chains(Replay *replay)
         return 0;
 }
 
+/* All of the doubtful set that is grouped becomes one group (doubt.h). */
+static int replay_join_doubtful(Replay *replay)
+{
+        const Snapshot *snapshot = replay->snapshot;
+        _cleanup_(doubt_deinitp) Doubt doubt = {0};
+        _cleanup_(freep) size_t *above = NULL;
+        size_t first = SNAPSHOT_NONE;
+        int r = doubt_find(snapshot, &doubt);
+
+        if (r < 0 || !doubt.kernel)
+                return r;
+        above = calloc(replay->n_labels + 1, sizeof(*above));
+        if (!above)
+                return -ENOMEM;
+        for (size_t i = 0; i < replay->n_labels; i++)
+                above[i] = i;
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                Reason reason = {.rule = REASON_UNKNOWN_PARENT, .a = (uint32_t)i};
+                size_t label = replay->labels[i], kept;
+
+                if (!doubt.kernel[i] || label == SNAPSHOT_NONE)
+                        continue;
+                if (first == SNAPSHOT_NONE)
+                        first = i;
+                kept = partition_find(above, replay->labels[first]);
+                if (partition_find(above, label) == kept)
+                        continue;
+                above[partition_find(above, label)] = kept;
+                reason.b = (uint32_t)first;
+                reason.at = (uint32_t)(device_is_orphan(&snapshot->devices[i]) ? i : doubt.orphan);
+                r = reason_list_add(&replay->reasons, &reason);
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (replay->labels[i] != SNAPSHOT_NONE)
+                        replay->labels[i] = partition_find(above, replay->labels[i]);
+        return 0;
+}
+
 static int compute(const Snapshot *snapshot, bool covered_only, Partition **ret_partition)
 {
         _cleanup_(replay_deinitp) Replay replay = {.snapshot = snapshot};
@@ -271,6 +311,8 @@ static int compute(const Snapshot *snapshot, bool covered_only, Partition **ret_
                         return r;
         }
         r = replay_settle_chains(&replay);
+        if (r == 0)
+                r = replay_join_doubtful(&replay);
         if (r < 0)
                 return r;
         return partition_build(snapshot, replay.labels, replay.n_labels, &replay.reasons,

@@ -26,6 +26,8 @@ const char *reason_rule_to_string(ReasonRule rule)
                 return "dma-alias";
         case REASON_REAL_DMA_DEVICE:
                 return "real-dma-device";
+        case REASON_UNKNOWN_PARENT:
+                return "unknown-parent";
         case REASON_OBSERVED:
                 return "observed";
         case REASON_SHARED_BUS:
@@ -112,15 +114,21 @@ static const char *lack(const PciDevice *device, const Reason *reason, char text
         return text;
 }
 
+static char *describe_unknown(const char *a, const char *b, const char *at)
+{
+        return text_print("The bridge above %s is not in what was read, so nothing shows that %s and "
+                          "%s are kept apart.",
+                          at, a, b);
+}
+
 static char *describe_upstream(const Snapshot *snapshot, const Reason *reason, const char *a,
                                const char *b, const char *at)
 {
         const PciDevice *port = &snapshot->devices[reason->at];
         char term[TERM_SIZE];
 
-        if (reason->missing == 0 || reason->at == reason->a)
-                return text_print("The bridge above %s is not known, so %s and %s are not kept apart.",
-                             at, a, b);
+        if (reason->missing == 0)
+                return describe_unknown(a, b, at);
         return text_print("%s (%s above %s) %s, so requests from below it may turn around before the "
                      "IOMMU: %s joins %s.",
                      at, port_noun(port), a, lack(port, reason, term), a, b);
@@ -192,6 +200,8 @@ char *reason_describe(const Snapshot *snapshot, const Reason *reason)
                 return text_print("%s sits behind the VMD endpoint %s and its requests carry the "
                              "endpoint's id.",
                              reason->a == reason->at ? b : a, at);
+        case REASON_UNKNOWN_PARENT:
+                return describe_unknown(a, b, at);
         case REASON_OBSERVED:
                 return text_print("The kernel has %s and %s in one group; no rule known here explains "
                              "why.",

@@ -15,6 +15,7 @@
  * A function of unknown type counts as every type it may be.
  */
 
+#include "core/model/doubt.h"
 #include "core/model/groups.h"
 #include "core/model/partition.h"
 #include "core/model/quirks.h"
@@ -343,6 +344,18 @@ static void edge_virtual_functions(Sound *sound)
         }
 }
 
+/* What a bridge that is not in the snapshot may lead to (doubt.h). */
+static int edge_unknown(Sound *sound)
+{
+        _cleanup_(doubt_deinitp) Doubt doubt = {0};
+        int r = doubt_find(sound->snapshot, &doubt);
+
+        for (size_t i = 0; r == 0 && doubt.sound && i < sound->snapshot->n_devices; i++)
+                if (doubt.sound[i])
+                        join(sound, REASON_UNKNOWN_PARENT, i, doubt.orphan, doubt.orphan, 0);
+        return r;
+}
+
 /* Builds the partition from what is together. */
 static int sound_finish(Sound *sound, Partition **ret_partition)
 {
@@ -383,6 +396,9 @@ int sound_groups_compute(const Snapshot *snapshot, const Partition *kernel,
                 return r;
         edge_root_ports(&sound);
         edge_virtual_functions(&sound);
+        r = edge_unknown(&sound);
+        if (r < 0)
+                return r;
         if (sound.error < 0)
                 return sound.error;
         return sound_finish(&sound, ret_partition);

@@ -28,10 +28,15 @@ static size_t lookup(World *world, Bdf bdf)
 
 size_t naive_bridge_above(World *world, size_t i)
 {
-        return dev(world, i)->has_parent ? lookup(world, dev(world, i)->parent_bdf) : NOBODY;
+        const PciDevice *device = dev(world, i);
+
+        /* Its own address stands for one that nobody knows. */
+        if (!device->has_parent || bdf_equal(device->parent_bdf, device->bdf))
+                return NOBODY;
+        return lookup(world, device->parent_bdf);
 }
 
-static bool bridge_is_missing(World *world, size_t i)
+bool naive_is_orphan(World *world, size_t i)
 {
         return dev(world, i)->has_parent && naive_bridge_above(world, i) == NOBODY;
 }
@@ -97,7 +102,7 @@ uint32_t naive_possible_types(World *world, size_t i)
         return types;
 }
 
-static bool may_be_one_of_several(World *world, size_t i)
+bool naive_may_be_one_of_several(World *world, size_t i)
 {
         const PciDevice *device = dev(world, i);
         size_t bridge = naive_bridge_above(world, i);
@@ -120,7 +125,7 @@ static bool is_certainly_several(World *world, size_t i)
 {
         const PciDevice *device = dev(world, i);
 
-        return may_be_one_of_several(world, i) &&
+        return naive_may_be_one_of_several(world, i) &&
                (device->bdf.devfn % 8 != 0 || device->facts.header_known == TRISTATE_YES);
 }
 
@@ -184,7 +189,7 @@ static bool capability_isolates(World *world, size_t i)
 }
 
 /* Certainly isolated: for every type that the function may be of. */
-static bool isolated(World *world, size_t i)
+bool naive_isolated(World *world, size_t i)
 {
         uint32_t types = naive_possible_types(world, i);
         int opinion = naive_quirk(world, i, types);
@@ -201,7 +206,7 @@ static bool isolated(World *world, size_t i)
                 else if (type == 4 || type == 6)
                         ok = capability_isolates(world, i);
                 else if (type == 0 || type == 1 || type == 5 || type == 9)
-                        ok = !may_be_one_of_several(world, i) || capability_isolates(world, i);
+                        ok = !naive_may_be_one_of_several(world, i) || capability_isolates(world, i);
                 else
                         ok = true;
                 if (!ok)
@@ -213,7 +218,7 @@ static bool isolated(World *world, size_t i)
 static bool way_up_isolated(World *world, size_t bridge)
 {
         for (; bridge != NOBODY; bridge = naive_bridge_above(world, bridge))
-                if (!isolated(world, bridge) || bridge_is_missing(world, bridge))
+                if (!naive_isolated(world, bridge) || naive_is_orphan(world, bridge))
                         return false;
         return true;
 }
@@ -325,12 +330,12 @@ static size_t by_alias(World *world, Turn *turn, size_t p)
 
 static size_t by_slot(World *world, Turn *turn, size_t p)
 {
-        if (!may_be_one_of_several(world, p) || isolated(world, p))
+        if (!naive_may_be_one_of_several(world, p) || naive_isolated(world, p))
                 return NOBODY;
         for (size_t t = 0; t < world->n_devices; t++) {
                 size_t group;
 
-                if (t == p || !naive_in_one_slot(world, p, t) || isolated(world, t))
+                if (t == p || !naive_in_one_slot(world, p, t) || naive_isolated(world, t))
                         continue;
                 group = by_alias(world, turn, t);
                 if (group != NOBODY)
@@ -367,17 +372,16 @@ static size_t group_for(World *world, const size_t *groups, size_t i)
                 if (groups[b] != NOBODY)
                         return groups[b];
         }
-        /* Not the kernel's: below a bridge that is not in the snapshot all are together. */
-        for (size_t t = 0; t < world->n_devices; t++)
-                if (t != p && groups[t] != NOBODY && bridge_is_missing(world, p) &&
-                    bridge_is_missing(world, t) && naive_on_one_bus(world, p, t))
-                        return groups[t];
         group = by_alias(world, &turn, p);
         return group != NOBODY ? group : by_slot(world, &turn, p);
 }
 
 void naive_replay(const Snapshot *snapshot, size_t *groups)
 {
+        bool *doubt = calloc(snapshot->n_devices + 1, sizeof(*doubt));
+
+        if (!doubt)
+                abort();
         for (size_t i = 0; i < snapshot->n_devices; i++)
                 groups[i] = NOBODY;
         for (size_t i = 0; i < snapshot->n_devices; i++) {
@@ -385,6 +389,19 @@ void naive_replay(const Snapshot *snapshot, size_t *groups)
 
                 groups[i] = group != NOBODY ? group : i;
         }
+        /* Not the kernel's: what is in doubt is together. */
+        naive_find_doubt(snapshot, doubt, NULL);
+        for (size_t a = 0; a < snapshot->n_devices; a++)
+                for (size_t b = 0; b < a; b++) {
+                        size_t from = groups[a], to = groups[b];
+
+                        if (from == to || !doubt[a] || !doubt[b])
+                                continue;
+                        for (size_t i = 0; i < snapshot->n_devices; i++)
+                                if (groups[i] == from)
+                                        groups[i] = to;
+                }
+        free(doubt);
 }
 
 /* --- the closure ----------------------------------------------------------------------------- */
@@ -413,11 +430,10 @@ static bool tied(World *world, size_t a, size_t b)
                 return true;
         if (tied_above(world, a) != NOBODY || !naive_on_one_bus(world, a, b))
                 return false;
-        if (naive_aliases(world, a, b) ||
-            (bridge_is_missing(world, a) && bridge_is_missing(world, b)))
+        if (naive_aliases(world, a, b))
                 return true;
-        return naive_in_one_slot(world, a, b) && may_be_one_of_several(world, a) &&
-               !isolated(world, a) && !isolated(world, b);
+        return naive_in_one_slot(world, a, b) && naive_may_be_one_of_several(world, a) &&
+               !naive_isolated(world, a) && !naive_isolated(world, b);
 }
 
 void naive_closure(const Snapshot *snapshot, size_t *groups)

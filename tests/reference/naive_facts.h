@@ -34,3 +34,17 @@ unsigned naive_release_major(World *world);
 
 /* Do two functions of one bus use one id: by a quirk, firmware's word, or as a VMD endpoint does? */
 bool naive_aliases(World *world, size_t a, size_t b);
+
+/* Is the bridge above the device not there? */
+bool naive_is_orphan(World *world, size_t i);
+
+/* Certainly isolated, by the kernel's test. */
+bool naive_isolated(World *world, size_t i);
+
+bool naive_may_be_one_of_several(World *world, size_t i);
+
+/*
+ * Per device: may a bridge that is not there tie it to what is below such a bridge, for the kernel
+ * (`ret_kernel`), and for requests that also come down (`ret_sound`, may be NULL)?
+ */
+void naive_find_doubt(World *world, bool *ret_kernel, bool *ret_sound);

@@ -26,6 +26,7 @@ typedef struct Fact {
         bool talks;            /* may have ACS with RR off */
         bool forges;           /* its own port may let any id pass */
         size_t forges_below;   /* how far such an id gets, if so */
+        bool doubtful;         /* a bridge that is not there may lead here */
         size_t group;          /* the kernel's */
 } Fact;
 
@@ -200,20 +201,24 @@ static bool tied(World *world, const Fact *facts, size_t a, size_t b)
                edge_alias(world, a, b) || edge_function(world, facts, a, b) ||
                edge_ports(world, facts, a, b) || edge_turn(facts, a, b) ||
                (facts[a].forges && is_below(facts, b, facts[a].forges_below)) ||
-               edge_virtual(world, facts, a, b);
+               edge_virtual(world, facts, a, b) ||
+               (facts[a].doubtful && facts[b].doubtful);
 }
 
 void naive_sound(const Snapshot *snapshot, size_t *groups)
 {
         size_t n = snapshot->n_devices;
         Fact *facts = calloc(n + 1, sizeof(*facts));
+        bool *kernel = calloc(n + 1, sizeof(*kernel)), *sound = calloc(n + 1, sizeof(*sound));
 
-        if (!facts)
+        if (!facts || !kernel || !sound)
                 abort();
+        naive_find_doubt(snapshot, kernel, sound);
         naive_replay(snapshot, groups);
         for (size_t i = 0; i < n; i++) {
                 facts[i] = look_at(snapshot, i);
                 facts[i].group = groups[i];
+                facts[i].doubtful = sound[i];
         }
         for (size_t i = 0; i < n; i++) {
                 look_for_forging(facts, i);
@@ -231,4 +236,6 @@ void naive_sound(const Snapshot *snapshot, size_t *groups)
                                         groups[i] = to;
                 }
         free(facts);
+        free(kernel);
+        free(sound);
 }

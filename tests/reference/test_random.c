@@ -8,6 +8,7 @@
  * comes back.
  */
 
+#include "core/model/doubt.h"
 #include "core/model/groups.h"
 #include "core/model/what_if.h"
 #include "naive.h"
@@ -168,6 +169,15 @@ static bool is_leaf(const Snapshot *snapshot, size_t index)
         return true;
 }
 
+/* Foreseen is what happens on a live machine, which is read whole. */
+static bool is_whole(const Snapshot *snapshot)
+{
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (device_is_orphan(&snapshot->devices[i]))
+                        return false;
+        return true;
+}
+
 /* The last one in probe order, with all others in the groups that they then have. */
 static Partition *make_newcomer(Snapshot *snapshot, size_t newcomer)
 {
@@ -198,7 +208,7 @@ static bool predict_one(unsigned long seed, size_t *n_joined, size_t *n_alone)
         int32_t predicted;
         Reason reason;
 
-        if (!is_leaf(snapshot, newcomer))
+        if (!is_leaf(snapshot, newcomer) || !is_whole(snapshot))
                 return true;
         partition = make_newcomer(snapshot, newcomer);
         group = &partition->groups[partition->group_of[newcomer]];

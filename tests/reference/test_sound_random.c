@@ -9,6 +9,7 @@
  */
 
 #include "core/model/groups.h"
+#include "missing.h"
 #include "naive.h"
 #include "random.h"
 #include "shrink.h"
@@ -141,11 +142,37 @@ static void test_naive(void)
                         return;
         for (size_t i = 0; i < _REASON_N; i++) {
                 /* A conventional bus is one group for the kernel already, by id or by ACS. */
-                if (i == REASON_OBSERVED || i == REASON_SHARED_BUS)
+                if (i == REASON_OBSERVED || i == REASON_SHARED_BUS || i == REASON_UNKNOWN_PARENT)
                         continue;
                 printf("# %zu by %s\n", n_rules[i], reason_rule_to_string((ReasonRule)i));
                 CHECK(count < 1000 || n_rules[i] > count / 500); /* else it was not tried */
         }
+}
+
+/* The same of machines that miss a bridge: naive readings of what is in doubt. */
+static void test_naive_missing(void)
+{
+        unsigned long seed = from_environment("ISO_REFERENCE_SEED", SEED_NORMAL);
+        unsigned long count = (from_environment("ISO_REFERENCE_COUNT", COUNT_NORMAL) + 3) / 4;
+        size_t n_missing = 0;
+
+        for (unsigned long i = 0; i < count; i++) {
+                Random random = seeded(seed + i);
+                RandomOptions options = options_of(seed + i);
+                _cleanup_(snapshot_freep) Snapshot *whole = random_topology(&random, &options);
+                _cleanup_(snapshot_freep) Snapshot *snapshot =
+                        missing_random(&random, whole, (Missing)(i % _MISSING_N));
+
+                if (!snapshot)
+                        continue;
+                n_missing++;
+                if (CHECK(!differs(snapshot, NULL)))
+                        continue;
+                print_fault(snapshot, differs, NULL, seed + i);
+                return;
+        }
+        printf("# %zu machines without a bridge\n", n_missing);
+        CHECK(count < 100 || n_missing > count / 2);
 }
 
 /* --- whatever the machine -------------------------------------------------------------------- */
@@ -214,6 +241,68 @@ static void test_unknown_coarsens(void)
 static void test_acs_never_merges(void)
 {
         check_changes(true);
+}
+
+/* Are two devices of `after` apart that are together in `before`, where there is one more? */
+static bool comes_apart(const Snapshot *before, const Snapshot *after)
+{
+        _cleanup_(both_deinitp) Both old = compute(before), new = compute(after);
+        _cleanup_(freep) size_t *from = calloc(after->n_devices + 1, sizeof(*from));
+
+        if (!from)
+                abort();
+        for (size_t a = 0; a < after->n_devices; a++)
+                from[a] = snapshot_find(before, after->devices[a].bdf);
+        for (size_t a = 0; a < after->n_devices; a++)
+                for (size_t b = 0; b < a; b++)
+                        if ((old.kernel->group_of[from[a]] == old.kernel->group_of[from[b]] &&
+                             new.kernel->group_of[a] != new.kernel->group_of[b]) ||
+                            (old.sound->group_of[from[a]] == old.sound->group_of[from[b]] &&
+                             new.sound->group_of[a] != new.sound->group_of[b]))
+                                return true;
+        return false;
+}
+
+/* The fault that leaving out some bridge, in this way, separates devices. */
+static bool separates(const Snapshot *snapshot, void *context)
+{
+        const Missing *how = context;
+        _cleanup_(snapshot_freep) Snapshot *before = missing_nothing(snapshot, *how);
+
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                _cleanup_(snapshot_freep) Snapshot *after = missing_bridge(snapshot, i, *how);
+
+                if (after && comes_apart(before, after))
+                        return true;
+        }
+        return false;
+}
+
+static void test_missing_bridge(void)
+{
+        unsigned long seed = from_environment("ISO_REFERENCE_SEED", SEED_NORMAL);
+        unsigned long count = (from_environment("ISO_REFERENCE_COUNT", COUNT_NORMAL) + 1) / 2;
+        size_t n_missing = 0;
+
+        for (unsigned long i = 0; i < count; i++) {
+                Random random = seeded(seed + i);
+                RandomOptions options = options_of(seed + i);
+                Missing how = (Missing)(i % _MISSING_N);
+                _cleanup_(snapshot_freep) Snapshot *snapshot = NULL, *before = NULL, *after = NULL;
+
+                options.tidy = true;
+                snapshot = random_topology(&random, &options);
+                before = missing_nothing(snapshot, how);
+                after = missing_random(&random, snapshot, how);
+                n_missing += after != NULL;
+                if (CHECK(!after || !comes_apart(before, after)))
+                        continue;
+                printf("# way %d\n", (int)how);
+                print_fault(snapshot, separates, &how, seed + i);
+                return;
+        }
+        printf("# %zu bridges left out\n", n_missing);
+        CHECK(count < 100 || n_missing > count / 2);
 }
 
 static bool has_other_ids(const Partition *a, const Partition *b, const size_t *to)
@@ -308,7 +397,9 @@ int main(void)
 {
         static const TapTest tests[] = {
                 {"sound: equal to the naive reading", test_naive},
+                {"sound: also where a bridge is missing", test_naive_missing},
                 {"what is unknown never separates", test_unknown_coarsens},
+                {"a bridge that is not told never separates", test_missing_bridge},
                 {"adding ACS never merges", test_acs_never_merges},
                 {"other numbers, another order: the same groups and ids", test_stable},
                 {"a fault shrinks", test_shrinking},

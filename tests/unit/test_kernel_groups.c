@@ -274,7 +274,7 @@ static void test_unknown(void)
         };
 
         EXPECT(ports, "00:1c.0 01:00.0 | 00:1d.0 02:00.0", "01:00.0", "bridge-alias");
-        EXPECT(orphans, "01:00.0 01:01.0 | 02:00.0", "01:01.0", "upstream-acs");
+        EXPECT(orphans, "01:00.0 01:01.0 02:00.0", "01:01.0", "unknown-parent unknown-parent");
 }
 
 static void test_no_alias_bridge(void)

@@ -70,9 +70,9 @@ static void test_unknown(void)
                "0000:00:1d.0 (a root port above 0000:04:00.0) has no ACS that could be read, so "
                "requests from below it may turn around before the IOMMU: 0000:04:00.0 joins "
                "0000:00:1d.0.");
-        expect(REASON_UPSTREAM_ACS, "05:00.0", "04:00.0", "05:00.0", 0x1d, TRISTATE_UNKNOWN,
-               "The bridge above 0000:05:00.0 is not known, so 0000:05:00.0 and 0000:04:00.0 are "
-               "not kept apart.");
+        expect(REASON_UNKNOWN_PARENT, "05:00.0", "04:00.0", "05:00.0", 0, TRISTATE_UNKNOWN,
+               "The bridge above 0000:05:00.0 is not in what was read, so nothing shows that "
+               "0000:05:00.0 and 0000:04:00.0 are kept apart.");
         expect(REASON_BRIDGE_ALIAS, "04:00.0", "05:00.0", "05:00.0", 0, TRISTATE_UNKNOWN,
                "0000:05:00.0 is above 0000:04:00.0 and cannot be read: it may be a bridge to "
                "conventional PCI, whose requester id would stand for both.");
@@ -93,9 +93,9 @@ static void test_rules(void)
 {
         static const char *const names[] = {
                 "upstream-acs",    "multifunction-acs", "bridge-alias", "dma-alias",
-                "real-dma-device", "observed",          "shared-bus",   "function-peer",
-                "switch-peer",     "turned-around",     "forged-id",    "root-port-peer",
-                "virtual-function"};
+                "real-dma-device", "unknown-parent",    "observed",     "shared-bus",
+                "function-peer",   "switch-peer",       "turned-around", "forged-id",
+                "root-port-peer",  "virtual-function"};
 
         CHECK_NUMBER(ARRAY_SIZE(names), _REASON_N);
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * From orphans to the places where the missing bridges may be, and from there to the devices that
+ * such a bridge may tie to the orphans.
+ *
+ * A place is a shown bridge with the missing one below it (`opens`), or a slot that may hold the
+ * missing one as another of its functions (`beside`). Where neither an address nor the bus numbers
+ * of a shown bridge tell, every root bus of the domain is such a place, and every function that may
+ * be a bridge and does not tell its buses.
+ */
+
+#include "core/model/doubt.h"
+
+#include "core/model/groups.h"
+#include "core/model/quirks.h"
+
+#include <errno.h>
+
+#define BUSES 256
+
+typedef struct Places {
+        const Snapshot *snapshot;
+        bool *opens;    /* a missing bridge may be below this one */
+        bool *open_bus; /* and in any slot of the bus right below */
+        bool *beside;   /* a missing bridge may be another function of this slot */
+        bool *on_bus;   /* a missing bridge may be on this bus */
+
+        /* What was looked up in the domain at hand. */
+        size_t begin, end;    /* its devices */
+        bool is_marked;       /* all of it is a place */
+        bool is_asked[BUSES]; /* bridges that cover the bus are marked, if there are any */
+} Places;
+
+static void places_deinitp(Places *places)
+{
+        free(places->opens);
+        free(places->open_bus);
+        free(places->beside);
+        free(places->on_bus);
+}
+
+bool device_is_below_unknown(const Snapshot *snapshot, size_t index)
+{
+        for (size_t i = index; i != SNAPSHOT_NONE; i = snapshot->devices[i].parent)
+                if (device_is_orphan(&snapshot->devices[i]))
+                        return true;
+        return false;
+}
+
+/* Not excluded by its header (PCIe 7.5.1.3) or, without one, by its class. */
+static bool may_be_bridge(const PciDevice *device)
+{
+        unsigned base = device->class_code >> 16, sub = device->class_code >> 8 & 0xff;
+
+        if (device->is_vf)
+                return false;
+        if (device->facts.header_known == TRISTATE_YES)
+                return device->facts.header_type != 0;
+        if (device->class_code == 0)
+                return true;
+        return base == 0x06 && sub != 0x00 && sub != 0x01 && sub != 0x02 && sub != 0x80;
+}
+
+/* The first device at or behind that address. */
+static size_t lower_bound(const Snapshot *snapshot, Bdf bdf)
+{
+        size_t low = 0, high = snapshot->n_devices;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (bdf_compare(snapshot->devices[middle].bdf, bdf) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+/* A bridge that does not tell its buses may lead to any. */
+static void mark_silent_bridges(Places *places)
+{
+        for (size_t i = places->begin; i < places->end; i++) {
+                const PciDevice *device = &places->snapshot->devices[i];
+
+                if (may_be_bridge(device) && device->facts.buses_known != TRISTATE_YES)
+                        places->opens[i] = places->open_bus[i] = true;
+        }
+}
+
+static void enter_domain(Places *places, size_t orphan)
+{
+        const PciDevice *devices = places->snapshot->devices;
+
+        if (orphan < places->end)
+                return;
+        for (places->begin = orphan; places->begin > 0; places->begin--)
+                if (devices[places->begin - 1].bdf.domain != devices[orphan].bdf.domain)
+                        break;
+        for (places->end = orphan; places->end < places->snapshot->n_devices; places->end++)
+                if (devices[places->end].bdf.domain != devices[orphan].bdf.domain)
+                        break;
+        places->is_marked = false;
+        for (size_t bus = 0; bus < BUSES; bus++)
+                places->is_asked[bus] = false;
+        mark_silent_bridges(places);
+}
+
+/* Nothing tells where: any slot of the domain's root buses. */
+static void mark_root_buses(Places *places)
+{
+        for (size_t i = places->begin; !places->is_marked && i < places->end; i++)
+                if (!places->snapshot->devices[i].has_parent)
+                        places->beside[i] = places->on_bus[i] = true;
+        places->is_marked = true;
+}
+
+/* The bridges whose bus numbers reach nearest to `bus`; without any, it is a root bus's. */
+static void mark_covering(Places *places, unsigned bus)
+{
+        int nearest = -1;
+
+        if (places->is_asked[bus])
+                return;
+        places->is_asked[bus] = true;
+        for (int pass = 0; pass < 2; pass++)
+                for (size_t i = places->begin; i < places->end; i++) {
+                        const PciDevice *device = &places->snapshot->devices[i];
+                        const PciFacts *facts = &device->facts;
+
+                        if (facts->buses_known != TRISTATE_YES || device->is_vf ||
+                            facts->secondary_bus > bus || facts->subordinate_bus < bus)
+                                continue;
+                        if (pass == 0 && facts->secondary_bus > nearest)
+                                nearest = facts->secondary_bus;
+                        if (pass == 1 && facts->secondary_bus == nearest)
+                                places->opens[i] = places->open_bus[i] = true;
+                }
+        if (nearest < 0)
+                mark_root_buses(places);
+}
+
+/* The missing bridge has an address: it is beside the functions of that slot. False: none there. */
+static bool mark_address(Places *places, Bdf missing)
+{
+        const Snapshot *snapshot = places->snapshot;
+        bool found = false;
+
+        for (size_t i = lower_bound(snapshot, (Bdf){missing.domain, missing.bus, 0});
+             i < snapshot->n_devices && bdf_same_bus(snapshot->devices[i].bdf, missing); i++) {
+                const PciDevice *device = &snapshot->devices[i];
+
+                if (device->is_vf)
+                        continue;
+                found = true;
+                places->on_bus[i] = true;
+                places->beside[i] |= bdf_device(device->bdf) == bdf_device(missing);
+                if (device->parent != SNAPSHOT_NONE)
+                        places->opens[device->parent] = true;
+        }
+        return found;
+}
+
+static void mark_place(Places *places, size_t orphan)
+{
+        const PciDevice *device = &places->snapshot->devices[orphan];
+        Bdf above = device->parent_bdf;
+
+        enter_domain(places, orphan);
+        /* A reader that knows no address gives one on the orphan's own bus. */
+        if (!bdf_same_bus(above, device->bdf) && mark_address(places, above))
+                return;
+        mark_covering(places, above.domain == device->bdf.domain ? above.bus : device->bdf.bus);
+}
+
+/* Any function on a bus that is open may share its slot with the missing bridge. */
+static void mark_open_buses(Places *places)
+{
+        for (size_t i = 0; i < places->snapshot->n_devices; i++) {
+                size_t parent = places->snapshot->devices[i].parent;
+
+                if (parent != SNAPSHOT_NONE && places->open_bus[parent])
+                        places->beside[i] = places->on_bus[i] = true;
+        }
+}
+
+/* Does the kernel have what is below this bridge in its group, or in that of one above? */
+static bool ties_what_is_below(const Snapshot *snapshot, size_t bridge)
+{
+        for (size_t i = bridge; i != SNAPSHOT_NONE; i = snapshot->devices[i].parent) {
+                const PciDevice *device = &snapshot->devices[i];
+
+                if (device_is_orphan(device) || device->facts.pcie != TRISTATE_YES ||
+                    !acs_isolated(snapshot, i, NULL))
+                        return true;
+        }
+        return false;
+}
+
+static bool is_tied_by_kernel(const Places *places, size_t i)
+{
+        const PciDevice *device = &places->snapshot->devices[i];
+        AliasMask mask;
+
+        if (device_is_orphan(device))
+                return true;
+        if (places->opens[i] && ties_what_is_below(places->snapshot, i))
+                return true;
+        if (device->is_vf)
+                return false;
+        if (places->on_bus[i] && known_alias_mask(device, &mask))
+                return true;
+        return places->beside[i] && device->multifunction != TRISTATE_NO &&
+               !acs_isolated(places->snapshot, i, NULL);
+}
+
+/*
+ * Requests also come down: from the missing bridge to what is below the ports beside it, and, where
+ * no port above checks requester ids, to all below the port on the root bus.
+ */
+static void mark_sound(const Places *places, Doubt *doubt)
+{
+        const Snapshot *snapshot = places->snapshot;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                const PciDevice *device = &snapshot->devices[i];
+                size_t top = i;
+
+                doubt->sound[i] |= doubt->kernel[i] || (places->beside[i] && !device->is_vf &&
+                                                        device->multifunction != TRISTATE_NO);
+                if (!places->opens[i])
+                        continue;
+                while (snapshot->devices[top].parent != SNAPSHOT_NONE)
+                        top = snapshot->devices[top].parent;
+                doubt->sound[top] = true;
+        }
+        for (size_t k = 0; k < snapshot->n_devices; k++) {
+                size_t i = snapshot->probe_order[k], parent = snapshot->devices[i].parent;
+
+                doubt->sound[i] |= parent != SNAPSHOT_NONE && doubt->sound[parent];
+        }
+}
+
+static size_t first_orphan(const Snapshot *snapshot)
+{
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (device_is_orphan(&snapshot->devices[i]))
+                        return i;
+        return SNAPSHOT_NONE;
+}
+
+int doubt_find(const Snapshot *snapshot, Doubt *ret_doubt)
+{
+        size_t n = snapshot->n_devices;
+        _cleanup_(places_deinitp) Places places = {.snapshot = snapshot};
+        _cleanup_(doubt_deinitp) Doubt doubt = {.orphan = first_orphan(snapshot)};
+
+        *ret_doubt = (Doubt){.orphan = SNAPSHOT_NONE};
+        if (doubt.orphan == SNAPSHOT_NONE)
+                return 0;
+        places.opens = calloc(n, sizeof(bool));
+        places.open_bus = calloc(n, sizeof(bool));
+        places.beside = calloc(n, sizeof(bool));
+        places.on_bus = calloc(n, sizeof(bool));
+        doubt.kernel = calloc(n, sizeof(bool));
+        doubt.sound = calloc(n, sizeof(bool));
+        if (!places.opens || !places.open_bus || !places.beside || !places.on_bus ||
+            !doubt.kernel || !doubt.sound)
+                return -ENOMEM;
+
+        for (size_t i = doubt.orphan; i < n; i++)
+                if (device_is_orphan(&snapshot->devices[i]))
+                        mark_place(&places, i);
+        mark_open_buses(&places);
+        for (size_t i = 0; i < n; i++)
+                doubt.kernel[i] = is_tied_by_kernel(&places, i);
+        mark_sound(&places, &doubt);
+        *ret_doubt = doubt;
+        doubt = (Doubt){0};
+        return 0;
+}
