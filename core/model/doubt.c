@@ -185,14 +185,16 @@ static void mark_open_buses(Places *places)
         }
 }
 
-/* Does the kernel have what is below this bridge in its group, or in that of one above? */
+/* May the kernel have what is below this bridge in its group, or in that of one above? */
 static bool ties_what_is_below(const Snapshot *snapshot, size_t bridge)
 {
         for (size_t i = bridge; i != SNAPSHOT_NONE; i = snapshot->devices[i].parent) {
                 const PciDevice *device = &snapshot->devices[i];
 
-                if (device_is_orphan(device) || device->facts.pcie != TRISTATE_YES ||
-                    !acs_isolated(snapshot, i, NULL))
+                if (device_is_orphan(device) || !acs_isolated(snapshot, i, NULL) ||
+                    device->facts.pcie != TRISTATE_YES ||
+                    device->pcie_type == PCIE_TYPE_PCIE_TO_PCI ||
+                    device->pcie_type == PCIE_TYPE_PCI_TO_PCIE)
                         return true;
         }
         return false;

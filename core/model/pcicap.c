@@ -349,7 +349,7 @@ static bool read_header(Walk *walk, PciFacts *facts, uint32_t *ret_status)
                 return false;
         facts->header_known = TRISTATE_YES;
         facts->header_type = (value >> 16) & 0x7f;
-        facts->multifunction_bit = (value >> 16) & 0x80;
+        facts->multifunction_bit = tristate_from_bool((value >> 16) & 0x80);
         return true;
 }
 

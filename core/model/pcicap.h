@@ -46,9 +46,9 @@ enum {
 
 typedef struct PciFacts {
         Tristate present;       /* NO: reads all-ones */
-        Tristate header_known;  /* the next two are valid */
-        uint8_t header_type;    /* 0x0E bits 6:0: 0 endpoint, 1 bridge, 2 CardBus bridge */
-        bool multifunction_bit; /* 0x0E bit 7 */
+        Tristate header_known;      /* the next two are valid */
+        uint8_t header_type;        /* 0x0E bits 6:0: 0 endpoint, 1 bridge, 2 CardBus bridge */
+        Tristate multifunction_bit; /* 0x0E bit 7; UNKNOWN where a text does not show it */
 
         Tristate pcie;         /* has a PCI Express capability */
         uint8_t pcie_type;     /* PcieType as read; valid if pcie is YES */

@@ -279,7 +279,7 @@ static Tristate derive_multifunction(const PciDevice *device, const PciDevice *p
                 return TRISTATE_YES;
         if (device->facts.header_known != TRISTATE_YES)
                 return TRISTATE_UNKNOWN;
-        return tristate_from_bool(device->facts.multifunction_bit);
+        return device->facts.multifunction_bit;
 }
 
 /*

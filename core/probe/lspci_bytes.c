@@ -140,6 +140,8 @@ void lspci_merge_facts(PciFacts *facts, const PciFacts *other)
                 facts->header_type = other->header_type;
                 facts->multifunction_bit = other->multifunction_bit;
         }
+        if (facts->multifunction_bit == TRISTATE_UNKNOWN)
+                facts->multifunction_bit = other->multifunction_bit;
         if (facts->pcie == TRISTATE_UNKNOWN) {
                 facts->pcie = other->pcie;
                 facts->pcie_type = other->pcie_type;

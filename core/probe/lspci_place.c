@@ -5,8 +5,8 @@
  *
  * A bridge leads to the buses from its secondary to its subordinate one, and a function on its
  * secondary bus is below it. On a bus in that range but not at its start, a bridge in between is
- * not in the text; on one that no bridge leads to, either it is a root bus or the text is not the
- * whole machine. The functions of such a bus are below a bridge that nobody knows, together.
+ * not in the text. A bus that no bridge leads to is a root bus only if the text shows it; else its
+ * functions are below a bridge that is not in the text.
  */
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include "core/probe/lspci_entry.h"
 
 #define CLASS_HOST_BRIDGE 0x0600
+#define CLASS_PERFORMANCE_COUNTERS 0x1101
 #define VMD_DOMAIN_FIRST 0x10000 /* the firmware's have 16 bits */
 #define BUSES 256
 #define VF_STEPS_MAX ((size_t)1 << 22) /* in one text; a real machine has some thousands */
@@ -25,7 +26,6 @@ typedef struct Domain {
         size_t covers[BUSES]; /* innermost bridge that leads to a bus, or SNAPSHOT_NONE */
         bool doubtful[BUSES]; /* another bridge says the same */
         bool roots[BUSES];    /* something on it is only ever on a root bus */
-        bool is_whole;        /* its first function is there */
 } Domain;
 
 static size_t find_entry(const LspciEntry *entries, size_t n_entries, Bdf bdf)
@@ -74,10 +74,19 @@ static void mark_vfs(LspciEntry *entries, size_t n_entries)
         }
 }
 
-/* The header does not say in words whether there are more functions, but the others do. */
+/*
+ * The header does not say in words whether there are more functions, but the others do. That there
+ * are none is only known of a domain that is whole: it begins with the first function of a root bus,
+ * and no function's bridge is missing.
+ */
 static void mark_multifunction(LspciEntry *entries, size_t n_entries)
 {
+        bool is_whole = !entries[0].device.has_parent && entries[0].device.bdf.devfn == 0;
         size_t first, end;
+
+        for (size_t i = 0; i < n_entries; i++)
+                is_whole &= !entries[i].device.has_parent ||
+                            !bdf_equal(entries[i].device.parent_bdf, entries[i].device.bdf);
 
         for (first = 0; first < n_entries; first = end) {
                 const Bdf bdf = entries[first].device.bdf;
@@ -93,19 +102,28 @@ static void mark_multifunction(LspciEntry *entries, size_t n_entries)
                 }
                 for (size_t i = first; i < end; i++)
                         if (!entries[i].has_header)
-                                entries[i].device.facts.multifunction_bit = n > 1;
+                                entries[i].device.facts.multifunction_bit =
+                                        n > 1      ? TRISTATE_YES
+                                        : is_whole ? TRISTATE_NO
+                                                   : TRISTATE_UNKNOWN;
         }
 }
 
+/*
+ * Parts of a root complex: by PCI Express type, or host bridges and the counters of Intel's
+ * processors, which have no such type. Below a bridge there is none of these.
+ */
 static bool is_on_root_bus(const PciDevice *device)
 {
         const PciFacts *facts = &device->facts;
+        unsigned class = device->class_code >> 8;
 
-        if (device->class_code >> 8 == CLASS_HOST_BRIDGE)
-                return true;
-        return facts->pcie == TRISTATE_YES && (facts->pcie_type == PCIE_TYPE_ROOT_PORT ||
-                                               facts->pcie_type == PCIE_TYPE_RC_ENDPOINT ||
-                                               facts->pcie_type == PCIE_TYPE_RC_EVENT_COLLECTOR);
+        if (facts->pcie == TRISTATE_YES)
+                return facts->pcie_type == PCIE_TYPE_ROOT_PORT ||
+                       facts->pcie_type == PCIE_TYPE_RC_ENDPOINT ||
+                       facts->pcie_type == PCIE_TYPE_RC_EVENT_COLLECTOR;
+        return class == CLASS_HOST_BRIDGE ||
+               (class == CLASS_PERFORMANCE_COUNTERS && device->vendor == 0x8086);
 }
 
 /* A bridge leads downwards: what it says is not taken if it leads to itself. */
@@ -134,9 +152,6 @@ static void cover_buses(Domain *domain, size_t index)
 
 static void domain_prepare(Domain *domain)
 {
-        const Bdf first = domain->entries[0].device.bdf;
-
-        domain->is_whole = first.bus == 0 && first.devfn == 0;
         for (size_t bus = 0; bus < BUSES; bus++) {
                 domain->covers[bus] = SNAPSHOT_NONE;
                 domain->doubtful[bus] = domain->roots[bus] = false;
@@ -161,16 +176,14 @@ static Bdf unknown_endpoint(const Domain *domain, Bdf bdf)
         return bdf;
 }
 
-/* Is this bus, which no bridge leads to, a root bus? */
+/*
+ * Is this bus, which no bridge leads to, shown to be a root bus? No bridge leads to bus 0, and all
+ * functions of a VMD's domain share one requester id whatever is between.
+ */
 static bool is_root_bus(const Domain *domain, const PciDevice *device)
 {
-        const PciFacts *facts = &device->facts;
-
-        if (device->bdf.bus == 0 || domain->roots[device->bdf.bus] ||
-            device->bdf.domain >= VMD_DOMAIN_FIRST)
-                return true;
-        /* The others that PCI Express has are at the end of a link. */
-        return domain->is_whole && facts->pcie != TRISTATE_YES;
+        return device->bdf.bus == 0 || domain->roots[device->bdf.bus] ||
+               device->bdf.domain >= VMD_DOMAIN_FIRST;
 }
 
 static void place_device(const Domain *domain, PciDevice *device)
@@ -271,6 +284,7 @@ static void domain_place(Domain *domain, const PciDevice *vmd)
                         place_vf(domain, &domain->entries[i].device);
         for (size_t i = 0; i < domain->n; i++)
                 find_root(domain, &domain->entries[i].device);
+        mark_multifunction(domain->entries, domain->n);
         place_vmd(domain, vmd);
 }
 
@@ -283,7 +297,6 @@ int lspci_place(LspciEntry *entries, size_t n_entries)
         if (!domain)
                 return -ENOMEM;
         mark_vfs(entries, n_entries);
-        mark_multifunction(entries, n_entries);
         for (size_t first = 0; first < n_entries; first = end) {
                 for (end = first; end < n_entries && entries[end].device.bdf.domain ==
                                                              entries[first].device.bdf.domain;

@@ -45,6 +45,7 @@ static const struct {
         {"IOMMU", 0x0806},
         {"USB controller", 0x0c03},
         {"SMBus", 0x0c05},
+        {"Performance counters", 0x1101},
 };
 
 /* Volume Management Devices; in other Intel controllers of their class RAID is done in software. */

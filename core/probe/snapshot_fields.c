@@ -201,10 +201,8 @@ static bool read_header(const Entry *facts, PciFacts *ret)
         if (!read_number(&header, "type", 0x7f, true, &type) ||
             !read_tristate(&header, "multifunction", &multifunction))
                 return false;
-        if (multifunction == TRISTATE_UNKNOWN)
-                return fail(&header, "multifunction", "is missing");
         ret->header_type = (uint8_t)type;
-        ret->multifunction_bit = multifunction == TRISTATE_YES;
+        ret->multifunction_bit = multifunction;
         return true;
 }
 

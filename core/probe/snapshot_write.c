@@ -89,7 +89,7 @@ static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
         (void)fprintf(stream, ",\"facts\":{\"present\":%s", tristate_text(facts->present));
         if (put_fact(stream, "header", facts->header_known))
                 (void)fprintf(stream, "{\"type\":%u,\"multifunction\":%s}", facts->header_type,
-                              facts->multifunction_bit ? "true" : "false");
+                              tristate_text(facts->multifunction_bit));
         if (put_fact(stream, "pcie", facts->pcie))
                 (void)fprintf(stream, "{\"type\":%u}", facts->pcie_type);
         if (put_fact(stream, "acs", facts->acs))

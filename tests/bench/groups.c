@@ -43,7 +43,8 @@ static void add(Making *making, Bdf bdf, const Bdf *parent, PcieType type, bool 
                                 .present = TRISTATE_YES,
                                 .header_known = TRISTATE_YES,
                                 .header_type = type != PCIE_TYPE_ENDPOINT,
-                                .multifunction_bit = type == PCIE_TYPE_ENDPOINT,
+                                .multifunction_bit = type == PCIE_TYPE_ENDPOINT ? TRISTATE_YES
+                                                                                : TRISTATE_NO,
                                 .pcie = TRISTATE_YES,
                                 .pcie_type = type,
                                 .acs = tristate_from_bool(acs),

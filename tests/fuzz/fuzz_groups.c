@@ -59,7 +59,7 @@ static void change(Snapshot *snapshot, const uint8_t *data)
                 facts->pcie_type = data[2] & 0xf;
                 break;
         case 5:
-                facts->multifunction_bit = data[2] & 1;
+                facts->multifunction_bit = tristate_from_bool(data[2] & 1);
                 break;
         case 6:
                 facts->header_known = take_tristate(data[2]);

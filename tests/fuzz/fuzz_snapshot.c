@@ -39,7 +39,7 @@ static PciDevice take_device(const uint8_t *data)
 
         device.facts.present = TRISTATE_YES;
         device.facts.header_known = (Tristate)(data[12] % 3);
-        device.facts.multifunction_bit = data[12] & 0x80;
+        device.facts.multifunction_bit = tristate_from_bool(data[12] & 0x80);
         device.facts.pcie = (Tristate)(data[13] % 3);
         device.facts.pcie_type = data[13] >> 4;
         device.facts.acs = (Tristate)(data[14] % 3);

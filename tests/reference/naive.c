@@ -118,7 +118,8 @@ bool naive_may_be_one_of_several(World *world, size_t i)
             (naive_possible_types(world, bridge) & (1U << 4 | 1U << 6)) ==
                     naive_possible_types(world, bridge))
                 return true;
-        return device->facts.header_known != TRISTATE_YES || device->facts.multifunction_bit;
+        return device->facts.header_known != TRISTATE_YES ||
+               device->facts.multifunction_bit != TRISTATE_NO;
 }
 
 static bool is_certainly_several(World *world, size_t i)
@@ -126,7 +127,8 @@ static bool is_certainly_several(World *world, size_t i)
         const PciDevice *device = dev(world, i);
 
         return naive_may_be_one_of_several(world, i) &&
-               (device->bdf.devfn % 8 != 0 || device->facts.header_known == TRISTATE_YES);
+               (device->bdf.devfn % 8 != 0 || (device->facts.header_known == TRISTATE_YES &&
+                                               device->facts.multifunction_bit == TRISTATE_YES));
 }
 
 unsigned naive_release_major(World *world)
@@ -206,7 +208,8 @@ bool naive_isolated(World *world, size_t i)
                 else if (type == 4 || type == 6)
                         ok = capability_isolates(world, i);
                 else if (type == 0 || type == 1 || type == 5 || type == 9)
-                        ok = !naive_may_be_one_of_several(world, i) || capability_isolates(world, i);
+                        ok = !naive_may_be_one_of_several(world, i) ||
+                             capability_isolates(world, i);
                 else
                         ok = true;
                 if (!ok)

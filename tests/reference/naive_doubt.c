@@ -132,7 +132,7 @@ static bool draws_in(World *world, size_t bridge)
 {
         for (size_t b = bridge; b != NOBODY; b = naive_bridge_above(world, b))
                 if (!naive_isolated(world, b) || naive_is_orphan(world, b) ||
-                    dev(world, b)->facts.pcie != TRISTATE_YES)
+                    naive_possible_types(world, b) & (1U << 7 | 1U << 8 | 1U << 16))
                         return true;
         return false;
 }

@@ -99,9 +99,9 @@ static void random_facts(Growth *growth, PciDevice *device, int type, bool sever
 
         facts->present = TRISTATE_YES;
         facts->header_known = TRISTATE_YES;
-        facts->multifunction_bit = several;
+        facts->multifunction_bit = tristate_from_bool(several);
         if (!growth->options->tidy && random_chance(growth->random, 100))
-                facts->multifunction_bit = !several;
+                facts->multifunction_bit = tristate_from_bool(!several);
         facts->ari = tristate_from_bool(random_chance(growth->random, 100));
         facts->pcie = tristate_from_bool(type >= 0);
         facts->pcie_type = type >= 0 ? (uint8_t)type : 0;
@@ -114,6 +114,8 @@ static void random_facts(Growth *growth, PciDevice *device, int type, bool sever
                 facts->pcie = facts->acs = TRISTATE_UNKNOWN;
         if (random_chance(growth->random, growth->options->unknown))
                 facts->header_known = TRISTATE_UNKNOWN;
+        if (random_chance(growth->random, growth->options->unknown))
+                facts->multifunction_bit = TRISTATE_UNKNOWN;
         if (random_chance(growth->random, growth->options->unknown))
                 facts->ari = TRISTATE_UNKNOWN;
 }
@@ -392,6 +394,7 @@ bool random_degrade_device(Random *random, Snapshot *snapshot, PciDevice *device
         Tristate *const facts[] = {
                 &device->facts.pcie,         &device->facts.acs, &device->facts.header_known,
                 &device->facts.pch_redirect, &device->facts.ari, &snapshot->ivrs,
+                &device->facts.multifunction_bit,
         };
         Tristate *fact = facts[random_below(random, ARRAY_SIZE(facts))];
         bool known = *fact != TRISTATE_UNKNOWN;

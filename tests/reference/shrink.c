@@ -65,7 +65,7 @@ static void make_plain(PciDevice *device, unsigned what)
                 facts->pch_redirect = TRISTATE_UNKNOWN;
                 break;
         case PLAIN_MULTIFUNCTION:
-                facts->multifunction_bit = false;
+                facts->multifunction_bit = TRISTATE_NO;
                 break;
         case PLAIN_NOT_VF:
                 device->is_vf = false;
@@ -188,7 +188,8 @@ void shrink_print(const Snapshot *snapshot)
                        "ari %d, pch %d\n",
                        device->vendor, device->device, facts->pcie, facts->pcie_type, facts->acs,
                        facts->acs_ctrl, facts->acs_cap, facts->acs_dword8, facts->header_known,
-                       facts->header_type, facts->multifunction_bit ? " multifunction" : "",
-                       facts->ari, facts->pch_redirect);
+                       facts->header_type,
+                       facts->multifunction_bit == TRISTATE_YES ? " multifunction" : "", facts->ari,
+                       facts->pch_redirect);
         }
 }

@@ -81,7 +81,7 @@ static void test_good(void)
 
         CHECK_NUMBER(facts.present, TRISTATE_YES);
         CHECK_NUMBER(facts.header_type, 1);
-        CHECK(facts.multifunction_bit);
+        CHECK(facts.multifunction_bit == TRISTATE_YES);
         CHECK_NUMBER(facts.pcie, TRISTATE_YES);
         CHECK_NUMBER(facts.pcie_type, PCIE_TYPE_ROOT_PORT);
         CHECK_NUMBER(facts.acs, TRISTATE_YES);

@@ -49,7 +49,7 @@ static PciDevice full_device(void)
                 .facts = {.present = TRISTATE_YES,
                           .header_known = TRISTATE_YES,
                           .header_type = 1,
-                          .multifunction_bit = true,
+                          .multifunction_bit = TRISTATE_YES,
                           .pcie = TRISTATE_YES,
                           .pcie_type = PCIE_TYPE_DOWNSTREAM,
                           .acs = TRISTATE_YES,

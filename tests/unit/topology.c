@@ -26,7 +26,7 @@ static void fill_facts(PciDevice *device, const Part *part)
 
         facts->present = TRISTATE_YES;
         facts->header_known = TRISTATE_YES;
-        facts->multifunction_bit = part->multifunction;
+        facts->multifunction_bit = tristate_from_bool(part->multifunction);
         facts->ari = TRISTATE_NO;
         facts->header_type =
                 part->type >= PCIE_TYPE_ROOT_PORT && part->type <= PCIE_TYPE_PCI_TO_PCIE;
