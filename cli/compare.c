@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The kernel's groups held against its own rules and against who can really reach whom. A difference
- * is a finding: the exit code says that there is one.
+ * The kernel's groups held against its own rules and against who can really reach whom. A
+ * difference is a finding: the exit code says that there is one.
  */
 
 #include <stdio.h>
@@ -17,6 +17,8 @@ static int print_json(const iso_comparison *comparison)
         json_add_number(document, "devices", (int64_t)comparison->n_devices, 0);
         json_add_number(document, "observed_groups", (int64_t)comparison->n_observed_groups, 0);
         json_add_bool(document, "equal", comparison->n_mismatches == 0);
+        json_add_number(document, "unread_devices", (int64_t)comparison->n_unread, 0);
+        json_add_number(document, "unplaced_devices", (int64_t)comparison->n_unplaced, 0);
         mismatches = json_add_array(document, "mismatches");
         for (size_t i = 0; i < comparison->n_mismatches; i++) {
                 const iso_mismatch *mismatch = &comparison->mismatches[i];
@@ -46,28 +48,53 @@ static void print_mismatch(const iso_mismatch *mismatch)
 
 static void print_summary(const iso_comparison *comparison)
 {
+        bool is_doubtful = comparison->n_unread > 0 || comparison->n_unplaced > 0;
+
         if (comparison->n_observed_groups == 0)
                 (void)printf("%zu devices, and no group of the kernel: there is nothing to "
                              "compare.\n",
                              comparison->n_devices);
         else if (comparison->n_mismatches == 0)
-                (void)printf("%zu devices, %zu groups of the kernel: all as its rules say.\n",
-                             comparison->n_devices, comparison->n_observed_groups);
+                (void)printf("%zu devices, %zu groups of the kernel: %s.\n", comparison->n_devices,
+                             comparison->n_observed_groups,
+                             is_doubtful ? "no difference was found" : "all as its rules say");
         else
-                (void)printf("%zu devices, %zu groups of the kernel: %zu devices are elsewhere than "
-                             "its rules say.\n",
-                             comparison->n_devices, comparison->n_observed_groups,
-                             comparison->n_mismatches);
+                (void)printf(
+                        "%zu devices, %zu groups of the kernel: %zu devices are elsewhere than "
+                        "its rules say.\n",
+                        comparison->n_devices, comparison->n_observed_groups,
+                        comparison->n_mismatches);
+}
+
+/* What the rules could not be worked out from. */
+static void print_doubts(const iso_comparison *comparison)
+{
+        if (comparison->n_unread == comparison->n_devices)
+                (void)printf(
+                        "Nothing is told that the rules could be worked out from: read the whole "
+                        "machine with lspci -vvv, better -xxxx, as root.\n");
+        else if (comparison->n_unread > 0)
+                (void)printf(
+                        "The capabilities of %zu devices were not read; they were taken not to "
+                        "isolate.\n",
+                        comparison->n_unread);
+        if (comparison->n_unplaced > 0)
+                (void)printf(
+                        "%zu devices are below bridges that are not in what was read; they were "
+                        "taken for one group with all that such a bridge may lead to.\n",
+                        comparison->n_unplaced);
 }
 
 static int print_text(const iso_comparison *comparison)
 {
         print_summary(comparison);
+        print_doubts(comparison);
         for (size_t i = 0; i < comparison->n_mismatches; i++)
                 print_mismatch(&comparison->mismatches[i]);
         if (comparison->too_fine[0])
                 (void)printf("\nA device outside reaches into these groups without passing the "
-                             "IOMMU\n(isoctl explain --partition sound GROUP with the same --from says how):\n");
+                             "IOMMU,\nor nothing shows that it does not (isoctl explain --partition sound GROUP with the same --from "
+                             "says how):\n");
         for (size_t i = 0; comparison->too_fine[i]; i++)
                 (void)printf("  %s\n", comparison->too_fine[i]);
         return comparison->n_mismatches == 0 ? EXIT_DONE : EXIT_FAILED;

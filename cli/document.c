@@ -111,6 +111,15 @@ static void add_hex(json_object *object, const char *key, int digits, uint32_t v
         json_add_text(object, key, text);
 }
 
+/* null for one that is not known. */
+static void add_id(json_object *object, const char *key, uint16_t id)
+{
+        if (id != 0)
+                add_hex(object, key, 4, id);
+        else
+                json_add_optional(object, key, "");
+}
+
 json_object *json_device(const iso_device *device)
 {
         json_object *object = must(json_object_new_object());
@@ -119,8 +128,8 @@ json_object *json_device(const iso_device *device)
         json_add_text(object, "id", device->id);
         json_add_optional(object, "group", device->group);
         json_add_number(object, "kernel_group", device->kernel_group, 0);
-        add_hex(object, "vendor", 4, device->vendor);
-        add_hex(object, "device_id", 4, device->device);
+        add_id(object, "vendor", device->vendor);
+        add_id(object, "device_id", device->device);
         add_hex(object, "class", 6, device->class_code);
         json_add_optional(object, "driver", device->driver);
         json_add_text(object, "state", device->state);

@@ -10,26 +10,11 @@
 #include <string.h>
 
 #include "cli/document.h"
+#include "cli/explain.h"
 #include "cli/suppose.h"
 #include "cli/text.h"
 
 #define NOT_REACHED ((size_t)-1)
-
-/* What is explained: one thing, or how `a` and `b` are related. */
-typedef struct Question {
-        iso_host *host;
-        const char *partition;  /* NULL: the groups in force */
-        const iso_device *a;    /* NULL if a group was named */
-        const iso_device *b;    /* NULL if one thing was named */
-        const iso_group *group; /* of a, or the one that was named; NULL: none */
-        const iso_group *other; /* of b */
-        bool together;
-        const iso_reason *all; /* of the group */
-        size_t n_all;
-        const iso_reason **reasons; /* those that answer, NULL-terminated */
-        const iso_separator
-                *separators; /* what keeps them apart, of `a` and `b`; NULL if unknown */
-} Question;
 
 static void question_deinit(Question *question)
 {
@@ -121,9 +106,20 @@ static void add_separators(json_object *document, const Question *question)
         }
 }
 
-static bool is_sound(const Question *question)
+/* Where the kernel's word and its rules differ about the first device. */
+static void add_mismatch(json_object *document, const Question *question)
 {
-        return question->partition && strcmp(question->partition, "sound") == 0;
+        const iso_mismatch *mismatch =
+                question->a ? question_mismatch(question, question->a) : NULL;
+        json_object *object;
+
+        if (question->b)
+                json_add_bool(document, "only_observed", question->only_observed);
+        if (!mismatch)
+                return;
+        object = json_add(document, "mismatch", must(json_object_new_object()));
+        json_add_text(object, "cause", mismatch->cause);
+        json_add_text(object, "text", mismatch->text);
 }
 
 static int print_json(const Question *question)
@@ -146,136 +142,13 @@ static int print_json(const Question *question)
         for (size_t i = 0; question->reasons[i]; i++)
                 (void)json_append(reasons, json_reason(question->reasons[i]));
         add_separators(document, question);
-        if (group && is_sound(question)) {
+        add_mismatch(document, question);
+        if (group && question_is_sound(question)) {
                 json_add_list(document, "assumes", group->assumes);
                 json_add_bool(document, "spoofable", group->spoofable);
         }
         json_print(document);
         return EXIT_DONE;
-}
-
-static void print_reasons(const Question *question)
-{
-        for (size_t i = 0; question->reasons[i]; i++)
-                (void)printf("  %zu  %s\n", i + 1, question->reasons[i]->text);
-}
-
-static void print_partition(const Question *question)
-{
-        if (question->partition)
-                (void)printf(" of partition %s", question->partition);
-}
-
-static void print_pair(const Question *question)
-{
-        const iso_device *a = question->a, *b = question->b;
-        _cleanup_(free_text) char *name = NULL;
-
-        if (!question->together) {
-                (void)printf("%s and %s are apart: %s%s and %s%s.\n", a->address, b->address,
-                             question->group ? "group " : "no group",
-                             question->group ? question->group->id : "",
-                             question->other ? "group " : "no group",
-                             question->other ? question->other->id : "");
-                if (question->separators)
-                        (void)printf("\nWhat separates them\n  %s\n  %s\n",
-                                     question->separators[0].text, question->separators[1].text);
-                return;
-        }
-        name = group_describe(question->group);
-        (void)printf("%s and %s are together in %s", a->address, b->address, name);
-        print_partition(question);
-        (void)printf(".\n");
-        if (!question->reasons[0])
-                return;
-        (void)printf("\nWhy\n");
-        print_reasons(question);
-}
-
-static void print_members(const Question *question)
-{
-        _cleanup_(table_deinit) Table table = {.n_columns = 4};
-        const iso_group *group = question->group;
-
-        for (size_t i = 0; i < group->n_devices; i++) {
-                const iso_device *member = device_find(question->host, group->devices[i]);
-
-                if (member && member != question->a)
-                        table_add_device(&table, member);
-        }
-        if (table.n_cells == 0) {
-                (void)printf("\nIt is alone in its group%s.\n",
-                             group->kernel_group >= 0 && !question->partition
-                                     ? ": it can be handed out by itself"
-                                     : "");
-                return;
-        }
-        (void)printf("\n%s\n", question->a ? "It cannot be separated from" : "Members");
-        table_print(&table, "  ");
-        if (question->reasons[0]) {
-                (void)printf("\nWhy\n");
-                print_reasons(question);
-        }
-}
-
-static const char *assumption_text(const char *name)
-{
-        if (strcmp(name, "root-complex") == 0)
-                return "The root complex lets its ports reach each other only through the IOMMU.";
-        if (strcmp(name, "sriov") == 0)
-                return "Functions of an SR-IOV device that has no ACS do not reach each other.";
-        return name;
-}
-
-/* What cannot be seen from outside, and what nobody checks. */
-static void print_assumptions(const iso_group *group)
-{
-        if (group->assumes[0])
-                (void)printf("\nTaken for granted\n");
-        for (size_t i = 0; group->assumes[i]; i++)
-                (void)printf("  %s\n", assumption_text(group->assumes[i]));
-        if (group->spoofable)
-                (void)printf("\nNo port up to the root checks the requester id of every member: "
-                             "one may send under another's.\n");
-}
-
-/* The links are what counts; that the rules say otherwise is worth knowing. */
-static void print_difference(const iso_device *device)
-{
-        if (*device->group && *device->computed_group &&
-            strcmp(device->group, device->computed_group) != 0)
-                (void)printf("\nThe kernel's rules, computed, give group %s: an override "
-                             "(pcie_acs_override=, config_acs=), a quirk that isolationd does not "
-                             "know, or ACS changed since boot.\n",
-                             device->computed_group);
-}
-
-static void print_one(const Question *question)
-{
-        _cleanup_(free_text) char *name = NULL;
-
-        if (question->group)
-                name = group_describe(question->group);
-        if (question->a) {
-                const iso_device *device = question->a;
-
-                (void)printf("%s  %04x:%04x %s  %s  %s", device->address, device->vendor,
-                             device->device, class_name(device->class_code),
-                             *device->driver ? device->driver : "-", name ? name : "no group");
-        } else if (name) {
-                (void)printf("%s", name);
-        }
-        print_partition(question);
-        (void)printf("\n");
-        if (question->group)
-                print_members(question);
-        else
-                (void)printf("\nNo IOMMU covers it, so nothing isolates it and it cannot be "
-                             "leased.\n");
-        if (question->group && is_sound(question))
-                print_assumptions(question->group);
-        if (question->a && !question->partition)
-                print_difference(question->a);
 }
 
 static int resolve_pair(Invocation *invocation, Question *question)
@@ -375,9 +248,34 @@ static int find_separators(Invocation *invocation, Question *question)
         if (!question->b || question->together)
                 return EXIT_DONE;
         r = iso_host_separators(question->host, question->a, question->b, &question->separators);
+        question->only_observed = r == ISO_E_INVALID && !question->partition;
         if (r == ISO_E_UNSUPPORTED || r == ISO_E_INVALID)
                 return EXIT_DONE;
         return r == 0 ? EXIT_DONE : fail_host(invocation, r);
+}
+
+/* How the rules differ from the kernel's word, and whether others reach the device. */
+static int find_judgement(Invocation *invocation, Question *question)
+{
+        const iso_strength *bits;
+        size_t n_bits;
+        int r = iso_host_compare(question->host, &question->comparison);
+
+        if (r == ISO_E_UNSUPPORTED)
+                question->comparison = NULL;
+        else if (r != 0)
+                return fail_host(invocation, r);
+        if (!question->group || question->b)
+                return EXIT_DONE;
+        r = iso_host_strength(question->host, question->group, &bits, &n_bits);
+        if (r == ISO_E_UNSUPPORTED)
+                return EXIT_DONE;
+        if (r != 0)
+                return fail_host(invocation, r);
+        for (size_t i = 0; i < n_bits; i++)
+                if (strcmp(bits[i].bit, "p2p") == 0)
+                        question->p2p = &bits[i];
+        return EXIT_DONE;
 }
 
 static int answer(Invocation *invocation, Question *question)
@@ -387,10 +285,7 @@ static int answer(Invocation *invocation, Question *question)
                 return print_json(question);
         if (invocation->what_if)
                 (void)printf("If %s:\n\n", invocation->what_if);
-        if (question->b)
-                print_pair(question);
-        else
-                print_one(question);
+        explain_print(question);
         return EXIT_DONE;
 }
 
@@ -401,7 +296,7 @@ static int run_explain(Invocation *invocation)
         int code = EXIT_DONE;
 
         question.partition = invocation->partition;
-        if (invocation->what_if || is_sound(&question))
+        if (invocation->what_if || question_is_sound(&question))
                 code = use_tree(invocation);
         question.host = invocation->host;
         if (code == EXIT_DONE)
@@ -416,6 +311,8 @@ static int run_explain(Invocation *invocation)
                 code = find_all_reasons(invocation, &question);
         if (code == EXIT_DONE)
                 code = find_separators(invocation, &question);
+        if (code == EXIT_DONE && !question.partition && !invocation->what_if)
+                code = find_judgement(invocation, &question);
         return code == EXIT_DONE ? answer(invocation, &question) : code;
 }
 

@@ -29,7 +29,7 @@ static void add_header(Table *table)
 static void add_row(Table *table, const iso_device *device)
 {
         table_add(table, "%s", device->address);
-        table_add(table, "%04x:%04x", device->vendor, device->device);
+        table_add_ids(table, device);
         table_add(table, "%s", class_name(device->class_code));
         table_add(table, "%s", device->group);
         if (device->kernel_group >= 0)

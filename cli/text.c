@@ -115,10 +115,26 @@ const char *class_name(uint32_t class_code)
         return "unclassified";
 }
 
+char *ids_describe(const iso_device *device)
+{
+        if (device->vendor == 0)
+                return must(strdup("-"));
+        if (device->device == 0)
+                return must_format("%04x:-", device->vendor);
+        return must_format("%04x:%04x", device->vendor, device->device);
+}
+
+void table_add_ids(Table *table, const iso_device *device)
+{
+        _cleanup_(free_text) char *ids = ids_describe(device);
+
+        table_add(table, "%s", ids);
+}
+
 void table_add_device(Table *table, const iso_device *device)
 {
         table_add(table, "%s", device->address);
-        table_add(table, "%04x:%04x", device->vendor, device->device);
+        table_add_ids(table, device);
         table_add(table, "%s", class_name(device->class_code));
         table_add(table, "%s", device->driver);
 }

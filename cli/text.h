@@ -30,6 +30,10 @@ void table_print(const Table *table, const char *indent);
 /* "Ethernet" for 020000; the name of the base class, or "unclassified", for what has none. */
 const char *class_name(uint32_t class_code);
 
+/* "8086:10d3", "8086:-" or "-": what is known of a device's ids. The caller frees it. */
+char *ids_describe(const iso_device *device);
+void table_add_ids(Table *table, const iso_device *device);
+
 /* Adds ADDRESS, vendor:device, what it is, driver: how a device is shown below a group. */
 void table_add_device(Table *table, const iso_device *device);
 

@@ -48,7 +48,7 @@ static void print_children(const Devices *devices, const char *parent, Table *ta
                 if (!is_below(devices, device, parent))
                         continue;
                 table_add(table, "%*s%s", depth * 2, "", device->address);
-                table_add(table, "%04x:%04x", device->vendor, device->device);
+                table_add_ids(table, device);
                 table_add(table, "%s", class_name(device->class_code));
                 table_add(table, "%s", device->driver);
                 table_add(table, "%s", device->group);

@@ -79,6 +79,8 @@ static int fill_comparison(const Tree *tree, const Partition *observed, const Co
         *ret = (iso_comparison){
                 .n_devices = tree->snapshot->n_devices,
                 .n_observed_groups = from->n_observed_groups,
+                .n_unread = from->n_unread,
+                .n_unplaced = from->n_unplaced,
                 .mismatches = mismatches,
                 .n_mismatches = from->n_mismatches,
                 .too_fine = too_fine,

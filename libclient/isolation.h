@@ -65,7 +65,8 @@ typedef struct iso_device {
         const char *group;          /* id of its group, "" if none */
         const char *computed_group; /* id of the group the kernel's rules give, computed */
         int kernel_group;           /* N of iommu_groups/N, or -1 */
-        uint16_t vendor;
+        bool group_unknown;         /* what was read does not tell whether it is in one */
+        uint16_t vendor;            /* 0 if it is not known, as with the next */
         uint16_t device;
         uint32_t class_code; /* 24 bits */
         const char *driver;  /* "" if unbound */

@@ -26,6 +26,8 @@ typedef struct iso_mismatch {
 typedef struct iso_comparison {
         size_t n_devices;
         size_t n_observed_groups;
+        size_t n_unread;   /* devices whose capabilities were not read: rules do not apply */
+        size_t n_unplaced; /* devices below a bridge that is not in what was read */
         const iso_mismatch *mismatches; /* by address */
         size_t n_mismatches;
         const char *const

@@ -47,6 +47,12 @@ static inline bool bdf_same_bus(Bdf a, Bdf b)
         return a.domain == b.domain && a.bus == b.bus;
 }
 
+/* Functions of one device number of one bus. */
+static inline bool bdf_same_slot(Bdf a, Bdf b)
+{
+        return bdf_same_bus(a, b) && bdf_device(a) == bdf_device(b);
+}
+
 /*
  * Parses `DDDD:BB:dd.f` or `BB:dd.f` (hexadecimal, the whole string). Returns true and fills *ret,
  * or returns false and leaves *ret alone.

@@ -11,7 +11,9 @@
 #include "core/model/compare.h"
 
 #include "core/model/compare_suppose.h"
-#include "core/model/text.h"
+#include "core/model/compare_text.h"
+#include "core/model/doubt.h"
+#include "core/model/quirks.h"
 
 #include <errno.h>
 #include <string.h>
@@ -49,12 +51,14 @@ static int fit_init(const Partition *observed, const Partition *other, Fit *fit)
 }
 
 /* Does the other partition have the device in the company in which it is observed? */
-static bool fits(const Partition *observed, const Partition *other, const Fit *fit, size_t index)
+static bool fits(const Snapshot *snapshot, const Partition *observed, const Partition *other,
+                 const Fit *fit, size_t index)
 {
+        bool is_unknown = snapshot->devices[index].kernel_group == KERNEL_GROUP_UNKNOWN;
         size_t g = observed->group_of[index];
 
         if (g == SNAPSHOT_NONE)
-                return other->group_of[index] == SNAPSHOT_NONE ||
+                return is_unknown || other->group_of[index] == SNAPSHOT_NONE ||
                        fit->n[other->group_of[index]] == 0;
         return fit->group[g] != SNAPSHOT_NONE &&
                fit->n[fit->group[g]] == observed->groups[g].n_members;
@@ -98,13 +102,13 @@ static int list_members(const Partition *partition, const Partition *observed, s
         return 0;
 }
 
-static int find_mismatches(const Partition *observed, const Partition *kernel, const Fit *fit,
-                           Comparison *comparison)
+static int find_mismatches(const Snapshot *snapshot, const Partition *observed,
+                           const Partition *kernel, const Fit *fit, Comparison *comparison)
 {
         size_t n = 0;
 
         for (size_t i = 0; i < observed->n_devices; i++)
-                n += !fits(observed, kernel, fit, i);
+                n += !fits(snapshot, observed, kernel, fit, i);
         comparison->mismatches = calloc(n + 1, sizeof(*comparison->mismatches));
         if (!comparison->mismatches)
                 return -ENOMEM;
@@ -113,7 +117,7 @@ static int find_mismatches(const Partition *observed, const Partition *kernel, c
                 Mismatch *mismatch;
                 int r;
 
-                if (fits(observed, kernel, fit, i))
+                if (fits(snapshot, observed, kernel, fit, i))
                         continue;
                 mismatch = &comparison->mismatches[comparison->n_mismatches++];
                 mismatch->device = i;
@@ -148,21 +152,35 @@ static bool is_finer(const Mismatch *mismatch)
         return false;
 }
 
+/* Did the function lack something that decides whether it redirects, or where it is? */
+static bool is_unreadable(const PciDevice *device)
+{
+        return device->facts.pcie == TRISTATE_UNKNOWN ||
+               device->facts.header_known != TRISTATE_YES ||
+               (device->facts.pcie == TRISTATE_YES && device->facts.acs == TRISTATE_UNKNOWN) ||
+               device_is_orphan(device) ||
+               (quirk_unread_register(device) && !device->facts.redirect_inferred);
+}
+
 /* A function that joins the computed group because it could not be read, or NONE. */
 static size_t find_unreadable(const Snapshot *snapshot, const Partition *kernel, size_t index)
 {
         const Group *group = &kernel->groups[kernel->group_of[index]];
 
-        for (size_t i = 0; i < group->n_reasons; i++) {
-                size_t at = group->reasons[i].at;
-                const PciDevice *device = &snapshot->devices[at];
+        for (size_t i = 0; i < group->n_reasons; i++)
+                if (is_unreadable(&snapshot->devices[group->reasons[i].at]))
+                        return group->reasons[i].at;
+        return SNAPSHOT_NONE;
+}
 
-                if (device->facts.pcie == TRISTATE_UNKNOWN ||
-                    device->facts.header_known != TRISTATE_YES ||
-                    (device->facts.pcie == TRISTATE_YES && device->facts.acs == TRISTATE_UNKNOWN) ||
-                    (device->has_parent && device->parent == SNAPSHOT_NONE))
-                        return at;
-        }
+/* The same of one that no quirk can be known of, because its ids are not. */
+static size_t find_nameless(const Snapshot *snapshot, const Partition *kernel, size_t index)
+{
+        const Group *group = &kernel->groups[kernel->group_of[index]];
+
+        for (size_t i = 0; i < group->n_reasons; i++)
+                if (!quirk_has_ids(&snapshot->devices[group->reasons[i].at]))
+                        return group->reasons[i].at;
         return SNAPSHOT_NONE;
 }
 
@@ -187,74 +205,23 @@ static bool may_be_aliased(const Snapshot *snapshot, const Mismatch *mismatch)
         return found && device->iommu_kind == IOMMU_KIND_IVHD && !is_finer(mismatch);
 }
 
-/* `other` is the function that could not be read, or the IOMMU's device. */
-static char *describe(const Snapshot *snapshot, const Mismatch *mismatch, size_t other)
+/* Only an IOMMU that has a name is known to be of another kind. */
+static bool is_behind_other(const Snapshot *snapshot, size_t index)
 {
-        const PciDevice *device = &snapshot->devices[mismatch->device];
-        char bdf[BDF_TEXT_SIZE], at[BDF_TEXT_SIZE] = "";
-
-        (void)bdf_format(device->bdf, bdf);
-        if (other != SNAPSHOT_NONE)
-                (void)bdf_format(snapshot->devices[other].bdf, at);
-        switch (mismatch->cause) {
-        case COMPARE_IOMMU_KIND:
-                return text_print("%s is behind IOMMU %s, whose groups follow rules of their own: the "
-                             "kernel's are to be taken as they are.",
-                             at, snapshot->devices[other].iommu);
-        case COMPARE_UNCOVERED:
-                if (mismatch->n_observed == 0)
-                        return text_print("No IOMMU covers %s, so it is in no group; by the kernel's "
-                                     "rules it belongs with the others.",
-                                     bdf);
-                return text_print("Without the devices that no IOMMU covers, the kernel's rules give "
-                             "%s this group.",
-                             bdf);
-        case COMPARE_UNREADABLE:
-                return text_print("What %s is, or whether it redirects, could not be read; it was taken "
-                             "not to.",
-                             at);
-        case COMPARE_ORDER:
-                return text_print("With devices in the order of the kernel's group numbers, its rules "
-                             "give %s this group: some came later than at boot.",
-                             bdf);
-        case COMPARE_OVERRIDE:
-                return text_print("The kernel was told by pcie_acs_override= to take %s for apart: that "
-                             "is asserted, not proven.",
-                             bdf);
-        case COMPARE_COMMAND_LINE:
-                return text_print("The kernel's command line sets ACS (config_acs=, "
-                             "disable_acs_redir=), and %s is where another setting would put it.",
-                             bdf);
-        case COMPARE_ACS_CHANGED:
-                return text_print("%s is where ACS control would put it that is not what it is now: it "
-                             "was changed since the groups were made.",
-                             bdf);
-        case COMPARE_QUIRK_UNKNOWN:
-                return text_print("%s is where it would be if functions without ACS were known to "
-                             "redirect: the kernel seems to know one that is not known here.",
-                             bdf);
-        case COMPARE_INVISIBLE_ALIAS:
-                return text_print("%s is with functions of its bus for no reason that is visible: the "
-                             "firmware's IVRS table, which was not read whole, may give them one "
-                             "requester id.",
-                             bdf);
-        case COMPARE_UNKNOWN:
-        case _COMPARE_N:
-                break;
-        }
-        return text_print("Nothing known here puts %s where the kernel has it.", bdf);
+        return snapshot->devices[index].iommu_kind == IOMMU_KIND_OTHER &&
+               snapshot->devices[index].iommu[0] != '\0';
 }
 
 /* A device of either group behind an IOMMU with rules of its own, or NONE. */
 static size_t find_other_iommu(const Snapshot *snapshot, const Mismatch *mismatch)
 {
-        if (snapshot->devices[mismatch->device].iommu_kind == IOMMU_KIND_OTHER)
+        if (is_behind_other(snapshot, mismatch->device))
                 return mismatch->device;
         for (size_t i = 0; i < mismatch->n_observed; i++)
-                if (snapshot->devices[mismatch->observed[i]].iommu_kind == IOMMU_KIND_OTHER)
+                if (is_behind_other(snapshot, mismatch->observed[i]))
                         return mismatch->observed[i];
         for (size_t i = 0; i < mismatch->n_computed; i++)
-                if (snapshot->devices[mismatch->computed[i]].iommu_kind == IOMMU_KIND_OTHER)
+                if (is_behind_other(snapshot, mismatch->computed[i]))
                         return mismatch->computed[i];
         return SNAPSHOT_NONE;
 }
@@ -292,7 +259,7 @@ static int try_supposition(const Snapshot *snapshot, const Partition *observed,
                 Mismatch *mismatch = &comparison->mismatches[i];
 
                 if (mismatch->cause == COMPARE_UNKNOWN &&
-                    fits(observed, supposed, &fit, mismatch->device))
+                    fits(snapshot, observed, supposed, &fit, mismatch->device))
                         mismatch->cause = supposition->cause;
         }
         return 0;
@@ -323,7 +290,12 @@ static int find_causes(const Snapshot *snapshot, const Partition *observed, cons
 
                 if (mismatch->cause == COMPARE_UNKNOWN && may_be_aliased(snapshot, mismatch))
                         mismatch->cause = COMPARE_INVISIBLE_ALIAS;
-                mismatch->text = describe(snapshot, mismatch, others[i]);
+                if (mismatch->cause == COMPARE_QUIRK_UNKNOWN) {
+                        others[i] = find_nameless(snapshot, kernel, mismatch->device);
+                        if (others[i] != SNAPSHOT_NONE)
+                                mismatch->cause = COMPARE_UNREADABLE;
+                }
+                mismatch->text = mismatch_describe(snapshot, mismatch, others[i]);
                 if (!mismatch->text)
                         return -ENOMEM;
         }
@@ -361,6 +333,14 @@ static int find_too_fine(const Partition *observed, const Partition *sound, Comp
         return 0;
 }
 
+static void count_unread(const Snapshot *snapshot, Comparison *comparison)
+{
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                comparison->n_unread += snapshot->devices[i].facts.pcie == TRISTATE_UNKNOWN;
+                comparison->n_unplaced += device_is_below_unknown(snapshot, i);
+        }
+}
+
 int compare_partitions(const Snapshot *snapshot, const Partition *observed, const Partition *kernel,
                        const Partition *sound, Comparison **ret_comparison)
 {
@@ -371,10 +351,11 @@ int compare_partitions(const Snapshot *snapshot, const Partition *observed, cons
         if (!comparison)
                 return -ENOMEM;
         comparison->n_observed_groups = observed->n_groups;
+        count_unread(snapshot, comparison);
         r = fit_init(observed, kernel, &fit);
         if (r < 0)
                 return r;
-        r = find_mismatches(observed, kernel, &fit, comparison);
+        r = find_mismatches(snapshot, observed, kernel, &fit, comparison);
         if (r < 0)
                 return r;
         r = find_causes(snapshot, observed, kernel, comparison);

@@ -44,6 +44,8 @@ typedef struct Comparison {
         Mismatch *mismatches; /* by device */
         size_t n_mismatches;
         size_t n_observed_groups;
+        size_t n_unread;   /* devices of which it is not known whether they have PCI Express */
+        size_t n_unplaced; /* devices below a bridge that is not in the snapshot */
         size_t *too_fine; /* observed groups of which a peer is in another: indices into `observed`
                            */
         size_t n_too_fine;

@@ -46,7 +46,7 @@ static bool check_iommu(const DoctorCase *subject, DoctorFinding *finding)
 static bool check_coverage(const DoctorCase *subject, DoctorFinding *finding)
 {
         const Snapshot *snapshot = subject->snapshot;
-        _cleanup_(doctor_names_clear) DoctorNames names = {.n = 0};
+        _cleanup_(doctor_names_clear) DoctorNames names = {.n = 0}, unknown = {.n = 0};
 
         if (doctor_n_covered(snapshot) == 0)
                 return false;
@@ -56,8 +56,16 @@ static bool check_coverage(const DoctorCase *subject, DoctorFinding *finding)
 
                 if (device->kernel_group < 0 && device->class_code >> 16 != CLASS_BRIDGE &&
                     device->class_code >> 16 != CLASS_SYSTEM)
-                        doctor_names_add(&names, bdf_format(device->bdf, text));
+                        doctor_names_add(device->kernel_group == KERNEL_GROUP_UNKNOWN ? &unknown
+                                                                                      : &names,
+                                         bdf_format(device->bdf, text));
         }
+        if (names.n == 0 && unknown.n > 0)
+                return doctor_answer(finding, DOCTOR_UNKNOWN,
+                                     "whether the IOMMU covers all devices is not known",
+                                     "Read all of each function: lspci -vvv, as root.",
+                                     "What was read does not tell the group of %s.",
+                                     doctor_names_end(&unknown));
         if (names.n == 0)
                 return doctor_answer(finding, DOCTOR_OK, "the IOMMU covers all devices", "",
                                      "Bridges and the system's own functions apart, every function "

@@ -5,6 +5,8 @@
  */
 
 #include "core/model/explain.h"
+#include "core/model/doubt.h"
+#include "core/model/quirks.h"
 #include "core/model/text.h"
 
 #include <errno.h>
@@ -129,36 +131,56 @@ static bool is_port(const PciDevice *device)
                 device->pcie_type == PCIE_TYPE_DOWNSTREAM);
 }
 
-static int find_separator(const Snapshot *snapshot, size_t index, Separator *separator)
+/* The first port from `port` up that redirects, or NONE; *ret_top is the last function passed. */
+static size_t climb(const Snapshot *snapshot, size_t index, size_t *ret_top)
 {
         size_t port = snapshot->devices[index].parent;
-        char text[BDF_TEXT_SIZE], above[BDF_TEXT_SIZE];
 
+        *ret_top = index;
         while (port != SNAPSHOT_NONE &&
-               (!is_port(&snapshot->devices[port]) || !acs_isolated(snapshot, port, NULL)))
+               (!is_port(&snapshot->devices[port]) || !acs_isolated(snapshot, port, NULL))) {
+                *ret_top = port;
                 port = snapshot->devices[port].parent;
-
-        separator->port = port;
-        (void)bdf_format(snapshot->devices[index].bdf, text);
-        if (port == SNAPSHOT_NONE) {
-                separator->text = text_print("No port above %s redirects; what is between is the root "
-                                        "complex.",
-                                        text);
-        } else {
-                const PciFacts *facts = &snapshot->devices[port].facts;
-                _cleanup_(freep) char *on = acs_bits_to_string((uint8_t)facts->acs_ctrl);
-                _cleanup_(freep) char *has = acs_bits_to_string((uint8_t)facts->acs_cap);
-
-                (void)bdf_format(snapshot->devices[port].bdf, above);
-                if (facts->acs == TRISTATE_YES)
-                        separator->text = text_print("%s above %s redirects: of %s its ACS control has "
-                                                "%s.",
-                                                above, text, has && *has ? has : "nothing",
-                                                on && *on ? on : "nothing");
-                else
-                        separator->text =
-                                text_print("%s above %s is known to redirect without ACS.", above, text);
         }
+        return port;
+}
+
+static char *describe_port(const Snapshot *snapshot, size_t port, const char *below)
+{
+        const PciFacts *facts = &snapshot->devices[port].facts;
+        _cleanup_(freep) char *on = acs_bits_to_string((uint8_t)facts->acs_ctrl);
+        _cleanup_(freep) char *has = acs_bits_to_string((uint8_t)facts->acs_cap);
+        char text[BDF_TEXT_SIZE];
+
+        (void)bdf_format(snapshot->devices[port].bdf, text);
+        if (facts->redirect_inferred)
+                return text_print("%s above %s redirected when the kernel made its groups; whether it "
+                                  "does now is in a register that was not read (%s).",
+                                  text, below,
+                                  quirk_unread_register(&snapshot->devices[port]) ?: "ACS control");
+        if (facts->acs == TRISTATE_YES)
+                return text_print("%s above %s redirects: of %s its ACS control has %s.", text, below,
+                                  has && *has ? has : "nothing", on && *on ? on : "nothing");
+        return text_print("%s above %s is known to redirect without ACS.", text, below);
+}
+
+static int find_separator(const Snapshot *snapshot, size_t index, Separator *separator)
+{
+        char text[BDF_TEXT_SIZE], above[BDF_TEXT_SIZE];
+        size_t top;
+
+        separator->port = climb(snapshot, index, &top);
+        (void)bdf_format(snapshot->devices[index].bdf, text);
+        if (separator->port != SNAPSHOT_NONE)
+                separator->text = describe_port(snapshot, separator->port, text);
+        else if (device_is_orphan(&snapshot->devices[top]))
+                separator->text = text_print("The bridge above %s is not in what was read: whether "
+                                             "anything above %s redirects is not known.",
+                                             bdf_format(snapshot->devices[top].bdf, above), text);
+        else
+                separator->text = text_print("No port above %s redirects; what is between is the root "
+                                             "complex.",
+                                             text);
         return separator->text ? 0 : -ENOMEM;
 }
 

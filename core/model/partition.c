@@ -84,11 +84,12 @@ static void find_members(const Snapshot *snapshot, const size_t *labels, Found *
                 found->n_members++;
                 if (found->anchor == SNAPSHOT_NONE) {
                         found->anchor = i;
-                        found->kernel_group = device->kernel_group;
+                        found->kernel_group = device->kernel_group >= 0 ? device->kernel_group
+                                                                        : KERNEL_GROUP_NONE;
                         continue;
                 }
                 if (device->kernel_group != found->kernel_group)
-                        found->kernel_group = -1;
+                        found->kernel_group = KERNEL_GROUP_NONE;
                 if (path_compare(snapshot, i, found->anchor) < 0)
                         found->anchor = i;
         }

@@ -59,6 +59,7 @@ typedef struct PciFacts {
         uint16_t acs_ctrl;     /* word at +6 */
         uint32_t acs_dword4;   /* dword at +4: capability in the Intel SPT layout */
         uint32_t acs_dword8;   /* dword at +8: control in the Intel SPT layout */
+        bool acs_dword8_unread;
         Tristate sriov;        /* has an SR-IOV capability */
         Tristate ari;
         Tristate ats;
@@ -75,6 +76,12 @@ typedef struct PciFacts {
 
         /* Intel root ports without ACS that redirect otherwise; only pcicap_read_pch() asks. */
         Tristate pch_redirect;
+
+        /*
+         * The register that a quirk asks for was not read, and what it says was concluded from the
+         * kernel's groups: good enough to replay them, no proof that the port redirects now.
+         */
+        bool redirect_inferred;
 } PciFacts;
 
 /*

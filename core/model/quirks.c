@@ -67,6 +67,8 @@ static QuirkAnswer intel_spt_acs(const PciDevice *device, uint8_t *missing)
 
         needed = ACS_REQUIRED & facts->acs_dword4;
         *missing = (uint8_t)(needed & ~facts->acs_dword8);
+        if (facts->acs_dword8_unread && !facts->redirect_inferred)
+                *missing = ACS_REQUIRED;
         return *missing == 0 ? QUIRK_ISOLATED : QUIRK_NOT_ISOLATED;
 }
 
@@ -154,6 +156,26 @@ uint16_t quirk_acs_capability(const Snapshot *snapshot, const PciDevice *device)
 bool quirk_is_intel_pch_port(uint16_t vendor, uint16_t device)
 {
         return vendor == 0x8086 && ids_contain(&quirk_intel_pch_ids, device);
+}
+
+bool quirk_is_intel_spt_port(uint16_t vendor, uint16_t device)
+{
+        return vendor == 0x8086 && ids_contain(&quirk_intel_spt_ids, device);
+}
+
+const char *quirk_unread_register(const PciDevice *device)
+{
+        const PciFacts *facts = &device->facts;
+
+        if (!is_pcie_type(device, PCIE_TYPE_ROOT_PORT))
+                return NULL;
+        if (quirk_is_intel_pch_port(device->vendor, device->device) &&
+            (facts->pch_redirect == TRISTATE_UNKNOWN || facts->redirect_inferred))
+                return "MPC at D8h";
+        if (quirk_is_intel_spt_port(device->vendor, device->device) &&
+            facts->acs == TRISTATE_YES && facts->acs_dword8_unread)
+                return "ACS control, eight bytes behind the start of the capability";
+        return NULL;
 }
 
 static const AliasQuirk *find_alias_row(const PciDevice *device)

@@ -106,6 +106,21 @@ uint16_t quirk_acs_capability(const Snapshot *snapshot, const PciDevice *device)
 /* Whether pcicap_read_pch() should be asked, given the ids. */
 bool quirk_is_intel_pch_port(uint16_t vendor, uint16_t device);
 
+/* Has a root port of these ids ACS registers of one dword each? */
+bool quirk_is_intel_spt_port(uint16_t vendor, uint16_t device);
+
+/*
+ * The register that decides by a quirk row whether this port redirects, if it was not read: a name
+ * with its offset, for people. NULL if no row asks for one, or it was read.
+ */
+const char *quirk_unread_register(const PciDevice *device);
+
+/* Are the ids that the rows go by known? A text without numbers has none. */
+static inline bool quirk_has_ids(const PciDevice *device)
+{
+        return device->vendor != 0 && device->device != 0;
+}
+
 /*
  * The device.functions of its own bus whose ids the device also uses, by the rows alone; returns
  * false if none.

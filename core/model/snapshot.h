@@ -17,6 +17,8 @@
 #include "core/model/tristate.h"
 
 #define SNAPSHOT_NONE ((size_t)-1)   /* no such device */
+#define KERNEL_GROUP_NONE (-1)
+#define KERNEL_GROUP_UNKNOWN (-2)    /* what was read does not tell whether it is in one */
 #define VF_INDEX_NONE ((unsigned)-1) /* a VF whose PF does not name it */
 #define SNAPSHOT_NAME_SIZE 64        /* longest driver or IOMMU name kept, with NUL */
 #define SNAPSHOT_TYPE_SIZE 16        /* longest domain type kept, with NUL */
@@ -47,7 +49,7 @@ typedef struct PciDevice {
         bool pcie_type_uncertain; /* upstream or downstream: the port above is not known */
         bool is_displaced;        /* its place is taken or not known: its path names its address */
 
-        int32_t kernel_group; /* N of iommu_groups/N, or -1: what the kernel says */
+        int32_t kernel_group; /* N of iommu_groups/N: what the kernel says; or KERNEL_GROUP_… */
         uint16_t vendor;
         uint16_t device;
         uint16_t subsystem_vendor;

@@ -127,18 +127,13 @@ static void join_below(Sound *sound, ReasonRule rule, uint8_t bits)
         }
 }
 
-static bool is_same_slot(const PciDevice *a, const PciDevice *b)
-{
-        return bdf_same_bus(a->bdf, b->bdf) && bdf_device(a->bdf) == bdf_device(b->bdf);
-}
-
 /* One past the last device of the slot that `start` is the first of. */
 static size_t slot_end(const Snapshot *snapshot, size_t start)
 {
         size_t end = start + 1;
 
         while (end < snapshot->n_devices &&
-               is_same_slot(&snapshot->devices[start], &snapshot->devices[end]))
+               bdf_same_slot(snapshot->devices[start].bdf, snapshot->devices[end].bdf))
                 end++;
         return end;
 }

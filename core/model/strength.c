@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/doubt.h"
+#include "core/model/quirks.h"
 #include "core/model/text.h"
 
 typedef struct Question {
@@ -69,9 +71,11 @@ static bool is_grouped(const Question *question, StrengthFact *fact)
         for (size_t i = 0; i < question->group->n_members; i++) {
                 char text[BDF_TEXT_SIZE];
 
-                if (member(question, i, text)->kernel_group >= 0)
+                int32_t number = member(question, i, text)->kernel_group;
+
+                if (number >= 0)
                         continue;
-                if (knows_groups(question->snapshot))
+                if (number == KERNEL_GROUP_NONE && knows_groups(question->snapshot))
                         answer(fact, TRISTATE_NO, "No IOMMU covers %s.", text);
                 else
                         answer(fact, TRISTATE_UNKNOWN,
@@ -117,8 +121,65 @@ static bool is_unknown(const Snapshot *snapshot, size_t index)
 {
         const PciDevice *device = &snapshot->devices[index];
 
-        return device->facts.pcie == TRISTATE_UNKNOWN ||
+        return device->facts.pcie == TRISTATE_UNKNOWN || device_is_orphan(device) ||
+               (quirk_unread_register(device) && !device->facts.redirect_inferred) ||
                (device->facts.pcie == TRISTATE_YES && device->facts.acs == TRISTATE_UNKNOWN);
+}
+
+/* What is not known of this function on a member's way up that p2p rests on; answers if so. */
+static bool is_in_doubt(const Question *question, size_t index, size_t at, StrengthFact *fact)
+{
+        const Snapshot *snapshot = question->snapshot;
+        const PciDevice *device = &snapshot->devices[at];
+        char text[BDF_TEXT_SIZE], member_text[BDF_TEXT_SIZE];
+        const char *register_name = quirk_unread_register(device);
+
+        (void)bdf_format(device->bdf, text);
+        (void)bdf_format(snapshot->devices[index].bdf, member_text);
+        if (device_is_orphan(device))
+                answer(fact, TRISTATE_UNKNOWN,
+                       "The bridge above %s is not in what was read: what else it leads to is not "
+                       "known.",
+                       text);
+        else if (register_name)
+                answer(fact, TRISTATE_UNKNOWN,
+                       "Whether %s redirects is in a register that was not read (%s): lspci -xxxx "
+                       "as root shows it.",
+                       text, register_name);
+        else if (device->multifunction == TRISTATE_UNKNOWN && acs_missing(snapshot, at) & ACS_RR)
+                answer(fact, TRISTATE_UNKNOWN,
+                       "Whether %s is one of several functions, which might reach %s, is not "
+                       "known.",
+                       text, member_text);
+        else
+                return false;
+        return true;
+}
+
+/* Of each member and what is above it: is anything of it, or of a port beside it, in doubt? */
+static bool find_doubt(const Question *question, StrengthFact *fact)
+{
+        const Snapshot *snapshot = question->snapshot;
+
+        for (size_t m = 0; m < question->group->n_members; m++) {
+                size_t index = question->group->members[m];
+
+                for (size_t at = index; at != SNAPSHOT_NONE; at = snapshot->devices[at].parent) {
+                        size_t first = at, end;
+
+                        while (first > 0 && bdf_same_slot(snapshot->devices[first - 1].bdf,
+                                                          snapshot->devices[at].bdf))
+                                first--;
+                        for (end = first; end < snapshot->n_devices; end++) {
+                                if (!bdf_same_slot(snapshot->devices[end].bdf,
+                                                   snapshot->devices[at].bdf))
+                                        break;
+                                if (is_in_doubt(question, index, end, fact))
+                                        return true;
+                        }
+                }
+        }
+        return false;
 }
 
 /* Somebody outside in the sound group of a member: the reason that leads there is the evidence. */
@@ -151,6 +212,8 @@ static void ask_p2p(const Question *question, StrengthFact *fact)
                        "%s", text ?: "");
                 return;
         }
+        if (find_doubt(question, fact))
+                return;
         answer(fact, TRISTATE_YES, "No path leads to or from a member past the IOMMU%s.",
                question->sound->groups[question->sound->group_of[question->group->members[0]]]
                                        .assumes &

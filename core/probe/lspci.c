@@ -229,7 +229,9 @@ static void merge_entries(LspciEntry *kept, const LspciEntry *other)
         }
         if (kept->device.class_code == 0)
                 kept->device.class_code = less.device.class_code;
-        if (kept->device.kernel_group < 0)
+        /* A number says more than none, and none says more than nothing. */
+        if (kept->device.kernel_group < less.device.kernel_group &&
+            kept->device.kernel_group < 0)
                 kept->device.kernel_group = less.device.kernel_group;
         if (kept->device.driver[0] == '\0')
                 memcpy(kept->device.driver, less.device.driver, sizeof(less.device.driver));

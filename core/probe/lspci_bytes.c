@@ -153,6 +153,7 @@ void lspci_merge_facts(PciFacts *facts, const PciFacts *other)
                 facts->acs_ctrl = other->acs_ctrl;
                 facts->acs_dword4 = other->acs_dword4;
                 facts->acs_dword8 = other->acs_dword8;
+                facts->acs_dword8_unread = other->acs_dword8_unread;
         }
         if (facts->serial == TRISTATE_UNKNOWN) {
                 facts->serial = other->serial;

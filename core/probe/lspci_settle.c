@@ -32,10 +32,13 @@ static bool has_amd_iommu(const LspciEntry *entries, size_t n_entries)
         return false;
 }
 
-/* Processors with an IOMMU of their own show their make in a host bridge. */
+/*
+ * Processors with an IOMMU of their own show their make in a host bridge. Host bridges of another
+ * make have IOMMUs with rules of their own; a text without any host bridge tells nothing.
+ */
 static IommuKind guess_kind(const LspciEntry *entries, size_t n_entries)
 {
-        IommuKind kind = IOMMU_KIND_OTHER;
+        IommuKind kind = IOMMU_KIND_NONE;
 
         if (has_amd_iommu(entries, n_entries))
                 return IOMMU_KIND_IVHD;
@@ -44,41 +47,115 @@ static IommuKind guess_kind(const LspciEntry *entries, size_t n_entries)
 
                 if (device->vendor == 0x1af4 && device->device == 0x1057)
                         return IOMMU_KIND_VIRTIO;
-                if (class_of(device) != CLASS_HOST_BRIDGE || kind != IOMMU_KIND_OTHER)
+                if (class_of(device) != CLASS_HOST_BRIDGE ||
+                    (kind != IOMMU_KIND_NONE && kind != IOMMU_KIND_OTHER))
                         continue;
                 if (device->vendor == 0x8086)
                         kind = IOMMU_KIND_DMAR;
                 else if (is_amd(device))
                         kind = IOMMU_KIND_IVHD;
+                else if (device->vendor != 0)
+                        kind = IOMMU_KIND_OTHER;
         }
         return kind;
 }
 
+static bool is_root_port(const PciDevice *device)
+{
+        return device->facts.pcie == TRISTATE_YES && device->facts.pcie_type == PCIE_TYPE_ROOT_PORT;
+}
+
+/* A root port whose ACS registers are dwords (kernel-facts 1.5), by id or without one by name. */
 static bool has_spt_layout(const LspciEntry *entry)
 {
         const PciDevice *device = &entry->device;
 
-        if (device->facts.pcie != TRISTATE_YES || device->facts.pcie_type != PCIE_TYPE_ROOT_PORT)
+        if (!is_root_port(device))
                 return false;
         if (device->vendor != 0x8086 || device->device == 0)
                 return entry->is_spt_port;
-        for (size_t i = 0; i < quirk_intel_spt_ids.n_ranges; i++)
-                if (device->device >= quirk_intel_spt_ids.ranges[i].first &&
-                    device->device <= quirk_intel_spt_ids.ranges[i].last)
-                        return true;
-        return false;
+        return quirk_is_intel_spt_port(device->vendor, device->device);
+}
+
+/* The first entry at or behind that address. */
+static size_t lower_bound(const LspciEntry *entries, size_t n_entries, Bdf bdf)
+{
+        size_t low = 0, high = n_entries;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (bdf_compare(entries[middle].device.bdf, bdf) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
 }
 
 /*
- * Of root ports whose ACS registers are dwords (kernel-facts 1.5) the words show the upper half of
- * the capability in place of control: always off. The register itself is known only by what the
- * kernel writes to it at boot on a machine whose IOMMU is in use.
+ * Are the functions of the bus or slot from `from` on, below the port or beside it, in other
+ * groups? YES if there are any and all are, NO if one is not.
  */
-static void settle_spt(LspciEntry *entry)
+static Tristate are_elsewhere(const LspciEntry *entries, size_t n_entries, const PciDevice *port,
+                              Bdf from, bool below)
 {
-        PciFacts *facts = &entry->device.facts;
+        Tristate answer = TRISTATE_UNKNOWN;
 
-        if (entry->has_acs || facts->acs != TRISTATE_YES || !has_spt_layout(entry))
+        for (size_t i = lower_bound(entries, n_entries, from);
+             i < n_entries && bdf_same_bus(entries[i].device.bdf, from); i++) {
+                const PciDevice *other = &entries[i].device;
+
+                if (other->kernel_group < 0 || bdf_equal(other->bdf, port->bdf))
+                        continue;
+                if (below ? !other->has_parent || !bdf_equal(other->parent_bdf, port->bdf)
+                          : bdf_device(other->bdf) != bdf_device(port->bdf))
+                        continue;
+                if (other->kernel_group == port->kernel_group)
+                        return TRISTATE_NO;
+                answer = TRISTATE_YES;
+        }
+        return answer;
+}
+
+/*
+ * Did the kernel take the port for one that redirects? It did if what is below the port, or beside
+ * it in its slot, is in another group. Nothing is concluded where there is nothing of the kind.
+ */
+static bool is_taken_to_redirect(const LspciEntry *entries, size_t n_entries, const PciDevice *port)
+{
+        Bdf slot = {port->bdf.domain, port->bdf.bus, port->bdf.devfn & 0xf8};
+        Bdf bus = {port->bdf.domain, port->facts.secondary_bus, 0};
+        Tristate beside, below = TRISTATE_UNKNOWN;
+
+        if (port->kernel_group < 0)
+                return false;
+        beside = are_elsewhere(entries, n_entries, port, slot, false);
+        if (port->facts.buses_known == TRISTATE_YES)
+                below = are_elsewhere(entries, n_entries, port, bus, true);
+        return beside != TRISTATE_NO && below != TRISTATE_NO &&
+               (beside == TRISTATE_YES || below == TRISTATE_YES);
+}
+
+/*
+ * Registers that words do not show, or show wrongly: of ports with dword registers the upper half
+ * of the capability in place of control, of older ones none of it. Both are what the kernel wrote
+ * to them at boot if its groups show that it did.
+ */
+static void settle_port(LspciEntry *entries, size_t n_entries, size_t port)
+{
+        LspciEntry *entry = &entries[port];
+        PciFacts *facts = &entry->device.facts;
+        bool is_spt = !entry->has_acs && facts->acs == TRISTATE_YES && has_spt_layout(entry);
+        bool is_pch = is_root_port(&entry->device) && facts->pch_redirect == TRISTATE_UNKNOWN &&
+                      quirk_is_intel_pch_port(entry->device.vendor, entry->device.device);
+
+        if ((!is_spt && !is_pch) || !is_taken_to_redirect(entries, n_entries, &entry->device))
+                return;
+        facts->redirect_inferred = true;
+        if (is_pch)
+                facts->pch_redirect = TRISTATE_YES;
+        if (!is_spt)
                 return;
         facts->acs_dword8 = facts->acs_cap & ACS_ENABLED;
         if (entry->is_spt_port) {
@@ -103,6 +180,6 @@ void lspci_settle(Snapshot *snapshot, LspciEntry *entries, size_t n_entries)
         for (size_t i = 0; i < n_entries; i++) {
                 if (entries[i].device.kernel_group >= 0)
                         entries[i].device.iommu_kind = kind;
-                settle_spt(&entries[i]);
+                settle_port(entries, n_entries, i);
         }
 }

@@ -12,6 +12,8 @@
 
 #include "core/probe/lspci_entry.h"
 
+#define ACS_NEEDED (ACS_SV | ACS_RR | ACS_CR | ACS_UF)
+
 /* A stretch of the words; the text goes on behind it. */
 typedef struct Section {
         const char *text;
@@ -119,7 +121,7 @@ static Section line_of(Section section)
         return (Section){section.text, end ? (size_t)(end - section.text) : section.n};
 }
 
-/* All bits of a line "ACSCap: SrcValid+ …"; one that is not printed is not set. */
+/* All bits of a line "ACSCap: SrcValid+ …". Returns false unless each that matters is printed. */
 static bool find_acs(Section section, const char *pattern, const char *before, uint16_t *ret_bits)
 {
         const char *at = find(section, pattern), *end = NULL;
@@ -133,10 +135,15 @@ static bool find_acs(Section section, const char *pattern, const char *before, u
         if (end)
                 line.n = (size_t)(end - line.text);
         *ret_bits = 0;
-        for (size_t i = 0; i < ARRAY_SIZE(acs_bits); i++)
-                if (find_switch(line, acs_bits[i].name) == TRISTATE_YES)
+        for (size_t i = 0; i < ARRAY_SIZE(acs_bits); i++) {
+                Tristate bit = find_switch(line, acs_bits[i].name);
+
+                if (bit == TRISTATE_YES)
                         *ret_bits |= acs_bits[i].bit;
-        return find_switch(line, "SrcValid") != TRISTATE_UNKNOWN;
+                else if (bit == TRISTATE_UNKNOWN && acs_bits[i].bit & ACS_NEEDED)
+                        return false;
+        }
+        return true;
 }
 
 /* Capability and control, PCIe Base Specification 7.7.11; with -v alone their bits are not told. */
@@ -152,6 +159,7 @@ static void read_acs(Section section, uint16_t offset, PciFacts *facts)
         facts->acs_cap = capability;
         facts->acs_ctrl = control;
         facts->acs_dword4 = (uint32_t)control << 16 | capability;
+        facts->acs_dword8_unread = true;
 }
 
 /* "(Slot+)" on the first line; what kind of slot it is is a line of its own, with -vv. */
@@ -383,19 +391,38 @@ static void read_subsystem(Section words, PciDevice *device)
         }
 }
 
+/*
+ * "IOMMU group: 12" comes before resources, capabilities and drivers. A function that shows any of
+ * these and no group is in none; of one that was cut off before them it is not known.
+ */
+static int32_t read_group(Section words)
+{
+        static const char *const later[] = {
+                "Region ",       "Memory at ",    "I/O ports at ",         "Expansion ROM at ",
+                "Bus: primary=", "Capabilities:", "Kernel driver in use:", "Kernel modules:"};
+        uint32_t group;
+
+        if (find_number(words, "IOMMU group:", 10, &group) ||
+            find_number(words, "IOMMU group", 10, &group))
+                return group <= INT32_MAX ? (int32_t)group : KERNEL_GROUP_UNKNOWN;
+        if (find(words, "IOMMU group"))
+                return KERNEL_GROUP_UNKNOWN;
+        for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+                if (find(words, later[i]))
+                        return KERNEL_GROUP_NONE;
+        return KERNEL_GROUP_UNKNOWN;
+}
+
 void lspci_read_words(LspciEntry *entry, const char *words)
 {
         static const char *const details[] = {
                 "Control:", "Status:", "Flags:", "Bus: primary=", "Capabilities:"};
         const Section all = {words, strlen(words)};
         PciDevice *device = &entry->device;
-        uint32_t group;
 
         for (size_t i = 0; i < ARRAY_SIZE(details); i++)
                 entry->has_details |= find(all, details[i]) != NULL;
-        if (find_number(all, "IOMMU group:", 10, &group) ||
-            find_number(all, "IOMMU group", 10, &group))
-                device->kernel_group = group <= INT32_MAX ? (int32_t)group : -1;
+        device->kernel_group = read_group(all);
         copy_value(all, "Kernel driver in use:", " \n", device->driver, sizeof(device->driver));
         copy_value(all, "Physical Slot:", "\n", entry->slot, sizeof(entry->slot));
         read_subsystem(all, device);

@@ -227,6 +227,7 @@ static bool read_acs(const Entry *facts, PciFacts *ret)
                 return false;
         if (ret->acs != TRISTATE_YES)
                 return true;
+        ret->acs_dword8_unread = !member(&acs, "dword8");
         return read_hex16(&acs, "offset", false, &ret->acs_offset) &&
                read_hex16(&acs, "cap", true, &ret->acs_cap) &&
                read_hex16(&acs, "ctrl", true, &ret->acs_ctrl) &&
@@ -279,6 +280,8 @@ static bool read_facts(const Entry *device, PciFacts *ret)
                 {"flr", &ret->flr},         {"hotplug_slot", &ret->hotplug_slot},
         };
 
+        Tristate inferred = TRISTATE_UNKNOWN;
+
         if (!facts.object)
                 return true;
         if (!json_object_is_type(facts.object, json_type_object))
@@ -286,6 +289,9 @@ static bool read_facts(const Entry *device, PciFacts *ret)
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
                 if (!read_tristate(&facts, rows[i].key, rows[i].fact))
                         return false;
+        if (!read_tristate(&facts, "redirect_inferred", &inferred))
+                return false;
+        ret->redirect_inferred = inferred == TRISTATE_YES;
         return read_header(&facts, ret) && read_pcie(&facts, ret) && read_acs(&facts, ret) &&
                read_serial(&facts, ret) && read_buses(&facts, ret);
 }
@@ -378,6 +384,7 @@ bool field_read_device(json_object *object, PciDevice *ret_device, FieldError *r
         const Entry entry = {object, "", ret_error};
         PciDevice device = {0};
         int64_t group = -1, node = -1;
+        Tristate group_unknown;
 
         if (!json_object_is_type(object, json_type_object))
                 return fail(&entry, "", "expected an object");
@@ -392,6 +399,7 @@ bool field_read_device(json_object *object, PciDevice *ret_device, FieldError *r
             !read_address(&entry, "real_dma", &device.real_dma_bdf, &device.has_real_dma) ||
             !read_ivrs_alias(&entry, &device) ||
             !read_number(&entry, "group", INT32_MAX, false, &group) ||
+            !read_tristate(&entry, "group_unknown", &group_unknown) ||
             !read_iommu(&entry, &device) ||
             !read_text(&entry, "driver", device.driver, sizeof(device.driver)) ||
             !read_tristate(&entry, "removable", &device.removable) ||
@@ -400,6 +408,8 @@ bool field_read_device(json_object *object, PciDevice *ret_device, FieldError *r
             !read_facts(&entry, &device.facts))
                 return false;
         device.kernel_group = (int32_t)group;
+        if (group < 0 && group_unknown == TRISTATE_YES)
+                device.kernel_group = KERNEL_GROUP_UNKNOWN;
         device.has_numa_node = node >= 0;
         device.numa_node = node >= 0 ? (uint16_t)node : 0;
         *ret_device = device;

@@ -84,6 +84,19 @@ static void put_serial(FILE *stream, const PciFacts *facts, unsigned flags)
                 (void)fprintf(stream, "\"%016" PRIx64 "\"", facts->serial_number);
 }
 
+static void put_acs(FILE *stream, const PciFacts *facts)
+{
+        if (!put_fact(stream, "acs", facts->acs))
+                return;
+        (void)fprintf(stream,
+                      "{\"offset\":\"%03x\",\"cap\":\"%04x\",\"ctrl\":\"%04x\","
+                      "\"dword4\":\"%08x\"",
+                      facts->acs_offset, facts->acs_cap, facts->acs_ctrl, facts->acs_dword4);
+        if (!facts->acs_dword8_unread || facts->redirect_inferred)
+                (void)fprintf(stream, ",\"dword8\":\"%08x\"", facts->acs_dword8);
+        (void)fputc('}', stream);
+}
+
 static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
 {
         (void)fprintf(stream, ",\"facts\":{\"present\":%s", tristate_text(facts->present));
@@ -92,12 +105,7 @@ static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
                               tristate_text(facts->multifunction_bit));
         if (put_fact(stream, "pcie", facts->pcie))
                 (void)fprintf(stream, "{\"type\":%u}", facts->pcie_type);
-        if (put_fact(stream, "acs", facts->acs))
-                (void)fprintf(stream,
-                              "{\"offset\":\"%03x\",\"cap\":\"%04x\",\"ctrl\":\"%04x\","
-                              "\"dword4\":\"%08x\",\"dword8\":\"%08x\"}",
-                              facts->acs_offset, facts->acs_cap, facts->acs_ctrl, facts->acs_dword4,
-                              facts->acs_dword8);
+        put_acs(stream, facts);
         put_tristate(stream, "sriov", facts->sriov);
         put_tristate(stream, "ari", facts->ari);
         put_tristate(stream, "ats", facts->ats);
@@ -111,6 +119,8 @@ static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
                 (void)fprintf(stream, "{\"secondary\":\"%02x\",\"subordinate\":\"%02x\"}",
                               facts->secondary_bus, facts->subordinate_bus);
         put_tristate(stream, "pch_redirect", facts->pch_redirect);
+        if (facts->redirect_inferred)
+                put_tristate(stream, "redirect_inferred", TRISTATE_YES);
         (void)fputc('}', stream);
 }
 
@@ -142,11 +152,12 @@ static void put_device(FILE *stream, const Snapshot *snapshot, const PciDevice *
 {
         char text[BDF_TEXT_SIZE];
 
-        (void)fprintf(stream,
-                      "{\"address\":\"%s\",\"vendor\":\"%04x\",\"device\":\"%04x\","
-                      "\"class\":\"%06x\"",
-                      bdf_format(device->bdf, text), device->vendor, device->device,
-                      device->class_code);
+        (void)fprintf(stream, "{\"address\":\"%s\"", bdf_format(device->bdf, text));
+        if (device->vendor != 0)
+                (void)fprintf(stream, ",\"vendor\":\"%04x\"", device->vendor);
+        if (device->device != 0)
+                (void)fprintf(stream, ",\"device\":\"%04x\"", device->device);
+        (void)fprintf(stream, ",\"class\":\"%06x\"", device->class_code);
         if (device->subsystem_vendor != 0 || device->subsystem_device != 0)
                 (void)fprintf(stream,
                               ",\"subsystem_vendor\":\"%04x\",\"subsystem_device\":\"%04x\"",
@@ -154,6 +165,8 @@ static void put_device(FILE *stream, const Snapshot *snapshot, const PciDevice *
         put_place(stream, snapshot, device);
         if (device->kernel_group >= 0)
                 (void)fprintf(stream, ",\"group\":%d", (int)device->kernel_group);
+        else if (device->kernel_group == KERNEL_GROUP_UNKNOWN)
+                (void)fputs(",\"group_unknown\":true", stream);
         put_text_member(stream, "iommu", device->iommu);
         put_text_member(stream, "iommu_kind", iommu_kind_to_string(device->iommu_kind));
         put_text_member(stream, "driver", device->driver);

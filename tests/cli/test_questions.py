@@ -43,7 +43,8 @@ class Questions(unittest.TestCase):
     def test_equal(self):
         self.assertEqual(self.ask("compare"), {
             "schema": "isolationd.compare/1", "devices": 8, "observed_groups": 5, "equal": True,
-            "mismatches": [], "finer_than_sound": []})
+            "unread_devices": 0, "unplaced_devices": 0, "mismatches": [],
+            "finer_than_sound": []})
 
     def test_a_group_that_should_not_be(self):
         answer = self.ask("compare", root=self.strange, code=1)

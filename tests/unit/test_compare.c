@@ -53,9 +53,14 @@ static char *causes(const Snapshot *snapshot, const Comparison *comparison)
 
 static void set_kind(Snapshot *snapshot, IommuKind kind)
 {
-        for (size_t i = 0; i < snapshot->n_devices; i++)
-                if (snapshot->devices[i].kernel_group >= 0)
-                        snapshot->devices[i].iommu_kind = kind;
+        const char *name = kind == IOMMU_KIND_OTHER ? "iommu-phb0000" : "";
+
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                if (snapshot->devices[i].kernel_group < 0)
+                        continue;
+                snapshot->devices[i].iommu_kind = kind;
+                (void)snprintf(snapshot->devices[i].iommu, SNAPSHOT_NAME_SIZE, "%s", name);
+        }
 }
 
 static void expect(const Part *parts, size_t n_parts, const char *command_line, IommuKind kind,
@@ -94,6 +99,10 @@ static void test_equal(void)
 static void test_override(void)
 {
         static const Part parts[] = {
+                {"00:1c.0", .type = RP, .vendor = 0xabcd, .device = 2, .kernel_group = 1},
+                {"01:00.0", "00:1c.0", .type = EP, .kernel_group = 2},
+        };
+        static const Part nameless[] = {
                 {"00:1c.0", .type = RP, .kernel_group = 1},
                 {"01:00.0", "00:1c.0", .type = EP, .kernel_group = 2},
         };
@@ -114,6 +123,8 @@ static void test_override(void)
                "00:1c.0 quirk-unknown, 01:00.0 quirk-unknown");
         EXPECT(parts, "xpcie_acs_override=downstream", IOMMU_KIND_DMAR,
                "00:1c.0 quirk-unknown, 01:00.0 quirk-unknown");
+        /* Without ids no quirk can be known. */
+        EXPECT(nameless, NULL, IOMMU_KIND_DMAR, "00:1c.0 unreadable, 01:00.0 unreadable");
 }
 
 static void test_acs_changed(void)

@@ -5,6 +5,7 @@
  */
 
 #include "core/model/groups.h"
+#include "core/model/quirks.h"
 #include "core/probe/lspci.h"
 #include "tap.h"
 #include "topology.h"
@@ -223,7 +224,8 @@ static char *bytes_text(const char *header, const char *control, bool extended)
                      "00:1c.0 PCI bridge: A\n\tStatus: Cap+\n"
                      "\tCapabilities: [40] Express (v2) Downstream Port (Slot+), MSI 00\n"
                      "\tCapabilities: [200 v1] Access Control Services\n"
-                     "\t\tACSCap:\tSrcValid+ TransBlk-\n\t\tACSCtl:\tSrcValid- TransBlk-\n"
+                     "\t\tACSCap:\tSrcValid+ ReqRedir- CmpltRedir- UpstreamFwd-\n"
+                     "\t\tACSCtl:\tSrcValid- ReqRedir- CmpltRedir- UpstreamFwd-\n"
                      "00: 86 80 01 19 07 04 10 00 07 00 04 06 10 00 %s 00\n"
                      "10: 00 00 00 00 00 00 00 00 00 05 07 00 e0 e0 00 20\n"
                      "20: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
@@ -298,22 +300,59 @@ static void test_dword_ports(void)
                 "Intel Corporation Made Up Root Port [8086:abcd]",
         };
 
-        for (size_t i = 0; i < 2 * ARRAY_SIZE(titles); i++) {
-                bool in_use = i % 2, wanted = in_use && i / 2 < 2;
+        /* No IOMMU in use; one, and the kernel took the port to redirect; one, and it did not. */
+        static const char *const groups[][2] = {
+                {"", ""},
+                {"\tIOMMU group: 8\n", "\tIOMMU group: 9\n"},
+                {"\tIOMMU group: 8\n", "\tIOMMU group: 8\n"},
+        };
+
+        for (size_t i = 0; i < 3 * ARRAY_SIZE(titles); i++) {
+                bool wanted = i % 3 == 1 && i / 3 < 2;
                 _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
                 char text[1024];
 
                 (void)snprintf(text, sizeof(text),
                                "00:1c.0 PCI bridge: %s\n"
-                               "%s\tStatus: Cap+\n"
+                               "%s\tBus: primary=00, secondary=01, subordinate=01\n"
+                               "\tStatus: Cap+\n"
                                "\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00\n"
                                "\tCapabilities: [140 v1] Access Control Services\n"
-                               "\t\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+ CmpltRedir+\n"
-                               "\t\tACSCtl:\tSrcValid- TransBlk- ReqRedir- CmpltRedir-\n",
-                               titles[i / 2], in_use ? "\tIOMMU group: 8\n" : "");
+                               "\t\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+ CmpltRedir+ "
+                               "UpstreamFwd+\n"
+                               "\t\tACSCtl:\tSrcValid- TransBlk- ReqRedir- CmpltRedir- "
+                               "UpstreamFwd-\n"
+                               "01:00.0 USB controller: A\n\tStatus: Cap+\n%s",
+                               titles[i / 3], groups[i % 3][0], groups[i % 3][1]);
                 snapshot = read_text(text);
-                if (CHECK(snapshot))
-                        CHECK_NUMBER(acs_isolated(snapshot, 0, NULL), wanted);
+                if (!CHECK(snapshot))
+                        continue;
+                CHECK_NUMBER(acs_isolated(snapshot, 0, NULL), wanted);
+                CHECK_NUMBER(snapshot->devices[0].facts.redirect_inferred, wanted);
+        }
+}
+
+/* Root ports that redirect by a register which words never show, and bytes do. */
+static void test_pch_ports(void)
+{
+        static const char text[] =
+                "00:1c.0 PCI bridge: Intel Corporation A [8086:1d10]\n%s"
+                "\tBus: primary=00, secondary=01, subordinate=01\n\tStatus: Cap+\n"
+                "\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00\n"
+                "01:00.0 USB controller: A [8086:1234]\n\tIOMMU group: 9\n\tStatus: Cap+\n";
+        static const char *const groups[] = {"", "\tIOMMU group: 9\n", "\tIOMMU group: 8\n"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+                _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+                char whole[1024];
+
+                (void)snprintf(whole, sizeof(whole), text, groups[i]);
+                snapshot = read_text(whole);
+                if (!CHECK(snapshot && snapshot->n_devices == 2))
+                        continue;
+                CHECK_NUMBER(acs_isolated(snapshot, 0, NULL), i == 2);
+                CHECK_NUMBER(snapshot->devices[0].facts.redirect_inferred, i == 2);
+                CHECK_STRING(quirk_unread_register(&snapshot->devices[0]), "MPC at D8h");
         }
 }
 
@@ -343,6 +382,7 @@ int main(void)
                 {"words say what bytes do not reach", test_few_bytes},
                 {"only bytes", test_only_bytes},
                 {"root ports with dword registers", test_dword_ports},
+                {"root ports with a register of their own", test_pch_ports},
                 {"which IOMMU", test_iommu},
         };
 
