@@ -132,7 +132,9 @@ static bool is_in_doubt(const Question *question, size_t index, size_t at, Stren
         const Snapshot *snapshot = question->snapshot;
         const PciDevice *device = &snapshot->devices[at];
         char text[BDF_TEXT_SIZE], member_text[BDF_TEXT_SIZE];
-        const char *register_name = quirk_unread_register(device);
+        /* A register that was not read and not inferred counts as off: the partition has it. */
+        const char *register_name =
+                device->facts.redirect_inferred ? quirk_unread_register(device) : NULL;
 
         (void)bdf_format(device->bdf, text);
         (void)bdf_format(snapshot->devices[index].bdf, member_text);

@@ -38,6 +38,8 @@ bool lspci_take_row(LspciBytes *bytes, const char *line)
         }
         if (line[0] != '\0' && line[0] != ' ')
                 return false;
+        if (bytes->rows[offset / LSPCI_ROW_SIZE])
+                bytes->is_mixed |= memcmp(bytes->bytes + offset, row, sizeof(row)) != 0;
         memcpy(bytes->bytes + offset, row, sizeof(row));
         bytes->rows[offset / LSPCI_ROW_SIZE] = true;
         bytes->any = true;
@@ -172,7 +174,12 @@ void lspci_read_bytes(LspciEntry *entry, const LspciBytes *bytes)
         PciDevice *device = &entry->device;
         const PciFacts words = device->facts;
 
-        if (!bytes->any)
+        if (bytes->is_mixed && !entry->is_mixed) {
+                entry->is_mixed = true;
+                device->facts = (PciFacts){0};
+                device->kernel_group = KERNEL_GROUP_UNKNOWN;
+        }
+        if (!bytes->any || entry->is_mixed)
                 return;
         entry->has_details = true;
         /* Of a PCI Express function 256 bytes are not all; of others they are. */

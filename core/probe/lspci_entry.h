@@ -32,6 +32,7 @@ typedef struct LspciEntry {
         bool has_acs;     /* its ACS registers are in bytes */
         bool is_vmd;      /* by id or name, a Volume Management Device */
         bool is_spt_port; /* by name, a root port with dword ACS registers */
+        bool is_mixed;    /* its lines are those of several functions: a title is missing */
 } LspciEntry;
 
 /* Bytes of configuration space, as far as the text has them. */
@@ -39,6 +40,7 @@ typedef struct LspciBytes {
         uint8_t bytes[LSPCI_CONFIG_SIZE];
         bool rows[LSPCI_CONFIG_SIZE / LSPCI_ROW_SIZE];
         bool any;
+        bool is_mixed; /* a row was there twice, and differently */
 } LspciBytes;
 
 /* The title: what follows the address in the first line. Fills ids, class and names. */

@@ -307,18 +307,25 @@ static void settle_absent(Section words, Listing listing, PciFacts *facts)
 {
         const char *status = find(words, "Status:");
         bool has_list = !status || find_switch(rest_of(words, status), "Cap") != TRISTATE_NO;
-        Tristate *extended[] = {&facts->sriov, &facts->ari,   &facts->ats,
-                                &facts->pri,   &facts->pasid, &facts->serial};
+        struct {
+                Tristate *fact;
+                const char *inside; /* a line of such a capability, whose first one may be lost */
+        } extended[] = {
+                {&facts->sriov, "IOVCap:"}, {&facts->ari, "ARICap:"},     {&facts->ats, "ATSCap:"},
+                {&facts->pri, "PRICtl:"},   {&facts->pasid, "PASIDCap:"}, {&facts->serial, NULL},
+        };
 
         if (listing.in_doubt || (has_list && !listing.shown))
                 return;
-        if (facts->pcie == TRISTATE_UNKNOWN && !find(words, "] Express"))
+        if (facts->pcie == TRISTATE_UNKNOWN && !find(words, "] Express") && !find(words, "DevCap:"))
                 facts->pcie = TRISTATE_NO;
-        if (facts->acs == TRISTATE_UNKNOWN && !find(words, "] Access Control Services"))
+        if (facts->acs == TRISTATE_UNKNOWN && !find(words, "] Access Control Services") &&
+            !find(words, "ACSCap:"))
                 facts->acs = TRISTATE_NO;
         for (size_t i = 0; i < ARRAY_SIZE(extended); i++)
-                if (*extended[i] == TRISTATE_UNKNOWN)
-                        *extended[i] = TRISTATE_NO;
+                if (*extended[i].fact == TRISTATE_UNKNOWN &&
+                    !(extended[i].inside && find(words, extended[i].inside)))
+                        *extended[i].fact = TRISTATE_NO;
         if (facts->ats == TRISTATE_NO)
                 facts->ats_enabled = TRISTATE_NO;
         if (facts->pcie == TRISTATE_NO && facts->flr == TRISTATE_UNKNOWN)
@@ -413,6 +420,22 @@ static int32_t read_group(Section words)
         return KERNEL_GROUP_UNKNOWN;
 }
 
+/* What lspci prints once of a function is there twice: the title in between is missing. */
+static bool is_mixed(Section words)
+{
+        static const char *const once[] = {
+                "Control: I/O", "Status: Cap",  "Flags: ",    "IOMMU group",
+                "Subsystem: ",  "Bus: primary", "] Express ", "Kernel driver in use:"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(once); i++) {
+                const char *at = find(words, once[i]);
+
+                if (at && find(rest_of(words, at), once[i]))
+                        return true;
+        }
+        return false;
+}
+
 void lspci_read_words(LspciEntry *entry, const char *words)
 {
         static const char *const details[] = {
@@ -422,11 +445,12 @@ void lspci_read_words(LspciEntry *entry, const char *words)
 
         for (size_t i = 0; i < ARRAY_SIZE(details); i++)
                 entry->has_details |= find(all, details[i]) != NULL;
-        device->kernel_group = read_group(all);
+        entry->is_mixed = is_mixed(all);
+        device->kernel_group = entry->is_mixed ? KERNEL_GROUP_UNKNOWN : read_group(all);
         copy_value(all, "Kernel driver in use:", " \n", device->driver, sizeof(device->driver));
         copy_value(all, "Physical Slot:", "\n", entry->slot, sizeof(entry->slot));
         read_subsystem(all, device);
-        if (!entry->has_details)
+        if (!entry->has_details || entry->is_mixed)
                 return;
 
         read_header(all, device);
