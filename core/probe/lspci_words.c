@@ -278,7 +278,7 @@ static Listing read_capabilities(Section words, LspciEntry *entry)
                                              "<unreadable>", "<invalid>"};
         static const char start[] = "Capabilities: [";
         const char *at = find(words, start);
-        Listing listing = {.shown = at != NULL};
+        Listing listing = {.shown = at != NULL, .in_doubt = entry->is_cut};
 
         for (size_t i = 0; i < ARRAY_SIZE(doubts); i++)
                 listing.in_doubt |= find(words, doubts[i]) != NULL;

@@ -347,7 +347,9 @@ static void test_twice(void)
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         char text[sizeof(root_port) * 2 + 256];
 
-        (void)snprintf(text, sizeof(text), "00:1c.0 PCI bridge: A\n%s00:1c.0 0604: 8086:1111\n",
+        (void)snprintf(text, sizeof(text),
+                       "00:1c.0 PCI bridge: Intel Corporation Made Up Root Port (rev f1)\n"
+                       "%s00:1c.0 0604: 8086:abcd\n",
                        root_port);
         snapshot = read_text(text);
         if (!CHECK(snapshot && snapshot->n_devices == 1))

@@ -13,7 +13,7 @@ static void check_refused(const char *text, size_t n, const char *message)
         _cleanup_(freep) char *have = NULL;
         Snapshot *snapshot = NULL;
 
-        CHECK_NUMBER(machine_parse("t", text, n, &snapshot, &have), MACHINE_E_INVALID);
+        CHECK_NUMBER(machine_parse("t", text, n, NULL, &snapshot, &have), MACHINE_E_INVALID);
         CHECK_STRING(have, message);
         CHECK(!snapshot);
 }
@@ -47,8 +47,9 @@ static void test_told_apart(void)
                 _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
                 _cleanup_(freep) char *message = NULL;
 
-                CHECK_NUMBER(machine_parse("t", texts[i], strlen(texts[i]), &snapshot, &message),
-                             0);
+                CHECK_NUMBER(
+                        machine_parse("t", texts[i], strlen(texts[i]), NULL, &snapshot, &message),
+                        0);
                 CHECK(snapshot && snapshot->n_devices == 1 && snapshot->finished);
         }
 }
@@ -62,17 +63,17 @@ static void test_paths(void)
 
         tree_device("devices/pci0000:00/0000:00:02.0", 0x1234, 0x5678, 0x020000);
         tree_file("dump.txt", "00:02.0 0300: 8086:1912\n");
-        CHECK_NUMBER(machine_read(root, 0, &tree, &message), 0);
+        CHECK_NUMBER(machine_read(root, NULL, 0, NULL, &tree, &message), 0);
         CHECK(tree && tree->n_devices == 1 && tree->devices[0].vendor == 0x1234);
         (void)snprintf(path, sizeof(path), "%s/dump.txt", root);
-        CHECK_NUMBER(machine_read(path, 0, &file, &message), 0);
+        CHECK_NUMBER(machine_read(path, NULL, 0, NULL, &file, &message), 0);
         CHECK(file && file->n_devices == 1 && file->devices[0].vendor == 0x8086);
         CHECK(!message);
         (void)snprintf(path, sizeof(path), "%s/nothing", root);
-        CHECK_NUMBER(machine_read(path, 0, &file, &missing), MACHINE_E_NOT_FOUND);
+        CHECK_NUMBER(machine_read(path, NULL, 0, NULL, &file, &missing), MACHINE_E_NOT_FOUND);
         CHECK(missing && strncmp(missing, "there is no /", 13) == 0);
         (void)snprintf(path, sizeof(path), "%s/bus", root);
-        CHECK_NUMBER(machine_read(path, 0, &file, &odd), MACHINE_E_INVALID);
+        CHECK_NUMBER(machine_read(path, NULL, 0, NULL, &file, &odd), MACHINE_E_INVALID);
         CHECK(odd && strstr(odd, "is not a sysfs tree with PCI devices"));
         tree_remove();
 }
