@@ -168,6 +168,8 @@ static int check_arguments(Invocation *invocation, unsigned seen)
 {
         const Verb *verb = invocation->verb;
 
+        if (invocation->groups && !(verb->options & OPTION_FROM))
+                return fail_usage(invocation, "%s takes no --groups", verb->name);
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
                 if (seen & rows[i].option & ~verb->options)
                         return fail_usage(invocation, "%s takes no --%s", verb->name, rows[i].name);

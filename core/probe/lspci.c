@@ -43,6 +43,7 @@ LspciEntry lspci_entry_new(const Lspci *lspci, Bdf bdf)
         return (LspciEntry){
                 .device = {.bdf = bdf, .kernel_group = -1},
                 .source = lspci->source,
+                .group_source = lspci->source,
                 .line = lspci->line.number,
                 .listed_group = -1,
                 .maybe_group = -1,

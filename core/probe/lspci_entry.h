@@ -26,11 +26,12 @@ typedef struct LspciEntry {
         PciDevice device;
         LspciVfs vfs;
         char slot[SNAPSHOT_SLOT_SIZE];
-        size_t seq;           /* place in the text */
-        unsigned source;      /* which text it is in, */
-        size_t line;          /* and the line there, from 1 */
-        size_t group_line;    /* that tells its group; 0: none */
-        int32_t listed_group; /* of a listing above it, or -1 */
+        size_t seq;            /* place in the text */
+        unsigned source;       /* which text it is in, */
+        size_t line;           /* and the line there, from 1 */
+        unsigned group_source; /* which text and */
+        size_t group_line;     /* line tell its group; 0: none */
+        int32_t listed_group;  /* of a listing above it, or -1 */
         size_t listed_line;
         int32_t maybe_group;     /* of a listing that may have ended before it, or -1 */
         uint64_t title_hash;     /* of the names in its title, 0: none */

@@ -101,15 +101,16 @@ static int add_difference(Differences *differences, const LspciText *texts, cons
         char address[BDF_TEXT_SIZE], *grown;
         /* The line that tells the group is nearer to it than the title's. */
         bool is_group = strstr(what, "group") != NULL;
-        size_t line_a = is_group ? a->group_line : a->line,
-               line_b = is_group ? b->group_line : b->line;
+        const char *name_a = texts[is_group ? a->group_source : a->source].name,
+                   *name_b = texts[is_group ? b->group_source : b->source].name;
 
         if (differences->n++ >= DIFFERENCES_MAX)
                 return 0;
         grown = text_print("%s%s%s is told in %s:%zu and differently in %s:%zu (%s)",
                            differences->text ? differences->text : "",
                            differences->text ? "; " : "", bdf_format(a->device.bdf, address),
-                           texts[a->source].name, line_a, texts[b->source].name, line_b, what);
+                           name_a, is_group ? a->group_line : a->line, name_b,
+                           is_group ? b->group_line : b->line, what);
         if (!grown)
                 return -ENOMEM;
         free(differences->text);
@@ -137,6 +138,7 @@ static void merge_group(LspciEntry *kept, const LspciEntry *other)
         if (kept->device.kernel_group < 0) {
                 kept->device.kernel_group = other->device.kernel_group;
                 kept->group_line = other->group_line;
+                kept->group_source = other->group_source;
         }
         if (kept->maybe_group < 0)
                 kept->maybe_group = other->maybe_group;

@@ -129,8 +129,9 @@ static int parse_texts(const LspciText *texts, size_t n_texts, ReadNotes *notes,
                                 "%s is a snapshot, which tells its groups itself: leave out %s",
                                 texts[0].name, texts[1].name);
         if (texts[0].text[first] == '{') {
-                r = snapshot_json_read(texts[0].name, texts[0].text + first,
-                                       texts[0].n_text - first, ret_snapshot, ret_message);
+                r = snapshot_json_read_noted(texts[0].name, texts[0].text + first,
+                                             texts[0].n_text - first, notes, ret_snapshot,
+                                             ret_message);
                 return r == SNAPSHOT_JSON_E_INVALID ? MACHINE_E_INVALID : r;
         }
         r = lspci_read_texts(texts, n_texts, notes, ret_snapshot, ret_message);

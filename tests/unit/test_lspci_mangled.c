@@ -7,6 +7,8 @@
 
 #include "lspci_text.h"
 
+#include <stdarg.h>
+
 static const char plain[] =
         "00:00.0 Host bridge [0600]: Intel Corporation A & B [8086:3e30] (rev 07)\n"
         "\tSubsystem: A [1028:06b9]\n"
@@ -20,6 +22,19 @@ static const char plain[] =
         "\tMemory at f7d00000 (64-bit, non-prefetchable) [size=16K]\n";
 #define GROUPS "00:00.0=0 00:01.0=1 01:00.0=1"
 
+#define TEXT_SIZE 8192
+
+/* Appends to a text of TEXT_SIZE. */
+static _printf_(2, 3) void append(char *text, const char *format, ...)
+{
+        size_t n = strlen(text);
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(text + n, TEXT_SIZE - n, format, arguments);
+        va_end(arguments);
+}
+
 /* Writes `plain` with something in front of each line and behind it. */
 static void wrap_lines(char *text, const char *front, const char *back)
 {
@@ -27,7 +42,7 @@ static void wrap_lines(char *text, const char *front, const char *back)
         for (const char *at = plain; *at;) {
                 size_t n = strcspn(at, "\n");
 
-                (void)sprintf(text + strlen(text), "%s%.*s%s", front, (int)n, at, back);
+                append(text, "%s%.*s%s", front, (int)n, at, back);
                 at += n + 1;
         }
 }
@@ -37,8 +52,7 @@ static void replace(char *text, char c, const char *with)
 {
         text[0] = '\0';
         for (const char *at = plain; *at; at++)
-                (void)sprintf(text + strlen(text), "%.*s", *at == c ? (int)strlen(with) : 1,
-                              *at == c ? with : at);
+                append(text, "%.*s", *at == c ? (int)strlen(with) : 1, *at == c ? with : at);
 }
 
 static void number_lines(char *text, const char *format, int first)
@@ -50,8 +64,8 @@ static void number_lines(char *text, const char *format, int first)
 
                 /* Of two formats, one is for a line and one for what is around it. */
                 (void)snprintf(number, sizeof(number), "%d", first++);
-                (void)sprintf(text + strlen(text), "%s%s%c%.*s\n", format[0] == ' ' ? "   " : "",
-                              number, format[strlen(format) - 1], (int)n, at);
+                append(text, "%s%s%c%.*s\n", format[0] == ' ' ? "   " : "", number,
+                       format[strlen(format) - 1], (int)n, at);
                 at += n + 1;
         }
 }
@@ -102,7 +116,7 @@ static void test_mended(void)
                 {"issue tracker", "{code:text}", "{code}\n"},
                 {"indented", "    ", "\n"},
         };
-        char text[8192];
+        char text[TEXT_SIZE];
 
         check_same("plain", plain);
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -269,16 +283,17 @@ static void test_notes(void)
 /* What is longer than there is room for is told, and of what was cut off nothing is concluded. */
 static void test_too_long(void)
 {
+        static const char filler[] = "\t\tnothing that matters\n";
         static char text[400000];
         _cleanup_(freep) char *message = NULL;
         _cleanup_(read_notes_deinitp) ReadNotes notes = {0}, more = {0};
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL, *second = NULL;
         size_t n;
 
-        n = (size_t)sprintf(text,
-                            "00:1c.0 0604: 8086:1234\n\tStatus: Cap+\n\tCapabilities: [40] A ");
+        append(text, "00:1c.0 0604: 8086:1234\n\tStatus: Cap+\n\tCapabilities: [40] A ");
+        n = strlen(text);
         memset(text + n, 'x', 5000);
-        (void)sprintf(text + n + 5000, " Express Root Port\n");
+        append(text, " Express Root Port\n");
         snapshot = lspci_text_read(text, NULL, &notes, &message);
         if (!CHECK(snapshot && notes.n > 0))
                 return;
@@ -288,10 +303,10 @@ static void test_too_long(void)
         CHECK_NUMBER(snapshot->devices[0].facts.pcie, TRISTATE_UNKNOWN);
         CHECK_NUMBER(snapshot->devices[0].facts.acs, TRISTATE_UNKNOWN);
 
-        n = (size_t)sprintf(text,
-                            "00:1c.0 0604: 8086:1234\n\tStatus: Cap+\n\tCapabilities: [40] A\n");
-        while (n < 350000)
-                n += (size_t)sprintf(text + n, "\t\tnothing that matters\n");
+        memset(text, 0, sizeof(text));
+        append(text, "00:1c.0 0604: 8086:1234\n\tStatus: Cap+\n\tCapabilities: [40] A\n");
+        for (n = strlen(text); n < 350000; n += sizeof(filler) - 1)
+                memcpy(text + n, filler, sizeof(filler) - 1);
         second = lspci_text_read(text, NULL, &more, &message);
         if (!CHECK(second && more.n > 0))
                 return;
