@@ -104,10 +104,26 @@ static void make_title(const Front *front, const char *rest, char title[static L
                                rest + n_class + (rest[n_class] == ' '), front->ids);
 }
 
+void lspci_join_listing(Lspci *lspci)
+{
+        LspciScope *scope = &lspci->scope;
+
+        if (!scope->is_open || !lspci->is_open)
+                return;
+        if (scope->has_devices && scope->is_blank) {
+                lspci->entry.maybe_group = scope->group;
+                return;
+        }
+        if (!scope->has_devices)
+                scope->is_indented = lspci->line.is_indented;
+        scope->has_devices = true;
+        lspci->entry.listed_group = scope->group;
+        lspci->entry.listed_line = lspci->line.number;
+}
+
 /* Opens the function at the end of the path, in the group of the scope or in none. */
 static int open_device(Lspci *lspci, const Front *front, const LspciPath *path, bool in_scope)
 {
-        LspciScope *scope = &lspci->scope;
         char title[LSPCI_TITLE_SIZE];
         int r;
 
@@ -119,20 +135,11 @@ static int open_device(Lspci *lspci, const Front *front, const LspciPath *path, 
                                  : lspci_open(lspci, path->steps[path->n - 1], title);
         if (r == 0 && path->n > 1)
                 r = lspci_add_path(lspci, path);
-        if (r != 0)
+        if (r != 0 || !lspci->is_open)
                 return r;
         lspci->entry.has_partial_title = !strstr(path->rest, ": ");
-        if (!in_scope)
-                return 0;
-        if (scope->has_devices && scope->is_blank) {
-                lspci->entry.maybe_group = scope->group;
-                return 0;
-        }
-        if (!scope->has_devices)
-                scope->is_indented = lspci->line.is_indented;
-        scope->has_devices = true;
-        lspci->entry.listed_group = scope->group;
-        lspci->entry.listed_line = lspci->line.number;
+        if (in_scope)
+                lspci_join_listing(lspci);
         return 0;
 }
 
@@ -193,6 +200,7 @@ static int open_scope(Lspci *lspci, int32_t group, bool is_one_line)
                 .is_numbers = scope->is_numbers,
                 .group = group,
                 .line = lspci->line.number,
+                .has_indent = lspci->line.is_indented,
         };
         return 0;
 }
@@ -261,6 +269,8 @@ static bool ends_scope(const Lspci *lspci, bool has_brackets)
 
         if (scope->is_one_line)
                 return !is_indented && !has_brackets;
+        if (scope->has_indent && !is_indented)
+                return true; /* it was about something above it */
         return scope->has_devices && scope->is_indented && !is_indented && !has_brackets;
 }
 
@@ -270,8 +280,9 @@ static bool is_below(const Lspci *lspci, const char *text)
         const LspciScope *scope = &lspci->scope;
 
         /* What scripts say of the group, and ls(1) of a directory. */
-        if (!scope->has_devices && (scope->is_numbers || strncasecmp(text, "type", 4) == 0 ||
-                                    strncmp(text, "total ", 6) == 0))
+        if (!scope->has_devices &&
+            (scope->is_numbers || strncasecmp(text, "type", 4) == 0 ||
+             strncmp(text, "total ", 6) == 0 || *skip_ornament(text, "-=_*#~+") == '\0'))
                 return true;
         /* Details of a device, or the rest of its title. */
         return lspci->is_open && (lspci->line.is_indented || strchr(text, ':') ||

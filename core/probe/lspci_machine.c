@@ -99,9 +99,13 @@ int lspci_take_quoted(Lspci *lspci, const LspciPath *path)
                         (void)snprintf(record.interface, sizeof(record.interface), "%.2s",
                                        option + 2);
         }
-        if (n < 3)
-                return lspci_note(lspci, "there is an address, but no class and names behind it",
-                                  "give the lines as lspci -mmnn prints them");
+        if (n < 3) {
+                r = lspci_close(lspci);
+                return r != 0 ? r
+                              : lspci_note(lspci,
+                                           "there is an address, but no class and names behind it",
+                                           "give the lines as lspci -mmnn prints them");
+        }
         memcpy(record.class_name, fields[0], sizeof(record.class_name));
         memcpy(record.vendor, fields[1], sizeof(record.vendor));
         memcpy(record.device, fields[2], sizeof(record.device));
@@ -115,6 +119,7 @@ int lspci_close_record(Lspci *lspci)
         if (!lspci->record.is_open)
                 return 0;
         lspci->record.is_open = false;
+        lspci->entry.has_partial_title = !lspci->record.vendor[0] || !lspci->record.device[0];
         if (lspci->record.class_name[0])
                 make_title(&lspci->record, lspci->title);
         return lspci_close(lspci);
@@ -174,10 +179,10 @@ static int open_record(Lspci *lspci, const char *value)
                 return r;
         if (!lspci_parse_path(value, &path) || path.n != 1 || path.rest[0] != '\0')
                 return LSPCI_LINE_OTHER;
-        lspci->scope.is_open = false;
         r = lspci_open(lspci, path.steps[0], "");
         if (r != 0)
                 return r;
+        lspci_join_listing(lspci);
         lspci->record = (LspciRecord){.is_open = true};
         return 0;
 }

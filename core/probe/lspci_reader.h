@@ -32,6 +32,7 @@ typedef struct LspciScope {
         bool is_open;
         bool is_blank; /* an empty line came behind devices */
         bool has_devices;
+        bool has_indent;  /* the heading itself is indented */
         bool is_indented; /* the first device below it is */
         bool is_one_line; /* no heading: a line with a group and a device */
         bool is_numbers;  /* tree(1) of /sys/kernel/iommu_groups: numbers alone are headings */
@@ -138,6 +139,9 @@ _nodiscard_ int lspci_take_quoted(Lspci *lspci, const LspciPath *path); /* -mm *
 _nodiscard_ int lspci_take_listing(Lspci *lspci);                       /* groups */
 _nodiscard_ int lspci_take_log(Lspci *lspci);                           /* of the kernel */
 _nodiscard_ int lspci_take_sysfs(Lspci *lspci);                         /* find, ls -l */
+
+/* Puts the function that was just opened into the group of the heading above, if there is one. */
+void lspci_join_listing(Lspci *lspci);
 
 /* Looks whether the listing that ends here is clear. Returns 0, -ENOMEM, or LSPCI_E_INVALID. */
 _nodiscard_ int lspci_end_listing(Lspci *lspci);

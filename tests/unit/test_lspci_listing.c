@@ -32,6 +32,10 @@ static const Row same[] = {
          "### Group 0 ###\n    " HOST "\n### Group 1 ###\n    " PORT "\n    " CARD "\n"},
         {"bullets",
          "* IOMMU Group 0:\n  - " HOST "\n* IOMMU Group 1:\n  - " PORT "\n  - " CARD "\n"},
+        {"records",
+         "IOMMU Group 0 \n--------------\nSlot:\t00:00.0\nClass:\tHost bridge\nIDs:    x\n\n"
+         "IOMMU Group 1 \n--------------\nSlot:\t00:01.0\nClass:\tPCI bridge\n\n"
+         "IOMMU Group 1 \n--------------\nSlot:\t01:00.0\nClass:\tVGA compatible controller\n"},
         {"types", "IOMMU Group 0 [DMA-FQ]:\n\t" HOST "\nIOMMU Group 1 (identity)\nType: x\n\t" PORT
                   "\n\t" CARD "\n"},
         {"a colon first", "IOMMU group: 0\n  " HOST "\nIOMMU group: 1\n  " PORT "\n  " CARD "\n"},
@@ -144,6 +148,11 @@ static void test_ends(void)
                  "IOMMU Group 0:\n\t" HOST "\n00:01.0 PCI bridge: B\n\tIOMMU group: 5\n",
                  "00:00.0=0 00:01.0=5"},
                 {"an empty line", "IOMMU Group 0:\n" HOST "\n\n" PORT "\n", "00:00.0=0 00:01.0=-"},
+                {"a remark about one device",
+                 "00:00.0 Host Bridge - A\n  - IOMMU group 1\n\n" PORT "\n", "00:01.0=-"},
+                {"a title that is cut off",
+                 "IOMMU Group 0:\n\t" HOST "\n\t01:00.0 \"VGA\nIOMMU Group 1:\n\t" PORT "\n",
+                 "00:00.0=0 00:01.0=1"},
                 {"a prompt", "IOMMU Group 0:\n\t" HOST "\n$ lspci\n" PORT "\n",
                  "00:00.0=0 00:01.0=-"},
                 {"a list behind lines", "IOMMU Group 0 " HOST "\n" PORT "\n",
