@@ -252,7 +252,7 @@ static int take_detail(Lspci *lspci)
 static int take_line(Lspci *lspci)
 {
         static int (*const shapes[])(Lspci * lspci) = {
-                lspci_take_tree,  lspci_take_record,  lspci_take_log,
+                lspci_take_tree,  lspci_take_table,   lspci_take_record, lspci_take_log,
                 lspci_take_sysfs, lspci_take_listing, take_header,
         };
         int r = 0;
@@ -288,7 +288,7 @@ static int read_text(Lspci *lspci, const LspciText *text, unsigned source)
         lspci->name = text->name;
         lspci->source = source;
         lspci->scope = (LspciScope){0};
-        lspci->tree.is_open = false;
+        lspci->tree.is_open = lspci->table.is_open = false;
         while (lspci_lines_next(&lines, &lspci->line)) {
                 r = take_line(lspci);
                 if (r != 0)

@@ -8,9 +8,9 @@
  * machine
  * (-mm, -vmm), as a tree (-t) or with paths (-PP); where there are bytes they decide, and the words
  * fill in what bytes do not hold. Groups as scripts of wikis list them, as find(1) and ls(1) show
- * them in /sys/kernel/iommu_groups, and as the kernel logs them. Pasted text has prompts in front,
- * lines wrapped or quoted, carriage returns: what is not understood is noted, and what was not
- * understood is unknown. An id of 0 is one that the text does not tell.
+ * them in /sys/kernel/iommu_groups, as a table of Proxmox VE, and as the kernel logs them. Pasted
+ * text has prompts in front, lines wrapped or quoted, carriage returns: what is not understood is
+ * noted, and what was not understood is unknown. An id of 0 is one that the text does not tell.
  */
 
 #include "core/model/base.h"

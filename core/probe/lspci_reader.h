@@ -57,6 +57,23 @@ typedef struct LspciTree {
         size_t n;
 } LspciTree;
 
+typedef enum LspciColumn {
+        LSPCI_COLUMN_ADDRESS,
+        LSPCI_COLUMN_GROUP,
+        LSPCI_COLUMN_CLASS,
+        LSPCI_COLUMN_VENDOR,
+        LSPCI_COLUMN_DEVICE,
+        _LSPCI_COLUMN_N,
+} LspciColumn;
+
+#define LSPCI_TABLE_COLUMNS_MAX 32
+
+/* A table whose first row was seen. */
+typedef struct LspciTable {
+        bool is_open;
+        int8_t columns[_LSPCI_COLUMN_N]; /* where each is; -1: nowhere */
+} LspciTable;
+
 /* One record of lspci -vmm. */
 typedef struct LspciRecord {
         bool is_open;
@@ -88,6 +105,7 @@ typedef struct Lspci {
         LspciLine line;
         LspciScope scope;
         LspciTree tree;
+        LspciTable table;
         LspciRecord record;
 } Lspci;
 
@@ -134,6 +152,7 @@ size_t lspci_class_length(const char *title);
  * LSPCI_E_INVALID with a message.
  */
 _nodiscard_ int lspci_take_tree(Lspci *lspci);
+_nodiscard_ int lspci_take_table(Lspci *lspci);                         /* of Proxmox VE */
 _nodiscard_ int lspci_take_record(Lspci *lspci);                        /* -vmm */
 _nodiscard_ int lspci_take_quoted(Lspci *lspci, const LspciPath *path); /* -mm */
 _nodiscard_ int lspci_take_listing(Lspci *lspci);                       /* groups */

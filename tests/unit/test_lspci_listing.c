@@ -36,6 +36,16 @@ static const Row same[] = {
          "IOMMU Group 0 \n--------------\nSlot:\t00:00.0\nClass:\tHost bridge\nIDs:    x\n\n"
          "IOMMU Group 1 \n--------------\nSlot:\t00:01.0\nClass:\tPCI bridge\n\n"
          "IOMMU Group 1 \n--------------\nSlot:\t01:00.0\nClass:\tVGA compatible controller\n"},
+        {"a table",
+         "┌──────────┬────────┬──────────────┬────────────┬────────┐\n"
+         "│ class    │ device │ id           │ iommugroup │ vendor │\n"
+         "╞══════════╪════════╪══════════════╪════════════╪════════╡\n"
+         "│ 0x060000 │ 0x3e30 │ 0000:00:00.0 │          0 │ 0x8086 │\n"
+         "├──────────┼────────┼──────────────┼────────────┼────────┤\n"
+         "│ 0x060400 │ 0x1901 │ 0000:00:01.0 │          1 │ 0x8086 │\n"
+         "│          │        │              │            │        │\n"
+         "│ 0x030000 │ 0x1b80 │ 0000:01:00.0 │          1 │ 0x1234 │\n"
+         "└──────────┴────────┴──────────────┴────────────┴────────┘\n"},
         {"types", "IOMMU Group 0 [DMA-FQ]:\n\t" HOST "\nIOMMU Group 1 (identity)\nType: x\n\t" PORT
                   "\n\t" CARD "\n"},
         {"a colon first", "IOMMU group: 0\n  " HOST "\nIOMMU group: 1\n  " PORT "\n  " CARD "\n"},
@@ -212,6 +222,26 @@ static void test_places(void)
         CHECK(!snapshot->devices[3].has_parent);
 }
 
+/* A table tells ids, too; -1 is no group. */
+static void test_table(void)
+{
+        _cleanup_(freep) char *message = NULL;
+        _cleanup_(snapshot_freep) Snapshot *snapshot = lspci_text_read(
+                "| id | iommugroup | class | vendor | device |\n"
+                "| 0000:00:1f.0 | -1 | 0x060100 | 0x8086 | 0x1234 |\n"
+                "| 0000:00:1f.2 | 5 | 0x010601 | 0x8086 | 0x8c02 |\n\n"
+                "| 0000:00:1f.3 | 6 | 0x010601 | 0x8086 | 0x8c02 |\n",
+                NULL, NULL, &message);
+
+        if (!CHECK(snapshot && snapshot->n_devices == 2))
+                return;
+        CHECK_NUMBER(snapshot->devices[0].kernel_group, -1);
+        CHECK_NUMBER(snapshot->devices[1].kernel_group, 5);
+        CHECK_NUMBER(snapshot->devices[1].vendor, 0x8086);
+        CHECK_NUMBER(snapshot->devices[1].device, 0x8c02);
+        CHECK_NUMBER(snapshot->devices[1].class_code, 0x010601);
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -220,6 +250,7 @@ int main(void)
                 {"what a listing cannot tell", test_unknown},
                 {"where a listing ends", test_ends},
                 {"what is refused", test_refused},
+                {"columns of a table", test_table},
                 {"links tell the way", test_places},
         };
 
