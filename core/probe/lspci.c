@@ -196,6 +196,7 @@ static int take_header(Lspci *lspci)
 
         if (!lspci_parse_path(text, &path))
                 return LSPCI_LINE_OTHER;
+        lspci->is_near_device = true;
         if (path.rest[0] == '"')
                 return lspci_take_quoted(lspci, &path);
         if (!strstr(path.rest - 1, ": ") && text[strlen(text) - 1] != ':') {
@@ -270,6 +271,7 @@ static int take_line(Lspci *lspci)
         }
         if (lspci->line.text[0] == '\0') {
                 lspci->is_behind_blank = true;
+                lspci->is_near_device = false;
                 lspci->in_title = false;
                 return 0;
         }
@@ -288,7 +290,7 @@ static int read_text(Lspci *lspci, const LspciText *text, unsigned source)
         lspci->name = text->name;
         lspci->source = source;
         lspci->scope = (LspciScope){0};
-        lspci->tree.is_open = lspci->table.is_open = false;
+        lspci->tree.is_open = lspci->table.is_open = lspci->is_near_device = false;
         while (lspci_lines_next(&lines, &lspci->line)) {
                 r = take_line(lspci);
                 if (r != 0)

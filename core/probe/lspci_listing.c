@@ -14,6 +14,7 @@
 
 #include "core/probe/lspci_reader.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -173,15 +174,20 @@ static int open_devices(Lspci *lspci, const char *text)
         return 0;
 }
 
+static int refuse_heading(Lspci *lspci, size_t line)
+{
+        return lspci_refuse(lspci->ret_message, lspci->name, line,
+                            "it does not show whether this group is that of the device above or of "
+                            "those below: give the text with its indentation, from its beginning");
+}
+
 int lspci_end_listing(Lspci *lspci)
 {
         const LspciScope *scope = &lspci->scope;
 
         if (!scope->colon_first || scope->has_devices || scope->line == 0)
                 return 0;
-        return lspci_refuse(lspci->ret_message, lspci->name, scope->line,
-                            "it does not show whether this group is that of the device above or of "
-                            "those below: give the text with its indentation, from its beginning");
+        return refuse_heading(lspci, scope->line);
 }
 
 static int open_scope(Lspci *lspci, int32_t group, bool is_one_line)
@@ -189,6 +195,7 @@ static int open_scope(Lspci *lspci, int32_t group, bool is_one_line)
         LspciScope *scope = &lspci->scope;
         int r = lspci_end_listing(lspci);
 
+        lspci->is_near_device = false;
         if (r == 0)
                 r = lspci_close(lspci);
         if (r != 0)
@@ -241,6 +248,10 @@ static int take_group(Lspci *lspci)
         if (!has_address && rest[0] != '\0' && !strchr("([{<", rest[0]) &&
             text[strlen(text) - 1] != ':')
                 return LSPCI_LINE_OTHER;
+        /* A heading has a colon or an ornament behind it, or comes behind an empty line. */
+        if (rest[0] == '\0' && lspci->is_near_device &&
+            isdigit((unsigned char)text[strlen(text) - 1]))
+                return refuse_heading(lspci, lspci->line.number);
         r = open_scope(lspci, group, has_address);
         if (r != 0)
                 return r;

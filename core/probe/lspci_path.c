@@ -80,6 +80,7 @@ bool lspci_parse_sysfs_path(const char *text, LspciPath *ret)
         }
         if (path.n == 0)
                 return false;
+        path.is_from_root = true;
         path.rest = at;
         *ret = path;
         return true;
@@ -94,7 +95,7 @@ int lspci_add_path(Lspci *lspci, const LspciPath *path)
                 PciFacts *facts = &entry.device.facts;
                 int r;
 
-                entry.is_on_root = i == 0;
+                entry.is_on_root = path->is_from_root && i == 0;
                 facts->buses_known = TRISTATE_YES;
                 facts->secondary_bus = path->steps[i + 1].bus;
                 facts->subordinate_bus = last > facts->secondary_bus ? last : facts->secondary_bus;

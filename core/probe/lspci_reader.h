@@ -45,8 +45,7 @@ typedef struct LspciLevel {
         size_t column; /* of the branches of a bus */
         uint32_t domain;
         uint8_t bus;
-        bool is_root; /* the bus is a root bus */
-        bool is_top;  /* its branches are root buses */
+        bool is_top; /* its branches are buses */
 } LspciLevel;
 
 /* The branches of lspci -t that lines may go on from. */
@@ -103,6 +102,7 @@ typedef struct Lspci {
         size_t acs_line;            /* that names ACS and, so far, does not show its bits */
 
         LspciLine line;
+        bool is_near_device; /* no empty line since a device that is in no listing */
         LspciScope scope;
         LspciTree tree;
         LspciTable table;
@@ -113,8 +113,9 @@ typedef struct Lspci {
 typedef struct LspciPath {
         Bdf steps[LSPCI_PATH_MAX];
         size_t n;
-        bool is_partial;  /* of lspci -P: bus numbers are missing */
-        const char *rest; /* behind it and a space */
+        bool is_partial;   /* of lspci -P: bus numbers are missing */
+        bool is_from_root; /* of sysfs: the first is on a root bus */
+        const char *rest;  /* behind it and a space */
 } LspciPath;
 
 /* Ends the open function. Returns 0, -ENOMEM, -E2BIG, or LSPCI_E_INVALID with a message. */

@@ -152,13 +152,18 @@ static int take_groups_path(Lspci *lspci, const char *at)
 /* "lrwxrwxrwx 1 root root 0 … 0000:00:1c.0 -> ../../../../devices/pci0000:00/0000:00:1c.0" */
 static int take_link(Lspci *lspci, const char *arrow)
 {
-        const LspciScope *scope = &lspci->scope;
+        /* As deep as the links of a group are; those in bus/pci/devices are not. */
+        static const char deep[] = " -> ../../../../devices/pci";
+        LspciScope *scope = &lspci->scope;
         const char *text = lspci->line.text;
+        bool in_scope =
+                scope->is_open && !scope->is_blank && strncmp(arrow, deep, sizeof(deep) - 1) == 0;
         Bdf bdf;
 
         if (!strstr(arrow, "devices/pci") || !address_before(text, arrow, &bdf))
                 return LSPCI_LINE_OTHER;
-        return add_link(lspci, bdf, scope->is_open ? scope->group : -1, arrow);
+        scope->has_devices |= in_scope;
+        return add_link(lspci, bdf, in_scope ? scope->group : -1, arrow);
 }
 
 int lspci_take_sysfs(Lspci *lspci)

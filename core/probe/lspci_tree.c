@@ -10,8 +10,11 @@
  *                  |                            \-00.1
  *                  \-1f.0
  *
- * Where a branch stands says which bus it is on, so the text needs its spaces. Told are root buses,
- * bridges with their bus numbers, and names; classes, groups and capabilities are not.
+ * Where a branch stands says which bus it is on, so the text needs its spaces. Told are bridges
+ * with their bus numbers, and names; classes, groups and capabilities are not. A bus at the front
+ * is one that lspci knows no bridge to, which of a part of a machine need not be a root bus. A
+ * bridge with buses that are not all its own has them as branches ("02.0-+-[0000:03]-…"), without
+ * its numbers.
  */
 
 #include "core/probe/lspci_reader.h"
@@ -107,7 +110,11 @@ static int take_function(Lspci *lspci, LspciLevel *level, const char **at)
                 return r;
         lspci->in_title = false;
         entry->has_partial_title = true;
-        entry->is_on_root = level->is_root;
+        if (end[0] == '-' && end[1] == '+') {
+                *level = (LspciLevel){.domain = level->domain, .is_top = true};
+                *at = end;
+                return 0;
+        }
         *at = end[0] == '-' ? take_buses(end + 1, &domain, &first, &last) : NULL;
         if (!*at)
                 return end[0] == '-' ? refuse(lspci) : 0;
@@ -134,8 +141,7 @@ static int take_branch(Lspci *lspci, LspciLevel level, const char *at)
                         at = take_buses(at, &level.domain, &level.bus, &last);
                         if (!at)
                                 return refuse(lspci);
-                        level = (LspciLevel){
-                                .domain = level.domain, .bus = level.bus, .is_root = true};
+                        level = (LspciLevel){.domain = level.domain, .bus = level.bus};
                 } else {
                         r = take_function(lspci, &level, &at);
                         if (r != 0 || !at)
@@ -180,12 +186,15 @@ static int go_on(Lspci *lspci, const char *at)
 {
         LspciTree *tree = &lspci->tree;
         size_t column = (size_t)(at - lspci->line.raw);
+        LspciLevel level;
 
         while (tree->n > 0 && tree->levels[tree->n - 1].column > column)
                 tree->n--;
         if (tree->n == 0 || tree->levels[tree->n - 1].column != column)
                 return refuse(lspci);
-        return take_branch(lspci, tree->levels[tree->n - 1], at + 2);
+        level = tree->levels[tree->n - 1];
+        tree->n -= *at == '\\'; /* the last of its bus */
+        return take_branch(lspci, level, at + 2);
 }
 
 /* "-[0000:00" and "-+-[0000:00" */

@@ -36,16 +36,15 @@ static const Row same[] = {
          "IOMMU Group 0 \n--------------\nSlot:\t00:00.0\nClass:\tHost bridge\nIDs:    x\n\n"
          "IOMMU Group 1 \n--------------\nSlot:\t00:01.0\nClass:\tPCI bridge\n\n"
          "IOMMU Group 1 \n--------------\nSlot:\t01:00.0\nClass:\tVGA compatible controller\n"},
-        {"a table",
-         "┌──────────┬────────┬──────────────┬────────────┬────────┐\n"
-         "│ class    │ device │ id           │ iommugroup │ vendor │\n"
-         "╞══════════╪════════╪══════════════╪════════════╪════════╡\n"
-         "│ 0x060000 │ 0x3e30 │ 0000:00:00.0 │          0 │ 0x8086 │\n"
-         "├──────────┼────────┼──────────────┼────────────┼────────┤\n"
-         "│ 0x060400 │ 0x1901 │ 0000:00:01.0 │          1 │ 0x8086 │\n"
-         "│          │        │              │            │        │\n"
-         "│ 0x030000 │ 0x1b80 │ 0000:01:00.0 │          1 │ 0x1234 │\n"
-         "└──────────┴────────┴──────────────┴────────────┴────────┘\n"},
+        {"a table", "┌──────────┬────────┬──────────────┬────────────┬────────┐\n"
+                    "│ class    │ device │ id           │ iommugroup │ vendor │\n"
+                    "╞══════════╪════════╪══════════════╪════════════╪════════╡\n"
+                    "│ 0x060000 │ 0x3e30 │ 0000:00:00.0 │          0 │ 0x8086 │\n"
+                    "├──────────┼────────┼──────────────┼────────────┼────────┤\n"
+                    "│ 0x060400 │ 0x1901 │ 0000:00:01.0 │          1 │ 0x8086 │\n"
+                    "│          │        │              │            │        │\n"
+                    "│ 0x030000 │ 0x1b80 │ 0000:01:00.0 │          1 │ 0x1234 │\n"
+                    "└──────────┴────────┴──────────────┴────────────┴────────┘\n"},
         {"types", "IOMMU Group 0 [DMA-FQ]:\n\t" HOST "\nIOMMU Group 1 (identity)\nType: x\n\t" PORT
                   "\n\t" CARD "\n"},
         {"a colon first", "IOMMU group: 0\n  " HOST "\nIOMMU group: 1\n  " PORT "\n  " CARD "\n"},
@@ -159,10 +158,16 @@ static void test_ends(void)
                  "00:00.0=0 00:01.0=5"},
                 {"an empty line", "IOMMU Group 0:\n" HOST "\n\n" PORT "\n", "00:00.0=0 00:01.0=-"},
                 {"a remark about one device",
-                 "00:00.0 Host Bridge - A\n  - IOMMU group 1\n\n" PORT "\n", "00:01.0=-"},
+                 "00:00.0 Host Bridge - A\n\n  - IOMMU group 1\n\n" PORT "\n", "00:01.0=-"},
                 {"a title that is cut off",
                  "IOMMU Group 0:\n\t" HOST "\n\t01:00.0 \"VGA\nIOMMU Group 1:\n\t" PORT "\n",
                  "00:00.0=0 00:01.0=1"},
+                {"links elsewhere",
+                 "/sys/kernel/iommu_groups/1/devices:\n"
+                 "0000:00:01.0 -> ../../../../devices/pci0000:00/0000:00:01.0\n"
+                 "0000:00:02.0 -> ../../../devices/pci0000:00/0000:00:02.0\n\n"
+                 "0000:00:03.0 -> ../../../../devices/pci0000:00/0000:00:03.0\n",
+                 "00:01.0=1 00:02.0=- 00:03.0=-"},
                 {"a prompt", "IOMMU Group 0:\n\t" HOST "\n$ lspci\n" PORT "\n",
                  "00:00.0=0 00:01.0=-"},
                 {"a list behind lines", "IOMMU Group 0 " HOST "\n" PORT "\n",
@@ -196,6 +201,10 @@ static void test_refused(void)
                  "t:3: 0000:00:01.0 is in group 2 here, and in group 1 by the heading in line"},
                 {"IOMMU group: 0\n" HOST "\nIOMMU group: 1\n",
                  "t:3: it does not show whether this group"},
+                {HOST "\nIOMMU group 0\n\n" PORT "\nIOMMU group 1\n",
+                 "t:2: it does not show whether this group"},
+                {"00:00.0 Host Bridge - A\n- memory\n- IOMMU group 1\n\n" PORT "\n",
+                 "t:3: it does not show whether this group"},
                 {"1 " PORT "\n1 " CARD "\n2 " HOST "\n", "t:1: the number in front of the address"},
                 {"1: 0000:00:01.0\n2: 0000:01:00.0\n", "t:1: there is a number in front"},
         };
@@ -226,12 +235,12 @@ static void test_places(void)
 static void test_table(void)
 {
         _cleanup_(freep) char *message = NULL;
-        _cleanup_(snapshot_freep) Snapshot *snapshot = lspci_text_read(
-                "| id | iommugroup | class | vendor | device |\n"
-                "| 0000:00:1f.0 | -1 | 0x060100 | 0x8086 | 0x1234 |\n"
-                "| 0000:00:1f.2 | 5 | 0x010601 | 0x8086 | 0x8c02 |\n\n"
-                "| 0000:00:1f.3 | 6 | 0x010601 | 0x8086 | 0x8c02 |\n",
-                NULL, NULL, &message);
+        _cleanup_(snapshot_freep) Snapshot *snapshot =
+                lspci_text_read("| id | iommugroup | class | vendor | device |\n"
+                                "| 0000:00:1f.0 | -1 | 0x060100 | 0x8086 | 0x1234 |\n"
+                                "| 0000:00:1f.2 | 5 | 0x010601 | 0x8086 | 0x8c02 |\n\n"
+                                "| 0000:00:1f.3 | 6 | 0x010601 | 0x8086 | 0x8c02 |\n",
+                                NULL, NULL, &message);
 
         if (!CHECK(snapshot && snapshot->n_devices == 2))
                 return;
