@@ -14,6 +14,7 @@
 #include "core/probe/lspci_reader.h"
 #include "core/probe/snapshot_extras.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,19 @@ static void lspci_freep(Lspci **lspci)
 int lspci_note(Lspci *lspci, const char *what, const char *next)
 {
         return read_notes_add(lspci->notes, lspci->name, lspci->line.number, what, next);
+}
+
+int lspci_ends_in_number(Lspci *lspci)
+{
+        const LspciLine *line = &lspci->line;
+        size_t n = strlen(line->text);
+        int r;
+
+        if (!line->is_unended || n == 0 || !isdigit((unsigned char)line->text[n - 1]))
+                return false;
+        r = lspci_note(lspci, "the text ends in the number of a group, which may lack digits",
+                       "give all of the text, with a newline at its end");
+        return r < 0 ? r : true;
 }
 
 LspciEntry lspci_entry_new(const Lspci *lspci, Bdf bdf)
@@ -149,7 +163,12 @@ static int note_words(Lspci *lspci, const char *line)
 int lspci_add_words(Lspci *lspci, const char *line)
 {
         size_t n = strlen(line);
+        int r = strstr(line, "IOMMU") ? lspci_ends_in_number(lspci) : 0;
 
+        if (r < 0)
+                return r;
+        while (r > 0 && n > 0 && isdigit((unsigned char)line[n - 1]))
+                n--;
         if (lspci->n_words + n + 2 > LSPCI_WORDS_SIZE) {
                 lspci->entry.is_cut = true;
                 return lspci_note(lspci,

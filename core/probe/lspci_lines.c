@@ -175,12 +175,13 @@ static bool read_line(LspciLines *lines, LspciLine *line)
         if (lines->at >= lines->n_text)
                 return false;
         line->number = number;
-        line->is_cut = false;
+        line->is_cut = line->is_unended = false;
         while (goes_on && lines->at < lines->n_text) {
                 const char *start = lines->text + lines->at;
 
                 lines->at = find_line(lines, &n_line);
                 goes_on = append(lines, start, n_line, line, &n);
+                line->is_unended = start + n_line == lines->text + lines->n_text;
         }
         line->raw[n] = '\0';
         lspci_strip_markup(line->raw);

@@ -16,9 +16,10 @@
 #define LSPCI_LINE_SIZE 4096
 
 typedef struct LspciLine {
-        size_t number;              /* in the text as it was given, from 1 */
-        bool is_cut;                /* it was longer than this */
-        bool is_indented;           /* behind what quotes it */
+        size_t number;    /* in the text as it was given, from 1 */
+        bool is_cut;      /* it was longer than this */
+        bool is_unended;  /* the text ends without a newline behind it: some of it may be missing */
+        bool is_indented; /* behind what quotes it */
         char raw[LSPCI_LINE_SIZE];  /* with the spaces that it has */
         char text[LSPCI_LINE_SIZE]; /* words parted by one space, nothing in front or behind */
 } LspciLine;

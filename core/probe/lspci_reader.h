@@ -133,6 +133,12 @@ _nodiscard_ int lspci_add_entry(Lspci *lspci, const LspciEntry *entry);
 /* An entry of the current line that nothing is known of. */
 LspciEntry lspci_entry_new(const Lspci *lspci, Bdf bdf);
 
+/*
+ * Is a number at the end of the current line one that may lack digits? Then it is noted. Returns
+ * whether, or -ENOMEM.
+ */
+_nodiscard_ int lspci_ends_in_number(Lspci *lspci);
+
 /* Notes that the current line was not understood. Returns 0 or -ENOMEM. */
 _nodiscard_ int lspci_note(Lspci *lspci, const char *what, const char *next);
 

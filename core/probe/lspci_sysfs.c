@@ -94,6 +94,11 @@ int lspci_take_log(Lspci *lspci)
         if (r != 0)
                 return r;
         lspci->scope.is_open = false;
+        r = lspci_ends_in_number(lspci);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                group = -1;
         entry = lspci_entry_new(lspci, bdf);
         entry.is_logged = true;
         entry.is_removed = removed;

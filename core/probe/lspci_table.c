@@ -77,7 +77,8 @@ static int take_row(Lspci *lspci, const char *at)
 
         for (int8_t i = 0; at && i < LSPCI_TABLE_COLUMNS_MAX; i++) {
                 at = take_field(at, field);
-                for (size_t k = 0; k < _LSPCI_COLUMN_N; k++)
+                for (size_t k = 0; at && k < _LSPCI_COLUMN_N;
+                     k++) /* without its bar it is cut off */
                         if (lspci->table.columns[k] == i)
                                 memcpy(fields[k], field, sizeof(field));
         }

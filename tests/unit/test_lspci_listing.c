@@ -125,6 +125,74 @@ static void test_second_file(void)
                 "0000:00:00.0 is told in t:2 and differently in g:1 (another group)");
 }
 
+static int32_t group_of(const Snapshot *snapshot, Bdf bdf)
+{
+        size_t index = snapshot_find(snapshot, bdf);
+
+        return index == SNAPSHOT_NONE ? -1 : snapshot->devices[index].kernel_group;
+}
+
+/* What is together is together as well in a text with something missing, as far as that is known.
+ */
+static void check_coarser(const char *name, const Snapshot *whole, const char *text)
+{
+        _cleanup_(freep) char *message = NULL;
+        _cleanup_(snapshot_freep) Snapshot *part = lspci_text_read(text, NULL, NULL, &message);
+
+        for (size_t i = 0; part && i < whole->n_devices; i++)
+                for (size_t k = 0; k < i; k++) {
+                        int32_t a = group_of(part, whole->devices[i].bdf),
+                                b = group_of(part, whole->devices[k].bdf);
+
+                        if (a < 0 || b < 0 || a == b ||
+                            whole->devices[i].kernel_group != whole->devices[k].kernel_group)
+                                continue;
+                        printf("# %s: apart in:\n# %s\n", name, text);
+                        CHECK(false);
+                        return;
+                }
+}
+
+/* Every text without one of its lines, and every beginning of it. */
+static void test_missing(void)
+{
+        char text[4096];
+
+        for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+                _cleanup_(freep) char *message = NULL;
+                _cleanup_(snapshot_freep) Snapshot *whole = NULL;
+                char *more = text;
+
+                if (strcmp(same[i].name, "back again") == 0)
+                        continue; /* a log: less of it is an earlier time */
+                /* Two digits, of which a beginning has one. */
+                for (const char *at = same[i].text; *at && more < text + sizeof(text) - 2; at++) {
+                        *more++ = *at;
+                        if (*at == '1' && (at == same[i].text || strchr(" \t/\xa0\x80", at[-1])) &&
+                            !strchr("0123456789.", at[1]))
+                                *more++ = '2';
+                }
+                *more = '\0';
+                whole = lspci_text_read(text, NULL, NULL, &message);
+                if (!CHECK(whole))
+                        continue;
+                for (const char *at = text; *at; at += strcspn(at, "\n") + 1) {
+                        char without[4096];
+                        size_t n = strcspn(at, "\n");
+
+                        (void)snprintf(without, sizeof(without), "%.*s%s", (int)(at - text), text,
+                                       at[n] ? at + n + 1 : "");
+                        check_coarser(same[i].name, whole, without);
+                        if (!at[n])
+                                break;
+                }
+                for (size_t n = strlen(text); n-- > 0;) {
+                        text[n] = '\0';
+                        check_coarser(same[i].name, whole, text);
+                }
+        }
+}
+
 /* A listing tells groups and names, no capabilities and no place. */
 static void test_unknown(void)
 {
@@ -256,6 +324,7 @@ int main(void)
         static const TapTest tests[] = {
                 {"forms of listings", test_forms},
                 {"beside the text of lspci", test_second_file},
+                {"with something missing", test_missing},
                 {"what a listing cannot tell", test_unknown},
                 {"where a listing ends", test_ends},
                 {"what is refused", test_refused},
