@@ -16,9 +16,11 @@ static void print_overview(void)
                              all_verbs[i]->summary);
         (void)printf("\n"
                      "  --json       one JSON document instead of text\n"
-                     "  --from PATH  read a sysfs tree (/sys, or a copy), a snapshot or the output "
-                     "of lspci\n"
-                     "               instead of asking isolationd\n\n"
+                     "  --from PATH  read a sysfs tree (/sys, or a copy), a snapshot, the output of "
+                     "lspci or a\n"
+                     "               listing of groups instead of asking isolationd\n"
+                     "  --groups FILE\n"
+                     "               with it, a listing of groups beside the output of lspci\n\n"
                      "Exit: 0 done, 1 failed, 2 usage, 3 not found, 4 busy, 5 denied, 6 not viable "
                      "or too weak,\n"
                      "7 timeout or stuck, 8 no daemon, 9 needs repair. More: isoctl help VERB, "
@@ -30,8 +32,8 @@ static void print_verb(const Verb *verb)
         (void)printf("isoctl %s%s%s%s [--json]%s\n%s\n%s%s", verb->name,
                      *verb->arguments ? " " : "", verb->arguments,
                      verb->options & OPTION_COMMAND ? " -- COMMAND..." : "",
-                     verb->options & OPTION_FROM ? " [--from PATH]" : "", verb->summary,
-                     *verb->help ? "\n" : "", verb->help);
+                     verb->options & OPTION_FROM ? " [--from PATH [--groups FILE]]" : "",
+                     verb->summary, *verb->help ? "\n" : "", verb->help);
 }
 
 static void print_json(void)

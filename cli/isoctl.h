@@ -69,6 +69,7 @@ typedef struct Invocation {
         const Verb *verb;
         bool json;
         const char *from;
+        const char *groups; /* --groups: a listing beside it */
         const char *partition;
         const char *mode;
         const uid_t *uid; /* NULL: not asked for */
@@ -132,6 +133,12 @@ int options_parse(int argc, char **argv, Invocation *invocation);
 
 /* A user by name or number. Returns whether there is one. */
 bool find_user(const char *text, uid_t *ret_uid);
+
+/*
+ * Opens the machine that --from (and --groups) name, and says on stderr what was not understood there.
+ * Returns EXIT_DONE, or the exit code when it has said what is wrong.
+ */
+int open_from(Invocation *invocation);
 
 /*
  * Has the invocation read this machine's /sys where it would have asked the daemon: for what only a

@@ -14,6 +14,7 @@
 #include "cli/isoctl.h"
 
 #define SYSFS "/sys"
+#define NOTES_SHOWN 12
 
 const Verb *const all_verbs[] = {
         &verb_list,
@@ -56,6 +57,29 @@ const Verb *verb_find(const char *name)
         return NULL;
 }
 
+/* What the reader did not understand. */
+static void print_notes(const Invocation *invocation)
+{
+        size_t n;
+        const iso_note *notes = iso_host_notes(invocation->host, &n);
+
+        for (size_t i = 0; i < n && i < NOTES_SHOWN; i++)
+                note("note: %s", notes[i].text);
+        if (n > NOTES_SHOWN)
+                note("note: and %zu more things were not understood", n - NOTES_SHOWN);
+}
+
+int open_from(Invocation *invocation)
+{
+        int r = iso_host_open_file_with_groups(invocation->from, invocation->groups,
+                                               invocation->verb->reading, &invocation->host);
+
+        if (r != 0)
+                return fail_host(invocation, r);
+        print_notes(invocation);
+        return EXIT_DONE;
+}
+
 static int open_host(Invocation *invocation)
 {
         int r;
@@ -63,9 +87,8 @@ static int open_host(Invocation *invocation)
         if (invocation->verb->host == VERB_HOST_NONE)
                 return EXIT_DONE;
         if (invocation->from)
-                r = iso_host_open_file(invocation->from, invocation->verb->reading,
-                                       &invocation->host);
-        else if (invocation->verb->host == VERB_HOST_FILE)
+                return open_from(invocation);
+        if (invocation->verb->host == VERB_HOST_FILE)
                 r = iso_host_open_file(SYSFS, invocation->verb->reading, &invocation->host);
         else
                 r = iso_host_open_daemon(&invocation->host);

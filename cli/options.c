@@ -82,6 +82,7 @@ typedef struct Row {
 
 static const Row rows[] = {
         {"from", OPTION_FROM, TEXT_OF(from)},
+        {"groups", OPTION_FROM, TEXT_OF(groups)},
         {"json", 0, FLAG_OF(json)},
         {"partition", OPTION_PARTITION, TEXT_OF(partition)},
         {"mode", OPTION_MODE, TEXT_OF(mode)},
@@ -167,9 +168,13 @@ static int check_arguments(Invocation *invocation, unsigned seen)
 {
         const Verb *verb = invocation->verb;
 
+        if (invocation->groups && !(verb->options & OPTION_FROM))
+                return fail_usage(invocation, "%s takes no --groups", verb->name);
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
                 if (seen & rows[i].option & ~verb->options)
                         return fail_usage(invocation, "%s takes no --%s", verb->name, rows[i].name);
+        if (invocation->groups && !invocation->from)
+                return fail_usage(invocation, "--groups needs --from with the output of lspci");
         if (invocation->n_arguments < verb->min_arguments)
                 return fail_usage(invocation, "%s needs %s", verb->name, verb->arguments);
         if (invocation->n_arguments > verb->max_arguments)

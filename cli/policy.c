@@ -42,9 +42,11 @@ int policy_open_good(Invocation *invocation, const char *const *paths, unsigned 
 
 int policy_open_machine(Invocation *invocation)
 {
-        int r = iso_host_open_file(invocation->from ? invocation->from : "/sys", 0,
-                                   &invocation->host);
+        int r;
 
+        if (invocation->from)
+                return open_from(invocation);
+        r = iso_host_open_file("/sys", 0, &invocation->host);
         return r == 0 ? EXIT_DONE : fail_host(invocation, r);
 }
 

@@ -48,6 +48,7 @@ iso_host *iso_host_free(iso_host *host)
                 snapshot_free(host->snapshot);
                 sd_bus_flush_close_unref(host->bus);
                 free(host->root);
+                free(host->groups);
                 free(host->message);
                 free(host);
         }
@@ -98,7 +99,8 @@ int iso_host_open_daemon(iso_host **ret)
         return host_open_finish(&host, r, ret);
 }
 
-static int open_path(const char *path, bool is_file, unsigned flags, iso_host **ret)
+static int open_path(const char *path, const char *groups, bool is_file, unsigned flags,
+                     iso_host **ret)
 {
         _cleanup_(iso_host_freep) iso_host *host = NULL;
         int r;
@@ -109,7 +111,8 @@ static int open_path(const char *path, bool is_file, unsigned flags, iso_host **
         host->is_file = is_file;
         host->without_drivers = flags & ISO_OPEN_WITHOUT_DRIVERS;
         host->root = strdup(path);
-        if (!host->root)
+        host->groups = groups ? strdup(groups) : NULL;
+        if (!host->root || (groups && !host->groups))
                 return -ENOMEM;
 
         if (flags & ~(unsigned)ISO_OPEN_WITHOUT_DRIVERS)
@@ -121,12 +124,18 @@ static int open_path(const char *path, bool is_file, unsigned flags, iso_host **
 
 int iso_host_open_sysfs(const char *root, iso_host **ret)
 {
-        return open_path(root, false, 0, ret);
+        return open_path(root, NULL, false, 0, ret);
 }
 
 int iso_host_open_file(const char *path, unsigned flags, iso_host **ret)
 {
-        return open_path(path, true, flags, ret);
+        return open_path(path, NULL, true, flags, ret);
+}
+
+int iso_host_open_file_with_groups(const char *path, const char *groups, unsigned flags,
+                                   iso_host **ret)
+{
+        return open_path(path, groups, true, flags, ret);
 }
 
 int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd)
@@ -188,6 +197,12 @@ const iso_lease *iso_host_leases(const iso_host *host, size_t *ret_n)
 const char *iso_host_obstacle(const iso_host *host)
 {
         return host->view ? host->view->obstacle : "";
+}
+
+const iso_note *iso_host_notes(const iso_host *host, size_t *ret_n)
+{
+        *ret_n = host->view ? host->view->n_notes : 0;
+        return host->view ? host->view->notes : NULL;
 }
 
 const char *iso_version(void)

@@ -12,6 +12,7 @@
 #include <systemd/sd-bus.h>
 
 #include "core/model/snapshot.h"
+#include "core/probe/notes.h"
 #include "libclient/partitions.h"
 #include "libclient/view.h"
 
@@ -26,6 +27,7 @@
 struct iso_host {
         sd_bus *bus;
         char *root; /* a sysfs tree or, if `is_file`, anything that holds a machine */
+        char *groups; /* a listing of groups beside the file, or NULL */
         bool is_file;
         bool without_drivers;
         Snapshot *snapshot;     /* that the view was made of; NULL with a bus */

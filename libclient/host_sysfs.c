@@ -57,10 +57,11 @@ static int fill_view(const Tree *tree, PartitionKind kind, const Partition *show
         return 0;
 }
 
-static int read_file(iso_host *host, Snapshot **ret_snapshot)
+static int read_file(iso_host *host, ReadNotes *notes, Snapshot **ret_snapshot)
 {
         _cleanup_(freep) char *message = NULL;
-        int r = machine_read(host->root, host->without_drivers ? MACHINE_WITHOUT_DRIVERS : 0,
+        int r = machine_read(host->root, host->groups,
+                             host->without_drivers ? MACHINE_WITHOUT_DRIVERS : 0, notes,
                              ret_snapshot, &message);
 
         if (r == MACHINE_E_NOT_FOUND)
@@ -72,13 +73,13 @@ static int read_file(iso_host *host, Snapshot **ret_snapshot)
         return 0;
 }
 
-static int read_snapshot(iso_host *host, Snapshot **ret_snapshot)
+static int read_snapshot(iso_host *host, ReadNotes *notes, Snapshot **ret_snapshot)
 {
         struct stat status;
         int r;
 
         if (host->is_file)
-                return read_file(host, ret_snapshot);
+                return read_file(host, notes, ret_snapshot);
         if (stat(host->root, &status) < 0 && errno == ENOENT)
                 return host_fail(host, ISO_E_NOT_FOUND, "there is no %s", host->root);
 
@@ -93,6 +94,33 @@ static int read_snapshot(iso_host *host, Snapshot **ret_snapshot)
         if (r < 0)
                 return host_fail(host, r, "%s cannot be read: %s", host->root, strerror(-r));
         return r;
+}
+
+/* Keeps the reader's notes with the view. */
+static int keep_notes(const ReadNotes *notes, View *view)
+{
+        if (notes->n == 0)
+                return 0;
+        view->notes = arena_alloc(&view->arena, notes->n, sizeof(*view->notes));
+        if (!view->notes)
+                return -ENOMEM;
+        for (size_t i = 0; i < notes->n; i++) {
+                _cleanup_(freep) char *text = read_note_format(&notes->notes[i]);
+                iso_note *note = &view->notes[i];
+
+                if (!text)
+                        return -ENOMEM;
+                note->file = arena_strdup(&view->arena, notes->notes[i].file);
+                note->what = arena_strdup(&view->arena, notes->notes[i].what);
+                note->next = arena_strdup(&view->arena, notes->notes[i].next);
+                note->text = arena_strdup(&view->arena, text);
+                if (!note->file || !note->what || !note->next || !note->text)
+                        return -ENOMEM;
+                note->line = notes->notes[i].line;
+                note->further = notes->notes[i].n_further;
+                view->n_notes++;
+        }
+        return 0;
 }
 
 /* Of a copy nobody knows whether there was none, or whether the copy leaves it out. */
@@ -156,16 +184,19 @@ int tree_read_view(iso_host *host, View **ret_view)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         _cleanup_(partitions_freep) Partitions *partitions = NULL;
+        _cleanup_(read_notes_deinitp) ReadNotes notes = {0};
         _cleanup_(view_freep) View *view = NULL;
         int r;
 
-        r = read_snapshot(host, &snapshot);
+        r = read_snapshot(host, &notes, &snapshot);
         if (r != 0)
                 return r;
         partitions = partitions_new(snapshot);
         if (!partitions)
                 return -ENOMEM;
         r = tree_make_view(partitions, &view);
+        if (r == 0)
+                r = keep_notes(&notes, view);
         if (r < 0)
                 return r;
         if (!has_kernel_groups(snapshot))

@@ -160,6 +160,14 @@ enum iso_open_flags {
 };
 int iso_host_open_file(const char *path, unsigned flags, iso_host **ret);
 
+/*
+ * The same with a listing of the machine's groups beside the output of lspci (`groups` may be NULL): as
+ * scripts print it, as find(1) lists /sys/kernel/iommu_groups, or as the kernel logs it. ISO_E_INVALID
+ * too where both tell a group and differ, or where `path` tells its groups itself.
+ */
+int iso_host_open_file_with_groups(const char *path, const char *groups, unsigned flags,
+                                   iso_host **ret);
+
 enum iso_snapshot_flags {
         ISO_SNAPSHOT_ANONYMISE = 1 << 0, /* without serial numbers and most of the command line */
 };

@@ -3,8 +3,8 @@
 #define ISOLATION_ANALYSIS_H
 
 /*
- * The part of libisolation that works things out and asks nobody: the kernel's groups held against
- * its rules, what keeps devices apart, a machine with one thing changed, memory that must be locked.
+ * The part of libisolation that works things out and asks nobody: what was not understood, the kernel's
+ * groups held against its rules, what keeps devices apart, a machine with one thing changed, memory that must be locked.
  * isolation.h includes it and says what holds for all of it.
  */
 
@@ -13,6 +13,22 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* What a reader did not understand. */
+typedef struct iso_note {
+        const char *file;
+        size_t line;      /* the first, from 1; 0: the whole file */
+        size_t further;   /* lines, or files, of which the same holds */
+        const char *what; /* what was not understood; it is unknown */
+        const char *next; /* what to run or to give instead */
+        const char *text; /* all of it as one line */
+} iso_note;
+
+/*
+ * What was not understood in the file or tree that a host was opened from; *ret_n gets the count. Read
+ * with the view and valid as long. A daemon has none.
+ */
+const iso_note *iso_host_notes(const iso_host *host, size_t *ret_n);
 
 typedef struct iso_mismatch {
         const char *device; /* address */

@@ -26,6 +26,8 @@ typedef struct View {
         iso_lease *leases;
         size_t n_leases;
         const char *obstacle; /* why leases are refused on this machine, "" if they are not */
+        iso_note *notes;      /* of the reader */
+        size_t n_notes;
 
         /* Of a view off the bus, parallel to the above; NULL in a view of a tree. */
         GroupReasons *group_reasons;

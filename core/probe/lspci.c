@@ -4,63 +4,68 @@
  * From pasted text to entries.
  *
  * A line that begins with an address and has a title starts a function; rows of bytes are put where
- * they belong; all else up to the next function is its words. Quote marks and indentation in front
- * of a line, carriage returns and spaces that are none are taken off first. A function that is
- * there several times (a list, then the details) is one.
+ * they belong; all else up to the next function is its words. What quotes, numbers or colours the
+ * lines is taken off first, and other shapes of text are looked for. A function that is there
+ * several times (a list, then the details) is one.
  */
 
 #include "core/probe/lspci.h"
 
-#include "core/probe/lspci_entry.h"
+#include "core/probe/lspci_reader.h"
 #include "core/probe/snapshot_extras.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_SIZE 4096
-#define TITLE_SIZE 1024
-#define WORDS_SIZE ((size_t)1 << 18)
 #define ENTRIES_MAX ((size_t)1 << 20)
 
-typedef struct Lspci {
-        LspciEntry *entries;
-        size_t n, n_allocated;
-
-        /* The function whose lines are being read. */
-        bool is_open;
-        LspciEntry entry;
-        LspciBytes bytes;
-        char title[TITLE_SIZE];
-        bool in_title; /* it may go on in the next line */
-        char *words;
-        size_t n_words;
-} Lspci;
-
-static void lspci_deinit(Lspci *lspci)
+static void lspci_free(Lspci *lspci)
 {
         free(lspci->entries);
         free(lspci->words);
         free(lspci);
 }
 
-static void lspci_deinitp(Lspci **lspci)
+static void lspci_freep(Lspci **lspci)
 {
         if (*lspci)
-                lspci_deinit(*lspci);
+                lspci_free(*lspci);
 }
 
-/* Ends the open function. Returns 0, -ENOMEM or -E2BIG. */
-static int close_entry(Lspci *lspci)
+int lspci_note(Lspci *lspci, const char *what, const char *next)
 {
-        if (!lspci->is_open)
-                return 0;
-        lspci->is_open = false;
-        lspci->words[lspci->n_words] = '\0';
-        lspci_read_title(&lspci->entry, lspci->title);
-        lspci_read_words(&lspci->entry, lspci->words);
-        lspci_read_bytes(&lspci->entry, &lspci->bytes);
+        return read_notes_add(lspci->notes, lspci->name, lspci->line.number, what, next);
+}
 
+int lspci_ends_in_number(Lspci *lspci)
+{
+        const LspciLine *line = &lspci->line;
+        size_t n = strlen(line->text);
+        int r;
+
+        if (!line->is_unended || n == 0 || !isdigit((unsigned char)line->text[n - 1]))
+                return false;
+        r = lspci_note(lspci, "the text ends in the number of a group, which may lack digits",
+                       "give all of the text, with a newline at its end");
+        return r < 0 ? r : true;
+}
+
+LspciEntry lspci_entry_new(const Lspci *lspci, Bdf bdf)
+{
+        return (LspciEntry){
+                .device = {.bdf = bdf, .kernel_group = KERNEL_GROUP_UNKNOWN},
+                .source = lspci->source,
+                .group_source = lspci->source,
+                .line = lspci->line.number,
+                .listed_group = -1,
+                .maybe_group = -1,
+        };
+}
+
+int lspci_add_entry(Lspci *lspci, const LspciEntry *entry)
+{
         if (lspci->n == lspci->n_allocated) {
                 size_t n = lspci->n_allocated ? lspci->n_allocated * 2 : 64;
                 LspciEntry *entries;
@@ -73,37 +78,111 @@ static int close_entry(Lspci *lspci)
                 lspci->entries = entries;
                 lspci->n_allocated = n;
         }
-        lspci->entry.seq = lspci->n;
-        lspci->entries[lspci->n++] = lspci->entry;
+        lspci->entries[lspci->n] = *entry;
+        lspci->entries[lspci->n].seq = lspci->n;
+        lspci->n++;
         return 0;
 }
 
-/* "00:1f.3 Audio device: …"; a title has a class and a colon, and may be wrapped behind it. */
-static bool parse_header(const char *line, Bdf *ret_bdf, const char **ret_title)
+/* A group that a listing tells and one that lspci tells are the same. */
+static int settle_group(Lspci *lspci)
 {
+        LspciEntry *entry = &lspci->entry;
         char address[BDF_TEXT_SIZE];
-        size_t n = strcspn(line, " "), n_line = strlen(line);
 
-        if (n >= sizeof(address) || line[n] != ' ' ||
-            (!strstr(line + n, ": ") && line[n_line - 1] != ':'))
-                return false;
-        memcpy(address, line, n);
-        address[n] = '\0';
-        if (!bdf_parse(address, ret_bdf))
-                return false;
-        *ret_title = line + n + 1;
-        return true;
+        if (entry->listed_group < 0)
+                return 0;
+        if (entry->device.kernel_group >= 0 && entry->device.kernel_group != entry->listed_group)
+                return lspci_refuse(lspci->ret_message, lspci->name, entry->group_line,
+                                    "%s is in group %d here, and in group %d by the heading in "
+                                    "line %zu: give the text of one boot",
+                                    bdf_format(entry->device.bdf, address),
+                                    entry->device.kernel_group, entry->listed_group,
+                                    entry->listed_line);
+        entry->device.kernel_group = entry->listed_group;
+        entry->group_line = entry->listed_line;
+        return 0;
 }
 
-static void add_words(Lspci *lspci, const char *line)
+int lspci_close(Lspci *lspci)
+{
+        int r;
+
+        if (!lspci->is_open)
+                return 0;
+        lspci->is_open = false;
+        lspci->words[lspci->n_words] = '\0';
+        lspci_read_title(&lspci->entry, lspci->title);
+        lspci_read_words(&lspci->entry, lspci->words);
+        lspci_read_bytes(&lspci->entry, &lspci->bytes);
+        r = settle_group(lspci);
+        if (r == 0 && lspci->acs_line > 0)
+                r = read_notes_add(lspci->notes, lspci->name, lspci->acs_line,
+                                   "the bits of Access Control Services are not shown",
+                                   "run lspci -vvv, or -xxxx, as root");
+        return r == 0 ? lspci_add_entry(lspci, &lspci->entry) : r;
+}
+
+int lspci_open(Lspci *lspci, Bdf bdf, const char *title)
+{
+        int r = lspci_close(lspci);
+
+        if (r != 0)
+                return r;
+        lspci->entry = lspci_entry_new(lspci, bdf);
+        lspci->entry.is_cut = lspci->line.is_cut;
+        memset(&lspci->bytes, 0, sizeof(lspci->bytes));
+        lspci->n_words = lspci->last_words = 0;
+        lspci->acs_line = 0;
+        lspci->is_open = true;
+        lspci->is_behind_blank = false;
+        lspci->in_title = true;
+        (void)snprintf(lspci->title, sizeof(lspci->title), "%s", title);
+        return 0;
+}
+
+/* What the line says about itself. */
+static int note_words(Lspci *lspci, const char *line)
+{
+        if (strstr(line, "<access denied>"))
+                return lspci_note(lspci, "capabilities could not be read", "run lspci as root");
+        if (strstr(line, "] Access Control Services"))
+                lspci->acs_line = lspci->line.number;
+        if (strstr(line, "ACSCtl:"))
+                lspci->acs_line = 0;
+        if (strstr(line, "Unknown header type"))
+                return lspci_note(lspci, "the device does not answer: it is asleep or gone",
+                                  "wake it, for instance with setpci -s ADDRESS 0.l, and run lspci "
+                                  "again");
+        if (strstr(line, "<chain looped>") || strstr(line, "<chain broken>"))
+                return lspci_note(lspci, "the list of capabilities is broken",
+                                  "run lspci -xxxx as root");
+        return 0;
+}
+
+int lspci_add_words(Lspci *lspci, const char *line)
 {
         size_t n = strlen(line);
+        int r = strstr(line, "IOMMU") ? lspci_ends_in_number(lspci) : 0;
 
-        if (lspci->n_words + n + 2 > WORDS_SIZE)
-                return;
+        if (r < 0)
+                return r;
+        while (r > 0 && n > 0 && isdigit((unsigned char)line[n - 1]))
+                n--;
+        if (lspci->n_words + n + 2 > LSPCI_WORDS_SIZE) {
+                lspci->entry.is_cut = true;
+                return lspci_note(lspci,
+                                  "there are more details of one device than lspci prints: the "
+                                  "rest of them is passed over",
+                                  "give the output of lspci -vvv alone");
+        }
+        lspci->last_words = lspci->n_words;
         memcpy(lspci->words + lspci->n_words, line, n);
         lspci->words[lspci->n_words + n] = '\n';
         lspci->n_words += n + 1;
+        if (strstr(line, "IOMMU"))
+                lspci->entry.group_line = lspci->line.number;
+        return note_words(lspci, line);
 }
 
 /* "Control: …": letters up to a colon, and not the rest of a title. */
@@ -127,133 +206,145 @@ static bool add_to_title(Lspci *lspci, const char *line, bool is_indented)
         return true;
 }
 
-static int take_line(Lspci *lspci, const char *line, bool is_indented)
+/* "00:1f.3 Audio device: …"; a title has a class and a colon, and may be wrapped behind it. */
+static int take_header(Lspci *lspci)
 {
-        const char *title;
-        Bdf bdf;
+        const char *text = lspci->line.text;
+        LspciPath path;
         int r;
 
-        if (parse_header(line, &bdf, &title)) {
-                r = close_entry(lspci);
-                if (r < 0)
+        if (!lspci_parse_path(text, &path))
+                return LSPCI_LINE_OTHER;
+        lspci->is_near_device = true;
+        if (path.rest[0] == '"')
+                return lspci_take_quoted(lspci, &path);
+        if (!strstr(path.rest - 1, ": ") && text[strlen(text) - 1] != ':') {
+                /* Whatever it is, what follows is not about the function before. */
+                r = lspci_close(lspci);
+                return r != 0 ? r
+                              : lspci_note(lspci, "there is an address, but no class behind it",
+                                           "give the lines as lspci -nn prints them");
+        }
+        if (path.is_partial)
+                return lspci_refuse(lspci->ret_message, lspci->name, lspci->line.number,
+                                    "lspci -P leaves out the numbers of the buses: run lspci -PP");
+        r = lspci_open(lspci, path.steps[path.n - 1], path.rest);
+        if (r == 0 && path.n > 1)
+                r = lspci_add_path(lspci, &path);
+        return r;
+}
+
+/* A detail that no function is open for: the text begins, or goes on, in the middle. */
+static int note_orphan(Lspci *lspci)
+{
+        static const char *const keys[] = {"Capabilities:", "Control:",      "Flags:",
+                                           "Kernel driver", "Bus: primary=", "IOMMU group"};
+        const char *text = lspci->line.text;
+        LspciBytes bytes = {0};
+        bool is_detail = lspci_take_row(&bytes, text);
+
+        for (size_t i = 0; i < ARRAY_SIZE(keys) && !is_detail; i++)
+                is_detail = lspci->line.is_indented && strncmp(text, keys[i], strlen(keys[i])) == 0;
+        if (!is_detail)
+                return 0;
+        return lspci_note(lspci, "these are details of a device whose first line is missing",
+                          "give the output of lspci from its beginning");
+}
+
+/* Is this the first line of a function's details, where there are some already? */
+static bool begins_details(Lspci *lspci)
+{
+        static const char *const later[] = {"Control: I/O", "Status: Cap",  "Flags: ",
+                                            "Bus: primary", "Capabilities", "Kernel driver"};
+        const char *text = lspci->line.text;
+
+        if (!lspci->line.is_indented ||
+            (strncmp(text, "Control: I/O", strlen("Control: I/O")) != 0 &&
+             strncmp(text, "Flags: ", strlen("Flags: ")) != 0 &&
+             strncmp(text, "Bus: primary", strlen("Bus: primary")) != 0))
+                return false;
+        lspci->words[lspci->n_words] = '\0';
+        for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+                if (strstr(lspci->words, later[i]))
+                        return true;
+        return false;
+}
+
+static int take_detail(Lspci *lspci)
+{
+        const char *text = lspci->line.text;
+
+        if (!lspci->is_open)
+                return note_orphan(lspci);
+        lspci->entry.is_cut |= lspci->line.is_cut;
+        if (lspci_take_row(&lspci->bytes, text))
+                return 0;
+        /* An empty line ends a function's lines: what follows is of one whose title is lost. */
+        if (lspci->is_behind_blank && begins_details(lspci)) {
+                int r = lspci_close(lspci);
+
+                return r == 0 ? note_orphan(lspci) : r;
+        }
+        /* Behind an empty line, what does not look like lspci's is somebody's remark. */
+        if (lspci->is_behind_blank && !lspci->line.is_indented && !has_key(text))
+                return lspci_close(lspci);
+        if (add_to_title(lspci, text, lspci->line.is_indented))
+                return 0;
+        return lspci_add_words(lspci, text);
+}
+
+/* Asks each shape in turn; what is no shape's is a header or a detail. */
+static int take_line(Lspci *lspci)
+{
+        static int (*const shapes[])(Lspci * lspci) = {
+                lspci_take_tree,  lspci_take_table,   lspci_take_record, lspci_take_log,
+                lspci_take_sysfs, lspci_take_listing, take_header,
+        };
+        int r = 0;
+
+        if (lspci->line.is_cut)
+                r = lspci_note(lspci,
+                               "the line is longer than 4096 characters: its end is passed over",
+                               "give the text with the lines that lspci prints");
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+                r = shapes[i](lspci);
+                if (r != LSPCI_LINE_OTHER)
                         return r;
-                lspci->entry = (LspciEntry){.device.bdf = bdf, .device.kernel_group = -1};
-                memset(&lspci->bytes, 0, sizeof(lspci->bytes));
-                lspci->n_words = 0;
-                lspci->is_open = true;
-                lspci->in_title = true;
-                (void)snprintf(lspci->title, sizeof(lspci->title), "%s", title);
+        }
+        if (lspci->line.text[0] == '\0') {
+                lspci->is_behind_blank = true;
+                lspci->is_near_device = false;
+                lspci->in_title = false;
                 return 0;
         }
-        if (lspci->is_open && !lspci_take_row(&lspci->bytes, line) &&
-            !add_to_title(lspci, line, is_indented))
-                add_words(lspci, line);
-        return 0;
+        r = take_detail(lspci);
+        lspci->is_behind_blank = false;
+        return r;
 }
 
-/*
- * Copies a line into `line`: words parted by one space, nothing in front or behind. A no-break
- * space is a space; quote marks in front (of a mail) and a byte order mark are nothing. Returns
- * whether the line was indented.
- */
-static bool normalise(const char *text, size_t n_text, char line[static LINE_SIZE])
+static int read_text(Lspci *lspci, const LspciText *text, unsigned source)
 {
-        size_t n = 0, n_blank = 0;
-        bool is_quoted = false, is_indented = false;
+        LspciLines lines;
+        int r = lspci_lines_open(&lines, text->name, text->text, text->n_text, lspci->ret_message);
 
-        for (size_t i = 0; i < n_text && n + 2 < LINE_SIZE; i++) {
-                unsigned char c = (unsigned char)text[i];
-
-                if (c == 0xc2 && i + 1 < n_text && (unsigned char)text[i + 1] == 0xa0) {
-                        i++;
-                        c = ' ';
-                }
-                if (c <= ' ') {
-                        n_blank += c == '\t' ? 8 : 1;
-                } else if (n == 0 && (c == '>' || c == '|' || c >= 0x7f)) {
-                        is_quoted = true;
-                        n_blank = 0;
-                } else {
-                        if (n == 0) /* one space belongs to the quote mark */
-                                is_indented = n_blank > (is_quoted ? 1 : 0);
-                        else if (n_blank > 0)
-                                line[n++] = ' ';
-                        n_blank = 0;
-                        line[n++] = (char)c;
-                }
-        }
-        line[n] = '\0';
-        return is_indented;
-}
-
-static int read_lines(Lspci *lspci, const char *text, size_t n_text)
-{
-        char line[LINE_SIZE];
-
-        for (size_t i = 0; i < n_text;) {
-                const char *end = memchr(text + i, '\n', n_text - i);
-                size_t n = end ? (size_t)(end - text) - i : n_text - i;
-                bool is_indented = normalise(text + i, n, line);
-                int r = take_line(lspci, line, is_indented);
-
-                if (r < 0)
+        if (r != 0)
+                return r;
+        lspci->name = text->name;
+        lspci->source = source;
+        lspci->scope = (LspciScope){0};
+        lspci->tree.is_open = lspci->table.is_open = lspci->is_near_device = false;
+        while (lspci_lines_next(&lines, &lspci->line)) {
+                r = take_line(lspci);
+                if (r != 0)
                         return r;
-                i += n + 1;
         }
-        return close_entry(lspci);
-}
-
-static int entry_compare(const void *a, const void *b)
-{
-        const LspciEntry *x = a, *y = b;
-        int order = bdf_compare(x->device.bdf, y->device.bdf);
-
-        return order != 0 ? order : (x->seq > y->seq) - (x->seq < y->seq);
-}
-
-/* The one with more to it stays, and takes from the other what it lacks. */
-static void merge_entries(LspciEntry *kept, const LspciEntry *other)
-{
-        LspciEntry less = *other;
-
-        if (other->has_details && !kept->has_details) {
-                less = *kept;
-                *kept = *other;
-        }
-        lspci_merge_facts(&kept->device.facts, &less.device.facts);
-        kept->has_details |= less.has_details;
-        kept->is_vmd |= less.is_vmd;
-        if (kept->device.device == 0) {
-                kept->device.vendor = less.device.vendor;
-                kept->device.device = less.device.device;
-        }
-        if (kept->device.class_code == 0)
-                kept->device.class_code = less.device.class_code;
-        /* A number says more than none, and none says more than nothing. */
-        if (kept->device.kernel_group < less.device.kernel_group &&
-            kept->device.kernel_group < 0)
-                kept->device.kernel_group = less.device.kernel_group;
-        if (kept->device.driver[0] == '\0')
-                memcpy(kept->device.driver, less.device.driver, sizeof(less.device.driver));
-        if (kept->slot[0] == '\0')
-                memcpy(kept->slot, less.slot, sizeof(less.slot));
-        if (!kept->vfs.known)
-                kept->vfs = less.vfs;
-}
-
-static void merge_repeated(Lspci *lspci)
-{
-        size_t n = 0;
-
-        qsort(lspci->entries, lspci->n, sizeof(*lspci->entries), entry_compare);
-        for (size_t i = 0; i < lspci->n; i++) {
-                if (n > 0 &&
-                    bdf_equal(lspci->entries[n - 1].device.bdf, lspci->entries[i].device.bdf))
-                        merge_entries(&lspci->entries[n - 1], &lspci->entries[i]);
-                else
-                        lspci->entries[n++] = lspci->entries[i];
-        }
-        lspci->n = n;
+        r = lspci_end_listing(lspci);
+        if (r == 0)
+                r = lspci_close_record(lspci);
+        lspci->entry.is_last = true;
+        return r == 0 ? lspci_close(lspci) : r;
 }
 
 static int build_snapshot(const Lspci *lspci, Snapshot *snapshot)
@@ -274,36 +365,61 @@ static int build_snapshot(const Lspci *lspci, Snapshot *snapshot)
         return 0;
 }
 
-int lspci_read(const char *text, size_t n_text, Snapshot **ret_snapshot)
+static int finish(Lspci *lspci, const LspciText *texts, Snapshot *snapshot)
 {
-        _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
-        _cleanup_(lspci_deinitp) Lspci *lspci = calloc(1, sizeof(*lspci));
-        int r;
+        int r = lspci_merge(lspci, texts);
 
-        if (!lspci)
-                return -ENOMEM;
-        lspci->words = malloc(WORDS_SIZE);
-        r = lspci->words ? snapshot_new(&snapshot) : -ENOMEM;
-        if (r < 0)
-                return r;
-
-        r = read_lines(lspci, text, n_text);
-        if (r < 0)
+        if (r != 0)
                 return r;
         if (lspci->n == 0)
                 return LSPCI_E_NO_DEVICES;
-        merge_repeated(lspci);
         r = lspci_place(lspci->entries, lspci->n);
         if (r < 0)
                 return r;
         lspci_settle(snapshot, lspci->entries, lspci->n);
-        r = build_snapshot(lspci, snapshot);
+        r = lspci_note_missing(lspci, texts);
+        if (r == 0)
+                r = build_snapshot(lspci, snapshot);
         if (r == 0)
                 r = snapshot_finish(snapshot);
         if (r < 0)
                 return r;
         snapshot_sort_extras(snapshot);
         snapshot_share_unknown_parents(snapshot);
+        return 0;
+}
+
+int lspci_read_texts(const LspciText *texts, size_t n_texts, ReadNotes *notes,
+                     Snapshot **ret_snapshot, char **ret_message)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+        _cleanup_(lspci_freep) Lspci *lspci = calloc(1, sizeof(*lspci));
+        int r;
+
+        if (!lspci)
+                return -ENOMEM;
+        lspci->notes = notes;
+        lspci->ret_message = ret_message;
+        lspci->words = malloc(LSPCI_WORDS_SIZE);
+        r = lspci->words ? snapshot_new(&snapshot) : -ENOMEM;
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n_texts; i++) {
+                r = read_text(lspci, &texts[i], (unsigned)i);
+                if (r != 0)
+                        return r;
+        }
+        r = finish(lspci, texts, snapshot);
+        if (r != 0)
+                return r;
         *ret_snapshot = TAKE_PTR(snapshot);
         return 0;
+}
+
+int lspci_read(const char *text, size_t n_text, Snapshot **ret_snapshot)
+{
+        const LspciText texts[] = {{"text", text, n_text}};
+        _cleanup_(freep) char *message = NULL;
+
+        return lspci_read_texts(texts, ARRAY_SIZE(texts), NULL, ret_snapshot, &message);
 }

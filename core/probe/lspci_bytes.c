@@ -18,6 +18,7 @@
 #define EXT_CAP_ID_SRIOV 0x0010
 #define SRIOV_CONTROL 0x08 /* 9.3.3.3; bit 0: VF Enable */
 #define SRIOV_NUM_VFS 0x10 /* 9.3.3.7 */
+#define CLASS_HOST_BRIDGE 0x0600
 #define SRIOV_OFFSET 0x14  /* 9.3.3.9, and the stride (9.3.3.10) in the upper half */
 
 bool lspci_take_row(LspciBytes *bytes, const char *line)
@@ -182,12 +183,13 @@ void lspci_read_bytes(LspciEntry *entry, const LspciBytes *bytes)
         if (!bytes->any || entry->is_mixed)
                 return;
         entry->has_details = true;
-        /* Of a PCI Express function 256 bytes are not all; of others they are. */
+        /* Of a PCI Express function and a host bridge 256 bytes are not all; of others they are. */
         pcicap_read(read_dword, context, CONFIG_SIZE_PCI, &device->facts);
-        if (bytes->rows[CONFIG_SIZE_PCI / LSPCI_ROW_SIZE] || device->facts.pcie != TRISTATE_NO)
+        read_ids(entry, context);
+        if (bytes->rows[CONFIG_SIZE_PCI / LSPCI_ROW_SIZE] || device->facts.pcie != TRISTATE_NO ||
+            device->class_code >> 8 == CLASS_HOST_BRIDGE)
                 pcicap_read(read_dword, context, LSPCI_CONFIG_SIZE, &device->facts);
         read_buses(&device->facts, context);
-        read_ids(entry, context);
         if (device->facts.sriov == TRISTATE_YES)
                 read_vfs(entry, context);
         if (quirk_is_intel_pch_port(device->vendor, device->device))

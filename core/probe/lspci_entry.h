@@ -26,13 +26,29 @@ typedef struct LspciEntry {
         PciDevice device;
         LspciVfs vfs;
         char slot[SNAPSHOT_SLOT_SIZE];
-        size_t seq;       /* place in the text */
-        bool has_details; /* more than its title was there */
-        bool has_header;  /* its header type is in bytes */
-        bool has_acs;     /* its ACS registers are in bytes */
-        bool is_vmd;      /* by id or name, a Volume Management Device */
-        bool is_spt_port; /* by name, a root port with dword ACS registers */
-        bool is_mixed;    /* its lines are those of several functions: a title is missing */
+        size_t seq;            /* place in the text */
+        unsigned source;       /* which text it is in, */
+        size_t line;           /* and the line there, from 1 */
+        unsigned group_source; /* which text and */
+        size_t group_line;     /* line tell its group; 0: none */
+        int32_t listed_group;  /* of a listing above it, or -1 */
+        size_t listed_line;
+        int32_t maybe_group;     /* of a listing that may have ended before it, or -1 */
+        uint64_t title_hash;     /* of the names in its title, 0: none */
+        bool is_logged;          /* by the kernel: in the order of time */
+        bool is_removed;         /* "Removing from iommu group" */
+        bool is_on_root;         /* the text shows that its bus is a root bus */
+        bool is_cut;             /* not all of its lines were kept */
+        bool has_partial_title;  /* class or vendor are left out */
+        bool has_buses_at_least; /* its subordinate bus is this one or a higher one */
+        bool has_named_vendor;   /* its vendor's id is from the name */
+        bool has_details;        /* more than its title was there */
+        bool has_header;         /* its header type is in bytes */
+        bool has_acs;            /* its ACS registers are in bytes */
+        bool is_vmd;             /* by id or name, a Volume Management Device */
+        bool is_spt_port;        /* by name, a root port with dword ACS registers */
+        bool is_mixed;           /* its lines are those of several functions: a title is missing */
+        bool is_last;            /* in its text, which may have been cut off behind it */
 } LspciEntry;
 
 /* Bytes of configuration space, as far as the text has them. */

@@ -159,7 +159,8 @@ static void domain_prepare(Domain *domain)
         for (size_t i = 0; i < domain->n; i++) {
                 const PciDevice *device = &domain->entries[i].device;
 
-                domain->roots[device->bdf.bus] |= is_on_root_bus(device);
+                domain->roots[device->bdf.bus] |=
+                        domain->entries[i].is_on_root || is_on_root_bus(device);
                 cover_buses(domain, i);
         }
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "core/model/quirks.h"
-#include "core/probe/lspci_entry.h"
+#include "core/probe/lspci_reader.h"
 
 static const struct {
         const char *name;
@@ -27,6 +27,7 @@ static const struct {
         uint16_t code;
 } classes[] = {
         {"RAID bus controller", 0x0104},
+        {"IDE interface", 0x0101},
         {"SATA controller", 0x0106},
         {"Serial Attached SCSI controller", 0x0107},
         {"Non-Volatile memory controller", 0x0108},
@@ -36,16 +37,31 @@ static const struct {
         {"VGA compatible controller", 0x0300},
         {"3D controller", 0x0302},
         {"Display controller", 0x0380},
+        {"Multimedia video controller", 0x0400},
+        {"Multimedia audio controller", 0x0401},
         {"Audio device", 0x0403},
+        {"Multimedia controller", 0x0480},
+        {"RAM memory", 0x0500},
+        {"Memory controller", 0x0580},
         {"Host bridge", 0x0600},
         {"ISA bridge", 0x0601},
         {"PCI bridge", 0x0604},
         {"CardBus bridge", 0x0607},
         {"Bridge", 0x0680},
+        {"Serial controller", 0x0700},
+        {"Communication controller", 0x0780},
+        {"PIC", 0x0800},
+        {"SD Host controller", 0x0805},
         {"IOMMU", 0x0806},
+        {"System peripheral", 0x0880},
         {"USB controller", 0x0c03},
+        {"FireWire (IEEE 1394)", 0x0c00},
         {"SMBus", 0x0c05},
+        {"Encryption controller", 0x1080},
         {"Performance counters", 0x1101},
+        {"Signal processing controller", 0x1180},
+        {"Processing accelerators", 0x1200},
+        {"Non-Essential Instrumentation", 0x1300},
 };
 
 /* Volume Management Devices; in other Intel controllers of their class RAID is done in software. */
@@ -121,6 +137,50 @@ static uint32_t find_class(const char *title, size_t n_class)
         return 0;
 }
 
+size_t lspci_class_length(const char *title)
+{
+        size_t longest = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+                size_t n = strlen(classes[i].name);
+
+                if (n > longest && strncmp(classes[i].name, title, n) == 0 &&
+                    (title[n] == ' ' || title[n] == '\0'))
+                        longest = n;
+        }
+        return longest;
+}
+
+/*
+ * A number that is the same for the names in a title, with ids or without, and with what lspci adds
+ * behind it or without: FNV-1a of its letters and digits, but for brackets, parentheses and ids.
+ */
+static uint64_t hash_names(const char *title)
+{
+        uint64_t hash = 0xcbf29ce484222325;
+        unsigned depth = 0;
+        uint16_t id;
+        bool any = false;
+
+        for (const char *at = title; *at; at++) {
+                bool is_start = at == title || at[-1] == ' ' || at[-1] == ':';
+
+                if (is_start && depth == 0 && take_id(at, &id) && at[4] == ':' && take_id(at + 5, &id))
+                        return 0; /* numbers in place of names */
+                if (is_start && take_id(at, &id) && strchr(" :", at[4])) {
+                        at += 3;
+                        continue;
+                }
+                depth += *at == '[' || *at == '(';
+                if (depth == 0 && *at > ' ' && *at != ':') {
+                        hash = (hash ^ (unsigned char)*at) * 0x100000001b3;
+                        any = true;
+                }
+                depth -= depth > 0 && (*at == ']' || *at == ')');
+        }
+        return any ? hash : 0;
+}
+
 static bool is_vmd(const PciDevice *device, const char *name)
 {
         if (device->class_code >> 8 != 0x0104 || device->vendor != 0x8086)
@@ -148,9 +208,12 @@ void lspci_read_title(LspciEntry *entry, const char *title)
                 for (size_t i = 0; i < ARRAY_SIZE(vendors) && device->vendor == 0; i++)
                         if (strstr(name, vendors[i].name))
                                 device->vendor = vendors[i].id;
+                entry->has_named_vendor = device->vendor != 0;
                 if (device->vendor != 0)
                         device->device = find_unnamed(name);
         }
+        if (!entry->has_partial_title)
+                entry->title_hash = hash_names(title);
         entry->is_vmd = is_vmd(device, name);
         entry->is_spt_port = device->vendor == 0x8086 && device->device == 0 &&
                              strstr(name, "Root Port") &&

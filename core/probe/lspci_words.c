@@ -286,7 +286,10 @@ static Listing read_capabilities(Section words, LspciEntry *entry)
                                              "<unreadable>", "<invalid>"};
         static const char start[] = "Capabilities: [";
         const char *at = find(words, start);
-        Listing listing = {.shown = at != NULL};
+        /* Drivers come behind capabilities: without them, the text may end in between. */
+        bool may_go_on = entry->is_last && at && !find(words, "Kernel driver in use:") &&
+                         !find(words, "Kernel modules:");
+        Listing listing = {.shown = at != NULL, .in_doubt = entry->is_cut || may_go_on};
 
         for (size_t i = 0; i < ARRAY_SIZE(doubts); i++)
                 listing.in_doubt |= find(words, doubts[i]) != NULL;
@@ -399,10 +402,10 @@ static void read_subsystem(Section words, PciDevice *device)
 }
 
 /*
- * "IOMMU group: 12" comes before resources, capabilities and drivers. A function that shows any of
- * these and no group is in none; of one that was cut off before them it is not known.
+ * "IOMMU group: 12" is among the details. It comes before resources, capabilities and drivers: of the
+ * last function of a text that shows none of these, the line may have been cut off.
  */
-static int32_t read_group(Section words)
+static int32_t read_group(Section words, const LspciEntry *entry)
 {
         static const char *const later[] = {
                 "Region ",       "Memory at ",    "I/O ports at ",         "Expansion ROM at ",
@@ -412,8 +415,10 @@ static int32_t read_group(Section words)
         if (find_number(words, "IOMMU group:", 10, &group) ||
             find_number(words, "IOMMU group", 10, &group))
                 return group <= INT32_MAX ? (int32_t)group : KERNEL_GROUP_UNKNOWN;
-        if (find(words, "IOMMU group"))
+        if (!entry->has_details || entry->is_cut || find(words, "IOMMU group"))
                 return KERNEL_GROUP_UNKNOWN;
+        if (!entry->is_last)
+                return KERNEL_GROUP_NONE;
         for (size_t i = 0; i < ARRAY_SIZE(later); i++)
                 if (find(words, later[i]))
                         return KERNEL_GROUP_NONE;
@@ -442,11 +447,14 @@ void lspci_read_words(LspciEntry *entry, const char *words)
                 "Control:", "Status:", "Flags:", "Bus: primary=", "Capabilities:"};
         const Section all = {words, strlen(words)};
         PciDevice *device = &entry->device;
+        int32_t group;
 
         for (size_t i = 0; i < ARRAY_SIZE(details); i++)
                 entry->has_details |= find(all, details[i]) != NULL;
         entry->is_mixed = is_mixed(all);
-        device->kernel_group = entry->is_mixed ? KERNEL_GROUP_UNKNOWN : read_group(all);
+        group = read_group(all, entry);
+        if (group != KERNEL_GROUP_UNKNOWN || entry->is_mixed)
+                device->kernel_group = entry->is_mixed ? KERNEL_GROUP_UNKNOWN : group;
         copy_value(all, "Kernel driver in use:", " \n", device->driver, sizeof(device->driver));
         copy_value(all, "Physical Slot:", "\n", entry->slot, sizeof(entry->slot));
         read_subsystem(all, device);

@@ -11,6 +11,7 @@
 #include "core/probe/snapshot_json.h"
 #include "core/probe/sysfs.h"
 #include "core/probe/sysfs_file.h"
+#include "core/probe/sysfs_notes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,79 +83,141 @@ static bool is_compressed(const char *text, size_t n_text)
         return false;
 }
 
-int machine_parse(const char *name, const char *text, size_t n_text, Snapshot **ret_snapshot,
-                  char **ret_message)
+/* A text that can be JSON or lspci's: neither empty, packed nor binary. `*first` is behind its
+ * blanks. */
+static int check_text(const LspciText *text, size_t *first, char **ret_message)
 {
         static const char mark[] = "\xef\xbb\xbf"; /* byte order mark in UTF-8 */
-        size_t first = 0;
-        int r;
+        const char *at = text->text;
 
-        if (n_text >= 3 && memcmp(text, mark, 3) == 0)
-                first = 3;
-        while (first < n_text && strchr(" \t\r\n", text[first]) && text[first] != '\0')
-                first++;
-        if (first == n_text)
-                return complain(ret_message, MACHINE_E_INVALID, "%s is empty", name);
-        if (n_text > SNAPSHOT_JSON_SIZE_MAX)
-                return complain(ret_message, MACHINE_E_INVALID, "%s is larger than 256 MiB", name);
-        if (is_compressed(text, n_text))
+        *first = text->n_text >= 3 && memcmp(at, mark, 3) == 0 ? 3 : 0;
+        while (*first < text->n_text && strchr(" \t\r\n", at[*first]) && at[*first] != '\0')
+                (*first)++;
+        if (*first == text->n_text)
+                return complain(ret_message, MACHINE_E_INVALID, "%s is empty", text->name);
+        if (text->n_text > SNAPSHOT_JSON_SIZE_MAX)
+                return complain(ret_message, MACHINE_E_INVALID, "%s is larger than 256 MiB",
+                                text->name);
+        if (is_compressed(at, text->n_text))
                 return complain(ret_message, MACHINE_E_INVALID, "%s is compressed: unpack it first",
-                                name);
-        if (memchr(text, '\0', n_text))
+                                text->name);
+        if (text->n_text >= 2 && (memcmp(at, "\xff\xfe", 2) == 0 || memcmp(at, "\xfe\xff", 2) == 0))
+                return complain(ret_message, MACHINE_E_INVALID,
+                                "%s is text in UTF-16: convert it with iconv -f UTF-16 -t UTF-8",
+                                text->name);
+        if (memchr(at, '\0', text->n_text))
                 return complain(ret_message, MACHINE_E_INVALID,
                                 "%s is not text: give a sysfs tree, a snapshot of isoctl, or the "
                                 "output of lspci -vv or -xxxx",
-                                name);
+                                text->name);
+        return 0;
+}
 
-        if (text[first] == '{') {
-                r = snapshot_json_read(name, text + first, n_text - first, ret_snapshot,
-                                       ret_message);
+/* One text, or lspci's and a listing of groups. */
+static int parse_texts(const LspciText *texts, size_t n_texts, ReadNotes *notes,
+                       Snapshot **ret_snapshot, char **ret_message)
+{
+        size_t first = 0;
+        int r = 0;
+
+        for (size_t i = n_texts; i > 0 && r == 0; i--)
+                r = check_text(&texts[i - 1], &first, ret_message);
+        if (r != 0)
+                return r;
+        if (texts[0].text[first] == '{' && n_texts > 1)
+                return complain(ret_message, MACHINE_E_INVALID,
+                                "%s is a snapshot, which tells its groups itself: leave out %s",
+                                texts[0].name, texts[1].name);
+        if (texts[0].text[first] == '{') {
+                r = snapshot_json_read_noted(texts[0].name, texts[0].text + first,
+                                             texts[0].n_text - first, notes, ret_snapshot,
+                                             ret_message);
                 return r == SNAPSHOT_JSON_E_INVALID ? MACHINE_E_INVALID : r;
         }
-        r = lspci_read(text, n_text, ret_snapshot);
+        r = lspci_read_texts(texts, n_texts, notes, ret_snapshot, ret_message);
         if (r == LSPCI_E_NO_DEVICES)
                 return complain(ret_message, MACHINE_E_INVALID,
                                 "%s is neither a snapshot of isoctl nor the output of lspci: no "
                                 "line in it begins with an address and a class, such as "
                                 "\"00:1f.3 Audio device: \"",
-                                name);
-        return r;
+                                texts[0].name);
+        return r == LSPCI_E_INVALID ? MACHINE_E_INVALID : r;
 }
 
-static int read_tree(const char *path, unsigned flags, Snapshot **ret_snapshot, char **ret_message)
+int machine_parse(const char *name, const char *text, size_t n_text, ReadNotes *notes,
+                  Snapshot **ret_snapshot, char **ret_message)
 {
-        int r = flags & MACHINE_WITHOUT_DRIVERS ? sysfs_read_places(path, ret_snapshot)
-                                                : sysfs_read_snapshot(path, ret_snapshot);
+        return parse_texts(&(LspciText){name, text, n_text}, 1, notes, ret_snapshot, ret_message);
+}
+
+static int read_tree(const char *path, unsigned flags, ReadNotes *notes, Snapshot **ret_snapshot,
+                     char **ret_message)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+        int r = flags & MACHINE_WITHOUT_DRIVERS ? sysfs_read_places(path, &snapshot)
+                                                : sysfs_read_snapshot(path, &snapshot);
 
         if (r == SYSFS_E_NO_PCI)
                 return complain(ret_message, MACHINE_E_INVALID,
                                 "%s is not a sysfs tree with PCI devices: it has no "
                                 "bus/pci/devices",
                                 path);
+        if (r == 0)
+                r = sysfs_note_unread(path, snapshot, notes);
+        if (r == 0)
+                *ret_snapshot = TAKE_PTR(snapshot);
         return r;
 }
 
-int machine_read(const char *path, unsigned flags, Snapshot **ret_snapshot, char **ret_message)
+/* Reads a file whole; the caller frees *ret_text, which ret->text points to. */
+static int read_file(const char *path, LspciText *ret, char **ret_text, char **ret_message)
 {
         _cleanup_(closep) int opened = -1;
-        _cleanup_(freep) char *text = NULL;
-        struct stat status;
-        size_t n_text = 0;
-        int fd = STDIN_FILENO, r;
+        bool is_input = strcmp(path, "-") == 0;
+        int r;
 
-        if (strcmp(path, "-") != 0) {
-                if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-                        return read_tree(path, flags, ret_snapshot, ret_message);
+        if (!is_input) {
                 opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
                 if (opened < 0 && (errno == ENOENT || errno == ENOTDIR))
                         return complain(ret_message, MACHINE_E_NOT_FOUND, "there is no %s", path);
                 if (opened < 0)
                         return -errno;
-                fd = opened;
         }
-        r = read_all(fd, &text, &n_text);
-        if (r < 0)
+        r = read_all(is_input ? STDIN_FILENO : opened, ret_text, &ret->n_text);
+        ret->name = is_input ? "standard input" : path;
+        ret->text = *ret_text;
+        return r;
+}
+
+static bool is_directory(const char *path)
+{
+        struct stat status;
+
+        return strcmp(path, "-") != 0 && stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+int machine_read(const char *path, const char *groups, unsigned flags, ReadNotes *notes,
+                 Snapshot **ret_snapshot, char **ret_message)
+{
+        _cleanup_(freep) char *text = NULL, *listing = NULL;
+        LspciText texts[2] = {0};
+        int r;
+
+        if (is_directory(path) && groups)
+                return complain(ret_message, MACHINE_E_INVALID,
+                                "%s is a directory, whose groups are in it: leave out %s", path,
+                                groups);
+        if (is_directory(path))
+                return read_tree(path, flags, notes, ret_snapshot, ret_message);
+        if (groups && is_directory(groups))
+                return complain(ret_message, MACHINE_E_INVALID,
+                                "%s is a directory: give a file that lists groups, as find "
+                                "/sys/kernel/iommu_groups -type l prints them",
+                                groups);
+        r = read_file(path, &texts[0], &text, ret_message);
+        if (r == 0 && groups)
+                r = read_file(groups, &texts[1], &listing, ret_message);
+        if (r != 0)
                 return r;
-        return machine_parse(fd == opened ? path : "standard input", text, n_text, ret_snapshot,
-                             ret_message);
+        return parse_texts(texts, groups ? 2 : 1, notes, ret_snapshot, ret_message);
 }

@@ -12,6 +12,7 @@
 
 #include "core/probe/snapshot_extras.h"
 #include "core/probe/snapshot_fields.h"
+#include "core/probe/snapshot_keys.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,8 +28,10 @@ typedef struct Reader {
         size_t start; /* of the value read last */
         json_tokener *tokener;
         char **ret_message;
+        ReadNotes *notes; /* or NULL */
         Snapshot *snapshot;
         bool has_schema;
+        size_t line, line_at; /* the line at an offset, where lines were last counted */
 } Reader;
 
 static void tokener_freep(json_tokener **tokener)
@@ -60,6 +63,26 @@ static int complain(const Reader *reader, size_t offset, const char *where, cons
                 return -ENOMEM;
         }
         return SNAPSHOT_JSON_E_INVALID;
+}
+
+/* The line of the value read last; values come in order, so that lines are counted once. */
+static size_t line_of_value(Reader *reader)
+{
+        for (; reader->line_at < reader->start && reader->line_at < reader->n_text; reader->line_at++)
+                reader->line += reader->text[reader->line_at] == '\n';
+        return reader->line + 1;
+}
+
+/* Tells of a key that is passed over; `key` may be NULL. Returns 0 or -ENOMEM. */
+static int note_key(Reader *reader, const char *key)
+{
+        char what[128];
+
+        if (!key || !reader->notes)
+                return 0;
+        (void)snprintf(what, sizeof(what), "the key \"%.48s\" is not known and is passed over", key);
+        return read_notes_add(reader->notes, reader->name, line_of_value(reader), what,
+                              "read it with the version of isoctl that wrote it");
 }
 
 static char peek(Reader *reader)
@@ -125,7 +148,8 @@ static int add_slot(Snapshot *snapshot, json_object *value, FieldError *ret_erro
         return field_read_slot(value, &slot, ret_error) ? snapshot_add_slot(snapshot, &slot) : 1;
 }
 
-static int read_entry(Reader *reader, const char *list, size_t index, EntryReader add)
+static int read_entry(Reader *reader, const char *list, size_t index, EntryReader add,
+                      SnapshotObject kind)
 {
         _cleanup_(value_putp) json_object *value = NULL;
         FieldError error = {0};
@@ -138,21 +162,23 @@ static int read_entry(Reader *reader, const char *list, size_t index, EntryReade
                 return r;
         if (r == -E2BIG)
                 return complain(reader, reader->start, list, "the list is too long");
-        if (r <= 0)
+        if (r == 0)
+                return note_key(reader, snapshot_find_unknown_key(kind, value));
+        if (r < 0)
                 return r;
         (void)snprintf(where, sizeof(where), "%s[%zu]%s%s", list, index, error.where[0] ? "." : "",
                        error.where);
         return complain(reader, reader->start, where, error.what);
 }
 
-static int read_list(Reader *reader, const char *list, EntryReader add)
+static int read_list(Reader *reader, const char *list, EntryReader add, SnapshotObject kind)
 {
         if (!take(reader, '['))
                 return complain(reader, reader->at, list, "expected a list");
         if (take(reader, ']'))
                 return 0;
         for (size_t i = 0;; i++) {
-                int r = read_entry(reader, list, i, add);
+                int r = read_entry(reader, list, i, add, kind);
 
                 if (r != 0)
                         return r;
@@ -209,6 +235,8 @@ static int read_plain(Reader *reader, const char *key)
                 ok = field_read_tristate(value, key, &snapshot->ivrs_read, &error);
         } else if (strcmp(key, "interrupt_remapping") == 0) {
                 ok = field_read_tristate(value, key, &snapshot->interrupt_remapping, &error);
+        } else {
+                return note_key(reader, key);
         }
         return ok ? 0 : complain(reader, reader->start, error.where, error.what);
 }
@@ -219,7 +247,10 @@ static int read_member(Reader *reader, unsigned *seen)
         static const struct {
                 const char *key;
                 EntryReader add;
-        } lists[] = {{"devices", add_device}, {"groups", add_group}, {"slots", add_slot}};
+                SnapshotObject kind;
+        } lists[] = {{"devices", add_device, SNAPSHOT_OBJECT_DEVICE},
+                     {"groups", add_group, SNAPSHOT_OBJECT_GROUP},
+                     {"slots", add_slot, SNAPSHOT_OBJECT_SLOT}};
         _cleanup_(value_putp) json_object *key = NULL;
         const char *name;
         int r;
@@ -238,7 +269,7 @@ static int read_member(Reader *reader, unsigned *seen)
                                 return complain(reader, reader->start, name,
                                                 "the key appears a second time");
                         *seen |= 1U << i;
-                        return read_list(reader, name, lists[i].add);
+                        return read_list(reader, name, lists[i].add, lists[i].kind);
                 }
         return read_plain(reader, name);
 }
@@ -274,9 +305,21 @@ static int read_document(Reader *reader)
 int snapshot_json_read(const char *name, const char *text, size_t n_text, Snapshot **ret_snapshot,
                        char **ret_message)
 {
+        return snapshot_json_read_noted(name, text, n_text, NULL, ret_snapshot, ret_message);
+}
+
+int snapshot_json_read_noted(const char *name, const char *text, size_t n_text, ReadNotes *notes,
+                             Snapshot **ret_snapshot, char **ret_message)
+{
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         _cleanup_(tokener_freep) json_tokener *tokener = NULL;
-        Reader reader = {.name = name, .text = text, .n_text = n_text, .ret_message = ret_message};
+        Reader reader = {
+                .name = name,
+                .text = text,
+                .n_text = n_text,
+                .ret_message = ret_message,
+                .notes = notes,
+        };
         int r;
 
         if (n_text > SNAPSHOT_JSON_SIZE_MAX)

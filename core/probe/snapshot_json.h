@@ -13,6 +13,7 @@
 
 #include "core/model/base.h"
 #include "core/model/snapshot.h"
+#include "core/probe/notes.h"
 
 #define SNAPSHOT_JSON_SCHEMA "isolationd.snapshot/1"
 #define SNAPSHOT_JSON_SIZE_MAX ((size_t)256 << 20)
@@ -38,3 +39,8 @@ _nodiscard_ int snapshot_json_write(const Snapshot *snapshot, unsigned flags, FI
  */
 _nodiscard_ int snapshot_json_read(const char *name, const char *text, size_t n_text,
                                    Snapshot **ret_snapshot, char **ret_message);
+
+/* The same, with a note in `notes` (may be NULL) for each key that was passed over. */
+_nodiscard_ int snapshot_json_read_noted(const char *name, const char *text, size_t n_text,
+                                         ReadNotes *notes, Snapshot **ret_snapshot,
+                                         char **ret_message);

@@ -39,13 +39,15 @@ void check_json(const Snapshot *snapshot)
 {
         for (unsigned flags = 0; flags <= SNAPSHOT_JSON_ANONYMISE; flags++) {
                 _cleanup_(freep) char *text = NULL, *again = NULL, *message = NULL;
+                _cleanup_(read_notes_deinitp) ReadNotes notes = {0};
                 _cleanup_(snapshot_freep) Snapshot *read = NULL;
                 size_t n_text = 0, n_again = 0;
 
                 text = write_text(snapshot, flags, &n_text);
-                if (snapshot_json_read("fuzz", text, n_text, &read, &message) != 0)
+                if (snapshot_json_read_noted("fuzz", text, n_text, &notes, &read, &message) != 0)
                         (void)fprintf(stderr, "%s\n", message ? message : "no memory");
                 MUST(read && !message);
+                MUST(notes.n == 0); /* every key that is written is known */
                 again = write_text(read, flags, &n_again);
                 MUST(n_text == n_again && memcmp(text, again, n_text) == 0);
                 compare_groups(snapshot, read);

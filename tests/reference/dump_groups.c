@@ -16,7 +16,7 @@ int main(int argc, char **argv)
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         _cleanup_(partition_freep) Partition *partition = NULL;
         _cleanup_(freep) char *message = NULL;
-        int r = argc == 2 ? machine_read(argv[1], 0, &snapshot, &message) : -1;
+        int r = argc == 2 ? machine_read(argv[1], NULL, 0, NULL, &snapshot, &message) : -1;
 
         if (r == 0)
                 r = kernel_groups_compute(snapshot, &partition);

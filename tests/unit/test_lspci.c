@@ -153,7 +153,8 @@ static void test_slots(void)
                 (void)snprintf(text, sizeof(text),
                                "00:1c.0 PCI bridge: A\n"
                                "\tBus: primary=00, secondary=0a, subordinate=1f, sec-latency=0\n"
-                               "\tCapabilities: %s\n",
+                               "\tCapabilities: %s\n"
+                               "\tKernel driver in use: pcieport\n",
                                rows[i].text);
                 snapshot = read_text(text);
                 if (CHECK(snapshot && snapshot->n_devices == 1))
@@ -347,7 +348,9 @@ static void test_twice(void)
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         char text[sizeof(root_port) * 2 + 256];
 
-        (void)snprintf(text, sizeof(text), "00:1c.0 PCI bridge: A\n%s00:1c.0 0604: 8086:1111\n",
+        (void)snprintf(text, sizeof(text),
+                       "00:1c.0 PCI bridge: Intel Corporation Made Up Root Port (rev f1)\n"
+                       "%s00:1c.0 0604: 8086:abcd\n",
                        root_port);
         snapshot = read_text(text);
         if (!CHECK(snapshot && snapshot->n_devices == 1))

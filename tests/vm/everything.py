@@ -21,6 +21,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.normpath(os.path.join(HERE, "../.."))
 # Dumps of real machines, beside the checkout where they are at hand.
 CORPUS = os.path.normpath(os.path.join(TOP, "../shared/corpus"))
+# Small texts in the shapes that people paste, likewise.
+CASES = os.path.normpath(os.path.join(TOP, "../shared/cases"))
 LAB = os.path.join(TOP, ".lab")
 
 # Random machines whose groups are computed twice, in a --full run.
@@ -131,6 +133,8 @@ def run_meson_tests(directory, kind, tally, *options, log="testlog", **variables
                    **variables}
     if os.path.isdir(CORPUS):
         environment["ISO_CORPUS"] = CORPUS
+    if os.path.isdir(CASES):
+        environment["ISO_CASES"] = CASES
     _, out = run(["meson", "test", "-C", directory, "--no-rebuild", "--timeout-multiplier", "8",
                   *options], env=environment)
     if not os.path.exists(log):
@@ -254,7 +258,7 @@ def main():
         tally.section(f"reference, on {LONG_SWEEP} machines")
         if directory:
             run_meson_tests(directory, "optimised", tally, "--suite", "reference",
-                            ISO_REFERENCE_COUNT=str(LONG_SWEEP))
+                            ISO_REFERENCE_COUNT=str(LONG_SWEEP), ISO_THIN_MOST="0")
     if directories["gcc"] and directories["optimised"]:
         tally.section("installation")
         check_installation(directories["gcc"], tally)

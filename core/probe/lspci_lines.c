@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A line ends with a newline, with carriage returns alone, or at a web page's line break. Quoted-
+ * printable text (RFC 2045 6.7) also has lines that go on in the next one. Numbers are those of the
+ * text as it was given, whatever was joined.
+ */
+
+#include "core/probe/lspci_lines.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/model/text.h"
+#include "core/probe/lspci.h"
+
+int lspci_refuse(char **ret_message, const char *name, size_t line, const char *format, ...)
+{
+        _cleanup_(freep) char *sentence = NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        sentence = text_vprint(format, arguments);
+        va_end(arguments);
+        *ret_message = sentence ? text_print("%s:%zu: %s", name, line, sentence) : NULL;
+        return *ret_message ? LSPCI_E_INVALID : -ENOMEM;
+}
+
+/* The length of "<br>" or "<br />" at `text`, or 0. */
+static size_t break_length(const char *text, size_t n_text)
+{
+        size_t n = 3;
+
+        if (n_text < 4 || strncasecmp(text, "<br", 3) != 0)
+                return 0;
+        while (n < n_text && (text[n] == ' ' || text[n] == '/'))
+                n++;
+        return n < n_text && text[n] == '>' ? n + 1 : 0;
+}
+
+/* Behind carriage returns and the newline at `at`; at least one of them is there or it is the end.
+ */
+static size_t skip_line_end(const LspciLines *lines, size_t at, bool *ret_is_end)
+{
+        size_t end = at;
+
+        while (end < lines->n_text && lines->text[end] == '\r')
+                end++;
+        *ret_is_end = true;
+        if (end < lines->n_text && lines->text[end] == '\n')
+                return end + 1;
+        if (end > at)
+                return at + 1;
+        *ret_is_end = false;
+        return at;
+}
+
+/* Finds the end of the line that starts at `at`. Returns the start of the next. */
+static size_t find_line(LspciLines *lines, size_t *ret_n)
+{
+        size_t start = lines->at, end = start;
+
+        for (; end < lines->n_text; end++) {
+                const char *at = lines->text + end;
+                size_t next = 0;
+                bool is_end = false;
+
+                if (*at == '\n' || *at == '\r')
+                        next = skip_line_end(lines, end, &is_end);
+                else if (*at == '<' && break_length(at, lines->n_text - end) > 0)
+                        next = skip_line_end(lines, end + break_length(at, lines->n_text - end),
+                                             &is_end);
+                if (next > 0) {
+                        lines->number += is_end;
+                        *ret_n = end - start;
+                        return next;
+                }
+        }
+        lines->number++;
+        *ret_n = end - start;
+        return end;
+}
+
+/* What `c` and what follows stand for in quoted-printable text; the length of it goes to *ret_n. */
+static char decode(const char *text, size_t n_text, size_t *ret_n)
+{
+        *ret_n = 1;
+        if (text[0] != '=' || n_text < 3 || hex_digit(text[1]) < 0 || hex_digit(text[2]) < 0)
+                return text[0];
+        *ret_n = 3;
+        return (char)(hex_digit(text[1]) << 4 | hex_digit(text[2]));
+}
+
+/* Appends a line to `raw`. Returns whether it goes on in the next. */
+static bool append(const LspciLines *lines, const char *text, size_t n_text, LspciLine *line,
+                   size_t *n)
+{
+        bool goes_on = false;
+
+        if (lines->is_quoted_printable) {
+                size_t end = n_text;
+
+                while (end > 0 && (text[end - 1] == ' ' || text[end - 1] == '\t'))
+                        end--;
+                goes_on = end > 0 && text[end - 1] == '=';
+                if (goes_on)
+                        n_text = end - 1;
+        }
+        for (size_t i = 0; i < n_text;) {
+                size_t n_code = 1;
+                char c = lines->is_quoted_printable ? decode(text + i, n_text - i, &n_code)
+                                                    : text[i];
+
+                if (*n + 1 >= sizeof(line->raw)) {
+                        line->is_cut = true;
+                        break;
+                }
+                line->raw[(*n)++] = c == '\0' ? ' ' : c;
+                i += n_code;
+        }
+        return goes_on;
+}
+
+/*
+ * Copies `raw` into `text`: words parted by one space, nothing in front or behind. Quote marks in
+ * front (of a mail) and a byte order mark are nothing. Curved quotation marks are straight ones.
+ */
+static void normalise(LspciLine *line)
+{
+        size_t n = 0, n_blank = 0;
+        bool is_quoted = false;
+
+        line->is_indented = false;
+        for (const char *at = line->raw; *at; at++) {
+                unsigned char c = (unsigned char)*at;
+
+                if (strncmp(at, "\xe2\x80\x9c", 3) == 0 || strncmp(at, "\xe2\x80\x9d", 3) == 0) {
+                        at += 2;
+                        c = '"';
+                }
+                if (c <= ' ') {
+                        n_blank += c == '\t' ? 8 : 1;
+                } else if (n == 0 && (c == '>' || c == '|' || c >= 0x7f)) {
+                        is_quoted = true;
+                        n_blank = 0;
+                } else {
+                        if (n == 0) /* one space belongs to the quote mark */
+                                line->is_indented = n_blank > (is_quoted ? 1 : 0);
+                        else if (n_blank > 0)
+                                line->text[n++] = ' ';
+                        n_blank = 0;
+                        line->text[n++] = (char)c;
+                }
+        }
+        line->text[n] = '\0';
+}
+
+/* A number in front is replaced by nothing, and what is indented behind it is still indented. */
+static void strip_number(LspciLine *line, LspciNumbers numbers)
+{
+        const char *rest = lspci_skip_number(line->raw, numbers, NULL);
+
+        if (rest)
+                memmove(line->raw, rest, strlen(rest) + 1);
+}
+
+static bool read_line(LspciLines *lines, LspciLine *line)
+{
+        size_t n = 0, n_line, number = lines->number + 1;
+        bool goes_on = true;
+
+        if (lines->at >= lines->n_text)
+                return false;
+        line->number = number;
+        line->is_cut = line->is_unended = false;
+        while (goes_on && lines->at < lines->n_text) {
+                const char *start = lines->text + lines->at;
+
+                lines->at = find_line(lines, &n_line);
+                goes_on = append(lines, start, n_line, line, &n);
+                line->is_unended = start + n_line == lines->text + lines->n_text;
+        }
+        line->raw[n] = '\0';
+        lspci_strip_markup(line->raw);
+        if (lines->numbers != LSPCI_NUMBERS_NONE)
+                strip_number(line, lines->numbers);
+        normalise(line);
+        return true;
+}
+
+bool lspci_lines_next(LspciLines *lines, LspciLine *line)
+{
+        bool is_there = read_line(lines, line);
+
+        while (is_there && lines->is_double_spaced && line->text[0] == '\0')
+                is_there = read_line(lines, line);
+        return is_there;
+}
+
+/* Is there an empty line behind every other one, though things are listed that stand together? */
+static bool is_double_spaced(LspciLines *lines, LspciLine *line)
+{
+        size_t n_lines = 0, n_indented = 0;
+        bool is_behind_text = false;
+
+        while (read_line(lines, line)) {
+                bool is_empty = line->text[0] == '\0';
+
+                if (!is_empty && is_behind_text)
+                        return false;
+                is_behind_text = !is_empty;
+                n_lines += !is_empty;
+                n_indented += !is_empty && line->is_indented;
+        }
+        return n_lines > 3 && n_indented > 0;
+}
+
+static void rewind_lines(LspciLines *lines)
+{
+        lines->at = lines->number = 0;
+}
+
+int lspci_lines_open(LspciLines *lines, const char *name, const char *text, size_t n_text,
+                     char **ret_message)
+{
+        _cleanup_(freep) LspciLine *line = malloc(sizeof(*line));
+        size_t odd_line;
+        int r;
+
+        *lines = (LspciLines){.name = name, .text = text, .n_text = n_text};
+        if (!line)
+                return -ENOMEM;
+        lines->is_quoted_printable = lspci_is_quoted_printable(text, n_text, &odd_line);
+        if (odd_line > 0)
+                return lspci_refuse(ret_message, name, odd_line,
+                                    "this is quoted-printable, as mails are sent (\"=3D\" for "
+                                    "\"=\"), and other lines are not: save the mail's text as its "
+                                    "reader shows it");
+        r = lspci_find_numbers(lines, line, ret_message);
+        if (r != 0)
+                return r;
+        rewind_lines(lines);
+        lines->is_double_spaced = is_double_spaced(lines, line);
+        rewind_lines(lines);
+        return 0;
+}
