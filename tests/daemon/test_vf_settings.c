@@ -143,13 +143,22 @@ static int parse(const Message *message, unsigned vf, VfSettings *ret)
         return vf_netlink_parse(message->data, message->n, INTERFACE, vf, ret);
 }
 
+/* The same settings known, with the same values: what pads the struct is never set. */
+static bool is_same(const VfSettings *a, const VfSettings *b)
+{
+        for (VfSetting setting = 0; setting < _VF_SETTING_N; setting++)
+                if (vf_settings_differ(a, b, setting))
+                        return false;
+        return a->known == b->known;
+}
+
 static void test_answers(void)
 {
         Message message = make_link(&some, some.trust);
         VfSettings settings = {.known = 0};
 
         CHECK_NUMBER(parse(&message, 1, &settings), 0);
-        CHECK(memcmp(&settings, &some, sizeof(some)) == 0);
+        CHECK(is_same(&settings, &some));
         CHECK_NUMBER(parse(&message, 0, &settings), 0);
         CHECK_NUMBER(settings.vlan, 0);
         CHECK_NUMBER(settings.vlan_protocol, 0x8100);
@@ -200,7 +209,7 @@ static void test_every_prefix(void)
                 memcpy(part, &length, sizeof(length));
                 int r = vf_netlink_parse(part, n, INTERFACE, 1, &settings);
                 CHECK(r == -EBADMSG || r == VF_NETLINK_E_NONE ||
-                      (r == 0 && memcmp(&settings, &some, sizeof(some)) == 0));
+                      (r == 0 && is_same(&settings, &some)));
         }
 }
 

@@ -6,6 +6,7 @@
  */
 
 #include "shrink.h"
+#include "topology.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -128,8 +129,7 @@ static bool try(Snapshot **snapshot, Snapshot *changed, ShrinkFault fault, void 
 static bool is_equal(const PciDevice *a, const PciDevice *b)
 {
         return a->vendor == b->vendor && a->device == b->device && a->is_vf == b->is_vf &&
-               a->has_ivrs_alias == b->has_ivrs_alias &&
-               memcmp(&a->facts, &b->facts, sizeof(a->facts)) == 0;
+               a->has_ivrs_alias == b->has_ivrs_alias && topology_facts_equal(&a->facts, &b->facts);
 }
 
 static void take_out(Snapshot **snapshot, ShrinkFault fault, void *context)

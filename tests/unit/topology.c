@@ -188,3 +188,20 @@ bool topology_reasons_connect(const Partition *partition)
                 n -= partition->group_of[i] != SNAPSHOT_NONE;
         return n == 0;
 }
+
+bool topology_facts_equal(const PciFacts *a, const PciFacts *b)
+{
+        return a->present == b->present && a->header_known == b->header_known &&
+               a->header_type == b->header_type && a->multifunction_bit == b->multifunction_bit &&
+               a->pcie == b->pcie && a->pcie_type == b->pcie_type &&
+               a->hotplug_slot == b->hotplug_slot && a->acs == b->acs &&
+               a->acs_offset == b->acs_offset && a->acs_cap == b->acs_cap &&
+               a->acs_ctrl == b->acs_ctrl && a->acs_dword4 == b->acs_dword4 &&
+               a->acs_dword8 == b->acs_dword8 && a->acs_dword8_unread == b->acs_dword8_unread &&
+               a->sriov == b->sriov && a->ari == b->ari && a->ats == b->ats &&
+               a->ats_enabled == b->ats_enabled && a->pri == b->pri && a->pasid == b->pasid &&
+               a->flr == b->flr && a->serial == b->serial && a->serial_number == b->serial_number &&
+               a->buses_known == b->buses_known && a->secondary_bus == b->secondary_bus &&
+               a->subordinate_bus == b->subordinate_bus && a->pch_redirect == b->pch_redirect &&
+               a->redirect_inferred == b->redirect_inferred;
+}

@@ -46,5 +46,8 @@ char *topology_rules(const Snapshot *snapshot, const Partition *partition, const
 /* Every group's reasons connect its members and nothing else; every member is listed once. */
 bool topology_reasons_connect(const Partition *partition);
 
+/* Are all facts the same? Compares field by field: what pads a struct is never set. */
+bool topology_facts_equal(const PciFacts *a, const PciFacts *b);
+
 /* Index of a device; aborts if there is none. */
 size_t topology_find(const Snapshot *snapshot, const char *bdf);
