@@ -64,7 +64,8 @@ static int read_policy(Session *session)
 {
         _cleanup_(freep) char *message = NULL;
 
-        int r = policy_load_nameless(session->places->policy, &session->policy, &message);
+        int r = policy_load_nameless(session->places->policy, &session->places->trust,
+                                     &session->policy, &message);
         if (r <= 0)
                 return r;
         log_error("policy refused: %s; nothing was changed", message);
