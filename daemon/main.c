@@ -31,6 +31,8 @@
 #define RUNTIME_DIRECTORY "/run/isolationd"
 #define STATE_DIRECTORY RUNTIME_DIRECTORY "/leases"
 
+#define FAILED_START_SECONDS 2
+
 typedef struct Daemon {
         struct event_base *base;
         Manager *manager;
@@ -140,8 +142,8 @@ static int watch_signals(Daemon *daemon)
 }
 
 /*
- * While the daemon starts, and when it leaves, it waits for answers of the bus; the end of a worker, or
- * a reload, must not cut such a wait short.
+ * While the daemon starts, and when it leaves, it waits for answers of the bus; the end of a
+ * worker, or a reload, must not cut such a wait short.
  */
 static void hold_signals(int how)
 {
@@ -177,7 +179,8 @@ static int start(Daemon *daemon)
         HostPaths host = HOST_PATHS_LIVE;
 
         host.aides = AIDE_DIRECTORY;
-        /* Our unit hides /usr/lib/modules, and shows it there; or there was none when it started. */
+        /* Our unit hides /usr/lib/modules, and shows it there; or there was none when it started.
+         */
         const char *modules = getenv("ISOLATIOND_MODULES");
         if (modules && access(modules, F_OK) == 0)
                 host.modules = modules;
@@ -279,6 +282,26 @@ static int parse(int argc, char **argv)
         }
 }
 
+/*
+ * The service manager starts us again at once, for leases are not guarded meanwhile. What kept this
+ * start from going well will do so again: the machine is not kept busy with it.
+ */
+static void wait_before_failing(void)
+{
+        const struct timespec time = {.tv_sec = FAILED_START_SECONDS};
+        sigset_t set;
+
+        if (!getenv("NOTIFY_SOCKET"))
+                return;
+        log_error("the daemon could not start; it waits %d s before it is started again",
+                  FAILED_START_SECONDS);
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGTERM);
+        (void)sigaddset(&set, SIGINT);
+        (void)sigprocmask(SIG_BLOCK, &set, NULL);
+        (void)sigtimedwait(&set, NULL, &time);
+}
+
 int main(int argc, char **argv)
 {
         _cleanup_(daemon_clear) Daemon daemon = {.base = NULL};
@@ -290,8 +313,12 @@ int main(int argc, char **argv)
         hold_signals(SIG_BLOCK);
         int r = start(&daemon);
         hold_signals(SIG_UNBLOCK);
-        if (r == 0)
-                r = run(&daemon);
+        if (r < 0) {
+                log_broken(r);
+                wait_before_failing();
+                return 1;
+        }
+        r = run(&daemon);
         if (r < 0)
                 log_broken(r);
         return r < 0 ? 1 : 0;

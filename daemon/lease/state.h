@@ -21,10 +21,14 @@ _nodiscard_ int lease_state_remove(const char *directory, uint32_t id);
 typedef struct LeaseStateVisitor {
         /* Takes the record over. A negative return ends the load with it. */
         int (*loaded)(LeaseRecord *record, void *userdata);
-        /* A file that is no record; it has been renamed to `ID.json.rejected`. */
-        void (*rejected)(const char *path, void *userdata);
+        /* A file that is no record, and why; it has been renamed to `path`. */
+        void (*rejected)(const char *path, const char *reason, void *userdata);
         void *userdata;
 } LeaseStateVisitor;
 
-/* Reads every record. A missing directory is created (0700). Returns 0 or -errno. */
+/*
+ * Reads every record. A missing directory is created (0700). One that cannot be read, is a link or
+ * belongs to another user is set aside; it does not keep the others from being read. Returns 0 or
+ * -errno.
+ */
 _nodiscard_ int lease_state_load(const char *directory, const LeaseStateVisitor *visitor);

@@ -52,8 +52,8 @@ static int open_record(Session *session)
         r = reserve_record_load(session->runtime, &session->record);
         if (r != -EBADMSG)
                 return r;
-        log_error("%s/" RESERVE_RECORD_NAME
-                  " made no sense and was set aside as " RESERVE_RECORD_NAME ".rejected",
+        log_error("%s/" RESERVE_RECORD_NAME " made no sense and was set aside (" RESERVE_RECORD_NAME
+                  ".rejected*)",
                   session->places->runtime);
         session->trouble = true;
         return 0;

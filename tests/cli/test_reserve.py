@@ -248,7 +248,9 @@ class Boot(WithMachine):
             with self.subTest(text):
                 self.machine.write("run/isolationd/reserved", text)
                 self.assertIn("set aside", self.run_it(code=1))
-                self.assertEqual(self.machine.read("run/isolationd/reserved.rejected"), text)
+                aside = self.machine.path("run/isolationd/reserved.rejected")
+                self.assertEqual(self.machine.read(aside), text)
+                os.unlink(aside)
                 self.assertEqual(self.machine.recorded(), [CARD, JOINED])
 
 
