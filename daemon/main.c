@@ -25,6 +25,7 @@
 #include "daemon/log.h"
 #include "daemon/manager.h"
 #include "daemon/policy_watch.h"
+#include "daemon/runtime.h"
 #include "daemon/stop.h"
 #include "daemon/uevents.h"
 
@@ -38,6 +39,7 @@ typedef struct Daemon {
         Manager *manager;
         Uevents *uevents;
         PolicyWatch *policy_watch;
+        Runtime *runtime;
         Bus *bus;
         struct event *signals[4];
         struct event *watchdog;
@@ -49,6 +51,7 @@ static void daemon_clear(Daemon *daemon)
         bus_free(daemon->bus);
         uevents_free(daemon->uevents);
         policy_watch_free(daemon->policy_watch);
+        runtime_free(daemon->runtime);
         audit_set_host(NULL);
         manager_free(daemon->manager);
         for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
@@ -179,8 +182,7 @@ static int start(Daemon *daemon)
         HostPaths host = HOST_PATHS_LIVE;
 
         host.aides = AIDE_DIRECTORY;
-        /* Our unit hides /usr/lib/modules, and shows it there; or there was none when it started.
-         */
+        /* Our unit hides /usr/lib/modules, and shows it there; or there was none when it started. */
         const char *modules = getenv("ISOLATIOND_MODULES");
         if (modules && access(modules, F_OK) == 0)
                 host.modules = modules;
@@ -203,6 +205,8 @@ static int start(Daemon *daemon)
                 watch_policy(daemon);
                 r = manager_start(daemon->manager, &store);
         }
+        if (r == 0)
+                r = runtime_new(daemon->base, daemon->manager, RUNTIME_DIRECTORY, &daemon->runtime);
         if (r == -ENODEV)
                 log_error("this machine has no PCI bus");
         if (r == 0)

@@ -36,8 +36,9 @@ size_t store_need(LeaseMode mode, size_t n_groups, size_t n_devices)
 {
         switch (mode) {
         case LEASE_MODE_VFIO:
-        case LEASE_MODE_GROUP_FD:
                 return 2 + n_groups; /* the container, the groups, the owner's end */
+        case LEASE_MODE_GROUP_FD:
+                return 1 + n_groups;
         case LEASE_MODE_IOMMUFD:
         case LEASE_MODE_IOMMUFD_UNBOUND:
                 return 2 + n_devices; /* the iommufd, the devices, the owner's end */
@@ -94,7 +95,7 @@ int store_check(Plan *plan)
         return plan_refuse(plan, REFUSAL_QUOTA,
                            "the service manager keeps %zu descriptors across a restart of the "
                            "daemon, %zu are in use and this lease needs %zu: raise "
-                           "FileDescriptorStoreMax= of isolationd.service (isolationd(8), Limits), "
+                           "FileDescriptorStoreMax= of isolationd.service (isolationd(8)), "
                            "or release another lease",
                            max, used, need);
 }

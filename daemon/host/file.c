@@ -66,6 +66,21 @@ int file_replace(int directory, const char *name, const char *text, mode_t mode)
         return fsync(directory) < 0 ? -errno : 0;
 }
 
+int file_create(int directory, const char *name, const char *text, mode_t mode)
+{
+        char temporary[NAME_MAX + 1];
+
+        (void)snprintf(temporary, sizeof(temporary), ".%.200s.new", name);
+        int r = write_temporary(directory, temporary, text, mode);
+        if (r == 0 && renameat2(directory, temporary, directory, name, RENAME_NOREPLACE) < 0)
+                r = -errno;
+        if (r < 0) {
+                (void)unlinkat(directory, temporary, 0);
+                return r;
+        }
+        return fsync(directory) < 0 ? -errno : 0;
+}
+
 /* Says what is wrong with a file that is to be one of ours, or NULL. */
 static const char *find_fault(const struct stat *st)
 {

@@ -16,6 +16,9 @@
  */
 _nodiscard_ int file_replace(int directory, const char *name, const char *text, mode_t mode);
 
+/* Creates the file whole, or leaves alone what has its name: -EEXIST. Same returns. */
+_nodiscard_ int file_create(int directory, const char *name, const char *text, mode_t mode);
+
 /*
  * Reads a regular file of at most 4 MiB that is ours, and ours alone to write. Returns 0 and
  * *ret_text (freed by the caller), -ENOENT, -EBADMSG for what is no such file (a link, another

@@ -303,6 +303,8 @@ unsigned lease_record_version(void)
  * required by the parser. */
 const char *lease_record_first_optional(const LeaseRecord *record)
 {
+        if (record->in_hand)
+                return "in_hand";
         for (size_t i = 0; i < record->n_devices; i++)
                 if (record->devices[i].owed)
                         return "owed";

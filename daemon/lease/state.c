@@ -34,6 +34,25 @@ int lease_state_save(const char *directory, const LeaseRecord *record)
         return file_replace(dir_fd, name, text, 0600);
 }
 
+int lease_state_restore(const char *directory, const LeaseRecord *record)
+{
+        char name[32];
+        _cleanup_(freep) char *text = NULL;
+
+        _cleanup_(closep) int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0)
+                return -errno;
+        (void)snprintf(name, sizeof(name), "%" PRIu32 ".json", record->id);
+        if (faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                return 0;
+        int r = lease_record_to_json(record, &text);
+        if (r == 0)
+                r = file_create(dir_fd, name, text, 0600);
+        if (r == -EEXIST)
+                return 0;
+        return r < 0 ? r : LEASE_STATE_E_RESTORED;
+}
+
 int lease_state_read(const char *directory, uint32_t id, LeaseRecord **ret_record)
 {
         _cleanup_(freep) char *text = NULL;

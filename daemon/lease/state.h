@@ -12,6 +12,17 @@
 /* Writes `DIR/ID.json` by temporary file, fsync and rename. Returns 0 or -errno (-ENOSPC …). */
 _nodiscard_ int lease_state_save(const char *directory, const LeaseRecord *record);
 
+enum {
+        _LEASE_STATE_E_SUCCESS,
+        LEASE_STATE_E_RESTORED,
+};
+
+/*
+ * Writes a record whose file is gone, and never over one that is there. Returns 0 if it is there,
+ * LEASE_STATE_E_RESTORED, or -errno.
+ */
+_nodiscard_ int lease_state_restore(const char *directory, const LeaseRecord *record);
+
 /* Reads one record back. Returns 0 and *ret, -ENOENT, -EBADMSG, or -errno. */
 _nodiscard_ int lease_state_read(const char *directory, uint32_t id, LeaseRecord **ret_record);
 
