@@ -95,6 +95,14 @@ static void watch_policy(Daemon *daemon)
                             strerror(-r));
 }
 
+/* Without it, files that are removed stay away until they are written the next time. */
+static void watch_runtime(Daemon *daemon)
+{
+        int r = runtime_new(daemon->base, daemon->manager, RUNTIME_DIRECTORY, &daemon->runtime);
+        if (r < 0)
+                log_warning(RUNTIME_DIRECTORY " is not watched: %s", strerror(-r));
+}
+
 /* Children whose worker is already forgotten; the others are reaped by their worker. */
 static void on_child(evutil_socket_t signal_number, short what, void *userdata)
 {
@@ -206,7 +214,7 @@ static int start(Daemon *daemon)
                 r = manager_start(daemon->manager, &store);
         }
         if (r == 0)
-                r = runtime_new(daemon->base, daemon->manager, RUNTIME_DIRECTORY, &daemon->runtime);
+                watch_runtime(daemon);
         if (r == -ENODEV)
                 log_error("this machine has no PCI bus");
         if (r == 0)

@@ -59,10 +59,24 @@ def bound(command, signal="TERM"):
     return ["setpriv", "--pdeathsig", signal, *command]
 
 
-def run(command, **options):
-    """subprocess.run() of a command that fills the entry that this thread is making."""
+def run(command, check=False, **options):
+    """subprocess.run() of a command that fills the entry that this thread is making.
+
+    When this is interrupted the command is told to end, and is waited for: mmdebstrap has things to
+    unmount.
+    """
     lock = getattr(_making, "lock", None)
-    return subprocess.run(bound(command), pass_fds=() if lock is None else (lock,), **options)
+    with subprocess.Popen(bound(command), pass_fds=() if lock is None else (lock,),
+                          **options) as process:
+        try:
+            out, err = process.communicate()
+        except BaseException:
+            process.terminate()
+            raise
+    result = subprocess.CompletedProcess(command, process.returncode, out, err)
+    if check:
+        result.check_returncode()
+    return result
 
 
 def _mounts_below(path):
@@ -126,7 +140,9 @@ def _make(kind, final, build, lock):
         build(work)
         os.chmod(work, 0o755)
         os.rename(work, final)
-    except BaseException:
+    except Exception:
+        # Every command has ended. When this is interrupted that is not known: the next run, which
+        # waits for the last of them to let go of the lock, removes what is left.
         _remove(work)
         raise
     finally:
