@@ -174,15 +174,17 @@ static void ask_for_sockets(Runtime *runtime)
 static void watch_place(Runtime *runtime, size_t place)
 {
         const char *path = runtime->places[place];
+        int former = runtime->watches[place];
 
         if (!path)
                 return;
-        if (runtime->watches[place] >= 0)
-                (void)inotify_rm_watch(runtime->fd, runtime->watches[place]);
         runtime->watches[place] = inotify_add_watch(
                 runtime->fd, path, (place == PLACE_AIDES ? GONE | COME : GONE) | IN_ONLYDIR);
         if (runtime->watches[place] < 0)
                 log_warning("%s is not watched: %s", path, strerror(errno));
+        /* The same directory has the same number; another one was moved away, or is gone. */
+        if (former >= 0 && former != runtime->watches[place])
+                (void)inotify_rm_watch(runtime->fd, former);
 }
 
 static void watch_places(Runtime *runtime)

@@ -52,17 +52,18 @@ static int check_records(const Check *check)
                         continue;
                 n_told++;
                 (void)snprintf(text, sizeof(text),
-                               "%s/%s: the daemon did not take it for a record of its own; the "
+                               "%s/%s: the daemon did not take it for a file of its own; the "
                                "journal says why.",
                                directory, entry->d_name);
                 r = tell(check,
-                         &(SelfFinding){"records", "fail", "a lease record was set aside", text,
-                                        "isoctl repair names the devices that it may have left "
-                                        "behind; remove the file when they are mended."});
+                         &(SelfFinding){
+                                 "records", "fail", "a file of the daemon was set aside", text,
+                                 "Of a lease, isoctl repair names the devices that are left; "
+                                 "remove the file when they are mended."});
         }
         if (r < 0 || n_told > 0)
                 return r;
-        return tell(check, &(SelfFinding){"records", "ok", "every lease record was read",
+        return tell(check, &(SelfFinding){"records", "ok", "every record was read",
                                           "None was set aside.", ""});
 }
 

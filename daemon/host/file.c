@@ -33,14 +33,42 @@ static int write_all(int fd, const char *text, size_t n_text)
         return 0;
 }
 
+/* Says what is wrong with a file that is to be one of ours, or NULL. */
+static const char *find_fault(const struct stat *st)
+{
+        if (S_ISLNK(st->st_mode))
+                return "it is a link";
+        if (!S_ISREG(st->st_mode))
+                return "it is not a regular file";
+        if (st->st_uid != geteuid())
+                return "it belongs to another user";
+        if (st->st_mode & (S_IWGRP | S_IWOTH))
+                return "others may write it";
+        if (st->st_size > (off_t)FILE_SIZE_MAX)
+                return "it is too large";
+        return NULL;
+}
+
+/* Opens a file to be renamed; one that was left half-written is used again if it is ours. */
+static int open_temporary(int directory, const char *name, mode_t mode)
+{
+        const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+        struct stat st;
+
+        _cleanup_(closep) int fd = openat(directory, name, flags, mode);
+        if (fd >= 0 && fstat(fd, &st) == 0 && !find_fault(&st) && st.st_nlink == 1 &&
+            ftruncate(fd, 0) == 0)
+                return TAKE_FD(fd);
+        (void)unlinkat(directory, name, 0);
+        int own = openat(directory, name, flags | O_EXCL, mode);
+        return own < 0 ? -errno : own;
+}
+
 static int write_temporary(int directory, const char *name, const char *text, mode_t mode)
 {
-        /* One that is there already was left half-written, or is not ours. */
-        (void)unlinkat(directory, name, 0);
-        _cleanup_(closep) int fd =
-                openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        _cleanup_(closep) int fd = open_temporary(directory, name, mode);
         if (fd < 0)
-                return -errno;
+                return fd;
         int r = write_all(fd, text, strlen(text));
         if (r == 0 && fsync(fd) < 0)
                 r = -errno;
@@ -79,22 +107,6 @@ int file_create(int directory, const char *name, const char *text, mode_t mode)
                 return r;
         }
         return fsync(directory) < 0 ? -errno : 0;
-}
-
-/* Says what is wrong with a file that is to be one of ours, or NULL. */
-static const char *find_fault(const struct stat *st)
-{
-        if (S_ISLNK(st->st_mode))
-                return "it is a link";
-        if (!S_ISREG(st->st_mode))
-                return "it is not a regular file";
-        if (st->st_uid != geteuid())
-                return "it belongs to another user";
-        if (st->st_mode & (S_IWGRP | S_IWOTH))
-                return "others may write it";
-        if (st->st_size > (off_t)FILE_SIZE_MAX)
-                return "it is too large";
-        return NULL;
 }
 
 const char *file_explain(int directory, const char *name)

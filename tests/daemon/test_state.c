@@ -149,6 +149,39 @@ static void test_strange_files_are_set_aside(void)
         tree_remove();
 }
 
+/* What somebody has put where a file is written first is not followed, waited for or written to. */
+static void test_temporary_files(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make();
+        char directory[4096], temporary[4200], path[4200], target[4200];
+        struct stat st;
+
+        (void)snprintf(directory, sizeof(directory), "%s/leases", tree_make());
+        (void)snprintf(temporary, sizeof(temporary), "%s/.7.json.tmp", directory);
+        (void)snprintf(path, sizeof(path), "%s/7.json", directory);
+        (void)snprintf(target, sizeof(target), "%s/target", directory);
+        CHECK(mkdir(directory, 0700) == 0);
+        tree_file("leases/target", "untouched");
+        for (unsigned i = 0; i < 4; i++) {
+                CHECK(unlink(path) == 0 || errno == ENOENT);
+                if (i == 0)
+                        CHECK(symlink("target", temporary) == 0);
+                else if (i == 1)
+                        CHECK(mkfifo(temporary, 0600) == 0);
+                else if (i == 2)
+                        CHECK(link(target, temporary) == 0);
+                else
+                        tree_file("leases/.7.json.tmp", "half, and longer than what comes after");
+                CHECK_NUMBER(lease_state_save(directory, record), 0);
+                CHECK(lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1);
+                CHECK(lstat(temporary, &st) < 0);
+                _cleanup_(lease_record_freep) LeaseRecord *back = NULL;
+                CHECK_NUMBER(lease_state_read(directory, 7, &back), 0);
+        }
+        CHECK(stat(target, &st) == 0 && st.st_size == (off_t)strlen("untouched"));
+        tree_remove();
+}
+
 /* More than one reading of a directory has room for (glibc: 32 KiB). */
 #define MANY 2000
 
@@ -182,6 +215,7 @@ int main(void)
         static const TapTest tests[] = {
                 {"files are private, whole, and set aside if they are none", test_files},
                 {"what is no file of ours is set aside", test_strange_files_are_set_aside},
+                {"what is in the way of a file", test_temporary_files},
                 {"each file is read once", test_each_file_is_read_once},
         };
 
