@@ -84,6 +84,8 @@ static int job_find(const void *context, VfioFds *fds, char **ret_message)
         size_t n_killed = 0;
 
         int r = holders_look(host, &question->search, question->kill, &list, &n_killed);
+        if (r == HOLDERS_E_UNSEEN)
+                return host_refuse(REFUSAL_UNSUPPORTED, ret_message, HOLDERS_UNSEEN);
         if (r < 0)
                 return r;
         int fd = holders_to_fd(&list);

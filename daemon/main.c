@@ -25,17 +25,21 @@
 #include "daemon/log.h"
 #include "daemon/manager.h"
 #include "daemon/policy_watch.h"
+#include "daemon/runtime.h"
 #include "daemon/stop.h"
 #include "daemon/uevents.h"
 
 #define RUNTIME_DIRECTORY "/run/isolationd"
 #define STATE_DIRECTORY RUNTIME_DIRECTORY "/leases"
 
+#define FAILED_START_SECONDS 2
+
 typedef struct Daemon {
         struct event_base *base;
         Manager *manager;
         Uevents *uevents;
         PolicyWatch *policy_watch;
+        Runtime *runtime;
         Bus *bus;
         struct event *signals[4];
         struct event *watchdog;
@@ -47,6 +51,7 @@ static void daemon_clear(Daemon *daemon)
         bus_free(daemon->bus);
         uevents_free(daemon->uevents);
         policy_watch_free(daemon->policy_watch);
+        runtime_free(daemon->runtime);
         audit_set_host(NULL);
         manager_free(daemon->manager);
         for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
@@ -88,6 +93,14 @@ static void watch_policy(Daemon *daemon)
         if (r < 0)
                 log_warning("policy files are not watched: %s; after a change, reload isolationd",
                             strerror(-r));
+}
+
+/* Without it, files that are removed stay away until they are written the next time. */
+static void watch_runtime(Daemon *daemon)
+{
+        int r = runtime_new(daemon->base, daemon->manager, RUNTIME_DIRECTORY, &daemon->runtime);
+        if (r < 0)
+                log_warning(RUNTIME_DIRECTORY " is not watched: %s", strerror(-r));
 }
 
 /* Children whose worker is already forgotten; the others are reaped by their worker. */
@@ -140,8 +153,8 @@ static int watch_signals(Daemon *daemon)
 }
 
 /*
- * While the daemon starts, and when it leaves, it waits for answers of the bus; the end of a worker, or
- * a reload, must not cut such a wait short.
+ * While the daemon starts, and when it leaves, it waits for answers of the bus; the end of a
+ * worker, or a reload, must not cut such a wait short.
  */
 static void hold_signals(int how)
 {
@@ -200,6 +213,8 @@ static int start(Daemon *daemon)
                 watch_policy(daemon);
                 r = manager_start(daemon->manager, &store);
         }
+        if (r == 0)
+                watch_runtime(daemon);
         if (r == -ENODEV)
                 log_error("this machine has no PCI bus");
         if (r == 0)
@@ -279,6 +294,26 @@ static int parse(int argc, char **argv)
         }
 }
 
+/*
+ * The service manager starts us again at once, for leases are not guarded meanwhile. What kept this
+ * start from going well will do so again: the machine is not kept busy with it.
+ */
+static void wait_before_failing(void)
+{
+        const struct timespec time = {.tv_sec = FAILED_START_SECONDS};
+        sigset_t set;
+
+        if (!getenv("NOTIFY_SOCKET"))
+                return;
+        log_error("the daemon could not start; it waits %d s before it is started again",
+                  FAILED_START_SECONDS);
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGTERM);
+        (void)sigaddset(&set, SIGINT);
+        (void)sigprocmask(SIG_BLOCK, &set, NULL);
+        (void)sigtimedwait(&set, NULL, &time);
+}
+
 int main(int argc, char **argv)
 {
         _cleanup_(daemon_clear) Daemon daemon = {.base = NULL};
@@ -290,8 +325,12 @@ int main(int argc, char **argv)
         hold_signals(SIG_BLOCK);
         int r = start(&daemon);
         hold_signals(SIG_UNBLOCK);
-        if (r == 0)
-                r = run(&daemon);
+        if (r < 0) {
+                log_broken(r);
+                wait_before_failing();
+                return 1;
+        }
+        r = run(&daemon);
         if (r < 0)
                 log_broken(r);
         return r < 0 ? 1 : 0;

@@ -184,7 +184,7 @@ int manager_load_policy(Manager *manager)
         _cleanup_(policy_freep) Policy *policy = NULL;
         _cleanup_(freep) char *message = NULL;
 
-        int r = policy_load(policy_directories, &policy, &message);
+        int r = policy_load(policy_directories, &trust_root, &policy, &message);
         if (r < 0)
                 return r;
         if (r == POLICY_E_INVALID) {
@@ -224,7 +224,7 @@ static bool is_at_work(const Manager *manager)
 
 void manager_mark_dirty(Manager *manager)
 {
-        suseconds_t delay = must_react(manager)    ? 0
+        suseconds_t delay = must_react(manager)   ? 0
                             : is_at_work(manager) ? RESCAN_DELAY_AT_WORK_USEC
                                                   : RESCAN_DELAY_USEC;
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/manager_fds.h"
+#include "daemon/store.h"
 
 /* Puts a copy where one of that name was, or behind the others. */
 static int keep_fd(Lease *lease, const VfioFd *item, const VfioFds *former)
@@ -24,6 +25,8 @@ static int keep_fd(Lease *lease, const VfioFd *item, const VfioFds *former)
         _cleanup_(closep) int fd = fcntl(item->fd, F_DUPFD_CLOEXEC, 3);
         if (fd < 0)
                 return -errno;
+        if (i == fds->n_items && !store_has_room(lease->manager))
+                return -ENOSPC;
         if (i == fds->n_items) {
                 int r = lease_record_add_fd_name(lease->record, item->name);
                 if (r < 0)

@@ -20,6 +20,7 @@
 #include "core/probe/process.h"
 #include "daemon/host/driver.h"
 #include "daemon/manager_plan.h"
+#include "daemon/store.h"
 
 #define MANAGER_LEASES_MAX 1024
 
@@ -459,5 +460,7 @@ int plan_make(Plan *plan)
                 r = check_memory(plan);
         if (r == 0)
                 r = check_quota(plan);
+        if (r == 0)
+                r = store_check(plan);
         return r;
 }

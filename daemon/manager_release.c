@@ -59,6 +59,7 @@ static void on_waited_for(Manager *manager, uint32_t id, const CensusResult *res
 {
         _cleanup_(freep) char *names = holders_describe(result->holders);
         Lease *lease = manager_find_lease(manager, id);
+        bool is_unseen = result->code == REFUSAL_UNSUPPORTED;
         char text[1024];
 
         if (!lease || !lease->worker)
@@ -71,10 +72,12 @@ static void on_waited_for(Manager *manager, uint32_t id, const CensusResult *res
                                lease->record->groups[0].id, names ? names : "somebody", id);
         else
                 (void)snprintf(text, sizeof(text),
-                               "group %s: the kernel takes long%s%s; the kernel log may say more; "
+                               "group %s: the kernel takes long%s%s%s; the kernel log may say more; "
                                "it is given back when the kernel lets go",
                                lease->record->groups[0].id,
                                result->code == 0 ? ", and no process has it open" : ": ",
+                               is_unseen && lease->record->revoke_kill ? "nobody was killed, as "
+                                                                       : "",
                                result->code == 0 ? "" : result->message);
         set_waiting(lease, text);
         log_warning("lease %" PRIu32 " is %s: %s", id, manager_lease_state(lease), text);

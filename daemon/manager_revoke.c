@@ -44,7 +44,9 @@ static void tell_killed(uint32_t id, const CensusResult *result)
 {
         _cleanup_(freep) char *names = holders_describe(result->holders);
 
-        if (result->code != 0)
+        if (result->code == REFUSAL_UNSUPPORTED)
+                log_warning("lease %" PRIu32 ": nobody was killed: %s", id, result->message);
+        else if (result->code != 0)
                 log_warning("lease %" PRIu32 ": whom to kill could not be found out: %s", id,
                             result->code < 0 ? strerror(-result->code) : result->message);
         else if (result->n_killed > 0)
@@ -126,6 +128,7 @@ static void hurry(Lease *lease, const RevokeRequest *request, ManagerDone done, 
 {
         if (!request->kill)
                 return manager_release(lease, done, userdata);
+        lease->record->revoke_kill = true;
         set_waiter(lease, done, userdata);
         census_take(lease, true, on_killed, NULL);
         /* Whoever asked is not kept waiting for what the kernel does not let go of all the same. */
@@ -152,7 +155,8 @@ void manager_revoke(Lease *lease, const RevokeRequest *request, ManagerDone done
         manager_release(lease, done, userdata);
 }
 
-/* --- what the policy says ---------------------------------------------------------------------- */
+/* --- what the policy says ----------------------------------------------------------------------
+ */
 
 static int job_halt(const void *context, VfioFds *fds, char **ret_message)
 {

@@ -29,8 +29,7 @@ static bool resume_leased(Lease *lease, FdStore *store)
 
         if (!lease_record_is_in_hand(lease->record))
                 return false;
-        if (!complete ||
-            (lease->record->n_fd_names == 0 && lease->record->mode != LEASE_MODE_PATH))
+        if (!complete || (lease->record->n_fd_names == 0 && lease->record->mode != LEASE_MODE_PATH))
                 return false;
         if (lease->record->lifetime == LEASE_LIFETIME_FD && lease->owner_fd < 0)
                 return false;
@@ -62,12 +61,12 @@ static int on_loaded(LeaseRecord *record, void *userdata)
         return 0;
 }
 
-static void on_rejected(const char *path, void *userdata)
+static void on_rejected(const char *path, const char *reason, void *userdata)
 {
-        log_error("%s: set aside, it is no lease record that this version can read; its devices "
+        log_error("%s: set aside, %s; its devices "
                   "may still be bound to vfio-pci: isoctl doctor and isoctl repair name them, "
                   "isoctl repair DEVICE gives one back to the host",
-                  path);
+                  path, reason);
 }
 
 static bool is_known(uint32_t id, void *userdata)

@@ -23,7 +23,9 @@
 
 #define GONE (IN_DELETE_SELF | IN_MOVE_SELF)
 #define ABOVE (IN_CREATE | IN_MOVED_TO | GONE)
-#define WITHIN (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | GONE)
+/* IN_ATTRIB: who may write the directory, or a file in it, decides whether it is trusted. */
+#define WITHIN                                                                                     \
+        (IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | GONE)
 
 #define TRIES_MAX 16 /* a directory that comes and goes while it is looked for */
 
@@ -124,8 +126,10 @@ static bool handle(PolicyWatch *watch, Place *place, const struct inotify_event 
 
                 return review_place(watch, place) || was_there;
         }
+        if (place->is_there && event->len == 0)
+                return event->mask & IN_ATTRIB;
         if (place->is_there)
-                return event->len > 0 && policy_is_file_name(event->name) && is_whole(place, event);
+                return policy_is_file_name(event->name) && is_whole(place, event);
         return event->len > 0 && strcmp(event->name, place->next) == 0 &&
                review_place(watch, place);
 }

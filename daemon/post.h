@@ -30,6 +30,9 @@ DEFINE_CLEANUP(Post *, post_free);
  */
 bool post_resume(Post *post);
 
+/* Writes the watch file again, if there is to be one: somebody may have removed it. */
+void post_keep(const Post *post);
+
 /*
  * Brings the sentinel, its orders and the gate to what the leases ask for, as of the world just read.
  */

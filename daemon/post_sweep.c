@@ -148,3 +148,11 @@ void post_settle_strays(Post *post)
         post->n_strays = n_loose + n_bound;
         post->n_loose = n_loose;
 }
+
+void post_keep(const Post *post)
+{
+        int r = post->file ? watchfile_save(post->manager->state_directory, post->file) : 0;
+
+        if (r < 0)
+                log_error("what the sentinel does is not on record any more: %s", strerror(-r));
+}

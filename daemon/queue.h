@@ -42,6 +42,9 @@ DEFINE_CLEANUP(Queue *, queue_free);
 /* Reads what the daemon before has left. A file that is none is set aside. Returns 0 or -errno. */
 _nodiscard_ int queue_load(Queue *queue);
 
+/* Writes down who waits and who is being served; says so in the log if it cannot. */
+void queue_save(Queue *queue);
+
 /*
  * Looks through the queue, in the world in force: what each waits for, and whose turn it is. Of a queue
  * that was read nobody knows what it waits for before.

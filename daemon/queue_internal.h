@@ -34,9 +34,6 @@ struct Queue {
 Waiter *waiter_free(Waiter *waiter);
 DEFINE_CLEANUP(Waiter *, waiter_free);
 
-/* Writes down who waits and who is being served; says so in the log if it cannot. */
-void queue_save(Queue *queue);
-
 /* An event_callback_fn: it is time to look through the queue. */
 void queue_on_turn(evutil_socket_t fd, short what, void *userdata);
 

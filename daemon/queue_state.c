@@ -170,7 +170,8 @@ static bool parse_optional(struct json_object *entry, AcquireRequest *request, W
 
 static bool parse_request(struct json_object *entry, AcquireRequest *request, Waiter *waiter)
 {
-        int64_t mode, lifetime, type, memory, pid, uid, path_uid, with_members, force, console, since, until;
+        int64_t mode, lifetime, type, memory, pid, uid, path_uid, with_members, force, console,
+                since, until;
         const char *owner = json_get_string(entry, "owner");
         const char *driver = json_get_string(entry, "driver");
 
@@ -275,7 +276,7 @@ int queue_state_load(const char *directory, Waiter **ret_first)
                 waiter_free(first);
                 first = next;
         }
-        if (r == -EBADMSG && renameat(fd, NAME, fd, NAME ".rejected") < 0)
-                return -errno;
-        return r;
+        char aside[NAME_MAX + 1];
+        int set = r == -EBADMSG ? file_set_aside(fd, NAME, aside) : 0;
+        return set < 0 ? set : r;
 }

@@ -132,6 +132,64 @@ static int diagnose_obstacle(iso_host *host, Findings *findings)
         return 0;
 }
 
+/* Why each thing of which the daemon tells matters; what it has no name for here is told all the
+ * same. */
+static const struct {
+        const char *id, *why;
+} self_reasons[] = {
+        {"records", "Without its record a lease cannot be given back as it was."},
+        {"files", "A restarted daemon knows of leases by their records only."},
+        {"aides", "They have the rights that the daemon itself does without."},
+        {"store", "What the service manager does not keep is closed when the daemon ends."},
+        {"downgrade", "A daemon takes up only records that it understands."},
+};
+
+static const char *find_self_reason(const char *id)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(self_reasons); i++)
+                if (strcmp(self_reasons[i].id, id) == 0)
+                        return self_reasons[i].why;
+        return "";
+}
+
+static int copy_self_finding(Findings *findings, const char *const text[5])
+{
+        DoctorLevel level = DOCTOR_UNKNOWN;
+
+        for (DoctorLevel each = 0; each < _DOCTOR_LEVEL_N; each++)
+                if (strcmp(doctor_level_to_string(each), text[1]) == 0)
+                        level = each;
+        iso_finding *finding = add(findings, arena_strdup(findings->arena, text[0]), level);
+        if (!finding)
+                return -ENOMEM;
+        finding->what = arena_strdup(findings->arena, text[2]);
+        finding->evidence = arena_strdup(findings->arena, text[3]);
+        finding->why = find_self_reason(text[0]);
+        finding->fix = arena_strdup(findings->arena, text[4]);
+        return finding->id && finding->what && finding->evidence && finding->fix ? 0 : -ENOMEM;
+}
+
+/* What the daemon finds of itself. One of an earlier version is not asked. */
+static int diagnose_self(iso_host *host, Findings *findings)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        const char *text[5];
+        int r;
+
+        r = sd_bus_get_property(host->bus, HOST_SERVICE, HOST_PATH, HOST_MANAGER, "SelfCheck",
+                                &error, &reply, "a(sssss)");
+        if (sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_PROPERTY))
+                return 0;
+        if (r < 0)
+                return host_fail_bus(host, r, &error);
+        r = sd_bus_message_enter_container(reply, 'a', "(sssss)");
+        while (r >= 0 && (r = sd_bus_message_read(reply, "(sssss)", &text[0], &text[1], &text[2],
+                                                  &text[3], &text[4])) > 0)
+                r = copy_self_finding(findings, text);
+        return r < 0 ? r : 0;
+}
+
 /* Where nothing was found, that is the finding. */
 static int conclude(Findings *findings, size_t n, const iso_finding *well)
 {
@@ -285,6 +343,8 @@ int iso_host_diagnose(iso_host *host, const iso_finding **ret, size_t *ret_n)
                         r = diagnose_guards(host, &findings);
                 if (r == 0)
                         r = diagnose_unleased(host, &findings);
+                if (r == 0)
+                        r = diagnose_self(host, &findings);
         } else {
                 if (!host->partitions)
                         return -EINVAL;

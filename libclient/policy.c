@@ -8,6 +8,7 @@
 #include "libclient/policy.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,10 +129,30 @@ static int keep_fault(iso_policy *policy, iso_policy_file *file, const PolicyFau
         return file->error && file->excerpt ? 0 : -ENOMEM;
 }
 
+/* Whether a file is in one of the directories that the daemon reads: those are root's alone. */
+static bool is_of_system(const char *path)
+{
+        char directory[PATH_MAX], resolved[PATH_MAX], system[PATH_MAX];
+        const char *slash = strrchr(path, '/');
+        int n = slash ? (int)(slash + 1 - path) : 0;
+
+        if ((size_t)snprintf(directory, sizeof(directory), "%.*s.", n, path) >= sizeof(directory) ||
+            !realpath(directory, resolved))
+                return false;
+        for (size_t i = 0; policy_directories[i]; i++)
+                if (realpath(policy_directories[i], system) && strcmp(system, resolved) == 0)
+                        return true;
+        return false;
+}
+
 static int read_file(iso_policy *policy, iso_policy_file *file)
 {
         const PolicyLookup lookup = {policy_find_user, policy_find_group, policy};
-        const PolicyOptions options = {.lookup = &lookup, .keep_text = true};
+        const PolicyOptions options = {
+                .lookup = &lookup,
+                .trust = is_of_system(file->path) ? &trust_root : NULL,
+                .keep_text = true,
+        };
         _cleanup_(policy_fault_clear) PolicyFault fault = {.message = NULL};
         size_t first = policy->policy->n_rules;
         int r;
@@ -150,13 +171,14 @@ static int read_files(iso_policy *policy)
         bool refused = false;
 
         for (size_t i = 0; i < policy->n_files; i++) {
-                int r = *policy->files[i].shadowed_by ? 0 : read_file(policy, &policy->files[i]);
+                iso_policy_file *file = &policy->files[i];
+                int r = *file->shadowed_by || *file->error ? 0 : read_file(policy, file);
 
                 if (r == -E2BIG)
                         return policy_fail(policy, r, "there are too many rules or names");
                 if (r != 0)
                         return r;
-                refused |= *policy->files[i].error != '\0';
+                refused |= *file->error != '\0';
         }
         if (refused) {
                 policy_free(policy->policy);
@@ -167,11 +189,11 @@ static int read_files(iso_policy *policy)
 }
 
 /* The files of the directories, then those that are named by themselves. */
-static int list_files(iso_policy *policy, const char *const *directories, const char *const *paths,
-                      size_t n_paths)
+static int list_files(iso_policy *policy, const char *const *directories, const Trust *trust,
+                      const char *const *paths, size_t n_paths)
 {
         const PolicyFiles *list = &policy->list;
-        int r = policy_files_list(directories, &policy->list);
+        int r = policy_files_list(directories, trust, &policy->list);
 
         if (r < 0)
                 return policy_fail(policy, r, "a policy directory cannot be read: %s",
@@ -187,6 +209,8 @@ static int list_files(iso_policy *policy, const char *const *directories, const 
                 file->path = i < list->n_files ? list->files[i].path : paths[i - list->n_files];
                 if (i < list->n_files && list->files[i].shadowed_by != i)
                         file->shadowed_by = list->files[list->files[i].shadowed_by].path;
+                if (i < list->n_files && list->files[i].refusal)
+                        file->error = list->files[i].refusal;
         }
         return 0;
 }
@@ -219,7 +243,7 @@ static int open_paths(iso_policy *policy, const char *const *paths)
         int r;
 
         if (!paths || !*paths)
-                return list_files(policy, policy_directories, NULL, 0);
+                return list_files(policy, policy_directories, &trust_root, NULL, 0);
         while (paths[n])
                 n++;
         directories = arena_alloc(&policy->arena, n + 1, sizeof(*directories));
@@ -227,7 +251,7 @@ static int open_paths(iso_policy *policy, const char *const *paths)
         if (!directories || !files)
                 return -ENOMEM;
         r = sort_paths(policy, paths, directories, files, &n_files);
-        return r == 0 ? list_files(policy, directories, files, n_files) : r;
+        return r == 0 ? list_files(policy, directories, NULL, files, n_files) : r;
 }
 
 int iso_policy_open(const char *const *paths, unsigned flags, iso_policy **ret)

@@ -216,7 +216,7 @@ static int read_file(iso_policy *policy, const char *path, char **ret_text, mode
         n = fread(text, 1, TEXT_MAX, stream);
         if (ferror(stream) || strlen(text) != n)
                 return policy_fail(policy, -EIO, "%s cannot be read", path);
-        *ret_mode = status.st_mode & 0666;
+        *ret_mode = status.st_mode & 0644; /* what others may write is refused as policy */
         *ret_text = TAKE_PTR(text);
         return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "core/model/base.h"
 #include "core/model/policy.h"
+#include "core/probe/trust.h"
 
 /* The directories in force, highest precedence first; NULL-terminated. */
 extern const char *const policy_directories[];
@@ -36,7 +37,8 @@ extern const PolicyLookup policy_lookup_nobody;
 
 typedef struct PolicyOptions {
         const PolicyLookup *lookup;
-        bool keep_text; /* each rule's, in PolicyRule.text */
+        const Trust *trust; /* who may write the files; NULL: anybody */
+        bool keep_text;     /* each rule's, in PolicyRule.text */
 } PolicyOptions;
 
 /* Why a file is refused. */
@@ -51,18 +53,18 @@ void policy_fault_clear(PolicyFault *fault);
 
 /*
  * Loads `*.json` from the NULL-terminated list of directories, highest precedence first. A missing
- * directory is an empty one. Returns 0, POLICY_E_INVALID with *ret_message (freed by the caller),
- * or -errno.
+ * directory is an empty one; a directory or file that others than `trust` says may change is a
+ * mistake. Returns 0, POLICY_E_INVALID with *ret_message (freed by the caller), or -errno.
  */
-_nodiscard_ int policy_load(const char *const *directories, Policy **ret_policy,
+_nodiscard_ int policy_load(const char *const *directories, const Trust *trust, Policy **ret_policy,
                             char **ret_message);
 
 /*
  * The same without asking who anybody is: users and groups named by name are nobody. Such a policy
  * says what is reserved, not who may lease.
  */
-_nodiscard_ int policy_load_nameless(const char *const *directories, Policy **ret_policy,
-                                     char **ret_message);
+_nodiscard_ int policy_load_nameless(const char *const *directories, const Trust *trust,
+                                     Policy **ret_policy, char **ret_message);
 
 /*
  * Parses one file's text; `name` is its path, of which messages have all and rules the last part.

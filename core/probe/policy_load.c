@@ -30,8 +30,10 @@ const char *const policy_directories[] = {
 
 void policy_files_deinit(PolicyFiles *files)
 {
-        for (size_t i = 0; i < files->n_files; i++)
+        for (size_t i = 0; i < files->n_files; i++) {
                 free(files->files[i].path);
+                free(files->files[i].refusal);
+        }
         free(files->files);
         *files = (PolicyFiles){.files = NULL};
 }
@@ -43,37 +45,64 @@ bool policy_is_file_name(const char *name)
         return name[0] != '.' && n > n_suffix && strcmp(name + n - n_suffix, ".json") == 0;
 }
 
-/* Until all are there and sorted, `shadowed_by` is the number of the directory. */
-static int add_file(PolicyFiles *files, const char *directory, size_t number, const char *name)
+/* Takes path and refusal over. Until all are sorted, `shadowed_by` is the directory's number. */
+static int add(PolicyFiles *files, char *path, size_t n_directory, size_t number, char *refusal)
 {
+        _cleanup_(freep) char *owned_path = path, *owned_refusal = refusal;
         PolicyFile *grown;
-        char *path;
 
+        if (!path)
+                return -ENOMEM;
         if (files->n_files >= FILES_MAX)
                 return -E2BIG;
         grown = realloc(files->files, (files->n_files + 1) * sizeof(*grown));
         if (!grown)
                 return -ENOMEM;
         files->files = grown;
-        if (asprintf(&path, "%s/%s", directory, name) < 0)
-                return -ENOMEM;
         files->files[files->n_files++] = (PolicyFile){
-                .path = path,
-                .name = path + strlen(directory) + 1,
+                .path = TAKE_PTR(owned_path),
+                .name = path + n_directory,
+                .refusal = TAKE_PTR(owned_refusal),
                 .shadowed_by = number,
         };
         return 0;
 }
 
-static int list_directory(PolicyFiles *files, const char *path, size_t number)
+static int add_file(PolicyFiles *files, const char *directory, size_t number, const char *name)
 {
-        _cleanup_(closedirp) DIR *directory = opendir(path);
+        char *path;
 
+        if (asprintf(&path, "%s/%s", directory, name) < 0)
+                return -ENOMEM;
+        return add(files, path, strlen(directory) + 1, number, NULL);
+}
+
+/* As trust_open(); without `trust` as open(). */
+static int open_trusted(const Trust *trust, const char *path, int *ret_fd, char **ret_reason)
+{
+        if (trust)
+                return trust_open(trust, path, ret_fd, ret_reason);
+        *ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        return *ret_fd < 0 ? -errno : 0;
+}
+
+static int list_directory(PolicyFiles *files, const char *path, const Trust *trust, size_t number)
+{
+        _cleanup_(closedirp) DIR *directory = NULL;
+        _cleanup_(freep) char *refusal = NULL;
+        _cleanup_(closep) int fd = -1;
+
+        int r = open_trusted(trust, path, &fd, &refusal);
+        if (r == TRUST_E_REFUSED)
+                return add(files, strdup(path), 0, number, TAKE_PTR(refusal));
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        directory = fdopendir(fd);
         if (!directory)
-                return errno == ENOENT ? 0 : -errno;
+                return -errno;
+        (void)TAKE_FD(fd);
         for (;;) {
                 struct dirent *entry;
-                int r;
 
                 errno = 0;
                 entry = readdir(directory);
@@ -97,12 +126,12 @@ static int file_compare(const void *a, const void *b)
         return x->shadowed_by < y->shadowed_by ? -1 : x->shadowed_by > y->shadowed_by;
 }
 
-int policy_files_list(const char *const *directories, PolicyFiles *ret)
+int policy_files_list(const char *const *directories, const Trust *trust, PolicyFiles *ret)
 {
         _cleanup_(policy_files_deinit) PolicyFiles files = {.files = NULL};
 
         for (size_t i = 0; directories[i]; i++) {
-                int r = list_directory(&files, directories[i], i);
+                int r = list_directory(&files, directories[i], trust, i);
 
                 if (r < 0)
                         return r;
@@ -134,15 +163,18 @@ static bool is_null_device(const struct stat *status)
 }
 
 /* Opens a policy file; *ret_fd is -1 if it is masked. */
-static int open_file(const char *path, int *ret_fd, PolicyFault *ret_fault)
+static int open_file(const char *path, const Trust *trust, int *ret_fd, PolicyFault *ret_fault)
 {
-        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_(closep) int fd = -1;
         struct stat status;
 
-        if (fd < 0 || fstat(fd, &status) < 0)
-                return complain_file(path, strerrordesc_np(errno), ret_fault);
-
         *ret_fd = -1;
+        int r = open_trusted(trust, path, &fd, &ret_fault->message);
+        if (r == TRUST_E_REFUSED)
+                return POLICY_E_INVALID;
+        if (r < 0 || fstat(fd, &status) < 0)
+                return complain_file(path, strerrordesc_np(r < 0 ? -r : errno), ret_fault);
+
         if (is_null_device(&status))
                 return 0;
         if (!S_ISREG(status.st_mode))
@@ -181,7 +213,7 @@ int policy_file_read(const char *path, Policy *policy, const PolicyOptions *opti
 
         if (!text)
                 return -ENOMEM;
-        r = open_file(path, &fd, ret_fault);
+        r = open_file(path, options->trust, &fd, ret_fault);
         if (r != 0)
                 return r;
         *ret_masked = fd < 0;
@@ -191,24 +223,27 @@ int policy_file_read(const char *path, Policy *policy, const PolicyOptions *opti
         return r != 0 ? r : policy_parse_text(policy, path, text, n, options, ret_fault);
 }
 
-static int load(const char *const *directories, const PolicyLookup *lookup, Policy **ret_policy,
+static int load(const char *const *directories, const PolicyOptions *options, Policy **ret_policy,
                 char **ret_message)
 {
         _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
         _cleanup_(policy_files_deinit) PolicyFiles files = {.files = NULL};
-        const PolicyOptions options = {.lookup = lookup};
         int r;
 
         if (!policy)
                 return -ENOMEM;
-        r = policy_files_list(directories, &files);
+        r = policy_files_list(directories, options->trust, &files);
         for (size_t i = 0; r == 0 && i < files.n_files; i++) {
                 _cleanup_(policy_fault_clear) PolicyFault fault = {.message = NULL};
                 bool masked;
 
                 if (files.files[i].shadowed_by != i)
                         continue;
-                r = policy_file_read(files.files[i].path, policy, &options, &masked, &fault);
+                if (files.files[i].refusal) {
+                        *ret_message = TAKE_PTR(files.files[i].refusal);
+                        return POLICY_E_INVALID;
+                }
+                r = policy_file_read(files.files[i].path, policy, options, &masked, &fault);
                 if (r == POLICY_E_INVALID)
                         *ret_message = TAKE_PTR(fault.message);
         }
@@ -217,12 +252,16 @@ static int load(const char *const *directories, const PolicyLookup *lookup, Poli
         return r;
 }
 
-int policy_load(const char *const *directories, Policy **ret_policy, char **ret_message)
+int policy_load(const char *const *directories, const Trust *trust, Policy **ret_policy,
+                char **ret_message)
 {
-        return load(directories, &policy_lookup_system, ret_policy, ret_message);
+        return load(directories, &(PolicyOptions){.lookup = &policy_lookup_system, .trust = trust},
+                    ret_policy, ret_message);
 }
 
-int policy_load_nameless(const char *const *directories, Policy **ret_policy, char **ret_message)
+int policy_load_nameless(const char *const *directories, const Trust *trust, Policy **ret_policy,
+                         char **ret_message)
 {
-        return load(directories, &policy_lookup_nobody, ret_policy, ret_message);
+        return load(directories, &(PolicyOptions){.lookup = &policy_lookup_nobody, .trust = trust},
+                    ret_policy, ret_message);
 }

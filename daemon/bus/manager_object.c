@@ -11,6 +11,7 @@
 #include "daemon/audit.h"
 #include "daemon/bus/fds.h"
 #include "daemon/bus/method.h"
+#include "daemon/selfcheck.h"
 
 static int get_constant(sd_bus *bus, const char *path, const char *interface, const char *property,
                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -40,6 +41,26 @@ static int get_policy_error(sd_bus *bus, const char *path, const char *interface
         const char *text = view->bus->manager->policy_error;
 
         return sd_bus_message_append(reply, "s", text ? text : "");
+}
+
+static int append_finding(const SelfFinding *finding, void *userdata)
+{
+        int r = sd_bus_message_append(userdata, "(sssss)", finding->id, finding->level,
+                                      finding->what, finding->evidence, finding->fix);
+
+        return r < 0 ? r : 0;
+}
+
+static int get_self_check(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *error)
+{
+        const BusView *view = userdata;
+
+        int r = sd_bus_message_open_container(reply, 'a', "(sssss)");
+        if (r >= 0)
+                r = selfcheck(view->bus->manager, append_finding, reply);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 /* Answers with Invalid and returns -EINVAL. */
@@ -175,7 +196,8 @@ static int read_type(sd_bus_message *message, AcquireRequest *request)
                 return refuse_option(message, "type", "must be a string");
         request->type = domain_type_from_string(text);
         if (request->type != DOMAIN_TYPE_DMA && request->type != DOMAIN_TYPE_DMA_FQ)
-                return refuse_option(message, text, "no type for a lease; there are DMA and DMA-FQ");
+                return refuse_option(message, text,
+                                     "no type for a lease; there are DMA and DMA-FQ");
         return 0;
 }
 
@@ -415,5 +437,6 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("LeaseObstacle", "s", get_obstacle, 0, 0),
         SD_BUS_PROPERTY("PolicyError", "s", get_policy_error, 0,
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("SelfCheck", "a(sssss)", get_self_check, 0, 0),
         SD_BUS_VTABLE_END,
 };

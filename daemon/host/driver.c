@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "daemon/host/driver.h"
+#include "daemon/host/program.h"
 
 static void device_path(const HostPaths *host, Bdf bdf, const char *attribute,
                         char path[static PATH_MAX])
@@ -165,23 +165,6 @@ bool driver_exists(const HostPaths *host, const char *driver)
         return stat(path, &st) == 0;
 }
 
-/* Runs a program to its end. Returns 0 and how it ended, a positive errno if it cannot be started,
- * or -errno. */
-static int run(const char *program, char *const argv[], int *ret_status)
-{
-        char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-        char *envp[] = {path, NULL};
-        pid_t pid;
-
-        int r = posix_spawn(&pid, program, NULL, NULL, argv, envp);
-        if (r != 0)
-                return r;
-        while (waitpid(pid, ret_status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return 0;
-}
-
 void driver_await_udev(void)
 {
         char program[] = "udevadm", settle[] = "settle", timeout[] = "--timeout=5";
@@ -189,7 +172,7 @@ void driver_await_udev(void)
         int status;
 
         /* What is not done by then is looked at again when udev says that it is. */
-        (void)!run("/bin/udevadm", argv, &status);
+        (void)!program_run("/bin/udevadm", argv, &status);
 }
 
 /* By its directory in sysfs; nobody asks for what is built in, whose driver is there already. */
@@ -221,9 +204,9 @@ static int load(const char *module, bool *ret_loaded)
         (void)snprintf(unit, sizeof(unit), "modprobe@%s.service", module);
         bool may = prctl(PR_CAPBSET_READ, CAP_SYS_MODULE) == 1;
         if (may)
-                r = run("/sbin/modprobe", direct, &status);
+                r = program_run("/sbin/modprobe", direct, &status);
         else
-                r = run("/bin/systemctl", asked, &status);
+                r = program_run("/bin/systemctl", asked, &status);
         *ret_loaded = r == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
                       (may || is_loaded(module));
         return r;

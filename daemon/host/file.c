@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "daemon/host/file.h"
 #include "daemon/host/host.h"
 
+#define ASIDE_MAX 1000           /* of files of one name that are set aside */
 #define FILE_SIZE_MAX (4U << 20) /* bytes; a lease record of 4096 devices is below 1 MiB */
 
 static int write_all(int fd, const char *text, size_t n_text)
@@ -31,12 +33,42 @@ static int write_all(int fd, const char *text, size_t n_text)
         return 0;
 }
 
+/* Says what is wrong with a file that is to be one of ours, or NULL. */
+static const char *find_fault(const struct stat *st)
+{
+        if (S_ISLNK(st->st_mode))
+                return "it is a link";
+        if (!S_ISREG(st->st_mode))
+                return "it is not a regular file";
+        if (st->st_uid != geteuid())
+                return "it belongs to another user";
+        if (st->st_mode & (S_IWGRP | S_IWOTH))
+                return "others may write it";
+        if (st->st_size > (off_t)FILE_SIZE_MAX)
+                return "it is too large";
+        return NULL;
+}
+
+/* Opens a file to be renamed; one that was left half-written is used again if it is ours. */
+static int open_temporary(int directory, const char *name, mode_t mode)
+{
+        const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+        struct stat st;
+
+        _cleanup_(closep) int fd = openat(directory, name, flags, mode);
+        if (fd >= 0 && fstat(fd, &st) == 0 && !find_fault(&st) && st.st_nlink == 1 &&
+            ftruncate(fd, 0) == 0)
+                return TAKE_FD(fd);
+        (void)unlinkat(directory, name, 0);
+        int own = openat(directory, name, flags | O_EXCL, mode);
+        return own < 0 ? -errno : own;
+}
+
 static int write_temporary(int directory, const char *name, const char *text, mode_t mode)
 {
-        _cleanup_(closep) int fd = openat(
-                directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+        _cleanup_(closep) int fd = open_temporary(directory, name, mode);
         if (fd < 0)
-                return -errno;
+                return fd;
         int r = write_all(fd, text, strlen(text));
         if (r == 0 && fsync(fd) < 0)
                 r = -errno;
@@ -62,14 +94,50 @@ int file_replace(int directory, const char *name, const char *text, mode_t mode)
         return fsync(directory) < 0 ? -errno : 0;
 }
 
+int file_create(int directory, const char *name, const char *text, mode_t mode)
+{
+        char temporary[NAME_MAX + 1];
+
+        (void)snprintf(temporary, sizeof(temporary), ".%.200s.new", name);
+        int r = write_temporary(directory, temporary, text, mode);
+        if (r == 0 && renameat2(directory, temporary, directory, name, RENAME_NOREPLACE) < 0)
+                r = -errno;
+        if (r < 0) {
+                (void)unlinkat(directory, temporary, 0);
+                return r;
+        }
+        return fsync(directory) < 0 ? -errno : 0;
+}
+
+const char *file_explain(int directory, const char *name)
+{
+        struct stat st;
+
+        if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return strerrordesc_np(errno);
+        const char *fault = find_fault(&st);
+        if (fault)
+                return fault;
+        return faccessat(directory, name, R_OK, AT_EACCESS) < 0 ? "it cannot be opened" : NULL;
+}
+
+/* Whether it is no fault of the file that it cannot be opened. */
+static bool is_of_system(int error)
+{
+        return error == ENOENT || error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
 int file_read(int directory, const char *name, char **ret_text)
 {
         struct stat st;
 
-        _cleanup_(closep) int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0 || fstat(fd, &st) < 0)
+        _cleanup_(closep) int fd =
+                openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return is_of_system(errno) ? -errno : -EBADMSG;
+        if (fstat(fd, &st) < 0)
                 return -errno;
-        if (!S_ISREG(st.st_mode) || st.st_size < 0 || st.st_size > (off_t)FILE_SIZE_MAX)
+        if (find_fault(&st))
                 return -EBADMSG;
 
         size_t n = (size_t)st.st_size, done = 0;
@@ -89,6 +157,24 @@ int file_read(int directory, const char *name, char **ret_text)
         text[done] = '\0';
         *ret_text = TAKE_PTR(text);
         return 0;
+}
+
+int file_set_aside(int directory, const char *name, char ret_name[static NAME_MAX + 1])
+{
+        int r = -EEXIST;
+
+        for (unsigned i = 0; r == -EEXIST && i <= ASIDE_MAX; i++) {
+                char number[16] = "";
+
+                if (i > 0)
+                        (void)snprintf(number, sizeof(number), ".%u", i);
+                (void)snprintf(ret_name, NAME_MAX + 1, "%.200s.rejected%s", name, number);
+                r = renameat2(directory, name, directory, ret_name,
+                              i < ASIDE_MAX ? RENAME_NOREPLACE : 0)
+                            ? -errno
+                            : 0;
+        }
+        return r;
 }
 
 int file_make_directories(const char *path)

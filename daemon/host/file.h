@@ -5,6 +5,7 @@
  * Small files of our own on /run, replaced whole or not at all.
  */
 
+#include <limits.h>
 #include <sys/types.h>
 
 #include "core/model/base.h"
@@ -15,11 +16,24 @@
  */
 _nodiscard_ int file_replace(int directory, const char *name, const char *text, mode_t mode);
 
+/* Creates the file whole, or leaves alone what has its name: -EEXIST. Same returns. */
+_nodiscard_ int file_create(int directory, const char *name, const char *text, mode_t mode);
+
 /*
- * Reads a regular file of at most 4 MiB. Returns 0 and *ret_text (freed by the caller), -ENOENT,
- * -EBADMSG for what is no such file, or -errno.
+ * Reads a regular file of at most 4 MiB that is ours, and ours alone to write. Returns 0 and
+ * *ret_text (freed by the caller), -ENOENT, -EBADMSG for what is no such file (a link, another
+ * user's, one that cannot be opened), or -errno.
  */
 _nodiscard_ int file_read(int directory, const char *name, char **ret_text);
+
+/* Says what makes a file none that file_read() takes; NULL if nothing is known. */
+const char *file_explain(int directory, const char *name);
+
+/*
+ * Sets a file, or whatever else has its name, aside: as "NAME.rejected", or with a number behind it
+ * where that is taken already. Returns 0 with its new name, or -errno.
+ */
+_nodiscard_ int file_set_aside(int directory, const char *name, char ret_name[static NAME_MAX + 1]);
 
 /* Makes a directory and those above it. Returns 0 or -errno. */
 _nodiscard_ int file_make_directories(const char *path);

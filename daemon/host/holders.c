@@ -191,6 +191,18 @@ static int look_ourselves(const HostPaths *host, const HolderSearch *search, boo
         return r == 0 && kill ? holders_kill(host, search, ret, ret_n) : r;
 }
 
+/* Where there should be an aide our own rights may not do: not to see anybody is not that nobody
+ * is. */
+static int look_instead(const HostPaths *host, const HolderSearch *search, bool kill,
+                        HolderList *ret, size_t *ret_n)
+{
+        HolderSearch alone = *search; /* borrowed */
+
+        alone.strict = host->aides && !search->each;
+        int r = look_ourselves(host, &alone, kill, ret, ret_n);
+        return alone.strict && (r == -EACCES || r == -EPERM) ? HOLDERS_E_UNSEEN : r;
+}
+
 int holders_look(const HostPaths *host, const HolderSearch *search, bool kill, HolderList *ret,
                  size_t *ret_n)
 {
@@ -203,7 +215,7 @@ int holders_look(const HostPaths *host, const HolderSearch *search, bool kill, H
         _cleanup_(closep) int found = -1;
         int r = aide_ask(host, AIDE_LOOK, &request, fd, &reply, &found);
         if (r == AIDE_NONE)
-                return look_ourselves(host, search, kill, ret, ret_n);
+                return look_instead(host, search, kill, ret, ret_n);
         if (r < 0)
                 return r;
         if (reply.code < 0)

@@ -59,7 +59,18 @@ typedef struct HolderSearch {
         pid_t daemon; /* it and its children have copies, */
         pid_t keeper; /* as has the service manager that keeps them for it */
         bool each; /* node is told of, everybody counts, and who may not be looked at is an error */
+        bool strict; /* who may not be looked at is an error; not told to an aide */
 } HolderSearch;
+
+enum {
+        _HOLDERS_E_SUCCESS,
+        HOLDERS_E_UNSEEN, /* the aide cannot be asked, and not all processes may be looked at */
+};
+
+/* What is said then: which unit is missing, and what to do. */
+#define HOLDERS_UNSEEN                                                                             \
+        "who has it open cannot be seen, as isolationd-look cannot be asked: "                     \
+        "systemctl restart isolationd.service"
 
 /* Forgets what a search or a list holds, not itself. */
 void holder_search_clear(HolderSearch *search);
@@ -89,7 +100,8 @@ _nodiscard_ int holder_search_add_fds(HolderSearch *search, const VfioFds *fds);
 
 /*
  * Looks through all processes. What ends meanwhile is left out, and what may not be looked at
- * unless `each` is told of. Returns 0 and *ret, which the caller clears, or -errno.
+ * unless `each` is told of or the search is strict (-EACCES). Returns 0 and *ret, which the caller
+ * clears, or -errno.
  */
 _nodiscard_ int holders_find(const HostPaths *host, const HolderSearch *search, HolderList *ret);
 
@@ -109,7 +121,7 @@ _nodiscard_ int holders_kill(const HostPaths *host, const HolderSearch *search,
 /*
  * The same two by who may look at everybody's descriptors (daemon/host/aide.h): finds, and kills if
  * `kill` says so; *ret_n gets how many. Without an aide the caller looks with its own rights.
- * Blocks.
+ * Blocks. Returns 0, HOLDERS_E_UNSEEN with nobody killed, or -errno.
  */
 _nodiscard_ int holders_look(const HostPaths *host, const HolderSearch *search, bool kill,
                              HolderList *ret, size_t *ret_n);

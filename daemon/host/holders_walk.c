@@ -231,6 +231,27 @@ static int look_at_each(const HolderSearch *search, int process, Holder *holder,
         return r;
 }
 
+/* Whether the process's descriptors may be looked at; all or none may. */
+static bool may_look(int process)
+{
+        int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_(closedirp) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+        char target[sizeof(ANON_DEVICE) + 1];
+
+        if (!directory) {
+                int error = errno;
+
+                closep(&fd);
+                return error != EACCES && error != EPERM;
+        }
+        for (struct dirent *entry; (entry = readdir(directory));)
+                if (entry->d_name[0] != '.')
+                        return readlinkat(dirfd(directory), entry->d_name, target,
+                                          sizeof(target)) >= 0 ||
+                               (errno != EACCES && errno != EPERM);
+        return true;
+}
+
 /* Whether a process is one to look at. */
 static bool counts(const HolderSearch *search, long pid)
 {
@@ -257,6 +278,8 @@ int holders_find(const HostPaths *host, const HolderSearch *search, HolderList *
                 _cleanup_(closep) int process = process_open(host->proc, holder.pid);
                 if (process < 0)
                         continue; /* it has ended */
+                if (search->strict && !may_look(process))
+                        return -EACCES;
                 int r = search->each ? look_at_each(search, process, &holder, &list)
                                      : look_at_process(search, process, &holder, &list);
                 if (r < 0)

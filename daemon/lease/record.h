@@ -246,6 +246,18 @@ _nodiscard_ int lease_record_parse_terms(LeaseRecord *record, struct json_object
  */
 _nodiscard_ int lease_record_from_json(const char *text, LeaseRecord **ret_record);
 
+/* The version in which records are written. */
+unsigned lease_record_version(void);
+
+/*
+ * The first field in use that readers of the same version may not know, and then ignore; NULL if there
+ * is none. Borrowed.
+ */
+const char *lease_record_first_optional(const LeaseRecord *record);
+
+/* Whether the text is a record of a version after the last one that is known here. */
+bool lease_record_is_newer(const char *text);
+
 const char *lease_state_to_string(LeaseState state);
 const char *lease_lifetime_to_string(LeaseLifetime lifetime);
 /* Returns true and *ret, or false if the text is none. */

@@ -294,6 +294,32 @@ static int parse_demands(LeaseRecord *record, struct json_object *root)
         return 0;
 }
 
+unsigned lease_record_version(void)
+{
+        return RECORD_VERSION;
+}
+
+/* Fields that came without a new version, as who does not know them does no harm: all that are not
+ * required by the parser. */
+const char *lease_record_first_optional(const LeaseRecord *record)
+{
+        if (record->in_hand)
+                return "in_hand";
+        for (size_t i = 0; i < record->n_devices; i++)
+                if (record->devices[i].owed)
+                        return "owed";
+        return NULL;
+}
+
+bool lease_record_is_newer(const char *text)
+{
+        _cleanup_(json_putp) struct json_object *root = json_tokener_parse(text);
+        int64_t version;
+
+        return json_object_is_type(root, json_type_object) &&
+               json_get_number(root, "version", INT64_MAX, &version) && version > RECORD_VERSION;
+}
+
 int lease_record_from_json(const char *text, LeaseRecord **ret_record)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = NULL;

@@ -34,6 +34,25 @@ int lease_state_save(const char *directory, const LeaseRecord *record)
         return file_replace(dir_fd, name, text, 0600);
 }
 
+int lease_state_restore(const char *directory, const LeaseRecord *record)
+{
+        char name[32];
+        _cleanup_(freep) char *text = NULL;
+
+        _cleanup_(closep) int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0)
+                return -errno;
+        (void)snprintf(name, sizeof(name), "%" PRIu32 ".json", record->id);
+        if (faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                return 0;
+        int r = lease_record_to_json(record, &text);
+        if (r == 0)
+                r = file_create(dir_fd, name, text, 0600);
+        if (r == -EEXIST)
+                return 0;
+        return r < 0 ? r : LEASE_STATE_E_RESTORED;
+}
+
 int lease_state_read(const char *directory, uint32_t id, LeaseRecord **ret_record)
 {
         _cleanup_(freep) char *text = NULL;
@@ -55,12 +74,31 @@ int lease_state_remove(const char *directory, uint32_t id)
         return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* `text`: the file's, if it could be read. */
+static int set_aside(int dir_fd, const char *directory, const char *name, const char *text,
+                     const LeaseStateVisitor *visitor)
+{
+        const char *reason = file_explain(dir_fd, name);
+        char aside[NAME_MAX + 1], path[PATH_MAX];
+
+        if (!reason)
+                reason = text && lease_record_is_newer(text)
+                                 ? "a newer version of isolationd has written it"
+                                 : "it is no lease record that this version can read";
+        int r = file_set_aside(dir_fd, name, aside);
+        if (r < 0)
+                return r;
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, aside);
+        visitor->rejected(path, reason, visitor->userdata);
+        return 0;
+}
+
 static int load_one(int dir_fd, const char *directory, const char *name,
                     const LeaseStateVisitor *visitor)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
         _cleanup_(freep) char *text = NULL;
-        char expected[32], rejected[NAME_MAX + 1], path[PATH_MAX];
+        char expected[32];
 
         int r = file_read(dir_fd, name, &text);
         if (r == 0)
@@ -71,15 +109,9 @@ static int load_one(int dir_fd, const char *directory, const char *name,
                         return visitor->loaded(TAKE_PTR(record), visitor->userdata);
                 r = -EBADMSG;
         }
-        if (r != -EBADMSG)
-                return r;
-
-        (void)snprintf(rejected, sizeof(rejected), "%.200s.rejected", name);
-        if (renameat(dir_fd, name, dir_fd, rejected) < 0)
-                return -errno;
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, rejected);
-        visitor->rejected(path, visitor->userdata);
-        return 0;
+        if (r == -ENOENT)
+                return 0;
+        return r == -EBADMSG ? set_aside(dir_fd, directory, name, text, visitor) : r;
 }
 
 static int is_record(const struct dirent *entry)

@@ -12,6 +12,17 @@
 /* Writes `DIR/ID.json` by temporary file, fsync and rename. Returns 0 or -errno (-ENOSPC …). */
 _nodiscard_ int lease_state_save(const char *directory, const LeaseRecord *record);
 
+enum {
+        _LEASE_STATE_E_SUCCESS,
+        LEASE_STATE_E_RESTORED,
+};
+
+/*
+ * Writes a record whose file is gone, and never over one that is there. Returns 0 if it is there,
+ * LEASE_STATE_E_RESTORED, or -errno.
+ */
+_nodiscard_ int lease_state_restore(const char *directory, const LeaseRecord *record);
+
 /* Reads one record back. Returns 0 and *ret, -ENOENT, -EBADMSG, or -errno. */
 _nodiscard_ int lease_state_read(const char *directory, uint32_t id, LeaseRecord **ret_record);
 
@@ -21,10 +32,14 @@ _nodiscard_ int lease_state_remove(const char *directory, uint32_t id);
 typedef struct LeaseStateVisitor {
         /* Takes the record over. A negative return ends the load with it. */
         int (*loaded)(LeaseRecord *record, void *userdata);
-        /* A file that is no record; it has been renamed to `ID.json.rejected`. */
-        void (*rejected)(const char *path, void *userdata);
+        /* A file that is no record, and why; it has been renamed to `path`. */
+        void (*rejected)(const char *path, const char *reason, void *userdata);
         void *userdata;
 } LeaseStateVisitor;
 
-/* Reads every record. A missing directory is created (0700). Returns 0 or -errno. */
+/*
+ * Reads every record. A missing directory is created (0700). One that cannot be read, is a link or
+ * belongs to another user is set aside; it does not keep the others from being read. Returns 0 or
+ * -errno.
+ */
 _nodiscard_ int lease_state_load(const char *directory, const LeaseStateVisitor *visitor);

@@ -63,6 +63,7 @@ static const ReservePlaces *root_places(Rooted *rooted, const char *root)
                          .dev = rooted->paths[1],
                          .proc = rooted->paths[2]},
                 .policy = {rooted->paths[3], rooted->paths[4], rooted->paths[5], NULL},
+                .trust = root[0] ? (Trust){.owner = geteuid(), .above = root} : trust_root,
                 .runtime = rooted->paths[6],
                 .udev_rules = rooted->paths[7],
                 .program = ISO_LIBEXECDIR "/isolationd-reserve",

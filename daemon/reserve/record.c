@@ -176,10 +176,9 @@ int reserve_record_load(int directory, ReserveRecord *record)
                 return 0;
         if (r == 0)
                 r = reserve_record_from_json(text, record);
-        if (r == -EBADMSG && renameat(directory, RESERVE_RECORD_NAME, directory,
-                                      RESERVE_RECORD_NAME ".rejected") < 0)
-                return -errno;
-        return r;
+        char aside[NAME_MAX + 1];
+        int set = r == -EBADMSG ? file_set_aside(directory, RESERVE_RECORD_NAME, aside) : 0;
+        return set < 0 ? set : r;
 }
 
 int reserve_record_save(int directory, const ReserveRecord *record)

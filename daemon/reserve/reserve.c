@@ -52,8 +52,8 @@ static int open_record(Session *session)
         r = reserve_record_load(session->runtime, &session->record);
         if (r != -EBADMSG)
                 return r;
-        log_error("%s/" RESERVE_RECORD_NAME
-                  " made no sense and was set aside as " RESERVE_RECORD_NAME ".rejected",
+        log_error("%s/" RESERVE_RECORD_NAME " made no sense and was set aside (" RESERVE_RECORD_NAME
+                  ".rejected*)",
                   session->places->runtime);
         session->trouble = true;
         return 0;
@@ -64,7 +64,8 @@ static int read_policy(Session *session)
 {
         _cleanup_(freep) char *message = NULL;
 
-        int r = policy_load_nameless(session->places->policy, &session->policy, &message);
+        int r = policy_load_nameless(session->places->policy, &session->places->trust,
+                                     &session->policy, &message);
         if (r <= 0)
                 return r;
         log_error("policy refused: %s; nothing was changed", message);

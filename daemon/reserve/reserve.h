@@ -10,11 +10,13 @@
  */
 
 #include "core/model/base.h"
+#include "core/probe/trust.h"
 #include "daemon/host/host.h"
 
 typedef struct ReservePlaces {
         HostPaths host;
         const char *policy[4];  /* directories, highest precedence first; ends in NULL */
+        Trust trust;            /* who may write there */
         const char *runtime;    /* "/run/isolationd" */
         const char *udev_rules; /* "/run/udev/rules.d" */
         const char *program;    /* what udev's rules run: this one */

@@ -365,7 +365,9 @@ int manager_acquire(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
 
 int main(int argc, char **argv)
 {
-        Fake fake = {.obstacle = argc > 2 ? argv[2] : "", .policy_error = argc > 3 ? argv[3] : ""};
+        Fake fake = {.obstacle = argc > 2 ? argv[2] : "",
+                     .policy_error = argc > 3 ? argv[3] : "",
+                     .unfit = argc > 4 ? argv[4] : ""};
         int r;
 
         fake.devices[0] = (FakeDevice){.address = "0000:00:01.0",

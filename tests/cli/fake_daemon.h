@@ -86,6 +86,7 @@ struct Fake {
         uint32_t next_lease;
         const char *obstacle;
         const char *policy_error;
+        const char *unfit; /* the id of what it finds wrong of itself, or "" */
 };
 
 /* The test has gone wrong in a way that no answer can tell: says so and exits. */

@@ -68,7 +68,8 @@ static int set_type(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
         if (r < 0)
                 return r;
         if (strcmp(type, "identity") == 0)
-                return sd_bus_error_set(ret_error, INTERFACE "Error.NotViable", "a driver is bound");
+                return sd_bus_error_set(ret_error, INTERFACE "Error.NotViable",
+                                        "a driver is bound");
         group->type = "DMA-FQ";
         return sd_bus_reply_method_return(message, NULL);
 }
@@ -100,6 +101,24 @@ static int resolve(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
                                           fake->groups[0].path);
 }
 
+static int get_self_check(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *ret_error)
+{
+        static const char *const ids[] = {"records", "files", "aides", "store", "downgrade"};
+        const Fake *fake = userdata;
+        int r = sd_bus_message_open_container(reply, 'a', "(sssss)");
+
+        for (size_t i = 0; r >= 0 && i < sizeof(ids) / sizeof(ids[0]); i++) {
+                bool is_unfit = strcmp(fake->unfit, ids[i]) == 0;
+
+                r = sd_bus_message_append(reply, "(sssss)", ids[i], is_unfit ? "fail" : "ok",
+                                          is_unfit ? "it is not well" : "it is well", "As asked.",
+                                          is_unfit ? "Mend it." : "");
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("Acquire", "asa{sv}", "oha(sh)", manager_acquire, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -107,6 +126,7 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD("Resolve", "sa{sv}", "oo", resolve, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("LeaseObstacle", "s", NULL, offsetof(Fake, obstacle), 0),
         SD_BUS_PROPERTY("PolicyError", "s", NULL, offsetof(Fake, policy_error), 0),
+        SD_BUS_PROPERTY("SelfCheck", "a(sssss)", get_self_check, 0, 0),
         SD_BUS_VTABLE_END,
 };
 

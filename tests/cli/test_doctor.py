@@ -15,7 +15,8 @@ from test_daemon import WithBus
 MACHINE = ["iommu", "coverage", "default-domain", "interrupt-remapping", "ats", "preboot",
            "acs-override", "groups", "reach", "kernel", "modules", "unsafe-interrupts", "noiommu",
            "lockdown", "sva"]
-DAEMON = ["daemon", "policy", "leases", "guards", "unleased"]
+SELF = ["records", "files", "aides", "store", "downgrade"]
+DAEMON = ["daemon", "policy", "leases", "guards", "unleased", *SELF]
 KEYS = {"id", "level", "what", "evidence", "why", "fix"}
 
 
@@ -180,6 +181,18 @@ class Daemon(WithBus):
                          ("fail", "the kernel is too old"))
         self.assertEqual((found["policy"]["level"], found["policy"]["evidence"]),
                          ("fail", "50-lab.json:7:19: unknown strength"))
+
+    def test_what_the_daemon_finds_of_itself(self):
+        for name in SELF:
+            with self.subTest(name):
+                self.start_daemon("e1000e", "", "", name)
+                found = self.found()[name]
+                self.assertEqual((found["level"], found["what"], found["evidence"], found["fix"]),
+                                 ("fail", "it is not well", "As asked.", "Mend it."))
+                self.assertTrue(found["why"])
+                self.assertEqual(self.isoctl("doctor").returncode, 1)
+                self.doCleanups()
+                self.setUp()
 
     def test_left_behind(self):
         self.start_daemon("vfio-pci")

@@ -18,6 +18,8 @@ from harness import DEADLINE
 
 PROGRAM = os.environ["RESERVE"]
 SCRIPTS = os.environ["INITRAMFS_SCRIPTS"]
+# A policy that a group may write is refused.
+os.umask(0o022)
 OURS = "isolationd-block"
 CARD, JOINED, LONE = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
 CARD_RULE = {"name": "card", "match": {"path": "0000:00/02.*"},
@@ -205,6 +207,24 @@ class Boot(WithMachine):
         self.assertEqual(self.machine.overrides(), {CARD: OURS, JOINED: OURS})
         self.assertEqual(self.machine.rules(), rules)
 
+    def test_a_policy_that_others_may_write(self):
+        """File and directories; what was done by the policy before stays."""
+        self.machine.policy(CARD_RULE)
+        self.run_it()
+        rules = self.machine.rules()
+        self.machine.policy({**CARD_RULE, "match": {"address": JOINED}})
+        for name, mode in (("etc/isolationd/policy.d/50.json", 0o666),
+                           ("etc/isolationd/policy.d", 0o775), ("etc/isolationd", 0o757)):
+            before = os.stat(self.machine.path(name)).st_mode
+            os.chmod(self.machine.path(name), mode)
+            for arguments in ((), ("--check",), ("--arrived", LONE)):
+                self.assertIn(f"{self.machine.path(name)}: ", self.run_it(*arguments, code=1))
+            self.assertEqual(self.machine.overrides(), {CARD: OURS, JOINED: OURS})
+            self.assertEqual(self.machine.rules(), rules)
+            os.chmod(self.machine.path(name), before)
+        self.run_it()
+        self.assertEqual(self.machine.overrides(), {JOINED: OURS})
+
     def test_the_record_comes_first(self):
         self.machine.policy(CARD_RULE)
         self.machine.write("sys/bus/pci/panic", "")
@@ -228,7 +248,9 @@ class Boot(WithMachine):
             with self.subTest(text):
                 self.machine.write("run/isolationd/reserved", text)
                 self.assertIn("set aside", self.run_it(code=1))
-                self.assertEqual(self.machine.read("run/isolationd/reserved.rejected"), text)
+                aside = self.machine.path("run/isolationd/reserved.rejected")
+                self.assertEqual(self.machine.read(aside), text)
+                os.unlink(aside)
                 self.assertEqual(self.machine.recorded(), [CARD, JOINED])
 
 

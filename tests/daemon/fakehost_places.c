@@ -16,7 +16,8 @@
 #include "tests/daemon/faults.h"
 
 int __wrap_fsync(int fd);
-int __wrap_policy_load(const char *const *directories, Policy **ret_policy, char **ret_message);
+int __wrap_policy_load(const char *const *directories, const Trust *trust, Policy **ret_policy,
+                       char **ret_message);
 int __wrap_world_obstacle(const World *world, char **ret_text);
 void __wrap_manager_mark_dirty(Manager *manager);
 void __wrap_manager_retry(Manager *manager);
@@ -51,7 +52,8 @@ int __wrap_fsync(int fd)
         return 0;
 }
 
-int __wrap_policy_load(const char *const *directories, Policy **ret_policy, char **ret_message)
+int __wrap_policy_load(const char *const *directories, const Trust *trust, Policy **ret_policy,
+                       char **ret_message)
 {
         *ret_policy = calloc(1, sizeof(**ret_policy));
         return *ret_policy ? 0 : -1;

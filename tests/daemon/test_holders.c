@@ -220,6 +220,38 @@ static void test_killing(void)
         tree_remove();
 }
 
+/* As somebody who may not look at root's processes: what looking by himself gives. */
+static int look_as_nobody(const HostPaths *paths)
+{
+        int status = 0;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                _cleanup_(holder_search_clear) HolderSearch search = {.daemon = getpid()};
+                _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
+                size_t n_killed = 0;
+
+                if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+                        _exit(99);
+                if (holder_search_add_group(&search, paths, 1234567) < 0)
+                        _exit(98);
+                int r = holders_look(paths, &search, true, &list, &n_killed);
+                _exit(n_killed > 0 ? 97 : r < 0 ? -r : 100 + r);
+        }
+        CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+/* Not to see who holds is not that nobody does: only who knows of no aide takes it for that. */
+static void test_unseen(void)
+{
+        HostPaths paths = HOST_PATHS_LIVE;
+
+        CHECK_NUMBER(look_as_nobody(&paths), 100);
+        paths.aides = "/nonexistent";
+        CHECK_NUMBER(look_as_nobody(&paths), 100 + HOLDERS_E_UNSEEN);
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -227,6 +259,7 @@ int main(void)
                 {"in words", test_words},
                 {"from the worker to the daemon", test_there_and_back},
                 {"killed is who holds, and nobody else", test_killing},
+                {"without the aide it is not seen", test_unseen},
         };
 
         return tap_run(tests);

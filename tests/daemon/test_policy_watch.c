@@ -113,6 +113,17 @@ static void test_moved(void)
         CHECK_NUMBER(count_changes(), 1);
 }
 
+/* Who may write a file, or the directory, decides whether its rules count. */
+static void test_modes(void)
+{
+        CHECK(chmod(at("lib/d.json"), 0666) == 0);
+        CHECK_NUMBER(count_changes(), 1);
+        CHECK(chmod(at("lib/b.off"), 0644) == 0);
+        CHECK_NUMBER(count_changes(), 0);
+        CHECK(chmod(at("lib"), 0777) == 0 && chmod(at("lib"), 0700) == 0);
+        CHECK_NUMBER(count_changes(), 1);
+}
+
 /* Directories that are not there when watching begins, each with files before it is noticed. */
 static void test_directories_come(void)
 {
@@ -189,6 +200,7 @@ int main(void)
                 {"nothing happens", start},
                 {"files", test_files},
                 {"files that are moved and linked", test_moved},
+                {"files and directories that others may write", test_modes},
                 {"directories come", test_directories_come},
                 {"directories go and come again", test_directories_go},
                 {"nothing is left", stop},

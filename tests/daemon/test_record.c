@@ -5,15 +5,10 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "daemon/lease/record.h"
-#include "daemon/lease/state.h"
 #include "tests/unit/tap.h"
-#include "tests/unit/tree.h"
 
 static const Bdf nic = {.domain = 0x10000, .bus = 1, .devfn = 0x0a};
 static const Bdf port = {.bus = 0, .devfn = 0xe4};
@@ -348,83 +343,6 @@ static void test_strange_records_are_refused(void)
                         printf("# %s was taken for %s\n", edits[i][1], edits[i][0]);
 }
 
-static LeaseRecord *loaded;
-static size_t n_loaded, n_rejected;
-
-static int on_loaded(LeaseRecord *record, void *userdata)
-{
-        n_loaded++;
-        lease_record_free(loaded);
-        loaded = record;
-        return 0;
-}
-
-static void on_rejected(const char *path, void *userdata)
-{
-        n_rejected++;
-}
-
-static void test_files(void)
-{
-        const LeaseStateVisitor visitor = {.loaded = on_loaded, .rejected = on_rejected};
-        _cleanup_(lease_record_freep) LeaseRecord *record = make();
-        char directory[4096], path[4200];
-        struct stat st;
-
-        (void)snprintf(directory, sizeof(directory), "%s/leases", tree_make());
-        CHECK_NUMBER(lease_state_save(directory, record), -ENOENT);
-        CHECK_NUMBER(lease_state_load(directory, &visitor), 0);
-        CHECK_NUMBER(lease_state_save(directory, record), 0);
-        (void)snprintf(path, sizeof(path), "%s/7.json", directory);
-        CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
-        tree_file("leases/8.json", "{\"version\":1,");
-        tree_file("leases/.9.json.tmp", "half");
-        CHECK_NUMBER(lease_state_load(directory, &visitor), 0);
-        CHECK_NUMBER(n_loaded, 1);
-        CHECK_NUMBER(n_rejected, 1);
-        CHECK(loaded && loaded->id == 7);
-        CHECK_NUMBER(lease_state_load(directory, &visitor), 0);
-        CHECK_NUMBER(n_rejected, 1);
-
-        /* A record under another's name would restore the wrong thing later. */
-        char wrong[4200];
-        (void)snprintf(wrong, sizeof(wrong), "%s/3.json", directory);
-        CHECK(rename(path, wrong) == 0);
-        CHECK_NUMBER(lease_state_load(directory, &visitor), 0);
-        CHECK_NUMBER(n_rejected, 2);
-        CHECK_NUMBER(lease_state_remove(directory, 3), 0);
-        loaded = lease_record_free(loaded);
-        tree_remove();
-}
-
-/* More than one reading of a directory has room for (glibc: 32 KiB). */
-#define MANY 2000
-
-static void on_rejected_one_more(const char *path, void *userdata)
-{
-        char name[64];
-
-        (void)snprintf(name, sizeof(name), "leases/%zu.json", 1000000 + n_rejected++);
-        tree_file(name, "{}");
-}
-
-/* What comes while the records are read is not one of them: so is a record that is saved again. */
-static void test_each_file_is_read_once(void)
-{
-        const LeaseStateVisitor visitor = {.loaded = on_loaded, .rejected = on_rejected_one_more};
-        char directory[4096], name[64];
-
-        (void)snprintf(directory, sizeof(directory), "%s/leases", tree_make());
-        for (size_t i = 0; i < MANY; i++) {
-                (void)snprintf(name, sizeof(name), "leases/%zu.json", i);
-                tree_file(name, "{}");
-        }
-        n_rejected = 0;
-        CHECK_NUMBER(lease_state_load(directory, &visitor), 0);
-        CHECK_NUMBER((long long)n_rejected, MANY);
-        tree_remove();
-}
-
 int main(void)
 {
         static const TapTest tests[] = {
@@ -439,8 +357,6 @@ int main(void)
                 {"changes that are undone last", test_changes_put_first},
                 {"every prefix of a record is refused", test_every_prefix_is_refused},
                 {"strange records are refused", test_strange_records_are_refused},
-                {"files are private, whole, and set aside if they are none", test_files},
-                {"each file is read once", test_each_file_is_read_once},
         };
 
         return tap_run(tests);

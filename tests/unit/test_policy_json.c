@@ -405,7 +405,7 @@ static void check_load(const char *const *directories, int want, const char *wan
         _cleanup_(policy_freep) Policy *policy = NULL;
         _cleanup_(freep) char *message = NULL;
         char text[512] = "";
-        int r = policy_load(directories, &policy, &message);
+        int r = policy_load(directories, NULL, &policy, &message);
 
         CHECK_NUMBER(r, want);
         if (r != 0) {

@@ -41,6 +41,7 @@ static const char *full(const char *path, char text[static 512])
 
 const char *tree_make(void)
 {
+        (void)umask(022); /* files that others may write are no files of the daemon */
         char text[512];
 
         (void)snprintf(root, sizeof(root), "/tmp/isolationd-tree-XXXXXX");

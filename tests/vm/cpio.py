@@ -52,18 +52,22 @@ class Archive:
         self._write(name, stat.S_IFCHR | mode, device=(major, minor))
 
     def tree(self, prefix, top):
-        """Everything below the directory `top`, owned by root, under `prefix`."""
+        """Everything below the directory `top`, owned by root, under `prefix`.
+
+        Only root may write it, whatever the umask of the checkout was.
+        """
         for here, directories, files in os.walk(top):
             directories.sort()
             inside = os.path.normpath(os.path.join(prefix, os.path.relpath(here, top)))
-            self.directory(inside, stat.S_IMODE(os.stat(here).st_mode))
+            self.directory(inside, stat.S_IMODE(os.stat(here).st_mode) & ~0o022)
             for name in sorted(files) + [d for d in directories
                                          if os.path.islink(os.path.join(here, d))]:
                 path = os.path.join(here, name)
                 if os.path.islink(path):
                     self.symlink(os.path.join(inside, name), os.readlink(path))
                 else:
-                    self.copy(os.path.join(inside, name), path)
+                    self.copy(os.path.join(inside, name), path,
+                              stat.S_IMODE(os.stat(path).st_mode) & ~0o022)
 
     def close(self):
         self._inode = -1

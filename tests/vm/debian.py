@@ -9,6 +9,8 @@ import os
 import re
 import subprocess
 
+import cache
+
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -61,8 +63,8 @@ class Apt:
         self._run("apt-get", "-qq", "update")
 
     def _run(self, tool, *arguments):
-        return subprocess.run([tool, *self._options, *arguments], check=True, text=True,
-                              cwd=self.directory, stdout=subprocess.PIPE).stdout
+        return cache.run([tool, *self._options, *arguments], check=True, text=True,
+                         cwd=self.directory, stdout=subprocess.PIPE).stdout
 
     def depends(self, package):
         """The direct dependencies of a package, by name."""
@@ -81,5 +83,5 @@ class Apt:
         if len(archives) != 1:
             raise RuntimeError(f"apt-get download {package} left {archives}")
         archive = os.path.join(self.directory, archives[0])
-        subprocess.run(["dpkg-deb", "-x", archive, target], check=True)
+        cache.run(["dpkg-deb", "-x", archive, target], check=True)
         os.unlink(archive)

@@ -2,9 +2,10 @@
 """Everything that is tested, in order, and how much of it passed: what ./test runs.
 
 Two builds with the address and undefined-behaviour sanitizers (gcc's is the one that goes into the
-machines), the tests of each, an optimised build that tries every point where the sanitizers try some, an
-installation that is taken away again, and the VM suites. The long reference sweeps of a --full run are
-the optimised build's too, and so are the programs that it has valgrind watch.
+machines), the tests of each, an optimised build that tries every point where the sanitizers try some
+and whose programs are looked at for what hardens them, an installation that is taken away again, and
+the VM suites. The long reference sweeps of a --full run are the optimised build's too, and so are the
+programs that it has valgrind watch.
 """
 
 import argparse
@@ -16,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import builds
+import cache
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.normpath(os.path.join(HERE, "../.."))
@@ -103,7 +107,7 @@ class Tally:
 
 def run(command, **options):
     """A command's success and all it wrote."""
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    result = subprocess.run(cache.bound(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             errors="replace", check=False, cwd=TOP, **options)
     return result.returncode == 0, result.stdout
 
@@ -113,13 +117,10 @@ def build(kind, tally):
     directory = os.path.join(LAB, f"build-{kind}")
     compiler, *options = BUILDS[kind]
     name = f"build ({compiler} {' '.join(options)})"
-    if not os.path.exists(os.path.join(directory, "build.ninja")):
-        shutil.rmtree(directory, ignore_errors=True)
-        good, out = run(["meson", "setup", directory, *options],
-                        env={**os.environ, "CC": compiler})
-        if not good:
-            tally.count(False, name, out)
-            return None
+    good, out = builds.configure(directory, *options, compiler=compiler)
+    if not good:
+        tally.count(False, name, out)
+        return None
     good, out = run(["ninja", "-k", "0", "-C", directory])
     tally.count(good, name, re.sub(r"(?m)^\[\d+/\d+\] (Comp|Link|Gen).*\n", "", out))
     return directory if good else None
@@ -201,8 +202,8 @@ def check_installation(directory, tally):
 def run_in_machines(command, name, tally):
     """A command that runs tests in machines; its last line says how many passed."""
     total = None
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", cwd=TOP) as process:
+    with subprocess.Popen(cache.bound(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace", cwd=TOP) as process:
         for line in process.stdout:
             total = re.fullmatch(r"(\d+) passed, (\d+) failed\n", line)
             if not total:
@@ -252,7 +253,8 @@ def main():
     directory = build("optimised", tally)
     directories["optimised"] = directory
     if directory:
-        run_meson_tests(directory, "optimised", tally, "--suite", "daemon")
+        run_meson_tests(directory, "optimised", tally, "--suite", "daemon",
+                        "--suite", "hardening")
     if arguments.full and directory:
         for kind in ("optimised", "clang-optimised"):
             tally.section(f"{kind}: valgrind")

@@ -120,12 +120,12 @@ def _build_stock(suite):
             release = os.path.basename(kernel).removeprefix("vmlinuz-")
             source, = glob.glob(os.path.join(tree, f"**/lib/modules/{release}"), recursive=True)
             # The package ships no modules.dep: its own scripts would make it.
-            subprocess.run(["depmod", "-b", source.removesuffix(f"/lib/modules/{release}"),
-                            release], check=True)
+            cache.run(["depmod", "-b", source.removesuffix(f"/lib/modules/{release}"),
+                       release], check=True)
             subset = os.path.join(work, "subset")
             _copy_modules(source, os.path.join(subset, "usr/lib/modules", release))
             os.symlink("usr/lib", os.path.join(subset, "lib"))
-            subprocess.run(["depmod", "-b", subset, release], check=True)
+            cache.run(["depmod", "-b", subset, release], check=True)
             os.unlink(os.path.join(subset, "lib"))
             shutil.copy(kernel, os.path.join(directory, "vmlinuz"))
             _write_initramfs(directory, subset, release)
@@ -147,15 +147,15 @@ def _compile_lab(directory):
         newest = max(sources, key=lambda name: tuple(map(int, name.split("-")[2].split("."))))
         apt.unpack(newest, work)
         archive, = glob.glob(os.path.join(work, "usr/src/linux-source-*.tar.xz"))
-        subprocess.run(["tar", "-xJf", archive, "-C", work], check=True)
+        cache.run(["tar", "-xJf", archive, "-C", work], check=True)
         tree, = glob.glob(os.path.join(work, "linux-source-*/"))
         environment = {**os.environ,
                        "KCONFIG_ALLCONFIG": os.path.join(HERE, "kernel.fragment")}
         log = os.path.join(cache.root(), "kernel-build.log")
         with open(log, "w", encoding="utf-8") as output:
             for target in (["allnoconfig"], [f"-j{os.cpu_count()}", "bzImage"]):
-                subprocess.run(["make", "-C", tree, *target], check=True, env=environment,
-                               stdout=output, stderr=subprocess.STDOUT)
+                cache.run(["make", "-C", tree, *target], check=True, env=environment,
+                          stdout=output, stderr=subprocess.STDOUT)
         shutil.copy(os.path.join(tree, "arch/x86/boot/bzImage"),
                     os.path.join(directory, "vmlinuz"))
 

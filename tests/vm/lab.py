@@ -15,6 +15,7 @@ import socket
 import subprocess
 import time
 
+import cache
 import qemu
 
 # Software emulation on a busy machine is slow: deadlines are for hangs, not for slowness.
@@ -154,7 +155,7 @@ class Machine:
         command += ["-device", "virtserialport,chardev=agent,name=org.isolationd.lab",
                     "-mon", "chardev=monitor,mode=control", "-serial", "chardev:console"]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            cache.bound(command, "KILL"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, pass_fds=[each.fileno() for each in handed])
         for each in handed:
             each.close()

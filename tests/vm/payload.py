@@ -60,19 +60,18 @@ def _compile(directory):
         if packages:
             flags = subprocess.run(["pkg-config", "--cflags", "--libs", *packages], check=True,
                                    stdout=subprocess.PIPE, text=True).stdout.split()
-        subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-g",
-                        "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers",
-                        "-Wno-unused-parameter",
-                        "-I", ROOT, "-o", os.path.join(directory, name),
-                        os.path.join(HERE, f"{name}.c"),
-                        *(os.path.join(ROOT, source) for source in sources), *flags], check=True)
-
+        cache.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-g",
+                   "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers",
+                   "-Wno-unused-parameter",
+                   "-I", ROOT, "-o", os.path.join(directory, name),
+                   os.path.join(HERE, f"{name}.c"),
+                   *(os.path.join(ROOT, source) for source in sources), *flags], check=True)
 
     for name in LIBRARIES:
-        subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall",
-                        "-Wextra", "-Werror", "-fPIC", "-shared", "-o",
-                        os.path.join(directory, f"{name}.so"), os.path.join(HERE, f"{name}.c"),
-                        "-ldl"], check=True)
+        cache.run([os.environ.get("CC", "cc"), "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall",
+                   "-Wextra", "-Werror", "-fPIC", "-shared", "-o",
+                   os.path.join(directory, f"{name}.so"), os.path.join(HERE, f"{name}.c"),
+                   "-ldl"], check=True)
 
 
 def install_build(build, target):

@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 
+import builds
+import cache
 import kernels
 import lab
 import payload
@@ -36,7 +38,7 @@ Leave with `exit` (or Ctrl-D): the machine is switched off and forgotten.
 
 def must(*command):
     """The output of a command that must succeed."""
-    result = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    result = subprocess.run(cache.bound(command), cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             text=True, check=False)
     if result.returncode != 0:
         sys.exit(f"{result.stdout}\ndemo: `{' '.join(command)}` failed")
@@ -45,8 +47,9 @@ def must(*command):
 
 def build():
     """A plain build of what is installed, of the tree as it is now."""
-    if not os.path.exists(os.path.join(BUILD, "build.ninja")):
-        must("meson", "setup", BUILD)
+    good, out = builds.configure(BUILD)
+    if not good:
+        sys.exit(f"{out}\ndemo: `meson setup {BUILD}` failed")
     must("ninja", "-C", BUILD, "build.ninja")   # configured anew if the tree is another one
     targets = json.loads(must("meson", "introspect", "--targets", BUILD))
     must("ninja", "-C", BUILD, *(os.path.relpath(name, BUILD) for target in targets
@@ -62,9 +65,9 @@ def shell(archive, kernel, topology, work):
                            "quiet loglevel=3 systemd.show_status=false "
                            "systemd.mask=lab-agent.service")
     with tempfile.TemporaryFile("w+") as errors:
-        code = subprocess.run([*command, "-chardev", "stdio,id=console,signal=off",
-                               "-serial", "chardev:console", "-monitor", "none"],
-                              stderr=errors, check=False).returncode
+        code = subprocess.run(cache.bound([*command, "-chardev", "stdio,id=console,signal=off",
+                                           "-serial", "chardev:console", "-monitor", "none"],
+                                          "KILL"), stderr=errors, check=False).returncode
         if code != 0:
             errors.seek(0)
             print(errors.read(), file=sys.stderr)

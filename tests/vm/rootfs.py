@@ -65,12 +65,12 @@ def _build_rootfs(directory):
             command += [f"--dpkgopt=path-exclude=/usr/share/{path}/*"]
         command += [f"--customize-hook={hook}" for hook in hooks]
         command += [debian.host_suite(), tree, debian.source_line(debian.host_suite())]
-        subprocess.run(command, check=True)
+        cache.run(command, check=True)
         for name in ("var/cache/apt", "var/lib/apt/lists", "var/log"):
             shutil.rmtree(os.path.join(tree, name))
             os.mkdir(os.path.join(tree, name))
-        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-L", "lab",
-                        "-d", tree, os.path.join(directory, "root.img"), "768M"], check=True)
+        cache.run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-L", "lab",
+                   "-d", tree, os.path.join(directory, "root.img"), "768M"], check=True)
 
 
 def image(refresh=False):

@@ -28,6 +28,7 @@ ORDER = (
     "critical",
     "domain",
     "boot",
+    "keeping",
     "trust",
     "bad",
 )

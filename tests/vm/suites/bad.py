@@ -122,6 +122,39 @@ def a_policy_is_read_when_it_changes(context):
 
 
 @test(on=("basic",))
+def a_policy_that_others_may_write(context):
+    """Refused and named, at once; what was in force stays, and is replaced when it is mended."""
+    never = f"{POLICY}/10-never.json"
+    context.write(never, """{ "rules": [
+        { "name": "never", "match": { "vendor": "1234" }, "lease": "deny" } ] }""")
+    context.refused(f"run {EDU} -- true", 5, r"rule 10-never\.json:2: never", LAB)
+    context.isoctl("policy check")
+    context.undo(f"chown root {never}; chmod 755 /etc/isolationd {POLICY}")
+    for path, spoil, mend in ((never, "chown lab", "chown root"),
+                              (never, "chmod 664", "chmod 644"),
+                              (POLICY, "chmod 777", "chmod 755"),
+                              ("/etc/isolationd", "chmod 775", "chmod 755")):
+        context.sh(f"{spoil} {path}; rm -f {POLICY}/20-more.json; "
+                   f"echo '{{\"rules\":[]}}' > {POLICY}/20-more.json")
+        error = context.bus_property("PolicyError")
+        context.ok(error.startswith(f"{path}: "), f"PolicyError after {spoil}: {error!r}")
+        context.ok(error in context.isoctl("policy check", code=1).out, "policy check")
+        context.ok(error in context.isoctl(f"policy check {never}", LAB, code=1).out,
+                   "policy check of a file")
+        report = json.loads(context.isoctl("doctor --json", code=1).out)
+        found = {each["id"]: each for each in report["findings"]}
+        context.equal((found["policy"]["level"], found["policy"]["evidence"]), ("fail", error),
+                      "doctor's finding")
+        context.refused(f"run {EDU} -- true", 5, r"rule 10-never\.json:2: never", LAB)
+        context.sh(f"{mend} {path}; systemctl reload isolationd.service")
+        context.equal(context.bus_property("PolicyError"), "", f"PolicyError after {mend}")
+    journal = context.sh("journalctl --sync; journalctl -b -o cat --no-pager -u isolationd.service")
+    context.ok(f"policy refused: {never}: belongs to uid {LAB}" in journal, "the journal")
+    context.sh(f"rm {never} {POLICY}/20-more.json")
+    context.isoctl(f"run {EDU} -- true", LAB)
+
+
+@test(on=("basic",))
 def a_rule_for_units(context):
     """Who asks is known by the unit that it runs in, whatever its user is."""
     context.write(f"{POLICY}/10-unit.json", """{ "rules": [
