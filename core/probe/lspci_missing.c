@@ -29,10 +29,6 @@ static int note_entry(Lspci *lspci, const LspciText *texts, const LspciEntry *en
         if (device->device == 0 && device->vendor != 0xffff)
                 r = note(lspci, texts, entry, "there are no numeric ids",
                          "run lspci -nn; rules for single devices need them");
-        if (r == 0 && entry->is_mixed)
-                r = note(lspci, texts, entry,
-                         "the lines of several devices stand below one title, so none is taken",
-                         "give the output of lspci without lines left out");
         if (r == 0 && !entry->has_details)
                 r = note(lspci, texts, entry, "there are no details of the device", NEXT_WHOLE);
         if (r == 0 && has_unknown_parent(device))
