@@ -115,6 +115,9 @@ int lspci_close(Lspci *lspci)
         lspci_read_title(&lspci->entry, lspci->title);
         lspci_read_words(&lspci->entry, lspci->words);
         lspci_read_bytes(&lspci->entry, &lspci->bytes);
+        /* A record has no line that comes behind its group's and shows that there is none. */
+        if (lspci->entry.is_record && lspci->entry.device.kernel_group < 0)
+                lspci->entry.device.kernel_group = KERNEL_GROUP_UNKNOWN;
         r = settle_group(lspci);
         if (r == 0 && lspci->acs_line > 0)
                 r = read_notes_add(lspci->notes, lspci->name, lspci->acs_line,

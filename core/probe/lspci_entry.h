@@ -40,6 +40,7 @@ typedef struct LspciEntry {
         bool is_on_root;         /* the text shows that its bus is a root bus */
         bool is_cut;             /* not all of its lines were kept */
         bool has_partial_title;  /* class or vendor are left out */
+        bool is_record;          /* of lspci -vmm */
         bool has_buses_at_least; /* its subordinate bus is this one or a higher one */
         bool has_named_vendor;   /* its vendor's id is from the name */
         bool has_details;        /* more than its title was there */

@@ -182,6 +182,7 @@ static int open_record(Lspci *lspci, const char *value)
         r = lspci_open(lspci, path.steps[0], "");
         if (r != 0)
                 return r;
+        lspci->entry.is_record = true;
         lspci_join_listing(lspci);
         lspci->record = (LspciRecord){.is_open = true};
         return 0;

@@ -133,6 +133,24 @@ static void merge_buses(LspciEntry *kept, const LspciEntry *other)
         kept->has_buses_at_least &= other->has_buses_at_least;
 }
 
+/* Bytes show registers that words do not. */
+static void merge_acs(LspciEntry *kept, const LspciEntry *other)
+{
+        PciFacts *facts = &kept->device.facts;
+        const PciFacts *others = &other->device.facts;
+
+        if (kept->has_acs || !other->has_acs)
+                return;
+        kept->has_acs = true;
+        facts->acs = others->acs;
+        facts->acs_offset = others->acs_offset;
+        facts->acs_cap = others->acs_cap;
+        facts->acs_ctrl = others->acs_ctrl;
+        facts->acs_dword4 = others->acs_dword4;
+        facts->acs_dword8 = others->acs_dword8;
+        facts->acs_dword8_unread = others->acs_dword8_unread;
+}
+
 static void merge_group(LspciEntry *kept, const LspciEntry *other)
 {
         /* A number says more than none, and none says more than nothing. */
@@ -156,10 +174,10 @@ static void merge_entries(LspciEntry *kept, const LspciEntry *other)
                 *kept = *other;
         }
         merge_buses(kept, &less);
+        merge_acs(kept, &less);
         lspci_merge_facts(&kept->device.facts, &less.device.facts);
         merge_group(kept, &less);
         kept->has_details |= less.has_details;
-        kept->has_acs |= less.has_acs;
         kept->is_vmd |= less.is_vmd;
         kept->is_on_root |= less.is_on_root;
         kept->is_cut |= less.is_cut;

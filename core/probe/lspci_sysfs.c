@@ -98,16 +98,16 @@ int lspci_take_log(Lspci *lspci)
         if (r < 0)
                 return r;
         if (r > 0)
-                group = -1;
+                group = KERNEL_GROUP_UNKNOWN;
         entry = lspci_entry_new(lspci, bdf);
         entry.is_logged = true;
         entry.is_removed = removed;
-        entry.device.kernel_group = removed ? -1 : group;
+        entry.device.kernel_group = removed ? KERNEL_GROUP_UNKNOWN : group;
         entry.group_line = lspci->line.number;
         return lspci_add_entry(lspci, &entry);
 }
 
-/* A link, by its name and its target; `group` is -1 where nothing tells it. */
+/* A link, by its name and its target; `group` is KERNEL_GROUP_UNKNOWN where nothing tells it. */
 static int add_link(Lspci *lspci, Bdf bdf, int32_t group, const char *target)
 {
         LspciEntry entry;
@@ -168,7 +168,7 @@ static int take_link(Lspci *lspci, const char *arrow)
         if (!strstr(arrow, "devices/pci") || !address_before(text, arrow, &bdf))
                 return LSPCI_LINE_OTHER;
         scope->has_devices |= in_scope;
-        return add_link(lspci, bdf, in_scope ? scope->group : -1, arrow);
+        return add_link(lspci, bdf, in_scope ? scope->group : KERNEL_GROUP_UNKNOWN, arrow);
 }
 
 int lspci_take_sysfs(Lspci *lspci)

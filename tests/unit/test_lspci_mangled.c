@@ -253,6 +253,8 @@ static void test_notes(void)
                 {"00:00.0 0600: 8086:1234\n\tStatus: Cap+\n"
                  "\tCapabilities: [140] Access Control Services\n",
                  "t:3: the bits of Access Control Services are not shown: run lspci -vvv"},
+                {"00:00.0 0600: 8086:1234\n\tControl: I/O+\n\tControl: I/O-\n",
+                 "t:1: the lines below are those of several devices: a first line is missing: run"},
                 {"00:00.0 0600: 8086:1234\n\t!!! Unknown header type 7f\n",
                  "t:2: the device does not answer: it is asleep or gone: wake it"},
                 {"IOMMU Group 0:\n00:00.0 0600: 8086:1234\n\n00:02.0 0300: 8086:1234\n",
