@@ -166,11 +166,9 @@ void method_get_strength(MethodCall *call)
         const char *path = sd_bus_message_get_path(call->message);
         size_t group = bus_find_group(call->bus->manager, path);
 
-        if (sd_bus_message_enter_container(call->message, 'a', "{sv}") < 0 ||
-            sd_bus_message_at_end(call->message, 0) == 0) {
-                bus_reply_refusal(call->message, REFUSAL_INVALID,
-                                  "there are no options for GetStrength");
-        } else if (group == SNAPSHOT_NONE) {
+        if (!method_read_no_options(call))
+                return;
+        if (group == SNAPSHOT_NONE) {
                 bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: no such group", path);
         } else {
                 int r = answer_strength(owned, group);

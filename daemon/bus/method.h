@@ -104,11 +104,12 @@ void method_finish(const MethodCall *call, sd_bus_message *reply, int r);
 _nodiscard_ int method_read_credentials(sd_bus_message *reply, MethodCaller *caller);
 
 /*
- * Reads what Acquire and Plan are given. Returns 0 with the request, which borrows from the call and
- * from *ret_selectors (freed by the caller), or -errno with the call answered.
+ * Reads what Acquire and Plan are given. `selectors` has room for ARGUMENT_SELECTORS_MAX + 1. Returns
+ * 0 with the request, which borrows from the call and from `selectors`, or -errno with the call
+ * answered.
  */
 _nodiscard_ int method_read_request(MethodCall *call, AcquireRequest *ret_request,
-                                    char ***ret_selectors);
+                                    const char **selectors);
 
 /* The lease that a call is about, or NULL. Borrowed. */
 Lease *method_lease(const MethodCall *call);

@@ -60,13 +60,6 @@ extern const BusKind bus_group_kind;
 extern const BusKind bus_lease_kind;
 extern const BusKind bus_iommu_kind;
 
-static inline void strv_freep(char ***strv)
-{
-        for (char **s = *strv; s && *s; s++)
-                free(*s);
-        free(*strv);
-}
-
 static inline void message_unrefp(sd_bus_message **message)
 {
         (void)sd_bus_message_unref(*message);
@@ -90,6 +83,12 @@ size_t bus_find_iommu(const Manager *manager, const char *path);
 /* Appends addresses of devices, as `as`. */
 _nodiscard_ int bus_append_addresses(sd_bus_message *reply, const Snapshot *snapshot,
                                      const size_t *devices, size_t n_devices);
+
+/*
+ * Replaces by `?` what is not UTF-8. The bus refuses such a text, and a text that was cut to a length
+ * may end within a character.
+ */
+void bus_mend_text(char *text);
 
 /* Answers a call with the bus error of a manager's answer (code must not be 0). */
 void bus_reply_failure(sd_bus_message *call, const ManagerAnswer *answer);
