@@ -173,6 +173,7 @@ static int make(Queue *queue, const Plan *plan, QueueDone done, void *userdata,
         waiter->queue = queue;
         waiter->done = done;
         waiter->userdata = userdata;
+        memcpy(waiter->bus, queue->manager->bus_id, sizeof(waiter->bus));
         waiter->since_usec = clock_usec(CLOCK_BOOTTIME);
         waiter->until_usec = end_of_wait(plan->request);
         *ret_waiter = TAKE_PTR(waiter);
@@ -245,6 +246,7 @@ bool queue_adopt(Queue *queue, const AcquireRequest *request, QueueDone done, vo
                         continue;
                 if (renew(&waiter->request, request) < 0)
                         return false;
+                memcpy(waiter->bus, queue->manager->bus_id, sizeof(waiter->bus));
                 ManagerDone before = waiter->done;
                 void *userdata_before = waiter->userdata;
                 waiter->done = done;
@@ -408,7 +410,23 @@ void queue_on_turn(evutil_socket_t fd, short what, void *userdata)
         arm(queue);
 }
 
-void queue_forget_name(Queue *queue, const char *name)
+static bool is_elsewhere(const Waiter *waiter)
+{
+        const char *here = waiter->queue->manager->bus_id;
+
+        return here[0] && waiter->bus[0] && strcmp(here, waiter->bus) != 0;
+}
+
+/* Whether it ends with `name`, or with another bus than this one if that is NULL. */
+static bool ends_with(const Waiter *waiter, const char *name)
+{
+        if (!waiter->request.owner)
+                return false;
+        return name ? !is_elsewhere(waiter) && strcmp(waiter->request.owner, name) == 0
+                    : is_elsewhere(waiter);
+}
+
+static void forget(Queue *queue, const char *name)
 {
         Waiter *waiter;
         const ManagerAnswer gone = {.code = REFUSAL_CHANGED,
@@ -416,8 +434,7 @@ void queue_forget_name(Queue *queue, const char *name)
 
         do {
                 waiter = queue->first;
-                while (waiter &&
-                       (!waiter->request.owner || strcmp(waiter->request.owner, name) != 0))
+                while (waiter && !ends_with(waiter, name))
                         waiter = waiter->next;
                 if (waiter) {
                         log_info("uid %u waits no more: its connection has ended",
@@ -428,10 +445,20 @@ void queue_forget_name(Queue *queue, const char *name)
         } while (waiter);
 }
 
+void queue_forget_name(Queue *queue, const char *name)
+{
+        forget(queue, name);
+}
+
+void queue_meet_bus(Queue *queue)
+{
+        forget(queue, NULL);
+}
+
 bool queue_has_name(const Queue *queue, const char *name)
 {
         for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next)
-                if (waiter->request.owner && strcmp(waiter->request.owner, name) == 0)
+                if (ends_with(waiter, name))
                         return true;
         return false;
 }
@@ -440,6 +467,6 @@ void queue_each_name(const Queue *queue, void (*tell)(const char *name, void *us
                      void *userdata)
 {
         for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next)
-                if (waiter->request.owner)
+                if (waiter->request.owner && !is_elsewhere(waiter))
                         tell(waiter->request.owner, userdata);
 }

@@ -82,6 +82,9 @@ void queue_poke(Queue *queue);
 /* Whose name on the bus has ended waits no more. */
 void queue_forget_name(Queue *queue, const char *name);
 
+/* Nor does a waiter whose name another bus gave than the one that the manager has met. */
+void queue_meet_bus(Queue *queue);
+
 bool queue_has_name(const Queue *queue, const char *name);
 void queue_each_name(const Queue *queue, void (*tell)(const char *name, void *userdata),
                      void *userdata);

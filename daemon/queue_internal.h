@@ -17,6 +17,7 @@ typedef struct Waiter {
         char *message;       /* what stood in its way then, or NULL */
         uint64_t since_usec; /* of CLOCK_BOOTTIME */
         uint64_t until_usec; /* the same; REQUEST_WAIT_FOREVER */
+        char bus[LEASE_BUS_ID_SIZE]; /* that gave its owner's name; "": not recorded */
         bool is_served;      /* it was its turn; what it wants is being taken for it */
         struct Waiter *next;
 } Waiter;

@@ -59,6 +59,8 @@ static int put_request(struct json_object *entry, const Waiter *waiter)
                 r = json_put(entry, "unit", json_object_new_string(request->unit));
         if (r == 0 && waiter->is_served)
                 r = json_put(entry, "served", json_object_new_boolean(true));
+        if (r == 0 && waiter->bus[0])
+                r = json_put(entry, "bus", json_object_new_string(waiter->bus));
         if (r == 0 && request->label)
                 r = json_put(entry, "label", json_object_new_string(request->label));
         if (r == 0)
@@ -154,7 +156,7 @@ static bool parse_modes(struct json_object *entry, AcquireRequest *request)
         return modes;
 }
 
-/* What may not be there: not every machine has labels. */
+/* What may not be there: not every machine has labels, older daemons did not write the bus. */
 static bool parse_optional(struct json_object *entry, AcquireRequest *request, Waiter *waiter)
 {
         struct json_object *value;
@@ -162,6 +164,13 @@ static bool parse_optional(struct json_object *entry, AcquireRequest *request, W
         if (json_object_object_get_ex(entry, "served", &value) &&
             !json_get_flag(entry, "served", &waiter->is_served))
                 return false;
+        if (json_object_object_get_ex(entry, "bus", &value)) {
+                const char *bus = json_get_string(entry, "bus");
+
+                if (!bus || strlen(bus) >= sizeof(waiter->bus))
+                        return false;
+                (void)snprintf(waiter->bus, sizeof(waiter->bus), "%s", bus);
+        }
         if (!json_object_object_get_ex(entry, "label", &value))
                 return true;
         request->label = json_get_string(entry, "label");

@@ -133,6 +133,18 @@ static void on_name(const char *name, void *userdata)
         bus_names_watch(userdata, name);
 }
 
+static int meet_bus(Bus *bus)
+{
+        char text[SD_ID128_STRING_MAX];
+        sd_id128_t id;
+
+        int r = sd_bus_get_bus_id(bus->bus, &id);
+        if (r < 0)
+                return r;
+        manager_meet_bus(bus->manager, sd_id128_to_string(id, text));
+        return 0;
+}
+
 int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
 {
         _cleanup_(bus_freep) Bus *bus = calloc(1, sizeof(*bus));
@@ -155,6 +167,9 @@ int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
         bus->timer = evtimer_new(base, on_wake, bus);
         if (!bus->io || !bus->timer)
                 return -ENOMEM;
+        r = meet_bus(bus);
+        if (r < 0)
+                return r;
         bus_observe(bus);
         manager_each_name(manager, on_name, bus);
         r = sd_bus_request_name(bus->bus, BUS_NAME, 0);

@@ -80,10 +80,14 @@ static int on_heir(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 
         if (read_heir(call, &heir) < 0) {
                 method_call_free(call);
-        } else if (sd_bus_message_is_method_error(reply, NULL) ||
-                   method_read_credentials(reply, &caller) < 0) {
+        } else if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
                 bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%.64s: nobody of that name",
                                   heir.name);
+                method_call_free(call);
+        } else if (sd_bus_message_is_method_error(reply, NULL) ||
+                   method_read_credentials(reply, &caller) < 0) {
+                bus_reply_refusal(call->message, REFUSAL_STUCK,
+                                  "%.64s: the bus does not say who that is; try again", heir.name);
                 method_call_free(call);
         } else if (!method_check_object(call)) {
                 method_call_free(call); /* it has changed hands since the bus was asked */

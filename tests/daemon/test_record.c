@@ -318,6 +318,8 @@ static void test_strange_records_are_refused(void)
                 {"\"revoke_grace\":10", "\"revoke_grace\":3601"},
                 {"\"in_hand\":0", "\"in_hand\":2"},
                 {"\"in_hand\":0", "\"in_hand\":false"},
+                {"\"owner_bus\":\"\"", "\"owner_bus\":7"},
+                {"\"owner_bus\":\"\"", "\"owner_bus\":\"0123456789abcdef0123456789abcdef0\""},
                 {"\"type_before\":\"\"", "\"type_before\":\"a domain type that is too long\""},
                 {"\"id\":7", "\"id\":-7"},
                 {"\"id\":7", "\"id\":0"},
