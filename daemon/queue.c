@@ -124,22 +124,6 @@ int queue_check(const Queue *queue, Plan *plan)
 /* --- in -----------------------------------------------------------------------------------------
  */
 
-static int check_room(const Queue *queue, Plan *plan)
-{
-        size_t n = 0, mine = 0;
-
-        for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next) {
-                n++;
-                mine += waiter->request.uid == plan->request->uid;
-        }
-        if (mine >= QUEUE_PER_UID_MAX && plan->request->uid != 0)
-                return plan_refuse(plan, REFUSAL_QUOTA, "uid %u waits %zu times already",
-                                   plan->request->uid, mine);
-        if (n >= QUEUE_MAX)
-                return plan_refuse(plan, REFUSAL_QUOTA, "%zu requests wait already", n);
-        return 0;
-}
-
 /* Its wait ends with its name on the bus. It may be over when this returns. */
 static void watch_name(const Queue *queue, const Waiter *waiter)
 {
@@ -185,13 +169,12 @@ int queue_add(Queue *queue, Plan *plan, QueueDone done, void *userdata)
         _cleanup_(waiter_freep) Waiter *waiter = NULL;
         Waiter **at = &queue->first;
 
-        int r = check_room(queue, plan);
-        if (r != 0)
-                return r;
-        r = make(queue, plan, done, userdata, &waiter);
+        int r = make(queue, plan, done, userdata, &waiter);
+        if (r == 0)
+                r = queue_check_room(queue, waiter, plan);
         if (r == 0)
                 r = remember(waiter, plan);
-        if (r < 0)
+        if (r != 0)
                 return r;
         log_info("uid %u%s%s waits: %s", waiter->request.uid, waiter->request.unit[0] ? ", " : "",
                  waiter->request.unit, waiter->message ? waiter->message : "");
@@ -327,13 +310,17 @@ static void serve(Queue *queue, Waiter *waiter, Plan *plan)
 
 void queue_pass(Queue *queue, Plan *plan, QueueDone done, void *userdata)
 {
-        Waiter *waiter;
+        _cleanup_(waiter_freep) Waiter *waiter = NULL;
 
         /* For a parked group it asks again, and may have to wait yet; or it is doing that. */
         if (!plan->request->ticket || plan->has_parked || plan->request->is_served ||
             make(queue, plan, done, userdata, &waiter) < 0)
                 return plan_execute(plan, done, userdata);
-        execute(queue, waiter, plan);
+        if (queue_check_room(queue, waiter, plan) == 0)
+                return execute(queue, TAKE_PTR(waiter), plan);
+        /* There is no room to keep its place, which it does not need unless the daemon ends now. */
+        free(TAKE_PTR(plan->message));
+        plan_execute(plan, done, userdata);
 }
 
 /*

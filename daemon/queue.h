@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "core/model/base.h"
+#include "daemon/host/file.h"
 
 typedef struct Manager Manager;
 typedef struct Queue Queue;
@@ -25,6 +26,9 @@ struct ManagerAnswer;
 
 #define QUEUE_MAX 1024
 #define QUEUE_PER_UID_MAX 64
+/* Bytes of the queue's file, which is read back up to FILE_SIZE_MAX; the last MiB is root's alone. */
+#define QUEUE_BYTES_MAX (FILE_SIZE_MAX - 4096)
+#define QUEUE_BYTES_PER_UID_MAX (1 << 20)
 /* How long the place of a waiter is kept that a new daemon has not heard of. */
 #define QUEUE_ABSENCE_SECONDS 30
 /* The same of one that was being served, and may have been answered with the daemon's last breath. */

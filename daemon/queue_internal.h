@@ -35,6 +35,12 @@ struct Queue {
 Waiter *waiter_free(Waiter *waiter);
 DEFINE_CLEANUP(Waiter *, waiter_free);
 
+/*
+ * Whether there is room for one more: refuses the plan if its user, or all users together, would have
+ * too many places or more bytes than their file may have. Returns 0 or REFUSAL_QUOTA.
+ */
+_nodiscard_ int queue_check_room(const Queue *queue, const Waiter *waiter, Plan *plan);
+
 /* Writes down who waits and who is being served; says so in the log if it cannot. */
 void queue_save(Queue *queue);
 
@@ -46,6 +52,9 @@ void queue_on_turn(evutil_socket_t fd, short what, void *userdata);
  * removed. Returns 0 or -errno.
  */
 _nodiscard_ int queue_state_save(const char *directory, const Waiter *first);
+
+/* How many bytes of that file a waiter takes at most. */
+size_t queue_state_measure(const Waiter *waiter);
 
 /*
  * Reads them back, in their order. Returns 0 and *ret (NULL if there is no file), -EBADMSG for what

@@ -73,6 +73,31 @@ static int put_request(struct json_object *entry, const Waiter *waiter)
         return r;
 }
 
+/* In JSON as json-c writes it. */
+static size_t measure_text(const char *text)
+{
+        size_t n = strlen("\"\",");
+
+        for (; text && *text; text++)
+                n += (unsigned char)*text < 0x20 || *text == 0x7f ? strlen("\\u0000")
+                     : strchr("\"\\/", *text)                     ? 2
+                                                                  : 1;
+        return n;
+}
+
+size_t queue_state_measure(const Waiter *waiter)
+{
+        const AcquireRequest *request = &waiter->request;
+        /* Keys, numbers, modes and the id of the bus. */
+        size_t n = 1024 + request->n_gids * strlen("4294967295,");
+
+        for (size_t i = 0; request->selectors && request->selectors[i]; i++)
+                n += measure_text(request->selectors[i]);
+        return n + measure_text(request->unit) + measure_text(request->label) +
+               measure_text(request->owner) + measure_text(request->driver) +
+               measure_text(request->ticket);
+}
+
 int queue_state_save(const char *directory, const Waiter *first)
 {
         _cleanup_(json_putp) struct json_object *root = json_object_new_object();
@@ -179,7 +204,8 @@ static bool parse_optional(struct json_object *entry, AcquireRequest *request, W
 
 static bool parse_request(struct json_object *entry, AcquireRequest *request, Waiter *waiter)
 {
-        int64_t mode, lifetime, type, memory, pid, uid, path_uid, with_members, force, console, since, until;
+        int64_t mode, lifetime, type, memory, pid, uid, path_uid, with_members, force, console,
+                since, until;
         const char *owner = json_get_string(entry, "owner");
         const char *driver = json_get_string(entry, "driver");
 

@@ -15,7 +15,6 @@
 #include "daemon/host/file.h"
 #include "daemon/host/host.h"
 
-#define FILE_SIZE_MAX (4U << 20) /* bytes; a lease record of 4096 devices is below 1 MiB */
 
 static int write_all(int fd, const char *text, size_t n_text)
 {
@@ -48,6 +47,8 @@ int file_replace(int directory, const char *name, const char *text, mode_t mode)
         _cleanup_(freep) char *now = NULL;
         char temporary[NAME_MAX + 1];
 
+        if (strnlen(text, FILE_SIZE_MAX + 1) > FILE_SIZE_MAX)
+                return -EFBIG;
         int r = file_read(directory, name, &now);
         if (r == 0 && strcmp(now, text) == 0)
                 return 0;
@@ -69,7 +70,7 @@ int file_read(int directory, const char *name, char **ret_text)
         _cleanup_(closep) int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
-        if (!S_ISREG(st.st_mode) || st.st_size < 0 || st.st_size > (off_t)FILE_SIZE_MAX)
+        if (!S_ISREG(st.st_mode) || st.st_size < 0 || st.st_size > FILE_SIZE_MAX)
                 return -EBADMSG;
 
         size_t n = (size_t)st.st_size, done = 0;

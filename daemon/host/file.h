@@ -9,14 +9,17 @@
 
 #include "core/model/base.h"
 
+#define FILE_SIZE_MAX (4 << 20) /* bytes; a lease record of 4096 devices is below 1 MiB */
+
 /*
  * Replaces `name` in an open directory: temporary file, fsync, rename. A file that has this text
- * already is left alone; a new one gets `mode`, less the umask. Returns 0 or -errno (-ENOSPC …).
+ * already is left alone; a new one gets `mode`, less the umask. Returns 0, -EFBIG for a text that
+ * file_read() would not take, or -errno (-ENOSPC …).
  */
 _nodiscard_ int file_replace(int directory, const char *name, const char *text, mode_t mode);
 
 /*
- * Reads a regular file of at most 4 MiB. Returns 0 and *ret_text (freed by the caller), -ENOENT,
+ * Reads a regular file of at most FILE_SIZE_MAX. Returns 0 and *ret_text (freed by the caller), -ENOENT,
  * -EBADMSG for what is no such file, or -errno.
  */
 _nodiscard_ int file_read(int directory, const char *name, char **ret_text);
