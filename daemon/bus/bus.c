@@ -13,17 +13,20 @@
 #include "daemon/bus/names.h"
 #include "daemon/bus/notify.h"
 #include "daemon/bus/pace.h"
+#include "daemon/bus/standard.h"
+#include "daemon/bus/subscribers.h"
 #include "daemon/log.h"
 
 /* One turn handles at most this many messages, so that the rest of the daemon has its turn too. */
 #define MESSAGES_PER_TURN 64
 
-static const BusKind *const kinds[] = {
+const BusKind *const bus_kinds[] = {
         &bus_device_kind,
         &bus_group_kind,
         &bus_lease_kind,
         &bus_iommu_kind,
 };
+const size_t bus_n_kinds = ARRAY_SIZE(bus_kinds);
 
 /* A list of paths that grows. */
 typedef struct Paths {
@@ -54,37 +57,17 @@ static int paths_add(Paths *paths, char *path)
         return 0;
 }
 
-static int list_iommus(const Snapshot *snapshot, Paths *paths)
-{
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < snapshot->n_devices; i++) {
-                bool seen = snapshot->devices[i].iommu[0] == '\0';
-
-                for (size_t j = 0; !seen && j < i; j++)
-                        seen = strcmp(snapshot->devices[i].iommu, snapshot->devices[j].iommu) == 0;
-                if (!seen)
-                        r = paths_add(paths, bus_path_iommu(snapshot->devices[i].iommu));
-        }
-        return r;
-}
-
 static int enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes,
                      sd_bus_error *error)
 {
-        const Manager *manager = ((Bus *)userdata)->manager;
-        const World *world = manager->world;
         _cleanup_(paths_clear) Paths paths = {.items = NULL};
+        BusView view;
+        char *path;
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < world->snapshot->n_devices; i++)
-                r = paths_add(&paths, bus_path_device(world->snapshot->devices[i].bdf));
-        for (size_t i = 0; r == 0 && i < world->groups->n_groups; i++)
-                r = paths_add(&paths, bus_path_group(world->groups->groups[i].id));
-        for (size_t i = 0; r == 0 && i < manager->n_leases; i++)
-                r = paths_add(&paths, bus_path_lease(manager->leases[i]->record->id));
-        if (r == 0)
-                r = list_iommus(world->snapshot, &paths);
+        for (size_t i = 0; r == 0 && i < bus_n_kinds; i++)
+                for (size_t k = 0; r == 0 && bus_kinds[i]->at(userdata, k, &view, &path); k++)
+                        r = paths_add(&paths, path);
         if (r < 0)
                 return r;
         *ret_nodes = paths.items;
@@ -97,8 +80,8 @@ static int refuse_holes(void)
 {
         const char *hole = method_find_hole(BUS_IFACE_MANAGER, bus_manager_vtable);
 
-        for (size_t i = 0; !hole && i < ARRAY_SIZE(kinds); i++)
-                hole = method_find_hole(kinds[i]->interface, kinds[i]->vtable);
+        for (size_t i = 0; !hole && i < bus_n_kinds; i++)
+                hole = method_find_hole(bus_kinds[i]->interface, bus_kinds[i]->vtable);
         if (!hole)
                 return 0;
         log_error("method %s has no row in the table of methods", hole);
@@ -115,10 +98,12 @@ static int publish(Bus *bus)
                                              bus_manager_vtable, &bus->root_view);
         if (r >= 0)
                 r = sd_bus_add_node_enumerator(bus->bus, NULL, BUS_ROOT, enumerate, bus);
-        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(kinds); i++)
-                r = sd_bus_add_fallback_vtable(bus->bus, NULL, kinds[i]->prefix,
-                                               kinds[i]->interface, kinds[i]->vtable,
-                                               kinds[i]->find, bus);
+        if (r >= 0)
+                r = sd_bus_add_filter(bus->bus, NULL, standard_filter, bus);
+        for (size_t i = 0; r >= 0 && i < bus_n_kinds; i++)
+                r = sd_bus_add_fallback_vtable(bus->bus, NULL, bus_kinds[i]->prefix,
+                                               bus_kinds[i]->interface, bus_kinds[i]->vtable,
+                                               bus_kinds[i]->find, bus);
         return r < 0 ? r : 0;
 }
 
@@ -154,9 +139,13 @@ int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
         bus->base = base;
         bus->root_view = (BusView){.bus = bus};
 
-        int r = pace_new(PACE_INTERVAL_USEC, &bus->pace);
+        int r = pace_new(PACE_INTERVAL_USEC, PACE_BURST, &bus->pace);
         if (r == 0)
-                r = pace_new(PACE_LOOK_INTERVAL_USEC, &bus->looks);
+                r = pace_new(PACE_LOOK_INTERVAL_USEC, PACE_BURST, &bus->looks);
+        if (r == 0)
+                r = pace_new(PACE_READ_INTERVAL_USEC, PACE_READ_BURST, &bus->reads);
+        if (r == 0)
+                r = pace_new(PACE_LIST_INTERVAL_USEC, PACE_BURST, &bus->lists);
         if (r == 0)
                 r = sd_bus_open_system_with_description(&bus->bus, "isolationd");
         if (r >= 0)
@@ -194,8 +183,11 @@ Bus *bus_free(Bus *bus)
         while (bus->calls)
                 (void)method_call_free(bus->calls);
         bus_names_free(bus->names);
+        subscribers_clear(bus);
         pace_free(bus->pace);
         pace_free(bus->looks);
+        pace_free(bus->reads);
+        pace_free(bus->lists);
         sd_bus_flush_close_unref(bus->bus);
         free(bus);
         return NULL;

@@ -12,6 +12,8 @@
 #include "daemon/bus/arguments.h"
 #include "daemon/bus/fds.h"
 #include "daemon/bus/method.h"
+#include "daemon/bus/subscribers.h"
+#include "daemon/log.h"
 
 static int get_constant(sd_bus *bus, const char *path, const char *interface, const char *property,
                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -88,6 +90,10 @@ static void on_acquired(const ManagerAnswer *answer, Lease *lease, void *userdat
                 r = append_grant(reply, lease);
         if (r >= 0)
                 r = sd_bus_send(call->bus->bus, reply, NULL);
+        /* Its owner hears what becomes of it; who has too many connections hears it on the others.
+         */
+        if (r >= 0 && subscribers_add(call) < 0)
+                log_broken(-ENOMEM);
         /* The message has its own copy. If it never arrives, the lease ends by itself. */
         closep(&lease->client_fd);
         lease->client_fd = -1;
@@ -148,6 +154,22 @@ void method_resolve(MethodCall *call)
         answer_resolve(owned, device, group);
 }
 
+void method_subscribe(MethodCall *call)
+{
+        _cleanup_(method_call_freep) MethodCall *owned = call;
+
+        if (!method_read_no_options(call))
+                return;
+        int r = subscribers_add(call);
+        if (r > 0)
+                bus_reply_refusal(call->message, (Refusal)r, "uid %u has %d subscribers already",
+                                  call->caller.uid, SUBSCRIBERS_PER_UID_MAX);
+        else if (r < 0)
+                (void)sd_bus_reply_method_errno(call->message, r, NULL);
+        else
+                (void)sd_bus_reply_method_return(call->message, NULL);
+}
+
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("Acquire", SD_BUS_ARGS("as", selectors, "a{sv}", options),
@@ -162,6 +184,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Resolve", SD_BUS_ARGS("s", selector, "a{sv}", options),
                                 SD_BUS_RESULT("o", device, "o", group), method_dispatch,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Subscribe", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
+                                method_dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Version", "s", get_constant, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("KernelRelease", "s", get_constant, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("LeaseObstacle", "s", get_obstacle, 0, 0),

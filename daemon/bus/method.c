@@ -9,16 +9,17 @@
 #include "daemon/bus/pace.h"
 
 static const MethodRow rows[] = {
-        {BUS_IFACE_MANAGER, "Acquire", METHOD_POLICY, NULL, method_acquire},
-        {BUS_IFACE_MANAGER, "Plan", METHOD_POLICY, NULL, method_plan},
+        {BUS_IFACE_MANAGER, "Acquire", METHOD_POLICY, NULL, method_acquire, .pace = METHOD_PACE_REQUEST},
+        {BUS_IFACE_MANAGER, "Plan", METHOD_POLICY, NULL, method_plan, .pace = METHOD_PACE_REQUEST},
         {BUS_IFACE_MANAGER, "Repair", METHOD_ADMIN, BUS_NAME ".repair", method_repair},
         {BUS_IFACE_MANAGER, "Resolve", METHOD_ANYONE, NULL, method_resolve},
+        {BUS_IFACE_MANAGER, "Subscribe", METHOD_ANYONE, NULL, method_subscribe},
         {BUS_IFACE_GROUP, "GetStrength", METHOD_ANYONE, NULL, method_get_strength},
         {BUS_IFACE_DEVICE, "Reset", METHOD_OWNER, BUS_NAME ".reset-device", method_reset},
-        {BUS_IFACE_GROUP, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders, .looks = true},
-        {BUS_IFACE_LEASE, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders, .looks = true},
+        {BUS_IFACE_GROUP, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders, .pace = METHOD_PACE_LOOK},
+        {BUS_IFACE_LEASE, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders, .pace = METHOD_PACE_LOOK},
         {BUS_IFACE_GROUP, "SetType", METHOD_ADMIN, BUS_NAME ".set-type", method_set_type},
-        {BUS_IFACE_GROUP, "GetReservedRegions", METHOD_ANYONE, NULL, method_get_reserved_regions, .looks = true},
+        {BUS_IFACE_GROUP, "GetReservedRegions", METHOD_ANYONE, NULL, method_get_reserved_regions, .pace = METHOD_PACE_LOOK},
         {BUS_IFACE_LEASE, "Release", METHOD_OWNER, BUS_NAME ".release-other", method_release},
         {BUS_IFACE_LEASE, "Transfer", METHOD_OWNER, BUS_NAME ".transfer-other", method_transfer},
         {BUS_IFACE_LEASE, "GetDescriptors", METHOD_OWNER, BUS_NAME ".take-other", method_get_descriptors},
@@ -109,6 +110,24 @@ void method_ask_caller(MethodCall *call)
         method_call_free(call);
 }
 
+int method_begin(Bus *bus, sd_bus_message *message, const MethodRow *row)
+{
+        _cleanup_(method_call_freep) MethodCall *call = calloc(1, sizeof(*call));
+        if (!call)
+                return -ENOMEM;
+        call->bus = bus;
+        call->place = &bus->calls;
+        call->next = bus->calls;
+        if (call->next)
+                call->next->place = &call->next;
+        bus->calls = call;
+        call->message = sd_bus_message_ref(message);
+        call->row = row;
+        if (pace_admit_sender(call))
+                method_ask_caller(TAKE_PTR(call));
+        return 1;
+}
+
 int method_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
         const BusView *view = userdata;
@@ -117,23 +136,5 @@ int method_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error
         if (!row || row->access == METHOD_DENIED)
                 return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED,
                                         "this method is open to nobody");
-
-        _cleanup_(method_call_freep) MethodCall *call = calloc(1, sizeof(*call));
-        if (!call)
-                return -ENOMEM;
-        call->bus = view->bus;
-        call->place = &view->bus->calls;
-        call->next = view->bus->calls;
-        if (call->next)
-                call->next->place = &call->next;
-        view->bus->calls = call;
-        call->message = sd_bus_message_ref(message);
-        call->row = row;
-        if (row->access == METHOD_ANYONE && !row->looks) {
-                row->run(TAKE_PTR(call));
-                return 1;
-        }
-        if (pace_admit_sender(call))
-                method_ask_caller(TAKE_PTR(call));
-        return 1;
+        return method_begin(view->bus, message, row);
 }

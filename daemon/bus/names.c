@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "daemon/bus/names.h"
+#include "daemon/bus/subscribers.h"
 #include "daemon/log.h"
 
 #define DBUS "org.freedesktop.DBus"
@@ -57,7 +58,8 @@ static void prune(Bus *bus)
         for (BusNames **at = &bus->names; *at;) {
                 BusNames *entry = *at;
 
-                if (manager_needs_name(bus->manager, entry->name)) {
+                if (manager_needs_name(bus->manager, entry->name) ||
+                    subscribers_have(bus, entry->name)) {
                         at = &entry->next;
                         continue;
                 }
@@ -75,6 +77,7 @@ static void end(BusNames *entry)
                         *at = entry->next;
                         break;
                 }
+        subscribers_forget(bus, entry->name);
         manager_forget_name(bus->manager, entry->name);
         name_free(entry);
 }

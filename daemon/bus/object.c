@@ -13,12 +13,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/text.h"
 #include "daemon/bus/object.h"
 
 #define PREFIX_DEVICE BUS_ROOT "/device"
 #define PREFIX_GROUP BUS_ROOT "/group"
 #define PREFIX_LEASE BUS_ROOT "/lease"
 #define PREFIX_IOMMU BUS_ROOT "/iommu"
+
+bool bus_may_see_lease(const Lease *lease, uid_t uid)
+{
+        return uid == 0 || lease->record->uid == uid;
+}
 
 char *bus_path_device(Bdf bdf)
 {
@@ -97,15 +103,14 @@ size_t bus_find_group(const Manager *manager, const char *path)
 
 Lease *bus_find_lease(const Manager *manager, const char *path)
 {
-        char *end = NULL;
+        uint32_t id;
 
         if (strncmp(path, PREFIX_LEASE "/", sizeof(PREFIX_LEASE)) != 0)
                 return NULL;
         const char *number = path + sizeof(PREFIX_LEASE);
-        if (number[0] < '1' || number[0] > '9')
-                return NULL;
-        unsigned long id = strtoul(number, &end, 10);
-        return *end || id > UINT32_MAX ? NULL : manager_find_lease(manager, (uint32_t)id);
+        /* One lease has one path: without a leading zero. */
+        return number[0] != '0' && text_read_u32(number, &id) ? manager_find_lease(manager, id)
+                                                              : NULL;
 }
 
 size_t bus_find_iommu(const Manager *manager, const char *path)
