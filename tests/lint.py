@@ -33,7 +33,7 @@ READING = re.compile(r"sd_bus_message_(read\w*|enter_container|exit_container|sk
 COSTLY_READING = re.compile(r"sd_bus_message_(read_strv\w*|skip|dump|copy)\b")
 # credentials, names, polkit: what the bus daemon and polkit say.
 MAY_READ_MESSAGES = {"daemon/bus/arguments.c", "daemon/bus/credentials.c", "daemon/bus/names.c",
-                     "daemon/bus/polkit.c"}
+                     "daemon/bus/connection.c", "daemon/bus/polkit.c"}
 
 
 def is_c(path):

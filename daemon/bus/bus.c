@@ -9,16 +9,21 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/bus/connection.h"
+#include "daemon/bus/gate.h"
 #include "daemon/bus/method.h"
 #include "daemon/bus/names.h"
 #include "daemon/bus/notify.h"
 #include "daemon/bus/pace.h"
 #include "daemon/bus/standard.h"
 #include "daemon/bus/subscribers.h"
+#include "daemon/clock.h"
 #include "daemon/log.h"
 
 /* One turn handles at most this many messages, so that the rest of the daemon has its turn too. */
 #define MESSAGES_PER_TURN 64
+/* And it ends with the first message that is done after that time. */
+#define TURN_USEC 5000
 
 const BusKind *const bus_kinds[] = {
         &bus_device_kind,
@@ -147,21 +152,23 @@ int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
         if (r == 0)
                 r = pace_new(PACE_LIST_INTERVAL_USEC, PACE_BURST, &bus->lists);
         if (r == 0)
-                r = sd_bus_open_system_with_description(&bus->bus, "isolationd");
+                r = connection_open(bus);
         if (r >= 0)
                 r = publish(bus);
         if (r < 0)
                 return r;
-        bus->io = event_new(base, sd_bus_get_fd(bus->bus), EV_READ, on_wake, bus);
+        bus->io = event_new(base, bus->input, EV_READ, on_wake, bus);
+        bus->out = event_new(base, bus->output, EV_WRITE, on_wake, bus);
+        bus->gate_io = event_new(base, gate_wait_fd(bus->gate), EV_READ, on_wake, bus);
         bus->timer = evtimer_new(base, on_wake, bus);
-        if (!bus->io || !bus->timer)
+        if (!bus->io || !bus->out || !bus->gate_io || !bus->timer)
                 return -ENOMEM;
         r = meet_bus(bus);
         if (r < 0)
                 return r;
         bus_observe(bus);
         manager_each_name(manager, on_name, bus);
-        r = sd_bus_request_name(bus->bus, BUS_NAME, 0);
+        r = connection_take_name(bus);
         if (r < 0)
                 return r;
         *ret_bus = TAKE_PTR(bus);
@@ -174,11 +181,12 @@ Bus *bus_free(Bus *bus)
 
         if (!bus)
                 return NULL;
+        struct event *const events[] = {bus->io, bus->out, bus->gate_io, bus->timer};
+
         manager_observe(bus->manager, &nobody);
-        if (bus->io)
-                event_free(bus->io);
-        if (bus->timer)
-                event_free(bus->timer);
+        for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+                if (events[i])
+                        event_free(events[i]);
         /* Who has not been answered is not: each holds a message, and that the bus. */
         while (bus->calls)
                 (void)method_call_free(bus->calls);
@@ -188,9 +196,21 @@ Bus *bus_free(Bus *bus)
         pace_free(bus->looks);
         pace_free(bus->reads);
         pace_free(bus->lists);
-        sd_bus_flush_close_unref(bus->bus);
+        connection_close(bus);
         free(bus);
         return NULL;
+}
+
+/* Waits for `wanted` of a socket, 0 for nothing. */
+static int arm_socket(Bus *bus, struct event *event, int fd, short wanted)
+{
+        (void)event_del(event);
+        if (wanted == 0)
+                return 0;
+        return event_assign(event, bus->base, fd, wanted, on_wake, bus) < 0 ||
+                               event_add(event, NULL) < 0
+                       ? -ENOMEM
+                       : 0;
 }
 
 /* Asks the loop to wake when sd-bus wants to. */
@@ -204,11 +224,14 @@ static int arm(Bus *bus, bool at_once)
         int r = sd_bus_get_timeout(bus->bus, &until);
         if (events < 0 || r < 0)
                 return events < 0 ? events : r;
-        short wanted = (short)((events & POLLIN ? EV_READ : 0) | (events & POLLOUT ? EV_WRITE : 0));
-        (void)event_del(bus->io);
-        if (event_assign(bus->io, bus->base, sd_bus_get_fd(bus->bus), wanted, on_wake, bus) < 0 ||
-            event_add(bus->io, NULL) < 0)
-                return -ENOMEM;
+        r = arm_socket(bus, bus->io, bus->input, events & POLLIN ? EV_READ : 0);
+        if (r == 0)
+                r = arm_socket(bus, bus->out, bus->output, events & POLLOUT ? EV_WRITE : 0);
+        if (r == 0)
+                r = arm_socket(bus, bus->gate_io, gate_wait_fd(bus->gate),
+                               connection_is_behind(bus) ? 0 : gate_wait_events(bus->gate));
+        if (r < 0)
+                return r;
 
         (void)evtimer_del(bus->timer);
         if (until == UINT64_MAX && !at_once)
@@ -224,20 +247,25 @@ static int arm(Bus *bus, bool at_once)
 
 int bus_turn(Bus *bus)
 {
+        uint64_t begin = clock_usec(CLOCK_MONOTONIC);
+        int gate = connection_read(bus);
         int r = 1;
 
-        for (int i = 0; r > 0 && i < MESSAGES_PER_TURN; i++)
+        if (gate < 0)
+                return gate;
+        for (int i = 0; r > 0 && i < MESSAGES_PER_TURN; i++) {
                 r = sd_bus_process(bus->bus, NULL);
+                if (clock_usec(CLOCK_MONOTONIC) - begin > TURN_USEC)
+                        break;
+        }
         if (r < 0)
                 return r;
-        return arm(bus, r > 0);
+        return arm(bus, r > 0 || gate > 0);
 }
 
 int bus_leave_name(Bus *bus)
 {
-        int r = sd_bus_release_name(bus->bus, BUS_NAME);
-
-        return r < 0 ? r : 0;
+        return connection_leave_name(bus);
 }
 
 size_t bus_count_open(const Bus *bus)

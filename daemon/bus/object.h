@@ -28,7 +28,11 @@ struct Bus {
         Manager *manager;
         struct event_base *base;
         sd_bus *bus;
-        struct event *io;
+        struct Gate *gate; /* what comes from the bus goes through it: daemon/bus/gate.h */
+        int input, output; /* sockets of `bus`, borrowed */
+        struct event *io;  /* to read, to write, and for the gate */
+        struct event *out;
+        struct event *gate_io;
         struct event *timer;
         BusView root_view;
         BusView device_view;
@@ -81,6 +85,11 @@ extern const BusKind bus_device_kind;
 extern const BusKind bus_group_kind;
 extern const BusKind bus_lease_kind;
 extern const BusKind bus_iommu_kind;
+
+static inline void slot_unrefp(sd_bus_slot **slot)
+{
+        (void)sd_bus_slot_unref(*slot);
+}
 
 static inline void message_unrefp(sd_bus_message **message)
 {
