@@ -191,22 +191,28 @@ static int apply_removed(Monitor *monitor, sd_bus_message *message)
 }
 
 /*
- * Whether a value that an entry keeps may be another one and was not sent along: it is read with
- * everything else then. Private properties are never sent; an entry keeps none of them.
+ * Whether a value was not sent along that is read with everything else then. Private properties are
+ * never sent, and no event tells of them.
  */
 static int has_lost_values(sd_bus_message *message)
 {
-        static const char *const kept[] = {"Id",    "Group", "Groups", "Lease",
-                                           "State", "Guard", "Driver", "Address"};
+        static const char *const private[] = {
+                "Uid",   "Unit",     "Mode",          "AddressSpace", "Accounting", "Nodes",
+                "Since", "Lifetime", "RequiredGuard", "Trouble",      "Rule",       "GuardEvidence",
+        };
         const char *name;
         bool is_lost = false;
 
         int r = sd_bus_message_enter_container(message, 'a', "s");
         if (r < 0)
                 return r;
-        while ((r = sd_bus_message_read_basic(message, 's', &name)) > 0)
-                for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-                        is_lost |= strcmp(kept[i], name) == 0;
+        while ((r = sd_bus_message_read_basic(message, 's', &name)) > 0) {
+                bool is_private = false;
+
+                for (size_t i = 0; i < ARRAY_SIZE(private); i++)
+                        is_private |= strcmp(private[i], name) == 0;
+                is_lost |= !is_private;
+        }
         return r < 0 ? r : is_lost;
 }
 

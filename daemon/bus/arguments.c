@@ -52,7 +52,7 @@ int argument_read_text(sd_bus_message *message, const char *name, const char **r
 
 int argument_read_texts(sd_bus_message *message, const char *name, size_t max, const char **texts)
 {
-        const char *text;
+        const char *text = "";
         size_t n = 0;
 
         int r = sd_bus_message_enter_container(message, 'a', "s");
