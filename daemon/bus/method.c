@@ -68,6 +68,7 @@ MethodCall *method_call_free(MethodCall *call)
                 *call->place = call->next;
         if (call->turn)
                 event_free(call->turn);
+        listing_free(call->listing);
         sd_bus_message_unref(call->message);
         method_caller_clear(&call->caller);
         free(call->about);

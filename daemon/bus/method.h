@@ -47,10 +47,14 @@ typedef struct MethodCall {
         bool is_known;           /* who calls */
         bool had_turn;           /* it has been held up (pace.h) */
         struct event *turn;      /* until then */
+        struct Listing *listing; /* of GetManagedObjects under way (standard.h), or NULL */
         char *about;             /* when it was allowed, or asked about (authorize.h); owned */
         const struct MethodRow *row;
         struct MethodCall *next, **place; /* in the bus's list */
 } MethodCall;
+
+/* Frees what GetManagedObjects has made so far; NULL is fine. Returns NULL. */
+struct Listing *listing_free(struct Listing *listing);
 
 MethodCall *method_call_free(MethodCall *call);
 DEFINE_CLEANUP(MethodCall *, method_call_free);

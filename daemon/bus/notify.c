@@ -25,6 +25,7 @@ static void tell(Bus *bus, Change change, char *path, const char *interface, cha
 {
         _cleanup_(freep) char *owned = path;
 
+        bus->n_told++;
         if (!owned)
                 return check(-ENOMEM, "changed", interface);
         switch (change) {

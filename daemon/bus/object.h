@@ -39,6 +39,7 @@ struct Bus {
         BusView group_view;
         BusView lease_view;
         BusView iommu_view;
+        uint64_t n_told;          /* changes of objects that signals have told of */
         struct MethodCall *calls; /* that are not answered yet */
         struct Pace *pace;        /* of what its users ask: daemon/bus/pace.h */
         struct Pace *looks;       /* of what they have looked up */

@@ -17,6 +17,9 @@
 #define IFACE_INTROSPECTABLE "org.freedesktop.DBus.Introspectable"
 /* sd-bus looks at each prefix of a path, at a cost that grows with the square of its length. */
 #define PATH_MAX_BYTES 512
+/* Objects of a part of a list; and how often it is begun before it is made in one part. */
+#define LIST_PART 256
+#define LIST_BEGUN_MAX 8
 
 /* An interface of an object as somebody sees it. */
 typedef struct Sight {
@@ -202,39 +205,113 @@ static int append_object(sd_bus_message *reply, const Sight *sight)
         return r;
 }
 
-static int append_objects(sd_bus_message *reply, const MethodCall *call, const BusKind *kind)
+/*
+ * A list under way. It is made a part at a time, so that a large machine's does not keep everybody
+ * else waiting. It has to be of one moment all the same: who follows the signals takes it that all
+ * those before the answer are in it. So it is begun anew if something has been told meanwhile.
+ */
+struct Listing {
+        sd_bus_message *reply;
+        size_t kind, index; /* of the next object */
+        uint64_t n_told;    /* when it was begun */
+        const World *world;
+        unsigned n_begun;
+};
+
+struct Listing *listing_free(struct Listing *listing)
 {
-        BusView view;
-        int r = 0;
+        if (listing)
+                (void)sd_bus_message_unref(listing->reply);
+        free(listing);
+        return NULL;
+}
 
-        for (size_t i = 0; r >= 0; i++) {
+static int begin_list(MethodCall *call, struct Listing *listing)
+{
+        const unsigned n_begun = listing->n_begun + 1;
+
+        (void)sd_bus_message_unref(listing->reply);
+        *listing = (struct Listing){.n_begun = n_begun,
+                                    .n_told = call->bus->n_told,
+                                    .world = call->bus->manager->world};
+        int r = sd_bus_message_new_method_return(call->message, &listing->reply);
+        return r < 0 ? r : sd_bus_message_open_container(listing->reply, 'a', "{oa{sa{sv}}}");
+}
+
+/* Appends up to `n` objects. Returns 1 if there are more, 0 if that was all, or -errno. */
+static int append_objects(MethodCall *call, struct Listing *listing, size_t n)
+{
+        while (listing->kind < bus_n_kinds) {
+                const BusKind *kind = bus_kinds[listing->kind];
                 _cleanup_(freep) char *path = NULL;
+                BusView view;
 
-                if (!kind->at(call->bus, i, &view, &path))
-                        break;
+                if (n-- == 0)
+                        return 1;
+                if (!kind->at(call->bus, listing->index++, &view, &path)) {
+                        listing->kind++;
+                        listing->index = 0;
+                        continue;
+                }
                 if (!path)
                         return -ENOMEM;
                 const Sight sight = look(kind, path, &view, call->caller.uid);
-                r = append_object(reply, &sight);
+                int r = append_object(listing->reply, &sight);
+                if (r < 0)
+                        return r;
         }
-        return r;
+        int r = sd_bus_message_close_container(listing->reply);
+        return r < 0 ? r : 0;
+}
+
+static void go_on_listing(MethodCall *call);
+
+static void on_next_part(evutil_socket_t fd, short what, void *userdata)
+{
+        MethodCall *call = userdata;
+
+        event_free(TAKE_PTR(call->turn));
+        go_on_listing(call);
+}
+
+static int wait_for_next_part(MethodCall *call)
+{
+        const struct timeval now = {.tv_sec = 0};
+
+        call->turn = evtimer_new(call->bus->base, on_next_part, call);
+        return call->turn && evtimer_add(call->turn, &now) == 0 ? 0 : -ENOMEM;
+}
+
+static void go_on_listing(MethodCall *call)
+{
+        struct Listing *listing = call->listing;
+        bool is_stale = !listing->reply || listing->n_told != call->bus->n_told ||
+                        listing->world != call->bus->manager->world;
+        int r = is_stale ? begin_list(call, listing) : 0;
+
+        if (r >= 0)
+                r = append_objects(call, listing,
+                                   listing->n_begun > LIST_BEGUN_MAX ? SIZE_MAX : LIST_PART);
+        if (r > 0) {
+                r = wait_for_next_part(call);
+                if (r == 0)
+                        return;
+        }
+        method_finish(call, listing->reply, r);
+        method_call_free(call);
 }
 
 static void get_managed_objects(MethodCall *call)
 {
         _cleanup_(method_call_freep) MethodCall *owned = call;
-        _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
 
         if (strcmp(sd_bus_message_get_path(call->message), BUS_ROOT) != 0)
                 return refuse_unknown(call);
-        int r = sd_bus_message_new_method_return(call->message, &reply);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "{oa{sa{sv}}}");
-        for (size_t i = 0; r >= 0 && i < bus_n_kinds; i++)
-                r = append_objects(reply, call, bus_kinds[i]);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        method_finish(call, reply, r);
+        call->listing = calloc(1, sizeof(*call->listing));
+        if (call->listing)
+                go_on_listing(TAKE_PTR(owned));
+        else
+                (void)sd_bus_reply_method_errno(call->message, -ENOMEM, NULL);
 }
 
 /* --- Introspectable --------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@
 static const char *const open_to_all[] = {"Id", "Groups", "Devices", "Held", "Guard", "State"};
 
 static char root[128];
+static unsigned n_devices; /* besides the one that is leased */
 static Manager *manager;
 static Lease *lease;
 static struct event_base *base;
@@ -80,6 +81,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 static void turn(void)
 {
         for (int idle = 0; idle < 3;) {
+                CHECK(event_base_loop(base, EVLOOP_NONBLOCK) >= 0);
                 int r = sd_bus_process(bus.bus, NULL), s = sd_bus_process(others, NULL);
 
                 idle = r == 0 && s == 0 ? idle + 1 : 0;
@@ -148,6 +150,13 @@ static void begin(void)
         tree_file("kernel/iommu_groups/14/type", "DMA-FQ\n");
         tree_link(NIC "/iommu_group", "../../../kernel/iommu_groups/14");
         tree_file("dev/vfio/14", "");
+        for (unsigned i = 0; i < n_devices; i++) {
+                char path[64];
+
+                (void)snprintf(path, sizeof(path), "devices/pci%04x:00/%04x:00:%02x.%u",
+                               0x10 + i / 256, 0x10 + i / 256, i / 8 % 32, i % 8);
+                tree_device(path, 0x8086, 0x10d3, 0x020000);
+        }
         const HostPaths host = {.sysfs = root, .dev = root, .proc = "/nonexistent"};
         base = event_base_new();
         if (!base || manager_new(base, &host, "/nonexistent", &manager) < 0 ||
@@ -254,6 +263,43 @@ static void test_lists(void)
                 check_properties(sees_all);
         }
         end();
+}
+
+static unsigned count(const char *what)
+{
+        unsigned n = 0;
+
+        for (const char *at = answer; (at = strstr(at, what)); at++)
+                n++;
+        return n;
+}
+
+/* More objects than go into one part, and changes while it is made: each is in it once. */
+static void test_long_lists(void)
+{
+        _cleanup_(message_unrefp) sd_bus_message *message = NULL;
+
+        n_devices = 600;
+        begin();
+        ask(STRANGER, BUS_ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "", NULL,
+            NULL);
+        CHECK_NUMBER(count("OBJECT_PATH \"" BUS_ROOT "/device/"), 601);
+        CHECK(sd_bus_message_new_method_call(others, &message, BUS_NAME, BUS_ROOT,
+                                             "org.freedesktop.DBus.ObjectManager",
+                                             "GetManagedObjects") >= 0 &&
+              sd_bus_message_set_sender(message, ":1.5") >= 0 &&
+              sd_bus_call_async(others, NULL, message, on_answer, NULL, UINT64_MAX) >= 0);
+        while (!bus.calls || !bus.calls->listing)
+                CHECK(sd_bus_process(bus.bus, NULL) >= 0 && sd_bus_process(others, NULL) >= 0);
+        for (int i = 0; i < 20 && bus.calls; i++) {
+                manager->observer.lease(CHANGE_CHANGED, 7, manager->observer.userdata);
+                CHECK(event_base_loop(base, EVLOOP_NONBLOCK) >= 0);
+        }
+        CHECK(!bus.calls); /* it does not begin anew for ever */
+        turn();
+        CHECK_NUMBER(count("OBJECT_PATH \"" BUS_ROOT "/device/"), 601);
+        end();
+        n_devices = 0;
 }
 
 static void test_single_properties(void)
@@ -363,11 +409,9 @@ static void test_long_paths(void)
 int main(void)
 {
         static const TapTest tests[] = {
-                {"all properties at once", test_lists},
-                {"single properties", test_single_properties},
-                {"signals", test_signals},
-                {"introspection", test_introspection},
-                {"long paths", test_long_paths},
+                {"all properties at once", test_lists},        {"lists in parts", test_long_lists},
+                {"single properties", test_single_properties}, {"signals", test_signals},
+                {"introspection", test_introspection},         {"long paths", test_long_paths},
         };
 
         return tap_run(tests);
