@@ -2,12 +2,14 @@
 /*
  * How much of the daemon's time one client can have.
  *
- *      weigh large LEASE      each method with the largest message that is legal, and with those
- * that are too large; one line for each kind: how it was answered, how often weigh unread TIMES
- * TIMES GetManagedObjects, GetAll and Get, whose answers nobody reads; says "sent", stays until its
- * standard input ends weigh latency TIMES    reads a property TIMES times, ten milliseconds apart;
- * tells how long the answers took: median, 99 of 100, and the longest, in microseconds weigh spy
- * prints what everybody is told, as text, until its standard input ends
+ *      weigh large LEASE MIB  each method with the largest message that is legal, and with those that
+ *                             are too large, of up to MIB megabytes (30: the bus lets 32 through); one
+ *                             line for each kind: how it was answered, how often
+ *      weigh unread TIMES     TIMES calls that read or list, whose answers nobody reads; says "sent",
+ *                             stays until its standard input ends
+ *      weigh latency TIMES    reads a property TIMES times, ten milliseconds apart; tells how long the
+ *                             answers took: median, 99 of 100, and the longest, in microseconds
+ *      weigh spy              prints what everybody is told, as text, until its standard input ends
  *
  * To be run as a user without rights. It fails only if the daemon cannot be reached.
  */
@@ -26,7 +28,7 @@
 #define SERVICE "org.isolationd1"
 #define ROOT "/org/isolationd1"
 #define LARGE (30 << 20)
-#define MANY 300000
+#define MANY_PER_MIB 10000
 #define TIMES_MAX 10000
 
 static const struct {
@@ -118,17 +120,18 @@ static void send_all(sd_bus **bus, const char *lease, const char *kind, size_t n
         printf("%s: %u answered, %u invalid, %u lost\n", kind, n_answered, n_invalid, n_lost);
 }
 
-static void send_large(const char *lease)
+static void send_large(const char *lease, size_t n_mib)
 {
+        size_t many = n_mib * MANY_PER_MIB, size = (n_mib << 20) - 1000;
         sd_bus *bus = connect_bus();
 
         send_all(&bus, lease, "legal", 64, 256, 0, NULL);
         send_all(&bus, lease, "one more", 65, 1, 1, "nonsense");
         send_all(&bus, lease, "one longer", 1, 257, 1, "nonsense");
         send_all(&bus, lease, "long key", 1, 1, 1, large + LARGE - 60000);
-        send_all(&bus, lease, "many texts", MANY, 1, MANY, "nonsense");
-        send_all(&bus, lease, "long text", 1, LARGE - 1000, 1, "nonsense");
-        send_all(&bus, lease, "long option", 1, 1, 1, large + 1000);
+        send_all(&bus, lease, "many texts", many, 1, many, "nonsense");
+        send_all(&bus, lease, "long text", 1, size, 1, "nonsense");
+        send_all(&bus, lease, "long option", 1, 1, 1, large + LARGE - size);
         sd_bus_unref(bus);
 }
 
@@ -238,8 +241,9 @@ int main(int argc, char **argv)
                 err(1, "malloc");
         memset(large, 'x', LARGE);
         large[LARGE] = '\0';
-        if (argc == 3 && strcmp(argv[1], "large") == 0)
-                send_large(argv[2]);
+        size_t n_mib = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
+        if (n_mib > 0 && n_mib <= LARGE >> 20 && strcmp(argv[1], "large") == 0)
+                send_large(argv[2], n_mib);
         else if (argc == 3 && strcmp(argv[1], "unread") == 0)
                 leave_unread((unsigned)strtoul(argv[2], NULL, 10));
         else if (argc == 3 && strcmp(argv[1], "latency") == 0)
@@ -247,6 +251,6 @@ int main(int argc, char **argv)
         else if (argc == 2 && strcmp(argv[1], "spy") == 0)
                 spy();
         else
-                errx(2, "weigh large LEASE | unread TIMES | latency TIMES | spy");
+                errx(2, "weigh large LEASE MIB | unread TIMES | latency TIMES | spy");
         return 0;
 }

@@ -10,6 +10,7 @@ from suites.places import EDU
 NOBODY = 65534
 HOSTILE = f"{PROGRAM}/hostile"
 WEIGH = f"{PROGRAM}/weigh"
+AS_NOBODY = f"setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups"
 MAIN_PID = "systemctl show -p MainPID --value isolationd"
 # What anybody may ask: it only reads.
 READ_ONLY = {"Manager.Plan", "Manager.Resolve", "Manager.Subscribe", "Group.GetStrength",
@@ -102,11 +103,12 @@ def a_flood_leaves_nothing(context):
 
 @test(on=("basic",), any_kernel=True)
 def a_large_message_is_refused(context):
-    """Each method with the largest message that is legal, and with larger ones up to 30 MiB."""
+    """Each method with the largest message that is legal, and with larger ones.
+
+    The bus looks at each byte itself, at the pace of an emulated machine: 2 MiB have to do."""
     lease = context.json(f"acquire {EDU}", LAB)["lease"]
     pid = context.sh(MAIN_PID)
-    out = context.sh(f"setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups "
-                     f"{WEIGH} large /org/isolationd1/lease/{lease}")
+    out = context.sh(f"{AS_NOBODY} {WEIGH} large /org/isolationd1/lease/{lease} 2")
     context.tell(out.rstrip())
     kinds = dict(line.split(": ", 1) for line in out.splitlines())
     context.equal(len(kinds), 7, "kinds of messages")
@@ -129,7 +131,7 @@ def unread_answers_hold_up_nobody_else(context):
     """3,000 calls whose answers stay unread; another user is answered as soon as before."""
     context.isoctl("list")
     quiet = _latency(context, "quiet")
-    stream = context.spawn(f"exec {WEIGH} unread 3000", NOBODY)
+    stream = context.spawn(f"exec {AS_NOBODY} {WEIGH} unread 3000")
     stream.expect("^sent$")
     beside = _latency(context, "beside 3,000 unread calls")
     stream.eof()
@@ -142,7 +144,7 @@ def unread_answers_hold_up_nobody_else(context):
 def a_spy_learns_that_it_is_busy(context):
     """What a user without rights hears of another's lease, from its beginning to its end."""
     context.isoctl("list")
-    spy = context.spawn(f"exec {WEIGH} spy", NOBODY)
+    spy = context.spawn(f"exec {AS_NOBODY} {WEIGH} spy")
     spy.expect("^listens$")
     events = places.watch(context, LAB)
     lease = context.json(f"acquire {EDU}", LAB)["lease"]
