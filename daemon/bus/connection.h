@@ -2,14 +2,16 @@
 #pragma once
 
 /*
- * The connection to the system bus: sd-bus, which writes to the bus itself and reads through a gate.
+ * The connection to the system bus: sd-bus, which writes to the bus itself and reads through a
+ * gate.
  *
  * sd-bus must not wait for an answer by itself, as nothing would come through the gate meanwhile.
  */
 
 #include "daemon/bus/object.h"
 
-/* Connects, and waits until the bus has let us in. Returns 0 or -errno; connection_close() closes it. */
+/* Connects, and waits until the bus has let us in. Returns 0 or -errno; connection_close() closes
+ * it. */
 _nodiscard_ int connection_open(Bus *bus);
 
 void connection_close(Bus *bus);
@@ -21,8 +23,8 @@ _nodiscard_ int connection_take_name(Bus *bus);
 _nodiscard_ int connection_leave_name(Bus *bus);
 
 /*
- * Lets through what has come, unless the bus takes none of our answers: whoever sends calls then and
- * does not read waits, and the answers do not fill our memory. Returns as gate_turn().
+ * Lets through what has come, unless the bus takes none of our answers: whoever sends calls then
+ * and does not read waits, and the answers do not fill our memory. Returns as gate_turn().
  */
 _nodiscard_ int connection_read(Bus *bus);
 

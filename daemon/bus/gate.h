@@ -4,11 +4,11 @@
 /*
  * What comes from the bus is measured before sd-bus sees it.
  *
- * A message may have 128 MiB, and dbus-daemon lets 32 MiB through: sd-bus reads all of it into memory,
- * and looks at each byte of a text, before anybody can say that it is too long. The gate is between
- * the socket of the bus and the one that sd-bus reads. It passes on what has the size of a message to
- * us; of a larger one it passes on the head alone, with a body of no bytes. A call is refused then as
- * one without arguments is. Nothing of a larger message is kept.
+ * A message may have 128 MiB, and dbus-daemon lets 32 MiB through: sd-bus reads all of it into
+ * memory, and looks at each byte of a text, before anybody can say that it is too long. The gate is
+ * between the socket of the bus and the one that sd-bus reads. It passes on what has the size of a
+ * message to us; of a larger one it passes on the head alone, with a body of no bytes. A call is
+ * refused then as one without arguments is. Nothing of a larger message is kept.
  *
  * What the daemon sends goes to the bus without the gate.
  */
@@ -36,9 +36,9 @@ DEFINE_CLEANUP(Gate *, gate_free);
 _nodiscard_ int gate_take_inner(Gate *gate);
 
 /*
- * Passes on what has arrived, as far as there is room, but no more than some messages: the rest waits for
- * the next turn. Returns 1 if there may be more at once, 0 if not, or -errno; a bus that has closed its
- * end is seen by sd-bus as such.
+ * Passes on what has arrived, as far as there is room, but no more than some messages: the rest
+ * waits for the next turn. Returns 1 if there may be more at once, 0 if not, or -errno; a bus that
+ * has closed its end is seen by sd-bus as such.
  */
 _nodiscard_ int gate_turn(Gate *gate);
 

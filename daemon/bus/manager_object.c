@@ -160,7 +160,7 @@ void method_subscribe(MethodCall *call)
 
         if (!method_read_no_options(call))
                 return;
-        int r = subscribers_add(call);
+        int r = subscribers_add(owned);
         if (r > 0)
                 bus_reply_refusal(call->message, (Refusal)r, "uid %u has %d subscribers already",
                                   call->caller.uid, SUBSCRIBERS_PER_UID_MAX);

@@ -145,7 +145,7 @@ static void get_all(MethodCall *call)
         int r = sd_bus_message_new_method_return(call->message, &reply);
         if (r >= 0)
                 r = append_properties(reply, &sight);
-        method_finish(call, reply, r);
+        method_finish(owned, reply, r);
 }
 
 static const sd_bus_vtable *find_property(const sd_bus_vtable *vtable, const char *name)
@@ -182,7 +182,7 @@ static void get(MethodCall *call)
         int r = sd_bus_message_new_method_return(call->message, &reply);
         if (r >= 0)
                 r = append_value(reply, &sight, entry);
-        method_finish(call, reply, r);
+        method_finish(owned, reply, r);
 }
 
 /* --- ObjectManager ---------------------------------------------------------------------------- */
@@ -327,7 +327,7 @@ static void introspect(MethodCall *call)
                 r = sd_bus_message_new_method_return(call->message, &reply);
         if (r >= 0)
                 r = sd_bus_message_append_basic(reply, 's', xml);
-        method_finish(call, reply, r);
+        method_finish(owned, reply, r);
 }
 
 /* --- all of them ------------------------------------------------------------------------------ */

@@ -4,9 +4,10 @@
 /*
  * The connections that are told, one by one, what is not for everybody.
  *
- * A broadcast signal reaches whoever listens. What only the owner of a lease and root are to know is
- * therefore sent to single connections: to those that called Manager.Subscribe or acquired a lease, if
- * their user may see the lease when the signal is sent. A connection that ends is forgotten.
+ * A broadcast signal reaches whoever listens. What only the owner of a lease and root are to know
+ * is therefore sent to single connections: to those that called Manager.Subscribe or acquired a
+ * lease, if their user may see the lease when the signal is sent. A connection that ends is
+ * forgotten.
  */
 
 #include "daemon/bus/method.h"
@@ -16,8 +17,8 @@
 typedef struct Subscriber Subscriber;
 
 /*
- * Adds the connection that calls; once is enough. Returns 0, REFUSAL_QUOTA if its user has too many,
- * or -ENOMEM.
+ * Adds the connection that calls; once is enough. Returns 0, REFUSAL_QUOTA if its user has too
+ * many, or -ENOMEM.
  */
 _nodiscard_ int subscribers_add(const MethodCall *call);
 
