@@ -10,12 +10,20 @@
 
 #define TIME_SIZE 64
 
-static const char *format_time(uint64_t usec, bool for_people, char text[static TIME_SIZE])
+/* Of other users' leases the daemon shows no more than groups, devices, guard and state. */
+static bool is_shown(const iso_lease *lease)
 {
-        time_t then = (time_t)(usec / 1000000), now = time(NULL);
+        return lease->uid != (uid_t)-1;
+}
+
+static const char *format_time(const iso_lease *lease, bool for_people, char text[static TIME_SIZE])
+{
+        time_t then = (time_t)(lease->since_usec / 1000000), now = time(NULL);
         struct tm broken, today;
 
         text[0] = '\0';
+        if (!is_shown(lease))
+                return text;
         if (!for_people) {
                 if (gmtime_r(&then, &broken))
                         (void)strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &broken);
@@ -57,17 +65,18 @@ static int print_json(const iso_lease *leases, size_t n)
                 json_add_list(object, "groups", leases[i].groups);
                 json_add_list(object, "devices", leases[i].devices);
                 json_add_list(object, "held", leases[i].held);
-                json_add_number(object, "uid", leases[i].uid, 0);
+                json_add_number(object, "uid", is_shown(&leases[i]) ? (int64_t)leases[i].uid : -1,
+                                0);
                 json_add_optional(object, "unit", leases[i].unit);
-                json_add_text(object, "mode", leases[i].mode);
-                json_add_text(object, "lifetime", leases[i].lifetime);
+                json_add_optional(object, "mode", leases[i].mode);
+                json_add_optional(object, "lifetime", leases[i].lifetime);
                 json_add_text(object, "guard", leases[i].guard);
                 json_add_text(object, "required_guard", leases[i].required_guard);
                 json_add_text(object, "state", leases[i].state);
-                json_add_text(object, "since", format_time(leases[i].since_usec, false, since));
+                json_add_optional(object, "since", format_time(&leases[i], false, since));
                 json_add_optional(object, "rule", leases[i].rule);
-                json_add_text(object, "address_space", leases[i].address_space);
-                json_add_text(object, "accounting", leases[i].accounting);
+                json_add_optional(object, "address_space", leases[i].address_space);
+                json_add_optional(object, "accounting", leases[i].accounting);
                 json_add_list(object, "nodes", leases[i].nodes);
                 add_faults(object, &leases[i]);
                 json_add_optional(object, "trouble", leases[i].trouble);
@@ -98,13 +107,16 @@ static void add_row(Table *table, const iso_lease *lease)
         table_add(table, "%u", lease->id);
         table_add(table, "%s", groups);
         table_add(table, "%zu", n);
-        table_add_user(table, lease->uid);
+        if (is_shown(lease))
+                table_add_user(table, lease->uid);
+        else
+                table_add(table, "%s", "");
         table_add(table, "%s", lease->unit);
         table_add(table, "%s", lease->mode);
         table_add(table, "%s", lease->lifetime);
         table_add(table, "%s", lease->guard);
         table_add(table, "%s", lease->state);
-        table_add(table, "%s", format_time(lease->since_usec, true, since));
+        table_add(table, "%s", format_time(lease, true, since));
         table_add(table, "%s", held);
 }
 
@@ -129,7 +141,9 @@ const Verb verb_leases = {
         .name = "leases",
         .arguments = "",
         .summary = "who has what, since when",
-        .help = "HELD are devices that joined a leased group: kept from host drivers.\n",
+        .help = "HELD are devices that joined a leased group: kept from host drivers.\n"
+                "Of other users' leases, only root sees more than group, devices, guard and "
+                "state.\n",
         .host = VERB_HOST_DAEMON,
         .run = run_leases,
 };

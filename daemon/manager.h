@@ -148,6 +148,7 @@ typedef struct Published Published; /* what the observer has been told: daemon/p
 struct Manager {
         struct event_base *base;
         HostPaths host;
+        char bus_id[LEASE_BUS_ID_SIZE]; /* manager_meet_bus(); "" before */
         char state_directory[MANAGER_PATH_SIZE];
         World *world;        /* NULL until the first reading */
         const World *before; /* the reading before, while leases are held against a new one */
@@ -220,6 +221,12 @@ void manager_take_device(Lease *lease, Bdf bdf, const PolicyRequest *who, Manage
 
 /* Takes a joiner off the machine until the lease ends. */
 void manager_expel_device(Lease *lease, Bdf bdf, ManagerMemberDone done, void *userdata);
+
+/*
+ * The names that the observer tells of are those of the bus with this id. A name on record that another
+ * bus gave has ended with that bus: on this one it is somebody else's, or nobody's.
+ */
+void manager_meet_bus(Manager *manager, const char *id);
 
 /* A name on the bus has ended: so do the leases that were tied to it, and its waiting. */
 void manager_forget_name(Manager *manager, const char *name);

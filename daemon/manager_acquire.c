@@ -75,9 +75,11 @@ int plan_record(Plan *plan, LeaseRecord *record)
         record->parked = request->parked;
         manager_record_rules(record, plan->rule, plan->demand);
         record->uid = request->uid;
-        if (request->lifetime == LEASE_LIFETIME_CONNECTION)
+        if (request->lifetime == LEASE_LIFETIME_CONNECTION) {
                 (void)snprintf(record->owner_name, sizeof(record->owner_name), "%s",
                                request->owner ? request->owner : "");
+                memcpy(record->owner_bus, plan->manager->bus_id, sizeof(record->owner_bus));
+        }
         record->path_uid = request->path_uid;
         free(record->unit);
         free(record->rule);

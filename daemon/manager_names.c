@@ -7,14 +7,27 @@
  */
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/log.h"
 #include "daemon/manager.h"
 
-static bool is_tied(const Lease *lease)
+static bool is_elsewhere(const Lease *lease)
+{
+        const char *here = lease->manager->bus_id, *there = lease->record->owner_bus;
+
+        return here[0] && there[0] && strcmp(here, there) != 0;
+}
+
+static bool has_name(const Lease *lease)
 {
         return lease->record->lifetime == LEASE_LIFETIME_CONNECTION && lease->record->owner_name[0];
+}
+
+static bool is_tied(const Lease *lease)
+{
+        return has_name(lease) && !is_elsewhere(lease);
 }
 
 static bool is_tied_to(const Lease *lease, const char *name)
@@ -22,20 +35,24 @@ static bool is_tied_to(const Lease *lease, const char *name)
         return is_tied(lease) && strcmp(lease->record->owner_name, name) == 0;
 }
 
-/* A release may end others at once: the list is looked through anew after each. */
+/* A lease that ends with `name`, or with another bus than this one if it is NULL. */
 static Lease *find_tied(const Manager *manager, const char *name)
 {
-        for (size_t i = 0; i < manager->n_leases; i++)
-                if (is_tied_to(manager->leases[i], name) && !manager->leases[i]->is_orphan)
-                        return manager->leases[i];
+        for (size_t i = 0; i < manager->n_leases; i++) {
+                Lease *lease = manager->leases[i];
+                bool ends = name ? is_tied_to(lease, name) : has_name(lease) && is_elsewhere(lease);
+
+                if (ends && !lease->is_orphan)
+                        return lease;
+        }
         return NULL;
 }
 
-void manager_forget_name(Manager *manager, const char *name)
+/* A release may end others at once: the list is looked through anew after each. */
+static void end_tied(Manager *manager, const char *name)
 {
         Lease *lease;
 
-        queue_forget_name(manager->queue, name);
         while ((lease = find_tied(manager, name))) {
                 log_info("lease %" PRIu32 ": its owner's connection to the bus has ended",
                          lease->record->id);
@@ -43,6 +60,19 @@ void manager_forget_name(Manager *manager, const char *name)
                 if (lease->record->state == LEASE_LEASED)
                         manager_release(lease, NULL, NULL);
         }
+}
+
+void manager_forget_name(Manager *manager, const char *name)
+{
+        queue_forget_name(manager->queue, name);
+        end_tied(manager, name);
+}
+
+void manager_meet_bus(Manager *manager, const char *id)
+{
+        (void)snprintf(manager->bus_id, sizeof(manager->bus_id), "%s", id);
+        queue_meet_bus(manager->queue);
+        end_tied(manager, NULL);
 }
 
 bool manager_needs_name(const Manager *manager, const char *name)

@@ -83,23 +83,27 @@ int manager_transfer(Lease *lease, const NewOwner *owner, char **ret_message)
 {
         LeaseRecord *record = lease->record;
         _cleanup_(freep) char *unit = strdup(owner->unit ? owner->unit : "");
-        char name[LEASE_OWNER_NAME_SIZE];
+        char name[LEASE_OWNER_NAME_SIZE], bus[LEASE_BUS_ID_SIZE];
         uid_t uid = record->uid;
 
         int r = check(lease, owner, ret_message);
         if (r != 0 || !unit)
                 return r != 0 ? r : -ENOMEM;
         memcpy(name, record->owner_name, sizeof(name));
+        memcpy(bus, record->owner_bus, sizeof(bus));
         char *unit_before = record->unit;
         record->unit = unit;
         record->uid = owner->who.uid;
-        if (record->lifetime == LEASE_LIFETIME_CONNECTION)
+        if (record->lifetime == LEASE_LIFETIME_CONNECTION) {
                 (void)snprintf(record->owner_name, sizeof(record->owner_name), "%s", owner->name);
+                memcpy(record->owner_bus, lease->manager->bus_id, sizeof(bus));
+        }
         r = lease_state_save(lease->manager->state_directory, record);
         if (r < 0) {
                 record->unit = unit_before;
                 record->uid = uid;
                 memcpy(record->owner_name, name, sizeof(name));
+                memcpy(record->owner_bus, bus, sizeof(bus));
                 return r;
         }
         unit = unit_before;

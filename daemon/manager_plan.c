@@ -180,12 +180,43 @@ static int check_covered(Plan *plan, const Group *group, size_t index)
                            bdf_format(device->bdf, text));
 }
 
+/* A user is told of other users' leases what the bus shows of them: their number and state. */
+static int refuse_leased(Plan *plan, const char *id, const Lease *lease)
+{
+        const LeaseRecord *record = lease->record;
+        bool may_see = plan->request->uid == 0 || plan->request->uid == record->uid;
+        time_t seconds = (time_t)(record->since_usec / 1000000);
+        char since[32] = "an unknown time";
+        struct tm utc;
+
+        if (record->state == LEASE_QUARANTINED && !may_see)
+                return plan_refuse(plan, REFUSAL_QUARANTINED,
+                                   "group %s is quarantined: root may have lease %" PRIu32
+                                   " put back again by isoctl release",
+                                   id, record->id);
+        if (record->state == LEASE_QUARANTINED)
+                return plan_refuse(plan, REFUSAL_QUARANTINED,
+                                   "group %s is quarantined: %s; isoctl release %" PRIu32
+                                   " tries to put it back again",
+                                   id, record->trouble ? record->trouble : "reason unknown",
+                                   record->id);
+        if (!may_see)
+                return plan_refuse(plan, REFUSAL_BUSY,
+                                   "group %s: lease %" PRIu32 " of another user has it (%s)", id,
+                                   record->id, manager_lease_state(lease));
+        if (gmtime_r(&seconds, &utc))
+                (void)strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &utc);
+        return plan_refuse(plan, REFUSAL_BUSY,
+                           "group %s: lease %" PRIu32 " of uid %u%s%s has it since %s (%s)", id,
+                           record->id, record->uid, record->unit[0] ? ", " : "", record->unit,
+                           since, manager_lease_state(lease));
+}
+
 static int check_busy(Plan *plan)
 {
         for (size_t i = 0; i < plan->n_groups; i++) {
                 const Lease *lease = manager_lease_of_group(plan->manager, plan->groups[i]);
                 const char *id = plan_group(plan, i)->id;
-                char since[32] = "an unknown time";
 
                 if (manager_is_changing(plan->manager, plan_group(plan, i)->kernel_group))
                         return plan_refuse(plan, REFUSAL_BUSY,
@@ -204,20 +235,7 @@ static int check_busy(Plan *plan)
                         plan->has_parked = true;
                         continue;
                 }
-                if (record->state == LEASE_QUARANTINED)
-                        return plan_refuse(plan, REFUSAL_QUARANTINED,
-                                           "group %s is quarantined: %s; isoctl release %" PRIu32
-                                           " tries to put it back again",
-                                           id, record->trouble ? record->trouble : "reason unknown",
-                                           record->id);
-                time_t seconds = (time_t)(record->since_usec / 1000000);
-                struct tm utc;
-                if (gmtime_r(&seconds, &utc))
-                        (void)strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &utc);
-                return plan_refuse(plan, REFUSAL_BUSY,
-                                   "group %s: lease %" PRIu32 " of uid %u%s%s has it since %s (%s)",
-                                   id, record->id, record->uid, record->unit[0] ? ", " : "",
-                                   record->unit, since, manager_lease_state(lease));
+                return refuse_leased(plan, id, lease);
         }
         return 0;
 }

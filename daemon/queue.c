@@ -124,22 +124,6 @@ int queue_check(const Queue *queue, Plan *plan)
 /* --- in -----------------------------------------------------------------------------------------
  */
 
-static int check_room(const Queue *queue, Plan *plan)
-{
-        size_t n = 0, mine = 0;
-
-        for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next) {
-                n++;
-                mine += waiter->request.uid == plan->request->uid;
-        }
-        if (mine >= QUEUE_PER_UID_MAX && plan->request->uid != 0)
-                return plan_refuse(plan, REFUSAL_QUOTA, "uid %u waits %zu times already",
-                                   plan->request->uid, mine);
-        if (n >= QUEUE_MAX)
-                return plan_refuse(plan, REFUSAL_QUOTA, "%zu requests wait already", n);
-        return 0;
-}
-
 /* Its wait ends with its name on the bus. It may be over when this returns. */
 static void watch_name(const Queue *queue, const Waiter *waiter)
 {
@@ -173,6 +157,7 @@ static int make(Queue *queue, const Plan *plan, QueueDone done, void *userdata,
         waiter->queue = queue;
         waiter->done = done;
         waiter->userdata = userdata;
+        memcpy(waiter->bus, queue->manager->bus_id, sizeof(waiter->bus));
         waiter->since_usec = clock_usec(CLOCK_BOOTTIME);
         waiter->until_usec = end_of_wait(plan->request);
         *ret_waiter = TAKE_PTR(waiter);
@@ -184,13 +169,12 @@ int queue_add(Queue *queue, Plan *plan, QueueDone done, void *userdata)
         _cleanup_(waiter_freep) Waiter *waiter = NULL;
         Waiter **at = &queue->first;
 
-        int r = check_room(queue, plan);
-        if (r != 0)
-                return r;
-        r = make(queue, plan, done, userdata, &waiter);
+        int r = make(queue, plan, done, userdata, &waiter);
+        if (r == 0)
+                r = queue_check_room(queue, waiter, plan);
         if (r == 0)
                 r = remember(waiter, plan);
-        if (r < 0)
+        if (r != 0)
                 return r;
         log_info("uid %u%s%s waits: %s", waiter->request.uid, waiter->request.unit[0] ? ", " : "",
                  waiter->request.unit, waiter->message ? waiter->message : "");
@@ -245,6 +229,7 @@ bool queue_adopt(Queue *queue, const AcquireRequest *request, QueueDone done, vo
                         continue;
                 if (renew(&waiter->request, request) < 0)
                         return false;
+                memcpy(waiter->bus, queue->manager->bus_id, sizeof(waiter->bus));
                 ManagerDone before = waiter->done;
                 void *userdata_before = waiter->userdata;
                 waiter->done = done;
@@ -325,13 +310,17 @@ static void serve(Queue *queue, Waiter *waiter, Plan *plan)
 
 void queue_pass(Queue *queue, Plan *plan, QueueDone done, void *userdata)
 {
-        Waiter *waiter;
+        _cleanup_(waiter_freep) Waiter *waiter = NULL;
 
         /* For a parked group it asks again, and may have to wait yet; or it is doing that. */
         if (!plan->request->ticket || plan->has_parked || plan->request->is_served ||
             make(queue, plan, done, userdata, &waiter) < 0)
                 return plan_execute(plan, done, userdata);
-        execute(queue, waiter, plan);
+        if (queue_check_room(queue, waiter, plan) == 0)
+                return execute(queue, TAKE_PTR(waiter), plan);
+        /* There is no room to keep its place, which it does not need unless the daemon ends now. */
+        free(TAKE_PTR(plan->message));
+        plan_execute(plan, done, userdata);
 }
 
 /*
@@ -408,7 +397,23 @@ void queue_on_turn(evutil_socket_t fd, short what, void *userdata)
         arm(queue);
 }
 
-void queue_forget_name(Queue *queue, const char *name)
+static bool is_elsewhere(const Waiter *waiter)
+{
+        const char *here = waiter->queue->manager->bus_id;
+
+        return here[0] && waiter->bus[0] && strcmp(here, waiter->bus) != 0;
+}
+
+/* Whether it ends with `name`, or with another bus than this one if that is NULL. */
+static bool ends_with(const Waiter *waiter, const char *name)
+{
+        if (!waiter->request.owner)
+                return false;
+        return name ? !is_elsewhere(waiter) && strcmp(waiter->request.owner, name) == 0
+                    : is_elsewhere(waiter);
+}
+
+static void forget(Queue *queue, const char *name)
 {
         Waiter *waiter;
         const ManagerAnswer gone = {.code = REFUSAL_CHANGED,
@@ -416,8 +421,7 @@ void queue_forget_name(Queue *queue, const char *name)
 
         do {
                 waiter = queue->first;
-                while (waiter &&
-                       (!waiter->request.owner || strcmp(waiter->request.owner, name) != 0))
+                while (waiter && !ends_with(waiter, name))
                         waiter = waiter->next;
                 if (waiter) {
                         log_info("uid %u waits no more: its connection has ended",
@@ -428,10 +432,20 @@ void queue_forget_name(Queue *queue, const char *name)
         } while (waiter);
 }
 
+void queue_forget_name(Queue *queue, const char *name)
+{
+        forget(queue, name);
+}
+
+void queue_meet_bus(Queue *queue)
+{
+        forget(queue, NULL);
+}
+
 bool queue_has_name(const Queue *queue, const char *name)
 {
         for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next)
-                if (waiter->request.owner && strcmp(waiter->request.owner, name) == 0)
+                if (ends_with(waiter, name))
                         return true;
         return false;
 }
@@ -440,6 +454,6 @@ void queue_each_name(const Queue *queue, void (*tell)(const char *name, void *us
                      void *userdata)
 {
         for (const Waiter *waiter = queue->first; waiter; waiter = waiter->next)
-                if (waiter->request.owner)
+                if (waiter->request.owner && !is_elsewhere(waiter))
                         tell(waiter->request.owner, userdata);
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "core/model/base.h"
+#include "daemon/host/file.h"
 
 typedef struct Manager Manager;
 typedef struct Queue Queue;
@@ -25,6 +26,9 @@ struct ManagerAnswer;
 
 #define QUEUE_MAX 1024
 #define QUEUE_PER_UID_MAX 64
+/* Bytes of the queue's file, which is read back up to FILE_SIZE_MAX; the last MiB is root's alone. */
+#define QUEUE_BYTES_MAX (FILE_SIZE_MAX - 4096)
+#define QUEUE_BYTES_PER_UID_MAX (1 << 20)
 /* How long the place of a waiter is kept that a new daemon has not heard of. */
 #define QUEUE_ABSENCE_SECONDS 30
 /* The same of one that was being served, and may have been answered with the daemon's last breath. */
@@ -84,6 +88,9 @@ void queue_poke(Queue *queue);
 
 /* Whose name on the bus has ended waits no more. */
 void queue_forget_name(Queue *queue, const char *name);
+
+/* Nor does a waiter whose name another bus gave than the one that the manager has met. */
+void queue_meet_bus(Queue *queue);
 
 bool queue_has_name(const Queue *queue, const char *name);
 void queue_each_name(const Queue *queue, void (*tell)(const char *name, void *userdata),

@@ -17,6 +17,7 @@ typedef struct Waiter {
         char *message;       /* what stood in its way then, or NULL */
         uint64_t since_usec; /* of CLOCK_BOOTTIME */
         uint64_t until_usec; /* the same; REQUEST_WAIT_FOREVER */
+        char bus[LEASE_BUS_ID_SIZE]; /* that gave its owner's name; "": not recorded */
         bool is_served;      /* it was its turn; what it wants is being taken for it */
         struct Waiter *next;
 } Waiter;
@@ -34,6 +35,12 @@ struct Queue {
 Waiter *waiter_free(Waiter *waiter);
 DEFINE_CLEANUP(Waiter *, waiter_free);
 
+/*
+ * Whether there is room for one more: refuses the plan if its user, or all users together, would have
+ * too many places or more bytes than their file may have. Returns 0 or REFUSAL_QUOTA.
+ */
+_nodiscard_ int queue_check_room(const Queue *queue, const Waiter *waiter, Plan *plan);
+
 /* An event_callback_fn: it is time to look through the queue. */
 void queue_on_turn(evutil_socket_t fd, short what, void *userdata);
 
@@ -42,6 +49,9 @@ void queue_on_turn(evutil_socket_t fd, short what, void *userdata);
  * removed. Returns 0 or -errno.
  */
 _nodiscard_ int queue_state_save(const char *directory, const Waiter *first);
+
+/* How many bytes of that file a waiter takes at most. */
+size_t queue_state_measure(const Waiter *waiter);
 
 /*
  * Reads them back, in their order. Returns 0 and *ret (NULL if there is no file), -EBADMSG for what

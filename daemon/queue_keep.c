@@ -22,6 +22,52 @@ Waiter *waiter_free(Waiter *waiter)
         return NULL;
 }
 
+/* What a list has already, of all and of one user. */
+typedef struct Occupancy {
+        uid_t uid;
+        size_t n, mine, bytes, bytes_mine;
+} Occupancy;
+
+static void count_list(const Waiter *first, Occupancy *occupancy)
+{
+        for (const Waiter *waiter = first; waiter; waiter = waiter->next) {
+                bool is_mine = waiter->request.uid == occupancy->uid;
+                size_t bytes = queue_state_measure(waiter);
+
+                occupancy->n++;
+                occupancy->mine += is_mine;
+                occupancy->bytes += bytes;
+                occupancy->bytes_mine += is_mine ? bytes : 0;
+        }
+}
+
+int queue_check_room(const Queue *queue, const Waiter *waiter, Plan *plan)
+{
+        Occupancy now = {.uid = waiter->request.uid}, served = {.uid = waiter->request.uid};
+        size_t bytes = queue_state_measure(waiter);
+        bool is_root = now.uid == 0;
+
+        count_list(queue->first, &now);
+        count_list(queue->served, &served);
+        if (now.mine >= QUEUE_PER_UID_MAX && !is_root)
+                return plan_refuse(plan, REFUSAL_QUOTA, "uid %u waits %zu times already", now.uid,
+                                   now.mine);
+        if (now.n >= QUEUE_MAX)
+                return plan_refuse(plan, REFUSAL_QUOTA, "%zu requests wait already", now.n);
+        if (!is_root && now.bytes_mine + served.bytes_mine + bytes > QUEUE_BYTES_PER_UID_MAX)
+                return plan_refuse(plan, REFUSAL_QUOTA,
+                                   "the requests of uid %u that wait would take more than %d KiB; "
+                                   "name fewer devices",
+                                   now.uid, QUEUE_BYTES_PER_UID_MAX / 1024);
+        if (now.bytes + served.bytes + bytes >
+            (is_root ? QUEUE_BYTES_MAX : QUEUE_BYTES_MAX - QUEUE_BYTES_PER_UID_MAX))
+                return plan_refuse(plan, REFUSAL_QUOTA,
+                                   "the requests that wait would take more than %d KiB together; "
+                                   "try again when some have ended",
+                                   QUEUE_BYTES_MAX / 1024);
+        return 0;
+}
+
 void queue_save(Queue *queue)
 {
         Waiter **end = &queue->served;
@@ -48,9 +94,9 @@ int queue_load(Queue *queue)
                 return 0;
         }
         for (Waiter *waiter = queue->first; waiter; waiter = waiter->next, n++) {
-                uint64_t until = now + USEC_PER_SEC * (waiter->is_served
-                                                               ? QUEUE_SERVED_ABSENCE_SECONDS
-                                                               : QUEUE_ABSENCE_SECONDS);
+                uint64_t until =
+                        now + USEC_PER_SEC * (waiter->is_served ? QUEUE_SERVED_ABSENCE_SECONDS
+                                                                : QUEUE_ABSENCE_SECONDS);
 
                 waiter->queue = queue;
                 waiter->is_served = false;

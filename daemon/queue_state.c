@@ -59,6 +59,8 @@ static int put_request(struct json_object *entry, const Waiter *waiter)
                 r = json_put(entry, "unit", json_object_new_string(request->unit));
         if (r == 0 && waiter->is_served)
                 r = json_put(entry, "served", json_object_new_boolean(true));
+        if (r == 0 && waiter->bus[0])
+                r = json_put(entry, "bus", json_object_new_string(waiter->bus));
         if (r == 0 && request->label)
                 r = json_put(entry, "label", json_object_new_string(request->label));
         if (r == 0)
@@ -69,6 +71,31 @@ static int put_request(struct json_object *entry, const Waiter *waiter)
         if (r == 0)
                 r = json_put(entry, "ticket", json_object_new_string(request->ticket));
         return r;
+}
+
+/* In JSON as json-c writes it. */
+static size_t measure_text(const char *text)
+{
+        size_t n = strlen("\"\",");
+
+        for (; text && *text; text++)
+                n += (unsigned char)*text < 0x20 || *text == 0x7f ? strlen("\\u0000")
+                     : strchr("\"\\/", *text)                     ? 2
+                                                                  : 1;
+        return n;
+}
+
+size_t queue_state_measure(const Waiter *waiter)
+{
+        const AcquireRequest *request = &waiter->request;
+        /* Keys, numbers, modes and the id of the bus. */
+        size_t n = 1024 + request->n_gids * strlen("4294967295,");
+
+        for (size_t i = 0; request->selectors && request->selectors[i]; i++)
+                n += measure_text(request->selectors[i]);
+        return n + measure_text(request->unit) + measure_text(request->label) +
+               measure_text(request->owner) + measure_text(request->driver) +
+               measure_text(request->ticket);
 }
 
 int queue_state_save(const char *directory, const Waiter *first)
@@ -154,7 +181,7 @@ static bool parse_modes(struct json_object *entry, AcquireRequest *request)
         return modes;
 }
 
-/* What may not be there: not every machine has labels. */
+/* What may not be there: not every machine has labels, older daemons did not write the bus. */
 static bool parse_optional(struct json_object *entry, AcquireRequest *request, Waiter *waiter)
 {
         struct json_object *value;
@@ -162,6 +189,13 @@ static bool parse_optional(struct json_object *entry, AcquireRequest *request, W
         if (json_object_object_get_ex(entry, "served", &value) &&
             !json_get_flag(entry, "served", &waiter->is_served))
                 return false;
+        if (json_object_object_get_ex(entry, "bus", &value)) {
+                const char *bus = json_get_string(entry, "bus");
+
+                if (!bus || strlen(bus) >= sizeof(waiter->bus))
+                        return false;
+                (void)snprintf(waiter->bus, sizeof(waiter->bus), "%s", bus);
+        }
         if (!json_object_object_get_ex(entry, "label", &value))
                 return true;
         request->label = json_get_string(entry, "label");

@@ -371,11 +371,10 @@ static int name_one(Repair *work, const char *selector)
 {
         Manager *manager = work->manager;
         size_t device = SNAPSHOT_NONE, group = SNAPSHOT_NONE;
-        char *end;
+        uint32_t id;
 
-        unsigned long id = strtoul(selector, &end, 10);
-        if (selector[0] && !*end && id <= UINT32_MAX && manager_find_lease(manager, (uint32_t)id))
-                return name_lease(work, (uint32_t)id);
+        if (text_read_u32(selector, &id) && manager_find_lease(manager, id))
+                return name_lease(work, id);
         if (!world_resolve(manager->world, &manager->host, selector, &device, &group) ||
             group == SNAPSHOT_NONE)
                 return REFUSAL_NOT_FOUND;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/text.h"
 #include "core/probe/sysfs.h"
 #include "daemon/world.h"
 
@@ -188,7 +189,7 @@ static bool resolve_class(const World *world, const HostPaths *host, const char 
 
 static bool resolve_group(const World *world, const char *selector, size_t *ret_group)
 {
-        char *end = NULL;
+        uint32_t number;
 
         if (strncmp(selector, "group:", 6) != 0) {
                 size_t group = partition_find_group(world->groups, selector);
@@ -197,11 +198,10 @@ static bool resolve_group(const World *world, const char *selector, size_t *ret_
                         *ret_group = group;
                 return group != SNAPSHOT_NONE;
         }
-        long number = strtol(selector + 6, &end, 10);
-        if (end == selector + 6 || *end || number < 0)
+        if (!text_read_u32(selector + 6, &number) || number > INT32_MAX)
                 return false;
         for (size_t i = 0; i < world->groups->n_groups; i++)
-                if (world->groups->groups[i].kernel_group == number) {
+                if (world->groups->groups[i].kernel_group == (int32_t)number) {
                         *ret_group = i;
                         return true;
                 }

@@ -116,7 +116,8 @@ typedef struct iso_lease {
         const char *const *groups;  /* NULL-terminated group ids */
         const char *const *devices; /* NULL-terminated addresses of what was handed out */
         const char *const *held;    /* NULL-terminated addresses of joiners */
-        uid_t uid;
+        uid_t uid; /* (uid_t)-1: another user's lease, of which only root is shown more than groups,
+                    * devices, held, guard and state; the other texts and lists are empty then */
         const char *unit;
         const char *mode;     /* "vfio", "iommufd", "iommufd-unbound", "group-fd", "path" */
         const char *lifetime; /* "fd", "persistent", "connection" */

@@ -86,12 +86,22 @@ static int on_objects(sd_bus_message *reply, void *userdata, sd_bus_error *ret_e
         return 0;
 }
 
+static int on_subscribed(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+        return 0;
+}
+
 static int ask_for_objects(Monitor *monitor)
 {
         int r;
 
         monitor->is_synced = false;
         monitor->call = sd_bus_slot_unref(monitor->call);
+        /* What is not for everybody is sent to who asks for it. An older daemon sends it to all. */
+        r = sd_bus_call_method_async(monitor->host->bus, NULL, HOST_SERVICE, HOST_PATH,
+                                     HOST_MANAGER, "Subscribe", on_subscribed, NULL, "a{sv}", 0);
+        if (r < 0)
+                return host_fail_bus(monitor->host, r, NULL);
         r = sd_bus_call_method_async(monitor->host->bus, &monitor->call, HOST_SERVICE, HOST_PATH,
                                      "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
                                      on_objects, monitor, NULL);
@@ -180,6 +190,32 @@ static int apply_removed(Monitor *monitor, sd_bus_message *message)
         return r;
 }
 
+/*
+ * Whether a value was not sent along that is read with everything else then. Private properties are
+ * never sent, and no event tells of them.
+ */
+static int has_lost_values(sd_bus_message *message)
+{
+        static const char *const private[] = {
+                "Uid",   "Unit",     "Mode",          "AddressSpace", "Accounting", "Nodes",
+                "Since", "Lifetime", "RequiredGuard", "Trouble",      "Rule",       "GuardEvidence",
+        };
+        const char *name;
+        bool is_lost = false;
+
+        int r = sd_bus_message_enter_container(message, 'a', "s");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read_basic(message, 's', &name)) > 0) {
+                bool is_private = false;
+
+                for (size_t i = 0; i < ARRAY_SIZE(private); i++)
+                        is_private |= strcmp(private[i], name) == 0;
+                is_lost |= !is_private;
+        }
+        return r < 0 ? r : is_lost;
+}
+
 static int apply_changed(Monitor *monitor, sd_bus_message *message)
 {
         _cleanup_(arena_deinit) Arena arena = {NULL};
@@ -200,12 +236,9 @@ static int apply_changed(Monitor *monitor, sd_bus_message *message)
         r = object_read_properties(&object, &arena, message);
         if (r < 0)
                 return r;
-        /* Values that were not sent along are read with everything else. */
-        r = sd_bus_message_enter_container(message, 'a', "s");
-        if (r < 0)
-                return r;
-        if (sd_bus_message_at_end(message, false) == 0)
-                return ask_for_objects(monitor);
+        r = has_lost_values(message);
+        if (r != 0)
+                return r < 0 ? r : ask_for_objects(monitor);
 
         entry = monitor_entry_new(&object);
         if (!entry)

@@ -29,6 +29,12 @@ MAY_NOT_INCLUDE = {
 BANNED = re.compile(r"\b(system|popen|strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|"
                     r"strtok|tmpnam|mktemp|alloca)\s*\(")
 
+READING = re.compile(r"sd_bus_message_(read\w*|enter_container|exit_container|skip|peek_type|rewind)\b")
+COSTLY_READING = re.compile(r"sd_bus_message_(read_strv\w*|skip|dump|copy)\b")
+# credentials, names, polkit: what the bus daemon and polkit say.
+MAY_READ_MESSAGES = {"daemon/bus/arguments.c", "daemon/bus/credentials.c", "daemon/bus/names.c",
+                     "daemon/bus/connection.c", "daemon/bus/polkit.c"}
+
 
 def is_c(path):
     return path.endswith((".c", ".h"))
@@ -113,6 +119,25 @@ def rule_banned(path, text):
             yield number, f"calls {match[1]}()"
 
 
+def rule_bounded_reading(path, text):
+    """What callers send is read by daemon/bus/arguments.c; the others listed read the bus's words."""
+    if not path.startswith("daemon/") or path in MAY_READ_MESSAGES:
+        return
+    for number, line in enumerate(blank(text).splitlines(), 1):
+        for match in READING.finditer(line):
+            yield number, f"reads a message by {match[0]}, not by daemon/bus/arguments.h"
+
+
+def rule_no_costly_reading(path, text):
+    """Costs more than what it returns: sd_bus_message_read_strv() of systemd 252 is quadratic."""
+    if not path.startswith("daemon/"):
+        return
+    for number, line in enumerate(blank(text).splitlines(), 1):
+        for match in COSTLY_READING.finditer(line):
+            if path != "daemon/bus/credentials.c" or "strv" in match[0]:
+                yield number, f"reads a message by {match[0]}"
+
+
 def rule_white_space(path, text):
     if not is_source(path):
         return
@@ -126,7 +151,7 @@ def rule_white_space(path, text):
 
 
 RULES = [rule_spdx, rule_file_length, rule_function_length, rule_concept, rule_layers, rule_banned,
-         rule_white_space]
+         rule_bounded_reading, rule_no_costly_reading, rule_white_space]
 
 HEAD = "/* SPDX-License-Identifier: LGPL-2.1-or-later */\n\n/*\n * What this is.\n */\n\n"
 # rule: (path, text that offends, line at fault, text that does not)
@@ -155,6 +180,19 @@ SNIPPETS = {
         ("cli/a.c", "x = 1;\ny = system (\"a\");\n", 2, "/* system(\"a\") */ a = \"system()\";\n"),
         ("cli/a.c", "strcpy(a, b);\n", 1, "my_strcpy(a, b);\n"),
         ("cli/a.c", "sprintf(a, b);\n", 1, "snprintf(a, 1, b);\n"),
+    ],
+    rule_bounded_reading: [
+        ("daemon/bus/a.c", 'r = sd_bus_message_read(m, "s", &t);\n', 1,
+         "r = argument_read_text(m, t);\n"),
+        ("daemon/bus/a.c", "\nsd_bus_message_read_strv(m, &t);\n", 2,
+         "sd_bus_message_append(m);\n"),
+        ("daemon/a.c", 'sd_bus_message_skip(m, "v");\n', 1, "/* sd_bus_message_skip() */\n"),
+    ],
+    rule_no_costly_reading: [
+        ("daemon/bus/arguments.c", "sd_bus_message_read_strv(m, &t);\n", 1,
+         "sd_bus_message_read_basic(m, 's', &t);\n"),
+        ("daemon/bus/credentials.c", "sd_bus_message_read_strv(m, &t);\n", 1,
+         'sd_bus_message_skip(m, "v");\n'),
     ],
     rule_white_space: [("core/a.c", "int a; \n", 1, "int a;\n"), ("core/a.c", "\tx\n", 1, "x\n")],
 }

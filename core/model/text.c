@@ -35,6 +35,22 @@ bool text_same_name(const char *a, const char *b, size_t n)
         return true;
 }
 
+bool text_read_u32(const char *text, uint32_t *ret)
+{
+        uint64_t number = 0;
+        size_t n = 0;
+
+        for (; text[n] >= '0' && text[n] <= '9'; n++) {
+                if (n == strlen("4294967295"))
+                        return false;
+                number = number * 10 + (uint64_t)(text[n] - '0');
+        }
+        if (n == 0 || text[n] || number > UINT32_MAX)
+                return false;
+        *ret = (uint32_t)number;
+        return true;
+}
+
 int hex_digit(char c)
 {
         if (c >= '0' && c <= '9')

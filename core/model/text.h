@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/model/base.h"
 
@@ -19,6 +20,12 @@ _printf_(1, 0) char *text_vprint(const char *format, va_list arguments);
  * are named, and their files.
  */
 bool text_same_name(const char *a, const char *b, size_t n);
+
+/*
+ * Reads a decimal number: 1 to 10 digits and nothing else, no sign and no space. Returns true and *ret,
+ * or false for any other text and for what needs more than 32 bits.
+ */
+_nodiscard_ bool text_read_u32(const char *text, uint32_t *ret);
 
 /* What a hexadecimal digit stands for, -1 for what is none. */
 int hex_digit(char c);

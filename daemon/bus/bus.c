@@ -9,21 +9,29 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/bus/connection.h"
+#include "daemon/bus/gate.h"
 #include "daemon/bus/method.h"
 #include "daemon/bus/names.h"
 #include "daemon/bus/notify.h"
 #include "daemon/bus/pace.h"
+#include "daemon/bus/standard.h"
+#include "daemon/bus/subscribers.h"
+#include "daemon/clock.h"
 #include "daemon/log.h"
 
 /* One turn handles at most this many messages, so that the rest of the daemon has its turn too. */
 #define MESSAGES_PER_TURN 64
+/* And it ends with the first message that is done after that time. */
+#define TURN_USEC 5000
 
-static const BusKind *const kinds[] = {
+const BusKind *const bus_kinds[] = {
         &bus_device_kind,
         &bus_group_kind,
         &bus_lease_kind,
         &bus_iommu_kind,
 };
+const size_t bus_n_kinds = ARRAY_SIZE(bus_kinds);
 
 /* A list of paths that grows. */
 typedef struct Paths {
@@ -54,37 +62,17 @@ static int paths_add(Paths *paths, char *path)
         return 0;
 }
 
-static int list_iommus(const Snapshot *snapshot, Paths *paths)
-{
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < snapshot->n_devices; i++) {
-                bool seen = snapshot->devices[i].iommu[0] == '\0';
-
-                for (size_t j = 0; !seen && j < i; j++)
-                        seen = strcmp(snapshot->devices[i].iommu, snapshot->devices[j].iommu) == 0;
-                if (!seen)
-                        r = paths_add(paths, bus_path_iommu(snapshot->devices[i].iommu));
-        }
-        return r;
-}
-
 static int enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes,
                      sd_bus_error *error)
 {
-        const Manager *manager = ((Bus *)userdata)->manager;
-        const World *world = manager->world;
         _cleanup_(paths_clear) Paths paths = {.items = NULL};
+        BusView view;
+        char *path;
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < world->snapshot->n_devices; i++)
-                r = paths_add(&paths, bus_path_device(world->snapshot->devices[i].bdf));
-        for (size_t i = 0; r == 0 && i < world->groups->n_groups; i++)
-                r = paths_add(&paths, bus_path_group(world->groups->groups[i].id));
-        for (size_t i = 0; r == 0 && i < manager->n_leases; i++)
-                r = paths_add(&paths, bus_path_lease(manager->leases[i]->record->id));
-        if (r == 0)
-                r = list_iommus(world->snapshot, &paths);
+        for (size_t i = 0; r == 0 && i < bus_n_kinds; i++)
+                for (size_t k = 0; r == 0 && bus_kinds[i]->at(userdata, k, &view, &path); k++)
+                        r = paths_add(&paths, path);
         if (r < 0)
                 return r;
         *ret_nodes = paths.items;
@@ -97,8 +85,8 @@ static int refuse_holes(void)
 {
         const char *hole = method_find_hole(BUS_IFACE_MANAGER, bus_manager_vtable);
 
-        for (size_t i = 0; !hole && i < ARRAY_SIZE(kinds); i++)
-                hole = method_find_hole(kinds[i]->interface, kinds[i]->vtable);
+        for (size_t i = 0; !hole && i < bus_n_kinds; i++)
+                hole = method_find_hole(bus_kinds[i]->interface, bus_kinds[i]->vtable);
         if (!hole)
                 return 0;
         log_error("method %s has no row in the table of methods", hole);
@@ -115,10 +103,12 @@ static int publish(Bus *bus)
                                              bus_manager_vtable, &bus->root_view);
         if (r >= 0)
                 r = sd_bus_add_node_enumerator(bus->bus, NULL, BUS_ROOT, enumerate, bus);
-        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(kinds); i++)
-                r = sd_bus_add_fallback_vtable(bus->bus, NULL, kinds[i]->prefix,
-                                               kinds[i]->interface, kinds[i]->vtable,
-                                               kinds[i]->find, bus);
+        if (r >= 0)
+                r = sd_bus_add_filter(bus->bus, NULL, standard_filter, bus);
+        for (size_t i = 0; r >= 0 && i < bus_n_kinds; i++)
+                r = sd_bus_add_fallback_vtable(bus->bus, NULL, bus_kinds[i]->prefix,
+                                               bus_kinds[i]->interface, bus_kinds[i]->vtable,
+                                               bus_kinds[i]->find, bus);
         return r < 0 ? r : 0;
 }
 
@@ -133,6 +123,18 @@ static void on_name(const char *name, void *userdata)
         bus_names_watch(userdata, name);
 }
 
+static int meet_bus(Bus *bus)
+{
+        char text[SD_ID128_STRING_MAX];
+        sd_id128_t id;
+
+        int r = sd_bus_get_bus_id(bus->bus, &id);
+        if (r < 0)
+                return r;
+        manager_meet_bus(bus->manager, sd_id128_to_string(id, text));
+        return 0;
+}
+
 int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
 {
         _cleanup_(bus_freep) Bus *bus = calloc(1, sizeof(*bus));
@@ -142,22 +144,31 @@ int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
         bus->base = base;
         bus->root_view = (BusView){.bus = bus};
 
-        int r = pace_new(PACE_INTERVAL_USEC, &bus->pace);
+        int r = pace_new(PACE_INTERVAL_USEC, PACE_BURST, &bus->pace);
         if (r == 0)
-                r = pace_new(PACE_LOOK_INTERVAL_USEC, &bus->looks);
+                r = pace_new(PACE_LOOK_INTERVAL_USEC, PACE_BURST, &bus->looks);
         if (r == 0)
-                r = sd_bus_open_system_with_description(&bus->bus, "isolationd");
+                r = pace_new(PACE_READ_INTERVAL_USEC, PACE_READ_BURST, &bus->reads);
+        if (r == 0)
+                r = pace_new(PACE_LIST_INTERVAL_USEC, PACE_BURST, &bus->lists);
+        if (r == 0)
+                r = connection_open(bus);
         if (r >= 0)
                 r = publish(bus);
         if (r < 0)
                 return r;
-        bus->io = event_new(base, sd_bus_get_fd(bus->bus), EV_READ, on_wake, bus);
+        bus->io = event_new(base, bus->input, EV_READ, on_wake, bus);
+        bus->out = event_new(base, bus->output, EV_WRITE, on_wake, bus);
+        bus->gate_io = event_new(base, gate_wait_fd(bus->gate), EV_READ, on_wake, bus);
         bus->timer = evtimer_new(base, on_wake, bus);
-        if (!bus->io || !bus->timer)
+        if (!bus->io || !bus->out || !bus->gate_io || !bus->timer)
                 return -ENOMEM;
+        r = meet_bus(bus);
+        if (r < 0)
+                return r;
         bus_observe(bus);
         manager_each_name(manager, on_name, bus);
-        r = sd_bus_request_name(bus->bus, BUS_NAME, 0);
+        r = connection_take_name(bus);
         if (r < 0)
                 return r;
         *ret_bus = TAKE_PTR(bus);
@@ -170,20 +181,36 @@ Bus *bus_free(Bus *bus)
 
         if (!bus)
                 return NULL;
+        struct event *const events[] = {bus->io, bus->out, bus->gate_io, bus->timer};
+
         manager_observe(bus->manager, &nobody);
-        if (bus->io)
-                event_free(bus->io);
-        if (bus->timer)
-                event_free(bus->timer);
+        for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+                if (events[i])
+                        event_free(events[i]);
         /* Who has not been answered is not: each holds a message, and that the bus. */
         while (bus->calls)
                 (void)method_call_free(bus->calls);
         bus_names_free(bus->names);
+        subscribers_clear(bus);
         pace_free(bus->pace);
         pace_free(bus->looks);
-        sd_bus_flush_close_unref(bus->bus);
+        pace_free(bus->reads);
+        pace_free(bus->lists);
+        connection_close(bus);
         free(bus);
         return NULL;
+}
+
+/* Waits for `wanted` of a socket, 0 for nothing. */
+static int arm_socket(Bus *bus, struct event *event, int fd, short wanted)
+{
+        (void)event_del(event);
+        if (wanted == 0)
+                return 0;
+        return event_assign(event, bus->base, fd, wanted, on_wake, bus) < 0 ||
+                               event_add(event, NULL) < 0
+                       ? -ENOMEM
+                       : 0;
 }
 
 /* Asks the loop to wake when sd-bus wants to. */
@@ -197,11 +224,14 @@ static int arm(Bus *bus, bool at_once)
         int r = sd_bus_get_timeout(bus->bus, &until);
         if (events < 0 || r < 0)
                 return events < 0 ? events : r;
-        short wanted = (short)((events & POLLIN ? EV_READ : 0) | (events & POLLOUT ? EV_WRITE : 0));
-        (void)event_del(bus->io);
-        if (event_assign(bus->io, bus->base, sd_bus_get_fd(bus->bus), wanted, on_wake, bus) < 0 ||
-            event_add(bus->io, NULL) < 0)
-                return -ENOMEM;
+        r = arm_socket(bus, bus->io, bus->input, events & POLLIN ? EV_READ : 0);
+        if (r == 0)
+                r = arm_socket(bus, bus->out, bus->output, events & POLLOUT ? EV_WRITE : 0);
+        if (r == 0)
+                r = arm_socket(bus, bus->gate_io, gate_wait_fd(bus->gate),
+                               connection_is_behind(bus) ? 0 : gate_wait_events(bus->gate));
+        if (r < 0)
+                return r;
 
         (void)evtimer_del(bus->timer);
         if (until == UINT64_MAX && !at_once)
@@ -217,20 +247,25 @@ static int arm(Bus *bus, bool at_once)
 
 int bus_turn(Bus *bus)
 {
+        uint64_t begin = clock_usec(CLOCK_MONOTONIC);
+        int gate = connection_read(bus);
         int r = 1;
 
-        for (int i = 0; r > 0 && i < MESSAGES_PER_TURN; i++)
+        if (gate < 0)
+                return gate;
+        for (int i = 0; r > 0 && i < MESSAGES_PER_TURN; i++) {
                 r = sd_bus_process(bus->bus, NULL);
+                if (clock_usec(CLOCK_MONOTONIC) - begin > TURN_USEC)
+                        break;
+        }
         if (r < 0)
                 return r;
-        return arm(bus, r > 0);
+        return arm(bus, r > 0 || gate > 0);
 }
 
 int bus_leave_name(Bus *bus)
 {
-        int r = sd_bus_release_name(bus->bus, BUS_NAME);
-
-        return r < 0 ? r : 0;
+        return connection_leave_name(bus);
 }
 
 size_t bus_count_open(const Bus *bus)

@@ -112,6 +112,17 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
         return 1;
 }
 
+static bool at(Bus *bus, size_t index, BusView *ret_view, char **ret_path)
+{
+        const Snapshot *snapshot = bus->manager->world->snapshot;
+
+        if (index >= snapshot->n_devices)
+                return false;
+        *ret_view = (BusView){.bus = bus, .index = index};
+        *ret_path = bus_path_device(snapshot->devices[index].bdf);
+        return true;
+}
+
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
 static const sd_bus_vtable device_vtable[] = {
@@ -139,4 +150,5 @@ const BusKind bus_device_kind = {
         .interface = BUS_IFACE_DEVICE,
         .vtable = device_vtable,
         .find = find,
+        .at = at,
 };

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "core/model/region.h"
+#include "daemon/bus/arguments.h"
 #include "daemon/bus/method.h"
 
 /* The group that is asked, or SNAPSHOT_NONE with the call answered. */
@@ -38,13 +39,12 @@ static void set_type_now(MethodCall *call)
         DomainType type = DOMAIN_TYPE_NONE;
         const char *text;
 
-        if (group == SNAPSHOT_NONE) {
+        if (group == SNAPSHOT_NONE || argument_rewind(call->message) < 0 ||
+            argument_read_text(call->message, "type", &text) < 0) {
                 method_call_free(call);
                 return;
         }
-        if (sd_bus_message_rewind(call->message, true) >= 0 &&
-            sd_bus_message_read(call->message, "s", &text) > 0)
-                type = domain_type_from_string(text);
+        type = domain_type_from_string(text);
         if (type == DOMAIN_TYPE_NONE)
                 bus_reply_refusal(call->message, REFUSAL_INVALID,
                                   "no such type; there are identity, DMA, DMA-FQ and auto");

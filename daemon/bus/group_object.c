@@ -166,11 +166,9 @@ void method_get_strength(MethodCall *call)
         const char *path = sd_bus_message_get_path(call->message);
         size_t group = bus_find_group(call->bus->manager, path);
 
-        if (sd_bus_message_enter_container(call->message, 'a', "{sv}") < 0 ||
-            sd_bus_message_at_end(call->message, 0) == 0) {
-                bus_reply_refusal(call->message, REFUSAL_INVALID,
-                                  "there are no options for GetStrength");
-        } else if (group == SNAPSHOT_NONE) {
+        if (!method_read_no_options(call))
+                return;
+        if (group == SNAPSHOT_NONE) {
                 bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: no such group", path);
         } else {
                 int r = answer_strength(owned, group);
@@ -190,6 +188,25 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
         bus->group_view = (BusView){.bus = bus, .index = index};
         *ret_found = &bus->group_view;
         return 1;
+}
+
+static bool at(Bus *bus, size_t index, BusView *ret_view, char **ret_path)
+{
+        const Partition *groups = bus->manager->world->groups;
+
+        if (index >= groups->n_groups)
+                return false;
+        *ret_view = (BusView){.bus = bus, .index = index};
+        *ret_path = bus_path_group(groups->groups[index].id);
+        return true;
+}
+
+/* What is told of the guard says what its owner does. */
+static bool may_see(const BusView *view, uid_t uid)
+{
+        const Lease *lease = manager_lease_of_group(view->bus->manager, view->index);
+
+        return !lease || bus_may_see_lease(lease, uid);
 }
 
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
@@ -213,7 +230,7 @@ static const sd_bus_vtable group_vtable[] = {
         SD_BUS_PROPERTY("Reasons", "a(ssssass)", get_reasons, 0, CHANGES),
         SD_BUS_PROPERTY("Type", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Guard", "s", get_text, 0, CHANGES),
-        SD_BUS_PROPERTY("GuardEvidence", "s", get_guard_text, 0, CHANGES),
+        SD_BUS_PROPERTY("GuardEvidence", "s", get_guard_text, 0, BUS_PRIVATE),
         SD_BUS_PROPERTY("State", "s", get_text, 0, CHANGES),
         SD_BUS_PROPERTY("Waiters", "u", get_waiters, 0, 0),
         SD_BUS_PROPERTY("Lease", "o", get_lease, 0, CHANGES),
@@ -225,4 +242,6 @@ const BusKind bus_group_kind = {
         .interface = BUS_IFACE_GROUP,
         .vtable = group_vtable,
         .find = find,
+        .at = at,
+        .may_see = may_see,
 };

@@ -56,6 +56,30 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
         return 1;
 }
 
+/* Whether the device is the first that its IOMMU covers. */
+static bool is_first(const Snapshot *snapshot, size_t device)
+{
+        bool seen = snapshot->devices[device].iommu[0] == '\0';
+
+        for (size_t i = 0; !seen && i < device; i++)
+                seen = strcmp(snapshot->devices[device].iommu, snapshot->devices[i].iommu) == 0;
+        return !seen;
+}
+
+static bool at(Bus *bus, size_t index, BusView *ret_view, char **ret_path)
+{
+        const Snapshot *snapshot = bus->manager->world->snapshot;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                if (!is_first(snapshot, i) || index-- > 0)
+                        continue;
+                *ret_view = (BusView){.bus = bus, .index = i};
+                *ret_path = bus_path_iommu(snapshot->devices[i].iommu);
+                return true;
+        }
+        return false;
+}
+
 static const sd_bus_vtable iommu_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Name", "s", get_name, 0, 0),
@@ -69,4 +93,5 @@ const BusKind bus_iommu_kind = {
         .interface = BUS_IFACE_IOMMU,
         .vtable = iommu_vtable,
         .find = find,
+        .at = at,
 };

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "daemon/bus/arguments.h"
 #include "daemon/bus/fds.h"
 #include "daemon/bus/method.h"
 
@@ -19,15 +20,7 @@ Lease *method_lease(const MethodCall *call)
 
 bool method_read_no_options(MethodCall *call)
 {
-        const char *option;
-
-        int r = sd_bus_message_enter_container(call->message, 'a', "{sv}");
-        if (r >= 0 && sd_bus_message_enter_container(call->message, 'e', "sv") > 0 &&
-            sd_bus_message_read(call->message, "s", &option) > 0) {
-                bus_reply_refusal(call->message, REFUSAL_INVALID, "%.64s: no such option", option);
-                return false;
-        }
-        return true;
+        return argument_read_options(call->message, NULL, 0, NULL) == 0;
 }
 
 void method_refuse_ended(MethodCall *call)
@@ -72,9 +65,10 @@ static bool read_device(MethodCall *call, Bdf *ret_bdf)
 {
         const char *address;
 
-        if (sd_bus_message_rewind(call->message, true) < 0 ||
-            sd_bus_message_read(call->message, "s", &address) <= 0 ||
-            !bdf_parse(address, ret_bdf)) {
+        if (argument_rewind(call->message) < 0 ||
+            argument_read_text(call->message, "device", &address) < 0)
+                return false;
+        if (!bdf_parse(address, ret_bdf)) {
                 bus_reply_refusal(call->message, REFUSAL_INVALID,
                                   "a device is named by its address, such as 0000:01:00.0");
                 return false;

@@ -143,6 +143,20 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
         return 0;
 }
 
+static bool at(Bus *bus, size_t index, BusView *ret_view, char **ret_path)
+{
+        if (index >= bus->manager->n_leases)
+                return false;
+        *ret_view = (BusView){.bus = bus, .index = index};
+        *ret_path = bus_path_lease(bus->manager->leases[index]->record->id);
+        return true;
+}
+
+static bool may_see(const BusView *view, uid_t uid)
+{
+        return bus_may_see_lease(view->bus->manager->leases[view->index], uid);
+}
+
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
 static const sd_bus_vtable lease_vtable[] = {
@@ -170,21 +184,21 @@ static const sd_bus_vtable lease_vtable[] = {
         SD_BUS_PROPERTY("Groups", "ao", get_groups, 0, CHANGES),
         SD_BUS_PROPERTY("Devices", "as", get_devices, 0, CHANGES),
         SD_BUS_PROPERTY("Held", "as", get_devices, 0, CHANGES),
-        SD_BUS_PROPERTY("Uid", "u", get_number, 0, CHANGES),
-        SD_BUS_PROPERTY("Unit", "s", get_text, 0, CHANGES),
-        SD_BUS_PROPERTY("Mode", "s", get_text, 0, CHANGES),
-        SD_BUS_PROPERTY("AddressSpace", "s", get_text, 0, CHANGES),
-        SD_BUS_PROPERTY("Accounting", "s", get_text, 0, CHANGES),
-        SD_BUS_PROPERTY("Nodes", "as", get_nodes, 0, CHANGES),
-        SD_BUS_PROPERTY("Lifetime", "s", get_text, 0, CHANGES),
+        SD_BUS_PROPERTY("Uid", "u", get_number, 0, BUS_PRIVATE),
+        SD_BUS_PROPERTY("Unit", "s", get_text, 0, BUS_PRIVATE),
+        SD_BUS_PROPERTY("Mode", "s", get_text, 0, BUS_PRIVATE),
+        SD_BUS_PROPERTY("AddressSpace", "s", get_text, 0, BUS_PRIVATE),
+        SD_BUS_PROPERTY("Accounting", "s", get_text, 0, BUS_PRIVATE),
+        SD_BUS_PROPERTY("Nodes", "as", get_nodes, 0, BUS_PRIVATE),
+        SD_BUS_PROPERTY("Lifetime", "s", get_text, 0, BUS_PRIVATE),
         SD_BUS_PROPERTY("Guard", "s", get_text, 0, CHANGES),
-        SD_BUS_PROPERTY("RequiredGuard", "s", get_text, 0, CHANGES),
-        SD_BUS_PROPERTY("MemoryWarning", "s", get_memory_warning, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("RequiredGuard", "s", get_text, 0, BUS_PRIVATE),
+        SD_BUS_PROPERTY("MemoryWarning", "s", get_memory_warning, 0, BUS_PRIVATE_SILENT),
         SD_BUS_PROPERTY("State", "s", get_text, 0, CHANGES),
-        SD_BUS_PROPERTY("Trouble", "s", get_text, 0, CHANGES),
-        SD_BUS_PROPERTY("Since", "t", get_number, 0, CHANGES),
-        SD_BUS_PROPERTY("Rule", "s", get_text, 0, CHANGES),
-        SD_BUS_PROPERTY("Faults", "a(stt)", get_faults, 0, 0),
+        SD_BUS_PROPERTY("Trouble", "s", get_text, 0, BUS_PRIVATE),
+        SD_BUS_PROPERTY("Since", "t", get_number, 0, BUS_PRIVATE),
+        SD_BUS_PROPERTY("Rule", "s", get_text, 0, BUS_PRIVATE),
+        SD_BUS_PROPERTY("Faults", "a(stt)", get_faults, 0, BUS_PRIVATE_SILENT),
         SD_BUS_SIGNAL_WITH_ARGS("DeviceJoined", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("DeviceLost", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
         SD_BUS_SIGNAL_WITH_ARGS("DeviceReturned", SD_BUS_ARGS("s", device, "a{sv}", details), 0),
@@ -202,4 +216,6 @@ const BusKind bus_lease_kind = {
         .interface = BUS_IFACE_LEASE,
         .vtable = lease_vtable,
         .find = find,
+        .at = at,
+        .may_see = may_see,
 };

@@ -1,33 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * The table, the way of a call through it, and the question to the bus daemon who is calling.
- *
- * Uid and groups come from the bus daemon, which had them from the kernel when the caller connected:
- * /proc would tell about whatever runs under that pid by now.
- */
+/* The table, the way of a call through it, and the question to the bus daemon who is calling. */
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <systemd/sd-login.h>
 
 #include "daemon/bus/method.h"
 #include "daemon/bus/pace.h"
 
-#define CALLER_GIDS_MAX 65536 /* NGROUPS_MAX of Linux */
-
 static const MethodRow rows[] = {
-        {BUS_IFACE_MANAGER, "Acquire", METHOD_POLICY, NULL, method_acquire},
-        {BUS_IFACE_MANAGER, "Plan", METHOD_POLICY, NULL, method_plan},
+        {BUS_IFACE_MANAGER, "Acquire", METHOD_POLICY, NULL, method_acquire, .pace = METHOD_PACE_REQUEST},
+        {BUS_IFACE_MANAGER, "Plan", METHOD_POLICY, NULL, method_plan, .pace = METHOD_PACE_REQUEST},
         {BUS_IFACE_MANAGER, "Repair", METHOD_ADMIN, BUS_NAME ".repair", method_repair},
         {BUS_IFACE_MANAGER, "Resolve", METHOD_ANYONE, NULL, method_resolve},
+        {BUS_IFACE_MANAGER, "Subscribe", METHOD_ANYONE, NULL, method_subscribe},
         {BUS_IFACE_GROUP, "GetStrength", METHOD_ANYONE, NULL, method_get_strength},
         {BUS_IFACE_DEVICE, "Reset", METHOD_OWNER, BUS_NAME ".reset-device", method_reset},
-        {BUS_IFACE_GROUP, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders, .looks = true},
-        {BUS_IFACE_LEASE, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders, .looks = true},
+        {BUS_IFACE_GROUP, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders, .pace = METHOD_PACE_LOOK},
+        {BUS_IFACE_LEASE, "GetHolders", METHOD_OWNER, BUS_NAME ".see-holders", method_get_holders, .pace = METHOD_PACE_LOOK},
         {BUS_IFACE_GROUP, "SetType", METHOD_ADMIN, BUS_NAME ".set-type", method_set_type},
-        {BUS_IFACE_GROUP, "GetReservedRegions", METHOD_ANYONE, NULL, method_get_reserved_regions, .looks = true},
+        {BUS_IFACE_GROUP, "GetReservedRegions", METHOD_ANYONE, NULL, method_get_reserved_regions, .pace = METHOD_PACE_LOOK},
         {BUS_IFACE_LEASE, "Release", METHOD_OWNER, BUS_NAME ".release-other", method_release},
         {BUS_IFACE_LEASE, "Transfer", METHOD_OWNER, BUS_NAME ".transfer-other", method_transfer},
         {BUS_IFACE_LEASE, "GetDescriptors", METHOD_OWNER, BUS_NAME ".take-other", method_get_descriptors},
@@ -66,14 +58,6 @@ const char *method_find_hole(const char *interface, const sd_bus_vtable *vtable)
         return NULL;
 }
 
-void method_caller_clear(MethodCaller *caller)
-{
-        free(caller->gids);
-        free(caller->unit);
-        free(caller->label);
-        *caller = (MethodCaller){.uid = (uid_t)-1};
-}
-
 MethodCall *method_call_free(MethodCall *call)
 {
         if (!call)
@@ -84,6 +68,7 @@ MethodCall *method_call_free(MethodCall *call)
                 *call->place = call->next;
         if (call->turn)
                 event_free(call->turn);
+        listing_free(call->listing);
         sd_bus_message_unref(call->message);
         method_caller_clear(&call->caller);
         free(call->about);
@@ -97,109 +82,6 @@ void method_finish(const MethodCall *call, sd_bus_message *reply, int r)
                 r = sd_bus_send(call->bus->bus, reply, NULL);
         if (r < 0)
                 (void)sd_bus_reply_method_errno(call->message, r, NULL);
-}
-
-static int read_gids(sd_bus_message *reply, MethodCaller *caller)
-{
-        const void *data;
-        size_t size;
-
-        int r = sd_bus_message_enter_container(reply, 'v', "au");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_read_array(reply, 'u', &data, &size);
-        if (r < 0)
-                return r;
-        size_t n = size / sizeof(uint32_t);
-        if (n > CALLER_GIDS_MAX || caller->gids)
-                return -EBADMSG;
-        caller->gids = calloc(n + 1, sizeof(*caller->gids));
-        if (!caller->gids)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-                caller->gids[i] = ((const uint32_t *)data)[i];
-        caller->n_gids = n;
-        return sd_bus_message_exit_container(reply);
-}
-
-/* Bytes, with a NUL at their end that counts (the D-Bus specification has it so). */
-static int read_label(sd_bus_message *reply, MethodCaller *caller)
-{
-        const void *data;
-        size_t size;
-
-        int r = sd_bus_message_enter_container(reply, 'v', "ay");
-        if (r >= 0)
-                r = sd_bus_message_read_array(reply, 'y', &data, &size);
-        if (r < 0)
-                return r;
-        free(caller->label);
-        caller->label = strndup(data ? data : "", size);
-        return caller->label ? sd_bus_message_exit_container(reply) : -ENOMEM;
-}
-
-static int read_unit(sd_bus_message *reply, MethodCaller *caller)
-{
-        uint32_t pid;
-
-        int r = sd_bus_message_read(reply, "v", "u", &pid);
-        if (r < 0)
-                return r;
-        caller->pid = (pid_t)pid;
-        if (!caller->unit && sd_pid_get_unit((pid_t)pid, &caller->unit) < 0)
-                caller->unit = NULL;
-        return 0;
-}
-
-/* The number of a process that has ended may be another's; its descriptor never is. */
-static bool has_ended(int process)
-{
-        struct pollfd ended = {.fd = process, .events = POLLIN};
-
-        return poll(&ended, 1, 0) != 0;
-}
-
-int method_read_credentials(sd_bus_message *reply, MethodCaller *caller)
-{
-        bool has_uid = false;
-        int process = -1; /* the message's; newer buses send it */
-        uint32_t uid;
-        int r;
-
-        r = sd_bus_message_enter_container(reply, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
-                const char *key;
-
-                r = sd_bus_message_read(reply, "s", &key);
-                if (r < 0)
-                        return r;
-                if (strcmp(key, "UnixUserID") == 0) {
-                        r = sd_bus_message_read(reply, "v", "u", &uid);
-                        has_uid = r >= 0;
-                } else if (strcmp(key, "UnixGroupIDs") == 0) {
-                        r = read_gids(reply, caller);
-                } else if (strcmp(key, "ProcessID") == 0) {
-                        r = read_unit(reply, caller);
-                } else if (strcmp(key, "ProcessFD") == 0) {
-                        r = sd_bus_message_read(reply, "v", "h", &process);
-                } else if (strcmp(key, "LinuxSecurityLabel") == 0) {
-                        r = read_label(reply, caller);
-                } else {
-                        r = sd_bus_message_skip(reply, "v");
-                }
-                if (r < 0 || (r = sd_bus_message_exit_container(reply)) < 0)
-                        return r;
-        }
-        if (r < 0 || !has_uid)
-                return r < 0 ? r : -ENODATA;
-        caller->uid = uid;
-        if (process >= 0 && has_ended(process))
-                free(TAKE_PTR(caller->unit)); /* perhaps of who has its number now */
-        if (!caller->unit)
-                caller->unit = strdup("");
-        return caller->unit ? 0 : -ENOMEM;
 }
 
 static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -229,6 +111,24 @@ void method_ask_caller(MethodCall *call)
         method_call_free(call);
 }
 
+int method_begin(Bus *bus, sd_bus_message *message, const MethodRow *row)
+{
+        _cleanup_(method_call_freep) MethodCall *call = calloc(1, sizeof(*call));
+        if (!call)
+                return -ENOMEM;
+        call->bus = bus;
+        call->place = &bus->calls;
+        call->next = bus->calls;
+        if (call->next)
+                call->next->place = &call->next;
+        bus->calls = call;
+        call->message = sd_bus_message_ref(message);
+        call->row = row;
+        if (pace_admit_sender(call))
+                method_ask_caller(TAKE_PTR(call));
+        return 1;
+}
+
 int method_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
         const BusView *view = userdata;
@@ -237,23 +137,5 @@ int method_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error
         if (!row || row->access == METHOD_DENIED)
                 return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED,
                                         "this method is open to nobody");
-
-        _cleanup_(method_call_freep) MethodCall *call = calloc(1, sizeof(*call));
-        if (!call)
-                return -ENOMEM;
-        call->bus = view->bus;
-        call->place = &view->bus->calls;
-        call->next = view->bus->calls;
-        if (call->next)
-                call->next->place = &call->next;
-        view->bus->calls = call;
-        call->message = sd_bus_message_ref(message);
-        call->row = row;
-        if (row->access == METHOD_ANYONE && !row->looks) {
-                row->run(TAKE_PTR(call));
-                return 1;
-        }
-        if (pace_admit_sender(call))
-                method_ask_caller(TAKE_PTR(call));
-        return 1;
+        return method_begin(view->bus, message, row);
 }

@@ -12,11 +12,20 @@
 
 typedef enum MethodAccess {
         METHOD_DENIED = 0,
-        METHOD_ANYONE, /* reads; who calls is asked only if it starts a worker */
+        METHOD_ANYONE, /* reads */
         METHOD_POLICY, /* the policy files decide, in the manager */
         METHOD_OWNER,  /* the lease's owner and root; others by polkit */
         METHOD_ADMIN,  /* root; others by polkit */
 } MethodAccess;
+
+/* By which of the bus's paces a user's calls are held up (pace.h). */
+typedef enum MethodPace {
+        METHOD_PACE_READ = 0, /* of one object, or asks something of it */
+        METHOD_PACE_LIST,     /* of all objects */
+        METHOD_PACE_LOOK,     /* has a worker look something up */
+        METHOD_PACE_REQUEST,  /* asks for groups */
+        _METHOD_PACE_N,
+} MethodPace;
 
 /* Who calls, as the bus daemon vouches for it. */
 typedef struct MethodCaller {
@@ -38,10 +47,14 @@ typedef struct MethodCall {
         bool is_known;           /* who calls */
         bool had_turn;           /* it has been held up (pace.h) */
         struct event *turn;      /* until then */
+        struct Listing *listing; /* of GetManagedObjects under way (standard.h), or NULL */
         char *about;             /* when it was allowed, or asked about (authorize.h); owned */
         const struct MethodRow *row;
         struct MethodCall *next, **place; /* in the bus's list */
 } MethodCall;
+
+/* Frees what GetManagedObjects has made so far; NULL is fine. Returns NULL. */
+struct Listing *listing_free(struct Listing *listing);
 
 MethodCall *method_call_free(MethodCall *call);
 DEFINE_CLEANUP(MethodCall *, method_call_free);
@@ -53,7 +66,7 @@ typedef struct MethodRow {
         const char *action; /* of polkit, for whom the access alone leaves out; or NULL */
         /* Takes the call over and answers it, now or later. */
         void (*run)(MethodCall *call);
-        bool looks; /* it has a worker look something up, at the pace of that (pace.h) */
+        MethodPace pace;
 } MethodRow;
 
 /* All rows. */
@@ -64,6 +77,12 @@ const MethodRow *method_find(const char *interface, const char *member);
 
 /* Asks the bus who calls, and has pace_run() go on with it. Takes the call over. */
 void method_ask_caller(MethodCall *call);
+
+/*
+ * Takes in a call by its row: who calls is asked, then it runs at its pace. Returns 1, the call being
+ * answered now or later, or -ENOMEM.
+ */
+_nodiscard_ int method_begin(Bus *bus, sd_bus_message *message, const MethodRow *row);
 
 /* The handler of every method in every vtable; userdata is a BusView. */
 int method_dispatch(sd_bus_message *message, void *userdata, sd_bus_error *error);
@@ -90,6 +109,7 @@ void method_expel_device(MethodCall *call);
 void method_get_holders(MethodCall *call);
 void method_reset(MethodCall *call);
 void method_revoke(MethodCall *call);
+void method_subscribe(MethodCall *call);
 
 /* Appends a report of resets, NULL for none, as a(ss). */
 _nodiscard_ int bus_append_resets(sd_bus_message *reply, const char *report);
@@ -104,11 +124,12 @@ void method_finish(const MethodCall *call, sd_bus_message *reply, int r);
 _nodiscard_ int method_read_credentials(sd_bus_message *reply, MethodCaller *caller);
 
 /*
- * Reads what Acquire and Plan are given. Returns 0 with the request, which borrows from the call and
- * from *ret_selectors (freed by the caller), or -errno with the call answered.
+ * Reads what Acquire and Plan are given. `selectors` has room for ARGUMENT_SELECTORS_MAX + 1. Returns
+ * 0 with the request, which borrows from the call and from `selectors`, or -errno with the call
+ * answered.
  */
 _nodiscard_ int method_read_request(MethodCall *call, AcquireRequest *ret_request,
-                                    char ***ret_selectors);
+                                    const char **selectors);
 
 /* The lease that a call is about, or NULL. Borrowed. */
 Lease *method_lease(const MethodCall *call);

@@ -3,6 +3,10 @@
 /*
  * A match on NameOwnerChanged for each name, then a question whether it is still there: in this
  * order nothing is missed.
+ *
+ * A name has ended when the bus says so: by that signal, or by the error NameHasNoOwner. Any other
+ * failure says nothing of the name, so the question is asked again later. The time between two
+ * questions doubles, and ends with the first answer.
  */
 
 #include <errno.h>
@@ -10,16 +14,20 @@
 #include <string.h>
 
 #include "daemon/bus/names.h"
+#include "daemon/bus/subscribers.h"
 #include "daemon/log.h"
 
 #define DBUS "org.freedesktop.DBus"
 #define DBUS_PATH "/org/freedesktop/DBus"
+#define RETRY_SECONDS_MAX 60
 
 struct BusNames {
         Bus *bus;
         char *name;
         sd_bus_slot *match;
         sd_bus_slot *question;
+        struct event *retry; /* after a question that was not answered, or NULL */
+        unsigned retry_seconds;
         BusNames *next;
 };
 
@@ -27,6 +35,8 @@ static void name_free(BusNames *entry)
 {
         sd_bus_slot_unref(entry->match);
         sd_bus_slot_unref(entry->question);
+        if (entry->retry)
+                event_free(entry->retry);
         free(entry->name);
         free(entry);
 }
@@ -48,7 +58,8 @@ static void prune(Bus *bus)
         for (BusNames **at = &bus->names; *at;) {
                 BusNames *entry = *at;
 
-                if (manager_needs_name(bus->manager, entry->name)) {
+                if (manager_needs_name(bus->manager, entry->name) ||
+                    subscribers_have(bus, entry->name)) {
                         at = &entry->next;
                         continue;
                 }
@@ -66,6 +77,7 @@ static void end(BusNames *entry)
                         *at = entry->next;
                         break;
                 }
+        subscribers_forget(bus, entry->name);
         manager_forget_name(bus->manager, entry->name);
         name_free(entry);
 }
@@ -79,14 +91,49 @@ static int on_changed(sd_bus_message *message, void *userdata, sd_bus_error *err
         return 0;
 }
 
+static void watch(BusNames *entry);
+
+static void on_retry(evutil_socket_t fd, short what, void *userdata)
+{
+        BusNames *entry = userdata;
+
+        event_free(TAKE_PTR(entry->retry));
+        watch(entry);
+}
+
+/* If there is no memory for a timer, the next name that is watched has this one tried again. */
+static void ask_later(BusNames *entry, const char *why)
+{
+        log_warning("the bus does not say whether %s is still there: %s; it is asked again",
+                    entry->name, why);
+        entry->retry_seconds = entry->retry_seconds == 0 ? 1 : entry->retry_seconds * 2;
+        if (entry->retry_seconds > RETRY_SECONDS_MAX)
+                entry->retry_seconds = RETRY_SECONDS_MAX;
+        const struct timeval delay = {.tv_sec = (time_t)entry->retry_seconds};
+        entry->retry = evtimer_new(entry->bus->base, on_retry, entry);
+        if (entry->retry && evtimer_add(entry->retry, &delay) == 0)
+                return;
+        if (entry->retry)
+                event_free(TAKE_PTR(entry->retry));
+        log_broken(-ENOMEM);
+}
+
 static int on_answered(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
-        if (sd_bus_message_is_method_error(reply, NULL))
-                end(userdata);
+        const sd_bus_error *failure = sd_bus_message_get_error(reply);
+        BusNames *entry = userdata;
+
+        entry->question = sd_bus_slot_unref(entry->question);
+        if (!failure)
+                entry->retry_seconds = 0;
+        else if (sd_bus_error_has_name(failure, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
+                end(entry);
+        else
+                ask_later(entry, failure->message ? failure->message : failure->name);
         return 0;
 }
 
-static int watch(BusNames *entry)
+static int add_match(BusNames *entry)
 {
         char rule[512];
 
@@ -96,17 +143,36 @@ static int watch(BusNames *entry)
                          entry->name);
         if (n < 0 || (size_t)n >= sizeof(rule))
                 return -ENAMETOOLONG;
-        int r = sd_bus_add_match_async(entry->bus->bus, &entry->match, rule, on_changed, NULL,
-                                       entry);
+        return sd_bus_add_match_async(entry->bus->bus, &entry->match, rule, on_changed, NULL,
+                                      entry);
+}
+
+static void watch(BusNames *entry)
+{
+        int r = entry->match ? 0 : add_match(entry);
+
+        if (r >= 0)
+                r = sd_bus_call_method_async(entry->bus->bus, &entry->question, DBUS, DBUS_PATH,
+                                             DBUS, "GetNameOwner", on_answered, entry, "s",
+                                             entry->name);
         if (r < 0)
-                return r;
-        return sd_bus_call_method_async(entry->bus->bus, &entry->question, DBUS, DBUS_PATH, DBUS,
-                                        "GetNameOwner", on_answered, entry, "s", entry->name);
+                ask_later(entry, strerror(-r));
+}
+
+/* Those that there was no memory for, of themselves or of their timers. */
+static void watch_missed(Bus *bus)
+{
+        for (BusNames *entry = bus->names, *next; entry; entry = next) {
+                next = entry->next;
+                if (!entry->match && !entry->question && !entry->retry)
+                        watch(entry);
+        }
 }
 
 void bus_names_watch(Bus *bus, const char *name)
 {
         prune(bus);
+        watch_missed(bus);
         for (const BusNames *entry = bus->names; entry; entry = entry->next)
                 if (strcmp(entry->name, name) == 0)
                         return;
@@ -115,15 +181,13 @@ void bus_names_watch(Bus *bus, const char *name)
                 entry->name = strdup(name);
         if (!entry || !entry->name) {
                 free(entry);
-                log_broken(-ENOMEM);
-                return manager_forget_name(bus->manager, name);
+                log_error("the end of %s on the bus cannot be watched: no memory; what ends with "
+                          "it has to be released by hand",
+                          name);
+                return;
         }
         entry->bus = bus;
         entry->next = bus->names;
         bus->names = entry;
-        int r = watch(entry);
-        if (r < 0) {
-                log_broken(r);
-                end(entry);
-        }
+        watch(entry);
 }

@@ -11,7 +11,10 @@
 
 typedef struct BusNames BusNames;
 
-/* Watches a name, once, until it ends or nobody needs it any more. What fails is taken for its end. */
+/*
+ * Watches a name, once, until it ends or nobody needs it any more. A bus that does not answer is asked
+ * again: only its word is an end.
+ */
 void bus_names_watch(Bus *bus, const char *name);
 
 /* Forgets all names; NULL is fine. Returns NULL. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One observer call, one signal. A signal that cannot be sent is logged and forgotten: whoever needs
- * the state reads it.
+ * One observer call, one signal. A signal that cannot be sent is logged and forgotten: whoever
+ * needs the state reads it.
  */
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include "daemon/bus/names.h"
 #include "daemon/bus/notify.h"
 #include "daemon/bus/object.h"
+#include "daemon/bus/subscribers.h"
 #include "daemon/log.h"
 
 static void check(int r, const char *what, const char *path)
@@ -24,6 +25,7 @@ static void tell(Bus *bus, Change change, char *path, const char *interface, cha
 {
         _cleanup_(freep) char *owned = path;
 
+        bus->n_told++;
         if (!owned)
                 return check(-ENOMEM, "changed", interface);
         switch (change) {
@@ -34,9 +36,9 @@ static void tell(Bus *bus, Change change, char *path, const char *interface, cha
                 return check(sd_bus_emit_interfaces_removed(bus->bus, owned, interface, NULL),
                              "went", owned);
         case CHANGE_CHANGED:
-                return check(sd_bus_emit_properties_changed_strv(bus->bus, owned, interface,
-                                                                 properties),
-                             "changed", owned);
+                return check(
+                        sd_bus_emit_properties_changed_strv(bus->bus, owned, interface, properties),
+                        "changed", owned);
         }
 }
 
@@ -59,8 +61,8 @@ static void on_device(Change change, const char *address, void *userdata)
 static void on_group(Change change, const char *id, void *userdata)
 {
         tell(userdata, change, bus_path_group(id), BUS_IFACE_GROUP,
-             NAMES("Devices", "Reasons", "KernelGroup", "Type", "Guard",
-                   "GuardEvidence", "State", "Lease"));
+             NAMES("Devices", "Reasons", "KernelGroup", "Type", "Guard", "GuardEvidence", "State",
+                   "Lease"));
 }
 
 static void on_lease(Change change, uint32_t id, void *userdata)
@@ -153,16 +155,12 @@ static void on_breached(const Lease *lease, Bdf bdf, const char *driver, GuardLa
 static void on_fault(const Lease *lease, const LeaseDevice *device, const IommuFault *fault,
                      void *userdata)
 {
-        Bus *bus = userdata;
-        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
         char text[BDF_TEXT_SIZE];
 
-        int r = !path ? -ENOMEM
-                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "Fault", "sa{sv}",
-                                           bdf_format(fault->bdf, text), 3, "access", "s",
-                                           fault_access_to_string(fault->access), "address", "t",
-                                           device->fault_address, "count", "t", device->n_faults);
-        check(r, "had a fault", path ? path : "a lease");
+        check(subscribers_tell(userdata, lease, "Fault", "sa{sv}", bdf_format(fault->bdf, text), 3,
+                               "access", "s", fault_access_to_string(fault->access), "address", "t",
+                               device->fault_address, "count", "t", device->n_faults),
+              "had a fault", "a lease");
 }
 
 static void on_needs_name(const char *name, void *userdata)
@@ -172,27 +170,17 @@ static void on_needs_name(const char *name, void *userdata)
 
 static void on_second_holder(const Lease *lease, const Holder *holder, void *userdata)
 {
-        Bus *bus = userdata;
-        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
-
-        int r = !path ? -ENOMEM
-                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "SecondHolder",
-                                           "ua{sv}", (uint32_t)holder->pid, 3, "comm", "s",
-                                           holder->comm, "unit", "s", holder->unit, "uid", "u",
-                                           holder->uid);
-        check(r, "has a second holder", path ? path : "a lease");
+        check(subscribers_tell(userdata, lease, "SecondHolder", "ua{sv}", (uint32_t)holder->pid, 3,
+                               "comm", "s", holder->comm, "unit", "s", holder->unit, "uid", "u",
+                               holder->uid),
+              "has a second holder", "a lease");
 }
 
 static void on_revoked(const Lease *lease, unsigned grace_seconds, void *userdata)
 {
-        Bus *bus = userdata;
-        _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
-
-        int r = !path ? -ENOMEM
-                      : sd_bus_emit_signal(bus->bus, path, BUS_IFACE_LEASE, "Revoked", "ua{sv}",
-                                           (uint32_t)grace_seconds, 1, "kill", "b",
-                                           (int)lease->record->revoke_kill);
-        check(r, "is revoked", path ? path : "a lease");
+        check(subscribers_tell(userdata, lease, "Revoked", "ua{sv}", (uint32_t)grace_seconds, 1,
+                               "kill", "b", (int)lease->record->revoke_kill),
+              "is revoked", "a lease");
 }
 
 static void on_policy(void *userdata)

@@ -13,12 +13,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/text.h"
 #include "daemon/bus/object.h"
 
 #define PREFIX_DEVICE BUS_ROOT "/device"
 #define PREFIX_GROUP BUS_ROOT "/group"
 #define PREFIX_LEASE BUS_ROOT "/lease"
 #define PREFIX_IOMMU BUS_ROOT "/iommu"
+
+bool bus_may_see_lease(const Lease *lease, uid_t uid)
+{
+        return uid == 0 || lease->record->uid == uid;
+}
 
 char *bus_path_device(Bdf bdf)
 {
@@ -77,8 +83,7 @@ size_t bus_find_device(const Manager *manager, const char *path)
         for (char *c = text; *c; c++)
                 if (*c == '_' && n_separators < ARRAY_SIZE(separators))
                         *c = separators[n_separators++];
-        return bdf_parse(text, &bdf) ? snapshot_find(manager->world->snapshot, bdf)
-                                     : SNAPSHOT_NONE;
+        return bdf_parse(text, &bdf) ? snapshot_find(manager->world->snapshot, bdf) : SNAPSHOT_NONE;
 }
 
 /* The name behind a path of sd_bus_path_encode(), or NULL. */
@@ -98,15 +103,14 @@ size_t bus_find_group(const Manager *manager, const char *path)
 
 Lease *bus_find_lease(const Manager *manager, const char *path)
 {
-        char *end = NULL;
+        uint32_t id;
 
         if (strncmp(path, PREFIX_LEASE "/", sizeof(PREFIX_LEASE)) != 0)
                 return NULL;
         const char *number = path + sizeof(PREFIX_LEASE);
-        if (number[0] < '1' || number[0] > '9')
-                return NULL;
-        unsigned long id = strtoul(number, &end, 10);
-        return *end || id > UINT32_MAX ? NULL : manager_find_lease(manager, (uint32_t)id);
+        /* One lease has one path: without a leading zero. */
+        return number[0] != '0' && text_read_u32(number, &id) ? manager_find_lease(manager, id)
+                                                              : NULL;
 }
 
 size_t bus_find_iommu(const Manager *manager, const char *path)
@@ -132,12 +136,46 @@ int bus_append_addresses(sd_bus_message *reply, const Snapshot *snapshot, const 
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+/* Bytes of the UTF-8 character at `text`; 0 if it is none, or is cut off. */
+static size_t measure_character(const unsigned char *text)
+{
+        size_t n = text[0] < 0x80                      ? 1
+                   : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
+                   : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
+                   : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
+                                                       : 0;
+
+        for (size_t i = 1; i < n; i++)
+                if ((text[i] & 0xc0) != 0x80)
+                        return 0;
+        /* Not the shortest form, a surrogate, or beyond U+10FFFF. */
+        if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] >= 0xa0) ||
+            (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] >= 0x90))
+                return 0;
+        return n;
+}
+
+void bus_mend_text(char *text)
+{
+        for (char *at = text; *at;) {
+                size_t n = measure_character((const unsigned char *)at);
+
+                if (n == 0)
+                        *at = '?';
+                at += n > 0 ? n : 1;
+        }
+}
+
 void bus_reply_failure(sd_bus_message *call, const ManagerAnswer *answer)
 {
+        char text[2048];
+
         if (answer->code > 0)
-                bus_reply_refusal(call, (Refusal)answer->code, "%s", answer->message);
-        else if (answer->message[0])
-                (void)sd_bus_reply_method_errnof(call, answer->code, "%s", answer->message);
+                return bus_reply_refusal(call, (Refusal)answer->code, "%s", answer->message);
+        (void)snprintf(text, sizeof(text), "%s", answer->message);
+        bus_mend_text(text);
+        if (text[0])
+                (void)sd_bus_reply_method_errnof(call, answer->code, "%s", text);
         else
                 (void)sd_bus_reply_method_errno(call, answer->code, NULL);
 }
@@ -151,6 +189,7 @@ void bus_reply_refusal(sd_bus_message *call, Refusal refusal, const char *format
         va_start(args, format);
         (void)vsnprintf(text, sizeof(text), format, args);
         va_end(args);
+        bus_mend_text(text);
         (void)snprintf(name, sizeof(name), REFUSAL_BUS_PREFIX "%s", refusal_to_string(refusal));
         if (sd_bus_error_set(&error, name, text) != 0)
                 (void)sd_bus_reply_method_error(call, &error);

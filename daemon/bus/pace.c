@@ -22,18 +22,19 @@ typedef struct Bucket {
 } Bucket;
 
 struct Pace {
-        uint64_t interval;
+        uint64_t interval, burst;
         Bucket buckets[BUCKETS_MAX + 1]; /* the last is for all that have none */
         size_t n_buckets;
 };
 
-int pace_new(uint64_t interval, Pace **ret_pace)
+int pace_new(uint64_t interval, uint64_t burst, Pace **ret_pace)
 {
         Pace *pace = calloc(1, sizeof(*pace));
 
         if (!pace)
                 return -ENOMEM;
         pace->interval = interval;
+        pace->burst = burst;
         *ret_pace = pace;
         return 0;
 }
@@ -64,7 +65,7 @@ static Bucket *find_bucket(Pace *pace, uid_t uid)
 
 uint64_t pace_ask(Pace *pace, uid_t uid, uint64_t now)
 {
-        const uint64_t burst = PACE_BURST * pace->interval;
+        const uint64_t burst = pace->burst * pace->interval;
 
         if (uid == 0)
                 return 0;
@@ -121,13 +122,16 @@ static void on_turn(evutil_socket_t fd, short what, void *userdata)
 /* After how many microseconds the call may run. */
 static uint64_t find_delay(const MethodCall *call)
 {
-        Pace *pace = call->row->looks                     ? call->bus->looks
-                     : call->row->access == METHOD_POLICY ? call->bus->pace
-                                                          : NULL;
+        Pace *const paces[_METHOD_PACE_N] = {
+                [METHOD_PACE_READ] = call->bus->reads,
+                [METHOD_PACE_LIST] = call->bus->lists,
+                [METHOD_PACE_LOOK] = call->bus->looks,
+                [METHOD_PACE_REQUEST] = call->bus->pace,
+        };
 
-        if (!pace || call->had_turn)
+        if (call->had_turn || !paces[call->row->pace])
                 return 0;
-        return pace_ask(pace, call->caller.uid, clock_usec(CLOCK_MONOTONIC));
+        return pace_ask(paces[call->row->pace], call->caller.uid, clock_usec(CLOCK_MONOTONIC));
 }
 
 void pace_run(MethodCall *call)

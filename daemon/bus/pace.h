@@ -7,7 +7,7 @@
  * A user who takes and gives back groups in a loop is slowed down and not refused: each may start
  * PACE_BURST requests at once, and one more every PACE_INTERVAL_USEC. What is beyond that waits its
  * turn, unless too many calls of that user are under way already. What only looks something up in a
- * worker is paced by itself, and less. Root is not held up.
+ * worker is paced by itself, and less, as is what only reads: one object, or all. Root is not held up.
  */
 
 #include "daemon/bus/method.h"
@@ -15,6 +15,10 @@
 #define PACE_BURST 8
 #define PACE_INTERVAL_USEC 500000
 #define PACE_LOOK_INTERVAL_USEC 50000
+/* What reads one object, and what reads all. */
+#define PACE_READ_BURST 64
+#define PACE_READ_INTERVAL_USEC 5000
+#define PACE_LIST_INTERVAL_USEC 100000
 /* Unanswered calls of one user; those that wait for a group are among them. */
 #define PACE_CALLS_PER_UID_MAX 128
 /* Those of one connection that nobody has vouched for yet. */
@@ -22,8 +26,11 @@
 
 typedef struct Pace Pace;
 
-/* One request is paid every `interval` microseconds. Returns 0 and *ret, or -ENOMEM. */
-_nodiscard_ int pace_new(uint64_t interval, Pace **ret_pace);
+/*
+ * One request is paid every `interval` microseconds, and `burst` of them may be owed. Returns 0 and
+ * *ret, or -ENOMEM.
+ */
+_nodiscard_ int pace_new(uint64_t interval, uint64_t burst, Pace **ret_pace);
 
 Pace *pace_free(Pace *pace);
 DEFINE_CLEANUP(Pace *, pace_free);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "daemon/bus/arguments.h"
 #include "daemon/bus/method.h"
 #include "daemon/rehearsal.h"
 #include "daemon/repair.h"
@@ -134,10 +135,10 @@ static void on_rehearsed(const Rehearsal *rehearsal, void *userdata)
 
 void method_plan(MethodCall *call)
 {
-        _cleanup_(strv_freep) char **selectors = NULL;
+        const char *selectors[ARGUMENT_SELECTORS_MAX + 1];
         AcquireRequest request;
 
-        if (method_read_request(call, &request, &selectors) < 0)
+        if (method_read_request(call, &request, selectors) < 0)
                 method_call_free(call);
         else
                 rehearse(call->bus->manager, &request, on_rehearsed, call);
@@ -164,44 +165,28 @@ static void on_repaired(const ManagerAnswer *answer, const LeaseStepTexts *lines
         method_finish(call, reply, r);
 }
 
-/* Reads the options. Returns 0, or -errno with the call answered. */
-static int read_dry_run(sd_bus_message *message, bool *ret_dry_run)
+static int read_dry_run(sd_bus_message *message, const char *key, void *target)
 {
-        const char *key;
-        int value = false;
-
-        int r = sd_bus_message_enter_container(message, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-                r = sd_bus_message_read(message, "s", &key);
-                if (r >= 0 && strcmp(key, "dry-run") != 0)
-                        r = -ENXIO;
-                if (r >= 0)
-                        r = sd_bus_message_read(message, "v", "b", &value);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(message);
-        }
-        if (r < 0)
-                bus_reply_refusal(message, REFUSAL_INVALID, "there is one option: dry-run b");
-        *ret_dry_run = value;
-        return r;
+        return option_read_flag(message, key, &((RepairRequest *)target)->dry_run);
 }
+
+static const ArgumentOption repair_options[] = {
+        {"dry-run", read_dry_run},
+};
 
 static void repair_now(MethodCall *call)
 {
-        static const char *const nothing[] = {NULL};
-        _cleanup_(strv_freep) char **selectors = NULL;
-        RepairRequest request = {.uid = call->caller.uid};
+        const char *selectors[ARGUMENT_SELECTORS_MAX + 1];
+        RepairRequest request = {.uid = call->caller.uid, .selectors = selectors};
 
-        if (sd_bus_message_rewind(call->message, true) < 0 ||
-            sd_bus_message_read_strv(call->message, &selectors) < 0) {
-                bus_reply_refusal(call->message, REFUSAL_INVALID, "selectors cannot be read");
+        if (argument_rewind(call->message) < 0 ||
+            argument_read_texts(call->message, "selectors", ARGUMENT_SELECTORS_MAX, selectors) <
+                    0 ||
+            argument_read_options(call->message, repair_options, ARRAY_SIZE(repair_options),
+                                  &request) < 0)
                 method_call_free(call);
-        } else if (read_dry_run(call->message, &request.dry_run) < 0) {
-                method_call_free(call);
-        } else {
-                request.selectors = selectors ? (const char *const *)selectors : nothing;
+        else
                 repair(call->bus->manager, &request, on_repaired, call);
-        }
 }
 
 void method_repair(MethodCall *call)

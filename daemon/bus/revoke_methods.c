@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "daemon/bus/arguments.h"
 #include "daemon/bus/method.h"
 #include "daemon/manager_revoke.h"
 
@@ -15,48 +16,36 @@ static Lease *lease_of(const MethodCall *call)
         return bus_find_lease(call->bus->manager, sd_bus_message_get_path(call->message));
 }
 
-/* Reads one option's value. Returns NULL, or what is wrong with it. */
-static const char *read_option(sd_bus_message *message, const char *key, RevokeRequest *request)
+static int read_kill(sd_bus_message *message, const char *key, void *target)
 {
-        uint32_t seconds;
-        int value;
+        return option_read_flag(message, key, &((RevokeRequest *)target)->kill);
+}
 
-        if (strcmp(key, "kill") == 0) {
-                if (sd_bus_message_read(message, "v", "b", &value) < 0)
-                        return "must be a boolean";
-                request->kill = value;
-                return NULL;
-        }
-        if (strcmp(key, "grace-seconds") != 0)
-                return "no such option";
-        if (sd_bus_message_read(message, "v", "u", &seconds) < 0 || seconds > POLICY_GRACE_MAX)
-                return "must be 0 to 3600, as an unsigned number";
+static int read_grace(sd_bus_message *message, const char *key, void *target)
+{
+        RevokeRequest *request = target;
+        uint32_t seconds;
+
+        int r = option_read_u32(message, key, &seconds);
+        if (r < 0)
+                return r;
+        if (seconds > POLICY_GRACE_MAX)
+                return argument_refuse(message, key, "must be 0 to 3600, as an unsigned number");
         request->has_grace = true;
         request->grace = seconds;
-        return NULL;
+        return 0;
 }
+
+static const ArgumentOption options[] = {
+        {"kill", read_kill},
+        {"grace-seconds", read_grace},
+};
 
 /* Returns false with the call answered. */
 static bool read_options(MethodCall *call, RevokeRequest *request)
 {
-        sd_bus_message *message = call->message;
-        const char *key = "options", *wrong = NULL;
-
-        int r = sd_bus_message_rewind(message, true);
-        if (r >= 0)
-                r = sd_bus_message_enter_container(message, 'a', "{sv}");
-        while (r >= 0 && !wrong && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-                r = sd_bus_message_read(message, "s", &key);
-                if (r >= 0)
-                        wrong = read_option(message, key, request);
-                if (r >= 0 && !wrong)
-                        r = sd_bus_message_exit_container(message);
-        }
-        if (r < 0 && !wrong)
-                wrong = "cannot be read";
-        if (wrong)
-                bus_reply_refusal(message, REFUSAL_INVALID, "%.64s: %s", key, wrong);
-        return !wrong;
+        return argument_rewind(call->message) == 0 &&
+               argument_read_options(call->message, options, ARRAY_SIZE(options), request) == 0;
 }
 
 static void revoke_now(MethodCall *call)

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "daemon/bus/arguments.h"
 #include "daemon/bus/authorize.h"
 #include "daemon/bus/fds.h"
 
@@ -18,38 +19,41 @@ typedef struct Heir {
         bool has_uid;
 } Heir;
 
+static int read_name(sd_bus_message *message, const char *key, void *target)
+{
+        return option_read_text(message, key, &((Heir *)target)->name);
+}
+
+static int read_uid(sd_bus_message *message, const char *key, void *target)
+{
+        Heir *heir = target;
+
+        heir->has_uid = true;
+        return option_read_u32(message, key, &heir->uid);
+}
+
+static const ArgumentOption options[] = {
+        {"name", read_name},
+        {"uid", read_uid},
+};
+
 /* Reads the options. Returns 0, or -errno with the call answered. */
 static int read_heir(MethodCall *call, Heir *heir)
 {
-        sd_bus_message *message = call->message;
-        const char *key;
+        int r = argument_rewind(call->message);
 
-        int r = sd_bus_message_rewind(message, true);
-        if (r >= 0)
-                r = sd_bus_message_enter_container(message, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-                r = sd_bus_message_read(message, "s", &key);
-                if (r >= 0 && strcmp(key, "name") == 0)
-                        r = sd_bus_message_read(message, "v", "s", &heir->name);
-                else if (r >= 0 && strcmp(key, "uid") == 0)
-                        r = sd_bus_message_read(message, "v", "u", &heir->uid),
-                        heir->has_uid = true;
-                else if (r >= 0)
-                        r = -ENXIO;
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(message);
-        }
-        if (r >= 0 && !heir->name == !heir->has_uid)
-                r = -EINVAL;
-        /* A unique name is one connection for ever; others change hands. */
-        if (r >= 0 && heir->name &&
-            (heir->name[0] != ':' || strlen(heir->name) >= LEASE_OWNER_NAME_SIZE))
-                r = -EINVAL;
+        if (r == 0)
+                r = argument_read_options(call->message, options, ARRAY_SIZE(options), heir);
         if (r < 0)
-                bus_reply_refusal(message, REFUSAL_INVALID,
-                                  "the new owner is named by an option name (s, unique on the bus: "
-                                  ":1.42) or, by root, uid (u)");
-        return r;
+                return r;
+        /* A unique name is one connection for ever; others change hands. */
+        if (!heir->name != !heir->has_uid &&
+            (!heir->name || (heir->name[0] == ':' && strlen(heir->name) < LEASE_OWNER_NAME_SIZE)))
+                return 0;
+        bus_reply_refusal(call->message, REFUSAL_INVALID,
+                          "the new owner is named by an option name (s, unique on the bus: :1.42) "
+                          "or, by root, uid (u)");
+        return -EINVAL;
 }
 
 static void transfer(MethodCall *call, const NewOwner *owner)
@@ -76,10 +80,14 @@ static int on_heir(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 
         if (read_heir(call, &heir) < 0) {
                 method_call_free(call);
-        } else if (sd_bus_message_is_method_error(reply, NULL) ||
-                   method_read_credentials(reply, &caller) < 0) {
+        } else if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
                 bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%.64s: nobody of that name",
                                   heir.name);
+                method_call_free(call);
+        } else if (sd_bus_message_is_method_error(reply, NULL) ||
+                   method_read_credentials(reply, &caller) < 0) {
+                bus_reply_refusal(call->message, REFUSAL_STUCK,
+                                  "%.64s: the bus does not say who that is; try again", heir.name);
                 method_call_free(call);
         } else if (!method_check_object(call)) {
                 method_call_free(call); /* it has changed hands since the bus was asked */

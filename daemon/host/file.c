@@ -16,8 +16,7 @@
 #include "daemon/host/file.h"
 #include "daemon/host/host.h"
 
-#define ASIDE_MAX 1000           /* of files of one name that are set aside */
-#define FILE_SIZE_MAX (4U << 20) /* bytes; a lease record of 4096 devices is below 1 MiB */
+#define ASIDE_MAX 1000 /* of files of one name that are set aside */
 
 static int write_all(int fd, const char *text, size_t n_text)
 {
@@ -44,7 +43,7 @@ static const char *find_fault(const struct stat *st)
                 return "it belongs to another user";
         if (st->st_mode & (S_IWGRP | S_IWOTH))
                 return "others may write it";
-        if (st->st_size > (off_t)FILE_SIZE_MAX)
+        if (st->st_size > FILE_SIZE_MAX)
                 return "it is too large";
         return NULL;
 }
@@ -80,6 +79,8 @@ int file_replace(int directory, const char *name, const char *text, mode_t mode)
         _cleanup_(freep) char *now = NULL;
         char temporary[NAME_MAX + 1];
 
+        if (strnlen(text, FILE_SIZE_MAX + 1) > FILE_SIZE_MAX)
+                return -EFBIG;
         int r = file_read(directory, name, &now);
         if (r == 0 && strcmp(now, text) == 0)
                 return 0;

@@ -10,9 +10,12 @@
 
 #include "core/model/base.h"
 
+#define FILE_SIZE_MAX (4 << 20) /* bytes; a lease record of 4096 devices is below 1 MiB */
+
 /*
  * Replaces `name` in an open directory: temporary file, fsync, rename. A file that has this text
- * already is left alone; a new one gets `mode`, less the umask. Returns 0 or -errno (-ENOSPC …).
+ * already is left alone; a new one gets `mode`, less the umask. Returns 0, -EFBIG for a text that
+ * file_read() would not take, or -errno (-ENOSPC …).
  */
 _nodiscard_ int file_replace(int directory, const char *name, const char *text, mode_t mode);
 
@@ -20,9 +23,9 @@ _nodiscard_ int file_replace(int directory, const char *name, const char *text, 
 _nodiscard_ int file_create(int directory, const char *name, const char *text, mode_t mode);
 
 /*
- * Reads a regular file of at most 4 MiB that is ours, and ours alone to write. Returns 0 and
- * *ret_text (freed by the caller), -ENOENT, -EBADMSG for what is no such file (a link, another
- * user's, one that cannot be opened), or -errno.
+ * Reads a regular file of at most FILE_SIZE_MAX bytes that is ours, and ours alone to write.
+ * Returns 0 and *ret_text (freed by the caller), -ENOENT, -EBADMSG for what is no such file (a
+ * link, another user's, one that cannot be opened), or -errno.
  */
 _nodiscard_ int file_read(int directory, const char *name, char **ret_text);
 

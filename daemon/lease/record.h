@@ -30,6 +30,7 @@
 #define LEASE_POWER_SIZE 8        /* of "auto", "on", "0", "1" */
 #define LEASE_RESET_SIZE 64       /* of a list of reset methods */
 #define LEASE_OWNER_NAME_SIZE 256 /* of a name on the bus (D-Bus specification) */
+#define LEASE_BUS_ID_SIZE 33      /* of the id of a bus, 32 hexadecimal digits */
 
 /* The driver that stands in for the owner, unless there is one made for the device. */
 #define LEASE_DRIVER "vfio-pci"
@@ -134,6 +135,7 @@ typedef struct LeaseRecord {
         uid_t uid;
         uid_t path_uid; /* who may open the nodes (nodes.h) */
         char owner_name[LEASE_OWNER_NAME_SIZE]; /* whose end on the bus ends it, or "" */
+        char owner_bus[LEASE_BUS_ID_SIZE]; /* the bus that gave this name; "": not recorded */
         char *unit;
         char *rule;
         uint64_t since_usec;

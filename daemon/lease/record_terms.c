@@ -45,6 +45,7 @@ static const Term record_terms[] = {
         TERM(LeaseRecord, "revoke_usec", revoke_usec, INT64_MAX),
         TERM(LeaseRecord, "revoke_kill", revoke_kill, 1),
         LATER_TERM(LeaseRecord, "in_hand", in_hand, 1),
+        LATER_TERM(LeaseRecord, "owner_bus", owner_bus, IS_TEXT),
 };
 
 static const Term group_terms[] = {

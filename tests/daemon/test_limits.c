@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/model/refusal.h"
 #include "daemon/queue_internal.h"
@@ -346,6 +347,76 @@ static void test_waiters(void)
         end();
 }
 
+/* The longest that a request may have, and that JSON makes the most of. */
+static void make_longest(char texts[MANAGER_SELECTORS_MAX][257], const char **selectors)
+{
+        selectors[0] = addresses[0];
+        for (int i = 1; i < MANAGER_SELECTORS_MAX; i++) {
+                memset(texts[i], 1, sizeof(texts[i]) - 1);
+                texts[i][sizeof(texts[i]) - 1] = '\0';
+                selectors[i] = texts[i];
+        }
+        selectors[MANAGER_SELECTORS_MAX] = NULL;
+}
+
+/* Puts waiters into the queue, as those of `uid`, until it has no room for one more. */
+static unsigned fill_queue(uid_t uid, const char *const *selectors)
+{
+        Asked first;
+
+        for (unsigned n = 0;; n++) {
+                const AcquireRequest request = {
+                        .selectors = selectors, .uid = uid, .unit = "", .ticket = "ticket"};
+                _cleanup_(waiter_freep) Waiter *waiter = calloc(1, sizeof(*waiter));
+                _cleanup_(plan_clear) Plan plan = {.manager = manager, .request = &request};
+
+                if (!waiter || request_copy(&request, &waiter->request) < 0)
+                        abort();
+                waiter->queue = manager->queue;
+                waiter->done = on_answer;
+                waiter->userdata = &first;
+                if (queue_check_room(manager->queue, waiter, &plan) != 0)
+                        return n;
+                waiter->next = manager->queue->first;
+                manager->queue->first = TAKE_PTR(waiter);
+        }
+}
+
+int __real_queue_state_save(const char *directory, const Waiter *first);
+
+/* However much is asked for, what is written down can be read again. */
+static void test_bytes_in_the_queue(void)
+{
+        static char texts[MANAGER_SELECTORS_MAX][257];
+        const char *selectors[MANAGER_SELECTORS_MAX + 1];
+        char directory[] = "/tmp/limits-XXXXXX", path[64];
+        Waiter *back = NULL;
+        unsigned n = 0, n_back = 0;
+
+        begin();
+        make_longest(texts, selectors);
+        unsigned n_mine = fill_queue(USER, selectors);
+        CHECK(n_mine > 2 && n_mine < QUEUE_PER_UID_MAX);
+        for (uid_t uid = USER; uid < USER + ALL; uid++)
+                n += fill_queue(uid, selectors);
+        CHECK(n < ALL * n_mine);
+        CHECK(fill_queue(0, selectors) > 2);
+        for (const Waiter *each = manager->queue->first; each; each = each->next)
+                n_back++;
+        if (!CHECK(mkdtemp(directory)))
+                return;
+        CHECK_NUMBER(__real_queue_state_save(directory, manager->queue->first), 0);
+        CHECK_NUMBER(queue_state_load(directory, &back), 0);
+        for (Waiter *next; back; back = next, n_back--) {
+                next = back->next;
+                waiter_free(back);
+        }
+        CHECK_NUMBER(n_back, 0);
+        (void)snprintf(path, sizeof(path), "%s/queue", directory);
+        CHECK(unlink(path) == 0 && rmdir(directory) == 0);
+        end();
+}
+
 static void test_selectors(void)
 {
         const char *selectors[MANAGER_SELECTORS_MAX + 2] = {NULL};
@@ -373,6 +444,7 @@ int main(void)
                 {"leases", test_leases},
                 {"places in the queue", test_waiters},
                 {"selectors", test_selectors},
+                {"bytes in the queue", test_bytes_in_the_queue},
         };
 
         return tap_run(tests);

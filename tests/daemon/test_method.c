@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "daemon/bus/method.h"
+#include "daemon/bus/standard.h"
 #include "tests/unit/tap.h"
 
 static const struct {
         const char *interface;
         const sd_bus_vtable *vtable;
-} *faces;
+} * faces;
 static size_t n_faces;
 static char xml[65536], bus_policy[65536], polkit_policy[65536];
 
@@ -154,6 +155,48 @@ static void test_the_bus_lets_through_what_is_in_the_table(void)
         CHECK(count(bus_policy, "<deny send_destination=\"" BUS_NAME "\"/>") == 1);
 }
 
+/* What D-Bus itself defines is let through where it goes our way, and nothing else of it. */
+static void test_the_standard_methods_go_our_way(void)
+{
+        size_t n_rows;
+        const MethodRow *rows = standard_rows(&n_rows);
+
+        for (size_t i = 0; i < n_rows; i++) {
+                char allowed[128];
+
+                (void)snprintf(allowed, sizeof(allowed), "send_interface=\"%s\"",
+                               rows[i].interface);
+                CHECK(count(bus_policy, allowed) > 0);
+                CHECK(standard_find(rows[i].interface, rows[i].member) == &rows[i]);
+        }
+        CHECK_NUMBER(count(bus_policy, "send_interface=\"org.freedesktop.DBus."), n_rows + 1);
+        CHECK_NUMBER(count(bus_policy, "send_interface=\"org.freedesktop.DBus.Peer\""), 1);
+        CHECK(count(bus_policy, "send_type=\"method_call\" min_fds=\"1\"") == 1);
+}
+
+/* What has a value in a signal is told to everybody. */
+static void test_private_properties_are_in_no_signal(void)
+{
+        static const char *const open_to_all[] = {"Id",   "Groups", "Devices",
+                                                  "Held", "Guard",  "State"};
+        size_t n_private = 0;
+
+        for (const sd_bus_vtable *entry = bus_lease_kind.vtable; entry->type != _SD_BUS_VTABLE_END;
+             entry++) {
+                bool is_open = entry->type != _SD_BUS_VTABLE_PROPERTY;
+
+                for (size_t i = 0; !is_open && i < ARRAY_SIZE(open_to_all); i++)
+                        is_open = strcmp(open_to_all[i], entry->x.property.member) == 0;
+                if (is_open)
+                        continue;
+                n_private++;
+                CHECK(entry->flags & SD_BUS_VTABLE_PROPERTY_EXPLICIT);
+                CHECK(!(entry->flags & SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE));
+        }
+        CHECK(n_private > 10);
+        CHECK_NUMBER(count(xml, "value=\"invalidates\""), n_private - 2 + 1);
+}
+
 static bool read_file(const char *path, char *text, size_t size)
 {
         FILE *file = fopen(path, "re");
@@ -186,6 +229,8 @@ int main(int argc, char **argv)
                 {"who may not is asked of polkit", test_who_may_not_is_asked_of_polkit},
                 {"the bus lets through what is in the table",
                  test_the_bus_lets_through_what_is_in_the_table},
+                {"the standard methods go our way", test_the_standard_methods_go_our_way},
+                {"private properties are in no signal", test_private_properties_are_in_no_signal},
                 {"object paths", test_paths_go_both_ways},
         };
         const __typeof__(*faces) all[] = {

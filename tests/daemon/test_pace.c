@@ -20,7 +20,7 @@ static void test_a_burst_and_then_one_by_one(void)
 {
         _cleanup_(pace_freep) Pace *pace = NULL;
 
-        if (!CHECK(pace_new(PACE_INTERVAL_USEC, &pace) == 0))
+        if (!CHECK(pace_new(PACE_INTERVAL_USEC, PACE_BURST, &pace) == 0))
                 return;
         for (unsigned i = 0; i < PACE_BURST; i++)
                 CHECK_NUMBER(pace_ask(pace, 1000, BEGIN), 0);
@@ -35,7 +35,7 @@ static void test_time_pays(void)
         _cleanup_(pace_freep) Pace *pace = NULL;
         uint64_t now = BEGIN;
 
-        if (!CHECK(pace_new(PACE_INTERVAL_USEC, &pace) == 0))
+        if (!CHECK(pace_new(PACE_INTERVAL_USEC, PACE_BURST, &pace) == 0))
                 return;
         /* Somebody who asks as often as he may is never held up. */
         for (unsigned i = 0; i < 1000; i++, now += PACE_INTERVAL_USEC)
@@ -55,7 +55,7 @@ static void test_a_crowd_of_users_is_bounded(void)
         _cleanup_(pace_freep) Pace *pace = NULL;
         size_t n_delayed = 0;
 
-        if (!CHECK(pace_new(PACE_INTERVAL_USEC, &pace) == 0))
+        if (!CHECK(pace_new(PACE_INTERVAL_USEC, PACE_BURST, &pace) == 0))
                 return;
         for (uid_t uid = 1; uid <= USERS; uid++)
                 n_delayed += pace_ask(pace, uid, BEGIN) > 0;
@@ -185,12 +185,12 @@ static void test_calls_of_a_user(void)
 /* Who looks something up is held up after a burst, and may ask for groups all the same. */
 static void test_calls_that_look(void)
 {
-        const MethodRow look_row = {.access = METHOD_ANYONE, .run = run, .looks = true};
-        const MethodRow acquire_row = {.access = METHOD_POLICY, .run = run};
+        const MethodRow look_row = {.access = METHOD_ANYONE, .run = run, .pace = METHOD_PACE_LOOK};
+        const MethodRow acquire_row = {.access = METHOD_POLICY, .run = run, .pace = METHOD_PACE_REQUEST};
         Bus bus = {.base = event_base_new()};
 
-        if (!CHECK(bus.base && pace_new(PACE_INTERVAL_USEC, &bus.pace) == 0 &&
-                   pace_new(PACE_LOOK_INTERVAL_USEC * 1000, &bus.looks) == 0))
+        if (!CHECK(bus.base && pace_new(PACE_INTERVAL_USEC, PACE_BURST, &bus.pace) == 0 &&
+                   pace_new(PACE_LOOK_INTERVAL_USEC * 1000, PACE_BURST, &bus.looks) == 0))
                 return;
         n_run = 0;
         for (int i = 0; i < 2 * PACE_BURST; i++)
@@ -208,9 +208,9 @@ static void test_calls_that_look(void)
 
 static void test_what_starts_a_worker_is_paced(void)
 {
-        CHECK(method_find(BUS_IFACE_GROUP, "GetReservedRegions")->looks);
-        CHECK(method_find(BUS_IFACE_GROUP, "GetHolders")->looks);
-        CHECK(method_find(BUS_IFACE_LEASE, "GetHolders")->looks);
+        CHECK(method_find(BUS_IFACE_GROUP, "GetReservedRegions")->pace == METHOD_PACE_LOOK);
+        CHECK(method_find(BUS_IFACE_GROUP, "GetHolders")->pace == METHOD_PACE_LOOK);
+        CHECK(method_find(BUS_IFACE_LEASE, "GetHolders")->pace == METHOD_PACE_LOOK);
 }
 
 int main(void)

@@ -251,6 +251,25 @@ static void test_owed_is_optional(void)
         CHECK_NUMBER(lease_record_from_json(text, &wrong), -EBADMSG);
 }
 
+/* Nor did they know of which bus the owner's name is. */
+static void test_the_bus_is_optional(void)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = make(), *back = NULL, *old = NULL;
+        _cleanup_(freep) char *text = NULL;
+
+        (void)snprintf(record->owner_bus, sizeof(record->owner_bus), "0123456789abcdef");
+        CHECK(lease_record_to_json(record, &text) == 0);
+        CHECK_NUMBER(lease_record_from_json(text, &back), 0);
+        if (back)
+                CHECK_STRING(back->owner_bus, "0123456789abcdef");
+        char *at = strstr(text, "\"owner_bus\"");
+        if (!CHECK(at))
+                return;
+        memcpy(at, "\"other_bus\"", strlen("\"other_bus\""));
+        CHECK_NUMBER(lease_record_from_json(text, &old), 0);
+        CHECK(old && !old->owner_bus[0]);
+}
+
 /* What goes first is undone last, and stays when the guard's own changes go. */
 static void test_changes_put_first(void)
 {
@@ -313,6 +332,8 @@ static void test_strange_records_are_refused(void)
                 {"\"revoke_grace\":10", "\"revoke_grace\":3601"},
                 {"\"in_hand\":0", "\"in_hand\":2"},
                 {"\"in_hand\":0", "\"in_hand\":false"},
+                {"\"owner_bus\":\"\"", "\"owner_bus\":7"},
+                {"\"owner_bus\":\"\"", "\"owner_bus\":\"0123456789abcdef0123456789abcdef0\""},
                 {"\"type_before\":\"\"", "\"type_before\":\"a domain type that is too long\""},
                 {"\"id\":7", "\"id\":-7"},
                 {"\"id\":7", "\"id\":0"},
@@ -354,6 +375,7 @@ int main(void)
                 {"strange virtual functions", test_strange_virtual_functions},
                 {"members that came later, and what is required", test_members},
                 {"what is owed", test_owed_is_optional},
+                {"the bus of the name is optional", test_the_bus_is_optional},
                 {"changes that are undone last", test_changes_put_first},
                 {"every prefix of a record is refused", test_every_prefix_is_refused},
                 {"strange records are refused", test_strange_records_are_refused},

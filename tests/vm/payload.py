@@ -19,6 +19,7 @@ PROGRAMS = {
     "dma-client": ((), ()),
     "hostile": (("libsystemd",), ()),
     "stack": ((), ()),
+    "weigh": (("libsystemd",), ()),
     "vf-settings": ((), ("core/model/bdf.c", "core/model/text.c", "daemon/host/host.c",
                          "daemon/host/netlink.c", "daemon/host/vf_netlink.c",
                          "daemon/host/vf_settings.c")),

@@ -9,9 +9,14 @@ from suites.places import EDU
 
 NOBODY = 65534
 HOSTILE = f"{PROGRAM}/hostile"
+WEIGH = f"{PROGRAM}/weigh"
+AS_NOBODY = f"setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups"
+MAIN_PID = "systemctl show -p MainPID --value isolationd"
 # What anybody may ask: it only reads.
-READ_ONLY = {"Manager.Plan", "Manager.Resolve", "Group.GetStrength", "Group.GetReservedRegions"}
-ALL = {"Manager.Acquire", "Manager.Plan", "Manager.Repair", "Manager.Resolve", "Group.GetStrength",
+READ_ONLY = {"Manager.Plan", "Manager.Resolve", "Manager.Subscribe", "Group.GetStrength",
+             "Group.GetReservedRegions"}
+ALL = {"Manager.Acquire", "Manager.Plan", "Manager.Repair", "Manager.Resolve", "Manager.Subscribe",
+       "Group.GetStrength",
        "Group.GetReservedRegions", "Group.GetHolders", "Group.SetType", "Device.Reset",
        "Lease.Release", "Lease.Revoke", "Lease.Transfer", "Lease.GetDescriptors",
        "Lease.GetHolders", "Lease.TakeDevice", "Lease.ExpelDevice"}
@@ -94,6 +99,73 @@ def a_flood_leaves_nothing(context):
                            "the end of leases whose owners are gone")
     context.same_lines(before, places.listing(context), "the machine")
     context.ok(int(context.sh(fds)) <= quiet + 2, "descriptors of the daemon")
+
+
+@test(on=("basic",), any_kernel=True)
+def a_large_message_is_refused(context):
+    """Each method with the largest message that is legal, and with larger ones.
+
+    The bus looks at each byte itself, at the pace of an emulated machine: 2 MiB have to do."""
+    lease = context.json(f"acquire {EDU}", LAB)["lease"]
+    pid = context.sh(MAIN_PID)
+    out = context.sh(f"{AS_NOBODY} {WEIGH} large /org/isolationd1/lease/{lease} 2")
+    context.tell(out.rstrip())
+    kinds = dict(line.split(": ", 1) for line in out.splitlines())
+    context.equal(len(kinds), 7, "kinds of messages")
+    for kind, outcome in kinds.items():
+        context.ok(outcome.startswith("12 answered") and outcome.endswith(" 0 lost"),
+                   f"{kind}: {outcome}")
+    context.equal(context.sh(MAIN_PID), pid, "the daemon's process")
+    context.isoctl(f"release {EDU}", LAB)
+
+
+def _latency(context, what):
+    out = context.sh(f"setpriv --reuid={STRANGER} --regid={STRANGER} --clear-groups "
+                     f"{WEIGH} latency 300")
+    context.tell(f"{what}: {out.strip()} (us)")
+    return int(re.search(r"p99 (\d+)", out).group(1))
+
+
+@test(on=("basic",), any_kernel=True)
+def unread_answers_hold_up_nobody_else(context):
+    """3,000 calls whose answers stay unread; another user is answered as soon as before."""
+    context.isoctl("list")
+    quiet = _latency(context, "quiet")
+    stream = context.spawn(f"exec {AS_NOBODY} {WEIGH} unread 3000")
+    stream.expect("^sent$")
+    beside = _latency(context, "beside 3,000 unread calls")
+    stream.eof()
+    stream.wait()
+    # 50 ms: what the lab's machine may take from a guest at any time.
+    context.ok(beside <= max(2 * quiet, 50000), f"p99 {beside} us instead of {quiet} us")
+
+
+@test(on=("basic",), any_kernel=True)
+def a_spy_learns_that_it_is_busy(context):
+    """What a user without rights hears of another's lease, from its beginning to its end."""
+    context.isoctl("list")
+    spy = context.spawn(f"exec {AS_NOBODY} {WEIGH} spy")
+    spy.expect("^listens$")
+    events = places.watch(context, LAB)
+    lease = context.json(f"acquire {EDU}", LAB)["lease"]
+    seen, = context.json("leases", STRANGER)["leases"]
+    context.equal((seen["lease"], seen["state"], seen["groups"], seen["devices"]),
+                  (lease, "leased", ["0000:00/05.0"], [EDU]), "what a stranger sees")
+    for key in ("uid", "unit", "mode", "lifetime", "since", "rule", "address_space", "accounting",
+                "trouble"):
+        context.equal(seen[key], None, f"what a stranger sees of {key}")
+    context.isoctl("leases", STRANGER)
+    for uid in (LAB, ROOT):
+        whole, = context.json("leases", uid)["leases"]
+        context.equal((whole["uid"], whole["mode"]), (LAB, "vfio"), f"what uid {uid} sees")
+    revoker = context.spawn(f"exec isoctl revoke --grace=2 {EDU}")
+    places.expect_event(events, "revoked")
+    revoker.wait()
+    spy.eof()
+    out = spy.wait().out
+    for word in ("Revoked", f"UINT32 {LAB};", whole["rule"], "/dev/vfio"):
+        context.ok(word not in out, f"the spy has heard {word!r}:\n{out[-4000:]}")
+    context.ok(f"lease/{lease}" in out and '"revoking"' in out, "the spy has heard nothing")
 
 
 def _rules(context, text):

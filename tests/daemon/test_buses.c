@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Names on record from another bus: after the bus daemon was restarted, `:1.42` is somebody else.
+ */
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/model/refusal.h"
+#include "daemon/queue_internal.h"
+#include "tests/daemon/fakehost.h"
+#include "tests/daemon/lives_host.h"
+#include "tests/unit/tap.h"
+
+#define NAME ":1.42"
+#define HERE "0123456789abcdef0123456789abcdef"
+#define THERE "fedcba9876543210fedcba9876543210"
+#define DEVICE "0000:00:05.0"
+
+static struct event_base *base;
+static Manager *manager;
+static int waited;
+
+static void begin(void)
+{
+        static const FakeDevice machine[] = {
+                {.address = DEVICE, .type = PCIE_TYPE_RC_ENDPOINT, .group = 1}};
+        static const HostPaths nowhere = {
+                .sysfs = "/nonexistent", .dev = "/nonexistent", .proc = "/nonexistent"};
+        HostPaths host;
+
+        if (!lives_world) {
+                fakehost_make(machine, 1, &host);
+                if (__real_world_read(&host, NULL, &lives_world) < 0)
+                        abort();
+                fakehost_remove();
+        }
+        base = event_base_new();
+        if (!base || manager_new(base, &nowhere, "/nonexistent", &manager) < 0)
+                abort();
+        manager->world = lives_world;
+}
+
+static void end(void)
+{
+        manager_free(manager);
+        event_base_free(base);
+}
+
+/* A lease as the daemon before has left it. */
+static Lease *add_lease(const char *bus)
+{
+        LeaseRecord *record;
+        Lease *lease;
+
+        if (lease_record_new(&record) < 0 || lease_record_add_group(record, 1, "0000:00/05.0") < 0)
+                abort();
+        record->id = 7;
+        record->state = LEASE_LEASED;
+        record->mode = LEASE_MODE_VFIO;
+        record->lifetime = LEASE_LIFETIME_CONNECTION;
+        (void)snprintf(record->owner_name, sizeof(record->owner_name), NAME);
+        (void)snprintf(record->owner_bus, sizeof(record->owner_bus), "%s", bus);
+        if (manager_add_lease(manager, record, &lease) < 0)
+                abort();
+        return lease;
+}
+
+static void test_a_lease(const char *bus, LeaseState state, bool needs)
+{
+        begin();
+        const Lease *lease = add_lease(bus);
+        CHECK(manager_needs_name(manager, NAME));
+        manager_meet_bus(manager, HERE);
+        CHECK_NUMBER(lease->record->state, state);
+        CHECK_NUMBER(manager_needs_name(manager, NAME), needs);
+        end();
+}
+
+static void test_leases(void)
+{
+        test_a_lease(HERE, LEASE_LEASED, true);
+        test_a_lease("", LEASE_LEASED, true); /* of a daemon that did not write it down */
+        test_a_lease(THERE, LEASE_RELEASING, false);
+}
+
+/* The end of `:1.42` here is not the end of `:1.42` there, which has come already. */
+static void test_only_its_own_end(void)
+{
+        begin();
+        Lease *lease = add_lease(THERE);
+        (void)snprintf(manager->bus_id, sizeof(manager->bus_id), HERE);
+        manager_forget_name(manager, NAME);
+        CHECK_NUMBER(lease->record->state, LEASE_LEASED);
+        (void)snprintf(manager->bus_id, sizeof(manager->bus_id), THERE);
+        manager_forget_name(manager, NAME);
+        CHECK_NUMBER(lease->record->state, LEASE_RELEASING);
+        end();
+}
+
+static void on_answer(const ManagerAnswer *answer, Lease *lease, void *userdata)
+{
+        waited = answer->code;
+}
+
+static void test_a_waiter(const char *bus, bool stays)
+{
+        static const char *const selectors[] = {DEVICE, NULL};
+        const AcquireRequest request = {
+                .selectors = selectors,
+                .mode = LEASE_MODE_VFIO,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .unit = "",
+                .owner = NAME,
+                .wait_usec = REQUEST_WAIT_FOREVER,
+        };
+
+        begin();
+        Lease *lease = add_lease(HERE);
+        (void)snprintf(manager->bus_id, sizeof(manager->bus_id), "%s", bus);
+        waited = 0;
+        manager_acquire(manager, &request, on_answer, NULL);
+        if (CHECK(manager->queue->first))
+                CHECK_STRING(manager->queue->first->bus, bus);
+        lease->record->owner_bus[0] = '\0';
+        manager_meet_bus(manager, HERE);
+        CHECK_NUMBER(manager->queue->first != NULL, stays);
+        CHECK_NUMBER(waited, stays ? 0 : REFUSAL_CHANGED);
+        end();
+}
+
+static void test_waiters(void)
+{
+        test_a_waiter(HERE, true);
+        test_a_waiter("", true);
+        test_a_waiter(THERE, false);
+}
+
+int main(void)
+{
+        static const TapTest tests[] = {
+                {"leases", test_leases},
+                {"the end of a name is that of one bus", test_only_its_own_end},
+                {"places in the queue", test_waiters},
+        };
+
+        return tap_run(tests);
+}
