@@ -10,6 +10,7 @@
 
 #include "core/model/domain_type.h"
 #include "core/probe/policy_names.h"
+#include "core/probe/policy_pattern.h"
 #include "core/probe/policy_reader.h"
 
 /* A number as it stands; (uid_t)-1 means "no user" to the kernel. */
@@ -76,8 +77,17 @@ static int read_groups(PolicyReader *reader, json_object *value)
                                &reader->rule->n_gids);
 }
 
+typedef int (*PatternReader)(PolicyReader *reader, json_object *value, char **ret_text);
+
+/* A label may have any character, brackets too. */
+static int read_label(PolicyReader *reader, json_object *value, char **ret_text)
+{
+        return policy_read_string(value, ret_text);
+}
+
 /* Counted one by one, so that the policy frees what a failure leaves. */
-static int read_patterns(PolicyReader *reader, json_object *list, PolicyPatterns *patterns)
+static int read_patterns(PolicyReader *reader, json_object *list, PatternReader read,
+                         PolicyPatterns *patterns)
 {
         size_t n;
         int r = policy_check_list(reader, list, &n);
@@ -92,7 +102,7 @@ static int read_patterns(PolicyReader *reader, json_object *list, PolicyPatterns
 
                 r = policy_check_type(reader, value, json_type_string);
                 if (r == 0)
-                        r = policy_read_string(value, &patterns->globs[i]);
+                        r = read(reader, value, &patterns->globs[i]);
                 patterns->n_globs += r == 0;
         }
         return r;
@@ -100,12 +110,12 @@ static int read_patterns(PolicyReader *reader, json_object *list, PolicyPatterns
 
 static int read_units(PolicyReader *reader, json_object *value)
 {
-        return read_patterns(reader, value, &reader->rule->units);
+        return read_patterns(reader, value, policy_read_unit_pattern, &reader->rule->units);
 }
 
 static int read_labels(PolicyReader *reader, json_object *value)
 {
-        return read_patterns(reader, value, &reader->rule->labels);
+        return read_patterns(reader, value, read_label, &reader->rule->labels);
 }
 
 static int read_mode(PolicyReader *reader, json_object *value)
