@@ -2,6 +2,7 @@
 """Modes in which the owner claims the groups by itself, and the choice among modes."""
 
 import errno
+import json
 import re
 
 from suite import LAB, ROOT, STRANGER, test
@@ -181,6 +182,29 @@ def without_its_aides(context):
                         "Operation not permitted", ROOT)
         found = context.isoctl(f"plan --force --with-members {JOIN_CARD}", ROOT).out
         context.ok("cannot tell whether the host uses it: Permission denied" in found, found)
+
+
+@test(on=("basic", "amd"), weight=3)
+def the_guard_that_is_told_is_the_guard_that_holds(context):
+    """By plan, acquire, run and leases, in every mode, one lease right behind the other."""
+    modes = [*places.modes(context.kernel), "group-fd", "path"]
+    if context.kernel == "lab":
+        modes.append("iommufd-unbound")
+    told = {}
+    for mode in modes * 3:
+        foreseen = context.json(f"plan --mode {mode} {EDU}", LAB)["guard"]
+        answer = context.json(f"acquire --mode {mode} {EDU}", LAB)
+        context.undo(f"isoctl release {answer['lease']} >/dev/null 2>&1 || true")
+        held = _lease(context)["guard"]
+        context.isoctl(f"release {answer['lease']}", LAB)
+        run = context.isoctl(f"run --mode {mode} --json {EDU} -- isoctl leases --json", LAB)
+        announced = json.loads(run.err)["guard"]
+        seen, = (lease["guard"] for lease in json.loads(run.out)["leases"])
+        told.setdefault(mode, set()).add((foreseen, answer["guard"], held, announced, seen))
+    context.tell(f"guards told of {6 * len(modes)} leases: {told}")
+    for mode, guards in told.items():
+        context.equal(len({layer for each in guards for layer in each}), 1,
+                      f"guards in mode {mode}: {guards}")
 
 
 @test(on=("basic", "amd"), kernels=("lab",))
