@@ -8,7 +8,7 @@ import re
 from suite import LAB, ROOT, STRANGER, test
 from suites import crash, places
 from suites.critical import Disk
-from suites.places import CLIENT, EDU, JOIN_CARD, JOINER
+from suites.places import CLIENT, CLIENTS, EDU, JOIN_CARD, JOINER
 
 NOT_VIABLE = 6
 # What is let open in the modes that let open anything.
@@ -52,7 +52,7 @@ def _hold(context, mode, client, uid=LAB):
 
 @test(on=("basic", "amd"))
 def a_group_fd_is_put_into_a_container_of_its_owner(context):
-    context.isoctl(f"run {EDU} -- true", LAB)       # modules are loaded, nodes are there
+    context.isoctl(f"run --mode vfio {EDU} -- true", LAB)       # modules are loaded, nodes are there
     before = _modes_of_nodes(context)
     stream = _hold(context, "group-fd", f"{CLIENT} vfio --group {{group}} --own --device {EDU}")
     lease = _lease(context)
@@ -75,7 +75,7 @@ def a_group_fd_is_put_into_a_container_of_its_owner(context):
 @test(on=("basic", "amd"))
 def by_path_one_uid_may_open(context):
     """And still may when udev has been at the nodes again."""
-    context.isoctl(f"run {EDU} -- true", LAB)
+    context.isoctl(f"run --mode vfio {EDU} -- true", LAB)
     before = _modes_of_nodes(context)
     answer = context.json(f"acquire --mode path {EDU}", LAB)
     number = answer["lease"]
@@ -240,6 +240,22 @@ def the_first_mode_that_will_do(context):
     context.equal(answer["mode"], "vfio", "the default")
     context.isoctl(f"release {answer['lease']}", LAB)
     context.refused(f"acquire --mode vfio,none-such {EDU}", 2, "none-such.*no such mode", LAB)
+
+
+@test(on=("basic",))
+def run_finds_the_mode(context):
+    """By what the command names; a program that opens the nodes by itself needs no word about it."""
+    group = context.sh(f"basename $(readlink /sys/bus/pci/devices/{EDU}/iommu_group)").strip()
+    cases = [("vfio", CLIENTS["vfio"]), ("path", f"{CLIENT} vfio --open {group} --device {EDU}")]
+    if context.kernel == "lab":
+        cases.append(("iommufd-unbound", f"{CLIENT} iommufd --iommufd {{iommufd}} "
+                                         f"--device-fd {{device:{EDU}}} --bind"))
+    for mode, command in cases:
+        result = context.isoctl(f"run {EDU} -- {command}", LAB)
+        context.ok("roundtrip ok" in result.out, f"no round trip: {result.out}")
+        context.ok(f"isoctl: mode {mode}, by what the command" in result.err, result.err)
+    result = context.isoctl(f"run --mode path {EDU} -- true {{container}}", LAB, code=2)
+    context.ok("it has none; mode vfio has it" in result.err, result.err)
 
 
 @test(on=("basic",))
