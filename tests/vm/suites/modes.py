@@ -123,6 +123,46 @@ def by_path_for_another_uid(context):
     context.equal(_opened(context, STRANGER), [], "what the uid may open afterwards")
 
 
+def _times_told(context, text):
+    return context.sh("journalctl -u isolationd.service -b --no-pager").count(text)
+
+
+@test(on=("basic",))
+def what_root_does_by_hand_is_undone(context):
+    """To a device that is leased by path: driverctl's override, and a driver that is unbound."""
+    before = places.listing(context)
+    events = places.watch(context, LAB)
+    number = context.json(f"acquire --mode path --with-members {JOIN_CARD}", LAB)["lease"]
+    context.undo(f"isoctl release {number} >/dev/null 2>&1 || true")
+    n_again = _times_told(context, "may open its nodes again")
+    card = f"/sys/bus/pci/devices/{JOIN_CARD}"
+    for command in (f"echo e1000e > {card}/driver_override; "
+                    f"echo {JOIN_CARD} > {card}/driver/unbind; "
+                    f"echo {JOIN_CARD} > /sys/bus/pci/drivers_probe",
+                    f"echo {JOIN_CARD} > {card}/driver/unbind"):
+        context.sh(command)
+        event = places.expect_event(events, "device-returned", device=JOIN_CARD)
+        context.equal(event["same"], True, "the same device")
+        context.machine.await_(lambda: places.driver_of(context, JOIN_CARD) == "", 30,
+                               lambda: "no driver")
+        context.machine.await_(
+            lambda: context.sh(f"cat {card}/driver_override").strip() == "vfio-pci", 30,
+            lambda: "the lease's override")
+        lease = _lease(context)
+        context.equal((lease["devices"], lease["held"]), ([], [JOIN_CARD]), "what is held")
+        evidence = context.json(f"show {JOIN_CARD}")["group"]["guard_evidence"]
+        context.ok(f"has it again by isoctl take {number} {JOIN_CARD}" in evidence
+                   and "root can unbind a device" in evidence, f"the evidence: {evidence}")
+        context.equal(_times_told(context, "may open its nodes again"), n_again,
+                      "nodes that are said to be open again")
+        context.isoctl(f"take {number} {JOIN_CARD}", LAB)
+        n_again = _times_told(context, "may open its nodes again")
+        nodes = [node for node in _lease(context)["nodes"] if node not in SHARED]
+        context.ok(nodes and set(nodes) <= set(_opened(context, LAB)), f"its nodes: {nodes}")
+    context.isoctl(f"release {number}", LAB)
+    context.same_lines(before, places.listing(context), "the machine after all that")
+
+
 @test(on=("basic",))
 def without_a_claim_slots_are_sealed(context):
     """Before the first driver leaves; and where more is required, the mode is refused."""
