@@ -309,6 +309,8 @@ static void test_strange_records_are_refused(void)
                 {"\"revoke_grace\":10", "\"revoke_grace\":3601"},
                 {"\"in_hand\":0", "\"in_hand\":2"},
                 {"\"in_hand\":0", "\"in_hand\":false"},
+                {"\"memlock\":0", "\"memlock\":-1"},
+                {"\"memlock_pid\":0", "\"memlock_pid\":4294967295"},
                 {"\"type_before\":\"\"", "\"type_before\":\"a domain type that is too long\""},
                 {"\"id\":7", "\"id\":-7"},
                 {"\"id\":7", "\"id\":0"},

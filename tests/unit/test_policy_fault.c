@@ -101,6 +101,41 @@ static void test_meaning(void)
                        "p.json:1:41: expected string, not int");
 }
 
+static void test_memlock(void)
+{
+        static const struct {
+                const char *text;
+                uint64_t limit; /* 0: it is none */
+        } cases[] = {
+                {"1", 1},
+                {"4611686018427387904", UINT64_C(1) << 62},
+                {"\"16G\"", UINT64_C(16) << 30},
+                {"\"512MiB\"", UINT64_C(512) << 20},
+                {"\"unlimited\"", POLICY_MEMLOCK_UNLIMITED},
+                {"0", 0},
+                {"4611686018427387905", 0},
+                {"1.5", 0},
+                {"true", 0},
+                {"\"016G\"", 0},
+                {"\"1000000T\"", 0},
+                {"\"infinity\"", 0},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(freep) char *message = NULL;
+                _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
+                char text[256];
+
+                (void)snprintf(text, sizeof(text),
+                               "{\"rules\":[{\"match\":{},\"lease\":{\"memlock\":%s}}]}",
+                               cases[i].text);
+                int r = policy_parse(policy, "p.json", text, strlen(text), &message);
+                CHECK_NUMBER(r, cases[i].limit > 0 ? 0 : POLICY_E_INVALID);
+                if (cases[i].limit > 0)
+                        CHECK(policy->rules[0].memlock == cases[i].limit);
+        }
+}
+
 #define BRACKETS                                                                                   \
         "a pattern has * and ?, and no brackets; use ? for one character, or write a rule for "    \
         "each"
@@ -163,6 +198,7 @@ int main(void)
                 {"names of rules", test_repeated_names},
                 {"what a rule goes by and requires", test_meaning},
                 {"patterns that never match", test_patterns_that_never_match},
+                {"a limit on locked memory", test_memlock},
         };
 
         return tap_run(tests);
