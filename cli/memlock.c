@@ -24,6 +24,7 @@ typedef struct Plan {
         unsigned n_devices; /* without bridges */
         unsigned n_spaces;  /* address spaces that memory is mapped in */
         const char *mode;
+        const char *accounting; /* "process", or "owner": whose address space it is */
         uint64_t ram;
         int pid; /* 0: isoctl's own, which has its caller's limit */
         iso_memlock memlock;
@@ -51,17 +52,38 @@ static int add_selector(Invocation *invocation, const char *selector, Plan *plan
         return EXIT_DONE;
 }
 
+/*
+ * How the kernel counts in a mode, or NULL if there is none such. Where the owner makes the address
+ * space it is a container, which counts by process, or an iommufd of its own, which counts all of
+ * its user's together; the limit is the process's in both.
+ */
+static const char *find_accounting(const char *mode)
+{
+        static const struct {
+                const char *mode, *accounting;
+        } modes[] = {
+                {"vfio", "process"},   {"iommufd", "process"}, {"iommufd-unbound", "process"},
+                {"group-fd", "owner"}, {"path", "owner"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+                if (strcmp(modes[i].mode, mode) == 0)
+                        return modes[i].accounting;
+        return NULL;
+}
+
 static int read_options(const Invocation *invocation, Plan *plan)
 {
         char *end;
         long pid;
 
         plan->mode = invocation->mode ? invocation->mode : "vfio";
-        if (strcmp(plan->mode, "vfio") != 0 && strcmp(plan->mode, "iommufd") != 0 &&
-            strcmp(plan->mode, "iommufd-unbound") != 0)
+        plan->accounting = find_accounting(plan->mode);
+        if (!plan->accounting)
                 return fail_usage(invocation,
-                                  "the sum is for modes vfio, iommufd and iommufd-unbound; in "
-                                  "others the owner decides what is counted");
+                                  "there is no mode %s: vfio, iommufd, iommufd-unbound, group-fd "
+                                  "or path",
+                                  plan->mode);
         plan->ram = invocation->memory;
         if (!invocation->pid)
                 return EXIT_DONE;
@@ -72,25 +94,12 @@ static int read_options(const Invocation *invocation, Plan *plan)
         return EXIT_DONE;
 }
 
-/* What is to be done, or NULL. */
-static char *advise(const Plan *plan)
+/* What is to be done, or NULL. Borrowed. */
+static const char *advise(const Plan *plan)
 {
-        const iso_memlock *memlock = &plan->memlock;
-        uint64_t total = memlock->need > UINT64_MAX - memlock->locked
-                                 ? UINT64_MAX
-                                 : memlock->need + memlock->locked;
-
-        if (!memlock->known)
-                return must_format("the process's limits cannot be read: is it there?");
-        if (plan->ram == 0 || strcmp(memlock->verdict, "too-small") != 0)
-                return NULL;
-        if (plan->pid == 0)
-                return must_format("raise it with ulimit -l %" PRIu64 " (KiB), or LimitMEMLOCK= of "
-                                   "the unit",
-                                   total / 1024 + (total % 1024 != 0));
-        return must_format("prlimit --pid %d --memlock=%" PRIu64 " raises it now; for good, "
-                           "LimitMEMLOCK=%" PRIu64 "%s%s",
-                           plan->pid, total, total, *memlock->unit ? " in " : "", memlock->unit);
+        if (!plan->memlock.known)
+                return "the process's limits cannot be read: is it there?";
+        return *plan->memlock.next ? plan->memlock.next : NULL;
 }
 
 /* null unless it is known and there is one */
@@ -109,7 +118,7 @@ static void print_json(const Plan *plan, const char *advice)
                 (void)json_append(groups, must(json_object_new_string(plan->groups[i]->id)));
         json_add_number(document, "devices", plan->n_devices, 0);
         json_add_text(document, "mode", plan->mode);
-        json_add_text(document, "accounting", "process");
+        json_add_text(document, "accounting", plan->accounting);
         json_add_number(document, "address_spaces", plan->n_spaces, 0);
         json_add_size(document, "ram", plan->ram, plan->ram > 0);
         json_add_size(document, "need", memlock->need, plan->ram > 0);
@@ -141,6 +150,9 @@ static void print_text(const Plan *plan, const char *advice)
                      plan->n_groups == 1 ? "" : "s", plan->n_devices,
                      plan->n_devices == 1 ? "" : "s", plan->n_spaces,
                      plan->n_spaces == 1 ? "" : "s", plan->mode);
+        if (strcmp(plan->accounting, "owner") == 0)
+                (void)printf("%-10s by process in a container, by user in an iommufd of its own\n",
+                             "counted");
         if (plan->ram > 0)
                 print_size("need", memlock->need, "more than there can be");
         if (memlock->known) {
@@ -156,7 +168,7 @@ static void print_text(const Plan *plan, const char *advice)
 
 static int run_memlock(Invocation *invocation)
 {
-        _cleanup_(free_text) char *advice = NULL;
+        const char *advice;
         Plan plan = {0};
         int code = read_options(invocation, &plan);
 
@@ -180,7 +192,7 @@ const Verb verb_memlock = {
         .arguments = "SELECTOR...",
         .summary = "what a program must be allowed to lock for devices, and is",
         .help = "--ram SIZE     memory that the devices are to reach: 16G, 512M, bytes\n"
-                "--mode MODE    vfio (the default), iommufd or iommufd-unbound\n"
+                "--mode MODE    vfio (the default), iommufd, iommufd-unbound, group-fd or path\n"
                 "--viommu       the guest has an IOMMU of its own: an address space for each "
                 "group\n"
                 "--pid PID      the process that will map it; else who runs this\n"

@@ -20,7 +20,7 @@ static void free_grant(iso_grant **grant)
         (void)iso_grant_free(*grant);
 }
 
-/* One line on stderr: stdout is the program's. */
+/* A line on stderr, and why that mode: stdout is the program's. */
 static void announce(const Invocation *invocation, uint32_t id)
 {
         _cleanup_(free_text) char *line = NULL;
@@ -36,6 +36,10 @@ static void announce(const Invocation *invocation, uint32_t id)
                 note("%s", lease->memory_warning);
         line = lease ? lease_describe(lease) : must_format("lease %u", id);
         (void)fprintf(stderr, "%s\n", line);
+        if (lease && !invocation->mode)
+                note("mode %s, by what the command %s; --mode chooses another", lease->mode,
+                     strcmp(lease->mode, "path") == 0 ? "does not name: it opens the nodes itself"
+                                                      : "names");
 }
 
 /* VFIO lets go of a device when its last fd is closed, so ours go before the lease does. */
@@ -86,6 +90,11 @@ static int run_run(Invocation *invocation)
         _cleanup_(free_grant) iso_grant *grant = NULL;
         int code, returned, r;
 
+        if (!options.mode) {
+                code = command_find_mode(invocation, &options.mode);
+                if (code != EXIT_DONE)
+                        return code;
+        }
         r = iso_acquire(invocation->host, invocation->arguments, &options, &grant);
         if (r != 0)
                 return fail_acquire(invocation, r);
@@ -105,19 +114,25 @@ const Verb verb_run = {
         .help = "In COMMAND, the number of an inherited fd replaces {container}, {iommufd}, "
                 "{group},\n"
                 "{group:N} and {device:ADDRESS}. Returns COMMAND's exit code.\n"
-                "--mode MODE[,…]  of several the first that will do (default: vfio,iommufd)\n"
+                "--mode MODE[,…]  of several the first that will do; without it, by what COMMAND\n"
+                "                 names: {iommufd}, {device:…}: iommufd-unbound,iommufd;\n"
+                "                 {container}, {group}: vfio; nothing: path\n"
                 "                 vfio: {container}, {group:N}\n"
                 "                 iommufd: {iommufd}, {device:ADDRESS}, which is bound to it\n"
                 "                 iommufd-unbound: the same, for programs that bind, as QEMU does\n"
                 "                 group-fd: {group:N}, for programs that make their container\n"
                 "                 path: none; COMMAND opens the nodes, as DPDK does\n"
-                "--uid USER       path, group-fd: who may open the nodes; another than yourself is\n"
+                "--uid USER       path, group-fd: who may open the nodes; another than yourself "
+                "is\n"
                 "                 for root\n"
                 "--with-members   also take members bound to host drivers that no selector names\n"
                 "--driver NAME    a VFIO driver for all, instead of the one made for each device\n"
-                "--type TYPE      DMA or DMA-FQ: of the groups' default domains while the lease lasts\n"
-                "--ram SIZE       memory that is to be mapped: warns if the limit on locking is too small\n"
-                "--release-console  root only: take the host's console off the screen until release\n"
+                "--type TYPE      DMA or DMA-FQ: of the groups' default domains while the lease "
+                "lasts\n"
+                "--ram SIZE       memory that is to be mapped: warns if the limit on locking is "
+                "too small\n"
+                "--release-console  root only: take the host's console off the screen until "
+                "release\n"
                 "--force          root only: take what the host lives on (the journal says what)\n"
                 "--wait[=SECONDS] wait for who has them, first come, first served\n",
         .options = OPTION_MODE | OPTION_UID | OPTION_MEMBERS | OPTION_FORCE | OPTION_DRIVER |

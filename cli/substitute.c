@@ -25,11 +25,50 @@ static bool starts_with(const char *text, const char *prefix)
         return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* What a lease may have descriptors for, and the modes that hand them out, the likeliest first. */
+typedef enum FdKind {
+        FD_CONTAINER,
+        FD_GROUP,
+        FD_IOMMUFD,
+        FD_DEVICE,
+        _FD_KIND_N, /* no name of a descriptor */
+} FdKind;
+
+static const struct {
+        const char *name;
+        bool has_place;       /* behind a colon */
+        const char *run_mode; /* that `run` asks for */
+        const char *modes;    /* for people */
+} kinds[_FD_KIND_N] = {
+        [FD_CONTAINER] = {"container", false, "vfio", "mode vfio has it"},
+        [FD_GROUP] = {"group", true, "vfio",
+                      "modes vfio (in a container of the daemon's) and group-fd have it"},
+        [FD_IOMMUFD] = {"iommufd", false, "iommufd-unbound,iommufd",
+                        "modes iommufd-unbound (for programs that bind, as QEMU does) and iommufd "
+                        "have it"},
+        [FD_DEVICE] = {"device", true, "iommufd-unbound,iommufd",
+                       "modes iommufd-unbound (for programs that bind, as QEMU does) and iommufd "
+                       "have it"},
+};
+
+/* Of a name in a command line, or of a lease's descriptor. */
+static FdKind kind_of(const char *name)
+{
+        for (int i = 0; i < _FD_KIND_N; i++) {
+                size_t n = strlen(kinds[i].name);
+
+                if (strncmp(name, kinds[i].name, n) != 0)
+                        continue;
+                /* {group} is the only one there is, {device} says too little. */
+                if ((!name[n] && i != FD_DEVICE) || (kinds[i].has_place && name[n] == ':'))
+                        return (FdKind)i;
+        }
+        return _FD_KIND_N;
+}
+
 static bool is_fd_name(const char *name)
 {
-        return strcmp(name, "iommufd") == 0 || strcmp(name, "container") == 0 ||
-               strcmp(name, "group") == 0 || starts_with(name, "group:") ||
-               starts_with(name, "device:");
+        return kind_of(name) != _FD_KIND_N;
 }
 
 /* The fd of that name, or of the device that is called so; n_fds if there is none. */
@@ -65,6 +104,14 @@ static size_t find_only_group(const iso_grant *grant, bool *ret_many)
         return found;
 }
 
+static bool has_kind(const iso_grant *grant, FdKind kind)
+{
+        for (size_t i = 0; i < grant->n_fds; i++)
+                if (kind_of(grant->fds[i].name) == kind)
+                        return true;
+        return false;
+}
+
 static int fail_no_fd(const Invocation *invocation, const iso_grant *grant, const char *name,
                       bool many)
 {
@@ -78,8 +125,9 @@ static int fail_no_fd(const Invocation *invocation, const iso_grant *grant, cons
         if (many)
                 return fail_refusal(invocation, ISO_E_INVALID,
                                     "{%s} could be several; the lease has %s", name, list);
-        return fail_refusal(invocation, ISO_E_INVALID, "the lease has no fd {%s}; it has %s", name,
-                            list);
+        return fail_refusal(invocation, ISO_E_INVALID, "the lease has no fd {%s}; it has %s%s%s",
+                            name, *list ? list : "none", has_kind(grant, kind_of(name)) ? "" : "; ",
+                            has_kind(grant, kind_of(name)) ? "" : kinds[kind_of(name)].modes);
 }
 
 /* The index of the fd that `name` stands for. Returns EXIT_DONE or the exit code. */
@@ -156,5 +204,44 @@ int command_substitute(Invocation *invocation, const iso_grant *grant, Command *
         }
         *ret_command = command;
         command = (Command){0};
+        return EXIT_DONE;
+}
+
+/* Marks the kinds of descriptors that one word names. */
+static void find_kinds(const char *word, bool named[static _FD_KIND_N])
+{
+        while ((word = strchr(word, '{'))) {
+                const char *end = strchr(word, '}');
+                _cleanup_(free_text) char *name = NULL;
+
+                if (!end)
+                        return;
+                name = must(strndup(word + 1, (size_t)(end - word - 1)));
+                if (is_fd_name(name))
+                        named[kind_of(name)] = true;
+                word++;
+        }
+}
+
+int command_find_mode(const Invocation *invocation, const char **ret_mode)
+{
+        bool named[_FD_KIND_N] = {false};
+        const char *mode = NULL, *name = NULL;
+
+        for (size_t i = 0; invocation->command[i]; i++)
+                find_kinds(invocation->command[i], named);
+        for (int i = 0; i < _FD_KIND_N; i++) {
+                if (!named[i])
+                        continue;
+                if (mode && strcmp(mode, kinds[i].run_mode) != 0)
+                        return fail_usage(
+                                invocation,
+                                "no mode has both {%s} and {%s}: a program speaks to VFIO "
+                                "by containers or by iommufds",
+                                name, kinds[i].name);
+                mode = kinds[i].run_mode;
+                name = kinds[i].name;
+        }
+        *ret_mode = mode ? mode : "path";
         return EXIT_DONE;
 }

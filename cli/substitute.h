@@ -20,3 +20,10 @@ void command_deinit(Command *command);
  * name the lease has no fd for.
  */
 int command_substitute(Invocation *invocation, const iso_grant *grant, Command *ret_command);
+
+/*
+ * The mode that hands out what a command names, or several between commas, the likeliest first; one
+ * that names nothing opens nodes by itself. Static. Returns EXIT_DONE, or EXIT_USAGE when it has
+ * said that no mode has it all.
+ */
+int command_find_mode(const Invocation *invocation, const char **ret_mode);

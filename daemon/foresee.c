@@ -147,6 +147,19 @@ static int add_nodes(const HostPaths *host, const LeaseRecord *record, LeaseStep
         return r;
 }
 
+static int add_memlock(const LeaseRecord *record, LeaseStepTexts *texts)
+{
+        char *text = NULL;
+        int n = record->memlock == POLICY_MEMLOCK_UNLIMITED
+                        ? asprintf(&text, "let process %" PRIu32 " lock any memory",
+                                   record->memlock_pid)
+                        : asprintf(&text,
+                                   "let process %" PRIu32 " lock %" PRIu64 " bytes of memory",
+                                   record->memlock_pid, record->memlock);
+
+        return lease_step_texts_add(texts, n < 0 ? NULL : text);
+}
+
 int foresee_take(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
 {
         int r = add_variants(host, record, texts);
@@ -156,5 +169,7 @@ int foresee_take(const HostPaths *host, const LeaseRecord *record, LeaseStepText
                 r = add_vfio(host, record, texts);
         if (r == 0)
                 r = lease_steps_describe(record, texts);
-        return r == 0 ? add_nodes(host, record, texts) : r;
+        if (r == 0)
+                r = add_nodes(host, record, texts);
+        return r == 0 && record->memlock > 0 ? add_memlock(record, texts) : r;
 }

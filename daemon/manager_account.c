@@ -74,10 +74,18 @@ static int tell_returned(const Lease *lease, LeaseDevice *known, const PciDevice
         if (r < 0)
                 return r;
         known->returned = !difference[0];
-        log_notice("lease %u: %s is back%s%s", lease->record->id, bdf_format(known->bdf, text),
-                   known->returned ? ", the same as before; its owner may take it"
-                                   : ", but it is another one: ",
-                   difference);
+        if (known->owed)
+                log_notice(
+                        "lease %u: %s is there still, without its driver %s, which somebody took "
+                        "away by hand: its owner has it again by `isoctl take %u %s'",
+                        lease->record->id, bdf_format(known->bdf, text), known->driver,
+                        lease->record->id, text);
+        else
+                log_notice("lease %u: %s is back%s%s", lease->record->id,
+                           bdf_format(known->bdf, text),
+                           known->returned ? ", the same as before; its owner may take it"
+                                           : ", but it is another one: ",
+                           difference);
         if (manager->observer.returned)
                 manager->observer.returned(lease, known->bdf, difference, false,
                                            manager->observer.userdata);

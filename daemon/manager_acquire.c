@@ -97,6 +97,7 @@ int plan_record(Plan *plan, LeaseRecord *record)
                 if (r != 0)
                         return r;
         }
+        plan_record_memlock(plan, record);
         return manager_plan_seals(plan->manager, record);
 }
 

@@ -85,8 +85,11 @@ void manager_judge_guard(Lease *lease)
         bool is_changing = (lease->guard_worker && !lease->guard_trouble) ||
                            post_is_settling(lease->manager->post);
 
-        /* Who waits for a lease hears of its guard when it is what it will be. */
-        if (lease->is_concluding && (!is_weak || !is_changing))
+        /*
+         * Who waits for a lease is answered when its guard is what it will be, required or not. The
+         * kernel's claim stands already.
+         */
+        if (lease->is_concluding && (layer == GUARD_OWNED || !is_changing))
                 return manager_conclude_take(lease);
         if (lease->done || is_changing || is_weak == record->is_weaker)
                 return;

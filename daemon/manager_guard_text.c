@@ -10,6 +10,11 @@
 #include "daemon/guard/slot.h"
 #include "daemon/manager.h"
 
+/* What no layer shuts but the kernel's own claim. */
+#define BY_HAND                                                                                    \
+        "; root can unbind a device or bind another driver to it in sysfs at any time, which is "  \
+        "undone when the kernel tells of it"
+
 GuardLayer manager_lease_guard(const Lease *lease)
 {
         GuardLayer weakest = lease->guards ? GUARD_OWNED : GUARD_NONE;
@@ -111,7 +116,8 @@ static char *describe(GuardLayer layer, const GuardFacts *facts, const Lease *le
                 return strdup("nobody has the group: host drivers are free to come");
         if (layer == GUARD_OWNED)
                 return strdup(describe_owned(facts));
-        return asprintf(&text, "%s%s", describe_cause(lease), describe_layer(layer, facts)) < 0
+        return asprintf(&text, "%s%s" BY_HAND, describe_cause(lease),
+                        describe_layer(layer, facts)) < 0
                        ? NULL
                        : text;
 }
@@ -131,7 +137,10 @@ static char *describe_open(const Manager *manager, int32_t number)
         return r == 0 && open[0] ? TAKE_PTR(open) : NULL;
 }
 
-/* Cards that are back where they were, "" if there are none; NULL if memory is short. */
+/*
+ * Cards that are back where they were, or have lost their driver there, "" if there are none; NULL
+ * if memory is short.
+ */
 static char *describe_returned(const LeaseRecord *record)
 {
         _cleanup_(freep) char *text = strdup("");
@@ -142,8 +151,17 @@ static char *describe_returned(const LeaseRecord *record)
 
                 if (device->role != LEASE_ROLE_JOINER || device->lost || !device->returned)
                         continue;
-                if (asprintf(&longer, "%s; %s is back, the same as before: its owner may take it",
-                             text, bdf_format(device->bdf, address)) < 0)
+                (void)bdf_format(device->bdf, address);
+                int n = device->owed
+                                ? asprintf(&longer,
+                                           "%s; somebody took %s's driver away by hand: its owner "
+                                           "has it again by isoctl take %u %s",
+                                           text, address, record->id, address)
+                                : asprintf(&longer,
+                                           "%s; %s is back, the same as before: its owner may take "
+                                           "it",
+                                           text, address);
+                if (n < 0)
                         return NULL;
                 free(text);
                 text = longer;

@@ -26,7 +26,7 @@
 #include "daemon/lease/steps.h"
 #include "daemon/lease/vfs.h"
 #include "daemon/log.h"
-#include "daemon/manager.h"
+#include "daemon/manager_memlock.h"
 
 #define FORCED_BYTES_MAX (1 << 20) /* more than anybody reads; the rest are lines of the log */
 
@@ -182,6 +182,7 @@ static void on_taken(Lease *lease, VfioFds *fds)
                                : "the lease could not be recorded; the group is put back");
                 return manager_begin_restore(lease, on_unsettled_restored, NULL);
         }
+        manager_check_memlock(lease);
         lease->is_concluding = true;
         manager_see_again(lease->manager);
 }
@@ -401,7 +402,11 @@ static int job_take(const void *context, VfioFds *fds, char **ret_message)
                 r = lease_vfs_save(&lease->manager->host, record, &changed, ret_message);
         if (r == 0 && changed)
                 r = lease_state_save(lease->manager->state_directory, record);
-        return r != 0 ? r : take(&lease->manager->host, record, fds, ret_message);
+        if (r == 0)
+                r = take(&lease->manager->host, record, fds, ret_message);
+        if (r == 0)
+                manager_raise_memlock(lease);
+        return r;
 }
 
 void manager_begin_take(Lease *lease, ManagerDone done, void *userdata)

@@ -76,8 +76,9 @@ void manager_tell_loss(Lease *lease, LeaseDevice *device)
         device->recreate = loss_find_cause(&loss) == LOSS_NUMVFS;
         /* Who takes a driver away by hand wants it to stay away. */
         device->given_up = loss_find_cause(&loss) == LOSS_DRIVER;
-        log_notice("lease %u: %s is gone from the machine: %s", lease->record->id,
-                   bdf_format(device->bdf, text), cause ? cause : "");
+        log_notice("lease %u: %s is %s: %s", lease->record->id, bdf_format(device->bdf, text),
+                   device->given_up ? "out of its owner's hands" : "gone from the machine",
+                   cause ? cause : "");
         if (observer->lost)
                 observer->lost(lease, device->bdf, cause ? cause : "", observer->userdata);
 }

@@ -14,10 +14,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "core/model/memlock.h"
 #include "core/model/reserve.h"
 #include "core/model/text.h"
-#include "core/probe/process.h"
 #include "daemon/host/driver.h"
 #include "daemon/manager_plan.h"
 #include "daemon/store.h"
@@ -383,36 +381,6 @@ static int check_type(Plan *plan)
         return r;
 }
 
-/* Will the caller be able to map the memory it speaks of? The lease is one address space. */
-static int check_memory(Plan *plan)
-{
-        const AcquireRequest *request = plan->request;
-        uint64_t need = memlock_need(request->memory, 1);
-        MemlockLimit limit;
-
-        if (request->memory == 0 || request->pid <= 0)
-                return 0;
-        _cleanup_(closep) int process = process_open(plan->manager->host.proc, request->pid);
-        process_read_memlock(process, &limit);
-        if (memlock_judge(need, &limit) != MEMLOCK_TOO_SMALL)
-                return 0;
-        if (asprintf(&plan->warning,
-                     "process %d may lock %" PRIu64 " bytes, has locked %" PRIu64 " and needs %" PRIu64
-                     " more: mapping its memory will fail with ENOMEM; "
-                     "prlimit --pid %d --memlock=%" PRIu64 " raises it, LimitMEMLOCK= of its unit "
-                     "for good",
-                     request->pid, limit.limit, limit.locked, need, request->pid,
-                     need > UINT64_MAX - limit.locked ? UINT64_MAX : need + limit.locked) < 0) {
-                plan->warning = NULL;
-                return -ENOMEM;
-        }
-        if (!plan->rule || !plan->rule->needs_memlock)
-                return 0;
-        plan->refuser = plan->rule;
-        return plan_refuse(plan, REFUSAL_NOT_VIABLE, "%s (policy rule %s)", plan->warning,
-                           plan->rule->origin);
-}
-
 static int check_quota(Plan *plan)
 {
         size_t mine = 0;
@@ -475,7 +443,7 @@ int plan_make(Plan *plan)
         if (r == 0)
                 r = check_type(plan);
         if (r == 0)
-                r = check_memory(plan);
+                r = plan_check_memory(plan);
         if (r == 0)
                 r = check_quota(plan);
         if (r == 0)

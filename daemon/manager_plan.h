@@ -84,3 +84,12 @@ _nodiscard_ int plan_record(Plan *plan, LeaseRecord *record);
 
 /* Whether its record's mode, or one that may come to be, has nodes to be opened (lease/nodes.h). */
 bool plan_has_nodes(const Plan *plan, const LeaseRecord *record);
+
+/*
+ * Will the caller be able to map the memory that it speaks of? If not, the plan has a warning, and
+ * is refused where the policy says so (manager_memlock.c). Same returns.
+ */
+_nodiscard_ int plan_check_memory(Plan *plan);
+
+/* Notes what the process that asks may lock now, if the rule raises that. */
+void plan_record_memlock(const Plan *plan, LeaseRecord *record);

@@ -21,7 +21,7 @@
 #include "daemon/lease/halt.h"
 #include "daemon/lease/steps.h"
 #include "daemon/log.h"
-#include "daemon/manager.h"
+#include "daemon/manager_memlock.h"
 
 /* How long the service manager may take to let go of the fds it kept for us. */
 #define STORE_BARRIER_USEC (5 * 1000000ULL)
@@ -218,6 +218,7 @@ static int job_restore(const void *context, VfioFds *fds, char **ret_message)
         _cleanup_(freep) char *halted = NULL;
         int32_t groups[LEASE_GROUPS_MAX];
 
+        manager_lower_memlock(lease);
         /*
          * Whoever keeps a device open shall not go on with it while the kernel waits for them. Bus
          * mastering that stays on is told of when the device is cleaned.

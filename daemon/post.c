@@ -12,14 +12,50 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/guard/gate.h"
 #include "daemon/guard/rules.h"
 #include "daemon/log.h"
 #include "daemon/post_internal.h"
 
-/* Both halves of what makes the kernel heed the gate for new functions (kernel-facts 0.6). */
-#define GATE_KERNEL_MAJOR 6
-#define GATE_KERNEL_MINOR 19
+/* --- on the way to what was ordered ----------------------------------------------------------- */
+
+/* While the gate is being opened nobody shuts it, who may have to: the next review tells. */
+static bool is_on_its_way(const Post *post)
+{
+        return (post->sentinel && !post->is_ready) || (post->worker && post->sweep.open_gate);
+}
+
+bool post_is_settling(const Post *post)
+{
+        return is_on_its_way(post) && !post->is_late;
+}
+
+static void on_late(evutil_socket_t fd, short what, void *userdata)
+{
+        Post *post = userdata;
+
+        post->is_late = true;
+        log_error("the sentinel or the gate is not ready after %u s: until it is, leases are "
+                  "answered with the guard that they have",
+                  post->manager->times.worker);
+        manager_mark_dirty(post->manager);
+}
+
+/* Whoever waits for a lease hears of its guard in the end, whatever it has become. */
+static void limit_settling(Post *post)
+{
+        const struct timeval limit = {.tv_sec = post->manager->times.worker};
+
+        if (is_on_its_way(post)) {
+                if (!post->is_late && !evtimer_pending(post->late_event, NULL) &&
+                    evtimer_add(post->late_event, &limit) < 0)
+                        post->is_late = true; /* nobody would hear the end of it */
+                return;
+        }
+        (void)evtimer_del(post->late_event);
+        post->is_late = false;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
 
 int post_new(Manager *manager, Post **ret_post)
 {
@@ -28,6 +64,11 @@ int post_new(Manager *manager, Post **ret_post)
         if (!post)
                 return -ENOMEM;
         post->manager = manager;
+        post->late_event = evtimer_new(manager->base, on_late, post);
+        if (!post->late_event) {
+                free(post);
+                return -ENOMEM;
+        }
         *ret_post = post;
         return 0;
 }
@@ -36,6 +77,7 @@ Post *post_free(Post *post)
 {
         if (!post)
                 return NULL;
+        event_free(post->late_event);
         worker_free(post->worker);
         sentinel_free(post->sentinel);
         sentinel_free(post->former);
@@ -47,46 +89,7 @@ Post *post_free(Post *post)
         return NULL;
 }
 
-/* --- the gate --------------------------------------------------------------------------------- */
-
-bool post_gate_holds(const Post *post)
-{
-        bool open = true;
-
-        return post->gate_confirmed && !post->gate_failed &&
-               gate_read(&post->manager->host, &open) == 0 && !open;
-}
-
-char *post_gate_evidence(const Post *post)
-{
-        const char *release = post->manager->world->snapshot->kernel_release;
-        char *text;
-        int n;
-
-        if (post->n_heeded > 0)
-                n = asprintf(&text, "Linux %s heeds it for new functions, as seen with %u", release,
-                             post->n_heeded);
-        else
-                n = asprintf(&text, "Linux %s heeds it for new functions by its version (%d.%d)",
-                             release, GATE_KERNEL_MAJOR, GATE_KERNEL_MINOR);
-        return n < 0 ? NULL : text;
-}
-
-static bool kernel_heeds_gate(const Manager *manager)
-{
-        return world_kernel_at_least(manager->world->snapshot->kernel_release, GATE_KERNEL_MAJOR,
-                                     GATE_KERNEL_MINOR);
-}
-
-bool post_may_gate(const Post *post)
-{
-        return kernel_heeds_gate(post->manager) && !post->gate_failed;
-}
-
-bool post_is_settling(const Post *post)
-{
-        return post->sentinel && !post->is_ready;
-}
+/* --- orders on record ------------------------------------------------------------------------ */
 
 /* What need not be let in is noted before the gate is shut, and while it is. Returns 0 or -errno. */
 static int note_functions(Post *post, bool all)
@@ -386,24 +389,6 @@ static int find_orders(const Post *post, SentinelOrders *orders)
         return 0;
 }
 
-/* Somebody who shuts the gate before us keeps it; somebody who opens it after us gets it. */
-static void check_gate(Post *post, SentinelOrders *orders)
-{
-        bool open = true;
-
-        if (gate_read(&post->manager->host, &open) < 0)
-                orders->gate = false;
-        if (!(post->file && post->file->gate_shut) && !open)
-                orders->gate = false;
-        if (post->gate_confirmed && post->is_ready && open && !post->worker) {
-                log_error("somebody has set drivers_autoprobe to 1: the gate is given up");
-                post->gate_failed = true;
-                orders->gate = false;
-        }
-        if (post->worker && post->sweep.open_gate)
-                orders->gate = false; /* it is being opened; after that it may be shut again */
-}
-
 static void follow(Post *post, SentinelOrders *orders)
 {
         bool same = post->sentinel && post->orders.gate == orders->gate &&
@@ -450,12 +435,13 @@ void post_review(Post *post)
                 manager_retry(post->manager);
         } else {
                 if (orders.gate)
-                        check_gate(post, &orders);
+                        post_check_gate(post, &orders);
                 follow(post, &orders);
                 post_sweep(post, post->file && post->file->gate_shut && !orders.gate &&
                                     !post->orders.gate);
                 leave(post);
         }
+        limit_settling(post);
         places_clear(&orders.places);
 }
 

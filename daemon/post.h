@@ -44,7 +44,10 @@ bool post_gate_holds(const Post *post);
 /* Whether the gate could be shut for a group that asks for it, as far as is known. */
 bool post_may_gate(const Post *post);
 
-/* Whether a sentinel is about to take up its post: until then the guard is not what it will be. */
+/*
+ * Whether a sentinel is about to take up its post, or the gate is being opened: until then the
+ * guard is not what it will be. Not for longer than a worker may take.
+ */
 bool post_is_settling(const Post *post);
 
 /*

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * What the files of the post share: post.c gives the orders, post_sweep.c undoes what is left.
+ * What the files of the post share: post.c gives the orders, post_gate.c judges the gate,
+ * post_sweep.c undoes what is left.
  */
 
 #include "daemon/guard/sentinel.h"
@@ -21,6 +22,9 @@ struct Post {
         bool aide_failed;    /* it did not come up: there is no second try */
         bool gate_failed;    /* and a driver came all the same */
         unsigned n_heeded;   /* functions that came while it was shut, and found no driver */
+
+        struct event *late_event; /* the longest that the post may take to settle */
+        bool is_late;             /* that is over, and it has not settled yet */
 
         Worker *worker;      /* that undoes things, or NULL */
         bool sweep_overrides; /* of all functions */
@@ -42,3 +46,6 @@ void post_settle_strays(Post *post);
 
 /* Has a worker undo what is to be undone, if there is something. */
 void post_sweep(Post *post, bool open_gate);
+
+/* Takes the gate out of the orders if it is somebody else's, or is just being opened. */
+void post_check_gate(Post *post, SentinelOrders *orders);

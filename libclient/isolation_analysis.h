@@ -95,6 +95,7 @@ typedef struct iso_memlock {
         const char *verdict;  /* "enough", "too-small", "unknown" */
         char command[32];
         char unit[128];
+        char next[512]; /* what can be done about it by who asks; "" if nothing need be */
 } iso_memlock;
 
 /* "16G", "512M", "4096K", "1T" or bytes. Returns false for anything else. */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/model/memlock.h"
 #include "core/probe/cleanup.h"
@@ -34,6 +35,17 @@ void iso_memlock_judge(int pid, uint64_t ram, unsigned n_spaces, iso_memlock *re
                 .exempt = limit.exempt,
                 .verdict = memlock_verdict_to_string(memlock_judge(need, &limit)),
         };
+        const MemlockCase subject = {
+                .limit = &limit,
+                .need = need,
+                .pid = pid > 0 ? pid : 0,
+                .is_root = geteuid() == 0,
+                .unit = process.unit,
+        };
+        _cleanup_(freep) char *next = ram > 0 && memlock_judge(need, &limit) == MEMLOCK_TOO_SMALL
+                                              ? memlock_advise(&subject)
+                                              : NULL;
+        (void)snprintf(ret->next, sizeof(ret->next), "%s", next ? next : "");
         (void)snprintf(ret->command, sizeof(ret->command), "%s", process.comm);
         (void)snprintf(ret->unit, sizeof(ret->unit), "%s", process.unit);
 }

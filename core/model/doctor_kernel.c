@@ -206,8 +206,9 @@ static bool check_memlock(const DoctorCase *subject, DoctorFinding *finding)
                              limit->limit < MEMLOCK_HEADROOM ? "little memory may be locked"
                                                              : "memory may be locked",
                              limit->limit < MEMLOCK_HEADROOM
-                                     ? "Raise it: LimitMEMLOCK= of the unit, or limits.conf(5); "
-                                       "isoctl memlock --ram SIZE GROUP tells how far."
+                                     ? "Root raises it: \"memlock\" in the policy's rule, "
+                                       "LimitMEMLOCK= of the unit, or limits.conf(5) and a new "
+                                       "login; isoctl memlock --ram SIZE GROUP tells how far."
                                      : "",
                              "RLIMIT_MEMLOCK of who runs this is %" PRIu64 " bytes.", limit->limit);
 }

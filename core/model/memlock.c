@@ -2,6 +2,7 @@
 
 /* Sums that stop at the largest number, and three files of proc(5). */
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/model/memlock.h"
@@ -91,6 +92,39 @@ MemlockVerdict memlock_judge(uint64_t need, const MemlockLimit *limit)
         return add(limit->locked, need) <= limit->limit ? MEMLOCK_ENOUGH : MEMLOCK_TOO_SMALL;
 }
 
+/* In the units of ulimit -l, rounded up. */
+static uint64_t in_kib(uint64_t bytes)
+{
+        return bytes / 1024 + (bytes % 1024 != 0);
+}
+
+char *memlock_advise(const MemlockCase *subject)
+{
+        uint64_t total = add(subject->limit->locked, subject->need);
+        const char *unit = subject->unit ? subject->unit : "";
+
+        if (total <= subject->limit->hard && subject->pid == 0)
+                return text_print("ulimit -l %" PRIu64 " (KiB) raises it in this shell",
+                                  in_kib(total));
+        if (total <= subject->limit->hard)
+                return text_print("prlimit --pid %" PRId32 " --memlock=%" PRIu64 ": raises it",
+                                  subject->pid, total);
+        if (subject->is_root && subject->pid == 0)
+                return text_print("ulimit -H -l %" PRIu64 " (KiB) and ulimit -l %" PRIu64
+                                  " raise it in this shell",
+                                  in_kib(total), in_kib(total));
+        if (subject->is_root)
+                return text_print("prlimit --pid %" PRId32 " --memlock=%" PRIu64
+                                  " raises it now; for good, LimitMEMLOCK=%" PRIu64 "%s%s",
+                                  subject->pid, total, total, *unit ? " in " : "", unit);
+        return text_print(
+                "it can be raised to %" PRIu64 " bytes, and beyond that by root alone: by "
+                "\"memlock\" in the policy's rule (isolationd.policy(5)), for what isoctl "
+                "run starts; by LimitMEMLOCK=%" PRIu64 " in its unit%s%s; or by a line "
+                "\"USER - memlock %" PRIu64 "\" in /etc/security/limits.d and a new login",
+                subject->limit->hard, total, *unit ? ", " : "", unit, in_kib(total));
+}
+
 /* What follows a line's first word and blanks, or NULL if there is no such line. */
 static const char *find_line(const char *text, const char *key)
 {
@@ -130,6 +164,21 @@ static bool is_first_namespace(const char *uid_map)
         return numbers[0] == 0 && numbers[1] == 0 && numbers[2] == UINT32_MAX;
 }
 
+/* One of the two limits of a line, and the blanks behind it; UINT64_MAX if there is none. */
+static bool take_limit(const char **text, uint64_t *ret)
+{
+        static const char none[] = "unlimited";
+
+        if (strncmp(*text, none, strlen(none)) == 0) {
+                *text += strlen(none);
+                *ret = UINT64_MAX;
+        } else if (!take_number(text, ret)) {
+                return false;
+        }
+        *text += strspn(*text, " \t");
+        return true;
+}
+
 MemlockLimit memlock_parse(const char *limits, const char *status, const char *uid_map)
 {
         const char *line = find_line(limits, "Max locked memory");
@@ -139,7 +188,10 @@ MemlockLimit memlock_parse(const char *limits, const char *status, const char *u
         if (locked && take_number(&locked, &limit.locked))
                 limit.locked = multiply(limit.locked, 1024);
         limit.exempt = has_ipc_lock(status) && is_first_namespace(uid_map);
-        limit.unlimited = line && strncmp(line, "unlimited", strlen("unlimited")) == 0;
-        limit.known = limit.exempt || limit.unlimited || (line && take_number(&line, &limit.limit));
+        bool has_soft = line && take_limit(&line, &limit.limit);
+        if (!has_soft || !take_limit(&line, &limit.hard))
+                limit.hard = limit.limit;
+        limit.unlimited = has_soft && limit.limit == UINT64_MAX;
+        limit.known = limit.exempt || has_soft;
         return limit;
 }

@@ -25,7 +25,8 @@ typedef struct MemlockLimit {
         bool known;
         bool unlimited;
         bool exempt;     /* CAP_IPC_LOCK, and not of a user namespace only */
-        uint64_t limit;  /* soft, bytes; unless unlimited */
+        uint64_t limit;  /* soft, bytes; UINT64_MAX if unlimited */
+        uint64_t hard;   /* the process may raise it so far itself; UINT64_MAX: at will */
         uint64_t locked; /* already, bytes */
 } MemlockLimit;
 
@@ -49,6 +50,21 @@ uint64_t memlock_need(uint64_t ram, uint64_t n_spaces);
 uint64_t memlock_allowed_ram(const MemlockLimit *limit, uint64_t n_spaces);
 
 MemlockVerdict memlock_judge(uint64_t need, const MemlockLimit *limit);
+
+/* A limit that is too small, and who is to raise it. */
+typedef struct MemlockCase {
+        const MemlockLimit *limit;
+        uint64_t need;
+        int32_t pid;      /* of the process; 0: it has the limit of the reader's shell */
+        bool is_root;     /* whoever reads it is */
+        const char *unit; /* of the service manager, that the process is in, or "" */
+} MemlockCase;
+
+/*
+ * What the reader can do about it, in words: beyond the hard limit only root raises it. Freed by
+ * the caller; NULL if memory is short.
+ */
+char *memlock_advise(const MemlockCase *subject);
 
 /*
  * What /proc/PID/limits, status and uid_map say (proc(5)); a file that could not be read is "".

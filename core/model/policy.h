@@ -79,6 +79,10 @@ _nodiscard_ bool policy_join_from_string(const char *text, PolicyJoin *ret);
 #define POLICY_GRACE_MAX 3600
 #define POLICY_COOLDOWN_MAX 3600 /* seconds */
 
+/* The largest limit on locked memory that is a number, and what stands for none. */
+#define POLICY_MEMLOCK_MAX ((int64_t)1 << 62)
+#define POLICY_MEMLOCK_UNLIMITED ((uint64_t)INT64_MAX)
+
 /* Keeping a device from the host's drivers: core/model/reserve.h. */
 typedef struct PolicyReserve {
         bool at_boot; /* there is a reservation */
@@ -139,6 +143,7 @@ typedef struct PolicyRule {
         unsigned cooldown;      /* seconds until a user may have a group again that he gave back */
         unsigned revoke_grace;  /* seconds from the word that a lease is revoked until it is */
         DomainType type; /* of its groups' domains while it lasts; NONE: as they are */
+        uint64_t memlock; /* bytes that who asks may lock while it lasts; 0: as many as before */
 
         /* Demands. */
         GuardLayer guard; /* the weakest that will do; NONE: whatever there is */

@@ -9,8 +9,14 @@
 #include <string.h>
 
 #include "core/model/domain_type.h"
+#include "core/model/memlock.h"
 #include "core/probe/policy_names.h"
+#include "core/probe/policy_pattern.h"
 #include "core/probe/policy_reader.h"
+
+/* Digits of a size with a unit, and of one in bytes. */
+#define MEMLOCK_DIGITS_MAX 6
+#define MEMLOCK_BYTES_DIGITS_MAX 18
 
 /* A number as it stands; (uid_t)-1 means "no user" to the kernel. */
 static int read_id_number(PolicyReader *reader, json_object *value, uint32_t *ret_id)
@@ -76,8 +82,17 @@ static int read_groups(PolicyReader *reader, json_object *value)
                                &reader->rule->n_gids);
 }
 
+typedef int (*PatternReader)(PolicyReader *reader, json_object *value, char **ret_text);
+
+/* A label may have any character, brackets too. */
+static int read_label(PolicyReader *reader, json_object *value, char **ret_text)
+{
+        return policy_read_string(value, ret_text);
+}
+
 /* Counted one by one, so that the policy frees what a failure leaves. */
-static int read_patterns(PolicyReader *reader, json_object *list, PolicyPatterns *patterns)
+static int read_patterns(PolicyReader *reader, json_object *list, PatternReader read,
+                         PolicyPatterns *patterns)
 {
         size_t n;
         int r = policy_check_list(reader, list, &n);
@@ -92,7 +107,7 @@ static int read_patterns(PolicyReader *reader, json_object *list, PolicyPatterns
 
                 r = policy_check_type(reader, value, json_type_string);
                 if (r == 0)
-                        r = policy_read_string(value, &patterns->globs[i]);
+                        r = read(reader, value, &patterns->globs[i]);
                 patterns->n_globs += r == 0;
         }
         return r;
@@ -100,12 +115,12 @@ static int read_patterns(PolicyReader *reader, json_object *list, PolicyPatterns
 
 static int read_units(PolicyReader *reader, json_object *value)
 {
-        return read_patterns(reader, value, &reader->rule->units);
+        return read_patterns(reader, value, policy_read_unit_pattern, &reader->rule->units);
 }
 
 static int read_labels(PolicyReader *reader, json_object *value)
 {
-        return read_patterns(reader, value, &reader->rule->labels);
+        return read_patterns(reader, value, read_label, &reader->rule->labels);
 }
 
 static int read_mode(PolicyReader *reader, json_object *value)
@@ -163,6 +178,34 @@ static int read_domain_type(PolicyReader *reader, json_object *value)
         return 0;
 }
 
+/* "16G": few enough digits that no unit takes it beyond what a limit can be. */
+static bool parse_memlock(const char *text, uint64_t *ret)
+{
+        size_t n = strspn(text, "0123456789");
+
+        return text[0] != '0' && n <= (text[n] ? MEMLOCK_DIGITS_MAX : MEMLOCK_BYTES_DIGITS_MAX) &&
+               memlock_parse_size(text, ret);
+}
+
+static int read_memlock(PolicyReader *reader, json_object *value)
+{
+        const bool is_text = json_object_get_type(value) == json_type_string;
+        const char *text = is_text ? json_object_get_string(value) : "";
+        int64_t number = json_object_get_int64(value);
+
+        if (json_object_get_type(value) == json_type_int && number >= 1 &&
+            number <= POLICY_MEMLOCK_MAX)
+                reader->rule->memlock = (uint64_t)number;
+        else if (is_text && strcmp(text, "unlimited") == 0)
+                reader->rule->memlock = POLICY_MEMLOCK_UNLIMITED;
+        else if (!is_text || !parse_memlock(text, &reader->rule->memlock))
+                return policy_complain(reader, value,
+                                       "no limit%s%s: bytes, \"16G\", \"512M\" or "
+                                       "\"unlimited\"",
+                                       is_text ? " is called " : "", text);
+        return 0;
+}
+
 int policy_read_lease(PolicyReader *reader, json_object *value)
 {
         static const PolicyMember members[] = {
@@ -175,6 +218,7 @@ int policy_read_lease(PolicyReader *reader, json_object *value)
                 {"revoke_grace", json_type_int, read_grace},
                 {"cooldown", json_type_int, read_cooldown},
                 {"type", json_type_string, read_domain_type},
+                {"memlock", json_type_null, read_memlock},
         };
 
         if (json_object_get_type(value) == json_type_string) {

@@ -3,6 +3,7 @@
 /* Which devices a rule is about. */
 
 #include "core/probe/policy_names.h"
+#include "core/probe/policy_pattern.h"
 #include "core/probe/policy_reader.h"
 
 #define MEMBERS_MAX 4096
@@ -44,12 +45,12 @@ static int read_serial(PolicyReader *reader, json_object *value)
 
 static int read_slot(PolicyReader *reader, json_object *value)
 {
-        return policy_read_string(value, &reader->rule->slot);
+        return policy_read_name_pattern(reader, value, &reader->rule->slot);
 }
 
 static int read_driver(PolicyReader *reader, json_object *value)
 {
-        return policy_read_string(value, &reader->rule->driver);
+        return policy_read_name_pattern(reader, value, &reader->rule->driver);
 }
 
 static int read_removable(PolicyReader *reader, json_object *value)
@@ -116,12 +117,12 @@ static int read_class(PolicyReader *reader, json_object *value)
 
 static int read_path(PolicyReader *reader, json_object *value)
 {
-        return policy_read_string(value, &reader->rule->path);
+        return policy_read_path_pattern(reader, value, &reader->rule->path);
 }
 
 static int read_address(PolicyReader *reader, json_object *value)
 {
-        return policy_read_string(value, &reader->rule->address);
+        return policy_read_address_pattern(reader, value, &reader->rule->address);
 }
 
 int policy_read_match(PolicyReader *reader, json_object *value)

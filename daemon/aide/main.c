@@ -23,6 +23,7 @@
 #include "daemon/host/holders.h"
 #include "daemon/host/iommu_group.h"
 #include "daemon/host/kernel_audit.h"
+#include "daemon/host/memlock.h"
 #include "daemon/host/packet.h"
 
 /* Without a request for so long, it ends. */
@@ -40,6 +41,7 @@ static const struct {
         [AIDE_SET_TYPE] = {AIDE_SET, false, iommu_group_serve},
         [AIDE_COUNT_BY_PROCESS] = {AIDE_SET, true, vfio_serve_count},
         [AIDE_AUDIT] = {AIDE_SET, true, kernel_audit_serve},
+        [AIDE_SET_MEMLOCK] = {AIDE_SET, true, memlock_serve},
         [AIDE_EXCLUSIVE] = {AIDE_LOOK, true, exclusive_serve},
 };
 

@@ -120,8 +120,10 @@ int method_read_credentials(sd_bus_message *reply, MethodCaller *caller)
         if (r < 0 || !has_uid)
                 return r < 0 ? r : -ENODATA;
         caller->uid = uid;
-        if (process >= 0 && has_ended(process))
+        if (process >= 0 && has_ended(process)) {
                 free(TAKE_PTR(caller->unit)); /* perhaps of who has its number now */
+                caller->pid = 0;
+        }
         if (!caller->unit)
                 caller->unit = strdup("");
         return caller->unit ? 0 : -ENOMEM;

@@ -8,14 +8,15 @@
 #include "daemon/guard/block.h"
 #include "daemon/host/driver.h"
 
-int block_device(const HostPaths *host, Bdf bdf, char **ret_evicted, char **ret_message)
+int block_device(const HostPaths *host, Bdf bdf, const char *own, char **ret_evicted,
+                 char **ret_message)
 {
         _cleanup_(freep) char *override = NULL, *driver = NULL;
 
         *ret_evicted = NULL;
         int r = driver_override_read(host, bdf, &override);
-        if (r == 0 && !override[0])
-                r = driver_override_write(host, bdf, BLOCK_OVERRIDE, ret_message);
+        if (r == 0 && (own ? strcmp(override, own) != 0 : !override[0]))
+                r = driver_override_write(host, bdf, own ? own : BLOCK_OVERRIDE, ret_message);
         if (r == 0)
                 r = driver_read(host, bdf, &driver);
         if (r != 0)

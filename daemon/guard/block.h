@@ -16,9 +16,10 @@
 /*
  * Blocks a device, and takes a host driver away that has it already: *ret_evicted is its name then
  * (freed by the caller), also if it did not go, else NULL. An override that somebody else has set
- * stays. Returns 0, a Refusal with *ret_message, or -errno (-ENOENT: it is gone).
+ * stays, unless the device has one of the lease's `own` (or NULL), which is put back. Returns 0, a
+ * Refusal with *ret_message, or -errno (-ENOENT: it is gone).
  */
-_nodiscard_ int block_device(const HostPaths *host, Bdf bdf, char **ret_evicted,
+_nodiscard_ int block_device(const HostPaths *host, Bdf bdf, const char *own, char **ret_evicted,
                              char **ret_message);
 
 /* Takes our block away, if it is ours that stands. Same returns. */

@@ -82,7 +82,8 @@ int guard_enforce(const HostPaths *host, const LeaseRecord *record, char **ret_m
                 _cleanup_(freep) char *evicted = NULL;
                 int r = device->taking ? joiner_untake(host, device, &message) : 0;
                 if (r == 0)
-                        r = block_device(host, device->bdf, &evicted, &message);
+                        r = block_device(host, device->bdf, device->owed ? device->driver : NULL,
+                                         &evicted, &message);
                 if (evicted)
                         outcome_add_evicted(&outcome, device->bdf, evicted);
                 outcome_add(&outcome, r, message);

@@ -32,8 +32,9 @@ typedef enum AideTask {
         AIDE_KILL,     /* the same, and ends them */
         AIDE_SET_TYPE, /* of a kernel group's default domain: `text` */
         AIDE_COUNT_BY_PROCESS, /* memory that is pinned through the descriptor, an iommufd */
-        AIDE_AUDIT,     /* the descriptor's text for the kernel's audit; nobody reads the reply */
-        AIDE_EXCLUSIVE, /* whether somebody has the descriptor's block device for exclusive use */
+        AIDE_AUDIT,       /* the descriptor's text for the kernel's audit; nobody reads the reply */
+        AIDE_EXCLUSIVE,   /* whether somebody has the descriptor's block device for exclusive use */
+        AIDE_SET_MEMLOCK, /* what the descriptor's process may lock: daemon/host/memlock.c */
         _AIDE_TASK_N,
 } AideTask;
 

@@ -189,7 +189,9 @@ bool nodes_are_granted(const HostPaths *host, const LeaseRecord *record)
         if (nodes_find(host, record, &nodes) < 0)
                 return false;
         for (size_t i = 0; i < nodes.n; i++)
-                if (!acl_has(nodes.paths[i], record->path_uid))
+                /* One that has gone meanwhile is nobody's to open. */
+                if (!acl_has(nodes.paths[i], record->path_uid) &&
+                    access(nodes.paths[i], F_OK) == 0)
                         return false;
         return true;
 }

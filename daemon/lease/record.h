@@ -166,6 +166,12 @@ typedef struct LeaseRecord {
         size_t n_vfs;
         LeaseChange *changes;
         size_t n_changes;
+        /* What the process that asked may lock is raised meanwhile: as limits, INT64_MAX is none.
+         */
+        uint64_t memlock;                    /* to so much; 0: it is not */
+        uint64_t memlock_soft, memlock_hard; /* before any lease of it */
+        uint32_t memlock_pid;
+        uint64_t memlock_start;
         bool in_hand;  /* quarantined as it was: its owner may still have it, and it is guarded */
         char *trouble; /* why it is quarantined, or NULL */
         char *breach;  /* which host driver got in, when and past what, or NULL */

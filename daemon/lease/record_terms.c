@@ -46,6 +46,11 @@ static const Term record_terms[] = {
         TERM(LeaseRecord, "revoke_kill", revoke_kill, 1),
         LATER_TERM(LeaseRecord, "in_hand", in_hand, 1),
         LATER_TERM(LeaseRecord, "owner_bus", owner_bus, IS_TEXT),
+        LATER_TERM(LeaseRecord, "memlock", memlock, INT64_MAX),
+        LATER_TERM(LeaseRecord, "memlock_soft", memlock_soft, INT64_MAX),
+        LATER_TERM(LeaseRecord, "memlock_hard", memlock_hard, INT64_MAX),
+        LATER_TERM(LeaseRecord, "memlock_pid", memlock_pid, INT32_MAX),
+        LATER_TERM(LeaseRecord, "memlock_start", memlock_start, INT64_MAX),
 };
 
 static const Term group_terms[] = {

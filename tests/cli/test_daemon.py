@@ -296,21 +296,43 @@ class Leasing(WithBus):
 
     def test_run_substitutes_fds(self):
         script = "cat <&$1; echo; cat <&$2; echo; cat <&$3; echo; cat <&$4; echo; echo $5"
-        result = self.isoctl("run", "01:00.0", "--", "bash", "-c", script, "-", "{container}",
-                             "{group}", "{group:5}", "{device:01:00.0}", 'x{"y": {nothing}} {}')
+        result = self.isoctl("run", "--mode=vfio", "01:00.0", "--", "bash", "-c", script, "-",
+                             "{container}", "{group}", "{group:5}", "{device:01:00.0}",
+                             'x{"y": {nothing}} {}')
         self.assertEqual(result.returncode, 0, result.stderr)
         # {group} and {group:5} are one fd, read to its end the first time.
         self.assertEqual(result.stdout.splitlines(),
                          ["container", "group:5", "", "device:0000:01:00.0",
                           'x{"y": {nothing}} {}'])
         self.assertEqual(result.stderr, "lease 1 · group 0000:00/01.0 · vfio · guard owned\n")
-        self.await_daemon("acquire mode=- lifetime=fd with-members=0 force=0 01:00.0")
+        self.await_daemon("acquire mode=vfio lifetime=fd with-members=0 force=0 01:00.0")
         self.await_daemon("released 1")
 
         result = self.isoctl("run", "--mode=iommufd", "01:00.0", "--json", "--", "bash", "-c",
                              "cat <&$1", "-", "{iommufd}")
         self.assertEqual((result.returncode, result.stdout), (0, "iommufd"))
         self.assertEqual(json.loads(result.stderr)["lifetime"], "fd")
+
+    def test_run_finds_the_mode(self):
+        """By what the command names; it is told, unless the mode was asked for."""
+        for names, asked in ((["{container}", "{group}"], "vfio"), (["{group:5}"], "vfio"),
+                             (["fd={iommufd}", "a,fd={device:01:00.0}"], "iommufd-unbound,iommufd"),
+                             (["{device:01:00.0}"], "iommufd-unbound,iommufd"),
+                             (["x", '{"a": {}}', "{device}", "{containers}"], "path")):
+            with self.subTest(names):
+                result = self.isoctl("run", "01:00.0", "--", "true", *names)
+                self.assertIn(result.returncode, (0, 2), result.stderr)
+                first = asked.split(",")[0]
+                self.assertIn(f"isoctl: mode {first}, by what the command ", result.stderr)
+                self.await_daemon(f"acquire mode={first} lifetime=fd with-members=0 force=0 01:00.0")
+                for other in asked.split(",") if "," in asked else ():
+                    self.await_daemon(f"or mode={other}")
+                self.daemon.await_line(lambda line: line.startswith("released"))
+        result = self.isoctl("run", "01:00.0", "--", "true", "{iommufd}", "{group}")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("no mode has both {group} and {iommufd}", result.stderr)
+        result = self.isoctl("run", "--mode", "path", "01:00.0", "--", "true")
+        self.assertNotIn("by what", result.stderr)
 
     def test_more_fds_than_a_message_carries(self):
         script = "for fd; do cat <&$fd; echo; done"
@@ -335,11 +357,18 @@ class Leasing(WithBus):
         self.assertEqual([line.split()[1] for line in extra], ["/memfd:group:5"])
 
     def test_run_names_that_are_not_there(self):
-        for name in ("iommufd", "group:9", "device:02:00.0", "device:nothing"):
+        """The error says what there is, and which mode has what is named."""
+        unbound = "iommufd-unbound (for programs that bind, as QEMU does) and iommufd have it\n"
+        for mode, name, told in (("vfio", "iommufd", unbound),
+                                 ("vfio", "group:9", "it has container, group:5, device:0000:01:00.0\n"),
+                                 ("vfio", "device:02:00.0", "device:0000:01:00.0\n"),
+                                 ("vfio", "device:nothing", "device:0000:01:00.0\n"),
+                                 ("iommufd", "container", "; mode vfio has it\n"),
+                                 ("iommufd", "group", "and group-fd have it\n")):
             with self.subTest(name):
-                result = self.isoctl("run", "01:00.0", "--", "false", "{%s}" % name)
+                result = self.isoctl("run", "--mode", mode, "01:00.0", "--", "false", "{%s}" % name)
                 self.assertEqual(result.returncode, 2)
-                self.assertIn("container, group:5, device:0000:01:00.0", result.stderr)
+                self.assertTrue(result.stderr.endswith(told), result.stderr)
                 self.daemon.await_line(lambda line: line.startswith("released"))
 
     def test_run_passes_the_end_on(self):

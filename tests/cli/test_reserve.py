@@ -301,7 +301,7 @@ class ForUdev(WithMachine):
         self.assertEqual(self.machine.overrides(), {})
 
     def test_rules(self):
-        odd = {**CARD_RULE, "name": "odd", "match": {"address": "0000:0[12]:*", "class": "0c0330"}}
+        odd = {**CARD_RULE, "name": "odd", "match": {"address": "0000:0?:*", "class": "0c0330"}}
         self.machine.policy(CARD_RULE, LONE_RULE, odd, {"match": {}, "lease": "deny"})
         self.machine.release(LONE)
         self.run_it()
@@ -310,10 +310,15 @@ class ForUdev(WithMachine):
         self.assertEqual([line for line in lines if line.endswith(ask)], [
             ask,
             'ATTR{vendor}=="0x8086", ATTR{class}=="0x02????", KERNEL=="0000:03:*", ' + ask,
-            'ATTR{class}=="0x0c0330", ' + ask])
+            'ATTR{class}=="0x0c0330", KERNEL=="0000:0?:*", ' + ask])
         self.assertIn('# 50.json:1: lone "one"??', lines)
         self.assertFalse([line for line in lines if line and not line.startswith(("#", "ACTION",
                           "SUBSYSTEM", "ATTR", "GOTO", "LABEL", "ENV"))])
+        # udev's patterns know brackets; ours have none, and the rules before stay.
+        odd["match"]["address"] = "0000:0[12]:*"
+        self.machine.policy(CARD_RULE, LONE_RULE, odd)
+        self.run_it(code=1)
+        self.assertEqual(self.machine.rules().splitlines(), lines)
 
     def test_present(self):
         self.machine.policy(CARD_RULE)

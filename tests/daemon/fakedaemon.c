@@ -310,3 +310,14 @@ void fakedaemon_print_log(void)
         while (log && fgets(line, sizeof(line), log))
                 printf("#   %s", line);
 }
+
+bool fakedaemon_logged(const char *text)
+{
+        char path[FAKEHOST_PATH_SIZE], line[512];
+        _cleanup_(fclosep) FILE *log = fopen(fakehost_path(path, "log"), "r");
+        bool found = false;
+
+        while (log && !found && fgets(line, sizeof(line), log))
+                found = strstr(line, text);
+        return found;
+}

@@ -59,3 +59,5 @@ void fakedaemon_check_end(void);
 /* From now on what this process says on stderr goes to a file of the tree; and that on stdout. */
 void fakedaemon_log(void);
 void fakedaemon_print_log(void);
+/* Whether a line of it has that text. */
+bool fakedaemon_logged(const char *text);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -22,6 +23,7 @@
 #include "daemon/host/exclusive.h"
 #include "daemon/host/holders.h"
 #include "daemon/host/iommu_group.h"
+#include "daemon/host/memlock.h"
 #include "daemon/host/packet.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
@@ -170,6 +172,44 @@ static void test_refusals(void)
         tree_remove();
 }
 
+/* What a child may lock, by its descriptor; neither a pid nor another kind of descriptor will do.
+ */
+static void test_memlock(void)
+{
+        HostPaths host = with_aides();
+        const rlim_t soft = 16384, hard = 65536;
+        const struct rlimit limit = {.rlim_cur = soft, .rlim_max = hard};
+        const MemlockPair before = {.soft = soft, .hard = hard},
+                          after = {.soft = hard, .hard = hard};
+        MemlockProcess process;
+        MemlockPair limits;
+        struct rlimit now;
+
+        host.proc = "/proc";
+        (void)fflush(stdout);
+        pid_t child = fork();
+        if (child == 0) {
+                (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+                (void)pause();
+                _exit(0);
+        }
+        CHECK(prlimit(child, RLIMIT_MEMLOCK, &limit, NULL) == 0);
+        pid_t aide = start_aide("set");
+        CHECK(memlock_look(&host, child, getuid(), &process, &limits) >= 0);
+        CHECK_NUMBER(memlock_change(&host, &process, &before, &after), 0);
+        CHECK(prlimit(child, RLIMIT_MEMLOCK, NULL, &now) == 0 && now.rlim_cur == hard);
+        CHECK_NUMBER(memlock_change(&host, &process, &before, &limits), -ESTALE);
+        CHECK_NUMBER(memlock_change(&host, &process, &after, &before), 0);
+        CHECK(prlimit(child, RLIMIT_MEMLOCK, NULL, &now) == 0 && now.rlim_cur == soft);
+        _cleanup_(closep) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        CHECK_NUMBER(ask(&host, AIDE_SET, AIDE_SET_MEMLOCK, null), -ESRCH);
+        CHECK_NUMBER(ask(&host, AIDE_SET, AIDE_SET_MEMLOCK, -1), -EBADMSG);
+        (void)kill(child, SIGKILL);
+        CHECK_NUMBER(waitpid(child, NULL, 0), child);
+        end(aide);
+        tree_remove();
+}
+
 /* Only a block device of that number is opened; what is in its place is nothing to go by. */
 static void look_at_nodes(const HostPaths *host, const char *place)
 {
@@ -272,6 +312,7 @@ int main(int argc, char **argv)
                 {"who has what open", test_looking},
                 {"what is not for an aide, and broken requests", test_refusals},
                 {"who has a disk for exclusive use", test_exclusive},
+                {"what a process may lock", test_memlock},
                 {"a sentinel's orders", test_orders},
                 {"orders of a daemon that has gone", test_orders_of_the_dead},
         };

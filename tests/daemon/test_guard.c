@@ -58,14 +58,14 @@ static void test_blocking(void)
         const Bdf nobody = {.bus = 9};
 
         make_host();
-        CHECK_NUMBER(block_device(&host, joiner, &evicted, &none), 0);
+        CHECK_NUMBER(block_device(&host, joiner, NULL, &evicted, &none), 0);
         CHECK(!evicted);
         CHECK_NUMBER(driver_override_read(&host, joiner, &override), 0);
         CHECK_STRING(override, BLOCK_OVERRIDE);
         /* A newline clears it in the kernel; in a file it is one byte of many. */
         CHECK_NUMBER(block_undo(&host, joiner, &message), REFUSAL_KERNEL_REFUSED);
         CHECK(message && strstr(message, "driver_override reads"));
-        CHECK_NUMBER(block_device(&host, nobody, &evicted, &none), -ENOENT);
+        CHECK_NUMBER(block_device(&host, nobody, NULL, &evicted, &none), -ENOENT);
         CHECK_NUMBER(block_undo(&host, nobody, &none), -ENOENT);
         tree_remove();
 }
@@ -78,7 +78,7 @@ static void test_the_override_of_others(void)
 
         make_host();
         tree_file(JOINER "/driver_override", "isolationd-block\n"); /* reserved */
-        CHECK_NUMBER(block_device(&host, joiner, &evicted, &message), 0);
+        CHECK_NUMBER(block_device(&host, joiner, NULL, &evicted, &message), 0);
         CHECK_NUMBER(block_undo(&host, joiner, &message), 0);
         CHECK_NUMBER(driver_override_read(&host, joiner, &override), 0);
         CHECK_STRING(override, "isolationd-block");

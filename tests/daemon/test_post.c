@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Orders that change faster than sentinels come and go, on the host made of files: whoever is on
- * duty stays until its successor is.
+ * The sentinel's post on the host made of files: orders that change faster than sentinels come and
+ * go, and who asks for a lease while its guard is not yet what it will be.
  */
 
 #include <stdio.h>
@@ -77,7 +77,112 @@ static void live(FakeDaemon *daemon)
         fakedaemon_release_all(daemon);
 }
 
-static void test_orders_that_change(void)
+/* --- the guard in the answer ------------------------------------------------------------------ */
+
+typedef struct Told {
+        int code;
+        GuardLayer layer; /* as read when the answer came */
+        bool has_sentinel;
+} Told;
+
+static void on_told(const ManagerAnswer *answer, Lease *lease, void *userdata)
+{
+        Told *told = userdata;
+
+        told->code = answer->code;
+        if (!lease)
+                return;
+        told->layer = manager_lease_guard(lease);
+        told->has_sentinel = lease->manager->post->sentinel && lease->manager->post->is_ready;
+}
+
+static Told ask(const FakeDaemon *daemon, LeaseMode mode)
+{
+        static const char *const selectors[] = {CARD, NULL};
+        const AcquireRequest request = {
+                .selectors = selectors,
+                .mode = mode,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .force = true,
+                .path_uid = FAKEHOST_UID,
+                .unit = "",
+        };
+        Told told = {.code = _REFUSAL_N};
+
+        manager_acquire(daemon->manager, &request, on_told, &told);
+        while (told.code == _REFUSAL_N) {
+                (void)fakesentinel_wake();
+                must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
+        }
+        must_be(told.code == 0, "the card is leased");
+        return told;
+}
+
+/* Releases without waiting for what follows: the gate may still be on its way open. */
+static void release_at_once(const FakeDaemon *daemon)
+{
+        Told told = {.code = _REFUSAL_N};
+
+        manager_release(daemon->manager->leases[0], on_told, &told);
+        while (told.code == _REFUSAL_N) {
+                (void)fakesentinel_wake();
+                must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
+        }
+        must_be(told.code == 0, "the card is given back");
+}
+
+static void live_asking(FakeDaemon *daemon)
+{
+        static const struct {
+                LeaseMode mode;
+                GuardLayer layer;
+        } cases[] = {
+                {LEASE_MODE_PATH, GUARD_GATED},     {LEASE_MODE_GROUP_FD, GUARD_GATED},
+                {LEASE_MODE_PATH, GUARD_GATED},     {LEASE_MODE_IOMMUFD_UNBOUND, GUARD_GATED},
+                {LEASE_MODE_GROUP_FD, GUARD_GATED}, {LEASE_MODE_VFIO, GUARD_OWNED},
+                {LEASE_MODE_PATH, GUARD_GATED},     {LEASE_MODE_IOMMUFD, GUARD_OWNED},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Told told = ask(daemon, cases[i].mode);
+
+                must_be(told.layer == cases[i].layer, "the guard that will hold is told");
+                must_be(told.layer == GUARD_OWNED || told.has_sentinel, "a sentinel is on duty");
+                fakedaemon_see(daemon);
+                must_be(manager_lease_guard(daemon->manager->leases[0]) == cases[i].layer,
+                        "it holds afterwards");
+                release_at_once(daemon);
+        }
+        fakedaemon_see(daemon);
+}
+
+/* A sentinel that does not come up in time keeps nobody waiting; the answer says what holds. */
+static void live_asking_late(FakeDaemon *daemon)
+{
+        static const char *const selectors[] = {CARD, NULL};
+        const AcquireRequest request = {
+                .selectors = selectors,
+                .mode = LEASE_MODE_PATH,
+                .lifetime = LEASE_LIFETIME_PERSISTENT,
+                .force = true,
+                .path_uid = FAKEHOST_UID,
+                .unit = "",
+        };
+        Told told = {.code = _REFUSAL_N};
+
+        daemon->manager->times.worker = 1;
+        manager_acquire(daemon->manager, &request, on_told, &told);
+        while (told.code == _REFUSAL_N) /* and no sentinel is woken */
+                must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
+        must_be(told.code == 0 && told.layer == GUARD_REACTIVE, "what holds is told");
+        fakedaemon_see(daemon);
+        must_be(manager_lease_guard(daemon->manager->leases[0]) == GUARD_GATED, "it gets better");
+        fakedaemon_release_all(daemon);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+static void run(void (*life)(FakeDaemon *daemon))
 {
         char path[FAKEHOST_PATH_SIZE];
         FakeService service = {.n_items = 0};
@@ -96,7 +201,7 @@ static void test_orders_that_change(void)
                 faults_set_daemon();
                 fakedaemon_log();
                 fakedaemon_start(&daemon, &host, &service);
-                live(&daemon);
+                life(&daemon);
                 fakedaemon_end(&daemon);
                 fakedaemon_check_end();
                 _exit(0);
@@ -108,10 +213,27 @@ static void test_orders_that_change(void)
         fakehost_remove();
 }
 
+static void test_orders_that_change(void)
+{
+        run(live);
+}
+
+static void test_asking(void)
+{
+        run(live_asking);
+}
+
+static void test_asking_late(void)
+{
+        run(live_asking_late);
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
                 {"orders that change before a sentinel has ended", test_orders_that_change},
+                {"the answer has the guard that holds", test_asking},
+                {"a sentinel that is late keeps nobody waiting", test_asking_late},
         };
 
         return tap_run(tests);

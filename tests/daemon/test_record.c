@@ -334,6 +334,8 @@ static void test_strange_records_are_refused(void)
                 {"\"in_hand\":0", "\"in_hand\":false"},
                 {"\"owner_bus\":\"\"", "\"owner_bus\":7"},
                 {"\"owner_bus\":\"\"", "\"owner_bus\":\"0123456789abcdef0123456789abcdef0\""},
+                {"\"memlock\":0", "\"memlock\":-1"},
+                {"\"memlock_pid\":0", "\"memlock_pid\":4294967295"},
                 {"\"type_before\":\"\"", "\"type_before\":\"a domain type that is too long\""},
                 {"\"id\":7", "\"id\":-7"},
                 {"\"id\":7", "\"id\":0"},

@@ -39,7 +39,11 @@ STRINGS = ["", "8086", "0x10de", "FFFF", "0Xab", "0x", "1", "12345", "10dg", "x8
            "expel", "recreate", "owned", "none", "vfio", "VFIO", "path", "DMA", "DMA-FQ", "identity",
            "root", "*", "0000:00/1c.*", "\u00e4\u20ac", "a b", "guard", "/usr",
            "00-1b-21-ff-ff-3a-4c-5d", "00-1B-21-FF-FF-3A-4C", "00:1b:21:ff:ff:3a:4c:5d", "p2p",
-           "trusted-ats", "vm@*.service", "10de:2484", "10DE:2484", "10de:248", "10de-2484"]
+           "trusted-ats", "vm@*.service", "10de:2484", "10DE:2484", "10de:248", "10de-2484",
+           "0000:01:00.0", "01:00.0", "0000:0[12]:00.*", "0000:01:??.?", "0000:01:20.0", "10000:e1:00.8",
+           "0000:00/1C.4", "0000:00/1c.4", "0000:00/01.0/vf3", "0000:0?????.?", "vfio[-_]pci",
+           "libvirtd", "libvirtd.service", ".scope", "a?", "vm@[0-9].service", "dev-sda\\x2d1.swap",
+           "unlimited", "16G", "16GiB", "999999T", "1000000T", "016G", "16GB", "4294967296", "0"]
 NUMBERS = [-1, 0, 1, 2, 7, 3600, 3601, 4096, 4097, 1000000, 1000001, 65535, 65536,
            4294967294, 4294967295,
            2 ** 63 - 1, 2 ** 64, 0.5]
@@ -314,7 +318,7 @@ def edges():
         yield {"rules": [{"match": {}, "lease": {}, "require": {"strength": ["p2p"] * n}}]}
         yield {"rules": [{"match": {}, "lease": {}, "reserve": {
             "at": "boot", "fingerprint": {"group": ["10de:2484"] * n}}}]}
-        for key, value in (("users", 7), ("groups", "a"), ("units", "u"), ("modes", "vfio")):
+        for key, value in (("users", 7), ("groups", "a"), ("units", "u.service"), ("labels", "l"), ("modes", "vfio")):
             yield {"rules": [{"match": {}, "lease": {key: [value] * n}}]}
 
 

@@ -4,6 +4,8 @@
  * Sizes, sums, and what /proc says of a process.
  */
 
+#include <string.h>
+
 #include "core/model/memlock.h"
 #include "tests/unit/tap.h"
 
@@ -87,10 +89,11 @@ static void test_process(void)
 
         CHECK(limit.known && !limit.unlimited && !limit.exempt);
         CHECK_NUMBER(limit.limit, 8388608);
+        CHECK_NUMBER(limit.hard, 67108864);
         CHECK_NUMBER(limit.locked, 65536);
         limit = memlock_parse("Max locked memory         unlimited            unlimited bytes\n",
                               "", "");
-        CHECK(limit.known && limit.unlimited && !limit.exempt);
+        CHECK(limit.known && limit.unlimited && !limit.exempt && limit.hard == UINT64_MAX);
         limit = memlock_parse(LIMITS, "CapEff:\t0000000000004000\n", FIRST);
         CHECK(limit.exempt);
         /* Root of a container that has users of its own is not root here. */
@@ -117,6 +120,45 @@ static void test_unknown(void)
         }
 }
 
+/* What is told can be done by whoever reads it. */
+static void test_advice(void)
+{
+        static const struct {
+                uint64_t need, hard;
+                int32_t pid;
+                bool is_root;
+                const char *unit, *begins;
+        } cases[] = {
+                {4 * GIB, UINT64_MAX, 0, false, "", "ulimit -l 4194308 (KiB) raises it"},
+                {GIB, 2 * GIB, 7, false, "a.service",
+                 "prlimit --pid 7 --memlock=1073745920: raises"},
+                {GIB, 8388608, 7, true, "a.service",
+                 "prlimit --pid 7 --memlock=1073745920 raises it now; for good, "
+                 "LimitMEMLOCK=1073745920 in a.service"},
+                {GIB, 8388608, 0, true, "",
+                 "ulimit -H -l 1048580 (KiB) and ulimit -l 1048580 raise"},
+                {GIB, 8388608, 0, false, "",
+                 "it can be raised to 8388608 bytes, and beyond that by root alone: by \"memlock\" "
+                 "in "
+                 "the policy's rule"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                const MemlockLimit limit = {
+                        .known = true, .limit = 8388608, .hard = cases[i].hard, .locked = 4096};
+                const MemlockCase subject = {.limit = &limit,
+                                             .need = cases[i].need,
+                                             .pid = cases[i].pid,
+                                             .is_root = cases[i].is_root,
+                                             .unit = cases[i].unit};
+                _cleanup_(freep) char *text = memlock_advise(&subject);
+
+                if (text && strlen(text) > strlen(cases[i].begins))
+                        text[strlen(cases[i].begins)] = '\0';
+                CHECK_STRING(text ? text : "", cases[i].begins);
+        }
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -125,6 +167,7 @@ int main(void)
                 {"whether it is enough", test_judge},
                 {"what /proc says of a process", test_process},
                 {"what it does not say", test_unknown},
+                {"what can be done about it", test_advice},
         };
 
         return tap_run(tests);

@@ -101,6 +101,95 @@ static void test_meaning(void)
                        "p.json:1:41: expected string, not int");
 }
 
+static void test_memlock(void)
+{
+        static const struct {
+                const char *text;
+                uint64_t limit; /* 0: it is none */
+        } cases[] = {
+                {"1", 1},
+                {"4611686018427387904", UINT64_C(1) << 62},
+                {"\"16G\"", UINT64_C(16) << 30},
+                {"\"512MiB\"", UINT64_C(512) << 20},
+                {"\"unlimited\"", POLICY_MEMLOCK_UNLIMITED},
+                {"0", 0},
+                {"4611686018427387905", 0},
+                {"1.5", 0},
+                {"true", 0},
+                {"\"016G\"", 0},
+                {"\"1000000T\"", 0},
+                {"\"infinity\"", 0},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(freep) char *message = NULL;
+                _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
+                char text[256];
+
+                (void)snprintf(text, sizeof(text),
+                               "{\"rules\":[{\"match\":{},\"lease\":{\"memlock\":%s}}]}",
+                               cases[i].text);
+                int r = policy_parse(policy, "p.json", text, strlen(text), &message);
+                CHECK_NUMBER(r, cases[i].limit > 0 ? 0 : POLICY_E_INVALID);
+                if (cases[i].limit > 0)
+                        CHECK(policy->rules[0].memlock == cases[i].limit);
+        }
+}
+
+#define BRACKETS                                                                                   \
+        "a pattern has * and ?, and no brackets; use ? for one character, or write a rule for "    \
+        "each"
+#define ADDRESSES "it is compared with full addresses in lower case, as in \"0000:01:00.*\""
+#define PATHS                                                                                      \
+        "it is compared with stable paths, as in \"0000:00/1c.*\"; isoctl show has them, and "     \
+        "\"address\" is for addresses"
+
+/* Each with what is right about it. */
+static void test_patterns_that_never_match(void)
+{
+        static const char *const good[] = {
+                RULE("{\"address\":\"10000:e1:1f.7\"}", ""),
+                RULE("{\"address\":\"*:0?:00.0\"}", ""),
+                RULE("{\"path\":\"0000:00/1c.4/vf3\"}", ""),
+                RULE("{\"path\":\"*/@0000:01:00.0\"}", ""),
+                RULE("{\"driver\":\"\"}", ""),
+                RULE("{\"slot\":\"U78CB.001-P1-C5\"}", ""),
+                "{\"rules\":[{\"match\":{},\"lease\":{\"units\":[\"vm@?.scope\"]}}]}",
+                "{\"rules\":[{\"match\":{},\"lease\":{\"labels\":[\"/usr/bin/[a-c]*\"]}}]}",
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+                _cleanup_(freep) char *message = NULL;
+                _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
+
+                CHECK_NUMBER(policy_parse(policy, "p.json", good[i], strlen(good[i]), &message), 0);
+        }
+        expect_refusal(RULE("{\"address\":\"0000:0[12]:00.*\"}", ""),
+                       "p.json:1:31: \"0000:0[12]:00.*\" never matches: " BRACKETS);
+        expect_refusal(RULE("{\"driver\":\"vfio[-_]pci\"}", ""),
+                       "p.json:1:30: \"vfio[-_]pci\" never matches: " BRACKETS);
+        expect_refusal(RULE("{\"slot\":\"[1-3]\"}", ""),
+                       "p.json:1:28: \"[1-3]\" never matches: " BRACKETS);
+        expect_refusal(RULE("{\"path\":\"0000:00/1[cd].*\"}", ""),
+                       "p.json:1:28: \"0000:00/1[cd].*\" never matches: " BRACKETS);
+        expect_refusal(RULE("{\"address\":\"01:00.0\"}", ""),
+                       "p.json:1:31: \"01:00.0\" never matches: " ADDRESSES
+                       "; did you mean \"0000:01:00.0\"?");
+        expect_refusal(RULE("{\"address\":\"0000:0A:*\"}", ""),
+                       "p.json:1:31: \"0000:0A:*\" never matches: " ADDRESSES
+                       "; did you mean \"0000:0a:*\"?");
+        expect_refusal(RULE("{\"address\":\"0000:01:20.0\"}", ""),
+                       "p.json:1:31: \"0000:01:20.0\" never matches: " ADDRESSES);
+        expect_refusal(RULE("{\"path\":\"0000:01:00.0\"}", ""),
+                       "p.json:1:28: \"0000:01:00.0\" never matches: " PATHS);
+        expect_refusal(
+                "{\"rules\":[{\"match\":{},\"lease\":{\"units\":[\"libvirtd\"]}}]}",
+                "p.json:1:41: \"libvirtd\" never matches: it is compared with whole names of "
+                "units, as in \"vm@*.service\"; did you mean \"libvirtd.service\"?");
+        expect_refusal("{\"rules\":[{\"match\":{},\"lease\":{\"units\":[\"a[0-9].service\"]}}]}",
+                       "p.json:1:41: \"a[0-9].service\" never matches: " BRACKETS);
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
@@ -108,6 +197,8 @@ int main(void)
                 {"what was meant", test_nearest},
                 {"names of rules", test_repeated_names},
                 {"what a rule goes by and requires", test_meaning},
+                {"patterns that never match", test_patterns_that_never_match},
+                {"a limit on locked memory", test_memlock},
         };
 
         return tap_run(tests);

@@ -90,8 +90,17 @@ static void must(bool ok, const char *what)
 {
         if (ok)
                 return;
-        fprintf(stderr, "crowd: %s: %s\n", what, strerror(errno));
+        fprintf(stderr, "crowd: %s: %s (errno %d)\n", what, strerror(errno), errno);
         exit(1);
+}
+
+/* The same for what returns -errno. */
+static void must_do(int r, const char *what)
+{
+        if (r >= 0)
+                return;
+        errno = -r;
+        must(false, what);
 }
 
 static int open_file(const char *kind, unsigned group)
@@ -120,6 +129,11 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
         if (sd_bus_message_is_method_error(reply, SERVICE ".Error.Busy"))
                 return 0;
         if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY)) {
+                /* Of the daemon's, or of the connection's end: nobody is asked again over that. */
+                if (sd_bus_is_open(client->bus) <= 0) {
+                        errno = ECONNRESET;
+                        must(false, "the bus, before the answer");
+                }
                 client->cut_off = true;
                 return 0;
         }
@@ -154,10 +168,10 @@ static void ask(Client *client)
                 r = client->waits ? sd_bus_message_append(message, "a{sv}", 2, "wait-usec", "t",
                                                           UINT64_MAX, "ticket", "s", client->ticket)
                                   : sd_bus_message_append(message, "a{sv}", 0);
-        must(r >= 0, "a request");
+        must_do(r, "a request");
         client->answered = client->cut_off = false;
-        must(sd_bus_call_async(client->bus, NULL, message, on_answer, client, UINT64_MAX) >= 0,
-             "Acquire");
+        must_do(sd_bus_call_async(client->bus, NULL, message, on_answer, client, UINT64_MAX),
+                "Acquire");
         sd_bus_message_unref(message);
 }
 
@@ -165,9 +179,9 @@ static void await_answer(Client *client)
 {
         while (!client->answered) {
                 int r = sd_bus_process(client->bus, NULL);
-                must(r >= 0, "the bus");
+                must_do(r, "the bus");
                 if (r == 0 && !client->answered)
-                        must(sd_bus_wait(client->bus, UINT64_MAX) >= 0, "the bus");
+                        must_do(sd_bus_wait(client->bus, UINT64_MAX), "the bus");
         }
 }
 
@@ -274,6 +288,18 @@ static void visit(Client *client)
         let_go(client);
 }
 
+/*
+ * Connects, and lets the bus know who it is before it waits for anybody: the bus closes a
+ * connection that has not said so within half a minute, and waits for sixty-four of them at a time.
+ */
+static void connect_to_bus(Client *client)
+{
+        const char *name;
+
+        must_do(sd_bus_open_system(&client->bus), "the bus");
+        must_do(sd_bus_get_unique_name(client->bus, &name), "a name on the bus");
+}
+
 static pid_t spawn(uint64_t seed, uint64_t until)
 {
         pid_t child = fork();
@@ -286,7 +312,7 @@ static pid_t spawn(uint64_t seed, uint64_t until)
                 client.owner_fds[g] = open_file("owner", g);
         for (unsigned g = 0; g < n_groups; g++)
                 client.draw_fds[g] = open_file("draw", g);
-        must(sd_bus_open_system(&client.bus) >= 0, "the bus");
+        connect_to_bus(&client);
         while (now_msec() < until)
                 visit(&client);
         sd_bus_flush_close_unref(client.bus);

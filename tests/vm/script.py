@@ -131,7 +131,7 @@ def guard(terminal):
     terminal.say("Ports 00:02.0 and 00:02.1 share a slot without ACS. lab leases the card under "
                  "the first; then somebody plugs a second card into the other.")
     monitor = terminal.start("isoctl monitor", "lab", "^ready")
-    holder = terminal.start("isoctl run 01:00.0 -- sh -c 'echo leased; exec cat'", "lab",
+    holder = terminal.start("isoctl run --mode vfio 01:00.0 -- sh -c 'echo leased; exec cat'", "lab",
                             "^leased$")
     print("(QEMU: device_add e1000e behind port 00:02.1)", flush=True)
     terminal.machine.plug("e1000e", "joiner", "jb")

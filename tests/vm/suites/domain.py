@@ -108,8 +108,9 @@ def reserved_regions_of_virtio(context):
 def too_little_may_be_locked(context):
     """Who says how much it will map is told that it may not; a policy may refuse it for that."""
     limited = "prlimit --memlock=1048576 isoctl"
-    words = r"may lock 1048576 bytes, .* needs 1140850688 more: mapping its memory will fail"
-    for command in (f"run --ram 1G {EDU} -- true", f"acquire --ram 1G {EDU}"):
+    words = (r"may lock 1048576 bytes, .* needs 1140850688 more: mapping its memory will fail.*"
+             r"by root alone: by \W+memlock")
+    for command in (f"run --mode vfio --ram 1G {EDU} -- true", f"acquire --ram 1G {EDU}"):
         result = context.run(f"{limited} {command}", LAB)
         context.equal(result.code, 0, f"`{command}` under a limit: {result.err}")
         context.ok(re.search(words, result.err), f"no warning: {result.err}")
@@ -121,8 +122,8 @@ def too_little_may_be_locked(context):
     context.equal(context.run(f"{limited} run {EDU} -- true", LAB).err.count("may lock"), 0,
                   "warnings about memory that nobody spoke of")
     # Root is not counted.
-    context.equal(context.run(f"{limited} run --ram 1G {EDU} -- true").err.count("may lock"), 0,
-                  "warnings for who has CAP_IPC_LOCK")
+    result = context.run(f"{limited} run --mode vfio --ram 1G {EDU} -- true")
+    context.equal(result.err.count("may lock"), 0, "warnings for who has CAP_IPC_LOCK")
     result = context.run(f"{limited} memlock --json --ram 1G {EDU}", LAB)
     context.equal((result.code, '"verdict":"too-small"' in result.out), (1, True), result.out)
     context.write("/etc/isolationd/policy.d/10-memlock.json", """{ "rules": [
@@ -134,3 +135,35 @@ def too_little_may_be_locked(context):
     context.ok(re.search(words + r".*\(policy rule 10-memlock\.json:2: locks\)", result.err),
                f"the refusal: {result.err}")
     context.isoctl(f"run {EDU} -- true", LAB)
+
+
+@test(on=("basic",), any_kernel=True)
+def what_may_be_locked_is_raised(context):
+    """A user with Debian's 8 MiB has DMA with more than that, where the policy lets it."""
+    limits = "ulimit -S -l; ulimit -H -l"
+    debian = "prlimit --memlock=8388608:8388608 isoctl"
+    context.isoctl("list")      # it runs from now on
+    for mode, memlock, told in (("path", "64M", "65536"), ("vfio", "unlimited", "unlimited")):
+        context.write("/etc/isolationd/policy.d/10-memlock.json", """{ "rules": [
+            { "name": "locks", "match": { "vendor": "1234" },
+              "lease": { "users": ["lab"], "memlock": "%s" } } ] }""" % memlock)
+        context.sh("systemctl reload isolationd.service")
+        result = context.run(f"{debian} run --mode {mode} {EDU} -- sh -c '{limits}'", LAB)
+        context.equal((result.code, result.out.split()), (0, [told, told]),
+                      f"limits of the command, mode {mode}: {result.err}")
+        plan = context.run(f"{debian} plan --mode {mode} --json {EDU}", LAB)
+        context.ok(re.search(r"let process \d+ lock", plan.out), f"the plan: {plan.out}")
+    # No warning, for there is enough; and it is put back while the process lives.
+    stream = context.spawn(f"exec {debian} run --ram 1G --mode path {EDU} -- sh -c "
+                           "'echo held; exec cat'", LAB)
+    stream.expect("^held$")
+    context.ok(not any("may lock" in line for line in stream.errors), f"warnings: {stream.errors}")
+    show = f"prlimit --pid {stream.pid} --memlock --raw --noheadings --output SOFT,HARD"
+    context.equal(context.sh(show).split(), ["unlimited", "unlimited"], "isoctl's own limits")
+    context.restarts_allowed += 1
+    context.sh("systemctl restart isolationd.service")
+    number = context.json("leases")["leases"][0]["lease"]
+    context.isoctl(f"release {number}", LAB)
+    context.equal(context.sh(show).split(), ["8388608", "8388608"], "isoctl's limits afterwards")
+    stream.eof()
+    stream.wait()

@@ -2,12 +2,13 @@
 """Modes in which the owner claims the groups by itself, and the choice among modes."""
 
 import errno
+import json
 import re
 
 from suite import LAB, ROOT, STRANGER, test
 from suites import crash, places
 from suites.critical import Disk
-from suites.places import CLIENT, EDU, JOIN_CARD, JOINER
+from suites.places import CLIENT, CLIENTS, EDU, JOIN_CARD, JOINER
 
 NOT_VIABLE = 6
 # What is let open in the modes that let open anything.
@@ -51,7 +52,7 @@ def _hold(context, mode, client, uid=LAB):
 
 @test(on=("basic", "amd"))
 def a_group_fd_is_put_into_a_container_of_its_owner(context):
-    context.isoctl(f"run {EDU} -- true", LAB)       # modules are loaded, nodes are there
+    context.isoctl(f"run --mode vfio {EDU} -- true", LAB)       # modules are loaded, nodes are there
     before = _modes_of_nodes(context)
     stream = _hold(context, "group-fd", f"{CLIENT} vfio --group {{group}} --own --device {EDU}")
     lease = _lease(context)
@@ -74,7 +75,7 @@ def a_group_fd_is_put_into_a_container_of_its_owner(context):
 @test(on=("basic", "amd"))
 def by_path_one_uid_may_open(context):
     """And still may when udev has been at the nodes again."""
-    context.isoctl(f"run {EDU} -- true", LAB)
+    context.isoctl(f"run --mode vfio {EDU} -- true", LAB)
     before = _modes_of_nodes(context)
     answer = context.json(f"acquire --mode path {EDU}", LAB)
     number = answer["lease"]
@@ -120,6 +121,46 @@ def by_path_for_another_uid(context):
     context.equal(_opened(context, STRANGER), sorted(second["nodes"]), "and after a restart")
     context.isoctl(f"release {second['lease']}")
     context.equal(_opened(context, STRANGER), [], "what the uid may open afterwards")
+
+
+def _times_told(context, text):
+    return context.sh("journalctl -u isolationd.service -b --no-pager").count(text)
+
+
+@test(on=("basic",))
+def what_root_does_by_hand_is_undone(context):
+    """To a device that is leased by path: driverctl's override, and a driver that is unbound."""
+    before = places.listing(context)
+    events = places.watch(context, LAB)
+    number = context.json(f"acquire --mode path --with-members {JOIN_CARD}", LAB)["lease"]
+    context.undo(f"isoctl release {number} >/dev/null 2>&1 || true")
+    n_again = _times_told(context, "may open its nodes again")
+    card = f"/sys/bus/pci/devices/{JOIN_CARD}"
+    for command in (f"echo e1000e > {card}/driver_override; "
+                    f"echo {JOIN_CARD} > {card}/driver/unbind; "
+                    f"echo {JOIN_CARD} > /sys/bus/pci/drivers_probe",
+                    f"echo {JOIN_CARD} > {card}/driver/unbind"):
+        context.sh(command)
+        event = places.expect_event(events, "device-returned", device=JOIN_CARD)
+        context.equal(event["same"], True, "the same device")
+        context.machine.await_(lambda: places.driver_of(context, JOIN_CARD) == "", 30,
+                               lambda: "no driver")
+        context.machine.await_(
+            lambda: context.sh(f"cat {card}/driver_override").strip() == "vfio-pci", 30,
+            lambda: "the lease's override")
+        lease = _lease(context)
+        context.equal((lease["devices"], lease["held"]), ([], [JOIN_CARD]), "what is held")
+        evidence = context.json(f"show {JOIN_CARD}")["group"]["guard_evidence"]
+        context.ok(f"has it again by isoctl take {number} {JOIN_CARD}" in evidence
+                   and "root can unbind a device" in evidence, f"the evidence: {evidence}")
+        context.equal(_times_told(context, "may open its nodes again"), n_again,
+                      "nodes that are said to be open again")
+        context.isoctl(f"take {number} {JOIN_CARD}", LAB)
+        n_again = _times_told(context, "may open its nodes again")
+        nodes = [node for node in _lease(context)["nodes"] if node not in SHARED]
+        context.ok(nodes and set(nodes) <= set(_opened(context, LAB)), f"its nodes: {nodes}")
+    context.isoctl(f"release {number}", LAB)
+    context.same_lines(before, places.listing(context), "the machine after all that")
 
 
 @test(on=("basic",))
@@ -183,6 +224,29 @@ def without_its_aides(context):
         context.ok("cannot tell whether the host uses it: Permission denied" in found, found)
 
 
+@test(on=("basic", "amd"), weight=3)
+def the_guard_that_is_told_is_the_guard_that_holds(context):
+    """By plan, acquire, run and leases, in every mode, one lease right behind the other."""
+    modes = [*places.modes(context.kernel), "group-fd", "path"]
+    if context.kernel == "lab":
+        modes.append("iommufd-unbound")
+    told = {}
+    for mode in modes * 3:
+        foreseen = context.json(f"plan --mode {mode} {EDU}", LAB)["guard"]
+        answer = context.json(f"acquire --mode {mode} {EDU}", LAB)
+        context.undo(f"isoctl release {answer['lease']} >/dev/null 2>&1 || true")
+        held = _lease(context)["guard"]
+        context.isoctl(f"release {answer['lease']}", LAB)
+        run = context.isoctl(f"run --mode {mode} --json {EDU} -- isoctl leases --json", LAB)
+        announced = json.loads(run.err)["guard"]
+        seen, = (lease["guard"] for lease in json.loads(run.out)["leases"])
+        told.setdefault(mode, set()).add((foreseen, answer["guard"], held, announced, seen))
+    context.tell(f"guards told of {6 * len(modes)} leases: {told}")
+    for mode, guards in told.items():
+        context.equal(len({layer for each in guards for layer in each}), 1,
+                      f"guards in mode {mode}: {guards}")
+
+
 @test(on=("basic", "amd"), kernels=("lab",))
 def an_unbound_device_is_bound_by_its_owner(context):
     """As QEMU does it, to the iommufd that it was given or to another one; then it is owned."""
@@ -216,6 +280,22 @@ def the_first_mode_that_will_do(context):
     context.equal(answer["mode"], "vfio", "the default")
     context.isoctl(f"release {answer['lease']}", LAB)
     context.refused(f"acquire --mode vfio,none-such {EDU}", 2, "none-such.*no such mode", LAB)
+
+
+@test(on=("basic",))
+def run_finds_the_mode(context):
+    """By what the command names; a program that opens the nodes by itself needs no word about it."""
+    group = context.sh(f"basename $(readlink /sys/bus/pci/devices/{EDU}/iommu_group)").strip()
+    cases = [("vfio", CLIENTS["vfio"]), ("path", f"{CLIENT} vfio --open {group} --device {EDU}")]
+    if context.kernel == "lab":
+        cases.append(("iommufd-unbound", f"{CLIENT} iommufd --iommufd {{iommufd}} "
+                                         f"--device-fd {{device:{EDU}}} --bind"))
+    for mode, command in cases:
+        result = context.isoctl(f"run {EDU} -- {command}", LAB)
+        context.ok("roundtrip ok" in result.out, f"no round trip: {result.out}")
+        context.ok(f"isoctl: mode {mode}, by what the command" in result.err, result.err)
+    result = context.isoctl(f"run --mode path {EDU} -- true {{container}}", LAB, code=2)
+    context.ok("it has none; mode vfio has it" in result.err, result.err)
 
 
 @test(on=("basic",))
