@@ -299,12 +299,16 @@ unsigned lease_record_version(void)
         return RECORD_VERSION;
 }
 
-/* Fields that came without a new version, as who does not know them does no harm: all that are not
- * required by the parser. */
+/*
+ * Fields that came without a new version and that an older daemon loses: a lease is then not put back
+ * whole. `owner_bus` is not one of them: without it an owner's name is taken as it always was.
+ */
 const char *lease_record_first_optional(const LeaseRecord *record)
 {
         if (record->in_hand)
                 return "in_hand";
+        if (record->memlock != 0)
+                return "memlock";
         for (size_t i = 0; i < record->n_devices; i++)
                 if (record->devices[i].owed)
                         return "owed";

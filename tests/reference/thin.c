@@ -198,14 +198,27 @@ static void report(const Reading *whole, const char *what, Kind kind, size_t pla
                bdf_format(whole->snapshot->devices[b].bdf, other));
 }
 
+static size_t indent_of(const Text *text, size_t line)
+{
+        size_t n = 0;
+
+        while (n < text->lengths[line] &&
+               (text->lines[line][n] == ' ' || text->lines[line][n] == '\t'))
+                n++;
+        return n;
+}
+
 /*
  * Is this all that a text tells of a capability? Without it, the function has none, and what counts
  * in its favour then is not known to be wrong.
  */
 static bool is_whole_capability(const Text *text, size_t line)
 {
-        return text->lengths[line] > 14 && strncmp(text->lines[line], "\tCapabilities:", 14) == 0 &&
-               (line + 1 == text->n || strncmp(text->lines[line + 1], "\t\t", 2) != 0);
+        size_t n = indent_of(text, line);
+
+        return text->lengths[line] > n + 13 &&
+               strncmp(text->lines[line] + n, "Capabilities:", 13) == 0 &&
+               (line + 1 == text->n || indent_of(text, line + 1) <= n);
 }
 
 /* Returns false if the thinned text makes something look more isolated. */
