@@ -141,7 +141,8 @@ void plan_record_memlock(const Plan *plan, LeaseRecord *record)
 
 /* --- in workers ------------------------------------------------------------------------------- */
 
-static int change(const Lease *lease, bool raise)
+/* What the kernel refuses is told; a process that has ended keeps nothing. */
+static void change(const Lease *lease, bool raise)
 {
         const Manager *manager = lease->manager;
         const LeaseRecord *record = lease->record;
@@ -150,44 +151,29 @@ static int change(const Lease *lease, bool raise)
         const MemlockPair without = find_limits(manager, record, false);
         const MemlockPair with = find_limits(manager, record, true);
 
-        return memlock_change(&manager->host, &process, raise ? &without : &with,
-                              raise ? &with : &without);
+        if (record->memlock == 0)
+                return;
+        int r = memlock_change(&manager->host, &process, raise ? &without : &with,
+                               raise ? &with : &without);
+        if (r == -ESTALE)
+                log_warning("lease %" PRIu32 ": process %" PRIu32 " has other limits on locked "
+                            "memory than it was given, and keeps them",
+                            record->id, record->memlock_pid);
+        else if (r < 0 && r != -ESRCH)
+                log_error("lease %" PRIu32 ": the limits on locked memory of process %" PRIu32
+                          " could not be %s: %s",
+                          record->id, record->memlock_pid, raise ? "raised" : "put back",
+                          strerror(-r));
 }
 
 void manager_raise_memlock(const Lease *lease)
 {
-        const LeaseRecord *record = lease->record;
-
-        if (record->memlock == 0)
-                return;
-        int r = change(lease, true);
-        if (r == -ESTALE)
-                log_warning("lease %" PRIu32 ": what process %" PRIu32 " may lock was changed by "
-                            "somebody meanwhile, and stays so",
-                            record->id, record->memlock_pid);
-        else if (r < 0 && r != -ESRCH)
-                log_error("lease %" PRIu32 ": what process %" PRIu32
-                          " may lock could not be raised: "
-                          "%s",
-                          record->id, record->memlock_pid, strerror(-r));
+        change(lease, true);
 }
 
 void manager_lower_memlock(const Lease *lease)
 {
-        const LeaseRecord *record = lease->record;
-
-        if (record->memlock == 0)
-                return;
-        int r = change(lease, false);
-        if (r == -ESTALE)
-                log_info("lease %" PRIu32 ": process %" PRIu32 " has other limits on locked memory "
-                         "than it was given, and keeps them",
-                         record->id, record->memlock_pid);
-        else if (r < 0 && r != -ESRCH)
-                log_error("lease %" PRIu32 ": process %" PRIu32
-                          " keeps the limits on locked memory "
-                          "that it was given: %s",
-                          record->id, record->memlock_pid, strerror(-r));
+        change(lease, false);
 }
 
 /* ---------------------------------------------------------------------------------------------- */

@@ -58,6 +58,20 @@ static bool check_override(const DoctorCase *subject, DoctorFinding *finding)
                 n, word);
 }
 
+/* Was something not read that the rules go by? */
+static bool is_in_doubt(const DoctorCase *subject)
+{
+        return subject->comparison->n_unread > 0 || subject->comparison->n_unplaced > 0;
+}
+
+static bool answer_doubt(const DoctorCase *subject, DoctorFinding *finding, const char *what)
+{
+        return doctor_answer(finding, DOCTOR_UNKNOWN, what, "Read the whole machine, as root.",
+                             "%zu functions were not read whole, and %zu are below bridges that "
+                             "were not read.",
+                             subject->comparison->n_unread, subject->comparison->n_unplaced);
+}
+
 static bool check_rules(const DoctorCase *subject, DoctorFinding *finding)
 {
         _cleanup_(doctor_names_clear) DoctorNames names = {.n = 0};
@@ -70,15 +84,10 @@ static bool check_rules(const DoctorCase *subject, DoctorFinding *finding)
                                      "the kernel's groups are not what its rules give",
                                      "isoctl compare names each difference and its cause.",
                                      "%zu groups differ: %s.", names.n, doctor_names_end(&names));
-        if (subject->comparison->n_unread + subject->comparison->n_unplaced > 0)
-                return doctor_answer(finding, DOCTOR_UNKNOWN,
-                                     "whether the kernel's groups are what its rules give is not "
-                                     "known",
-                                     "Read the whole machine, as root.",
-                                     "%zu functions were not read whole, and %zu are below bridges "
-                                     "that were not read.",
-                                     subject->comparison->n_unread,
-                                     subject->comparison->n_unplaced);
+        if (is_in_doubt(subject))
+                return answer_doubt(subject, finding,
+                                    "whether the kernel's groups are what its rules give is not "
+                                    "known");
         return doctor_answer(finding, DOCTOR_OK, "the kernel's groups are what its rules give", "",
                              "All of %zu groups were worked out alike.",
                              subject->observed->n_groups);
@@ -93,14 +102,9 @@ static bool check_reach(const DoctorCase *subject, DoctorFinding *finding)
                 return false;
         for (size_t i = 0; i < comparison->n_too_fine; i++)
                 doctor_names_add(&names, subject->observed->groups[comparison->too_fine[i]].id);
-        if (names.n == 0 && subject->comparison->n_unread + subject->comparison->n_unplaced > 0)
-                return doctor_answer(finding, DOCTOR_UNKNOWN,
-                                     "whether a group is reached from outside is not known",
-                                     "Read the whole machine, as root.",
-                                     "%zu functions were not read whole, and %zu are below bridges "
-                                     "that were not read.",
-                                     subject->comparison->n_unread,
-                                     subject->comparison->n_unplaced);
+        if (names.n == 0 && is_in_doubt(subject))
+                return answer_doubt(subject, finding,
+                                    "whether a group is reached from outside is not known");
         if (names.n == 0)
                 return doctor_answer(finding, DOCTOR_OK, "no group is reached from outside", "",
                                      "No way leads into any of %zu groups past the IOMMU.",

@@ -18,19 +18,6 @@ static Snapshot *read_text(const char *text)
         return snapshot;
 }
 
-/* The address of the bridge above, "root", or "?" where it is not known. */
-static const char *above(const Snapshot *snapshot, const char *bdf)
-{
-        static char text[BDF_TEXT_SIZE];
-        const PciDevice *device = &snapshot->devices[topology_find(snapshot, bdf)];
-
-        if (!device->has_parent)
-                return "root";
-        if (device->parent == SNAPSHOT_NONE)
-                return "?";
-        return bdf_format(snapshot->devices[device->parent].bdf, text);
-}
-
 static void test_parents(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(
@@ -67,16 +54,18 @@ static void test_parents(void)
 
         if (!CHECK(snapshot && snapshot->n_devices == 15))
                 return;
-        CHECK_STRING(above(snapshot, "00:1c.0"), "root");
-        CHECK_STRING(above(snapshot, "01:00.0"), "0000:00:1c.0");
-        CHECK_STRING(above(snapshot, "02:01.0"), "0000:01:00.0");
-        CHECK_STRING(above(snapshot, "03:00.0"), "0000:02:00.0");
-        CHECK_STRING(above(snapshot, "04:00.0"), "?"); /* a bridge is missing in between */
-        CHECK_STRING(above(snapshot, "40:03.0"), "root");
-        CHECK_STRING(above(snapshot, "50:00.0"), "?");
-        CHECK_STRING(above(snapshot, "60:00.0"), "?"); /* its bridge may be a conventional one */
-        CHECK_STRING(above(snapshot, "7f:08.0"), "root");
-        CHECK_STRING(above(snapshot, "0001:01:00.0"), "?"); /* that domain is not all there */
+        CHECK_STRING(topology_above(snapshot, "00:1c.0"), "root");
+        CHECK_STRING(topology_above(snapshot, "01:00.0"), "0000:00:1c.0");
+        CHECK_STRING(topology_above(snapshot, "02:01.0"), "0000:01:00.0");
+        CHECK_STRING(topology_above(snapshot, "03:00.0"), "0000:02:00.0");
+        CHECK_STRING(topology_above(snapshot, "04:00.0"), "?"); /* a bridge is missing in between */
+        CHECK_STRING(topology_above(snapshot, "40:03.0"), "root");
+        CHECK_STRING(topology_above(snapshot, "50:00.0"), "?");
+        CHECK_STRING(topology_above(snapshot, "60:00.0"),
+                     "?"); /* its bridge may be a conventional one */
+        CHECK_STRING(topology_above(snapshot, "7f:08.0"), "root");
+        CHECK_STRING(topology_above(snapshot, "0001:01:00.0"),
+                     "?"); /* that domain is not all there */
         device = &snapshot->devices[topology_find(snapshot, "03:00.0")];
         CHECK_NUMBER(device->root_bus, 0);
         CHECK_NUMBER(device->depth, 3);
@@ -129,10 +118,10 @@ static void test_forged(void)
 
         if (!CHECK(snapshot && snapshot->n_devices == 7))
                 return;
-        CHECK_STRING(above(snapshot, "00:01.0"), "root");
-        CHECK_STRING(above(snapshot, "05:00.0"), "?");
-        CHECK_STRING(above(snapshot, "07:00.0"), "?");
-        CHECK_STRING(above(snapshot, "08:00.0"), "?");
+        CHECK_STRING(topology_above(snapshot, "00:01.0"), "root");
+        CHECK_STRING(topology_above(snapshot, "05:00.0"), "?");
+        CHECK_STRING(topology_above(snapshot, "07:00.0"), "?");
+        CHECK_STRING(topology_above(snapshot, "08:00.0"), "?");
 }
 
 static void test_vfs(void)
@@ -172,7 +161,7 @@ static void test_vfs(void)
 
                 CHECK(device->is_vf && device->physfn == topology_find(snapshot, "01:00.0"));
                 CHECK_NUMBER(device->vf_index, i);
-                CHECK_STRING(above(snapshot, vfs[i]), "0000:00:01.0");
+                CHECK_STRING(topology_above(snapshot, vfs[i]), "0000:00:01.0");
         }
         CHECK(!snapshot->devices[topology_find(snapshot, "01:00.2")].is_vf);
         /* Called so, but nobody's number leads there. */
@@ -196,8 +185,8 @@ static void test_vmd(void)
         device = &one->devices[topology_find(one, "10000:e1:00.0")];
         CHECK_NUMBER(device->real_dma, topology_find(one, "00:0e.0"));
         CHECK_NUMBER(device->root_bus, 0xe0);
-        CHECK_STRING(above(one, "10000:e1:00.0"), "10000:e0:06.0");
-        CHECK_STRING(above(one, "10000:e0:06.0"), "root");
+        CHECK_STRING(topology_above(one, "10000:e1:00.0"), "10000:e0:06.0");
+        CHECK_STRING(topology_above(one, "10000:e0:06.0"), "root");
 
         two = read_text(
                 "0000:00:0e.0 RAID bus controller [0104]: Intel Corporation A [8086:467f]\n"

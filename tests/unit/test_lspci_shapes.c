@@ -8,19 +8,6 @@
 
 #include "topology.h"
 
-/* The address of the bridge above, "root", or "?" where it is not known. */
-static const char *above(const Snapshot *snapshot, const char *bdf)
-{
-        static char text[BDF_TEXT_SIZE];
-        const PciDevice *device = &snapshot->devices[topology_find(snapshot, bdf)];
-
-        if (!device->has_parent)
-                return "root";
-        if (device->parent == SNAPSHOT_NONE)
-                return "?";
-        return bdf_format(snapshot->devices[device->parent].bdf, text);
-}
-
 static void check_port(const Snapshot *snapshot)
 {
         const PciDevice *device = &snapshot->devices[topology_find(snapshot, "00:01.0")];
@@ -74,7 +61,7 @@ static void test_records(void)
                 CHECK_STRING(snapshot->devices[0].driver, "pcieport");
                 CHECK_NUMBER(snapshot->devices[1].device, 0x1b80);
                 CHECK_NUMBER(snapshot->devices[1].class_code, 0x030000);
-                CHECK_STRING(above(snapshot, "01:00.0"), "?");
+                CHECK_STRING(topology_above(snapshot, "01:00.0"), "?");
                 if (CHECK_NUMBER(snapshot->n_slots, 1))
                         CHECK_STRING(snapshot->slots[0].name, "4");
         }
@@ -101,7 +88,8 @@ static void test_quoted(void)
 
                 if (CHECK(snapshot && snapshot->n_devices == 1)) {
                         check_port(snapshot);
-                        CHECK_NUMBER(snapshot->devices[0].kernel_group, i == 3 ? 1 : KERNEL_GROUP_UNKNOWN);
+                        CHECK_NUMBER(snapshot->devices[0].kernel_group,
+                                     i == 3 ? 1 : KERNEL_GROUP_UNKNOWN);
                 }
         }
 }
@@ -134,12 +122,12 @@ static void test_tree(void)
                 if (!CHECK(snapshot && snapshot->n_devices == 9))
                         continue;
                 /* lspci shows a bus here that it knows no bridge to. */
-                CHECK_STRING(above(snapshot, "80:05.4"), "?");
-                CHECK_STRING(above(snapshot, "00:00.0"), "root");
-                CHECK_STRING(above(snapshot, "00:1f.0"), "root");
-                CHECK_STRING(above(snapshot, "01:00.0"), "0000:00:01.0");
-                CHECK_STRING(above(snapshot, "02:00.0"), "0000:01:00.0");
-                CHECK_STRING(above(snapshot, "02:00.1"), "0000:01:00.0");
+                CHECK_STRING(topology_above(snapshot, "80:05.4"), "?");
+                CHECK_STRING(topology_above(snapshot, "00:00.0"), "root");
+                CHECK_STRING(topology_above(snapshot, "00:1f.0"), "root");
+                CHECK_STRING(topology_above(snapshot, "01:00.0"), "0000:00:01.0");
+                CHECK_STRING(topology_above(snapshot, "02:00.0"), "0000:01:00.0");
+                CHECK_STRING(topology_above(snapshot, "02:00.1"), "0000:01:00.0");
                 port = &snapshot->devices[topology_find(snapshot, "00:01.0")];
                 CHECK_NUMBER(port->facts.secondary_bus, 1);
                 CHECK_NUMBER(port->facts.subordinate_bus, 2);
@@ -197,10 +185,10 @@ static void test_paths(void)
 
         if (!CHECK(snapshot && snapshot->n_devices == 5))
                 return;
-        CHECK_STRING(above(snapshot, "00:06.0"), "root");
-        CHECK_STRING(above(snapshot, "02:00.0"), "0000:00:06.0");
-        CHECK_STRING(above(snapshot, "04:00.0"), "0000:02:00.0");
-        CHECK_STRING(above(snapshot, "10000:e1:00.0"), "10000:e0:06.0");
+        CHECK_STRING(topology_above(snapshot, "00:06.0"), "root");
+        CHECK_STRING(topology_above(snapshot, "02:00.0"), "0000:00:06.0");
+        CHECK_STRING(topology_above(snapshot, "04:00.0"), "0000:02:00.0");
+        CHECK_STRING(topology_above(snapshot, "10000:e1:00.0"), "10000:e0:06.0");
         CHECK_NUMBER(snapshot->devices[0].device, 0x464d);
         CHECK_NUMBER(snapshot->devices[2].device, 0x1960);
         lspci_text_check_refused("00:06.0 PCI bridge: A\n00:06.0/00.0 USB controller: B\n", NULL,

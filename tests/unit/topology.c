@@ -205,3 +205,15 @@ bool topology_facts_equal(const PciFacts *a, const PciFacts *b)
                a->subordinate_bus == b->subordinate_bus && a->pch_redirect == b->pch_redirect &&
                a->redirect_inferred == b->redirect_inferred;
 }
+
+const char *topology_above(const Snapshot *snapshot, const char *bdf)
+{
+        static char text[BDF_TEXT_SIZE];
+        const PciDevice *device = &snapshot->devices[topology_find(snapshot, bdf)];
+
+        if (!device->has_parent)
+                return "root";
+        if (device->parent == SNAPSHOT_NONE)
+                return "?";
+        return bdf_format(snapshot->devices[device->parent].bdf, text);
+}

@@ -49,5 +49,8 @@ bool topology_reasons_connect(const Partition *partition);
 /* Are all facts the same? Compares field by field: what pads a struct is never set. */
 bool topology_facts_equal(const PciFacts *a, const PciFacts *b);
 
+/* The address of the bridge above, "root", or "?" where it is not known; of one call at a time. */
+const char *topology_above(const Snapshot *snapshot, const char *bdf);
+
 /* Index of a device; aborts if there is none. */
 size_t topology_find(const Snapshot *snapshot, const char *bdf);
