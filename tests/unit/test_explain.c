@@ -113,12 +113,37 @@ static void test_apart(void)
                      "0000:00:1d.0 above 0000:05:00.0 is known to redirect without ACS.");
 }
 
+/* Apart by a port that was concluded to redirect, and below a bridge that was not read. */
+static void test_thin(void)
+{
+        static const Part cut[] = {
+                {"00:1c.0", .type = RP, .vendor = 0x8086, .device = 0x8c10},
+                {"01:00.0", "00:1c.0", .type = EP},
+                {"02:00.0", "00:1d.0", .type = EP},
+        };
+        _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(cut, ARRAY_SIZE(cut));
+        _cleanup_(explanation_freep) Explanation *pair = NULL;
+
+        snapshot->devices[0].facts.pch_redirect = TRISTATE_YES;
+        snapshot->devices[0].facts.redirect_inferred = true;
+        pair = explain(snapshot, "01:00.0", "02:00.0", false);
+        CHECK(!pair->together);
+        CHECK_STRING(pair->separators[0].text,
+                     "0000:00:1c.0 above 0000:01:00.0 redirected when the kernel made its groups; "
+                     "whether it does now is in a register that was not read (MPC at D8h).");
+        CHECK_STRING(
+                pair->separators[1].text,
+                "The bridge above 0000:02:00.0 is not in what was read: whether anything above "
+                "0000:02:00.0 redirects is not known.");
+}
+
 int main(void)
 {
         static const TapTest tests[] = {
                 {"together", test_together},
                 {"a long chain", test_chain},
                 {"apart", test_apart},
+                {"apart for all that is known", test_thin},
         };
 
         return tap_run(tests);

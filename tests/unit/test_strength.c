@@ -17,8 +17,8 @@ static const Part parts[] = {
         {"01:00.0", "00:1c.0", .type = EP, .acs = ON, .multifunction = true, .kernel_group = 2},
         {"01:00.1", "00:1c.0", .type = EP, .acs = ON, .kernel_group = 3},
 };
-static KernelGroup groups[] = {{0, "DMA", TRISTATE_NO}, {1, "DMA-FQ", TRISTATE_NO},
-                               {2, "DMA", TRISTATE_NO}};
+static KernelGroup groups[] = {
+        {0, "DMA", TRISTATE_NO}, {1, "DMA-FQ", TRISTATE_NO}, {2, "DMA", TRISTATE_NO}};
 
 static Snapshot *machine(void)
 {
@@ -72,6 +72,50 @@ static void test_strong(void)
         expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_YES,
                "No removable member translates addresses by itself (ATS).");
         expect(snapshot, STRENGTH_PASID, TRISTATE_NO, "No member is known to have PASID.");
+}
+
+/* What was not read of a member, or of a port above it, leaves p2p unknown. */
+static void test_thin(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
+        PciDevice *port = &snapshot->devices[0], *device = &snapshot->devices[1];
+
+        port->facts.redirect_inferred = true;
+        port->facts.pch_redirect = TRISTATE_YES;
+        port->vendor = 0x8086;
+        port->device = 0x8c10;
+        expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
+               "Whether 0000:00:1c.0 redirects is in a register that was not read (MPC at D8h): "
+               "lspci -xxxx as root shows it.");
+        port->facts.redirect_inferred = false;
+        expect(snapshot, STRENGTH_P2P, TRISTATE_YES,
+               "No path leads to or from a member past the IOMMU.");
+
+        device->multifunction = TRISTATE_UNKNOWN;
+        device->facts.acs_ctrl = 0;
+        snapshot->devices[2].facts.acs_ctrl = 0;
+        device->kernel_group = KERNEL_GROUP_UNKNOWN;
+        expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
+               "Whether 0000:01:00.0 is one of several functions, which might reach 0000:01:00.0, "
+               "is "
+               "not known.");
+        expect(snapshot, STRENGTH_TRANSLATED, TRISTATE_UNKNOWN,
+               "Whether an IOMMU covers 0000:01:00.0 is not in the snapshot.");
+}
+
+/* The port is not in the snapshot: alone in its group, a card is not known to be isolated. */
+static void test_orphan(void)
+{
+        static const Part cut[] = {
+                {"00:02.0", .type = PCIE_TYPE_RC_ENDPOINT, .kernel_group = 1},
+                {"01:00.0", "00:1c.0", .type = EP, .kernel_group = 2},
+        };
+        _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(cut, ARRAY_SIZE(cut));
+
+        expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
+               "The bridge above 0000:01:00.0 is not in what was read: what else it leads to is "
+               "not "
+               "known.");
 }
 
 static void test_translated(void)
@@ -216,6 +260,8 @@ int main(void)
                 {"everything well", test_strong},
                 {"translated", test_translated},
                 {"p2p", test_p2p},
+                {"p2p of what was not read", test_thin},
+                {"p2p below a bridge that was not read", test_orphan},
                 {"msi", test_msi},
                 {"claimable", test_claimable},
                 {"resettable", test_resettable},
