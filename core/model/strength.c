@@ -150,9 +150,9 @@ static bool is_in_doubt(const Question *question, size_t index, size_t at, Stren
                        text, register_name);
         else if (device->multifunction == TRISTATE_UNKNOWN && acs_missing(snapshot, at) & ACS_RR)
                 answer(fact, TRISTATE_UNKNOWN,
-                       "Whether %s is one of several functions, which might reach %s, is not "
+                       "Whether %s has other functions beside it, which might reach %s, is not "
                        "known.",
-                       text, member_text);
+                       text, index == at ? "it" : member_text);
         else
                 return false;
         return true;

@@ -96,9 +96,8 @@ static void test_thin(void)
         snapshot->devices[2].facts.acs_ctrl = 0;
         device->kernel_group = KERNEL_GROUP_UNKNOWN;
         expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
-               "Whether 0000:01:00.0 is one of several functions, which might reach 0000:01:00.0, "
-               "is "
-               "not known.");
+               "Whether 0000:01:00.0 has other functions beside it, which might reach it, is not "
+               "known.");
         expect(snapshot, STRENGTH_TRANSLATED, TRISTATE_UNKNOWN,
                "Whether an IOMMU covers 0000:01:00.0 is not in the snapshot.");
 }
