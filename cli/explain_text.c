@@ -84,14 +84,15 @@ static void print_pair(const Question *question)
 static void print_alone(const Question *question)
 {
         const iso_strength *p2p = question->p2p;
-        bool is_leasable = question->group->kernel_group >= 0 && !question->partition;
+        bool is_grouped = question->group->kernel_group >= 0;
 
-        if (!is_leasable || !p2p)
+        if (question->partition || !p2p || (!is_grouped && strcmp(p2p->value, "yes") == 0))
                 (void)printf("\nIt is alone in its group.\n");
         else if (strcmp(p2p->value, "yes") == 0)
                 (void)printf("\nIt is alone in its group: it can be handed out by itself.\n");
         else
-                (void)printf("\nIt is alone in the kernel's group. %s\n  %s\n",
+                (void)printf("\nIt is alone in %s group. %s\n  %s\n",
+                             is_grouped ? "the kernel's" : "its",
                              strcmp(p2p->value, "no") == 0
                                      ? "Others reach it, or it reaches them:"
                                      : "Whether others reach it is not known:",

@@ -14,10 +14,18 @@
 
 #include "core/model/groups.h"
 #include "core/model/quirks.h"
+#include "core/model/sound_notes.h"
 
 #include <errno.h>
 
 #define BUSES 256
+
+/* Who may have a function together with one that is missing. */
+typedef enum Tie {
+        TIE_NONE = 0,
+        TIE_SOUND,
+        TIE_KERNEL,
+} Tie;
 
 typedef struct Places {
         const Snapshot *snapshot;
@@ -46,6 +54,14 @@ bool device_is_below_unknown(const Snapshot *snapshot, size_t index)
                 if (device_is_orphan(&snapshot->devices[i]))
                         return true;
         return false;
+}
+
+const char *doubt_missing_noun(const PciDevice *device)
+{
+        if (device_is_orphan(device))
+                return "bridge above";
+        return device->has_real_dma && device->real_dma == SNAPSHOT_NONE ? "VMD endpoint above"
+                                                                         : "PF of";
 }
 
 /* Not excluded by its header (PCIe 7.5.1.3) or, without one, by its class. */
@@ -174,6 +190,64 @@ static void mark_place(Places *places, size_t orphan)
         mark_covering(places, above.domain == device->bdf.domain ? above.bus : device->bdf.bus);
 }
 
+/*
+ * A function that is not there but has an address: the kernel may have it in one group with those
+ * of its slot and with what uses its id. Inside the device it may reach those of its slot and,
+ * below a link, all of its bus, where there is but one device (6.13). Returns what it tied.
+ */
+static Tie mark_function(const Places *places, Bdf missing, Doubt *doubt)
+{
+        const Snapshot *snapshot = places->snapshot;
+        Tie found = TIE_NONE;
+
+        for (size_t i = lower_bound(snapshot, (Bdf){missing.domain, missing.bus, 0});
+             i < snapshot->n_devices && bdf_same_bus(snapshot->devices[i].bdf, missing); i++) {
+                const PciDevice *device = &snapshot->devices[i];
+                size_t parent = device->parent;
+                bool in_slot = bdf_device(device->bdf) == bdf_device(missing);
+                AliasMask mask;
+
+                if (device->is_vf)
+                        continue;
+                if ((in_slot && device->multifunction != TRISTATE_NO &&
+                     !acs_isolated(snapshot, i, NULL)) ||
+                    (known_alias_mask(device, &mask) && alias_mask_has(&mask, missing.devfn))) {
+                        doubt->kernel[i] = doubt->sound[i] = true;
+                        found = TIE_KERNEL;
+                } else if (device->multifunction != TRISTATE_NO &&
+                           (in_slot || (parent != SNAPSHOT_NONE &&
+                                        port_is_link(&snapshot->devices[parent])))) {
+                        doubt->sound[i] = true;
+                        found = found == TIE_NONE ? TIE_SOUND : found;
+                }
+        }
+        return found;
+}
+
+/* PFs and VMD endpoints that are not there, and what names them. */
+static void mark_functions(const Places *places, Doubt *doubt)
+{
+        const Snapshot *snapshot = places->snapshot;
+        const PciDevice *before = NULL;
+        Tie tie = TIE_NONE;
+
+        for (size_t i = doubt->orphan; i < snapshot->n_devices; i++) {
+                const PciDevice *device = &snapshot->devices[i];
+
+                if (device->is_vf && device->physfn == SNAPSHOT_NONE) {
+                        doubt->sound[i] = true;
+                        (void)mark_function(places, device->physfn_bdf, doubt);
+                }
+                if (!device->has_real_dma || device->real_dma != SNAPSHOT_NONE)
+                        continue;
+                if (!before || !bdf_equal(before->real_dma_bdf, device->real_dma_bdf))
+                        tie = mark_function(places, device->real_dma_bdf, doubt);
+                before = device;
+                doubt->kernel[i] |= tie == TIE_KERNEL;
+                doubt->sound[i] |= tie != TIE_NONE;
+        }
+}
+
 /* Any function on a bus that is open may share its slot with the missing bridge. */
 static void mark_open_buses(Places *places)
 {
@@ -244,10 +318,10 @@ static void mark_sound(const Places *places, Doubt *doubt)
         }
 }
 
-static size_t first_orphan(const Snapshot *snapshot)
+static size_t first_doubtful(const Snapshot *snapshot)
 {
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                if (device_is_orphan(&snapshot->devices[i]))
+                if (device_shows_missing(&snapshot->devices[i]))
                         return i;
         return SNAPSHOT_NONE;
 }
@@ -256,7 +330,7 @@ int doubt_find(const Snapshot *snapshot, Doubt *ret_doubt)
 {
         size_t n = snapshot->n_devices;
         _cleanup_(places_deinitp) Places places = {.snapshot = snapshot};
-        _cleanup_(doubt_deinitp) Doubt doubt = {.orphan = first_orphan(snapshot)};
+        _cleanup_(doubt_deinitp) Doubt doubt = {.orphan = first_doubtful(snapshot)};
 
         *ret_doubt = (Doubt){.orphan = SNAPSHOT_NONE};
         if (doubt.orphan == SNAPSHOT_NONE)
@@ -274,9 +348,10 @@ int doubt_find(const Snapshot *snapshot, Doubt *ret_doubt)
         for (size_t i = doubt.orphan; i < n; i++)
                 if (device_is_orphan(&snapshot->devices[i]))
                         mark_place(&places, i);
+        mark_functions(&places, &doubt);
         mark_open_buses(&places);
         for (size_t i = 0; i < n; i++)
-                doubt.kernel[i] = is_tied_by_kernel(&places, i);
+                doubt.kernel[i] |= is_tied_by_kernel(&places, i);
         mark_sound(&places, &doubt);
         *ret_doubt = doubt;
         doubt = (Doubt){0};

@@ -2,13 +2,16 @@
 #pragma once
 
 /*
- * What a bridge that is not in the snapshot may do.
+ * What a function that is not in the snapshot may do.
  *
  * A device whose bridge is missing is an orphan: a text was cut, a directory could not be read. The
  * missing bridge lies on a root bus or below a bridge that is shown, and nothing is known of its
  * ACS. It may therefore lead its devices to each other, to functions of its own slot, and to what
  * the bridge above it leads to. All of these together are the doubtful set; UNKNOWN never
  * separates, so no partition divides it.
+ *
+ * The same holds of a PF that a VF names, and of a VMD endpoint that a device of its domain names:
+ * it may tie them to each other and to the functions of its slot.
  */
 
 #include "core/model/base.h"
@@ -17,12 +20,12 @@
 typedef struct Doubt {
         bool *kernel;  /* per device: the kernel may have it in one group with the orphans */
         bool *sound;   /* per device: it and the orphans may reach each other; includes `kernel` */
-        size_t orphan; /* the first of them, which reasons name */
+        size_t orphan; /* the first that shows something missing, which reasons name */
 } Doubt;
 
 /*
- * Finds the doubtful set of a finished snapshot. Without orphans both arrays are NULL, and nothing
- * but the search for orphans is done. Returns 0 or -ENOMEM; the caller calls doubt_deinitp().
+ * Finds the doubtful set of a finished snapshot. If nothing is missing both arrays are NULL, and
+ * nothing but the search for it is done. Returns 0 or -ENOMEM; the caller calls doubt_deinitp().
  */
 _nodiscard_ int doubt_find(const Snapshot *snapshot, Doubt *ret_doubt);
 
@@ -38,6 +41,22 @@ static inline bool device_is_orphan(const PciDevice *device)
 {
         return device->has_parent && device->parent == SNAPSHOT_NONE;
 }
+
+/* Is the PF that this VF names, or the VMD endpoint, not in the snapshot? */
+static inline bool device_lacks_function(const PciDevice *device)
+{
+        return (device->is_vf && device->physfn == SNAPSHOT_NONE) ||
+               (device->has_real_dma && device->real_dma == SNAPSHOT_NONE);
+}
+
+/* Is any function missing that this device shows there to be? */
+static inline bool device_shows_missing(const PciDevice *device)
+{
+        return device_is_orphan(device) || device_lacks_function(device);
+}
+
+/* What is missing, to be put before the address: "bridge above", "PF of", "VMD endpoint above". */
+const char *doubt_missing_noun(const PciDevice *device);
 
 /* Is any bridge above the device not in the snapshot? */
 bool device_is_below_unknown(const Snapshot *snapshot, size_t index);

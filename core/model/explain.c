@@ -131,15 +131,29 @@ static bool is_port(const PciDevice *device)
                 device->pcie_type == PCIE_TYPE_DOWNSTREAM);
 }
 
-/* The first port from `port` up that redirects, or NONE; *ret_top is the last function passed. */
-static size_t climb(const Snapshot *snapshot, size_t index, size_t *ret_top)
+/* Might it redirect, had it been read? */
+static bool is_unread(const PciDevice *device)
+{
+        return device->facts.pcie == TRISTATE_UNKNOWN || device->pcie_type_uncertain ||
+               (device->facts.pcie == TRISTATE_YES && device->facts.acs == TRISTATE_UNKNOWN) ||
+               quirk_unread_register(device);
+}
+
+/*
+ * The first port from `port` up that redirects, or NONE; *ret_top is the last function passed, and
+ * *ret_unread the first of them that was not read, or NONE.
+ */
+static size_t climb(const Snapshot *snapshot, size_t index, size_t *ret_top, size_t *ret_unread)
 {
         size_t port = snapshot->devices[index].parent;
 
         *ret_top = index;
+        *ret_unread = SNAPSHOT_NONE;
         while (port != SNAPSHOT_NONE &&
                (!is_port(&snapshot->devices[port]) || !acs_isolated(snapshot, port, NULL))) {
                 *ret_top = port;
+                if (*ret_unread == SNAPSHOT_NONE && is_unread(&snapshot->devices[port]))
+                        *ret_unread = port;
                 port = snapshot->devices[port].parent;
         }
         return port;
@@ -154,22 +168,23 @@ static char *describe_port(const Snapshot *snapshot, size_t port, const char *be
 
         (void)bdf_format(snapshot->devices[port].bdf, text);
         if (facts->redirect_inferred)
-                return text_print("%s above %s redirected when the kernel made its groups; whether it "
-                                  "does now is in a register that was not read (%s).",
-                                  text, below,
-                                  quirk_unread_register(&snapshot->devices[port]) ?: "ACS control");
+                return text_print(
+                        "%s above %s redirected when the kernel made its groups; whether it "
+                        "does now is in a register that was not read (%s).",
+                        text, below,
+                        quirk_unread_register(&snapshot->devices[port]) ?: "ACS control");
         if (facts->acs == TRISTATE_YES)
-                return text_print("%s above %s redirects: of %s its ACS control has %s.", text, below,
-                                  has && *has ? has : "nothing", on && *on ? on : "nothing");
+                return text_print("%s above %s redirects: of %s its ACS control has %s.", text,
+                                  below, has && *has ? has : "nothing", on && *on ? on : "nothing");
         return text_print("%s above %s is known to redirect without ACS.", text, below);
 }
 
 static int find_separator(const Snapshot *snapshot, size_t index, Separator *separator)
 {
         char text[BDF_TEXT_SIZE], above[BDF_TEXT_SIZE];
-        size_t top;
+        size_t top, unread;
 
-        separator->port = climb(snapshot, index, &top);
+        separator->port = climb(snapshot, index, &top, &unread);
         (void)bdf_format(snapshot->devices[index].bdf, text);
         if (separator->port != SNAPSHOT_NONE)
                 separator->text = describe_port(snapshot, separator->port, text);
@@ -177,10 +192,16 @@ static int find_separator(const Snapshot *snapshot, size_t index, Separator *sep
                 separator->text = text_print("The bridge above %s is not in what was read: whether "
                                              "anything above %s redirects is not known.",
                                              bdf_format(snapshot->devices[top].bdf, above), text);
+        else if (unread != SNAPSHOT_NONE)
+                separator->text =
+                        text_print("Whether %s above %s redirects could not be read; above "
+                                   "that is the root complex.",
+                                   bdf_format(snapshot->devices[unread].bdf, above), text);
         else
-                separator->text = text_print("No port above %s redirects; what is between is the root "
-                                             "complex.",
-                                             text);
+                separator->text =
+                        text_print("No port above %s redirects; what is between is the root "
+                                   "complex.",
+                                   text);
         return separator->text ? 0 : -ENOMEM;
 }
 

@@ -270,7 +270,7 @@ static int replay_join_doubtful(Replay *replay)
                         continue;
                 above[partition_find(above, label)] = kept;
                 reason.b = (uint32_t)first;
-                reason.at = (uint32_t)(device_is_orphan(&snapshot->devices[i]) ? i : doubt.orphan);
+                reason.at = (uint32_t)(device_shows_missing(&snapshot->devices[i]) ? i : doubt.orphan);
                 r = reason_list_add(&replay->reasons, &reason);
                 if (r < 0)
                         return r;

@@ -307,8 +307,8 @@ static void read_extended(Walk *walk, unsigned config_size, PciFacts *facts)
         Tristate absent = TRISTATE_UNKNOWN; /* a truncated dump */
         unsigned seen = 0;
 
-        if (config_size == CONFIG_SIZE_PCI)
-                absent = TRISTATE_NO; /* conventional: there is no extended space */
+        if (config_size == CONFIG_SIZE_PCI && facts->pcie == TRISTATE_NO)
+                absent = TRISTATE_NO; /* conventional: there is no extended space (7.2) */
         else if (config_size >= CONFIG_SIZE_PCIE)
                 absent = walk_absent(walk_extended(walk, facts, &seen));
 
@@ -367,6 +367,13 @@ static void read_buses(Walk *walk, PciFacts *facts)
         }
 }
 
+/* Only PCI Express has these: what says that it is none was not read right. */
+static void settle_express(PciFacts *facts)
+{
+        if (facts->pcie == TRISTATE_NO && pcicap_needs_express(facts))
+                facts->pcie = TRISTATE_UNKNOWN;
+}
+
 /* What no capability need be asked for: an endpoint has no slot, and a CardBus bridge is one. */
 static void settle_slot(PciFacts *facts)
 {
@@ -374,6 +381,13 @@ static void settle_slot(PciFacts *facts)
                 facts->hotplug_slot = TRISTATE_NO;
         else if (facts->header_type == PCI_HEADER_CARDBUS)
                 facts->hotplug_slot = TRISTATE_YES;
+}
+
+bool pcicap_needs_express(const PciFacts *facts)
+{
+        return facts->acs == TRISTATE_YES || facts->ari == TRISTATE_YES ||
+               facts->ats == TRISTATE_YES || facts->sriov == TRISTATE_YES ||
+               facts->pri == TRISTATE_YES || facts->pasid == TRISTATE_YES;
 }
 
 void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFacts *ret_facts)
@@ -399,6 +413,7 @@ void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFac
                     facts.hotplug_slot == TRISTATE_UNKNOWN && may_lead_to_pci(&facts))
                         facts.hotplug_slot = walk_absent(end);
                 read_extended(&walk, config_size, &facts);
+                settle_express(&facts);
         }
 
         *ret_facts = facts;

@@ -90,6 +90,9 @@ typedef struct PciFacts {
  */
 void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFacts *ret_facts);
 
+/* Has the function a capability that only PCI Express functions have? */
+bool pcicap_needs_express(const PciFacts *facts);
+
 /*
  * Asks an Intel 5- to 9-series PCH root port (quirk_is_intel_pch_port()) whether its own form of
  * redirection is on, one dword; fills `facts->pch_redirect`.

@@ -122,6 +122,12 @@ QuirkAnswer quirk_acs(const Snapshot *snapshot, size_t index, uint8_t *ret_missi
 {
         const PciDevice *device = &snapshot->devices[index];
 
+        /* Functions of some vendors do not isolate whatever ACS says: this one may be theirs. */
+        if (device->vendor == 0 && device->device != 0) {
+                if (ret_missing)
+                        *ret_missing = ACS_REQUIRED;
+                return QUIRK_NOT_ISOLATED;
+        }
         if (!has_acs_rows(device->vendor))
                 return QUIRK_NO_OPINION;
         for (size_t i = 0; i < quirk_n_acs_rows; i++) {
@@ -172,25 +178,54 @@ const char *quirk_unread_register(const PciDevice *device)
         if (quirk_is_intel_pch_port(device->vendor, device->device) &&
             (facts->pch_redirect == TRISTATE_UNKNOWN || facts->redirect_inferred))
                 return "MPC at D8h";
-        if (quirk_is_intel_spt_port(device->vendor, device->device) &&
-            facts->acs == TRISTATE_YES && facts->acs_dword8_unread)
+        if (quirk_is_intel_spt_port(device->vendor, device->device) && facts->acs == TRISTATE_YES &&
+            facts->acs_dword8_unread)
                 return "ACS control, eight bytes behind the start of the capability";
         return NULL;
 }
 
-static const AliasQuirk *find_alias_row(const PciDevice *device)
+/* The rows are about endpoints, and those that reach beyond a slot about cards. */
+static bool may_be_alias(const PciDevice *device, AliasRule rule)
 {
-        for (size_t i = 0; i < quirk_n_alias_rows; i++)
-                if (quirk_alias_rows[i].vendor == device->vendor &&
-                    quirk_alias_rows[i].device == device->device)
-                        return &quirk_alias_rows[i];
-        return NULL;
+        unsigned class = device->class_code >> 8;
+        bool is_bridge = device->facts.header_known == TRISTATE_YES
+                                 ? device->facts.header_type != 0
+                                 : class >> 8 == 0x06 && class != 0x0680;
+
+        if (device->is_vf || is_bridge)
+                return false;
+        if (rule == ALIAS_RULE_FUNCTION_0 || rule == ALIAS_RULE_FUNCTION_1)
+                return true;
+        if (rule == ALIAS_RULE_FIXED_01_0)
+                return device->has_parent && (class == 0 || class >> 8 == 0x01);
+        return device->has_parent &&
+               (class == 0 || class == 0x0680 || class == 0x0880 || class == 0x0b40);
+}
+
+/* May the row be the device's? An id that is not known may be any; without both, no row is told of.
+ */
+static bool may_be_row(const AliasQuirk *row, const PciDevice *device)
+{
+        if (row->vendor == device->vendor && row->device == device->device)
+                return true;
+        if (quirk_has_ids(device) || (device->vendor == 0 && device->device == 0))
+                return false;
+        return (row->vendor == device->vendor || device->vendor == 0) &&
+               (row->device == device->device || device->device == 0) &&
+               may_be_alias(device, row->rule);
 }
 
 static void add_all(AliasMask *mask)
 {
         for (size_t i = 0; i < ARRAY_SIZE(mask->bits); i++)
                 mask->bits[i] = ~(uint64_t)0;
+}
+
+static bool is_listed_adaptec(const PciDevice *device)
+{
+        const uint16_t vendor = device->subsystem_vendor, id = device->subsystem_device;
+
+        return (vendor == 0x9005 || vendor == 0) && (id == 0x02bb || id == 0x02bc || id == 0);
 }
 
 static void add_aliases(AliasMask *mask, const PciDevice *device, AliasRule rule)
@@ -207,8 +242,7 @@ static void add_aliases(AliasMask *mask, const PciDevice *device, AliasRule rule
                         alias_mask_add(mask, slot | 1);
                 break;
         case ALIAS_RULE_FIXED_01_0:
-                if (device->subsystem_vendor == 0x9005 &&
-                    (device->subsystem_device == 0x02bb || device->subsystem_device == 0x02bc))
+                if (is_listed_adaptec(device))
                         alias_mask_add(mask, 0x01 << 3);
                 break;
         case ALIAS_RULE_MIC_X200:
@@ -239,12 +273,12 @@ static bool is_switchtec_ntb(const PciDevice *device)
 
 bool quirk_alias_mask(const PciDevice *device, AliasMask *ret_mask)
 {
-        const AliasQuirk *row = find_alias_row(device);
         AliasMask mask = {0};
 
-        if (row)
-                add_aliases(&mask, device, row->rule);
-        else if (is_switchtec_ntb(device))
+        for (size_t i = 0; i < quirk_n_alias_rows; i++)
+                if (may_be_row(&quirk_alias_rows[i], device))
+                        add_aliases(&mask, device, quirk_alias_rows[i].rule);
+        if (is_switchtec_ntb(device))
                 add_aliases(&mask, device, ALIAS_RULE_SWITCHTEC_NTB);
 
         *ret_mask = mask;

@@ -4,7 +4,9 @@
  * Reasons in words: one sentence that names the devices, what is missing where, and what follows.
  */
 
+#include "core/model/doubt.h"
 #include "core/model/groups.h"
+#include "core/model/quirks.h"
 #include "core/model/sound_notes.h"
 #include "core/model/text.h"
 
@@ -114,11 +116,12 @@ static const char *lack(const PciDevice *device, const Reason *reason, char text
         return text;
 }
 
-static char *describe_unknown(const char *a, const char *b, const char *at)
+static char *describe_unknown(const PciDevice *device, const char *a, const char *b,
+                              const char *at)
 {
-        return text_print("The bridge above %s is not in what was read, so nothing shows that %s and "
-                          "%s are kept apart.",
-                          at, a, b);
+        return text_print("The %s %s is not in what was read, so nothing shows that %s and %s are "
+                          "kept apart.",
+                          doubt_missing_noun(device), at, a, b);
 }
 
 static char *describe_upstream(const Snapshot *snapshot, const Reason *reason, const char *a,
@@ -128,7 +131,7 @@ static char *describe_upstream(const Snapshot *snapshot, const Reason *reason, c
         char term[TERM_SIZE];
 
         if (reason->missing == 0)
-                return describe_unknown(a, b, at);
+                return describe_unknown(&snapshot->devices[reason->at], a, b, at);
         return text_print("%s (%s above %s) %s, so requests from below it may turn around before the "
                      "IOMMU: %s joins %s.",
                      at, port_noun(port), a, lack(port, reason, term), a, b);
@@ -169,6 +172,11 @@ static char *describe_alias(const Snapshot *snapshot, const Reason *reason, cons
                 return text_print("%s and %s share a requester id: firmware's IVRS table has %s send "
                              "requests under the id of %s.",
                              a, b, at, reason->at == reason->a ? b : a);
+        if ((device->vendor == 0) != (device->device == 0))
+                return text_print("%s and %s may share a requester id: the ids of %s are not in what "
+                                  "was read, and some of its kind send requests under another "
+                                  "function's id (lspci -nn shows them).",
+                                  a, b, at);
         return text_print("%s and %s share a requester id: %s is known to send requests under "
                      "another function's id.",
                      a, b, at);
@@ -201,7 +209,7 @@ char *reason_describe(const Snapshot *snapshot, const Reason *reason)
                              "endpoint's id.",
                              reason->a == reason->at ? b : a, at);
         case REASON_UNKNOWN_PARENT:
-                return describe_unknown(a, b, at);
+                return describe_unknown(&snapshot->devices[reason->at], a, b, at);
         case REASON_OBSERVED:
                 return text_print("The kernel has %s and %s in one group; no rule known here explains "
                              "why.",

@@ -121,7 +121,7 @@ static bool is_unknown(const Snapshot *snapshot, size_t index)
 {
         const PciDevice *device = &snapshot->devices[index];
 
-        return device->facts.pcie == TRISTATE_UNKNOWN || device_is_orphan(device) ||
+        return device->facts.pcie == TRISTATE_UNKNOWN || device_shows_missing(device) ||
                (quirk_unread_register(device) && !device->facts.redirect_inferred) ||
                (device->facts.pcie == TRISTATE_YES && device->facts.acs == TRISTATE_UNKNOWN);
 }
@@ -138,11 +138,10 @@ static bool is_in_doubt(const Question *question, size_t index, size_t at, Stren
 
         (void)bdf_format(device->bdf, text);
         (void)bdf_format(snapshot->devices[index].bdf, member_text);
-        if (device_is_orphan(device))
+        if (device_shows_missing(device))
                 answer(fact, TRISTATE_UNKNOWN,
-                       "The bridge above %s is not in what was read: what else it leads to is not "
-                       "known.",
-                       text);
+                       "The %s %s is not in what was read: what else it leads to is not known.",
+                       doubt_missing_noun(device), text);
         else if (register_name)
                 answer(fact, TRISTATE_UNKNOWN,
                        "Whether %s redirects is in a register that was not read (%s): lspci -xxxx "
@@ -241,24 +240,6 @@ static void ask_msi(const Question *question, StrengthFact *fact)
         }
 }
 
-bool driver_is_vfio(const char *driver)
-{
-        static const char *const ends[] = {"vfio_pci", "vfio-pci"};
-        size_t n = strlen(driver);
-
-        /* mlx5_vfio_pci, nvgrace_gpu_vfio_pci, xe-vfio-pci, … */
-        for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
-                if (n > strlen(ends[i]) && strcmp(driver + n - strlen(ends[i]), ends[i]) == 0)
-                        return true;
-        return strncmp(driver, "vfio", 4) == 0;
-}
-
-bool driver_is_harmless(const char *driver)
-{
-        return driver[0] == '\0' || strcmp(driver, "pcieport") == 0 ||
-               strcmp(driver, "pci-stub") == 0 || driver_is_vfio(driver);
-}
-
 static void ask_claimable(const Question *question, StrengthFact *fact)
 {
         bool known = true;
@@ -319,6 +300,29 @@ static size_t find_bus_neighbour(const Question *question, size_t index)
         return SNAPSHOT_NONE;
 }
 
+/* May a function that is not in the snapshot be on the bus of this one? */
+static bool may_have_unread_neighbour(const Snapshot *snapshot, size_t index)
+{
+        const Bdf bdf = snapshot->devices[index].bdf;
+
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
+                const PciDevice *device = &snapshot->devices[i];
+
+                /* Without an address the bridge above may be anywhere in the domain. */
+                if (device_is_orphan(device) && device->bdf.domain == bdf.domain &&
+                    (bdf_same_bus(device->parent_bdf, bdf) ||
+                     bdf_same_bus(device->parent_bdf, device->bdf)))
+                        return true;
+                if (device->is_vf && device->physfn == SNAPSHOT_NONE &&
+                    bdf_same_bus(device->physfn_bdf, bdf))
+                        return true;
+                if (device->has_real_dma && device->real_dma == SNAPSHOT_NONE &&
+                    bdf_same_bus(device->real_dma_bdf, bdf))
+                        return true;
+        }
+        return false;
+}
+
 /* Of one member; returns false if nothing more need be asked. */
 static bool ask_reset_of(const Question *question, size_t index, StrengthFact *fact)
 {
@@ -347,6 +351,11 @@ static bool ask_reset_of(const Question *question, size_t index, StrengthFact *f
                        "another group.",
                        text, device->facts.flr == TRISTATE_UNKNOWN ? " as far as is known" : "",
                        bdf_format(question->snapshot->devices[neighbour].bdf, other));
+        else if (may_have_unread_neighbour(question->snapshot, index))
+                answer(fact, TRISTATE_UNKNOWN,
+                       "%s cannot reset itself%s; whether a reset of its bus would reach anything "
+                       "that is not in what was read is not known.",
+                       text, device->facts.flr == TRISTATE_UNKNOWN ? " as far as is known" : "");
         return true;
 }
 

@@ -12,10 +12,10 @@
 #include <errno.h>
 
 #include "core/probe/lspci_entry.h"
+#include "core/probe/snapshot_extras.h"
 
 #define CLASS_HOST_BRIDGE 0x0600
 #define CLASS_PERFORMANCE_COUNTERS 0x1101
-#define VMD_DOMAIN_FIRST 0x10000 /* the firmware's have 16 bits */
 #define BUSES 256
 #define VF_STEPS_MAX ((size_t)1 << 22) /* in one text; a real machine has some thousands */
 

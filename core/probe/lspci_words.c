@@ -331,6 +331,8 @@ static void settle_absent(Section words, Listing listing, PciFacts *facts)
                         *extended[i].fact = TRISTATE_NO;
         if (facts->ats == TRISTATE_NO)
                 facts->ats_enabled = TRISTATE_NO;
+        if (facts->pcie == TRISTATE_NO && pcicap_needs_express(facts))
+                facts->pcie = TRISTATE_UNKNOWN;
         if (facts->pcie == TRISTATE_NO && facts->flr == TRISTATE_UNKNOWN)
                 facts->flr = TRISTATE_NO;
         if (facts->hotplug_slot == TRISTATE_UNKNOWN &&

@@ -106,6 +106,29 @@ void snapshot_share_unknown_parents(Snapshot *snapshot)
         }
 }
 
+int snapshot_complete_domains(Snapshot *snapshot)
+{
+        bool changed = false;
+
+        for (size_t first = 0, end; first < snapshot->n_devices; first = end) {
+                PciDevice *devices = snapshot->devices;
+                Bdf endpoint = devices[first].bdf; /* no endpoint of another is one: not known */
+
+                for (end = first; end < snapshot->n_devices &&
+                                  devices[end].bdf.domain == devices[first].bdf.domain;
+                     end++)
+                        if (devices[end].has_real_dma)
+                                endpoint = devices[end].real_dma_bdf;
+                for (size_t i = first; i < end; i++) {
+                        if (devices[i].has_real_dma || devices[i].bdf.domain < VMD_DOMAIN_FIRST)
+                                continue;
+                        devices[i].has_real_dma = changed = true;
+                        devices[i].real_dma_bdf = endpoint;
+                }
+        }
+        return changed ? snapshot_finish(snapshot) : 0;
+}
+
 static int group_compare(const void *a, const void *b)
 {
         const KernelGroup *x = a, *y = b;

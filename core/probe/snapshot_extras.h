@@ -9,6 +9,8 @@
 #include "core/model/base.h"
 #include "core/model/snapshot.h"
 
+#define VMD_DOMAIN_FIRST 0x10000 /* the firmware's have 16 bits */
+
 /* Append a copy, what is not printable ASCII in its name replaced by "?". They return 0, -ENOMEM,
  * or -E2BIG beyond 1 << 20 entries. */
 _nodiscard_ int snapshot_add_group(Snapshot *snapshot, const KernelGroup *group);
@@ -25,6 +27,12 @@ bool snapshot_parent_is_unknown(const Snapshot *snapshot, const PciDevice *devic
  * no device has: a bus is below one bridge, so they are together. For a finished snapshot.
  */
 void snapshot_share_unknown_parents(Snapshot *snapshot);
+
+/*
+ * All functions of a VMD's domain use its endpoint's id. Gives those that name none the endpoint of
+ * the others, or one that is not known. For a finished snapshot. Returns 0 or -ENOMEM.
+ */
+_nodiscard_ int snapshot_complete_domains(Snapshot *snapshot);
 
 /* Sorts both, groups by number and slots by name; what is there twice is kept once. */
 void snapshot_sort_extras(Snapshot *snapshot);

@@ -228,11 +228,17 @@ static bool read_acs(const Entry *facts, PciFacts *ret)
         if (ret->acs != TRISTATE_YES)
                 return true;
         ret->acs_dword8_unread = !member(&acs, "dword8");
-        return read_hex16(&acs, "offset", false, &ret->acs_offset) &&
-               read_hex16(&acs, "cap", true, &ret->acs_cap) &&
-               read_hex16(&acs, "ctrl", true, &ret->acs_ctrl) &&
-               read_hex32(&acs, "dword4", UINT32_MAX, &ret->acs_dword4) &&
-               read_hex32(&acs, "dword8", UINT32_MAX, &ret->acs_dword8);
+        if (!read_hex16(&acs, "offset", false, &ret->acs_offset) ||
+            !read_hex16(&acs, "cap", true, &ret->acs_cap) ||
+            !read_hex16(&acs, "ctrl", true, &ret->acs_ctrl) ||
+            !read_hex32(&acs, "dword4", UINT32_MAX, &ret->acs_dword4) ||
+            !read_hex32(&acs, "dword8", UINT32_MAX, &ret->acs_dword8))
+                return false;
+        /* Both words are in it: a capability that is not there must not read as one without bits.
+         */
+        if (!member(&acs, "dword4"))
+                ret->acs_dword4 = (uint32_t)ret->acs_ctrl << 16 | ret->acs_cap;
+        return true;
 }
 
 /* "serial" is the number, or true where it was left out. */

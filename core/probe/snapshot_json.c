@@ -340,6 +340,8 @@ int snapshot_json_read_noted(const char *name, const char *text, size_t n_text, 
                 return r;
         snapshot_sort_extras(snapshot);
         r = snapshot_finish(snapshot);
+        if (r == 0)
+                r = snapshot_complete_domains(snapshot);
         if (r < 0)
                 return r;
         snapshot_share_unknown_parents(snapshot);

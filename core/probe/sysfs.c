@@ -376,6 +376,8 @@ static int read_snapshot(const char *root, Reading *reading, Snapshot **ret_snap
         if (r < 0)
                 return r;
         r = snapshot_finish(snapshot);
+        if (r == 0)
+                r = snapshot_complete_domains(snapshot);
         if (r < 0)
                 return r;
         snapshot_share_unknown_parents(snapshot);

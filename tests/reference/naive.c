@@ -441,8 +441,12 @@ static bool tied(World *world, size_t a, size_t b)
 
 void naive_closure(const Snapshot *snapshot, size_t *groups)
 {
+        bool *doubt = calloc(snapshot->n_devices + 1, sizeof(*doubt));
         bool grew = true;
 
+        if (!doubt)
+                abort();
+        naive_find_doubt(snapshot, doubt, NULL);
         for (size_t i = 0; i < snapshot->n_devices; i++)
                 groups[i] = i;
         while (grew) {
@@ -451,7 +455,8 @@ void naive_closure(const Snapshot *snapshot, size_t *groups)
                         for (size_t b = 0; b < snapshot->n_devices; b++) {
                                 size_t low, high;
 
-                                if (groups[a] == groups[b] || !tied(snapshot, a, b))
+                                if (groups[a] == groups[b] ||
+                                    !(tied(snapshot, a, b) || (doubt[a] && doubt[b])))
                                         continue;
                                 low = groups[a] < groups[b] ? groups[a] : groups[b];
                                 high = groups[a] < groups[b] ? groups[b] : groups[a];
@@ -462,4 +467,5 @@ void naive_closure(const Snapshot *snapshot, size_t *groups)
                         }
                 }
         }
+        free(doubt);
 }

@@ -144,9 +144,70 @@ static bool has_alias(World *world, size_t i)
         return known_alias_mask(dev(world, i), &mask);
 }
 
+/* The function whose id the device uses, and that is not there. */
+static bool lacks_sender(World *world, size_t i)
+{
+        return dev(world, i)->has_real_dma && naive_sender(world, i) == i;
+}
+
+static bool lacks_physfn(World *world, size_t i)
+{
+        for (size_t f = 0; f < world->n_devices; f++)
+                if (!dev(world, f)->is_vf &&
+                    bdf_equal(dev(world, f)->bdf, dev(world, i)->physfn_bdf))
+                        return false;
+        return dev(world, i)->is_vf;
+}
+
+/* May the kernel have a function with that address, which is not there, in one group with `i`? */
+static bool may_group_with(World *world, size_t i, Bdf missing)
+{
+        const Bdf bdf = dev(world, i)->bdf;
+        AliasMask mask;
+
+        if (dev(world, i)->is_vf || !bdf_same_bus(bdf, missing))
+                return false;
+        return (bdf_same_slot(bdf, missing) && naive_may_be_one_of_several(world, i) &&
+                !naive_isolated(world, i)) ||
+               (known_alias_mask(dev(world, i), &mask) && alias_mask_has(&mask, missing.devfn));
+}
+
+/* May they be functions of one device? */
+static bool may_talk_to(World *world, size_t i, Bdf missing)
+{
+        const Bdf bdf = dev(world, i)->bdf;
+        size_t bridge = naive_bridge_above(world, i);
+        const uint32_t links = 1U << 4 | 1U << 6 | 1U << 8;
+
+        if (may_group_with(world, i, missing))
+                return true;
+        if (dev(world, i)->is_vf || !bdf_same_bus(bdf, missing) ||
+            !naive_may_be_one_of_several(world, i))
+                return false;
+        return bdf_same_slot(bdf, missing) ||
+               (bridge != NOBODY && naive_possible_types(world, bridge) & links &&
+                dev(world, bridge)->facts.pcie == TRISTATE_YES);
+}
+
+typedef bool (*Test)(World *world, size_t i, Bdf missing);
+
+/* Is `i` tied by a missing function to what names it, or the other way round? */
+static bool is_tied_by_missing(World *world, size_t i, Test test)
+{
+        for (size_t o = 0; o < world->n_devices; o++) {
+                if (lacks_sender(world, o) && test(world, i, dev(world, o)->real_dma_bdf))
+                        return true;
+                if (lacks_physfn(world, o) && test(world, i, dev(world, o)->physfn_bdf))
+                        return true;
+                if (lacks_sender(world, i) && test(world, o, dev(world, i)->real_dma_bdf))
+                        return true;
+        }
+        return false;
+}
+
 static bool is_doubtful(World *world, size_t i)
 {
-        if (naive_is_orphan(world, i))
+        if (naive_is_orphan(world, i) || is_tied_by_missing(world, i, may_group_with))
                 return true;
         for (size_t o = 0; o < world->n_devices; o++) {
                 if (!naive_is_orphan(world, o))
@@ -190,7 +251,8 @@ void naive_find_doubt(World *world, bool *ret_kernel, bool *ret_sound)
         bool any = false;
 
         for (size_t i = 0; i < world->n_devices; i++) {
-                any |= naive_is_orphan(world, i);
+                any |= naive_is_orphan(world, i) || lacks_sender(world, i) ||
+                       lacks_physfn(world, i);
                 ret_kernel[i] = false;
                 if (ret_sound)
                         ret_sound[i] = false;
@@ -198,7 +260,8 @@ void naive_find_doubt(World *world, bool *ret_kernel, bool *ret_sound)
         for (size_t i = 0; any && i < world->n_devices; i++)
                 ret_kernel[i] = is_doubtful(world, i);
         for (size_t i = 0; any && ret_sound && i < world->n_devices; i++) {
-                if (ret_kernel[i])
+                if (ret_kernel[i] || lacks_physfn(world, i) ||
+                    is_tied_by_missing(world, i, may_talk_to))
                         mark(world, i, ret_sound);
                 for (size_t o = 0; o < world->n_devices; o++) {
                         if (!naive_is_orphan(world, o))

@@ -173,7 +173,7 @@ static bool is_leaf(const Snapshot *snapshot, size_t index)
 static bool is_whole(const Snapshot *snapshot)
 {
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                if (device_is_orphan(&snapshot->devices[i]))
+                if (device_shows_missing(&snapshot->devices[i]))
                         return false;
         return true;
 }

@@ -202,6 +202,47 @@ static void test_quirk_amd(void)
         CHECK(!acs_isolated(snapshot, 0, NULL));
 }
 
+/* An id that was not read may be any that a rule goes by; of what has neither no rule is told. */
+static void test_half_known_ids(void)
+{
+        PciDevice device = {.vendor = 0x1b4b, .bdf = {0, 1, 0x08}};
+        AliasMask mask;
+
+        CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x09));
+        device = (PciDevice){.device = 0x9230, .bdf = {0, 1, 0x08}};
+        CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x09));
+        device.is_vf = true;
+        CHECK(!quirk_alias_mask(&device, &mask));
+        device = (PciDevice){.device = 0x9230, .class_code = 0x060400};
+        CHECK(!quirk_alias_mask(&device, &mask));
+        device = (PciDevice){.vendor = 0x8086, .class_code = 0x088000, .bdf = {0, 0xff, 0x08}};
+        CHECK(!quirk_alias_mask(&device, &mask)); /* on a root bus: no card */
+        device.has_parent = true;
+        CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x93));
+        device = (PciDevice){.vendor = 0x144d, .bdf = {0, 1, 0x08}};
+        CHECK(!quirk_alias_mask(&device, &mask));
+        device = (PciDevice){0};
+        CHECK(!quirk_alias_mask(&device, &mask));
+}
+
+/* Some vendors' ports do not isolate whatever ACS says. */
+static void test_unknown_vendor(void)
+{
+        const Part parts[] = {
+                {.bdf = "0000:00:1c.0",
+                 .type = PCIE_TYPE_ROOT_PORT,
+                 .acs = PART_ACS_ON,
+                 .device = 0x1234},
+                {.bdf = "0000:00:1c.1", .type = PCIE_TYPE_ROOT_PORT, .acs = PART_ACS_ON},
+        };
+        _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));
+        uint8_t missing = 0;
+
+        CHECK(!acs_isolated(snapshot, 0, &missing));
+        CHECK_NUMBER(missing, PART_ACS_ON);
+        CHECK(acs_isolated(snapshot, 1, NULL));
+}
+
 static void test_aliases(void)
 {
         PciDevice device = {.vendor = 0x1b4b, .device = 0x9230, .bdf = {0, 1, 0x08}};
@@ -214,8 +255,10 @@ static void test_aliases(void)
         device = (PciDevice){.vendor = 0x1180, .device = 0xe832, .bdf = {0, 1, 0x0b}};
         CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x08));
         device = (PciDevice){.vendor = 0x9005, .device = 0x0285};
-        CHECK(!quirk_alias_mask(&device, &mask));
+        CHECK(quirk_alias_mask(&device, &mask)); /* whose card it is on is not known */
         device.subsystem_vendor = 0x9005;
+        device.subsystem_device = 0x0286;
+        CHECK(!quirk_alias_mask(&device, &mask));
         device.subsystem_device = 0x02bb;
         CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x08));
         device = (PciDevice){.vendor = 0x8086, .device = 0x2264};
@@ -256,6 +299,8 @@ int main(void)
                 {"Intel 100-series ports", test_quirk_intel_spt},
                 {"AMD southbridges", test_quirk_amd},
                 {"alias masks", test_aliases},
+                {"alias masks of half-known ids", test_half_known_ids},
+                {"a vendor that is not known", test_unknown_vendor},
         };
 
         return tap_run(tests);

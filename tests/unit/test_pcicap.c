@@ -318,7 +318,12 @@ static void test_short_dump(void)
         CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
         config.n_readable = 64;
         CHECK_NUMBER(walk(&config, 64).acs, TRISTATE_UNKNOWN);
+        /* Every PCI Express function has more than 256 bytes; of others these are all. */
         config.n_readable = 256;
+        CHECK_NUMBER(walk(&config, 256).acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 256).ats_enabled, TRISTATE_UNKNOWN);
+        config.bytes[0x34] = 0;
+        CHECK_NUMBER(walk(&config, 256).pcie, TRISTATE_NO);
         CHECK_NUMBER(walk(&config, 256).acs, TRISTATE_NO);
 }
 
@@ -362,7 +367,10 @@ static void test_standard_loops(void)
         CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_UNKNOWN);
         put16(&config, 0x40, 0x1001); /* into the header */
         CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_UNKNOWN);
-        put16(&config, 0x40, 0x0001); /* a proper end */
+        /* A proper end, but only PCI Express has ACS. */
+        put16(&config, 0x40, 0x0001);
+        CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_UNKNOWN);
+        put_extended(&config, 0x100, 0x0001, 0); /* without it */
         CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_NO);
         config.bytes[0x34] = 0x43; /* the low bits are reserved */
         CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_NO);

@@ -247,6 +247,45 @@ static void test_unknown_parents(void)
         CHECK(!strstr(text, "parent"));
 }
 
+/* What is in a VMD's domain uses its endpoint's id, whether or not each device names it. */
+static void test_domains(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *named = NULL, *unnamed = NULL;
+        _cleanup_(partition_freep) Partition *partition = NULL;
+        _cleanup_(freep) char *groups = NULL;
+
+        named = snapshot_of(HEAD "\"devices\": [{\"address\": \"00:0e.0\", \"parent\": \"root\"},"
+                                 "{\"address\": \"10000:00:02.0\", \"parent\": \"root\"},"
+                                 "{\"address\": \"10000:00:03.0\", \"parent\": \"root\","
+                                 "\"real_dma\": \"00:0e.0\"}]}");
+        unnamed = snapshot_of(
+                HEAD "\"devices\": [{\"address\": \"10000:00:02.0\", \"parent\": \"root\"},"
+                     "{\"address\": \"10000:00:03.0\", \"parent\": \"root\"},"
+                     "{\"address\": \"00:0e.0\", \"parent\": \"root\"}]}");
+        if (!CHECK(named) || !CHECK(unnamed))
+                return;
+        CHECK_NUMBER(named->devices[1].real_dma, 0);
+        CHECK(!named->devices[0].has_real_dma && !unnamed->devices[0].has_real_dma);
+        CHECK(unnamed->devices[1].has_real_dma && unnamed->devices[1].real_dma == SNAPSHOT_NONE);
+        CHECK_NUMBER(kernel_groups_compute(unnamed, &partition), 0);
+        groups = topology_text(unnamed, partition);
+        CHECK_STRING(groups, "00:0e.0 | 10000:00:02.0 10000:00:03.0");
+}
+
+/* The dword at +4 is made of the two words: without it, it is not zero, which would lack nothing.
+ */
+static void test_acs_words(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+
+        snapshot = snapshot_of(HEAD "\"devices\": [{\"address\": \"00:1c.0\", \"facts\": {\"acs\": "
+                                    "{\"cap\": \"001d\", \"ctrl\": \"0004\"}}}]}");
+        if (!CHECK(snapshot))
+                return;
+        CHECK_NUMBER(snapshot->devices[0].facts.acs_dword4, 0x4001d);
+        CHECK(snapshot->devices[0].facts.acs_dword8_unread);
+}
+
 static void test_refused(void)
 {
         static const struct {
@@ -307,6 +346,8 @@ int main(void)
                 {"groups are the same", test_groups},
                 {"nothing but an address", test_least},
                 {"bridges that nobody knows", test_unknown_parents},
+                {"domains of a VMD", test_domains},
+                {"words of ACS", test_acs_words},
                 {"texts that are wrong", test_refused},
         };
 

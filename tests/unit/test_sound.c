@@ -67,7 +67,10 @@ static void expect_sentence(const Part *parts, size_t n_parts, ReasonRule rule, 
         {"00:1c.0", .type = RP, .acs = ON}, {"01:00.0", "00:1c.0", .type = UP},                    \
                 {"02:00.0", "01:00.0", .type = DP, .acs = (a)},                                    \
                 {"02:01.0", "01:00.0", .type = DP, .acs = (b)},                                    \
-                {"03:00.0", "02:00.0", .type = EP}, {"04:00.0", "02:01.0", .type = EP}
+                {"03:00.0", "02:00.0", .type = EP},                                                \
+        {                                                                                          \
+                "04:00.0", "02:01.0", .type = EP                                                   \
+        }
 
 /* Where all ports redirect, the kernel is right. */
 static void test_switch_redirects(void)
@@ -122,8 +125,7 @@ static void test_forged_id(void)
                         "A write from 0000:04:00.0 under the id of 0000:00:1c.0 passes downstream "
                         "port 0000:02:01.0, which does not check requester ids (no SV), and uses "
                         "the mappings of 0000:00:1c.0.");
-        EXPECT(nested,
-               "00:1c.0 | 01:00.0 | 02:00.0 | 02:01.0 05:00.0 06:00.0 07:00.0 | 03:00.0",
+        EXPECT(nested, "00:1c.0 | 01:00.0 | 02:00.0 | 02:01.0 05:00.0 06:00.0 07:00.0 | 03:00.0",
                "07:00.0", "upstream-acs forged-id forged-id");
 }
 
@@ -234,6 +236,34 @@ static void test_virtual_functions(void)
         EXPECT(none, "00:1c.0 | 01:00.0 | 01:10.0", "01:10.0", "");
 }
 
+/* A PF and a VMD endpoint that are only named: they may tie what names them, and their slot. */
+static void test_missing_functions(void)
+{
+        static const Part vfs[] = {
+                {"00:1c.0", .type = RP, .acs = ON},
+                {"01:00.1", "00:1c.0", .type = EP, .acs = ON},
+                {"01:10.0", "00:1c.0", .type = EP, .physfn = "01:00.0"},
+                {"01:10.2", "00:1c.0", .type = EP, .physfn = "01:00.0"},
+        };
+        static const Part vmd[] = {
+                {"00:0e.1", .type = EP},
+                {"00:0f.0", .type = EP},
+                {"10000:00:01.0", .type = RP, .acs = ON, .real_dma = "00:0e.0"},
+                {"10000:01:00.0", "10000:00:01.0", .type = EP, .real_dma = "00:0e.0"},
+        };
+
+        EXPECT(vfs, "00:1c.0 | 01:00.1 01:10.0 01:10.2", "01:10.0",
+               "unknown-parent unknown-parent");
+        expect_sentence(vfs, ARRAY_SIZE(vfs), REASON_UNKNOWN_PARENT,
+                        "The PF of 0000:01:10.0 is not in what was read, so nothing shows that "
+                        "0000:01:00.1 and 0000:01:10.0 are kept apart.");
+        EXPECT(vmd, "00:0e.1 10000:00:01.0 10000:01:00.0 | 00:0f.0", "00:0e.1",
+               "real-dma-device unknown-parent");
+        expect_sentence(vmd, ARRAY_SIZE(vmd), REASON_UNKNOWN_PARENT,
+                        "The VMD endpoint above 10000:00:01.0 is not in what was read, so nothing "
+                        "shows that 10000:00:01.0 and 0000:00:0e.1 are kept apart.");
+}
+
 /* 1 and 2: a conventional bus is one whether or not the bridge keeps ids. */
 static void test_shared_bus(void)
 {
@@ -319,6 +349,7 @@ int main(void)
                 {"a function without ACS", test_function_peer},
                 {"root ports in one slot", test_root_ports},
                 {"virtual functions", test_virtual_functions},
+                {"functions that are only named", test_missing_functions},
                 {"conventional buses and aliases", test_shared_bus},
                 {"what is unknown joins", test_unknown},
                 {"assumptions and findings", test_notes},
