@@ -3,7 +3,7 @@
 """isoctl against small texts in the shapes that people paste, with what each tells.
 
 ISO_CASES names a directory whose `field` holds the texts; they are not part of the project. A text is
-read right, or refused with the line that is wrong with it.
+read right, or refused with the line that is wrong with it. No command says more of it than it tells.
 """
 
 import json
@@ -15,17 +15,54 @@ import sys
 
 # What a text tells: the groups of the kernel, and ids by address. "" stands for no group.
 READ = {
-    "listing-flat": {"groups": {"0": "00:00.0", "1": "00:02.0 00:02.2 00:02.3 01:00.0 02:00.0 04:00.0"}},
+    "listing-flat": {"groups": {"0": "00:00.0",
+                                "1": "00:02.0 00:02.2 00:02.3 01:00.0 02:00.0 04:00.0"}},
     "quoted-printable": {"groups": {"": "00:00.0", "5": "00:08.0 00:08.1 06:00.0"}, "compares": True},
     "path-style": {"groups": {"": "00:00.0 00:06.0 02:00.0"},
                    "ids": {"00:06.0": "8086:464d", "02:00.0": "1c5c:1959"}},
     "code-glued": {"groups": {"0": "00:00.0", "1": "00:02.0"}},
     "grep-n": {"groups": {"0": "00:00.0", "13": "03:00.0"}},
+    "partial-one-device": {"groups": {"22": "03:00.0"}},
+    "nn-only": {"groups": {"": "00:00.0 00:02.0 00:02.2 00:02.3 01:00.0 02:00.0 04:00.0"}},
+    "pch-8-series-text": {"groups": {"0": "00:00.0", "33": "00:1c.0", "34": "00:1c.7",
+                                     "41": "07:00.0", "43": "09:00.0"}, "compares": True},
+    "iommu-kind-empty": {"groups": {"21": "03:00.3", "22": "03:00.4"}},
 }
 # What a refusal says.
 REFUSED = {
     "two-boots": [r"0000:00:03\.0 .*:5 .*:21 ", r"0000:05:00\.0 .*:14 .*:30 "],
 }
+# What commands say and never say; no command on any device of the text says the last.
+SAYS = {
+    "partial-one-device": [
+        (["show", "03:00.0"], r"p2p +unknown +The bridge above 0000:03:00\.0 is not in"),
+        (["explain", "03:00.0"], r"The bridge above 0000:03:00\.0 is not in what was read"),
+        (["doctor"], r"reach +.*is not known"),
+    ],
+    "nn-only": [
+        (["compare"], r"Nothing is told that the rules could be worked out from"),
+        (["show", "01:00.0"], r"p2p +unknown "),
+        (["explain", "01:00.0", "02:00.0"], r"are together in "),
+        (["explain", "02:00.0", "04:00.0"], r"are together in "),
+    ],
+    "listing-flat": [(["compare"], r"unreadable: ")],
+    "pch-8-series-text": [
+        (["show", "07:00.0"], r"p2p +unknown .*MPC at D8h.*lspci -xxxx as root"),
+        (["explain", "07:00.0", "09:00.0"], r"whether it does now is in a register .*MPC at D8h"),
+    ],
+    "iommu-kind-empty": [
+        (["compare"], r"0000:03:00\.3  unreadable: "),
+        (["explain", "03:00.3"], r"\(unreadable\): "),
+    ],
+    "path-style": [(["explain", "02:00.0", "00:00.0"], r"Whether 0000:00:06\.0 .* could not be read")],
+}
+NEVER = {
+    "*": r"can be handed out|all as its rules say|p2p +yes|quirk that is not known",
+    "nn-only": r"are apart|root complex",
+    "iommu-kind-empty": r"iommu-kind|IOMMU of \(\)|IOMMU \"\"",
+    "path-style": r"No port above 0000:02",
+}
+POLICY_CASE = "partial-one-device"
 
 
 def isoctl(program, verb, path, *options):
@@ -52,7 +89,7 @@ def check_read(program, path, wanted):
     have = {number: " ".join(members) for number, members in groups.items()}
     if have != wanted["groups"]:
         return f"groups {have}, not {wanted['groups']}"
-    ids = {device["address"].removeprefix("0000:"): f"{device['vendor']}:{device['device']}"
+    ids = {device["address"].removeprefix("0000:"): f"{device.get('vendor')}:{device.get('device')}"
            for device in devices}
     for address, wanted_ids in wanted.get("ids", {}).items():
         if ids[address] != wanted_ids:
@@ -72,6 +109,52 @@ def check_refused(program, path, wanted):
     return f"{missing} not in {result.stderr!r}" if missing else None
 
 
+def words_of(program, command, path):
+    verb, *arguments = command
+    result = subprocess.run([program, verb, "--from", path, *arguments], capture_output=True,
+                            text=True, check=False)
+    return result.stdout
+
+
+def every_command(devices):
+    """All that can be asked of the text, of each device and of each pair."""
+    yield from (["compare"], ["doctor"], ["list"], ["groups", "--partition", "kernel"],
+                ["groups", "--partition", "sound"], ["groups", "--partition", "observed"])
+    for device in devices:
+        yield ["show", device]
+        yield ["explain", device]
+        for other in devices:
+            if other > device:
+                yield ["explain", device, other]
+
+
+def check_words(program, path, name):
+    """What is wrong with the words, or None."""
+    devices = [device["address"] for device in snapshot(program, path)]
+    for command, pattern in SAYS.get(name, ()):
+        words = words_of(program, command, path)
+        if not re.search(pattern, words):
+            return f"{' '.join(command)}: {pattern!r} is not in {words!r}"
+    never = "|".join(filter(None, (NEVER["*"], NEVER.get(name))))
+    for command in every_command(devices):
+        found = re.search(never, words_of(program, command, path))
+        if found:
+            return f"{' '.join(command)}: it says {found.group()!r}"
+    return None
+
+
+def check_policy(program, path, directory):
+    """A policy that demands p2p refuses what is only a part of a machine."""
+    result = subprocess.run([program, "policy", "test", "--from", path, "--policy",
+                             directory / "p2p-policy.json", directory / "p2p-expect.json"],
+                            capture_output=True, text=True, check=False)
+    if result.returncode != 1:
+        return f"the expectation of allow holds: {result.stdout!r}"
+    if not re.search(r"requires \"p2p\", which is unknown", result.stdout + result.stderr):
+        return f"it does not say why: {result.stdout + result.stderr!r}"
+    return None
+
+
 def main():
     program = sys.argv[1]
     cases = os.environ.get("ISO_CASES")
@@ -79,16 +162,20 @@ def main():
         print("1..0 # SKIP ISO_CASES names no directory of small texts")
         return 0
     failed = False
-    print(f"1..{len(READ) + len(REFUSED)}")
+    field = pathlib.Path(cases) / "field"
     checks = [(name, check_read, wanted) for name, wanted in READ.items()]
+    checks += [(name, check_words, name) for name in READ]
     checks += [(name, check_refused, wanted) for name, wanted in REFUSED.items()]
+    checks += [(POLICY_CASE, check_policy, field)]
+    print(f"1..{len(checks)}")
     for number, (name, check, wanted) in enumerate(checks, 1):
-        path = pathlib.Path(cases) / "field" / f"{name}.txt"
+        path = field / f"{name}.txt"
         wrong = check(program, str(path), wanted) if path.exists() else f"there is no {path}"
         failed |= wrong is not None
         if wrong:
             print(f"# {name}: {wrong}")
-        print("not ok" if wrong else "ok", f"{number} - {name}")
+        print("not ok" if wrong else "ok",
+              f"{number} - {name}: {check.__name__.removeprefix('check_')}")
     return 1 if failed else 0
 
 

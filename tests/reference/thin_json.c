@@ -16,7 +16,7 @@
 #include "core/probe/snapshot_json.h"
 #include "thinner.h"
 
-#define MOST_NORMAL 12
+#define MOST_NORMAL 2
 #define DEPTH_MAX 8
 #define KEYS_MAX 64
 #define WHERE_SIZE 160
