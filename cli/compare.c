@@ -80,8 +80,8 @@ static void print_doubts(const iso_comparison *comparison)
                         comparison->n_unread);
         if (comparison->n_unplaced > 0)
                 (void)printf(
-                        "%zu devices are below bridges that are not in what was read; they were "
-                        "taken for one group with all that such a bridge may lead to.\n",
+                        "%zu devices are below or beside functions that are not in what was read: "
+                        "what those lead to is not known.\n",
                         comparison->n_unplaced);
 }
 

@@ -51,9 +51,22 @@ static void places_deinitp(Places *places)
 bool device_is_below_unknown(const Snapshot *snapshot, size_t index)
 {
         for (size_t i = index; i != SNAPSHOT_NONE; i = snapshot->devices[i].parent)
-                if (device_is_orphan(&snapshot->devices[i]))
+                if (device_shows_missing(&snapshot->devices[i]) ||
+                    device_lacks_first_function(snapshot, i))
                         return true;
         return false;
+}
+
+bool device_lacks_first_function(const Snapshot *snapshot, size_t index)
+{
+        const PciDevice *device = &snapshot->devices[index];
+        Bdf first = {device->bdf.domain, device->bdf.bus, device->bdf.devfn & 0xf8};
+
+        if (device->is_vf)
+                return false;
+        if (device->parent != SNAPSHOT_NONE && port_is_link(&snapshot->devices[device->parent]))
+                first.devfn = 0;
+        return !bdf_equal(first, device->bdf) && snapshot_find(snapshot, first) == SNAPSHOT_NONE;
 }
 
 const char *doubt_missing_noun(const PciDevice *device)

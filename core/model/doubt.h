@@ -55,8 +55,14 @@ static inline bool device_shows_missing(const PciDevice *device)
         return device_is_orphan(device) || device_lacks_function(device);
 }
 
+/*
+ * Is the first function of the device's slot not in the snapshot, or, below a link, of its bus?
+ * Every device has one, and the kernel finds the others by it (7.5.1.1.9, 6.13).
+ */
+bool device_lacks_first_function(const Snapshot *snapshot, size_t index);
+
 /* What is missing, to be put before the address: "bridge above", "PF of", "VMD endpoint above". */
 const char *doubt_missing_noun(const PciDevice *device);
 
-/* Is any bridge above the device not in the snapshot? */
+/* Is any function missing that the device, or a bridge above it, shows there to be? */
 bool device_is_below_unknown(const Snapshot *snapshot, size_t index);

@@ -142,6 +142,11 @@ static bool is_in_doubt(const Question *question, size_t index, size_t at, Stren
                 answer(fact, TRISTATE_UNKNOWN,
                        "The %s %s is not in what was read: what else it leads to is not known.",
                        doubt_missing_noun(device), text);
+        else if (device_lacks_first_function(snapshot, at))
+                answer(fact, TRISTATE_UNKNOWN,
+                       "The first function of the device of %s is not in what was read: whether it "
+                       "reaches %s is not known.",
+                       text, index == at ? "it" : member_text);
         else if (register_name)
                 answer(fact, TRISTATE_UNKNOWN,
                        "Whether %s redirects is in a register that was not read (%s): lspci -xxxx "

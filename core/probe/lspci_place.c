@@ -76,8 +76,8 @@ static void mark_vfs(LspciEntry *entries, size_t n_entries)
 
 /*
  * The header does not say in words whether there are more functions, but the others do. That there
- * are none is only known of a domain that is whole: it begins with the first function of a root bus,
- * and no function's bridge is missing.
+ * are none is only known of a domain that is whole: it begins with the first function of a root
+ * bus, and no function's bridge is missing.
  */
 static void mark_multifunction(LspciEntry *entries, size_t n_entries)
 {
@@ -100,12 +100,16 @@ static void mark_multifunction(LspciEntry *entries, size_t n_entries)
                                 break;
                         n += !entries[end].device.is_vf;
                 }
-                for (size_t i = first; i < end; i++)
+                for (size_t i = first; i < end; i++) {
+                        PciFacts *facts = &entries[i].device.facts;
+
                         if (!entries[i].has_header)
-                                entries[i].device.facts.multifunction_bit =
-                                        n > 1      ? TRISTATE_YES
-                                        : is_whole ? TRISTATE_NO
-                                                   : TRISTATE_UNKNOWN;
+                                facts->multifunction_bit = n > 1      ? TRISTATE_YES
+                                                           : is_whole ? TRISTATE_NO
+                                                                      : TRISTATE_UNKNOWN;
+                        else if (n == 1 && !is_whole && facts->multifunction_bit == TRISTATE_YES)
+                                facts->multifunction_bit = TRISTATE_UNKNOWN; /* where are they? */
+                }
         }
 }
 
@@ -237,8 +241,8 @@ static void find_root(const Domain *domain, PciDevice *device)
 
 /*
  * A VMD's functions are in a domain of their own and use its requester id. The text does not say
- * whose domain it is unless there is only one VMD and one such domain; all of a domain share an id
- * in any case, that of an endpoint nobody knows.
+ * whose domain it is unless there is only one VMD and one such domain, or groups tell; all of a
+ * domain share an id in any case, that of an endpoint nobody knows.
  */
 static void place_vmd(Domain *domain, const PciDevice *endpoint)
 {
@@ -252,6 +256,30 @@ static void place_vmd(Domain *domain, const PciDevice *endpoint)
                         endpoint ? endpoint->bdf
                                  : unknown_endpoint(domain, domain->entries[0].device.bdf);
         }
+}
+
+/*
+ * The endpoint of a domain where the text has several: the kernel has the functions of a domain in
+ * one group with its endpoint.
+ */
+static const PciDevice *find_vmd_by_group(const LspciEntry *entries, size_t n_entries,
+                                          const Domain *domain)
+{
+        const PciDevice *found = NULL;
+
+        for (size_t i = 0; i < n_entries; i++) {
+                const PciDevice *device = &entries[i].device;
+
+                if (!entries[i].is_vmd || device->kernel_group < 0)
+                        continue;
+                for (size_t k = 0; k < domain->n; k++)
+                        if (domain->entries[k].device.kernel_group == device->kernel_group) {
+                                if (found && found != device)
+                                        return NULL;
+                                found = device;
+                        }
+        }
+        return found;
 }
 
 static const PciDevice *find_vmd(const LspciEntry *entries, size_t n_entries)
@@ -274,8 +302,11 @@ static const PciDevice *find_vmd(const LspciEntry *entries, size_t n_entries)
         return found;
 }
 
-static void domain_place(Domain *domain, const PciDevice *vmd)
+static void domain_place(Domain *domain, const LspciEntry *entries, size_t n_entries,
+                         const PciDevice *vmd)
 {
+        if (!vmd && domain->entries[0].device.bdf.domain >= VMD_DOMAIN_FIRST)
+                vmd = find_vmd_by_group(entries, n_entries, domain);
         domain_prepare(domain);
         for (size_t i = 0; i < domain->n; i++)
                 if (!domain->entries[i].device.is_vf)
@@ -305,7 +336,7 @@ int lspci_place(LspciEntry *entries, size_t n_entries)
                         ;
                 domain->entries = &entries[first];
                 domain->n = end - first;
-                domain_place(domain, vmd);
+                domain_place(domain, entries, n_entries, vmd);
         }
         return 0;
 }

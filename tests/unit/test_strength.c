@@ -151,6 +151,39 @@ static void test_p2p(void)
                "read), reaches 0000:01:00.0 inside the device that both are functions of.");
 }
 
+/* A function above 0 is found by function 0, and a VF by its PF: they are somewhere. */
+static void test_p2p_of_a_part(void)
+{
+        static const Part some[] = {
+                {"00:1c.0", .type = PCIE_TYPE_ROOT_PORT, .acs = PART_ACS_ON},
+                {"00:1d.0", .type = PCIE_TYPE_ROOT_PORT, .acs = PART_ACS_ON},
+                {"01:00.1", "00:1c.0", .type = PCIE_TYPE_ENDPOINT, .acs = PART_ACS_ON,
+                 .kernel_group = 3},
+                {"02:10.0", "00:1d.0", .type = PCIE_TYPE_ENDPOINT, .physfn = "02:00.0",
+                 .kernel_group = 4},
+        };
+        static const char *const wanted[] = {
+                "The first function of the device of 0000:01:00.1 is not in what was read: whether "
+                "it reaches it is not known.",
+                "The PF of 0000:02:10.0 is not in what was read: what else it leads to is not "
+                "known.",
+        };
+        _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(some, ARRAY_SIZE(some));
+        _cleanup_(partition_freep) Partition *kernel = NULL, *sound = NULL;
+
+        CHECK_NUMBER(kernel_groups_compute(snapshot, &kernel), 0);
+        CHECK_NUMBER(sound_groups_compute(snapshot, kernel, &sound), 0);
+        for (size_t i = 2; i < ARRAY_SIZE(some); i++) {
+                _cleanup_(strength_freep) Strength *strength = NULL;
+
+                CHECK_NUMBER(
+                        strength_compute(snapshot, kernel, kernel->group_of[i], sound, &strength),
+                        0);
+                CHECK_NUMBER(strength->bits[STRENGTH_P2P].value, TRISTATE_UNKNOWN);
+                CHECK_STRING(strength->bits[STRENGTH_P2P].text, wanted[i - 2]);
+        }
+}
+
 static void test_msi(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
@@ -261,6 +294,7 @@ int main(void)
                 {"p2p", test_p2p},
                 {"p2p of what was not read", test_thin},
                 {"p2p below a bridge that was not read", test_orphan},
+                {"p2p of a part", test_p2p_of_a_part},
                 {"msi", test_msi},
                 {"claimable", test_claimable},
                 {"resettable", test_resettable},
