@@ -240,6 +240,25 @@ static int find_all_reasons(Invocation *invocation, Question *question)
         return r == 0 || r == ISO_E_UNSUPPORTED ? EXIT_DONE : fail_host(invocation, r);
 }
 
+/* Are two devices that the kernel's rules have apart together in the sound partition? */
+static int find_reach(Invocation *invocation, Question *question)
+{
+        const iso_group *groups, *group;
+        size_t n;
+        int r;
+
+        if (question->partition)
+                return EXIT_DONE;
+        r = iso_host_partition(question->host, "sound", &groups, &n);
+        if (r == ISO_E_UNSUPPORTED || r == ISO_E_INVALID)
+                return EXIT_DONE;
+        if (r != 0)
+                return fail_host(invocation, r);
+        group = group_of(groups, n, question->a->address);
+        question->may_reach = group && group == group_of(groups, n, question->b->address);
+        return EXIT_DONE;
+}
+
 /* Only a copy of the machine tells what separates; the daemon's view does without. */
 static int find_separators(Invocation *invocation, Question *question)
 {
@@ -251,7 +270,7 @@ static int find_separators(Invocation *invocation, Question *question)
         question->only_observed = r == ISO_E_INVALID && !question->partition;
         if (r == ISO_E_UNSUPPORTED || r == ISO_E_INVALID)
                 return EXIT_DONE;
-        return r == 0 ? EXIT_DONE : fail_host(invocation, r);
+        return r == 0 ? find_reach(invocation, question) : fail_host(invocation, r);
 }
 
 /* How the rules differ from the kernel's word, and whether others reach the device. */

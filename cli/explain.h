@@ -27,6 +27,7 @@ typedef struct Question {
 
         /* Of a copy of the machine, and the groups in force. */
         bool only_observed; /* a and b are apart, and by the rules they are together */
+        bool may_reach; /* a and b are apart by the rules, and together in the sound partition */
         const iso_comparison *comparison; /* NULL if there is none */
         const iso_strength *p2p;          /* of the group; NULL if it was not asked */
 } Question;

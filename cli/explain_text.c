@@ -45,7 +45,7 @@ static void print_apart(const Question *question)
                 question_mismatch(question, a) ?: question_mismatch(question, b);
 
         (void)printf("%s and %s are %s: %s%s and %s%s.\n", a->address, b->address,
-                     question->only_observed ? "in two groups" : "apart",
+                     question->only_observed || question->may_reach ? "in two groups" : "apart",
                      question->group ? "group " : "no group",
                      question->group ? question->group->id : "",
                      question->other ? "group " : "no group",
@@ -56,7 +56,12 @@ static void print_apart(const Question *question)
                         "what was read, they are together.\n");
         if (question->only_observed && mismatch)
                 (void)printf("%s: %s\n", mismatch->cause, mismatch->text);
-        if (question->separators)
+        if (question->may_reach)
+                (void)printf(
+                        "\nNothing shows that what they send each other passes the IOMMU: isoctl "
+                        "explain --partition sound %s %s with the same --from says how.\n",
+                        a->address, b->address);
+        else if (question->separators)
                 (void)printf("\nWhat separates them\n  %s\n  %s\n", question->separators[0].text,
                              question->separators[1].text);
 }

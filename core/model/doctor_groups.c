@@ -109,10 +109,16 @@ static bool check_reach(const DoctorCase *subject, DoctorFinding *finding)
                 return doctor_answer(finding, DOCTOR_OK, "no group is reached from outside", "",
                                      "No way leads into any of %zu groups past the IOMMU.",
                                      subject->observed->n_groups);
-        return doctor_answer(finding, DOCTOR_WARN, "devices reach into groups past the IOMMU",
-                             "Lease such groups together, or give their owners the same trust; "
-                             "isoctl explain --from /sys --partition sound GROUP tells the way.",
-                             "Reached from outside: %s.", doctor_names_end(&names));
+        return doctor_answer(
+                finding, DOCTOR_WARN,
+                comparison->n_unread + comparison->n_unplaced > 0
+                        ? "devices may reach into groups past the IOMMU"
+                        : "devices reach into groups past the IOMMU",
+                "Lease such groups together, or give their owners the same trust; "
+                "isoctl explain --from /sys --partition sound GROUP tells the way.",
+                "Reached from outside%s: %s.",
+                comparison->n_unread + comparison->n_unplaced > 0 ? ", or not shown not to be" : "",
+                doctor_names_end(&names));
 }
 
 const DoctorCheck doctor_group_checks[] = {

@@ -81,6 +81,10 @@ class Questions(unittest.TestCase):
         last = answer["reasons"][-1]
         self.assertIn(first, (last["a"], last["b"], answer["reasons"][0]["a"],
                               answer["reasons"][0]["b"]))
+        text = isoctl("explain", first, second, "--from", self.switch).stdout
+        self.assertIn("are in two groups", text)
+        self.assertIn("Nothing shows that what they send each other passes the IOMMU", text)
+        self.assertNotIn("What separates them", text)
         text = isoctl("explain", first, *sound, "--from", self.switch).stdout
         self.assertIn(f"A write from {second} enters downstream port 0000:02:01.0, which does not "
                       f"redirect requests (no RR), and is routed to {first}.", text)
