@@ -86,16 +86,16 @@ def what_the_store_has_no_room_for(context):
     _limit(context, 4)
     context.equal(_findings(context, "store")[0]["level"], "warn", "the doctor on little room")
     number = context.json(f"acquire {EDU}", LAB)["lease"]
-    words = context.refused(f"run {LONE} -- true", 5,
+    words = context.refused(f"run --mode vfio {LONE} -- true", 5,
                             r"keeps 4 descriptors.*2 are in use and this lease needs 3.*"
                             r"FileDescriptorStoreMax=", ROOT)
     context.note(words)
-    context.refused(f"plan {LONE}", 5, "FileDescriptorStoreMax=")
+    context.refused(f"plan --mode vfio {LONE}", 5, "FileDescriptorStoreMax=")
     context.sh(f"systemctl restart {UNIT}")
     lease, = context.json("leases")["leases"]
     context.equal((lease["lease"], lease["state"]), (number, "leased"), "the lease after a restart")
     context.isoctl(f"release {number}", LAB)
-    context.isoctl(f"run {LONE} -- true")
+    context.isoctl(f"run --mode vfio {LONE} -- true")
 
 
 @test(on=("basic",), kernels=("lab",))
