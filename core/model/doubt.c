@@ -91,22 +91,6 @@ static bool may_be_bridge(const PciDevice *device)
         return base == 0x06 && sub != 0x00 && sub != 0x01 && sub != 0x02 && sub != 0x80;
 }
 
-/* The first device at or behind that address. */
-static size_t lower_bound(const Snapshot *snapshot, Bdf bdf)
-{
-        size_t low = 0, high = snapshot->n_devices;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (bdf_compare(snapshot->devices[middle].bdf, bdf) < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
-}
-
 /* A bridge that does not tell its buses may lead to any. */
 static void mark_silent_bridges(Places *places)
 {
@@ -176,7 +160,7 @@ static bool mark_address(Places *places, Bdf missing)
         const Snapshot *snapshot = places->snapshot;
         bool found = false;
 
-        for (size_t i = lower_bound(snapshot, (Bdf){missing.domain, missing.bus, 0});
+        for (size_t i = snapshot_lower_bound(snapshot, (Bdf){missing.domain, missing.bus, 0});
              i < snapshot->n_devices && bdf_same_bus(snapshot->devices[i].bdf, missing); i++) {
                 const PciDevice *device = &snapshot->devices[i];
 
@@ -213,7 +197,7 @@ static Tie mark_function(const Places *places, Bdf missing, Doubt *doubt)
         const Snapshot *snapshot = places->snapshot;
         Tie found = TIE_NONE;
 
-        for (size_t i = lower_bound(snapshot, (Bdf){missing.domain, missing.bus, 0});
+        for (size_t i = snapshot_lower_bound(snapshot, (Bdf){missing.domain, missing.bus, 0});
              i < snapshot->n_devices && bdf_same_bus(snapshot->devices[i].bdf, missing); i++) {
                 const PciDevice *device = &snapshot->devices[i];
                 size_t parent = device->parent;

@@ -148,23 +148,28 @@ static int sort_devices(Snapshot *snapshot)
         return 0;
 }
 
-static size_t find_bdf(const Snapshot *snapshot, Bdf bdf)
+size_t snapshot_lower_bound(const Snapshot *snapshot, Bdf bdf)
 {
         size_t low = 0, high = snapshot->n_devices;
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
-                int order = bdf_compare(snapshot->devices[middle].bdf, bdf);
 
-                if (order == 0)
-                        return middle;
-                if (order < 0)
+                if (bdf_compare(snapshot->devices[middle].bdf, bdf) < 0)
                         low = middle + 1;
                 else
                         high = middle;
         }
+        return low;
+}
 
-        return SNAPSHOT_NONE;
+static size_t find_bdf(const Snapshot *snapshot, Bdf bdf)
+{
+        size_t index = snapshot_lower_bound(snapshot, bdf);
+
+        return index < snapshot->n_devices && bdf_equal(snapshot->devices[index].bdf, bdf)
+                       ? index
+                       : SNAPSHOT_NONE;
 }
 
 size_t snapshot_find(const Snapshot *snapshot, Bdf bdf)

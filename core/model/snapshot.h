@@ -140,6 +140,9 @@ _nodiscard_ int snapshot_add(Snapshot *snapshot, const PciDevice *device);
  */
 _nodiscard_ int snapshot_finish(Snapshot *snapshot);
 
+/* Index of the first device at or behind that address; `n_devices` if there is none. Sorted ones. */
+size_t snapshot_lower_bound(const Snapshot *snapshot, Bdf bdf);
+
 /* Index of the device with this address in a finished snapshot, or SNAPSHOT_NONE. */
 size_t snapshot_find(const Snapshot *snapshot, Bdf bdf);
 

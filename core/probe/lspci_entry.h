@@ -81,6 +81,9 @@ void lspci_merge_facts(PciFacts *facts, const PciFacts *other);
  */
 void lspci_settle(Snapshot *snapshot, LspciEntry *entries, size_t n_entries);
 
+/* The first of the sorted entries at or behind that address; `n_entries` if there is none. */
+size_t lspci_lower_bound(const LspciEntry *entries, size_t n_entries, Bdf bdf);
+
 /*
  * Finds parents, virtual functions, root buses and VMD endpoints of all functions, sorted by
  * address and each there once. Returns 0 or -ENOMEM.

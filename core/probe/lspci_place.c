@@ -28,22 +28,27 @@ typedef struct Domain {
         bool roots[BUSES];    /* something on it is only ever on a root bus */
 } Domain;
 
-static size_t find_entry(const LspciEntry *entries, size_t n_entries, Bdf bdf)
+size_t lspci_lower_bound(const LspciEntry *entries, size_t n_entries, Bdf bdf)
 {
         size_t low = 0, high = n_entries;
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
-                int order = bdf_compare(entries[middle].device.bdf, bdf);
 
-                if (order == 0)
-                        return middle;
-                if (order < 0)
+                if (bdf_compare(entries[middle].device.bdf, bdf) < 0)
                         low = middle + 1;
                 else
                         high = middle;
         }
-        return SNAPSHOT_NONE;
+        return low;
+}
+
+static size_t find_entry(const LspciEntry *entries, size_t n_entries, Bdf bdf)
+{
+        size_t index = lspci_lower_bound(entries, n_entries, bdf);
+
+        return index < n_entries && bdf_equal(entries[index].device.bdf, bdf) ? index
+                                                                              : SNAPSHOT_NONE;
 }
 
 /* PCIe 9.2.1.2: a VF's routing id is its PF's, plus offset, plus stride for each VF before it. */

@@ -77,22 +77,6 @@ static bool has_spt_layout(const LspciEntry *entry)
         return quirk_is_intel_spt_port(device->vendor, device->device);
 }
 
-/* The first entry at or behind that address. */
-static size_t lower_bound(const LspciEntry *entries, size_t n_entries, Bdf bdf)
-{
-        size_t low = 0, high = n_entries;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (bdf_compare(entries[middle].device.bdf, bdf) < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
-}
-
 /*
  * Are the functions of the bus or slot from `from` on, below the port or beside it, in other
  * groups? YES if there are any and all are, NO if one is not.
@@ -102,7 +86,7 @@ static Tristate are_elsewhere(const LspciEntry *entries, size_t n_entries, const
 {
         Tristate answer = TRISTATE_UNKNOWN;
 
-        for (size_t i = lower_bound(entries, n_entries, from);
+        for (size_t i = lspci_lower_bound(entries, n_entries, from);
              i < n_entries && bdf_same_bus(entries[i].device.bdf, from); i++) {
                 const PciDevice *other = &entries[i].device;
 

@@ -153,8 +153,9 @@ def its_files_are_removed(context):
     waiter = context.spawn(f"exec isoctl run --wait {EDU} -- echo served", LAB)
     _await(context, lambda: context.run(f"test -e {STATE}/queue").code == 0, "the queue's file")
     names = context.sh(f"ls -A {STATE}")
-    context.sh(f"rm -rf /run/isolationd; sleep 1; cd {STATE}; ls -A")
-    _await(context, lambda: context.sh(f"ls -A {STATE}") == names, f"the files {names.split()}")
+    context.sh("rm -rf /run/isolationd")
+    _await(context, lambda: context.run(f"ls -A {STATE}").out == names,
+           f"the files {names.split()}")
     context.equal(context.sh(f"stat -c %a:%u /run/isolationd {STATE}").split(), ["755:0", "700:0"],
                   "the directories")
     journal = _journal(context)
