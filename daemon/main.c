@@ -18,16 +18,16 @@
 #include <systemd/sd-daemon.h>
 
 #include "core/probe/policy_json.h"
-#include "daemon/audit.h"
+#include "daemon/tell/audit.h"
 #include "daemon/bus/bus.h"
-#include "daemon/guard/errand.h"
-#include "daemon/host/aide.h"
-#include "daemon/log.h"
-#include "daemon/manager.h"
-#include "daemon/policy_watch.h"
-#include "daemon/runtime.h"
+#include "daemon/guard/udev_hook.h"
+#include "daemon/host/helper.h"
+#include "daemon/base/log.h"
+#include "daemon/ledger/ledger.h"
+#include "daemon/machine/policy_watch.h"
+#include "daemon/recovery/runtime.h"
 #include "daemon/stop.h"
-#include "daemon/uevents.h"
+#include "daemon/machine/uevents.h"
 
 #define RUNTIME_DIRECTORY "/run/isolationd"
 #define STATE_DIRECTORY RUNTIME_DIRECTORY "/leases"
@@ -36,7 +36,7 @@
 
 typedef struct Daemon {
         struct event_base *base;
-        Manager *manager;
+        Ledger *ledger;
         Uevents *uevents;
         PolicyWatch *policy_watch;
         Runtime *runtime;
@@ -53,7 +53,7 @@ static void daemon_clear(Daemon *daemon)
         policy_watch_free(daemon->policy_watch);
         runtime_free(daemon->runtime);
         audit_set_host(NULL);
-        manager_free(daemon->manager);
+        daemon_free(daemon->ledger);
         for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
                 if (daemon->signals[i])
                         event_free(daemon->signals[i]);
@@ -74,10 +74,10 @@ static void on_policy_changed(void *userdata)
 {
         Daemon *daemon = userdata;
 
-        int r = manager_load_policy(daemon->manager);
+        int r = ledger_load_policy(daemon->ledger);
         if (r < 0)
                 log_broken(r);
-        manager_mark_dirty(daemon->manager);
+        ledger_read_soon(daemon->ledger);
 }
 
 static void on_reload(evutil_socket_t signal_number, short what, void *userdata)
@@ -98,7 +98,7 @@ static void watch_policy(Daemon *daemon)
 /* Without it, files that are removed stay away until they are written the next time. */
 static void watch_runtime(Daemon *daemon)
 {
-        int r = runtime_new(daemon->base, daemon->manager, RUNTIME_DIRECTORY, &daemon->runtime);
+        int r = runtime_new(daemon->base, daemon->ledger, RUNTIME_DIRECTORY, &daemon->runtime);
         if (r < 0)
                 log_warning(RUNTIME_DIRECTORY " is not watched: %s", strerror(-r));
 }
@@ -119,7 +119,7 @@ static void on_changed(uint64_t number, void *userdata)
 {
         Daemon *daemon = userdata;
 
-        manager_hear(daemon->manager, number);
+        ledger_hear_uevent(daemon->ledger, number);
 }
 
 /* No reading for that: the machine is as it was. */
@@ -127,8 +127,8 @@ static void on_nodes(void *userdata)
 {
         const Daemon *daemon = userdata;
 
-        for (size_t i = 0; i < daemon->manager->n_leases; i++)
-                manager_review_nodes(daemon->manager->leases[i]);
+        for (size_t i = 0; i < daemon->ledger->n_leases; i++)
+                claims_review_nodes(daemon->ledger->leases[i]);
 }
 
 static int watch_signals(Daemon *daemon)
@@ -189,7 +189,7 @@ static int start(Daemon *daemon)
         _cleanup_(fdstore_clear) FdStore store = {.items = NULL};
         HostPaths host = HOST_PATHS_LIVE;
 
-        host.aides = AIDE_DIRECTORY;
+        host.helpers = HELPER_DIRECTORY;
         /* Our unit hides /usr/lib/modules, and shows it there; or there was none when it started. */
         const char *modules = getenv("ISOLATIOND_MODULES");
         if (modules && access(modules, F_OK) == 0)
@@ -204,21 +204,21 @@ static int start(Daemon *daemon)
         if (r == 0)
                 r = fdstore_receive(&store);
         if (r == 0)
-                r = manager_new(daemon->base, &host, STATE_DIRECTORY, &daemon->manager);
+                r = daemon_new(daemon->base, &host, STATE_DIRECTORY, &daemon->ledger);
         if (r == 0)
-                audit_set_host(&daemon->manager->host);
+                audit_set_host(&daemon->ledger->host);
         if (r == 0)
                 r = uevents_new(daemon->base, on_changed, on_nodes, daemon, &daemon->uevents);
         if (r == 0) {
                 watch_policy(daemon);
-                r = manager_start(daemon->manager, &store);
+                r = recovery_start(daemon->ledger, &store);
         }
         if (r == 0)
                 watch_runtime(daemon);
         if (r == -ENODEV)
                 log_error("this machine has no PCI bus");
         if (r == 0)
-                r = bus_new(daemon->manager, daemon->base, &daemon->bus);
+                r = bus_new(daemon->ledger, daemon->base, &daemon->bus);
         if (r == 0)
                 r = start_watchdog(daemon);
         return r;
@@ -227,8 +227,8 @@ static int start(Daemon *daemon)
 static int run(Daemon *daemon)
 {
         (void)sd_notify(0, "READY=1");
-        log_info("%zu devices, %zu groups, %zu leases", daemon->manager->world->snapshot->n_devices,
-                 daemon->manager->world->groups->n_groups, daemon->manager->n_leases);
+        log_info("%zu devices, %zu groups, %zu leases", daemon->ledger->world->snapshot->n_devices,
+                 daemon->ledger->world->groups->n_groups, daemon->ledger->n_leases);
         while (!daemon->stop) {
                 int r = bus_turn(daemon->bus);
                 if (r < 0) {
@@ -246,16 +246,16 @@ static int run(Daemon *daemon)
         if (r < 0)
                 log_warning("isolationd ends without answering everybody: %s", strerror(-r));
         else
-                stop_in_order(daemon->bus, daemon->manager, daemon->base, &daemon->stop);
+                stop_in_order(daemon->bus, daemon->ledger, daemon->base, &daemon->stop);
         return 0;
 }
 
-/* For udev; see daemon/guard/errand.h. */
+/* For udev; see daemon/guard/udev_hook.h. */
 static int run_errand(const char *function, const char *driver)
 {
         const HostPaths host = HOST_PATHS_LIVE;
 
-        int r = errand_run(&host, STATE_DIRECTORY, function, driver);
+        int r = udev_hook_run(&host, STATE_DIRECTORY, function, driver);
         if (r < 0 && r != -ENOENT)
                 log_error("%s could not be let in: %s", function ? function : driver, strerror(-r));
         return r < 0 && r != -ENOENT ? 1 : 0;

@@ -7,13 +7,13 @@
 
 #include "daemon/stop.h"
 
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 /* Whether a worker is at a device, and may end soon. */
-static bool is_at_work(const Manager *manager)
+static bool is_at_work(const Ledger *ledger)
 {
-        for (size_t i = 0; i < manager->n_leases; i++) {
-                const Lease *lease = manager->leases[i];
+        for (size_t i = 0; i < ledger->n_leases; i++) {
+                const Lease *lease = ledger->leases[i];
 
                 if (lease->worker && !lease->waiting && !lease->stuck)
                         return true;
@@ -21,9 +21,9 @@ static bool is_at_work(const Manager *manager)
         return false;
 }
 
-static bool has_work(const Bus *bus, const Manager *manager)
+static bool has_work(const Bus *bus, const Ledger *ledger)
 {
-        return is_at_work(manager) || bus_count_open(bus) > queue_count_callers(manager->queue);
+        return is_at_work(ledger) || bus_count_open(bus) > queue_count_callers(ledger->queue);
 }
 
 static void on_late(evutil_socket_t fd, short what, void *userdata)
@@ -33,22 +33,22 @@ static void on_late(evutil_socket_t fd, short what, void *userdata)
         *late = true;
 }
 
-void stop_in_order(Bus *bus, Manager *manager, struct event_base *base, const bool *stop)
+void stop_in_order(Bus *bus, Ledger *ledger, struct event_base *base, const bool *stop)
 {
         const struct timeval patience = {.tv_sec = STOP_SECONDS};
         bool late = false;
         struct event *end = evtimer_new(base, on_late, &late);
 
-        queue_close(manager->queue);
+        queue_close(ledger->queue);
         if (!end || evtimer_add(end, &patience) < 0)
                 late = true;
-        while (!late && !*stop && bus_turn(bus) >= 0 && has_work(bus, manager))
+        while (!late && !*stop && bus_turn(bus) >= 0 && has_work(bus, ledger))
                 if (event_base_loop(base, EVLOOP_ONCE) < 0)
                         break;
-        if (has_work(bus, manager))
+        if (has_work(bus, ledger))
                 log_warning("isolationd ends before all is done that it was asked: %zu requests are "
                             "not answered",
-                            bus_count_open(bus) - queue_count_callers(manager->queue));
+                            bus_count_open(bus) - queue_count_callers(ledger->queue));
         if (end)
                 event_free(end);
 }

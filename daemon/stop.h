@@ -19,4 +19,4 @@
  * Turns the loop until all that is done, at most STOP_SECONDS, or `*stop` is set once more. What is
  * not done by then the next daemon finds on record.
  */
-void stop_in_order(Bus *bus, Manager *manager, struct event_base *base, const bool *stop);
+void stop_in_order(Bus *bus, Ledger *ledger, struct event_base *base, const bool *stop);

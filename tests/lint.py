@@ -170,10 +170,10 @@ SNIPPETS = {
     rule_layers: [
         ("core/model/a.c", '#include "core/probe/sysfs.h"\n', 1, '#include "core/model/bdf.h"\n'),
         ("core/model/a.c", "#include <unistd.h>\n", 1, "#include <string.h>\n"),
-        ("core/probe/a.c", '\n#include "daemon/log.h"\n', 2, '#include "core/model/bdf.h"\n'),
-        ("libclient/a.c", '#include "daemon/log.h"\n', 1, '#include "core/model/bdf.h"\n'),
-        ("cli/a.c", '#include "daemon/log.h"\n', 1, '#include "libclient/isolation.h"\n'),
-        ("daemon/a.c", '#include "libclient/host.h"\n', 1, '#include "daemon/log.h"\n'),
+        ("core/probe/a.c", '\n#include "daemon/base/log.h"\n', 2, '#include "core/model/bdf.h"\n'),
+        ("libclient/a.c", '#include "daemon/base/log.h"\n', 1, '#include "core/model/bdf.h"\n'),
+        ("cli/a.c", '#include "daemon/base/log.h"\n', 1, '#include "libclient/isolation.h"\n'),
+        ("daemon/a.c", '#include "libclient/host.h"\n', 1, '#include "daemon/base/log.h"\n'),
         ("cli/a.c", '#include "../daemon/log.h"\n', 1, '#include "json.h"\n'),
     ],
     rule_banned: [

@@ -15,7 +15,7 @@
 
 #include "daemon/bus/object.h"
 
-#define ARGUMENT_SELECTORS_MAX MANAGER_SELECTORS_MAX
+#define ARGUMENT_SELECTORS_MAX REQUEST_SELECTORS_MAX
 #define ARGUMENT_MODES_MAX 64
 /* Bytes of one selector, of the name of an option, and of the text of an option. */
 #define ARGUMENT_TEXT_MAX 256

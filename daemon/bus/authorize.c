@@ -12,23 +12,23 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/world.h"
+#include "daemon/machine/world.h"
 
 MethodObject method_object(const MethodCall *call)
 {
-        const Manager *manager = call->bus->manager;
+        const Ledger *ledger = call->bus->ledger;
         const char *path = sd_bus_message_get_path(call->message);
         MethodObject object = {.group = SNAPSHOT_NONE, .device = SNAPSHOT_NONE};
 
-        object.lease = bus_find_lease(manager, path);
+        object.lease = bus_find_lease(ledger, path);
         if (object.lease)
                 return object;
-        object.device = bus_find_device(manager, path);
+        object.device = bus_find_device(ledger, path);
         object.group = object.device == SNAPSHOT_NONE
-                               ? bus_find_group(manager, path)
-                               : manager->world->groups->group_of[object.device];
+                               ? bus_find_group(ledger, path)
+                               : ledger->world->groups->group_of[object.device];
         if (object.group != SNAPSHOT_NONE)
-                object.lease = manager_lease_of_group(manager, object.group);
+                object.lease = ledger_lease_of_group(ledger, object.group);
         return object;
 }
 
@@ -38,22 +38,22 @@ static void add_word(FILE *stream, bool *is_first, const char *word)
         *is_first = false;
 }
 
-static void write_groups(FILE *stream, const Manager *manager, const MethodObject *object)
+static void write_groups(FILE *stream, const Ledger *ledger, const MethodObject *object)
 {
         bool is_first = true;
 
         if (object->group != SNAPSHOT_NONE)
-                return add_word(stream, &is_first, manager->world->groups->groups[object->group].id);
+                return add_word(stream, &is_first, ledger->world->groups->groups[object->group].id);
         for (size_t i = 0; object->lease && i < object->lease->record->n_groups; i++)
                 add_word(stream, &is_first, object->lease->record->groups[i].id);
 }
 
 typedef void (*WriteDevice)(FILE *stream, bool *is_first, const Snapshot *snapshot, Bdf bdf);
 
-static void write_each_device(FILE *stream, const Manager *manager, const MethodObject *object,
+static void write_each_device(FILE *stream, const Ledger *ledger, const MethodObject *object,
                               WriteDevice write)
 {
-        const World *world = manager->world;
+        const World *world = ledger->world;
         const Snapshot *snapshot = world->snapshot;
         bool is_first = true;
 
@@ -79,9 +79,9 @@ static void write_address(FILE *stream, bool *is_first, const Snapshot *snapshot
         add_word(stream, is_first, bdf_format(bdf, text));
 }
 
-static void write_devices(FILE *stream, const Manager *manager, const MethodObject *object)
+static void write_devices(FILE *stream, const Ledger *ledger, const MethodObject *object)
 {
-        write_each_device(stream, manager, object, write_address);
+        write_each_device(stream, ledger, object, write_address);
 }
 
 /* With what no other device at that address has. */
@@ -108,9 +108,9 @@ static int describe(const MethodCall *call, char **ret_text)
         if (record)
                 (void)fprintf(stream, "lease %" PRIu32 " of %" PRIu32 ": ", record->id,
                               (uint32_t)record->uid);
-        write_groups(stream, call->bus->manager, &object);
+        write_groups(stream, call->bus->ledger, &object);
         (void)fputs(": ", stream);
-        write_each_device(stream, call->bus->manager, &object, write_instance);
+        write_each_device(stream, call->bus->ledger, &object, write_instance);
         if (fclose(stream) != 0)
                 return -ENOMEM;
         *ret_text = TAKE_PTR(text);
@@ -152,9 +152,9 @@ static int append(sd_bus_message *message, const char *key, const char *value)
         return value[0] ? sd_bus_message_append(message, "{ss}", key, value) : 0;
 }
 
-static int append_written(sd_bus_message *message, const char *key, const Manager *manager,
+static int append_written(sd_bus_message *message, const char *key, const Ledger *ledger,
                           const MethodObject *object,
-                          void (*write)(FILE *, const Manager *, const MethodObject *))
+                          void (*write)(FILE *, const Ledger *, const MethodObject *))
 {
         _cleanup_(freep) char *text = NULL;
         size_t n = 0;
@@ -162,7 +162,7 @@ static int append_written(sd_bus_message *message, const char *key, const Manage
 
         if (!stream)
                 return -ENOMEM;
-        write(stream, manager, object);
+        write(stream, ledger, object);
         if (fclose(stream) != 0)
                 return -ENOMEM;
         return append(message, key, text);
@@ -171,7 +171,7 @@ static int append_written(sd_bus_message *message, const char *key, const Manage
 int method_append_details(sd_bus_message *message, const MethodCall *call)
 {
         const MethodObject object = method_object(call);
-        const Manager *manager = call->bus->manager;
+        const Ledger *ledger = call->bus->ledger;
         char lease[16] = "", owner[16] = "";
 
         if (object.lease) {
@@ -181,9 +181,9 @@ int method_append_details(sd_bus_message *message, const MethodCall *call)
         }
         int r = sd_bus_message_open_container(message, 'a', "{ss}");
         if (r >= 0)
-                r = append_written(message, "group", manager, &object, write_groups);
+                r = append_written(message, "group", ledger, &object, write_groups);
         if (r >= 0)
-                r = append_written(message, "device", manager, &object, write_devices);
+                r = append_written(message, "device", ledger, &object, write_devices);
         if (r >= 0)
                 r = append(message, "lease", lease);
         if (r >= 0)

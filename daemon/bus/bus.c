@@ -17,8 +17,8 @@
 #include "daemon/bus/pace.h"
 #include "daemon/bus/standard.h"
 #include "daemon/bus/subscribers.h"
-#include "daemon/clock.h"
-#include "daemon/log.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 
 /* One turn handles at most this many messages, so that the rest of the daemon has its turn too. */
 #define MESSAGES_PER_TURN 64
@@ -131,16 +131,16 @@ static int meet_bus(Bus *bus)
         int r = sd_bus_get_bus_id(bus->bus, &id);
         if (r < 0)
                 return r;
-        manager_meet_bus(bus->manager, sd_id128_to_string(id, text));
+        names_meet_bus(bus->ledger, sd_id128_to_string(id, text));
         return 0;
 }
 
-int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
+int bus_new(Ledger *ledger, struct event_base *base, Bus **ret_bus)
 {
         _cleanup_(bus_freep) Bus *bus = calloc(1, sizeof(*bus));
         if (!bus)
                 return -ENOMEM;
-        bus->manager = manager;
+        bus->ledger = ledger;
         bus->base = base;
         bus->root_view = (BusView){.bus = bus};
 
@@ -167,7 +167,7 @@ int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
         if (r < 0)
                 return r;
         bus_observe(bus);
-        manager_each_name(manager, on_name, bus);
+        names_each(ledger, on_name, bus);
         r = connection_take_name(bus);
         if (r < 0)
                 return r;
@@ -177,13 +177,13 @@ int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
 
 Bus *bus_free(Bus *bus)
 {
-        const ManagerObserver nobody = {.userdata = NULL};
+        const LedgerObserver nobody = {.userdata = NULL};
 
         if (!bus)
                 return NULL;
         struct event *const events[] = {bus->io, bus->out, bus->gate_io, bus->timer};
 
-        manager_observe(bus->manager, &nobody);
+        ledger_observe(bus->ledger, &nobody);
         for (size_t i = 0; i < ARRAY_SIZE(events); i++)
                 if (events[i])
                         event_free(events[i]);

@@ -8,7 +8,7 @@
  * told by the manager's observer and becomes PropertiesChanged, InterfacesAdded and -Removed.
  */
 
-#include "daemon/manager.h"
+#include "daemon/ledger/ledger.h"
 
 #define BUS_NAME "org.isolationd1"
 #define BUS_ROOT "/org/isolationd1"
@@ -19,7 +19,7 @@ typedef struct Bus Bus;
  * Connects to the system bus, publishes the manager's objects and takes the name. The manager must
  * outlive the bus. Returns 0 or -errno (-EEXIST: another daemon has the name).
  */
-_nodiscard_ int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus);
+_nodiscard_ int bus_new(Ledger *ledger, struct event_base *base, Bus **ret_bus);
 
 /* Leaves the bus and frees it (NULL is fine); returns NULL. */
 Bus *bus_free(Bus *bus);

@@ -15,7 +15,7 @@
 
 #include "core/probe/cleanup.h"
 #include "daemon/bus/gate.h"
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 
 #define DEFAULT_PATH "/run/dbus/system_bus_socket"
 #define WAIT_USEC (25 * 1000000ULL)

@@ -90,7 +90,7 @@ static int get_state(sd_bus *bus, const char *path, const char *interface, const
         const BusView *view = userdata;
 
         return sd_bus_message_append(reply, "s",
-                                     manager_device_state(view->bus->manager, view->index));
+                                     ledger_device_state(view->bus->ledger, view->index));
 }
 
 static int get_iommu(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -103,7 +103,7 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
                 void **ret_found, sd_bus_error *error)
 {
         Bus *bus = userdata;
-        size_t index = bus_find_device(bus->manager, path);
+        size_t index = bus_find_device(bus->ledger, path);
 
         if (index == SNAPSHOT_NONE)
                 return 0;
@@ -114,7 +114,7 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
 
 static bool at(Bus *bus, size_t index, BusView *ret_view, char **ret_path)
 {
-        const Snapshot *snapshot = bus->manager->world->snapshot;
+        const Snapshot *snapshot = bus->ledger->world->snapshot;
 
         if (index >= snapshot->n_devices)
                 return false;

@@ -15,14 +15,14 @@
 static size_t find_group(MethodCall *call)
 {
         const char *path = sd_bus_message_get_path(call->message);
-        size_t group = bus_find_group(call->bus->manager, path);
+        size_t group = bus_find_group(call->bus->ledger, path);
 
         if (group == SNAPSHOT_NONE)
                 bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: no such group", path);
         return group;
 }
 
-static void on_type_set(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_type_set(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
 
@@ -34,7 +34,7 @@ static void on_type_set(const ManagerAnswer *answer, Lease *lease, void *userdat
 
 static void set_type_now(MethodCall *call)
 {
-        const World *world = call->bus->manager->world;
+        const World *world = call->bus->ledger->world;
         size_t group = find_group(call);
         DomainType type = DOMAIN_TYPE_NONE;
         const char *text;
@@ -52,7 +52,7 @@ static void set_type_now(MethodCall *call)
                 method_call_free(call);
                 return;
         }
-        manager_set_type(call->bus->manager, world->groups->groups[group].id, type, on_type_set,
+        group_set_type(call->bus->ledger, world->groups->groups[group].id, type, on_type_set,
                          call);
 }
 
@@ -73,7 +73,7 @@ static int append_regions(sd_bus_message *reply, const char *text)
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static void on_regions_read(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_regions_read(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
         _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
@@ -95,6 +95,6 @@ void method_get_reserved_regions(MethodCall *call)
         if (group == SNAPSHOT_NONE)
                 method_call_free(call);
         else
-                manager_read_regions(call->bus->manager, group, call->caller.uid, on_regions_read,
+                group_read_regions(call->bus->ledger, group, call->caller.uid, on_regions_read,
                                      call);
 }

@@ -21,18 +21,18 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
         const BusView *view = userdata;
-        const Manager *manager = view->bus->manager;
+        const Ledger *ledger = view->bus->ledger;
         const char *text;
 
         if (strcmp(property, "Id") == 0)
                 text = group_of(userdata)->id;
         else if (strcmp(property, "Type") == 0)
-                text = snapshot_group_type(manager->world->snapshot,
+                text = snapshot_group_type(ledger->world->snapshot,
                                            group_of(userdata)->kernel_group);
         else if (strcmp(property, "Guard") == 0)
-                text = guard_layer_to_string(manager_group_guard(manager, view->index));
+                text = guard_layer_to_string(ledger_group_guard(ledger, view->index));
         else
-                text = manager_group_state(manager, view->index);
+                text = ledger_group_state(ledger, view->index);
         return sd_bus_message_append(reply, "s", text);
 }
 
@@ -41,7 +41,7 @@ static int get_guard_text(sd_bus *bus, const char *path, const char *interface,
                           sd_bus_error *error)
 {
         const BusView *view = userdata;
-        _cleanup_(freep) char *text = manager_group_guard_text(view->bus->manager, view->index);
+        _cleanup_(freep) char *text = ledger_group_guard_text(view->bus->ledger, view->index);
 
         return text ? sd_bus_message_append(reply, "s", text) : -ENOMEM;
 }
@@ -115,7 +115,7 @@ static int get_lease(sd_bus *bus, const char *path, const char *interface, const
                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
         const BusView *view = userdata;
-        const Lease *lease = manager_lease_of_group(view->bus->manager, view->index);
+        const Lease *lease = ledger_lease_of_group(view->bus->ledger, view->index);
 
         if (!lease)
                 return sd_bus_message_append(reply, "o", "/");
@@ -126,7 +126,7 @@ static int get_waiters(sd_bus *bus, const char *path, const char *interface, con
                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
         const BusView *view = userdata;
-        size_t n = queue_count(view->bus->manager->queue, group_of(userdata)->kernel_group);
+        size_t n = queue_count(view->bus->ledger->queue, group_of(userdata)->kernel_group);
 
         return sd_bus_message_append(reply, "u", (uint32_t)n);
 }
@@ -146,9 +146,9 @@ static int answer_strength(MethodCall *call, size_t group)
 {
         _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(strength_freep) Strength *strength = NULL;
-        Manager *manager = call->bus->manager;
+        Ledger *ledger = call->bus->ledger;
 
-        int r = world_strength(manager->world, &manager->host, group, &strength);
+        int r = world_strength(ledger->world, &ledger->host, group, &strength);
         if (r > 0) {
                 bus_reply_refusal(call->message, (Refusal)r, "the group is another one by now");
                 return 0;
@@ -164,7 +164,7 @@ void method_get_strength(MethodCall *call)
 {
         _cleanup_(method_call_freep) MethodCall *owned = call;
         const char *path = sd_bus_message_get_path(call->message);
-        size_t group = bus_find_group(call->bus->manager, path);
+        size_t group = bus_find_group(call->bus->ledger, path);
 
         if (!method_read_no_options(call))
                 return;
@@ -181,7 +181,7 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
                 void **ret_found, sd_bus_error *error)
 {
         Bus *bus = userdata;
-        size_t index = bus_find_group(bus->manager, path);
+        size_t index = bus_find_group(bus->ledger, path);
 
         if (index == SNAPSHOT_NONE)
                 return 0;
@@ -192,7 +192,7 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
 
 static bool at(Bus *bus, size_t index, BusView *ret_view, char **ret_path)
 {
-        const Partition *groups = bus->manager->world->groups;
+        const Partition *groups = bus->ledger->world->groups;
 
         if (index >= groups->n_groups)
                 return false;
@@ -204,7 +204,7 @@ static bool at(Bus *bus, size_t index, BusView *ret_view, char **ret_path)
 /* What is told of the guard says what its owner does. */
 static bool may_see(const BusView *view, uid_t uid)
 {
-        const Lease *lease = manager_lease_of_group(view->bus->manager, view->index);
+        const Lease *lease = ledger_lease_of_group(view->bus->ledger, view->index);
 
         return !lease || bus_may_see_lease(lease, uid);
 }

@@ -11,13 +11,13 @@
 /* The lease that is asked for, or the lease of the group; NULL if there is none. */
 static Lease *lease_of(const MethodCall *call)
 {
-        const Manager *manager = call->bus->manager;
+        const Ledger *ledger = call->bus->ledger;
         const char *path = sd_bus_message_get_path(call->message);
-        size_t group = bus_find_group(manager, path);
+        size_t group = bus_find_group(ledger, path);
 
         if (strcmp(call->row->interface, BUS_IFACE_GROUP) != 0)
-                return bus_find_lease(manager, path);
-        return group == SNAPSHOT_NONE ? NULL : manager_lease_of_group(manager, group);
+                return bus_find_lease(ledger, path);
+        return group == SNAPSHOT_NONE ? NULL : ledger_lease_of_group(ledger, group);
 }
 
 static int append_holders(sd_bus_message *reply, const HolderList *holders)
@@ -33,20 +33,20 @@ static int append_holders(sd_bus_message *reply, const HolderList *holders)
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static void on_counted(Manager *manager, uint32_t id, const CensusResult *result, void *userdata)
+static void on_counted(Ledger *ledger, uint32_t id, const HoldersResult *result, void *userdata)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
         _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
-        Lease *lease = id > 0 ? manager_find_lease(manager, id) : NULL;
+        Lease *lease = id > 0 ? ledger_find_lease(ledger, id) : NULL;
 
         if (result->code != 0) {
-                const ManagerAnswer answer = {.code = result->code, .message = result->message};
+                const LeaseAnswer answer = {.code = result->code, .message = result->message};
 
                 bus_reply_failure(call->message, &answer);
                 return;
         }
         if (lease)
-                census_judge(lease, result->holders);
+                holders_judge(lease, result->holders);
         int r = sd_bus_message_new_method_return(call->message, &reply);
         if (r >= 0)
                 r = append_holders(reply, result->holders);
@@ -56,14 +56,14 @@ static void on_counted(Manager *manager, uint32_t id, const CensusResult *result
 /* What is asked for is looked up now: polkit may have asked for a password. */
 static void count_now(MethodCall *call)
 {
-        Manager *manager = call->bus->manager;
-        size_t group = bus_find_group(manager, sd_bus_message_get_path(call->message));
+        Ledger *ledger = call->bus->ledger;
+        size_t group = bus_find_group(ledger, sd_bus_message_get_path(call->message));
         Lease *lease = lease_of(call);
 
         if (lease)
-                return census_ask(lease, call->caller.uid, on_counted, call);
+                return holders_ask_lease(lease, call->caller.uid, on_counted, call);
         if (group != SNAPSHOT_NONE)
-                return census_ask_group(manager, manager->world->groups->groups[group].kernel_group,
+                return holders_ask_group(ledger, ledger->world->groups->groups[group].kernel_group,
                                         call->caller.uid, on_counted, call);
         bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: it is gone",
                           sd_bus_message_get_path(call->message));

@@ -47,7 +47,7 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
                 void **ret_found, sd_bus_error *error)
 {
         Bus *bus = userdata;
-        size_t index = bus_find_iommu(bus->manager, path);
+        size_t index = bus_find_iommu(bus->ledger, path);
 
         if (index == SNAPSHOT_NONE)
                 return 0;
@@ -68,7 +68,7 @@ static bool is_first(const Snapshot *snapshot, size_t device)
 
 static bool at(Bus *bus, size_t index, BusView *ret_view, char **ret_path)
 {
-        const Snapshot *snapshot = bus->manager->world->snapshot;
+        const Snapshot *snapshot = bus->ledger->world->snapshot;
 
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 if (!is_first(snapshot, i) || index-- > 0)

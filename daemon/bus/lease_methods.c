@@ -15,7 +15,7 @@
 
 Lease *method_lease(const MethodCall *call)
 {
-        return bus_find_lease(call->bus->manager, sd_bus_message_get_path(call->message));
+        return bus_find_lease(call->bus->ledger, sd_bus_message_get_path(call->message));
 }
 
 bool method_read_no_options(MethodCall *call)
@@ -30,7 +30,7 @@ void method_refuse_ended(MethodCall *call)
         method_call_free(call);
 }
 
-static void on_released(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_released(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
 
@@ -46,7 +46,7 @@ static void release_now(MethodCall *call)
 
         if (!lease)
                 return method_refuse_ended(call);
-        manager_release(lease, method_answer_resets, call);
+        lease_release(lease, method_answer_resets, call);
 }
 
 void method_release(MethodCall *call)
@@ -100,7 +100,7 @@ static int send_fds(const MethodCall *call, const VfioFds *fds)
         return r < 0 ? r : sd_bus_send(call->bus->bus, reply, NULL);
 }
 
-static void on_taken(const ManagerAnswer *answer, const VfioFds *fds, void *userdata)
+static void on_taken(const LeaseAnswer *answer, const VfioFds *fds, void *userdata)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
 
@@ -126,7 +126,7 @@ static void take_now(MethodCall *call)
         Lease *lease = find_member(call, &bdf);
 
         if (lease)
-                manager_take_device(lease, bdf, &who, on_taken, call);
+                member_take(lease, bdf, &who, on_taken, call);
 }
 
 void method_take_device(MethodCall *call)
@@ -134,7 +134,7 @@ void method_take_device(MethodCall *call)
         method_authorize(call, take_now);
 }
 
-static void on_expelled(const ManagerAnswer *answer, const VfioFds *fds, void *userdata)
+static void on_expelled(const LeaseAnswer *answer, const VfioFds *fds, void *userdata)
 {
         on_released(answer, NULL, userdata);
 }
@@ -145,7 +145,7 @@ static void expel_now(MethodCall *call)
         Lease *lease = find_member(call, &bdf);
 
         if (lease)
-                manager_expel_device(lease, bdf, on_expelled, call);
+                member_expel(lease, bdf, on_expelled, call);
 }
 
 void method_expel_device(MethodCall *call)

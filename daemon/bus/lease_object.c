@@ -13,7 +13,7 @@ static const Lease *lease_of(void *userdata)
 {
         const BusView *view = userdata;
 
-        return view->bus->manager->leases[view->index];
+        return view->bus->ledger->leases[view->index];
 }
 
 static int get_number(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -53,13 +53,13 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
         else if (strcmp(property, "Lifetime") == 0)
                 text = lease_lifetime_to_string(record->lifetime);
         else if (strcmp(property, "Trouble") == 0)
-                text = manager_lease_trouble(lease);
+                text = lease_trouble(lease);
         else if (strcmp(property, "RequiredGuard") == 0)
                 text = guard_layer_to_string(record->guard);
         else if (strcmp(property, "Guard") == 0)
-                text = guard_layer_to_string(manager_lease_guard(lease));
+                text = guard_layer_to_string(lease_guard(lease));
         else
-                text = manager_lease_state(lease);
+                text = ledger_lease_state(lease);
         return sd_bus_message_append(reply, "s", text);
 }
 
@@ -95,7 +95,7 @@ static int get_nodes(sd_bus *bus, const char *path, const char *interface, const
         const Lease *lease = lease_of(userdata);
         _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
 
-        int r = nodes_find(&lease->manager->host, lease->record, &nodes);
+        int r = nodes_find(&lease->ledger->host, lease->record, &nodes);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "s");
         for (size_t i = 0; r >= 0 && i < nodes.n; i++)
@@ -132,10 +132,10 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
                 void **ret_found, sd_bus_error *error)
 {
         Bus *bus = userdata;
-        const Lease *lease = bus_find_lease(bus->manager, path);
+        const Lease *lease = bus_find_lease(bus->ledger, path);
 
-        for (size_t i = 0; lease && i < bus->manager->n_leases; i++)
-                if (bus->manager->leases[i] == lease) {
+        for (size_t i = 0; lease && i < bus->ledger->n_leases; i++)
+                if (bus->ledger->leases[i] == lease) {
                         bus->lease_view = (BusView){.bus = bus, .index = i};
                         *ret_found = &bus->lease_view;
                         return 1;
@@ -145,16 +145,16 @@ static int find(sd_bus *sd, const char *path, const char *interface, void *userd
 
 static bool at(Bus *bus, size_t index, BusView *ret_view, char **ret_path)
 {
-        if (index >= bus->manager->n_leases)
+        if (index >= bus->ledger->n_leases)
                 return false;
         *ret_view = (BusView){.bus = bus, .index = index};
-        *ret_path = bus_path_lease(bus->manager->leases[index]->record->id);
+        *ret_path = bus_path_lease(bus->ledger->leases[index]->record->id);
         return true;
 }
 
 static bool may_see(const BusView *view, uid_t uid)
 {
-        return bus_may_see_lease(view->bus->manager->leases[view->index], uid);
+        return bus_may_see_lease(view->bus->ledger->leases[view->index], uid);
 }
 
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE

@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/audit.h"
+#include "daemon/tell/audit.h"
 #include "daemon/bus/arguments.h"
 #include "daemon/bus/fds.h"
 #include "daemon/bus/method.h"
 #include "daemon/bus/subscribers.h"
-#include "daemon/log.h"
-#include "daemon/selfcheck.h"
+#include "daemon/base/log.h"
+#include "daemon/recovery/selfcheck.h"
 
 static int get_constant(sd_bus *bus, const char *path, const char *interface, const char *property,
                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -41,7 +41,7 @@ static int get_policy_error(sd_bus *bus, const char *path, const char *interface
                             sd_bus_error *error)
 {
         const BusView *view = userdata;
-        const char *text = view->bus->manager->policy_error;
+        const char *text = view->bus->ledger->policy_error;
 
         return sd_bus_message_append(reply, "s", text ? text : "");
 }
@@ -62,7 +62,7 @@ static int get_self_check(sd_bus *bus, const char *path, const char *interface,
 
         int r = sd_bus_message_open_container(reply, 'a', "(sssss)");
         if (r >= 0)
-                r = selfcheck(view->bus->manager, append_finding, reply);
+                r = selfcheck(view->bus->ledger, append_finding, reply);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -75,7 +75,7 @@ static int append_grant(sd_bus_message *reply, const Lease *lease)
 }
 
 /* Who is not given what they ask for is on the journal; a slip of the pen is not, nor a queue. */
-static void audit_answer(const MethodCall *call, const ManagerAnswer *answer)
+static void audit_answer(const MethodCall *call, const LeaseAnswer *answer)
 {
         const char *selectors[ARGUMENT_SELECTORS_MAX + 1] = {NULL};
 
@@ -93,10 +93,10 @@ static void audit_answer(const MethodCall *call, const ManagerAnswer *answer)
                 .message = answer->message,
                 .rule = answer->rule,
         };
-        audit_refusal(call->bus->manager, &refusal);
+        audit_refusal(call->bus->ledger, &refusal);
 }
 
-static void on_acquired(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_acquired(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
         _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
@@ -120,7 +120,7 @@ static void on_acquired(const ManagerAnswer *answer, Lease *lease, void *userdat
         lease->client_fd = -1;
         if (r < 0) {
                 (void)sd_bus_reply_method_errno(call->message, r, NULL);
-                manager_release(lease, NULL, NULL);
+                lease_release(lease, NULL, NULL);
         }
 }
 
@@ -132,12 +132,12 @@ void method_acquire(MethodCall *call)
         if (method_read_request(call, &request, selectors) < 0)
                 method_call_free(call);
         else
-                manager_acquire(call->bus->manager, &request, on_acquired, call);
+                request_acquire(call->bus->ledger, &request, on_acquired, call);
 }
 
 static void answer_resolve(MethodCall *call, size_t device, size_t group)
 {
-        const World *world = call->bus->manager->world;
+        const World *world = call->bus->ledger->world;
         _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
 
         int r = sd_bus_message_new_method_return(call->message, &reply);
@@ -160,14 +160,14 @@ static void answer_resolve(MethodCall *call, size_t device, size_t group)
 void method_resolve(MethodCall *call)
 {
         _cleanup_(method_call_freep) MethodCall *owned = call;
-        const Manager *manager = call->bus->manager;
+        const Ledger *ledger = call->bus->ledger;
         size_t device, group;
         const char *selector;
 
         if (argument_read_text(call->message, "selector", &selector) < 0 ||
             !method_read_no_options(call))
                 return;
-        if (!world_resolve(manager->world, &manager->host, selector, &device, &group)) {
+        if (!world_resolve(ledger->world, &ledger->host, selector, &device, &group)) {
                 bus_reply_refusal(call->message, REFUSAL_NOT_FOUND,
                                   "%.64s: no device, group or interface of that name", selector);
                 return;

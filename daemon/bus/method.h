@@ -115,7 +115,7 @@ void method_subscribe(MethodCall *call);
 _nodiscard_ int bus_append_resets(sd_bus_message *reply, const char *report);
 
 /* A ManagerDone that answers a call, its userdata, with the report of resets. */
-void method_answer_resets(const ManagerAnswer *answer, Lease *lease, void *userdata);
+void method_answer_resets(const LeaseAnswer *answer, Lease *lease, void *userdata);
 
 /* Sends the reply if `r` says that it is whole, else the error. */
 void method_finish(const MethodCall *call, sd_bus_message *reply, int r);

@@ -15,7 +15,7 @@
 
 #include "daemon/bus/names.h"
 #include "daemon/bus/subscribers.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 #define DBUS "org.freedesktop.DBus"
 #define DBUS_PATH "/org/freedesktop/DBus"
@@ -58,7 +58,7 @@ static void prune(Bus *bus)
         for (BusNames **at = &bus->names; *at;) {
                 BusNames *entry = *at;
 
-                if (manager_needs_name(bus->manager, entry->name) ||
+                if (names_need(bus->ledger, entry->name) ||
                     subscribers_have(bus, entry->name)) {
                         at = &entry->next;
                         continue;
@@ -78,7 +78,7 @@ static void end(BusNames *entry)
                         break;
                 }
         subscribers_forget(bus, entry->name);
-        manager_forget_name(bus->manager, entry->name);
+        names_forget(bus->ledger, entry->name);
         name_free(entry);
 }
 

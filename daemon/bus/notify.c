@@ -12,7 +12,7 @@
 #include "daemon/bus/notify.h"
 #include "daemon/bus/object.h"
 #include "daemon/bus/subscribers.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 
 static void check(int r, const char *what, const char *path)
 {
@@ -190,7 +190,7 @@ static void on_policy(void *userdata)
 
 void bus_observe(Bus *bus)
 {
-        const ManagerObserver observer = {
+        const LedgerObserver observer = {
                 .device = on_device,
                 .group = on_group,
                 .lease = on_lease,
@@ -208,5 +208,5 @@ void bus_observe(Bus *bus)
                 .userdata = bus,
         };
 
-        manager_observe(bus->manager, &observer);
+        ledger_observe(bus->ledger, &observer);
 }

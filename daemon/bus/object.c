@@ -68,7 +68,7 @@ int bus_append_path(sd_bus_message *reply, char *path)
         return owned ? sd_bus_message_append(reply, "o", owned) : -ENOMEM;
 }
 
-size_t bus_find_device(const Manager *manager, const char *path)
+size_t bus_find_device(const Ledger *ledger, const char *path)
 {
         static const char separators[] = {':', ':', '.'};
         char text[32];
@@ -83,7 +83,7 @@ size_t bus_find_device(const Manager *manager, const char *path)
         for (char *c = text; *c; c++)
                 if (*c == '_' && n_separators < ARRAY_SIZE(separators))
                         *c = separators[n_separators++];
-        return bdf_parse(text, &bdf) ? snapshot_find(manager->world->snapshot, bdf) : SNAPSHOT_NONE;
+        return bdf_parse(text, &bdf) ? snapshot_find(ledger->world->snapshot, bdf) : SNAPSHOT_NONE;
 }
 
 /* The name behind a path of sd_bus_path_encode(), or NULL. */
@@ -94,14 +94,14 @@ static char *decode(const char *path, const char *prefix)
         return sd_bus_path_decode(path, prefix, &name) > 0 ? name : NULL;
 }
 
-size_t bus_find_group(const Manager *manager, const char *path)
+size_t bus_find_group(const Ledger *ledger, const char *path)
 {
         _cleanup_(freep) char *id = decode(path, PREFIX_GROUP);
 
-        return id ? partition_find_group(manager->world->groups, id) : SNAPSHOT_NONE;
+        return id ? partition_find_group(ledger->world->groups, id) : SNAPSHOT_NONE;
 }
 
-Lease *bus_find_lease(const Manager *manager, const char *path)
+Lease *bus_find_lease(const Ledger *ledger, const char *path)
 {
         uint32_t id;
 
@@ -109,13 +109,13 @@ Lease *bus_find_lease(const Manager *manager, const char *path)
                 return NULL;
         const char *number = path + sizeof(PREFIX_LEASE);
         /* One lease has one path: without a leading zero. */
-        return number[0] != '0' && text_read_u32(number, &id) ? manager_find_lease(manager, id)
+        return number[0] != '0' && text_read_u32(number, &id) ? ledger_find_lease(ledger, id)
                                                               : NULL;
 }
 
-size_t bus_find_iommu(const Manager *manager, const char *path)
+size_t bus_find_iommu(const Ledger *ledger, const char *path)
 {
-        const Snapshot *snapshot = manager->world->snapshot;
+        const Snapshot *snapshot = ledger->world->snapshot;
         _cleanup_(freep) char *name = decode(path, PREFIX_IOMMU);
 
         for (size_t i = 0; name && name[0] && i < snapshot->n_devices; i++)
@@ -166,7 +166,7 @@ void bus_mend_text(char *text)
         }
 }
 
-void bus_reply_failure(sd_bus_message *call, const ManagerAnswer *answer)
+void bus_reply_failure(sd_bus_message *call, const LeaseAnswer *answer)
 {
         char text[2048];
 

@@ -25,7 +25,7 @@ typedef struct BusView {
 } BusView;
 
 struct Bus {
-        Manager *manager;
+        Ledger *ledger;
         struct event_base *base;
         sd_bus *bus;
         struct Gate *gate; /* what comes from the bus goes through it: daemon/bus/gate.h */
@@ -51,7 +51,7 @@ struct Bus {
 
 static inline const World *bus_view_world(const BusView *view)
 {
-        return view->bus->manager->world;
+        return view->bus->ledger->world;
 }
 
 /*
@@ -110,10 +110,10 @@ char *bus_path_iommu(const char *name);
 _nodiscard_ int bus_append_path(sd_bus_message *reply, char *path);
 
 /* Index of what a path of that kind names, or SNAPSHOT_NONE. */
-size_t bus_find_device(const Manager *manager, const char *path);
-size_t bus_find_group(const Manager *manager, const char *path);
-Lease *bus_find_lease(const Manager *manager, const char *path);
-size_t bus_find_iommu(const Manager *manager, const char *path);
+size_t bus_find_device(const Ledger *ledger, const char *path);
+size_t bus_find_group(const Ledger *ledger, const char *path);
+Lease *bus_find_lease(const Ledger *ledger, const char *path);
+size_t bus_find_iommu(const Ledger *ledger, const char *path);
 
 /* Appends addresses of devices, as `as`. */
 _nodiscard_ int bus_append_addresses(sd_bus_message *reply, const Snapshot *snapshot,
@@ -126,7 +126,7 @@ _nodiscard_ int bus_append_addresses(sd_bus_message *reply, const Snapshot *snap
 void bus_mend_text(char *text);
 
 /* Answers a call with the bus error of a manager's answer (code must not be 0). */
-void bus_reply_failure(sd_bus_message *call, const ManagerAnswer *answer);
+void bus_reply_failure(sd_bus_message *call, const LeaseAnswer *answer);
 
 /* Answers a call with one refusal. */
 void bus_reply_refusal(sd_bus_message *call, Refusal refusal, const char *format, ...)

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/clock.h"
+#include "daemon/base/clock.h"
 
 /* More users than that within a few seconds share what is left. */
 #define BUCKETS_MAX 256

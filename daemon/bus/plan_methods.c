@@ -8,8 +8,8 @@
 
 #include "daemon/bus/arguments.h"
 #include "daemon/bus/method.h"
-#include "daemon/rehearsal.h"
-#include "daemon/repair.h"
+#include "daemon/plan/preview.h"
+#include "daemon/recovery/repair.h"
 
 /* --- Plan ---------------------------------------------------------------------------------------
  */
@@ -69,17 +69,17 @@ static int append_members(sd_bus_message *reply, const LeaseRecord *record)
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int append_record(sd_bus_message *reply, const Rehearsal *rehearsal)
+static int append_record(sd_bus_message *reply, const PlanPreview *preview)
 {
-        const LeaseRecord *record = rehearsal->record;
+        const LeaseRecord *record = preview->record;
 
         int r = append_text(reply, "mode", lease_mode_to_string(record->mode));
         if (r >= 0)
-                r = append_text(reply, "guard", guard_layer_to_string(rehearsal->guard));
+                r = append_text(reply, "guard", guard_layer_to_string(preview->guard));
         if (r >= 0)
                 r = append_text(reply, "rule", record->rule);
         if (r >= 0)
-                r = append_text(reply, "memory-warning", rehearsal->warning);
+                r = append_text(reply, "memory-warning", preview->warning);
         if (r >= 0)
                 r = open_entry(reply, "groups", "as");
         if (r >= 0)
@@ -97,7 +97,7 @@ static int append_record(sd_bus_message *reply, const Rehearsal *rehearsal)
         return r < 0 ? r : close_entry(reply);
 }
 
-static int send_plan(const MethodCall *call, const Rehearsal *rehearsal)
+static int send_plan(const MethodCall *call, const PlanPreview *preview)
 {
         _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
 
@@ -105,30 +105,30 @@ static int send_plan(const MethodCall *call, const Rehearsal *rehearsal)
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "{sv}");
         if (r >= 0)
-                r = append_text(reply, "refusal", refusal_to_string((Refusal)rehearsal->code));
+                r = append_text(reply, "refusal", refusal_to_string((Refusal)preview->code));
         if (r >= 0)
-                r = append_text(reply, "message", rehearsal->message);
-        if (r >= 0 && rehearsal->record)
-                r = append_record(reply, rehearsal);
+                r = append_text(reply, "message", preview->message);
+        if (r >= 0 && preview->record)
+                r = append_record(reply, preview);
         if (r >= 0)
-                r = append_line_entry(reply, "steps", rehearsal->steps);
+                r = append_line_entry(reply, "steps", preview->steps);
         if (r >= 0)
-                r = append_line_entry(reply, "critical", rehearsal->critical);
+                r = append_line_entry(reply, "critical", preview->critical);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_send(call->bus->bus, reply, NULL);
 }
 
-static void on_rehearsed(const Rehearsal *rehearsal, void *userdata)
+static void on_rehearsed(const PlanPreview *preview, void *userdata)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
-        const ManagerAnswer broken = {.code = rehearsal->code, .message = rehearsal->message};
+        const LeaseAnswer broken = {.code = preview->code, .message = preview->message};
 
-        if (rehearsal->code < 0) {
+        if (preview->code < 0) {
                 bus_reply_failure(call->message, &broken);
                 return;
         }
-        int r = send_plan(call, rehearsal);
+        int r = send_plan(call, preview);
         if (r < 0)
                 (void)sd_bus_reply_method_errno(call->message, r, NULL);
 }
@@ -141,13 +141,13 @@ void method_plan(MethodCall *call)
         if (method_read_request(call, &request, selectors) < 0)
                 method_call_free(call);
         else
-                rehearse(call->bus->manager, &request, on_rehearsed, call);
+                plan_preview(call->bus->ledger, &request, on_rehearsed, call);
 }
 
 /* --- Repair -------------------------------------------------------------------------------------
  */
 
-static void on_repaired(const ManagerAnswer *answer, const LeaseStepTexts *lines, size_t n_left,
+static void on_repaired(const LeaseAnswer *answer, const LeaseStepTexts *lines, size_t n_left,
                         void *userdata)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
@@ -186,7 +186,7 @@ static void repair_now(MethodCall *call)
                                   &request) < 0)
                 method_call_free(call);
         else
-                repair(call->bus->manager, &request, on_repaired, call);
+                repair(call->bus->ledger, &request, on_repaired, call);
 }
 
 void method_repair(MethodCall *call)

@@ -23,7 +23,7 @@ int bus_append_resets(sd_bus_message *reply, const char *report)
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-void method_answer_resets(const ManagerAnswer *answer, Lease *lease, void *userdata)
+void method_answer_resets(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
         _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
@@ -40,11 +40,11 @@ void method_answer_resets(const ManagerAnswer *answer, Lease *lease, void *userd
 
 static void reset_now(MethodCall *call)
 {
-        Manager *manager = call->bus->manager;
-        size_t index = bus_find_device(manager, sd_bus_message_get_path(call->message));
+        Ledger *ledger = call->bus->ledger;
+        size_t index = bus_find_device(ledger, sd_bus_message_get_path(call->message));
 
         if (index != SNAPSHOT_NONE)
-                return manager_reset_device(manager, manager->world->snapshot->devices[index].bdf,
+                return request_reset(ledger, ledger->world->snapshot->devices[index].bdf,
                                             method_answer_resets, call);
         bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: the device is gone",
                           sd_bus_message_get_path(call->message));

@@ -9,11 +9,11 @@
 
 #include "daemon/bus/arguments.h"
 #include "daemon/bus/method.h"
-#include "daemon/manager_revoke.h"
+#include "daemon/lifecycle/revoke.h"
 
 static Lease *lease_of(const MethodCall *call)
 {
-        return bus_find_lease(call->bus->manager, sd_bus_message_get_path(call->message));
+        return bus_find_lease(call->bus->ledger, sd_bus_message_get_path(call->message));
 }
 
 static int read_kill(sd_bus_message *message, const char *key, void *target)
@@ -54,7 +54,7 @@ static void revoke_now(MethodCall *call)
         Lease *lease = lease_of(call);
 
         if (lease && read_options(call, &request))
-                return manager_revoke(lease, &request, method_answer_resets, call);
+                return lease_revoke(lease, &request, method_answer_resets, call);
         if (!lease)
                 bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: the lease has ended",
                                   sd_bus_message_get_path(call->message));

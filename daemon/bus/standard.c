@@ -233,7 +233,7 @@ static int begin_list(MethodCall *call, struct Listing *listing)
         (void)sd_bus_message_unref(listing->reply);
         *listing = (struct Listing){.n_begun = n_begun,
                                     .n_told = call->bus->n_told,
-                                    .world = call->bus->manager->world};
+                                    .world = call->bus->ledger->world};
         int r = sd_bus_message_new_method_return(call->message, &listing->reply);
         return r < 0 ? r : sd_bus_message_open_container(listing->reply, 'a', "{oa{sa{sv}}}");
 }
@@ -286,7 +286,7 @@ static void go_on_listing(MethodCall *call)
 {
         struct Listing *listing = call->listing;
         bool is_stale = !listing->reply || listing->n_told != call->bus->n_told ||
-                        listing->world != call->bus->manager->world;
+                        listing->world != call->bus->ledger->world;
         int r = is_stale ? begin_list(call, listing) : 0;
 
         if (r >= 0)

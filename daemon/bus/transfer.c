@@ -63,8 +63,8 @@ static void transfer(MethodCall *call, const NewOwner *owner)
 
         if (!lease)
                 return method_refuse_ended(call);
-        int r = manager_transfer(lease, owner, &message);
-        const ManagerAnswer answer = {.code = r, .message = message ? message : ""};
+        int r = lease_transfer(lease, owner, &message);
+        const LeaseAnswer answer = {.code = r, .message = message ? message : ""};
         if (r != 0)
                 bus_reply_failure(call->message, &answer);
         else
@@ -145,7 +145,7 @@ void method_transfer(MethodCall *call)
 static int send_descriptors(const MethodCall *call, const Lease *lease)
 {
         _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_(closep) int fd = manager_open_lease_fd(lease);
+        _cleanup_(closep) int fd = lease_open_fd(lease);
 
         int r = fd < 0 ? fd : sd_bus_message_new_method_return(call->message, &reply);
         if (r >= 0)
@@ -167,7 +167,7 @@ static void get_descriptors_now(MethodCall *call)
         }
         if (lease->record->state != LEASE_LEASED || lease->record->parked) {
                 bus_reply_refusal(call->message, REFUSAL_BUSY, "the lease is %s",
-                                  manager_lease_state(lease));
+                                  ledger_lease_state(lease));
         } else {
                 int r = send_descriptors(call, lease);
                 if (r < 0)

@@ -57,9 +57,9 @@ int gate_write(const HostPaths *host, bool open, char **ret_message)
 int gate_lock(const HostPaths *host, int *ret_fd)
 {
         *ret_fd = -1;
-        if (!host->aides)
+        if (!host->helpers)
                 return 0;
-        _cleanup_(closep) int fd = open(host->aides, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_(closep) int fd = open(host->helpers, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return errno == ENOENT ? 0 : -errno;
         if (TEMP_FAILURE_RETRY(flock(fd, LOCK_EX)) < 0)

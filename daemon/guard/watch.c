@@ -32,7 +32,7 @@
 #define KERNEL_GROUP 1 /* of netlink: the kernel's own events */
 
 typedef struct Watch {
-        const SentinelOrders *orders;
+        const GuardOrders *orders;
         int socket;  /* to the daemon */
         int netlink; /* from the kernel */
         int errands; /* to the usher, or -1 */
@@ -47,16 +47,16 @@ uint64_t watch_now(void)
         return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-bool watch_report(int socket_fd, const SentinelReport *report, int flags)
+bool watch_report(int socket_fd, const GuardReport *report, int flags)
 {
         return TEMP_FAILURE_RETRY(send(socket_fd, report, sizeof(*report), flags | MSG_NOSIGNAL)) >=
                0;
 }
 
 /* Never waits for a daemon that does not listen: it hears later that there was more. */
-static void tell(Watch *watch, const SentinelReport *report)
+static void tell(Watch *watch, const GuardReport *report)
 {
-        const SentinelReport lost = {.kind = SENTINEL_LOST};
+        const GuardReport lost = {.kind = GUARD_REPORT_LOST};
 
         if (watch->owes)
                 watch->owes = !watch_report(watch->socket, &lost, MSG_DONTWAIT);
@@ -151,7 +151,7 @@ static int block(const char *path)
 
 static void on_ours(Watch *watch, const Uevent *event, uint64_t since)
 {
-        SentinelReport report = {.kind = SENTINEL_BLOCKED, .bdf = event->bdf};
+        GuardReport report = {.kind = GUARD_REPORT_BLOCKED, .bdf = event->bdf};
         _cleanup_(freep) char *driver = NULL;
         char path[PATH_MAX];
 
@@ -162,7 +162,7 @@ static void on_ours(Watch *watch, const Uevent *event, uint64_t since)
         if (report.code == -ENOENT)
                 return; /* it is gone */
         if (report.code < 0)
-                report.kind = SENTINEL_REFUSED;
+                report.kind = GUARD_REPORT_REFUSED;
         if (driver_read(&watch->orders->host, event->bdf, &driver) == 0 &&
             !driver_is_harmless(driver))
                 (void)snprintf(report.text, sizeof(report.text), "%s", driver);
@@ -171,7 +171,7 @@ static void on_ours(Watch *watch, const Uevent *event, uint64_t since)
 
 static void on_bound(Watch *watch, const Uevent *event, uint64_t since)
 {
-        SentinelReport report = {.kind = SENTINEL_BOUND, .bdf = event->bdf};
+        GuardReport report = {.kind = GUARD_REPORT_BOUND, .bdf = event->bdf};
 
         if (driver_is_harmless(event->driver))
                 return;
@@ -190,7 +190,7 @@ static void lose(Watch *watch)
 
 static void send_usher(Watch *watch, const Uevent *event, uint64_t since)
 {
-        UsherErrand errand = {
+        AdmitTask errand = {
                 .is_driver = event->kind == UEVENT_DRIVER_ADDED,
                 .bdf = event->bdf,
                 .since = since,
@@ -261,7 +261,7 @@ static int start_usher(Watch *watch)
         if (pid == 0) {
                 closep(&to);
                 closep(&watch->netlink);
-                usher_run(watch->orders, from, watch->socket);
+                admit_run(watch->orders, from, watch->socket);
         }
         if (fcntl(to, F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
@@ -287,7 +287,7 @@ static int shut_gate(const Watch *watch, char **ret_message)
         return is_wanted(watch) ? gate_write(&watch->orders->host, false, ret_message) : -EPIPE;
 }
 
-static void prepare(Watch *watch, SentinelReport *report)
+static void prepare(Watch *watch, GuardReport *report)
 {
         _cleanup_(freep) char *message = NULL;
         int r = listen_to_kernel(&watch->netlink);
@@ -297,7 +297,7 @@ static void prepare(Watch *watch, SentinelReport *report)
         hurry(report->text, sizeof(report->text));
         if (r == 0 && watch->orders->gate)
                 r = shut_gate(watch, &message);
-        report->kind = r == 0 ? SENTINEL_READY : SENTINEL_FAILED;
+        report->kind = r == 0 ? GUARD_REPORT_READY : GUARD_REPORT_FAILED;
         if (r != 0)
                 (void)snprintf(report->text, sizeof(report->text), "%s",
                                message ? message : strerror(r < 0 ? -r : EIO));
@@ -322,14 +322,14 @@ static bool drain(Watch *watch)
         }
 }
 
-_Noreturn void watch_run(const SentinelOrders *orders, int socket_fd)
+_Noreturn void watch_run(const GuardOrders *orders, int socket_fd)
 {
         Watch watch = {.orders = orders, .socket = socket_fd, .netlink = -1, .errands = -1};
-        SentinelReport report = {.code = 0};
+        GuardReport report = {.code = 0};
 
         (void)prctl(PR_SET_NAME, "isolation-watch");
         prepare(&watch, &report);
-        if (!watch_report(socket_fd, &report, 0) || report.kind == SENTINEL_FAILED)
+        if (!watch_report(socket_fd, &report, 0) || report.kind == GUARD_REPORT_FAILED)
                 _exit(1);
 
         struct pollfd fds[] = {

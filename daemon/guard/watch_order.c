@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "daemon/guard/watch.h"
-#include "daemon/host/aide.h"
+#include "daemon/host/helper.h"
 #include "daemon/host/packet.h"
 
 #define PLACES_BYTES_MAX ((size_t)16 << 20)
@@ -20,9 +20,9 @@ typedef struct Order {
         uint32_t gate;
 } Order;
 
-int watch_order(const SentinelOrders *orders, int socket_fd)
+int watch_order(const GuardOrders *orders, int socket_fd)
 {
-        const Order order = {.version = AIDE_VERSION, .gate = orders->gate};
+        const Order order = {.version = HELPER_VERSION, .gate = orders->gate};
         _cleanup_(freep) char *text = NULL;
         size_t n = 0;
         FILE *stream = open_memstream(&text, &n);
@@ -38,7 +38,7 @@ int watch_order(const SentinelOrders *orders, int socket_fd)
         return fd < 0 ? fd : packet_send(socket_fd, &order, sizeof(order), fd);
 }
 
-static int read_orders(SentinelOrders *orders, int socket_fd)
+static int read_orders(GuardOrders *orders, int socket_fd)
 {
         _cleanup_(freep) void *data = NULL;
         _cleanup_(closep) int fd = -1;
@@ -48,7 +48,7 @@ static int read_orders(SentinelOrders *orders, int socket_fd)
         int r = packet_receive(socket_fd, &order, sizeof(order), 0, &fd);
         if (r <= 0)
                 return r < 0 ? r : -EPIPE;
-        if (order.version != AIDE_VERSION)
+        if (order.version != HELPER_VERSION)
                 return -EPROTO;
         r = packet_memory_read(fd, PLACES_BYTES_MAX, &data, &n);
         const char *text = data;
@@ -60,12 +60,12 @@ static int read_orders(SentinelOrders *orders, int socket_fd)
 
 _Noreturn void watch_serve(const HostPaths *host, int socket_fd)
 {
-        SentinelOrders orders = {.host = *host};
+        GuardOrders orders = {.host = *host};
 
         int r = read_orders(&orders, socket_fd);
         if (r == 0)
                 watch_run(&orders, socket_fd);
-        SentinelReport report = {.kind = SENTINEL_FAILED, .code = r};
+        GuardReport report = {.kind = GUARD_REPORT_FAILED, .code = r};
         (void)snprintf(report.text, sizeof(report.text), "its orders did not come: %s",
                        strerror(-r));
         (void)watch_report(socket_fd, &report, 0);

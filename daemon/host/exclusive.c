@@ -55,21 +55,21 @@ static int find_node(const HostPaths *host, const char *name, dev_t number)
 
 int exclusive_look(const HostPaths *host, const char *name, dev_t number)
 {
-        AideRequest request = {.task = AIDE_EXCLUSIVE};
-        AideReply reply;
+        HelperRequest request = {.task = HELPER_EXCLUSIVE};
+        HelperReply reply;
         int no_fd;
 
         _cleanup_(closep) int node = find_node(host, name, number);
         if (node < 0)
                 return is_absence(-node) ? 0 : node;
-        int r = aide_ask(host, AIDE_LOOK, &request, node, &reply, &no_fd);
+        int r = helper_ask(host, HELPER_LOOK, &request, node, &reply, &no_fd);
         closep(&no_fd);
-        if (r == AIDE_NONE)
+        if (r == HELPER_NONE)
                 return ask_node(node);
         return r < 0 ? r : reply.code;
 }
 
-int exclusive_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int exclusive_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                     int *ret_fd)
 {
         return ask_node(fd);

@@ -12,7 +12,7 @@
 
 #include <sys/types.h>
 
-#include "daemon/host/aide.h"
+#include "daemon/host/helper.h"
 
 enum {
         EXCLUSIVE_TAKEN = 1,
@@ -26,5 +26,5 @@ enum {
 _nodiscard_ int exclusive_look(const HostPaths *host, const char *name, dev_t number);
 
 /* The aide's part (AideServe): `fd` is the node, as of O_PATH. The reply's code is as above. */
-int exclusive_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int exclusive_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                     int *ret_fd);

@@ -198,7 +198,7 @@ static int look_instead(const HostPaths *host, const HolderSearch *search, bool 
 {
         HolderSearch alone = *search; /* borrowed */
 
-        alone.strict = host->aides && !search->each;
+        alone.strict = host->helpers && !search->each;
         int r = look_ourselves(host, &alone, kill, ret, ret_n);
         return alone.strict && (r == -EACCES || r == -EPERM) ? HOLDERS_E_UNSEEN : r;
 }
@@ -206,15 +206,15 @@ static int look_instead(const HostPaths *host, const HolderSearch *search, bool 
 int holders_look(const HostPaths *host, const HolderSearch *search, bool kill, HolderList *ret,
                  size_t *ret_n)
 {
-        AideRequest request = {.task = kill ? AIDE_KILL : AIDE_FIND};
-        AideReply reply;
+        HelperRequest request = {.task = kill ? HELPER_KILL : HELPER_FIND};
+        HelperReply reply;
 
         _cleanup_(closep) int fd = search_to_fd(search);
         if (fd < 0)
                 return fd;
         _cleanup_(closep) int found = -1;
-        int r = aide_ask(host, AIDE_LOOK, &request, fd, &reply, &found);
-        if (r == AIDE_NONE)
+        int r = helper_ask(host, HELPER_LOOK, &request, fd, &reply, &found);
+        if (r == HELPER_NONE)
                 return look_instead(host, search, kill, ret, ret_n);
         if (r < 0)
                 return r;
@@ -224,7 +224,7 @@ int holders_look(const HostPaths *host, const HolderSearch *search, bool kill, H
         return found < 0 ? -EBADMSG : holders_from_fd(found, ret);
 }
 
-int holders_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int holders_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                   int *ret_fd)
 {
         _cleanup_(holder_search_clear) HolderSearch search = {.nodes = NULL};
@@ -233,7 +233,7 @@ int holders_serve(const HostPaths *host, const AideRequest *request, int fd, Aid
 
         int r = search_from_fd(fd, &search);
         if (r == 0)
-                r = look_ourselves(host, &search, request->task == AIDE_KILL, &list, &n);
+                r = look_ourselves(host, &search, request->task == HELPER_KILL, &list, &n);
         if (r < 0)
                 return r;
         reply->number = n;

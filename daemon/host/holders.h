@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 #include "core/probe/process.h"
-#include "daemon/host/aide.h"
+#include "daemon/host/helper.h"
 #include "daemon/host/host.h"
 #include "daemon/host/vfio.h"
 
@@ -119,7 +119,7 @@ _nodiscard_ int holders_kill(const HostPaths *host, const HolderSearch *search,
                              const HolderList *list, size_t *ret_n);
 
 /*
- * The same two by who may look at everybody's descriptors (daemon/host/aide.h): finds, and kills if
+ * The same two by who may look at everybody's descriptors (daemon/host/helper.h): finds, and kills if
  * `kill` says so; *ret_n gets how many. Without an aide the caller looks with its own rights.
  * Blocks. Returns 0, HOLDERS_E_UNSEEN with nobody killed, or -errno.
  */
@@ -127,7 +127,7 @@ _nodiscard_ int holders_look(const HostPaths *host, const HolderSearch *search, 
                              HolderList *ret, size_t *ret_n);
 
 /* The far side of that: a task of the aide's. */
-int holders_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int holders_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                   int *ret_fd);
 
 /* A list as a descriptor of memory and back: from the worker to the daemon. Return the fd, or 0, or

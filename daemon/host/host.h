@@ -23,7 +23,7 @@ typedef struct HostPaths {
         const char *dev;     /* "/dev" */
         const char *proc;    /* "/proc" */
         const char *modules; /* "/lib/modules"; NULL: the kernel has none */
-        const char *aides; /* where their sockets are (daemon/host/aide.h); NULL: there are none */
+        const char *helpers; /* where their sockets are (daemon/host/helper.h); NULL: there are none */
 } HostPaths;
 
 #define HOST_PATHS_LIVE                                                                            \

@@ -70,14 +70,14 @@ static int write_type(const HostPaths *host, int32_t group, const char *type, ch
 int iommu_group_write_type(const HostPaths *host, int32_t group, const char *type,
                            char **ret_message)
 {
-        AideRequest request = {.task = AIDE_SET_TYPE, .group = group};
-        AideReply reply;
+        HelperRequest request = {.task = HELPER_SET_TYPE, .group = group};
+        HelperReply reply;
         int no_fd;
 
         (void)snprintf(request.text, sizeof(request.text), "%s", type);
-        int r = aide_ask(host, AIDE_SET, &request, -1, &reply, &no_fd);
+        int r = helper_ask(host, HELPER_SET, &request, -1, &reply, &no_fd);
         closep(&no_fd);
-        if (r == AIDE_NONE)
+        if (r == HELPER_NONE)
                 return write_type(host, group, type, ret_message);
         if (r < 0)
                 return r;
@@ -85,7 +85,7 @@ int iommu_group_write_type(const HostPaths *host, int32_t group, const char *typ
                               : reply.code;
 }
 
-int iommu_group_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int iommu_group_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                       int *ret_fd)
 {
         _cleanup_(freep) char *message = NULL;

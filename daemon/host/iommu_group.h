@@ -8,14 +8,14 @@
  */
 
 #include "core/model/domain_type.h"
-#include "daemon/host/aide.h"
+#include "daemon/host/helper.h"
 #include "daemon/host/host.h"
 
 /* Reads the type, as the kernel writes it. Returns 0 and *ret (freed by the caller) or -errno. */
 _nodiscard_ int iommu_group_read_type(const HostPaths *host, int32_t group, char **ret_type);
 
 /*
- * Sets the type and reads it back; an aide does it if there is one (daemon/host/aide.h). Returns 0,
+ * Sets the type and reads it back; an aide does it if there is one (daemon/host/helper.h). Returns 0,
  * REFUSAL_KERNEL_REFUSED with *ret_message, or -errno (-ENOENT: there is no such group).
  */
 _nodiscard_ int iommu_group_write_type(const HostPaths *host, int32_t group, const char *type,
@@ -28,5 +28,5 @@ _nodiscard_ int iommu_group_write_type(const HostPaths *host, int32_t group, con
 _nodiscard_ int iommu_group_read_regions(const HostPaths *host, int32_t group, char **ret_text);
 
 /* The far side of setting a type: a task of the aide's. */
-int iommu_group_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int iommu_group_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                       int *ret_fd);

@@ -21,9 +21,9 @@
 
 void kernel_audit_tell(const HostPaths *host, const char *text)
 {
-        const AideRequest request = {.version = AIDE_VERSION, .task = AIDE_AUDIT};
+        const HelperRequest request = {.version = HELPER_VERSION, .task = HELPER_AUDIT};
 
-        _cleanup_(closep) int far = aide_connect(host, AIDE_SET, SOCK_NONBLOCK);
+        _cleanup_(closep) int far = helper_connect(host, HELPER_SET, SOCK_NONBLOCK);
         if (far < 0)
                 return;
         _cleanup_(closep) int fd = packet_memory_make("audit", text, strlen(text));
@@ -79,7 +79,7 @@ static int record(const char *text, size_t n_text)
         return read_acknowledgement(audit);
 }
 
-int kernel_audit_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int kernel_audit_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                        int *ret_fd)
 {
         _cleanup_(freep) void *text = NULL;

@@ -6,7 +6,7 @@
  * whose audit has to be complete. Writing one takes CAP_AUDIT_WRITE: an aide does it.
  */
 
-#include "daemon/host/aide.h"
+#include "daemon/host/helper.h"
 
 #define KERNEL_AUDIT_TEXT_MAX 8192
 
@@ -15,5 +15,5 @@
 void kernel_audit_tell(const HostPaths *host, const char *text);
 
 /* The far side: a task of the aide's. */
-int kernel_audit_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int kernel_audit_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                        int *ret_fd);

@@ -26,7 +26,7 @@ typedef struct Order {
         MemlockPair after;
 } Order;
 
-_Static_assert(sizeof(Order) < sizeof(((AideRequest *)NULL)->text), "it is in the request");
+_Static_assert(sizeof(Order) < sizeof(((HelperRequest *)NULL)->text), "it is in the request");
 _Static_assert(RLIM_INFINITY == UINT64_MAX, "a limit is written as the kernel has it");
 
 /* A process that has ended makes its descriptor readable, before its number can be another's. */
@@ -84,7 +84,7 @@ static int apply(int pid_fd, const Order *order)
         return is_same(&now, &order->after) ? 0 : -EIO;
 }
 
-int memlock_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int memlock_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                   int *ret_fd)
 {
         Order order;
@@ -138,8 +138,8 @@ int memlock_change(const HostPaths *host, const MemlockProcess *process, const M
                    const MemlockPair *after)
 {
         const Order order = {.before = *before, .after = *after};
-        AideRequest request = {.task = AIDE_SET_MEMLOCK};
-        AideReply reply;
+        HelperRequest request = {.task = HELPER_SET_MEMLOCK};
+        HelperReply reply;
         uint64_t start = 0;
         int no_fd;
 
@@ -150,9 +150,9 @@ int memlock_change(const HostPaths *host, const MemlockProcess *process, const M
             has_ended(pid_fd))
                 return -ESRCH;
         memcpy(request.text, &order, sizeof(order));
-        int r = aide_ask(host, AIDE_SET, &request, pid_fd, &reply, &no_fd);
+        int r = helper_ask(host, HELPER_SET, &request, pid_fd, &reply, &no_fd);
         closep(&no_fd);
-        if (r == AIDE_NONE)
+        if (r == HELPER_NONE)
                 return apply(pid_fd, &order);
         return r < 0 ? r : reply.code;
 }

@@ -9,7 +9,7 @@
  * limit. Children that were there before keep theirs.
  */
 
-#include "daemon/host/aide.h"
+#include "daemon/host/helper.h"
 #include "daemon/host/host.h"
 
 /* Soft and hard, in bytes; UINT64_MAX: none. */
@@ -39,5 +39,5 @@ _nodiscard_ int memlock_change(const HostPaths *host, const MemlockProcess *proc
                                const MemlockPair *before, const MemlockPair *after);
 
 /* The aide's part (AideServe). */
-int memlock_serve(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int memlock_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                   int *ret_fd);

@@ -13,7 +13,7 @@
 #include <limits.h>
 
 #include "core/model/policy.h"
-#include "daemon/host/aide.h"
+#include "daemon/host/helper.h"
 #include "daemon/host/host.h"
 
 #define VFIO_FDS_MAX 256
@@ -60,7 +60,7 @@ _nodiscard_ int vfio_claim_devices(const HostPaths *host, bool bind, const Bdf *
                                    size_t n_devices, VfioFds *ret_fds, char **ret_message);
 
 /* Has an iommufd count so: a task of the aide's. */
-int vfio_serve_count(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int vfio_serve_count(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                      int *ret_fd);
 
 /* Opens one more device for the iommufd in `fds`, with `bind` bound to it. Same returns. */

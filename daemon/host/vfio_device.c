@@ -115,7 +115,7 @@ static int count_by_process(int iommufd)
         return ioctl(iommufd, IOMMUFD_OPTION, &option) < 0 ? -errno : 0;
 }
 
-int vfio_serve_count(const HostPaths *host, const AideRequest *request, int fd, AideReply *reply,
+int vfio_serve_count(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                      int *ret_fd)
 {
         return count_by_process(fd);
@@ -124,13 +124,13 @@ int vfio_serve_count(const HostPaths *host, const AideRequest *request, int fd, 
 /* By the aide that may, if there is one. */
 static int have_counted(const HostPaths *host, int iommufd)
 {
-        AideRequest request = {.task = AIDE_COUNT_BY_PROCESS};
-        AideReply reply;
+        HelperRequest request = {.task = HELPER_COUNT_BY_PROCESS};
+        HelperReply reply;
         int no_fd;
 
-        int r = aide_ask(host, AIDE_SET, &request, iommufd, &reply, &no_fd);
+        int r = helper_ask(host, HELPER_SET, &request, iommufd, &reply, &no_fd);
         closep(&no_fd);
-        if (r == AIDE_NONE)
+        if (r == HELPER_NONE)
                 return count_by_process(iommufd);
         return r < 0 ? r : reply.code;
 }

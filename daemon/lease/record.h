@@ -151,7 +151,7 @@ typedef struct LeaseRecord {
         PolicyBreach on_weaker;
         GuardLayer guard;        /* required; NONE: whatever there is */
         bool is_weaker;          /* than required, which has been told */
-        bool parked; /* it is the daemon's own: daemon/park.h */
+        bool parked; /* it is the daemon's own: daemon/park/park.h */
         PolicyBreach on_fault_storm;
         uint32_t fault_storm; /* faults within FAULTS_STORM_SECONDS that are one */
         bool handed_out; /* somebody has had the devices: they are reset before anybody else has */

@@ -13,7 +13,7 @@
 #include "core/model/strength.h"
 #include "daemon/host/critical.h"
 #include "daemon/host/driver.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 #include "daemon/reserve/device.h"
 
 /* A driver that came with a module: it was loaded by something that can be told not to. */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "core/model/bdf.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 #include "daemon/reserve/reserve.h"
 
 enum {

@@ -17,7 +17,7 @@
 #include "core/probe/policy_json.h"
 #include "core/probe/sysfs.h"
 #include "daemon/host/file.h"
-#include "daemon/log.h"
+#include "daemon/base/log.h"
 #include "daemon/reserve/device.h"
 #include "daemon/reserve/record.h"
 #include "daemon/reserve/reserve.h"

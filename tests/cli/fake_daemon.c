@@ -320,7 +320,7 @@ static int grant(sd_bus_message *message, Fake *fake, const Request *request)
         return r < 0 ? r : 1;
 }
 
-int manager_acquire(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+int request_acquire(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
         static const char refusal[] = "refuse-";
         Request request = {0};

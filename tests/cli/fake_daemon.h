@@ -100,7 +100,7 @@ void fake_drop_objects(Fake *fake);
 void fake_add_lease(FakeLease *lease);
 void fake_end_lease(FakeLease *lease);
 
-int manager_acquire(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
+int request_acquire(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int manager_plan(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int lease_release(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int lease_revoke(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);

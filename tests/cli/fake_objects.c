@@ -121,7 +121,7 @@ static int get_self_check(sd_bus *bus, const char *path, const char *interface,
 
 static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Acquire", "asa{sv}", "oha(sh)", manager_acquire, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Acquire", "asa{sv}", "oha(sh)", request_acquire, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Plan", "asa{sv}", "a{sv}", manager_plan, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Resolve", "sa{sv}", "oo", resolve, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("LeaseObstacle", "s", NULL, offsetof(Fake, obstacle), 0),

@@ -8,9 +8,9 @@
 
 #include "core/model/refusal.h"
 #include "daemon/bus/method.h"
-#include "daemon/manager_revoke.h"
-#include "daemon/rehearsal.h"
-#include "daemon/repair.h"
+#include "daemon/lifecycle/revoke.h"
+#include "daemon/plan/preview.h"
+#include "daemon/recovery/repair.h"
 
 unsigned fakeanswers_n_done, fakeanswers_n_reads;
 
@@ -18,26 +18,26 @@ int __real_sd_bus_message_read_basic(sd_bus_message *message, char type, void *v
 int __wrap_sd_bus_message_read_basic(sd_bus_message *message, char type, void *value);
 int __real_sd_bus_message_enter_container(sd_bus_message *message, char type, const char *contents);
 int __wrap_sd_bus_message_enter_container(sd_bus_message *message, char type, const char *contents);
-void __wrap_manager_acquire(Manager *asked, const AcquireRequest *request, ManagerDone done,
+void __wrap_request_acquire(Ledger *asked, const AcquireRequest *request, LeaseDone done,
                             void *userdata);
-void __wrap_rehearse(Manager *asked, const AcquireRequest *request, RehearsalDone done,
+void __wrap_plan_preview(Ledger *asked, const AcquireRequest *request, PlanPreviewDone done,
                      void *userdata);
-void __wrap_repair(Manager *asked, const RepairRequest *request, RepairDone done, void *userdata);
-void __wrap_manager_release(Lease *asked, ManagerDone done, void *userdata);
-void __wrap_manager_revoke(Lease *asked, const RevokeRequest *request, ManagerDone done,
+void __wrap_repair(Ledger *asked, const RepairRequest *request, RepairDone done, void *userdata);
+void __wrap_lease_release(Lease *asked, LeaseDone done, void *userdata);
+void __wrap_lease_revoke(Lease *asked, const RevokeRequest *request, LeaseDone done,
                            void *userdata);
 int __wrap_subscribers_add(const MethodCall *call);
-int __wrap_manager_transfer(Lease *asked, const NewOwner *owner, char **ret_message);
-void __wrap_manager_reset_device(Manager *asked, Bdf bdf, ManagerDone done, void *userdata);
-void __wrap_manager_set_type(Manager *asked, const char *id, DomainType type, ManagerDone done,
+int __wrap_lease_transfer(Lease *asked, const NewOwner *owner, char **ret_message);
+void __wrap_request_reset(Ledger *asked, Bdf bdf, LeaseDone done, void *userdata);
+void __wrap_group_set_type(Ledger *asked, const char *id, DomainType type, LeaseDone done,
                              void *userdata);
-void __wrap_manager_read_regions(Manager *asked, size_t group, uid_t uid, ManagerDone done,
+void __wrap_group_read_regions(Ledger *asked, size_t group, uid_t uid, LeaseDone done,
                                  void *userdata);
-void __wrap_manager_take_device(Lease *asked, Bdf bdf, const PolicyRequest *who,
-                                ManagerMemberDone done, void *userdata);
-void __wrap_manager_expel_device(Lease *asked, Bdf bdf, ManagerMemberDone done, void *userdata);
-void __wrap_census_ask(Lease *asked, uid_t uid, CensusDone done, void *userdata);
-void __wrap_census_ask_group(Manager *asked, int32_t group, uid_t uid, CensusDone done,
+void __wrap_member_take(Lease *asked, Bdf bdf, const PolicyRequest *who,
+                                MemberDone done, void *userdata);
+void __wrap_member_expel(Lease *asked, Bdf bdf, MemberDone done, void *userdata);
+void __wrap_holders_ask_lease(Lease *asked, uid_t uid, HoldersDone done, void *userdata);
+void __wrap_holders_ask_group(Ledger *asked, int32_t group, uid_t uid, HoldersDone done,
                              void *userdata);
 
 int __wrap_subscribers_add(const MethodCall *call)
@@ -59,94 +59,94 @@ int __wrap_sd_bus_message_enter_container(sd_bus_message *message, char type, co
 }
 
 /* Every call that comes so far is refused in the same way. */
-static const ManagerAnswer reached = {.code = REFUSAL_BUSY, .message = "reached"};
+static const LeaseAnswer reached = {.code = REFUSAL_BUSY, .message = "reached"};
 
-static void reach(ManagerDone done, void *userdata)
+static void reach(LeaseDone done, void *userdata)
 {
         fakeanswers_n_done++;
         done(&reached, NULL, userdata);
 }
 
-void __wrap_manager_acquire(Manager *asked, const AcquireRequest *request, ManagerDone done,
+void __wrap_request_acquire(Ledger *asked, const AcquireRequest *request, LeaseDone done,
                             void *userdata)
 {
         reach(done, userdata);
 }
 
-void __wrap_rehearse(Manager *asked, const AcquireRequest *request, RehearsalDone done,
+void __wrap_plan_preview(Ledger *asked, const AcquireRequest *request, PlanPreviewDone done,
                      void *userdata)
 {
-        const Rehearsal broken = {.code = -EBUSY, .message = "reached"};
+        const PlanPreview broken = {.code = -EBUSY, .message = "reached"};
 
         fakeanswers_n_done++;
         done(&broken, userdata);
 }
 
-void __wrap_repair(Manager *asked, const RepairRequest *request, RepairDone done, void *userdata)
+void __wrap_repair(Ledger *asked, const RepairRequest *request, RepairDone done, void *userdata)
 {
-        const ManagerAnswer broken = {.code = -EBUSY, .message = "reached"};
+        const LeaseAnswer broken = {.code = -EBUSY, .message = "reached"};
 
         fakeanswers_n_done++;
         done(&broken, NULL, 0, userdata);
 }
 
-void __wrap_manager_release(Lease *asked, ManagerDone done, void *userdata)
+void __wrap_lease_release(Lease *asked, LeaseDone done, void *userdata)
 {
         reach(done, userdata);
 }
 
-void __wrap_manager_revoke(Lease *asked, const RevokeRequest *request, ManagerDone done,
+void __wrap_lease_revoke(Lease *asked, const RevokeRequest *request, LeaseDone done,
                            void *userdata)
 {
         reach(done, userdata);
 }
 
-int __wrap_manager_transfer(Lease *asked, const NewOwner *owner, char **ret_message)
+int __wrap_lease_transfer(Lease *asked, const NewOwner *owner, char **ret_message)
 {
         fakeanswers_n_done++;
         return REFUSAL_BUSY;
 }
 
-void __wrap_manager_reset_device(Manager *asked, Bdf bdf, ManagerDone done, void *userdata)
+void __wrap_request_reset(Ledger *asked, Bdf bdf, LeaseDone done, void *userdata)
 {
         reach(done, userdata);
 }
 
-void __wrap_manager_set_type(Manager *asked, const char *id, DomainType type, ManagerDone done,
+void __wrap_group_set_type(Ledger *asked, const char *id, DomainType type, LeaseDone done,
                              void *userdata)
 {
         reach(done, userdata);
 }
 
-void __wrap_manager_read_regions(Manager *asked, size_t group, uid_t uid, ManagerDone done,
+void __wrap_group_read_regions(Ledger *asked, size_t group, uid_t uid, LeaseDone done,
                                  void *userdata)
 {
         reach(done, userdata);
 }
 
-void __wrap_manager_take_device(Lease *asked, Bdf bdf, const PolicyRequest *who,
-                                ManagerMemberDone done, void *userdata)
+void __wrap_member_take(Lease *asked, Bdf bdf, const PolicyRequest *who,
+                                MemberDone done, void *userdata)
 {
         fakeanswers_n_done++;
         done(&reached, NULL, userdata);
 }
 
-void __wrap_manager_expel_device(Lease *asked, Bdf bdf, ManagerMemberDone done, void *userdata)
+void __wrap_member_expel(Lease *asked, Bdf bdf, MemberDone done, void *userdata)
 {
         fakeanswers_n_done++;
         done(&reached, NULL, userdata);
 }
 
-void __wrap_census_ask(Lease *asked, uid_t uid, CensusDone done, void *userdata)
+void __wrap_holders_ask_lease(Lease *asked, uid_t uid, HoldersDone done, void *userdata)
 {
-        const CensusResult result = {.code = REFUSAL_BUSY, .message = "reached"};
+        const HoldersResult result = {.code = REFUSAL_BUSY, .message = "reached"};
 
         fakeanswers_n_done++;
         done(NULL, 0, &result, userdata);
 }
 
-void __wrap_census_ask_group(Manager *asked, int32_t group, uid_t uid, CensusDone done,
+void __wrap_holders_ask_group(Ledger *asked, int32_t group, uid_t uid, HoldersDone done,
                              void *userdata)
 {
-        __wrap_census_ask(NULL, uid, done, userdata);
+        __wrap_holders_ask_lease(NULL, uid, done, userdata);
 }

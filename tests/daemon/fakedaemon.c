@@ -13,8 +13,8 @@
 
 #include "core/model/strength.h"
 #include "core/probe/cleanup.h"
-#include "daemon/post_internal.h"
-#include "tests/daemon/fakesentinel.h"
+#include "daemon/guard_process/controller_internal.h"
+#include "tests/daemon/fakeprocess.h"
 #include "tests/daemon/fakeworker.h"
 #include "tests/unit/tree.h"
 
@@ -39,21 +39,21 @@ static _Noreturn void violated(const char *format, ...)
 
 static bool is_busy(const FakeDaemon *daemon)
 {
-        const Manager *manager = daemon->manager;
+        const Ledger *ledger = daemon->ledger;
 
-        for (size_t i = 0; i < manager->n_leases; i++)
-                if (manager->leases[i]->worker || manager->leases[i]->guard_worker ||
-                    manager->leases[i]->ask_worker)
+        for (size_t i = 0; i < ledger->n_leases; i++)
+                if (ledger->leases[i]->worker || ledger->leases[i]->guard_worker ||
+                    ledger->leases[i]->ask_worker)
                         return true;
-        if (manager->post->worker || manager->post->former ||
-            (manager->post->sentinel && !manager->post->is_ready))
+        if (ledger->controller->worker || ledger->controller->former ||
+            (ledger->controller->process && !ledger->controller->is_ready))
                 return true;
-        return evtimer_pending(manager->rescan, NULL);
+        return evtimer_pending(ledger->rescan, NULL);
 }
 
 static void settle(FakeDaemon *daemon)
 {
-        while (fakesentinel_wake() || is_busy(daemon))
+        while (fakeprocess_wake() || is_busy(daemon))
                 if (event_base_loop(daemon->base, EVLOOP_ONCE) < 0)
                         violated("the loop ended");
 }
@@ -100,10 +100,10 @@ void fakedaemon_start(FakeDaemon *daemon, const HostPaths *host, const FakeServi
         (void)setenv("JOURNAL_STREAM", "the test's", 1);
         daemon->base = event_base_new();
         if (!daemon->base ||
-            manager_new(daemon->base, host, fakehost_path(state, "state"), &daemon->manager) < 0)
+            daemon_new(daemon->base, host, fakehost_path(state, "state"), &daemon->ledger) < 0)
                 violated("there is no manager");
         daemon->hang = fakeworker_watch(daemon->base);
-        r = manager_start(daemon->manager, &store);
+        r = recovery_start(daemon->ledger, &store);
         if (r < 0)
                 violated("the start failed: %s", strerror(-r));
         settle(daemon);
@@ -111,14 +111,14 @@ void fakedaemon_start(FakeDaemon *daemon, const HostPaths *host, const FakeServi
 
 void fakedaemon_end(FakeDaemon *daemon)
 {
-        manager_free(daemon->manager);
+        daemon_free(daemon->ledger);
         if (daemon->hang)
                 event_free(daemon->hang);
         event_base_free(daemon->base);
         (void)alarm(0);
 }
 
-static void on_done(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_done(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         int *code = userdata;
 
@@ -145,7 +145,7 @@ int fakedaemon_acquire_all(FakeDaemon *daemon, const char *const *selectors, Lea
         };
         int code = _REFUSAL_N;
 
-        manager_acquire(daemon->manager, &request, on_done, &code);
+        request_acquire(daemon->ledger, &request, on_done, &code);
         settle(daemon);
         if (code == _REFUSAL_N)
                 violated("no answer to acquiring %s", selectors[0]);
@@ -154,11 +154,11 @@ int fakedaemon_acquire_all(FakeDaemon *daemon, const char *const *selectors, Lea
 
 void fakedaemon_ask(FakeDaemon *daemon)
 {
-        const Manager *manager = daemon->manager;
+        const Ledger *ledger = daemon->ledger;
 
-        for (size_t i = 0; i < manager->n_leases; i++)
-                if (manager->leases[i]->ask)
-                        event_active(manager->leases[i]->ask, EV_TIMEOUT, 0);
+        for (size_t i = 0; i < ledger->n_leases; i++)
+                if (ledger->leases[i]->ask)
+                        event_active(ledger->leases[i]->ask, EV_TIMEOUT, 0);
         (void)event_base_loop(daemon->base, EVLOOP_NONBLOCK);
         settle(daemon);
 }
@@ -167,7 +167,7 @@ void fakedaemon_release(FakeDaemon *daemon, size_t index)
 {
         int code = _REFUSAL_N;
 
-        manager_release(daemon->manager->leases[index], on_done, &code);
+        lease_release(daemon->ledger->leases[index], on_done, &code);
         settle(daemon);
         if (code == _REFUSAL_N)
                 violated("no answer to a release");
@@ -175,26 +175,26 @@ void fakedaemon_release(FakeDaemon *daemon, size_t index)
 
 void fakedaemon_release_all(FakeDaemon *daemon)
 {
-        const Manager *manager = daemon->manager;
+        const Ledger *ledger = daemon->ledger;
 
-        for (int tries = 0; manager->n_leases > 0; tries++) {
+        for (int tries = 0; ledger->n_leases > 0; tries++) {
                 if (tries == RELEASES_MAX)
-                        violated("lease %u stays: %s", manager->leases[0]->record->id,
-                                 manager_lease_state(manager->leases[0]));
-                for (size_t i = manager->n_leases; i-- > 0;)
+                        violated("lease %u stays: %s", ledger->leases[0]->record->id,
+                                 ledger_lease_state(ledger->leases[0]));
+                for (size_t i = ledger->n_leases; i-- > 0;)
                         fakedaemon_release(daemon, i);
         }
 }
 
 void fakedaemon_see(FakeDaemon *daemon)
 {
-        manager_mark_dirty(daemon->manager);
+        ledger_read_soon(daemon->ledger);
         settle(daemon);
 }
 
 void fakedaemon_see_once(FakeDaemon *daemon)
 {
-        int r = manager_reconcile(daemon->manager);
+        int r = ledger_read_now(daemon->ledger);
         if (r < 0)
                 violated("the machine cannot be read: %s", strerror(-r));
 }
@@ -225,8 +225,8 @@ const Lease *fakedaemon_lease(const FakeDaemon *daemon, const char *address)
 {
         int32_t group = fakehost_find(address)->group;
 
-        for (size_t i = 0; i < daemon->manager->n_leases; i++) {
-                const Lease *lease = daemon->manager->leases[i];
+        for (size_t i = 0; i < daemon->ledger->n_leases; i++) {
+                const Lease *lease = daemon->ledger->leases[i];
 
                 if (lease->record->state == LEASE_LEASED &&
                     lease_record_has_group(lease->record, group))
@@ -262,9 +262,9 @@ void fakedaemon_check(const FakeDaemon *daemon, const char *when)
                 if (device->bus_below == 0 && !fakehost_override(device, override)[0])
                         violated("%s: %s is leased, and free for every driver", when,
                                  device->address);
-                if (!has_open_slot() && manager_lease_guard(lease) < GUARD_SEALED)
+                if (!has_open_slot() && lease_guard(lease) < GUARD_SEALED)
                         violated("%s: the guard of %s is %s", when, device->address,
-                                 guard_layer_to_string(manager_lease_guard(lease)));
+                                 guard_layer_to_string(lease_guard(lease)));
                 if (lease->guard_trouble)
                         violated("%s: the guard is still in trouble: %s", when,
                                  lease->guard_trouble);

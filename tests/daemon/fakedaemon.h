@@ -6,14 +6,14 @@
  * more is under way. A step that goes wrong ends the process with words on stderr.
  */
 
-#include "daemon/audit.h"
-#include "daemon/manager.h"
+#include "daemon/tell/audit.h"
+#include "daemon/ledger/ledger.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/fakeservice.h"
 
 typedef struct FakeDaemon {
         struct event_base *base;
-        Manager *manager;
+        Ledger *ledger;
         struct event *hang; /* a worker's; or NULL */
 } FakeDaemon;
 

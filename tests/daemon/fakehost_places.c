@@ -11,7 +11,7 @@
 #include "daemon/guard/rules.h"
 #include "daemon/guard/watchfile.h"
 #include "daemon/lease/state.h"
-#include "daemon/manager.h"
+#include "daemon/ledger/ledger.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/faults.h"
 
@@ -19,8 +19,8 @@ int __wrap_fsync(int fd);
 int __wrap_policy_load(const char *const *directories, const Trust *trust, Policy **ret_policy,
                        char **ret_message);
 int __wrap_world_obstacle(const World *world, char **ret_text);
-void __wrap_manager_mark_dirty(Manager *manager);
-void __wrap_manager_retry(Manager *manager);
+void __wrap_ledger_read_soon(Ledger *ledger);
+void __wrap_ledger_read_later(Ledger *ledger);
 int __wrap_lease_state_save(const char *directory, const LeaseRecord *record);
 int __real_lease_state_save(const char *directory, const LeaseRecord *record);
 int __wrap_lease_state_remove(const char *directory, uint32_t id);
@@ -66,14 +66,14 @@ int __wrap_world_obstacle(const World *world, char **ret_text)
         return 0;
 }
 
-void __wrap_manager_mark_dirty(Manager *manager)
+void __wrap_ledger_read_soon(Ledger *ledger)
 {
-        (void)evtimer_add(manager->rescan, &(struct timeval){.tv_sec = 0});
+        (void)evtimer_add(ledger->rescan, &(struct timeval){.tv_sec = 0});
 }
 
-void __wrap_manager_retry(Manager *manager)
+void __wrap_ledger_read_later(Ledger *ledger)
 {
-        __wrap_manager_mark_dirty(manager);
+        __wrap_ledger_read_soon(ledger);
 }
 
 int __wrap_lease_state_save(const char *directory, const LeaseRecord *record)

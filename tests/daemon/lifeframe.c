@@ -31,7 +31,7 @@ void must_be(bool ok, const char *what)
         _exit(2);
 }
 
-void on_done(const ManagerAnswer *reply, Lease *lease, void *userdata)
+void on_done(const LeaseAnswer *reply, Lease *lease, void *userdata)
 {
         Answer *answer = userdata;
 
@@ -49,23 +49,23 @@ static void on_revoked(const Lease *lease, unsigned grace_seconds, void *userdat
 
 void await(FakeDaemon *daemon, const Answer *answer)
 {
-        while (answer ? answer->code == _REFUSAL_N : daemon->manager->n_leases > 0)
+        while (answer ? answer->code == _REFUSAL_N : daemon->ledger->n_leases > 0)
                 must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
 }
 
 void await_state(FakeDaemon *daemon, const char *state)
 {
-        while (strcmp(manager_lease_state(daemon->manager->leases[0]), state) != 0)
+        while (strcmp(ledger_lease_state(daemon->ledger->leases[0]), state) != 0)
                 must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
 }
 
 static void start(FakeDaemon *daemon, const HostPaths *host, const FakeService *service)
 {
-        static const ManagerObserver observer = {.revoked = on_revoked};
+        static const LedgerObserver observer = {.revoked = on_revoked};
 
         fakedaemon_start(daemon, host, service);
-        daemon->manager->times.worker = daemon->manager->times.stuck = 1;
-        manager_observe(daemon->manager, &observer);
+        daemon->ledger->times.worker = daemon->ledger->times.stuck = 1;
+        ledger_observe(daemon->ledger, &observer);
 }
 
 void ask(FakeDaemon *daemon, const char *selector, Answer *answer)
@@ -79,20 +79,20 @@ void ask(FakeDaemon *daemon, const char *selector, Answer *answer)
                 .unit = "",
         };
 
-        manager_acquire(daemon->manager, &request, on_done, answer);
+        request_acquire(daemon->ledger, &request, on_done, answer);
 }
 
 Lease *take(FakeDaemon *daemon)
 {
         must_be(fakedaemon_acquire(daemon, CARD, LEASE_MODE_VFIO) == 0, "the card");
-        return daemon->manager->leases[0];
+        return daemon->ledger->leases[0];
 }
 
 Answer take_away(FakeDaemon *daemon, const RevokeRequest *request)
 {
         Answer answer = {.code = _REFUSAL_N};
 
-        manager_revoke(daemon->manager->leases[0], request, on_done, &answer);
+        lease_revoke(daemon->ledger->leases[0], request, on_done, &answer);
         await(daemon, &answer);
         return answer;
 }

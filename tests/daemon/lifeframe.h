@@ -6,7 +6,7 @@
  * answered, and turns of the loop until something is so.
  */
 
-#include "daemon/manager_revoke.h"
+#include "daemon/lifecycle/revoke.h"
 #include "tests/daemon/fakedaemon.h"
 
 #define CARD "0000:01:00.0"
@@ -27,7 +27,7 @@ extern unsigned frame_told_grace;
 void must_be(bool ok, const char *what);
 
 /* A ManagerDone; `userdata` is an Answer. */
-void on_done(const ManagerAnswer *reply, Lease *lease, void *userdata);
+void on_done(const LeaseAnswer *reply, Lease *lease, void *userdata);
 
 /* Turns the loop until somebody is answered (or, with NULL, until there is no lease). */
 void await(FakeDaemon *daemon, const Answer *answer);

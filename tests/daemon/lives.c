@@ -14,14 +14,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/queue_internal.h"
+#include "daemon/queue/queue_internal.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/lives_host.h"
 
 #define OWNER_NAME_SIZE 16
 
 typedef struct Life {
-        Manager *manager;
+        Ledger *ledger;
         Model model;
         int answers[LIVES_REQUESTS_MAX];
         Lease *granted[LIVES_REQUESTS_MAX]; /* by request; only compared */
@@ -73,7 +73,7 @@ static const char *name_of(int client, char name[static OWNER_NAME_SIZE])
 /* --- commands -----------------------------------------------------------------------------------
  */
 
-static void on_answer(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_answer(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         size_t request = (size_t)((int *)userdata - life->answers);
 
@@ -117,14 +117,14 @@ static void acquire(int client, unsigned groups, LifeLifetime lifetime, bool wai
         };
         count.waits += waits;
         model_acquire(&life->model, client, groups, lifetime, waits, request);
-        manager_acquire(life->manager, &asked, on_answer, &life->answers[request]);
+        request_acquire(life->ledger, &asked, on_answer, &life->answers[request]);
 }
 
 /* The manager's lease of a group, or NULL; and the model's. */
 static Lease *holder(unsigned group, ModelLease **ret_model)
 {
         *ret_model = model_holder(&life->model, group);
-        return manager_lease_of_group(life->manager, group);
+        return ledger_lease_of_group(life->ledger, group);
 }
 
 static void end_worker(Lease *lease, ModelLease *model, LifeEnd end)
@@ -148,9 +148,9 @@ static void close_fd(size_t i)
                 ;
         if (i == life->n_requests)
                 return;
-        Lease *lease = manager_find_lease(life->manager, life->ids[i]);
+        Lease *lease = ledger_find_lease(life->ledger, life->ids[i]);
         for (unsigned g = 0; lease && g < LIVES_GROUPS; g++)
-                if (manager_lease_of_group(life->manager, g) == lease)
+                if (ledger_lease_of_group(life->ledger, g) == lease)
                         model = model_holder(&life->model, g);
         if (model && model->lifetime == LIFE_FD && model->state == LIFE_LEASED)
                 model_release(&life->model, model, -1);
@@ -169,14 +169,14 @@ static void transfer(Lease *lease, ModelLease *model, int client)
         };
         int request = new_request();
 
-        life->answers[request] = manager_transfer(lease, &owner, &message);
+        life->answers[request] = lease_transfer(lease, &owner, &message);
         life->model.answers[request] = model_transfer(model, client);
 }
 
 /* A waiter's time is up: the one that both have at that place. */
 static void end_wait(size_t i)
 {
-        Queue *queue = life->manager->queue;
+        Queue *queue = life->ledger->queue;
         size_t n = life->model.n_waiters;
         Waiter *waiter = queue->first;
 
@@ -213,12 +213,12 @@ static void run_command(const uint8_t *command)
                 if (lease && model) {
                         int request = new_request();
                         model_release(&life->model, model, request);
-                        manager_release(lease, on_answer, &life->answers[request]);
+                        lease_release(lease, on_answer, &life->answers[request]);
                 }
                 break;
         case 7:
                 model_name_ends(&life->model, (int)(a % LIVES_CLIENTS));
-                manager_forget_name(life->manager, name_of((int)(a % LIVES_CLIENTS), name));
+                names_forget(life->ledger, name_of((int)(a % LIVES_CLIENTS), name));
                 break;
         case 8:
                 if (b % 2)
@@ -279,7 +279,7 @@ static bool agree(void)
                         return differ("owner of group", g, lease->record->uid, model->owner);
                 for (size_t i = 0; i < life->model.n_waiters; i++)
                         waiting += (life->model.waiters[i].groups >> g) & 1;
-                size_t have = queue_count(life->manager->queue,
+                size_t have = queue_count(life->ledger->queue,
                                           lives_world->groups->groups[g].kernel_group);
                 if (have != waiting)
                         return differ("waiters for group", g, (long)have, (long)waiting);
@@ -307,15 +307,15 @@ static bool wind_up(void)
 
                         if (lease && model && !lease->worker) {
                                 model_release(&life->model, model, -1);
-                                manager_release(lease, NULL, NULL);
+                                lease_release(lease, NULL, NULL);
                         }
                         run_command(end);
                         turn();
                         if (!agree())
                                 return false;
                 }
-        return life->manager->n_leases == 0 ||
-               differ("leases at the end", 0, (long)life->manager->n_leases, 0);
+        return life->ledger->n_leases == 0 ||
+               differ("leases at the end", 0, (long)life->ledger->n_leases, 0);
 }
 
 bool lives_run(const uint8_t *data, size_t n_data, bool tell)
@@ -327,11 +327,11 @@ bool lives_run(const uint8_t *data, size_t n_data, bool tell)
         bool ok = make_world();
 
         life = &now;
-        if (!ok || manager_new(base, &nowhere, "/nonexistent", &now.manager) < 0) {
+        if (!ok || daemon_new(base, &nowhere, "/nonexistent", &now.ledger) < 0) {
                 printf("# there is no manager\n");
                 return false;
         }
-        now.manager->world = lives_world;
+        now.ledger->world = lives_world;
         for (size_t i = 0; ok && i < n && i < LIVES_COMMANDS_MAX; i++) {
                 run_command(data + i * LIVES_COMMAND_SIZE);
                 turn();
@@ -343,7 +343,7 @@ bool lives_run(const uint8_t *data, size_t n_data, bool tell)
         }
         ok = ok && wind_up();
         count.leases += now.model.n_leases;
-        manager_free(now.manager);
+        daemon_free(now.ledger);
         for (size_t i = 0; i < now.n_requests; i++)
                 if (now.fds[i] >= 0)
                         (void)close(now.fds[i]);

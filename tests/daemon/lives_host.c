@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/queue_internal.h"
+#include "daemon/queue/queue_internal.h"
 #include "tests/daemon/lives_host.h"
 
 World *lives_world;
@@ -34,15 +34,15 @@ int __wrap_rules_write(const char *directory, const HostPaths *host, const Snaps
 int __wrap_rules_remove(const char *directory, uint32_t lease);
 int __wrap_fdstore_push(const LeaseRecord *record, const VfioFds *fds, int owner);
 void __wrap_fdstore_remove(const LeaseRecord *record);
-int __wrap_manager_account_for(Lease *lease);
-void __wrap_manager_review_guard(Lease *lease);
-void __wrap_manager_review_vfs(Lease *lease);
-void __wrap_manager_judge_guard(Lease *lease);
-GuardLayer __wrap_manager_lease_guard(const Lease *lease);
-void __wrap_post_review(Post *post);
-void __wrap_census_note(Lease *lease);
-void __wrap_census_review(Census *census);
-int __wrap_publish_changes(Manager *manager);
+int __wrap_lease_reconcile(Lease *lease);
+void __wrap_lease_review_guard(Lease *lease);
+void __wrap_lease_review_vfs(Lease *lease);
+void __wrap_lease_judge_guard(Lease *lease);
+GuardLayer __wrap_lease_guard(const Lease *lease);
+void __wrap_controller_review(GuardController *controller);
+void __wrap_holders_note_nodes(Lease *lease);
+void __wrap_holders_review(HolderTracker *holder_tracker);
+int __wrap_publish_changes(Ledger *ledger);
 PolicyVerdict __wrap_policy_check(const Policy *policy, const PolicySubject *subject,
                                   const PolicyRequest *request);
 void __wrap_log_line(int priority, const char *format, ...) _printf_(2, 3);
@@ -142,43 +142,43 @@ void __wrap_fdstore_remove(const LeaseRecord *record)
 {
 }
 
-int __wrap_manager_account_for(Lease *lease)
+int __wrap_lease_reconcile(Lease *lease)
 {
         return 0;
 }
 
-void __wrap_manager_review_guard(Lease *lease)
+void __wrap_lease_review_guard(Lease *lease)
 {
 }
 
-void __wrap_manager_review_vfs(Lease *lease)
+void __wrap_lease_review_vfs(Lease *lease)
 {
 }
 
-void __wrap_manager_judge_guard(Lease *lease)
+void __wrap_lease_judge_guard(Lease *lease)
 {
         if (lease->is_concluding)
-                manager_conclude_take(lease);
+                lease_conclude(lease);
 }
 
-GuardLayer __wrap_manager_lease_guard(const Lease *lease)
+GuardLayer __wrap_lease_guard(const Lease *lease)
 {
         return GUARD_OWNED;
 }
 
-void __wrap_post_review(Post *post)
+void __wrap_controller_review(GuardController *controller)
 {
 }
 
-void __wrap_census_note(Lease *lease)
+void __wrap_holders_note_nodes(Lease *lease)
 {
 }
 
-void __wrap_census_review(Census *census)
+void __wrap_holders_review(HolderTracker *holder_tracker)
 {
 }
 
-int __wrap_publish_changes(Manager *manager)
+int __wrap_publish_changes(Ledger *ledger)
 {
         return 0;
 }

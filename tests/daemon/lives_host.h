@@ -3,7 +3,7 @@
 
 /* What lives.c and what stands in for its host share. */
 
-#include "daemon/manager.h"
+#include "daemon/ledger/ledger.h"
 
 /* How a worker ends is a command's to say. */
 struct Worker {

@@ -53,7 +53,7 @@ static const struct {
 };
 
 static HostPaths host;
-static Manager manager;
+static Ledger ledger;
 static Lease lease, *leases[1];
 static Bus bus;
 static sd_bus *client;
@@ -126,16 +126,16 @@ static void begin(void)
         tree_file("kernel/iommu_groups/14/type", "DMA-FQ\n");
         tree_link(NIC "/iommu_group", "../../../kernel/iommu_groups/14");
         leases[0] = &lease;
-        manager = (Manager){.leases = leases, .n_leases = 1, .host = host};
-        lease.manager = &manager;
-        if (world_read(&host, NULL, &manager.world) != 0 || lease_record_new(&lease.record) < 0 ||
+        ledger = (Ledger){.leases = leases, .n_leases = 1, .host = host};
+        lease.ledger = &ledger;
+        if (world_read(&host, NULL, &ledger.world) != 0 || lease_record_new(&lease.record) < 0 ||
             lease_record_add_group(lease.record, 14, "0000:00/05.0") < 0 ||
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
                 abort();
         lease.record->id = 7;
         lease.record->uid = 1000;
         lease.record->state = LEASE_RELEASING; /* GetDescriptors has nothing to hand out */
-        bus = (Bus){.manager = &manager};
+        bus = (Bus){.ledger = &ledger};
         start_end(&bus.bus, ends[0], true, on_call);
         start_end(&client, ends[1], false, on_question);
 }
@@ -145,7 +145,7 @@ static void end(void)
         sd_bus_close_unref(client);
         sd_bus_close_unref(bus.bus);
         lease_record_free(lease.record);
-        world_free(manager.world);
+        world_free(ledger.world);
         tree_remove();
 }
 

@@ -7,8 +7,8 @@
 
 #include <sys/uio.h>
 
-#include "daemon/audit.h"
-#include "daemon/manager.h"
+#include "daemon/tell/audit.h"
+#include "daemon/ledger/ledger.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
@@ -141,12 +141,12 @@ static void test_many(void)
 
 /* A group of a card with two functions, and a bridge that nobody has; `Manager` as far as it goes.
  */
-static void make_machine(Manager *manager)
+static void make_machine(Ledger *ledger)
 {
         static const char *const members[] = {"0000:00:05.0", "0000:00:05.1"};
         char path[128];
 
-        *manager = (Manager){.host = {.sysfs = tree_make(), .dev = "/nonexistent"}};
+        *ledger = (Ledger){.host = {.sysfs = tree_make(), .dev = "/nonexistent"}};
         for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
                 (void)snprintf(path, sizeof(path), "devices/pci0000:00/%s", members[i]);
                 tree_device(path, 0x8086, 0x10d3, 0x020000);
@@ -155,7 +155,7 @@ static void make_machine(Manager *manager)
                 tree_link(path, "../../../kernel/iommu_groups/14");
         }
         tree_file("kernel/iommu_groups/14/type", "DMA\n");
-        if (world_read(&manager->host, NULL, &manager->world) < 0)
+        if (world_read(&ledger->host, NULL, &ledger->world) < 0)
                 abort();
 }
 
@@ -178,11 +178,11 @@ static void test_refusals(void)
                 .refusal = REFUSAL_POLICY_DENIED,
                 .message = "no rule lets uid 1001 have it",
         };
-        Manager manager;
+        Ledger ledger;
 
-        make_machine(&manager);
+        make_machine(&ledger);
         n_entries = 0;
-        audit_refusal(&manager, &refusal);
+        audit_refusal(&ledger, &refusal);
         CHECK(has("ISOLATIOND_REFUSAL=PolicyDenied") && has("ISOLATIOND_DEVICE=0000:00:05.0"));
         CHECK(has("ISOLATIOND_OWNER_UID=1001") && has("ISOLATIOND_OWNER_UNIT=a.service"));
         CHECK(count_of("ISOLATIOND_GROUP=") == 1 && count_of("ISOLATIOND_DEVICE=") == 1);
@@ -192,18 +192,18 @@ static void test_refusals(void)
         /* A whole group, of which one was named before; the rule; and what is not there. */
         refusal.rule = "50-lab.json:4: lab-edu";
         selectors[1] = "group:14";
-        audit_refusal(&manager, &refusal);
+        audit_refusal(&ledger, &refusal);
         CHECK(has("ISOLATIOND_RULE=50-lab.json:4: lab-edu"));
         CHECK(has("ISOLATIOND_DEVICE=0000:00:05.0") && has("ISOLATIOND_DEVICE=0000:00:05.1"));
         CHECK(count_of("ISOLATIOND_GROUP=") == 1 && count_of("ISOLATIOND_DEVICE=") == 2);
         selectors[0] = "eth\n7";
         selectors[1] = NULL;
-        audit_refusal(&manager, &refusal);
+        audit_refusal(&ledger, &refusal);
         CHECK(has("ISOLATIOND_DEVICE=eth?7") && count_of("ISOLATIOND_GROUP=") == 0);
         for (unsigned i = 0; i < 1000; i++)
-                audit_refusal(&manager, &refusal);
+                audit_refusal(&ledger, &refusal);
         CHECK_NUMBER(n_entries, 20);
-        world_free(manager.world);
+        world_free(ledger.world);
         tree_remove();
 }
 

@@ -19,13 +19,13 @@
 #define OWNER 1000
 #define OTHER 1001
 
-void __wrap_manager_release(Lease *lease, ManagerDone done, void *userdata);
-void __wrap_manager_reset_device(Manager *manager, Bdf bdf, ManagerDone done, void *userdata);
-int __wrap_manager_transfer(Lease *lease, const NewOwner *owner, char **ret_message);
+void __wrap_lease_release(Lease *lease, LeaseDone done, void *userdata);
+void __wrap_request_reset(Ledger *ledger, Bdf bdf, LeaseDone done, void *userdata);
+int __wrap_lease_transfer(Lease *lease, const NewOwner *owner, char **ret_message);
 
 typedef struct Scene {
         HostPaths host;
-        Manager manager;
+        Ledger ledger;
         Lease lease, *leases[1];
         Bus bus;
         uid_t caller;
@@ -38,25 +38,25 @@ typedef struct Scene {
 
 static unsigned n_done;
 
-static void succeed(ManagerDone done, void *userdata)
+static void succeed(LeaseDone done, void *userdata)
 {
-        const ManagerAnswer answer = {.code = 0, .message = ""};
+        const LeaseAnswer answer = {.code = 0, .message = ""};
 
         n_done++;
         done(&answer, NULL, userdata);
 }
 
-void __wrap_manager_release(Lease *lease, ManagerDone done, void *userdata)
+void __wrap_lease_release(Lease *lease, LeaseDone done, void *userdata)
 {
         succeed(done, userdata);
 }
 
-void __wrap_manager_reset_device(Manager *manager, Bdf bdf, ManagerDone done, void *userdata)
+void __wrap_request_reset(Ledger *ledger, Bdf bdf, LeaseDone done, void *userdata)
 {
         succeed(done, userdata);
 }
 
-int __wrap_manager_transfer(Lease *lease, const NewOwner *owner, char **ret_message)
+int __wrap_lease_transfer(Lease *lease, const NewOwner *owner, char **ret_message)
 {
         n_done++;
         lease->record->uid = owner->who.uid;
@@ -123,15 +123,15 @@ static void make_machine(Scene *scene)
         tree_config(NIC, 256, PCIE_TYPE_RC_ENDPOINT, 0);
         tree_file("kernel/iommu_groups/14/type", "DMA-FQ\n");
         tree_link(NIC "/iommu_group", "../../../kernel/iommu_groups/14");
-        if (world_read(&scene->host, NULL, &scene->manager.world) != 0 ||
+        if (world_read(&scene->host, NULL, &scene->ledger.world) != 0 ||
             lease_record_new(&scene->lease.record) < 0 ||
             lease_record_add_group(scene->lease.record, 14, "0000:00/05.0") < 0)
                 abort();
         scene->lease.record->id = 7;
         scene->lease.record->uid = OWNER;
         scene->leases[0] = &scene->lease;
-        scene->manager.leases = scene->leases;
-        scene->manager.n_leases = 1;
+        scene->ledger.leases = scene->leases;
+        scene->ledger.n_leases = 1;
 }
 
 static void open_scene(Scene *scene, uid_t caller)
@@ -141,7 +141,7 @@ static void open_scene(Scene *scene, uid_t caller)
         *scene = (Scene){.caller = caller};
         n_done = 0;
         make_machine(scene);
-        scene->bus.manager = &scene->manager;
+        scene->bus.ledger = &scene->ledger;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ||
             sd_bus_new(&scene->bus.bus) < 0 || sd_bus_new(&scene->others) < 0 ||
             sd_bus_set_fd(scene->bus.bus, ends[0], ends[0]) < 0 ||
@@ -162,7 +162,7 @@ static void close_scene(Scene *scene)
         sd_bus_close_unref(scene->others);
         sd_bus_close_unref(scene->bus.bus);
         lease_record_free(scene->lease.record);
-        world_free(scene->manager.world);
+        world_free(scene->ledger.world);
         tree_remove();
 }
 
@@ -237,7 +237,7 @@ static void test_a_grant_for_a_device_that_was_pulled(void)
         for (int is_another = 0; is_another < 2; is_another++) {
                 open_scene(&scene, OTHER);
                 ask(&scene, "/org/isolationd1/device/0000_00_05_0", BUS_IFACE_DEVICE, "Reset");
-                scene.manager.world->snapshot->devices[0].inode += (uint64_t)is_another;
+                scene.ledger.world->snapshot->devices[0].inode += (uint64_t)is_another;
                 grant(&scene);
                 CHECK_NUMBER(n_done, !is_another);
                 CHECK_STRING(scene.names[0], is_another ? BUS_NAME ".Error.Changed" : "");

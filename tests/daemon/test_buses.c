@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/model/refusal.h"
-#include "daemon/queue_internal.h"
+#include "daemon/queue/queue_internal.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/lives_host.h"
 #include "tests/unit/tap.h"
@@ -20,7 +20,7 @@
 #define DEVICE "0000:00:05.0"
 
 static struct event_base *base;
-static Manager *manager;
+static Ledger *ledger;
 static int waited;
 
 static void begin(void)
@@ -38,14 +38,14 @@ static void begin(void)
                 fakehost_remove();
         }
         base = event_base_new();
-        if (!base || manager_new(base, &nowhere, "/nonexistent", &manager) < 0)
+        if (!base || daemon_new(base, &nowhere, "/nonexistent", &ledger) < 0)
                 abort();
-        manager->world = lives_world;
+        ledger->world = lives_world;
 }
 
 static void end(void)
 {
-        manager_free(manager);
+        daemon_free(ledger);
         event_base_free(base);
 }
 
@@ -63,7 +63,7 @@ static Lease *add_lease(const char *bus)
         record->lifetime = LEASE_LIFETIME_CONNECTION;
         (void)snprintf(record->owner_name, sizeof(record->owner_name), NAME);
         (void)snprintf(record->owner_bus, sizeof(record->owner_bus), "%s", bus);
-        if (manager_add_lease(manager, record, &lease) < 0)
+        if (ledger_add_lease(ledger, record, &lease) < 0)
                 abort();
         return lease;
 }
@@ -72,10 +72,10 @@ static void test_a_lease(const char *bus, LeaseState state, bool needs)
 {
         begin();
         const Lease *lease = add_lease(bus);
-        CHECK(manager_needs_name(manager, NAME));
-        manager_meet_bus(manager, HERE);
+        CHECK(names_need(ledger, NAME));
+        names_meet_bus(ledger, HERE);
         CHECK_NUMBER(lease->record->state, state);
-        CHECK_NUMBER(manager_needs_name(manager, NAME), needs);
+        CHECK_NUMBER(names_need(ledger, NAME), needs);
         end();
 }
 
@@ -91,16 +91,16 @@ static void test_only_its_own_end(void)
 {
         begin();
         Lease *lease = add_lease(THERE);
-        (void)snprintf(manager->bus_id, sizeof(manager->bus_id), HERE);
-        manager_forget_name(manager, NAME);
+        (void)snprintf(ledger->bus_id, sizeof(ledger->bus_id), HERE);
+        names_forget(ledger, NAME);
         CHECK_NUMBER(lease->record->state, LEASE_LEASED);
-        (void)snprintf(manager->bus_id, sizeof(manager->bus_id), THERE);
-        manager_forget_name(manager, NAME);
+        (void)snprintf(ledger->bus_id, sizeof(ledger->bus_id), THERE);
+        names_forget(ledger, NAME);
         CHECK_NUMBER(lease->record->state, LEASE_RELEASING);
         end();
 }
 
-static void on_answer(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_answer(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         waited = answer->code;
 }
@@ -119,14 +119,14 @@ static void test_a_waiter(const char *bus, bool stays)
 
         begin();
         Lease *lease = add_lease(HERE);
-        (void)snprintf(manager->bus_id, sizeof(manager->bus_id), "%s", bus);
+        (void)snprintf(ledger->bus_id, sizeof(ledger->bus_id), "%s", bus);
         waited = 0;
-        manager_acquire(manager, &request, on_answer, NULL);
-        if (CHECK(manager->queue->first))
-                CHECK_STRING(manager->queue->first->bus, bus);
+        request_acquire(ledger, &request, on_answer, NULL);
+        if (CHECK(ledger->queue->first))
+                CHECK_STRING(ledger->queue->first->bus, bus);
         lease->record->owner_bus[0] = '\0';
-        manager_meet_bus(manager, HERE);
-        CHECK_NUMBER(manager->queue->first != NULL, stays);
+        names_meet_bus(ledger, HERE);
+        CHECK_NUMBER(ledger->queue->first != NULL, stays);
         CHECK_NUMBER(waited, stays ? 0 : REFUSAL_CHANGED);
         end();
 }

@@ -67,7 +67,7 @@ static void check_held(const FakeDaemon *daemon)
         must_be(strcmp(override, device->driver) == 0, "the lease's override is back");
 }
 
-static void on_taken(const ManagerAnswer *answer, const VfioFds *fds, void *userdata)
+static void on_taken(const LeaseAnswer *answer, const VfioFds *fds, void *userdata)
 {
         *(int *)userdata = answer->code;
 }
@@ -80,11 +80,11 @@ static void take_back(FakeDaemon *daemon)
         Bdf bdf = {.domain = 0};
 
         must_be(lease && bdf_parse(CARD, &bdf), "it is leased");
-        manager_take_device((Lease *)lease, bdf, &root, on_taken, &code);
+        member_take((Lease *)lease, bdf, &root, on_taken, &code);
         fakedaemon_see(daemon);
         must_be(code == 0, "its owner has it again");
         must_be(strcmp(driver_of(CARD), LEASE_DRIVER) == 0, "it has our driver");
-        must_be(nodes_are_granted(&daemon->manager->host, lease->record), "its nodes too");
+        must_be(nodes_are_granted(&daemon->ledger->host, lease->record), "its nodes too");
 }
 
 static void live_overridden(FakeDaemon *daemon)
@@ -103,16 +103,16 @@ static void live_overridden(FakeDaemon *daemon)
 
 static void check_words(const FakeDaemon *daemon)
 {
-        const Manager *manager = daemon->manager;
+        const Ledger *ledger = daemon->ledger;
         const Lease *lease = fakedaemon_lease(daemon, CARD);
         bool seen = false;
 
-        for (size_t i = 0; i < manager->world->groups->n_groups; i++) {
+        for (size_t i = 0; i < ledger->world->groups->n_groups; i++) {
                 _cleanup_(freep) char *text = NULL;
 
-                if (manager_lease_of_group(manager, i) != lease)
+                if (ledger_lease_of_group(ledger, i) != lease)
                         continue;
-                text = manager_group_guard_text(manager, i);
+                text = ledger_group_guard_text(ledger, i);
                 must_be(text && strstr(text, "its owner has it again by isoctl take 1 " CARD),
                         "what its owner must do");
                 must_be(strstr(text, "root can unbind a device"), "the way that cannot be shut");

@@ -26,16 +26,16 @@ static void live_unconcluded(FakeDaemon *daemon)
                 lease->done = on_done;
                 lease->done_userdata = &owner;
                 if (quarantined) {
-                        manager_react(lease, POLICY_BREACH_QUARANTINE, "a storm");
+                        lease_react(lease, POLICY_BREACH_QUARANTINE, "a storm");
                         must_be(owner.code == REFUSAL_QUARANTINED, "who waits has it all the same");
-                        manager_release(lease, on_done, &answer);
+                        lease_release(lease, on_done, &answer);
                 } else {
-                        manager_revoke(lease, &(RevokeRequest){.has_grace = true, .grace = 60},
+                        lease_revoke(lease, &(RevokeRequest){.has_grace = true, .grace = 60},
                                        on_done, &answer);
                         must_be(owner.code == REFUSAL_CHANGED, "who waits is told nothing");
                 }
                 await(daemon, &answer);
-                must_be(answer.code == 0 && daemon->manager->n_leases == 0, "it is given back");
+                must_be(answer.code == 0 && daemon->ledger->n_leases == 0, "it is given back");
         }
 }
 
@@ -56,11 +56,11 @@ static bool set_master(bool on)
 /* Whoever asks for it is told that it is in quarantine. */
 static void check_quarantine(FakeDaemon *daemon, const char *why)
 {
-        const Lease *lease = daemon->manager->leases[0];
+        const Lease *lease = daemon->ledger->leases[0];
         Answer answer = {.code = _REFUSAL_N};
 
-        must_be(strcmp(manager_lease_state(lease), "quarantined") == 0, "in quarantine");
-        must_be(manager_lease_guard(lease) == GUARD_OWNED, "still guarded");
+        must_be(strcmp(ledger_lease_state(lease), "quarantined") == 0, "in quarantine");
+        must_be(lease_guard(lease) == GUARD_OWNED, "still guarded");
         ask(daemon, CARD, &answer);
         must_be(answer.code == REFUSAL_QUARANTINED && strstr(answer.message, why), "nobody has it");
 }
@@ -72,16 +72,16 @@ static void live_condemned(FakeDaemon *daemon)
 
         (void)set_master(true);
         frame_told_grace = 0;
-        manager_react(lease, POLICY_BREACH_KEEP, "nothing");
+        lease_react(lease, POLICY_BREACH_KEEP, "nothing");
         must_be(lease->record->state == LEASE_LEASED && !lease->guard_worker, "kept");
-        manager_react(lease, POLICY_BREACH_REVOKE, "a reason");
-        must_be(strcmp(manager_lease_state(lease), "revoking") == 0 &&
+        lease_react(lease, POLICY_BREACH_REVOKE, "a reason");
+        must_be(strcmp(ledger_lease_state(lease), "revoking") == 0 &&
                         frame_told_grace == POLICY_GRACE_DEFAULT,
                 "revoked, with the rule's grace");
         uint64_t end = lease->record->revoke_usec;
-        manager_react(lease, POLICY_BREACH_REVOKE, "again");
+        lease_react(lease, POLICY_BREACH_REVOKE, "again");
         must_be(lease->record->revoke_usec == end, "a second reason makes the grace no longer");
-        manager_react(lease, POLICY_BREACH_QUARANTINE, "a storm");
+        lease_react(lease, POLICY_BREACH_QUARANTINE, "a storm");
         while (lease->guard_worker)
                 must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
         must_be(!set_master(true), "its devices are stopped");
@@ -94,12 +94,12 @@ static void live_after_condemned(FakeDaemon *daemon)
 {
         Answer answer = {.code = _REFUSAL_N};
 
-        must_be(daemon->manager->n_leases == 1, "the lease lives on");
+        must_be(daemon->ledger->n_leases == 1, "the lease lives on");
         check_quarantine(daemon, "a storm");
-        must_be(daemon->manager->leases[0]->fds.n_items > 0, "its descriptors are kept");
-        manager_release(daemon->manager->leases[0], on_done, &answer);
+        must_be(daemon->ledger->leases[0]->fds.n_items > 0, "its descriptors are kept");
+        lease_release(daemon->ledger->leases[0], on_done, &answer);
         await(daemon, &answer);
-        must_be(answer.code == 0 && daemon->manager->n_leases == 0, "released, it is given back");
+        must_be(answer.code == 0 && daemon->ledger->n_leases == 0, "released, it is given back");
 }
 
 /* Returns whether there was one. */
@@ -107,7 +107,7 @@ static bool unlink_rejected(const FakeDaemon *daemon)
 {
         char path[FAKEHOST_PATH_SIZE];
 
-        (void)snprintf(path, sizeof(path), "%s/1.json.rejected", daemon->manager->state_directory);
+        (void)snprintf(path, sizeof(path), "%s/1.json.rejected", daemon->ledger->state_directory);
         return unlink(path) == 0;
 }
 
@@ -117,7 +117,7 @@ static void live_forgotten(FakeDaemon *daemon)
         char path[FAKEHOST_PATH_SIZE];
         const Lease *lease = take(daemon);
 
-        (void)snprintf(path, sizeof(path), "%s/%u.json", daemon->manager->state_directory,
+        (void)snprintf(path, sizeof(path), "%s/%u.json", daemon->ledger->state_directory,
                        lease->record->id);
         FILE *file = fopen(path, "we");
         must_be(file && fputs("half a rec", file) >= 0 && fclose(file) == 0, "the record");
@@ -128,8 +128,8 @@ static void live_after_forgotten(FakeDaemon *daemon)
 {
         Answer answer = {.code = _REFUSAL_N};
 
-        must_be(daemon->manager->n_leases == 1, "it is a lease still");
-        const LeaseRecord *record = daemon->manager->leases[0]->record;
+        must_be(daemon->ledger->n_leases == 1, "it is a lease still");
+        const LeaseRecord *record = daemon->ledger->leases[0]->record;
         Bdf bdf;
         must_be(bdf_parse(CARD, &bdf), "an address");
         const LeaseDevice *device = lease_record_find(record, bdf);
@@ -140,9 +140,9 @@ static void live_after_forgotten(FakeDaemon *daemon)
         must_be(answer.code == REFUSAL_QUARANTINED && strstr(answer.message, "cannot be read"),
                 "nobody has it");
         answer.code = _REFUSAL_N;
-        manager_release(daemon->manager->leases[0], on_done, &answer);
+        lease_release(daemon->ledger->leases[0], on_done, &answer);
         await(daemon, &answer);
-        must_be(answer.code == 0 && daemon->manager->n_leases == 0, "it is given back");
+        must_be(answer.code == 0 && daemon->ledger->n_leases == 0, "it is given back");
         must_be(unlink_rejected(daemon), "its record was set aside");
         /* What that said of power management is lost. */
         tree_file("bus/pci/devices/" CARD "/power/control", "auto\n");
@@ -154,7 +154,7 @@ static void live_guard_hanging(FakeDaemon *daemon)
         Answer answer = {.code = _REFUSAL_N};
 
         must_be(fakedaemon_acquire(daemon, CARD, LEASE_MODE_PATH) == 0, "the card");
-        Lease *lease = daemon->manager->leases[0];
+        Lease *lease = daemon->ledger->leases[0];
         fakehost_race(true);
         fakehost_hang(JOINER);
         fakehost_plug(JOINER);
@@ -162,13 +162,13 @@ static void live_guard_hanging(FakeDaemon *daemon)
         fakedaemon_see_once(daemon);
         must_be(lease->guard_worker, "the joiner is being blocked");
         /* The driver comes as the override is written, and is found by the same worker. */
-        manager_release(lease, on_done, &answer);
+        lease_release(lease, on_done, &answer);
         await(daemon, &answer);
         must_be(answer.code == REFUSAL_STUCK && strstr(answer.message, "hangs in the kernel"),
                 "who releases it is told");
-        must_be(strcmp(manager_lease_state(lease), "stuck") == 0, "it is stuck");
+        must_be(strcmp(ledger_lease_state(lease), "stuck") == 0, "it is stuck");
         answer.code = _REFUSAL_N;
-        manager_revoke(lease, &(RevokeRequest){.kill = true}, on_done, &answer);
+        lease_revoke(lease, &(RevokeRequest){.kill = true}, on_done, &answer);
         await(daemon, &answer);
         must_be(answer.code == REFUSAL_STUCK, "and who revokes it");
         fakehost_race(false);

@@ -125,8 +125,8 @@ static const char *step(FakeDaemon *daemon)
                                                  (LeaseMode)(1 + draw(_LEASE_MODE_N - 1)));
                 return "acquired";
         case 6:
-                if (daemon->manager->n_leases > 0)
-                        fakedaemon_release(daemon, draw((unsigned)daemon->manager->n_leases));
+                if (daemon->ledger->n_leases > 0)
+                        fakedaemon_release(daemon, draw((unsigned)daemon->ledger->n_leases));
                 return "released";
         case 7:
                 fakehost_rescan(NULL);

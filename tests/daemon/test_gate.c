@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "daemon/guard/block.h"
-#include "daemon/guard/errand.h"
+#include "daemon/guard/udev_hook.h"
 #include "daemon/guard/gate.h"
 #include "daemon/guard/sweep.h"
 #include "tests/unit/tap.h"
@@ -202,27 +202,27 @@ static void test_errands(void)
 
         make_host();
         /* Nobody has shut it, or not we. */
-        CHECK_NUMBER(errand_run(&host, state, "0000:04:00.0", NULL), 0);
+        CHECK_NUMBER(udev_hook_run(&host, state, "0000:04:00.0", NULL), 0);
         CHECK_NUMBER(watchfile_save(state, file), 0);
-        CHECK_NUMBER(errand_run(&host, state, NULL, "nvme"), 0);
+        CHECK_NUMBER(udev_hook_run(&host, state, NULL, "nvme"), 0);
         CHECK_STRING(content(NVME "/bind"), "");
 
         file->gate_shut = true;
         CHECK_NUMBER(places_add(&file->places, "/devices/pci0000:00/0000:??:00.?"), 0);
         CHECK_NUMBER(watchfile_save(state, file), 0);
-        CHECK_NUMBER(errand_run(&host, state, "0000:02:00.0", NULL), 0); /* ours */
+        CHECK_NUMBER(udev_hook_run(&host, state, "0000:02:00.0", NULL), 0); /* ours */
         CHECK_STRING(content(PROBE), "");
-        CHECK_NUMBER(errand_run(&host, state, NULL, "nvme"), 0);
+        CHECK_NUMBER(udev_hook_run(&host, state, NULL, "nvme"), 0);
         CHECK_STRING(content(NVME "/bind"), "");
         places_clear(&file->places);
         CHECK_NUMBER(watchfile_save(state, file), 0);
-        CHECK_NUMBER(errand_run(&host, state, "0000:04:00.0", NULL), 0);
-        CHECK_NUMBER(errand_run(&host, state, NULL, "nvme"), 0);
+        CHECK_NUMBER(udev_hook_run(&host, state, "0000:04:00.0", NULL), 0);
+        CHECK_NUMBER(udev_hook_run(&host, state, NULL, "nvme"), 0);
         CHECK(strncmp(content(NVME "/bind"), "0000:0", 6) == 0);
-        CHECK_NUMBER(errand_run(&host, state, "0000:09:00.0", NULL), -ENOENT);
-        CHECK_NUMBER(errand_run(&host, state, "../../x", NULL), -EINVAL);
-        CHECK_NUMBER(errand_run(&host, state, NULL, ""), -EINVAL);
-        CHECK_NUMBER(errand_run(&host, state, NULL, "../nvme"), -EINVAL);
+        CHECK_NUMBER(udev_hook_run(&host, state, "0000:09:00.0", NULL), -ENOENT);
+        CHECK_NUMBER(udev_hook_run(&host, state, "../../x", NULL), -EINVAL);
+        CHECK_NUMBER(udev_hook_run(&host, state, NULL, ""), -EINVAL);
+        CHECK_NUMBER(udev_hook_run(&host, state, NULL, "../nvme"), -EINVAL);
         tree_remove();
 }
 

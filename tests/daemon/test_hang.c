@@ -60,17 +60,17 @@ static int compare_numbers(const void *a, const void *b)
 /* Others are served as if nothing were, and whoever asks about this one is answered at once. */
 static void check_service(FakeDaemon *daemon)
 {
-        Lease *lease = daemon->manager->leases[0];
+        Lease *lease = daemon->ledger->leases[0];
         double msec[CALLS];
 
         for (int i = 0; i < CALLS; i++) {
                 Answer answer = {.code = _REFUSAL_N};
                 double begin = now();
 
-                manager_release(lease, on_done, &answer);
+                lease_release(lease, on_done, &answer);
                 must_be(answer.code == REFUSAL_STUCK, "a release of what is stuck waits");
-                must_be(manager_lease_trouble(lease)[0], "nobody is told why it is stuck");
-                must_be(manager_reconcile(daemon->manager) == 0, "the machine cannot be read");
+                must_be(lease_trouble(lease)[0], "nobody is told why it is stuck");
+                must_be(ledger_read_now(daemon->ledger) == 0, "the machine cannot be read");
                 msec[i] = (now() - begin) * 1e3;
         }
         qsort(msec, CALLS, sizeof(*msec), compare_numbers);
@@ -86,7 +86,7 @@ static void check_service(FakeDaemon *daemon)
         await(daemon, &answer);
         must_be(answer.code == 0, "another group is not had");
         answer.code = _REFUSAL_N;
-        manager_release(daemon->manager->leases[1], on_done, &answer);
+        lease_release(daemon->ledger->leases[1], on_done, &answer);
         await(daemon, &answer);
         must_be(answer.code == 0, "another group is not given back");
         answer.code = _REFUSAL_N;
@@ -105,7 +105,7 @@ static void live_revoked(FakeDaemon *daemon)
         must_be(lease->record->revoke_grace == POLICY_GRACE_DEFAULT, "the grace without a rule");
         answer = take_away(daemon, &(RevokeRequest){.has_grace = true});
         must_be(answer.code == 0 && strcmp(answer.report, CARD " flr\n") == 0, "at once");
-        must_be(frame_told_grace == 0 && daemon->manager->n_leases == 0, "it is gone");
+        must_be(frame_told_grace == 0 && daemon->ledger->n_leases == 0, "it is gone");
 
         lease = take(daemon);
         begin = now();
@@ -114,12 +114,12 @@ static void live_revoked(FakeDaemon *daemon)
         must_be(now() - begin > 0.9, "the grace is cut short");
 
         lease = take(daemon);
-        manager_revoke(lease, &(RevokeRequest){.kill = true}, on_done, &first);
+        lease_revoke(lease, &(RevokeRequest){.kill = true}, on_done, &first);
         must_be(frame_told_grace == POLICY_GRACE_DEFAULT, "the policy's grace");
-        must_be(strcmp(manager_lease_state(lease), "revoking") == 0, "it is said to be revoked");
+        must_be(strcmp(ledger_lease_state(lease), "revoking") == 0, "it is said to be revoked");
         answer = (Answer){.code = _REFUSAL_N};
         begin = now();
-        manager_release(lease, on_done, &answer);
+        lease_release(lease, on_done, &answer);
         await(daemon, &answer);
         must_be(answer.code == 0 && first.code == 0, "both who ask are answered");
         must_be(now() - begin < 5, "whoever lets go is not waited for");
@@ -135,12 +135,12 @@ static void live_held(FakeDaemon *daemon)
         must_be(answer.code == REFUSAL_STUCK, "who revokes is told that somebody has it open");
         must_be(strstr(answer.message, "waits for") && strstr(answer.message, "test_daemon_han"),
                 "by name");
-        must_be(strcmp(manager_lease_state(lease), "draining") == 0, "draining");
+        must_be(strcmp(ledger_lease_state(lease), "draining") == 0, "draining");
         await_state(daemon, "stuck");
         check_service(daemon);
         answer = take_away(daemon, &(RevokeRequest){.kill = true});
         must_be(answer.code == 0, "once the holder is killed it is given back");
-        must_be(daemon->manager->n_leases == 0, "it is gone");
+        must_be(daemon->ledger->n_leases == 0, "it is gone");
 
         lease = take(daemon);
         hold(lease);
@@ -159,14 +159,14 @@ static void live_hanging(FakeDaemon *daemon)
         await(daemon, &answer);
         must_be(answer.code == REFUSAL_STUCK, "who acquires is told");
         await_state(daemon, "stuck");
-        while (!manager_lease_trouble(daemon->manager->leases[0])[0])
+        while (!lease_trouble(daemon->ledger->leases[0])[0])
                 must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
         check_service(daemon);
         must_be(fakehost_has("fake/killed"), "the worker was killed");
-        const Worker *worker = daemon->manager->leases[0]->worker;
+        const Worker *worker = daemon->ledger->leases[0]->worker;
         for (int i = 0; i < 3; i++)
                 fakedaemon_see_once(daemon);
-        must_be(daemon->manager->leases[0]->worker == worker, "another worker was started");
+        must_be(daemon->ledger->leases[0]->worker == worker, "another worker was started");
         fakehost_let_go(CARD);
         await(daemon, NULL);
         must_be(fakehost_driver(fakehost_find(CARD), path)[0], "the host driver is back");
@@ -185,10 +185,10 @@ static void live_abandoned(FakeDaemon *daemon)
 
 static void live_with_orphan(FakeDaemon *daemon)
 {
-        const Lease *lease = daemon->manager->leases[0];
+        const Lease *lease = daemon->ledger->leases[0];
 
-        must_be(daemon->manager->n_leases == 1, "the lease lives on");
-        must_be(strcmp(manager_lease_state(lease), "stuck") == 0, "it is stuck");
+        must_be(daemon->ledger->n_leases == 1, "the lease lives on");
+        must_be(strcmp(ledger_lease_state(lease), "stuck") == 0, "it is stuck");
         check_service(daemon);
         must_be(!lease->worker, "another worker was started");
         Answer answer = take_away(daemon, &(RevokeRequest){.kill = true});
@@ -202,7 +202,7 @@ static void live_restarted(FakeDaemon *daemon)
         Answer first = {.code = _REFUSAL_N};
         double begin = now();
 
-        manager_revoke(take(daemon), &(RevokeRequest){.has_grace = true, .grace = 2}, on_done,
+        lease_revoke(take(daemon), &(RevokeRequest){.has_grace = true, .grace = 2}, on_done,
                        &first);
         /* The first connection of the store has what the second life is to find. */
         _exit(first.code == _REFUSAL_N && now() - begin < 2 ? 0 : 2);
@@ -210,8 +210,8 @@ static void live_restarted(FakeDaemon *daemon)
 
 static void live_after_restart(FakeDaemon *daemon)
 {
-        must_be(daemon->manager->n_leases == 1, "the lease lives on");
-        must_be(strcmp(manager_lease_state(daemon->manager->leases[0]), "revoking") == 0,
+        must_be(daemon->ledger->n_leases == 1, "the lease lives on");
+        must_be(strcmp(ledger_lease_state(daemon->ledger->leases[0]), "revoking") == 0,
                 "it is still being revoked");
         await(daemon, NULL);
 }

@@ -248,7 +248,7 @@ static void test_unseen(void)
         HostPaths paths = HOST_PATHS_LIVE;
 
         CHECK_NUMBER(look_as_nobody(&paths), 100);
-        paths.aides = "/nonexistent";
+        paths.helpers = "/nonexistent";
         CHECK_NUMBER(look_as_nobody(&paths), 100 + HOLDERS_E_UNSEEN);
 }
 

@@ -11,14 +11,14 @@
 #include <unistd.h>
 
 #include "core/model/refusal.h"
-#include "daemon/queue_internal.h"
-#include "daemon/manager_revoke.h"
+#include "daemon/queue/queue_internal.h"
+#include "daemon/lifecycle/revoke.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/lives_host.h"
 #include "tests/unit/tap.h"
 
 #define PENDING (-10000)
-#define DEVICES (MANAGER_LEASES_PER_UID_MAX + 8)
+#define DEVICES (LEASES_PER_UID_MAX + 8)
 #define USER 1000
 #define OTHER 1001
 
@@ -32,10 +32,10 @@ typedef struct Asked {
         Worker *worker; /* that was started for it */
 } Asked;
 
-void __real_census_review(Census *census);
+void __real_holders_review(HolderTracker *holder_tracker);
 
 static struct event_base *base;
-static Manager *manager;
+static Ledger *ledger;
 static char addresses[DEVICES][BDF_TEXT_SIZE];
 
 /* Many cards, each a group of its own. */
@@ -66,14 +66,14 @@ static void begin(void)
         if (!lives_world)
                 make_world();
         base = event_base_new();
-        if (!base || manager_new(base, &host, "/nonexistent", &manager) < 0)
+        if (!base || daemon_new(base, &host, "/nonexistent", &ledger) < 0)
                 abort();
-        manager->world = lives_world;
+        ledger->world = lives_world;
 }
 
 static void end(void)
 {
-        manager_free(manager);
+        daemon_free(ledger);
         event_base_free(base);
 }
 
@@ -89,12 +89,12 @@ static void note(Asked *asked, int code, const char *message)
         (void)snprintf(asked->message, sizeof(asked->message), "%s", message);
 }
 
-static void on_answer(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_answer(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         note(userdata, answer->code, answer->message);
 }
 
-static void on_counted(Manager *asked, uint32_t lease, const CensusResult *result, void *userdata)
+static void on_counted(Ledger *asked, uint32_t lease, const HoldersResult *result, void *userdata)
 {
         note(userdata, result->code, result->message);
 }
@@ -125,7 +125,7 @@ static void acquire_all(const char *const *selectors, uid_t uid, bool waits, Ask
         };
 
         *asked = (Asked){.code = PENDING};
-        manager_acquire(manager, &request, on_answer, asked);
+        request_acquire(ledger, &request, on_answer, asked);
         turn();
 }
 
@@ -144,7 +144,7 @@ static Lease *lease_of(int device)
 
         if (bdf_parse(addresses[device], &bdf))
                 index = snapshot_find(lives_world->snapshot, bdf);
-        return manager_lease_of_group(manager, groups->group_of[index]);
+        return ledger_lease_of_group(ledger, groups->group_of[index]);
 }
 
 /* A lease of the device, in its owner's hands. */
@@ -172,14 +172,14 @@ static bool says(const Asked *asked, int code, const char *words)
 static void ask_holders(Lease *lease, uid_t uid, Asked *asked)
 {
         *asked = (Asked){.code = PENDING};
-        census_ask(lease, uid, on_counted, asked);
+        holders_ask_lease(lease, uid, on_counted, asked);
         asked->worker = lives_last_worker;
 }
 
 static void read_regions(uid_t uid, Asked *asked)
 {
         *asked = (Asked){.code = PENDING};
-        manager_read_regions(manager, 0, uid, on_answer, asked);
+        group_read_regions(ledger, 0, uid, on_answer, asked);
         asked->worker = lives_last_worker;
 }
 
@@ -222,17 +222,17 @@ static void test_holders(void)
         /* Whom to kill is looked for all the same, before anything is given back. */
         Worker *before = lives_last_worker;
         one.code = PENDING;
-        manager_revoke(lease, &request, on_answer, &one);
+        lease_revoke(lease, &request, on_answer, &one);
         Worker *killer = lives_last_worker;
         CHECK(killer != before && !lease->worker);
         CHECK_NUMBER(lease->record->state, LEASE_LEASED);
         /* Who asks for the same meanwhile starts no other, but one when that has ended. */
         for (int i = 0; i < 100; i++)
-                census_take(lease, true, on_counted, &one);
+                holders_ask_own(lease, true, on_counted, &one);
         CHECK(lives_last_worker != killer);
         before = lives_last_worker;
         for (int i = 0; i < 100; i++)
-                census_take(lease, true, on_counted, &one);
+                holders_ask_own(lease, true, on_counted, &one);
         CHECK(lives_last_worker == before);
         end_worker(before);
         CHECK(lives_last_worker != before);
@@ -250,11 +250,11 @@ static void test_holders(void)
 static void look_again(Lease *lease)
 {
         lease->record->exclusive_process = false;
-        __real_census_review(manager->census);
+        __real_holders_review(ledger->holder_tracker);
         lease->record->exclusive_process = true;
-        manager->times.census = 0;
-        __real_census_review(manager->census);
-        manager->times.census = 60;
+        ledger->times.holder_tracker = 0;
+        __real_holders_review(ledger->holder_tracker);
+        ledger->times.holder_tracker = 60;
         turn();
 }
 
@@ -284,7 +284,7 @@ static void test_regions(void)
         read_regions(0, &one);
         CHECK_NUMBER(one.code, PENDING);
         one.code = PENDING;
-        manager_set_type(manager, lives_world->groups->groups[0].id, DOMAIN_TYPE_DMA_FQ, on_answer,
+        group_set_type(ledger, lives_world->groups->groups[0].id, DOMAIN_TYPE_DMA_FQ, on_answer,
                          &one);
         CHECK_NUMBER(one.code, PENDING);
         end_worker(asked[0].worker);
@@ -301,18 +301,18 @@ static void test_leases(void)
         int device = 0;
 
         begin();
-        for (; device < MANAGER_LEASES_PER_UID_MAX; device++)
+        for (; device < LEASES_PER_UID_MAX; device++)
                 (void)make_lease(device, USER);
         acquire(device, USER, false, &asked);
         CHECK(says(&asked, REFUSAL_QUOTA, "uid 1000 has 64 leases already"));
         Lease *lease = make_lease(device++, OTHER);
-        CHECK_NUMBER(manager_transfer(lease, &heir, &message), REFUSAL_QUOTA);
+        CHECK_NUMBER(lease_transfer(lease, &heir, &message), REFUSAL_QUOTA);
         CHECK_STRING(message, "uid 1000 has 64 leases already");
         CHECK_NUMBER(lease->record->uid, OTHER);
         for (; device < DEVICES - 1; device++)
                 (void)make_lease(device, 0);
         one.code = PENDING;
-        manager_release(lease_of(0), on_answer, &one);
+        lease_release(lease_of(0), on_answer, &one);
         end_worker(lease_of(0)->worker);
         CHECK_NUMBER(one.code, 0);
         (void)make_lease(device, USER);
@@ -336,7 +336,7 @@ static void test_waiters(void)
         acquire(0, OTHER, true, &one);
         CHECK_NUMBER(one.code, PENDING);
         /* The first one is served, and waits no more. */
-        manager_release(lease, NULL, NULL);
+        lease_release(lease, NULL, NULL);
         end_worker(lease->worker);
         end_worker(lease_of(0)->worker);
         CHECK_NUMBER(asked[0].code, 0);
@@ -348,15 +348,15 @@ static void test_waiters(void)
 }
 
 /* The longest that a request may have, and that JSON makes the most of. */
-static void make_longest(char texts[MANAGER_SELECTORS_MAX][257], const char **selectors)
+static void make_longest(char texts[REQUEST_SELECTORS_MAX][257], const char **selectors)
 {
         selectors[0] = addresses[0];
-        for (int i = 1; i < MANAGER_SELECTORS_MAX; i++) {
+        for (int i = 1; i < REQUEST_SELECTORS_MAX; i++) {
                 memset(texts[i], 1, sizeof(texts[i]) - 1);
                 texts[i][sizeof(texts[i]) - 1] = '\0';
                 selectors[i] = texts[i];
         }
-        selectors[MANAGER_SELECTORS_MAX] = NULL;
+        selectors[REQUEST_SELECTORS_MAX] = NULL;
 }
 
 /* Puts waiters into the queue, as those of `uid`, until it has no room for one more. */
@@ -368,17 +368,17 @@ static unsigned fill_queue(uid_t uid, const char *const *selectors)
                 const AcquireRequest request = {
                         .selectors = selectors, .uid = uid, .unit = "", .ticket = "ticket"};
                 _cleanup_(waiter_freep) Waiter *waiter = calloc(1, sizeof(*waiter));
-                _cleanup_(plan_clear) Plan plan = {.manager = manager, .request = &request};
+                _cleanup_(plan_clear) Plan plan = {.ledger = ledger, .request = &request};
 
                 if (!waiter || request_copy(&request, &waiter->request) < 0)
                         abort();
-                waiter->queue = manager->queue;
+                waiter->queue = ledger->queue;
                 waiter->done = on_answer;
                 waiter->userdata = &first;
-                if (queue_check_room(manager->queue, waiter, &plan) != 0)
+                if (queue_check_room(ledger->queue, waiter, &plan) != 0)
                         return n;
-                waiter->next = manager->queue->first;
-                manager->queue->first = TAKE_PTR(waiter);
+                waiter->next = ledger->queue->first;
+                ledger->queue->first = TAKE_PTR(waiter);
         }
 }
 
@@ -387,8 +387,8 @@ int __real_queue_state_save(const char *directory, const Waiter *first);
 /* However much is asked for, what is written down can be read again. */
 static void test_bytes_in_the_queue(void)
 {
-        static char texts[MANAGER_SELECTORS_MAX][257];
-        const char *selectors[MANAGER_SELECTORS_MAX + 1];
+        static char texts[REQUEST_SELECTORS_MAX][257];
+        const char *selectors[REQUEST_SELECTORS_MAX + 1];
         char directory[] = "/tmp/limits-XXXXXX", path[64];
         Waiter *back = NULL;
         unsigned n = 0, n_back = 0;
@@ -401,11 +401,11 @@ static void test_bytes_in_the_queue(void)
                 n += fill_queue(uid, selectors);
         CHECK(n < ALL * n_mine);
         CHECK(fill_queue(0, selectors) > 2);
-        for (const Waiter *each = manager->queue->first; each; each = each->next)
+        for (const Waiter *each = ledger->queue->first; each; each = each->next)
                 n_back++;
         if (!CHECK(mkdtemp(directory)))
                 return;
-        CHECK_NUMBER(__real_queue_state_save(directory, manager->queue->first), 0);
+        CHECK_NUMBER(__real_queue_state_save(directory, ledger->queue->first), 0);
         CHECK_NUMBER(queue_state_load(directory, &back), 0);
         for (Waiter *next; back; back = next, n_back--) {
                 next = back->next;
@@ -419,16 +419,16 @@ static void test_bytes_in_the_queue(void)
 
 static void test_selectors(void)
 {
-        const char *selectors[MANAGER_SELECTORS_MAX + 2] = {NULL};
+        const char *selectors[REQUEST_SELECTORS_MAX + 2] = {NULL};
         Asked asked;
 
         begin();
-        for (int i = 0; i <= MANAGER_SELECTORS_MAX; i++)
+        for (int i = 0; i <= REQUEST_SELECTORS_MAX; i++)
                 selectors[i] = addresses[0];
         acquire_all(selectors, USER, false, &asked);
         CHECK(says(&asked, REFUSAL_INVALID, "more than 64 selectors"));
         CHECK(!lease_of(0));
-        selectors[MANAGER_SELECTORS_MAX] = NULL;
+        selectors[REQUEST_SELECTORS_MAX] = NULL;
         acquire_all(selectors, USER, false, &asked);
         CHECK_NUMBER(asked.code, PENDING);
         CHECK(lease_of(0));

@@ -73,14 +73,14 @@ static void check_guard(const FakeDaemon *daemon, const char *address, GuardLaye
 {
         const Lease *lease = fakedaemon_lease(daemon, address);
 
-        if (!lease || manager_lease_guard(lease) == layer)
+        if (!lease || lease_guard(lease) == layer)
                 return;
         /* A gate that could once not be shut is given up. */
         if (layer == GUARD_GATED && faults_has_struck() &&
-            manager_lease_guard(lease) == GUARD_REACTIVE)
+            lease_guard(lease) == GUARD_REACTIVE)
                 return;
         (void)fprintf(stderr, "VIOLATED: the guard of %s is %s, not %s\n", address,
-                      guard_layer_to_string(manager_lease_guard(lease)),
+                      guard_layer_to_string(lease_guard(lease)),
                       guard_layer_to_string(layer));
         _exit(2);
 }

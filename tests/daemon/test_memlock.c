@@ -92,8 +92,8 @@ static void begin(FakeDaemon *daemon)
 
         must_be(rules && policy_parse_nameless(rules, "p", policy, strlen(policy), &message) == 0,
                 "the policy");
-        policy_free(daemon->manager->policy);
-        daemon->manager->policy = rules;
+        policy_free(daemon->ledger->policy);
+        daemon->ledger->policy = rules;
 }
 
 static const Lease *lease(FakeDaemon *daemon, const char *address)
@@ -109,7 +109,7 @@ static const Lease *lease(FakeDaemon *daemon, const char *address)
         };
         Answer answer = {.code = _REFUSAL_N};
 
-        manager_acquire(daemon->manager, &request, on_done, &answer);
+        request_acquire(daemon->ledger, &request, on_done, &answer);
         await(daemon, &answer);
         must_be(answer.code == 0, answer.message);
         return fakedaemon_lease(daemon, address);

@@ -97,10 +97,10 @@ static void check_guard(const FakeDaemon *daemon, GuardLayer layer, const char *
 {
         const Lease *lease = fakedaemon_lease(daemon, CARD);
 
-        if (!lease || manager_lease_guard(lease) == layer)
+        if (!lease || lease_guard(lease) == layer)
                 return;
         (void)fprintf(stderr, "%s: guard %s, not %s\n", when,
-                      guard_layer_to_string(manager_lease_guard(lease)),
+                      guard_layer_to_string(lease_guard(lease)),
                       guard_layer_to_string(layer));
         must_be(false, "the guard");
 }
@@ -113,11 +113,11 @@ static void check_leases(const FakeDaemon *daemon, const char *when)
         size_t n = 0;
 
         fakedaemon_check(daemon, when);
-        for (size_t i = 0; i < daemon->manager->n_leases; i++)
-                n += lease_record_has_group(daemon->manager->leases[i]->record, 1);
+        for (size_t i = 0; i < daemon->ledger->n_leases; i++)
+                n += lease_record_has_group(daemon->ledger->leases[i]->record, 1);
         must_be(n <= 1, "a group is in two leases");
         if (lease && nodes_are_for(mode))
-                must_be(nodes_are_granted(&daemon->manager->host, lease->record),
+                must_be(nodes_are_granted(&daemon->ledger->host, lease->record),
                         "the owner may not open what is leased");
         if (!lease && n == 0)
                 must_be(!acl_has(fakehost_path(path, "dev/vfio/1"), FAKEHOST_UID) &&
@@ -161,7 +161,7 @@ static void live(const Run *run, bool undisturbed)
         fakedaemon_check_end();
 }
 
-static void on_answer(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_answer(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         *(int *)userdata = answer->code;
 }
@@ -187,9 +187,9 @@ static void live_otherwise(const Run *run, bool undisturbed)
 
         fakedaemon_start(&daemon, &run->host, &run->service);
         fakehost_lack_cdevs();
-        manager_acquire(daemon.manager, &request, on_answer, &code);
-        must_be(daemon.manager->n_leases == 1, "the lease is made");
-        const LeaseRecord *record = daemon.manager->leases[0]->record;
+        request_acquire(daemon.ledger, &request, on_answer, &code);
+        must_be(daemon.ledger->n_leases == 1, "the lease is made");
+        const LeaseRecord *record = daemon.ledger->leases[0]->record;
         while (can && code == _REFUSAL_N && record->mode == LEASE_MODE_IOMMUFD)
                 must_be(event_base_loop(daemon.base, EVLOOP_ONCE) == 0, "the loop goes on");
         must_be(code == _REFUSAL_N && (!can || record->mode == mode), "the other mode is tried");
@@ -231,7 +231,7 @@ static void live_on(const Run *run, bool has_fds)
 
         fakedaemon_start(&daemon, &run->host, &run->service);
         for (uint32_t id = 1; id < LEASES_MAX; id++) {
-                const Lease *lease = manager_find_lease(daemon.manager, id);
+                const Lease *lease = ledger_find_lease(daemon.ledger, id);
 
                 must_be(!(leased >> id & 1) || (lease && lease->record->state == LEASE_LEASED),
                         "a lease is lost");

@@ -15,8 +15,8 @@
 
 #define NAME ":1.42"
 
-void __wrap_manager_forget_name(Manager *manager, const char *name);
-bool __wrap_manager_needs_name(const Manager *manager, const char *name);
+void __wrap_names_forget(Ledger *ledger, const char *name);
+bool __wrap_names_need(const Ledger *ledger, const char *name);
 
 static struct event_base *base;
 static Bus bus;
@@ -24,13 +24,13 @@ static sd_bus *driver;
 static const char *failure; /* that GetNameOwner ends with, NULL for an answer */
 static unsigned n_asked, n_matches, n_forgotten;
 
-void __wrap_manager_forget_name(Manager *manager, const char *name)
+void __wrap_names_forget(Ledger *ledger, const char *name)
 {
         CHECK_STRING(name, NAME);
         n_forgotten++;
 }
 
-bool __wrap_manager_needs_name(const Manager *manager, const char *name)
+bool __wrap_names_need(const Ledger *ledger, const char *name)
 {
         return true;
 }

@@ -19,7 +19,7 @@
 #define NAMES_SIZE 512
 
 static char root[128], dev[160], state[160];
-static Manager *manager;
+static Ledger *ledger;
 static Lease *lease;
 static struct event_base *base;
 static Bus bus;
@@ -50,7 +50,7 @@ static void start_bus(void)
 {
         int ends[2];
 
-        bus = (Bus){.manager = manager, .base = base};
+        bus = (Bus){.ledger = ledger, .base = base};
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ||
             start_end(&bus.bus, ends[0], true) < 0 || start_end(&client, ends[1], false) < 0 ||
             sd_bus_add_fallback_vtable(bus.bus, NULL, bus_lease_kind.prefix,
@@ -70,7 +70,7 @@ static void start(void)
         (void)snprintf(dev, sizeof(dev), "%s/dev", root);
         (void)snprintf(state, sizeof(state), "%s/leases", root);
         base = event_base_new();
-        if (!base || mkdir(state, 0700) < 0 || manager_new(base, &host, state, &manager) < 0 ||
+        if (!base || mkdir(state, 0700) < 0 || daemon_new(base, &host, state, &ledger) < 0 ||
             lease_record_new(&record) < 0)
                 abort();
         record->id = 7;
@@ -79,19 +79,19 @@ static void start(void)
         record->mode = LEASE_MODE_PATH;
         record->lifetime = LEASE_LIFETIME_PERSISTENT;
         if (lease_record_add_group(record, 3, "0000:00/05.0") < 0 ||
-            manager_add_lease(manager, record, &lease) < 0)
+            ledger_add_lease(ledger, record, &lease) < 0)
                 abort();
         start_bus();
 }
 
 static void end(void)
 {
-        const ManagerObserver nobody = {.userdata = NULL};
+        const LedgerObserver nobody = {.userdata = NULL};
 
-        manager_observe(manager, &nobody);
+        ledger_observe(ledger, &nobody);
         sd_bus_flush_close_unref(client);
         sd_bus_flush_close_unref(bus.bus);
-        manager_free(manager);
+        daemon_free(ledger);
         event_base_free(base);
         tree_remove();
 }
@@ -170,7 +170,7 @@ static void test_transfer(void)
 
         start();
         lease->record->mode = LEASE_MODE_VFIO; /* what has nodes does not change hands */
-        CHECK_NUMBER(manager_transfer(lease, &heir, &message), 0);
+        CHECK_NUMBER(lease_transfer(lease, &heir, &message), 0);
         listen_to_it();
         CHECK_NUMBER(heard.times, 1);
         CHECK(is_among(heard.invalidated, "Uid") && is_among(heard.invalidated, "Unit"));
@@ -183,7 +183,7 @@ static void test_nodes(void)
         listen_to_it();
         CHECK_NUMBER(heard.times, 0);
         tree_file("dev/vfio/3", "");
-        manager->observer.lease(CHANGE_CHANGED, 7, manager->observer.userdata);
+        ledger->observer.lease(CHANGE_CHANGED, 7, ledger->observer.userdata);
         listen_to_it();
         CHECK(is_among(heard.invalidated, "Nodes"));
         end();
@@ -197,7 +197,7 @@ static void test_what_changes(void)
         size_t n = 0;
 
         start();
-        manager->observer.lease(CHANGE_CHANGED, 7, manager->observer.userdata);
+        ledger->observer.lease(CHANGE_CHANGED, 7, ledger->observer.userdata);
         listen_to_it();
         for (const sd_bus_vtable *entry = bus_lease_kind.vtable; entry->type != _SD_BUS_VTABLE_END;
              entry++) {

@@ -127,7 +127,7 @@ typedef struct TakeAnswer {
         size_t n_fds;
 } TakeAnswer;
 
-static void on_taken(const ManagerAnswer *answer, const VfioFds *fds, void *userdata)
+static void on_taken(const LeaseAnswer *answer, const VfioFds *fds, void *userdata)
 {
         TakeAnswer *taken = userdata;
 
@@ -142,7 +142,7 @@ static void begin_take(FakeDaemon *daemon, const char *address, TakeAnswer *answ
 
         *answer = (TakeAnswer){.code = _REFUSAL_N};
         must_be(bdf_parse(address, &bdf), address);
-        manager_take_device((Lease *)fakedaemon_lease(daemon, address), bdf, &root, on_taken,
+        member_take((Lease *)fakedaemon_lease(daemon, address), bdf, &root, on_taken,
                             answer);
 }
 
@@ -297,14 +297,14 @@ static void live_quarantined(FakeDaemon *daemon)
         Lease *lease = (Lease *)fakedaemon_lease(daemon, CARD);
         begin_take(daemon, JOINER, &answer);
         must_be(lease->guard_worker, "a worker is at it");
-        manager_quarantine(lease, "too many faults");
+        lease_quarantine(lease, "too many faults");
         fakedaemon_see(daemon);
         must_be(lease->record->state == LEASE_QUARANTINED, "it stays in quarantine");
         must_be(answer.code > 0 && answer.n_fds == 0, "nothing is handed out");
         fakedaemon_release_all(daemon);
 }
 
-static void on_refused(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_refused(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         int *code = userdata;
 
@@ -324,14 +324,14 @@ static void live_joined_in_vain(FakeDaemon *daemon)
         char path[FAKEHOST_PATH_SIZE];
         int code = _REFUSAL_N;
 
-        manager_acquire(daemon->manager, &request, on_refused, &code);
+        request_acquire(daemon->ledger, &request, on_refused, &code);
         fakehost_plug(JOINER);
         (void)fakehost_write(fakehost_path(path, "bus/pci/drivers/igb/unbind"), JOINER);
         (void)fakehost_path(path, "bus/pci/devices/" JOINER "/driver_override");
         must_be(fakehost_write(path, BLOCK_OVERRIDE) == 0, "a joiner is held");
         fakedaemon_see(daemon);
         must_be(code == REFUSAL_CRITICAL, "it is refused, and why");
-        must_be(daemon->manager->n_leases == 0, "and by itself all is as before");
+        must_be(daemon->ledger->n_leases == 0, "and by itself all is as before");
 }
 
 /* --- their frame ------------------------------------------------------------------------------ */

@@ -136,7 +136,7 @@ static void free_calls(Bus *bus)
 
 static void test_calls_of_a_connection(void)
 {
-        Bus bus = {.manager = NULL};
+        Bus bus = {.ledger = NULL};
         MethodCall *call = NULL;
 
         for (int i = 0; i < PACE_CALLS_PER_SENDER_MAX; i++) {
@@ -159,7 +159,7 @@ static void test_calls_of_a_connection(void)
 
 static void test_calls_of_a_user(void)
 {
-        Bus bus = {.manager = NULL};
+        Bus bus = {.ledger = NULL};
 
         n_run = 0;
         for (int i = 0; i < PACE_CALLS_PER_UID_MAX; i++)

@@ -6,7 +6,7 @@
  * it.
  */
 
-#include "daemon/policy_watch.h"
+#include "daemon/machine/policy_watch.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/clock.h"
-#include "daemon/queue_internal.h"
+#include "daemon/base/clock.h"
+#include "daemon/queue/queue_internal.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
@@ -182,39 +182,39 @@ static void on_needs_name(const char *name, void *userdata)
         (void)snprintf(watched, sizeof(watched), "%s", name);
 }
 
-static void on_done(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_done(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         *(int *)userdata = answer->code;
 }
 
 /* A queue of a new daemon, which has the place of one waiter. */
-static Queue *load(Manager *manager, const Waiter *first)
+static Queue *load(Ledger *ledger, const Waiter *first)
 {
         Queue *queue = NULL;
 
-        manager->base = event_base_new();
-        manager->observer.needs_name = on_needs_name;
-        int n = snprintf(manager->state_directory, sizeof(manager->state_directory), "%s",
+        ledger->base = event_base_new();
+        ledger->observer.needs_name = on_needs_name;
+        int n = snprintf(ledger->state_directory, sizeof(ledger->state_directory), "%s",
                          directory());
-        if (n < 0 || (size_t)n >= sizeof(manager->state_directory) || !manager->base || queue_state_save(manager->state_directory, first) < 0 ||
-            queue_new(manager, &queue) < 0 || queue_load(queue) < 0)
+        if (n < 0 || (size_t)n >= sizeof(ledger->state_directory) || !ledger->base || queue_state_save(ledger->state_directory, first) < 0 ||
+            queue_new(ledger, &queue) < 0 || queue_load(queue) < 0)
                 abort();
         return queue;
 }
 
-static void unload(Manager *manager, Queue *queue)
+static void unload(Ledger *ledger, Queue *queue)
 {
         queue_free(queue);
-        event_base_free(manager->base);
+        event_base_free(ledger->base);
         tree_remove();
 }
 
 /* Whoever knows the ticket is not whoever waits. */
 static void test_a_ticket_is_not_enough(void)
 {
-        Manager manager = {.n_leases = 0};
+        Ledger ledger = {.n_leases = 0};
         Waiter *first = make("first", REQUEST_WAIT_FOREVER);
-        Queue *queue = load(&manager, first);
+        Queue *queue = load(&ledger, first);
         int code = -1;
         static const struct {
                 uid_t uid;
@@ -240,7 +240,7 @@ static void test_a_ticket_is_not_enough(void)
         }
         CHECK(!queue->first->done);
         CHECK_NUMBER(code, -1);
-        unload(&manager, queue);
+        unload(&ledger, queue);
         free_all(first);
 }
 
@@ -248,13 +248,13 @@ static void test_a_ticket_is_not_enough(void)
 static void test_who_comes_back_has_another_connection(void)
 {
         static const gid_t fewer[] = {1000};
-        Manager manager = {.n_leases = 0};
+        Ledger ledger = {.n_leases = 0};
         Waiter *first = make("first", REQUEST_WAIT_FOREVER), *back = NULL;
-        Queue *queue = load(&manager, first);
+        Queue *queue = load(&ledger, first);
         AcquireRequest request = first->request;
         int code = -1;
 
-        manager.queue = queue;
+        ledger.queue = queue;
         request.owner = ":1.99";
         request.pid = 4711;
         request.gids = fewer;
@@ -264,7 +264,7 @@ static void test_who_comes_back_has_another_connection(void)
         CHECK(queue_adopt(queue, &request, on_done, &code));
         CHECK(queue->first->until_usec == REQUEST_WAIT_FOREVER);
         CHECK_STRING(watched, ":1.99");
-        CHECK_NUMBER(queue_state_load(manager.state_directory, &back), 0);
+        CHECK_NUMBER(queue_state_load(ledger.state_directory, &back), 0);
         if (CHECK(back)) {
                 CHECK_STRING(back->request.owner, ":1.99");
                 CHECK_NUMBER(back->request.pid, 4711);
@@ -275,7 +275,7 @@ static void test_who_comes_back_has_another_connection(void)
         queue_forget_name(queue, ":1.99");
         CHECK_NUMBER(code, REFUSAL_CHANGED);
         CHECK(!queue->first);
-        unload(&manager, queue);
+        unload(&ledger, queue);
         free_all(back);
         free_all(first);
 }
@@ -283,13 +283,13 @@ static void test_who_comes_back_has_another_connection(void)
 /* It may have been answered, or not: its place is kept, but not for long. */
 static void test_who_was_being_served_keeps_its_place(void)
 {
-        Manager manager = {.n_leases = 0};
+        Ledger ledger = {.n_leases = 0};
         Waiter *first = make("first", REQUEST_WAIT_FOREVER), *back = NULL;
 
         first->is_served = true;
         first->next = make("second", REQUEST_WAIT_FOREVER);
         uint64_t now = clock_usec(CLOCK_BOOTTIME);
-        Queue *queue = load(&manager, first);
+        Queue *queue = load(&ledger, first);
         uint64_t later = clock_usec(CLOCK_BOOTTIME);
         const Waiter *served = queue->first;
 
@@ -307,12 +307,12 @@ static void test_who_was_being_served_keeps_its_place(void)
         queue->served->is_served = true;
         queue_save(queue);
         CHECK(!queue->served->next);
-        CHECK_NUMBER(queue_state_load(manager.state_directory, &back), 0);
+        CHECK_NUMBER(queue_state_load(ledger.state_directory, &back), 0);
         if (CHECK(back && back->next && !back->next->next)) {
                 CHECK_STRING(back->request.ticket, "first");
                 CHECK(back->is_served && !back->next->is_served);
         }
-        unload(&manager, queue);
+        unload(&ledger, queue);
         free_all(back);
         free_all(first);
 }
@@ -320,17 +320,17 @@ static void test_who_was_being_served_keeps_its_place(void)
 /* Also of who waits for the first time: its end is heard of. */
 static void test_the_end_of_who_waits_is_heard_of(void)
 {
-        Manager manager = {.n_leases = 0};
+        Ledger ledger = {.n_leases = 0};
         Waiter *first = make("first", REQUEST_WAIT_FOREVER);
-        Queue *queue = load(&manager, NULL);
-        Plan plan = {.manager = &manager, .request = &first->request};
+        Queue *queue = load(&ledger, NULL);
+        Plan plan = {.ledger = &ledger, .request = &first->request};
         int code = -1;
 
-        manager.queue = queue;
+        ledger.queue = queue;
         watched[0] = '\0';
         CHECK_NUMBER(queue_add(queue, &plan, on_done, &code), 0);
         CHECK_STRING(watched, ":1.42");
-        unload(&manager, queue);
+        unload(&ledger, queue);
         free_all(first);
 }
 

@@ -30,7 +30,7 @@ static const char *const open_to_all[] = {"Id", "Groups", "Devices", "Held", "Gu
 
 static char root[128];
 static unsigned n_devices; /* besides the one that is leased */
-static Manager *manager;
+static Ledger *ledger;
 static Lease *lease;
 static struct event_base *base;
 static Bus bus;
@@ -133,7 +133,7 @@ static void make_lease(void)
         record->breach = strdup("secret breach");
         if (!record->unit || !record->rule || !record->trouble || !record->breach ||
             lease_record_add_group(record, 14, "0000:00/05.0") < 0 ||
-            manager_add_lease(manager, record, &lease) < 0)
+            ledger_add_lease(ledger, record, &lease) < 0)
                 abort();
         lease->memory_warning = strdup("secret warning");
         lease->guard_trouble = strdup("secret guard");
@@ -159,12 +159,12 @@ static void begin(void)
         }
         const HostPaths host = {.sysfs = root, .dev = root, .proc = "/nonexistent"};
         base = event_base_new();
-        if (!base || manager_new(base, &host, "/nonexistent", &manager) < 0 ||
-            world_read(&host, NULL, &manager->world) != 0 ||
+        if (!base || daemon_new(base, &host, "/nonexistent", &ledger) < 0 ||
+            world_read(&host, NULL, &ledger->world) != 0 ||
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
                 abort();
         make_lease();
-        bus = (Bus){.manager = manager, .base = base, .root_view = {.bus = &bus}};
+        bus = (Bus){.ledger = ledger, .base = base, .root_view = {.bus = &bus}};
         start_end(&bus.bus, ends[0], true);
         start_end(&others, ends[1], false);
         publish();
@@ -174,16 +174,16 @@ static void begin(void)
 
 static void end(void)
 {
-        const ManagerObserver nobody = {.userdata = NULL};
+        const LedgerObserver nobody = {.userdata = NULL};
 
-        manager_observe(manager, &nobody);
+        ledger_observe(ledger, &nobody);
         while (bus.calls)
                 (void)method_call_free(bus.calls);
         bus_names_free(bus.names);
         subscribers_clear(&bus);
         sd_bus_close_unref(others);
         sd_bus_close_unref(bus.bus);
-        manager_free(manager);
+        daemon_free(ledger);
         event_base_free(base);
         tree_remove();
         free(TAKE_PTR(answer));
@@ -292,7 +292,7 @@ static void test_long_lists(void)
         while (!bus.calls || !bus.calls->listing)
                 CHECK(sd_bus_process(bus.bus, NULL) >= 0 && sd_bus_process(others, NULL) >= 0);
         for (int i = 0; i < 20 && bus.calls; i++) {
-                manager->observer.lease(CHANGE_CHANGED, 7, manager->observer.userdata);
+                ledger->observer.lease(CHANGE_CHANGED, 7, ledger->observer.userdata);
                 CHECK(event_base_loop(base, EVLOOP_NONBLOCK) >= 0);
         }
         CHECK(!bus.calls); /* it does not begin anew for ever */
@@ -334,7 +334,7 @@ static void test_single_properties(void)
 
 static void tell_everything(void)
 {
-        const ManagerObserver *observer = &manager->observer;
+        const LedgerObserver *observer = &ledger->observer;
         const Holder holder = {.pid = 1, .comm = "secret", .unit = "secret.service"};
         const LeaseDevice device = {.n_faults = 1};
         const IommuFault fault = {.access = FAULT_ACCESS_READ};

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/store.h"
+#include "daemon/descriptors/room.h"
 #include "tests/unit/tap.h"
 
-static size_t max_of(const char *manager, const char *told, const char *unit)
+static size_t max_of(const char *ledger, const char *told, const char *unit)
 {
         const char *const names[] = {"NOTIFY_SOCKET", "FDSTORE", "ISOLATIOND_FDSTORE_MAX"};
-        const char *const values[] = {manager, told, unit};
+        const char *const values[] = {ledger, told, unit};
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 CHECK((values[i] ? setenv(names[i], values[i], 1) : unsetenv(names[i])) == 0);

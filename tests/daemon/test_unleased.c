@@ -8,7 +8,7 @@
 #include <event2/event.h>
 
 #include "core/model/refusal.h"
-#include "daemon/queue_internal.h"
+#include "daemon/queue/queue_internal.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/lives_host.h"
 #include "tests/unit/tap.h"
@@ -25,7 +25,7 @@ static const FakeDevice machine[] = {
 };
 
 static struct event_base *base;
-static Manager *manager;
+static Ledger *ledger;
 
 static void begin(void)
 {
@@ -38,9 +38,9 @@ static void begin(void)
                 r = __real_world_read(&host, NULL, &lives_world);
                 fakehost_remove();
         }
-        if (!base || r < 0 || manager_new(base, &host, "/nonexistent", &manager) < 0)
+        if (!base || r < 0 || daemon_new(base, &host, "/nonexistent", &ledger) < 0)
                 abort();
-        manager->world = lives_world;
+        ledger->world = lives_world;
 }
 
 static void turn(void)
@@ -49,7 +49,7 @@ static void turn(void)
                 (void)event_base_loop(base, EVLOOP_NONBLOCK);
 }
 
-static void on_answer(const ManagerAnswer *answer, Lease *lease, void *userdata)
+static void on_answer(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         *(int *)userdata = answer->code;
 }
@@ -67,7 +67,7 @@ static void acquire(const char *selector, bool waits, int *answer)
         };
 
         *answer = PENDING;
-        manager_acquire(manager, &request, on_answer, answer);
+        request_acquire(ledger, &request, on_answer, answer);
         turn();
 }
 
@@ -78,14 +78,14 @@ static void reset(const char *address, int *answer)
         *answer = PENDING;
         if (!bdf_parse(address, &bdf))
                 abort();
-        manager_reset_device(manager, bdf, on_answer, answer);
+        request_reset(ledger, bdf, on_answer, answer);
         turn();
 }
 
 static void set_type(unsigned group, int *answer)
 {
         *answer = PENDING;
-        manager_set_type(manager, lives_world->groups->groups[group].id, DOMAIN_TYPE_DMA_FQ,
+        group_set_type(ledger, lives_world->groups->groups[group].id, DOMAIN_TYPE_DMA_FQ,
                          on_answer, answer);
         turn();
 }
@@ -118,7 +118,7 @@ static size_t group_of(const char *address)
 /* Whether a lease of the device is being made. */
 static bool is_being_taken(const char *address)
 {
-        const Lease *lease = manager_lease_of_group(manager, group_of(address));
+        const Lease *lease = ledger_lease_of_group(ledger, group_of(address));
 
         return lease && lease->record->state == LEASE_PREPARING;
 }
@@ -143,7 +143,7 @@ static void test_reset(void)
         end_worker(worker);
         CHECK_NUMBER(asked, 0);
         CHECK(is_being_taken("0000:00:04.0"));
-        manager_free(manager);
+        daemon_free(ledger);
         event_base_free(base);
 }
 
@@ -161,7 +161,7 @@ static void test_reset_of_a_bus(void)
         end_worker(worker);
         acquire("0000:01:00.1", false, &refused);
         CHECK(is_being_taken("0000:01:00.1"));
-        manager_free(manager);
+        daemon_free(ledger);
         event_base_free(base);
 }
 
@@ -181,7 +181,7 @@ static void test_type(void)
         end_worker(worker);
         CHECK_NUMBER(asked, 0);
         CHECK(is_being_taken("0000:00:04.0"));
-        manager_free(manager);
+        daemon_free(ledger);
         event_base_free(base);
 }
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/manager.h"
+#include "daemon/ledger/ledger.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
@@ -86,35 +86,35 @@ static void drop_vf(void)
 }
 
 /* Reads the tree again and holds the lease against it, as manager_reconcile() does. */
-static void look(Manager *manager, Lease *lease)
+static void look(Ledger *ledger, Lease *lease)
 {
-        _cleanup_(world_freep) World *before = TAKE_PTR(manager->world);
+        _cleanup_(world_freep) World *before = TAKE_PTR(ledger->world);
 
-        CHECK_NUMBER(world_read(&host, NULL, &manager->world), 0);
-        manager->before = before;
-        CHECK_NUMBER(manager_account_for(lease), 0);
-        manager_review_vfs(lease);
-        manager->before = NULL;
+        CHECK_NUMBER(world_read(&host, NULL, &ledger->world), 0);
+        ledger->before = before;
+        CHECK_NUMBER(lease_reconcile(lease), 0);
+        lease_review_vfs(lease);
+        ledger->before = NULL;
 }
 
-static void clean(Manager *manager)
+static void clean(Ledger *ledger)
 {
-        struct event_base *base = manager->base;
+        struct event_base *base = ledger->base;
 
-        manager_free(manager);
+        daemon_free(ledger);
         event_base_free(base);
         tree_remove();
 }
 
-static Manager *make(PolicyVfLoss on_vf_loss, Lease **ret_lease)
+static Ledger *make(PolicyVfLoss on_vf_loss, Lease **ret_lease)
 {
-        const ManagerObserver observer = {
+        const LedgerObserver observer = {
                 .lost = on_lost,
                 .pf_changed = on_pf_changed,
                 .returned = on_returned,
         };
         LeaseRecord *record = NULL;
-        Manager *manager = NULL;
+        Ledger *ledger = NULL;
 
         host = (HostPaths){.sysfs = tree_make(), .dev = "/nonexistent", .proc = "/nonexistent"};
         (void)snprintf(state, sizeof(state), "%s/leases", host.sysfs);
@@ -125,9 +125,9 @@ static Manager *make(PolicyVfLoss on_vf_loss, Lease **ret_lease)
         put_vf("vfio-pci");
         memset(&heard, 0, sizeof(heard));
 
-        CHECK_NUMBER(manager_new(event_base_new(), &host, state, &manager), 0);
-        CHECK_NUMBER(world_read(&host, NULL, &manager->world), 0);
-        manager_observe(manager, &observer);
+        CHECK_NUMBER(daemon_new(event_base_new(), &host, state, &ledger), 0);
+        CHECK_NUMBER(world_read(&host, NULL, &ledger->world), 0);
+        ledger_observe(ledger, &observer);
         CHECK_NUMBER(lease_record_new(&record), 0);
         record->id = 7;
         record->state = LEASE_LEASED;
@@ -135,24 +135,24 @@ static Manager *make(PolicyVfLoss on_vf_loss, Lease **ret_lease)
         record->on_vf_loss = on_vf_loss;
         CHECK_NUMBER(lease_record_add_group(record, GROUP, "0000:00/05.0/vf0"), 0);
         CHECK_NUMBER(lease_record_add_device(record, vf, LEASE_ROLE_TAKEN, "igbvf", ""), 0);
-        size_t index = snapshot_find(manager->world->snapshot, vf);
+        size_t index = snapshot_find(ledger->world->snapshot, vf);
         if (CHECK(index != SNAPSHOT_NONE))
-                CHECK_NUMBER(manager_record_vf(manager, record,
-                                               &manager->world->snapshot->devices[index]),
+                CHECK_NUMBER(seal_record_vf(ledger, record,
+                                               &ledger->world->snapshot->devices[index]),
                              0);
         CHECK_NUMBER(record->n_vfs, 1);
         CHECK_NUMBER(record->n_changes, 0); /* alone in its group, it leaves its PF's switch be */
-        CHECK_NUMBER(manager_add_lease(manager, record, ret_lease), 0);
-        look(manager, *ret_lease);
+        CHECK_NUMBER(ledger_add_lease(ledger, record, ret_lease), 0);
+        look(ledger, *ret_lease);
         CHECK_NUMBER(heard.lost + heard.pf_changed, 0);
-        return manager;
+        return ledger;
 }
 
 /* Runs the loop until the lease's worker has ended. */
-static void await_worker(Manager *manager, const Lease *lease)
+static void await_worker(Ledger *ledger, const Lease *lease)
 {
         while (lease->guard_worker)
-                if (event_base_loop(manager->base, EVLOOP_ONCE) != 0)
+                if (event_base_loop(ledger->base, EVLOOP_ONCE) != 0)
                         break;
         CHECK(!lease->guard_worker);
 }
@@ -170,133 +170,133 @@ static void check_numvfs(char wanted)
 static void test_a_loss_is_told_when_two_readings_agree(void)
 {
         Lease *lease = NULL;
-        Manager *manager = make(POLICY_VF_LOSS_KEEP, &lease);
+        Ledger *ledger = make(POLICY_VF_LOSS_KEEP, &lease);
         const LeaseDevice *device = lease_record_find(lease->record, vf);
 
         drop_vf();
-        look(manager, lease);
+        look(ledger, lease);
         CHECK(device->lost);
         CHECK_NUMBER(heard.lost, 0);
-        look(manager, lease);
+        look(ledger, lease);
         CHECK_NUMBER(heard.lost, 1);
         CHECK_STRING(heard.cause, LOSS);
-        look(manager, lease);
+        look(ledger, lease);
         CHECK_NUMBER(heard.lost, 1);
         CHECK(!lease->guard_worker); /* the rule says: keep */
         check_numvfs('0');
-        clean(manager);
+        clean(ledger);
 }
 
 /* First its driver goes, then the rest: one loss, and its cause is the last. */
 static void test_what_goes_piece_by_piece(void)
 {
         Lease *lease = NULL;
-        Manager *manager = make(POLICY_VF_LOSS_KEEP, &lease);
+        Ledger *ledger = make(POLICY_VF_LOSS_KEEP, &lease);
 
         drop(VF "/driver");
-        look(manager, lease); /* without its driver it may be about to go: not told */
+        look(ledger, lease); /* without its driver it may be about to go: not told */
         CHECK_NUMBER(heard.lost, 0);
         drop("bus/pci/devices/0000:00:05.1");
         drop(VF "/iommu_group");
         drop(VF "/physfn");
         drop(PF "/virtfn0");
-        look(manager, lease);
-        look(manager, lease);
+        look(ledger, lease);
+        look(ledger, lease);
         CHECK_NUMBER(heard.lost, 1);
         CHECK_STRING(heard.cause, LOSS);
-        clean(manager);
+        clean(ledger);
 }
 
 static void test_its_pf(void)
 {
         Lease *lease = NULL;
-        Manager *manager = make(POLICY_VF_LOSS_KEEP, &lease);
+        Ledger *ledger = make(POLICY_VF_LOSS_KEEP, &lease);
 
         drop(PF "/driver");
-        look(manager, lease);
+        look(ledger, lease);
         CHECK_NUMBER(heard.pf_changed, 1);
         CHECK_STRING(heard.cause, "0000:00:05.0 was unbound from igb");
-        look(manager, lease);
+        look(ledger, lease);
         CHECK_NUMBER(heard.pf_changed, 1);
         tree_link(PF "/driver", "../../../bus/pci/drivers/igb");
-        look(manager, lease);
+        look(ledger, lease);
         CHECK_NUMBER(heard.pf_changed, 2);
         CHECK_STRING(heard.cause, "0000:00:05.0 was bound to igb");
         CHECK_NUMBER(heard.lost, 0);
-        clean(manager);
+        clean(ledger);
 }
 
 static void test_it_is_recreated_once(void)
 {
         Lease *lease = NULL;
-        Manager *manager = make(POLICY_VF_LOSS_RECREATE, &lease);
+        Ledger *ledger = make(POLICY_VF_LOSS_RECREATE, &lease);
         LeaseDevice *device = lease_record_find(lease->record, vf);
 
         drop_vf();
-        look(manager, lease);
+        look(ledger, lease);
         CHECK(!lease->guard_worker); /* why it is gone is not known yet */
-        look(manager, lease);
+        look(ledger, lease);
         CHECK(lease->guard_worker && lease->record->vfs[0].returning);
         CHECK(lease_record_has_hold(lease->record, device));
         CHECK(lease->record->recreated_usec > 0);
         CHECK(lease_record_has_change(lease->record, LEASE_CHANGE_VFS, "0000:00:05.0"));
-        await_worker(manager, lease);
+        await_worker(ledger, lease);
         /* It was written, but no VF came: given up. */
         check_numvfs('1');
         CHECK(device->given_up && device->lost && !lease->record->vfs[0].returning);
         CHECK_NUMBER(lease->record->n_changes, 0);
         CHECK_NUMBER(heard.returned, 0);
-        look(manager, lease);
+        look(ledger, lease);
         CHECK(!lease->guard_worker);
-        clean(manager);
+        clean(ledger);
 }
 
 /* While the VF is on its way out, the kernel holds the lock that the worker would wait for. */
 static void test_what_is_still_going_is_waited_for(void)
 {
         Lease *lease = NULL;
-        Manager *manager = make(POLICY_VF_LOSS_RECREATE, &lease);
+        Ledger *ledger = make(POLICY_VF_LOSS_RECREATE, &lease);
 
         drop(VF "/physfn");
         drop(PF "/virtfn0");
         drop(VF "/driver");
-        look(manager, lease);
+        look(ledger, lease);
         CHECK_NUMBER(heard.lost, 1);
         CHECK_STRING(heard.cause, LOSS);
-        look(manager, lease);
+        look(ledger, lease);
         CHECK(!lease->guard_worker);
         drop("bus/pci/devices/0000:00:05.1");
-        look(manager, lease);
+        look(ledger, lease);
         CHECK(lease->guard_worker);
-        await_worker(manager, lease);
+        await_worker(ledger, lease);
         check_numvfs('1');
-        clean(manager);
+        clean(ledger);
 }
 
 static void test_who_does_it_again_means_it(void)
 {
         Lease *lease = NULL;
-        Manager *manager = make(POLICY_VF_LOSS_RECREATE, &lease);
+        Ledger *ledger = make(POLICY_VF_LOSS_RECREATE, &lease);
         LeaseDevice *device = lease_record_find(lease->record, vf);
         struct timespec now;
 
         CHECK(clock_gettime(CLOCK_BOOTTIME, &now) == 0);
         lease->record->recreated_usec = (uint64_t)now.tv_sec * 1000000 + 1;
         drop_vf();
-        look(manager, lease);
-        look(manager, lease);
+        look(ledger, lease);
+        look(ledger, lease);
         CHECK_NUMBER(heard.lost, 1);
         CHECK(!lease->guard_worker && !device->recreate);
         check_numvfs('0');
 
         /* Back by another's hand, it is the lease's to take, and nobody's joiner. */
-        CHECK(!manager_awaits(lease, vf));
+        CHECK(!recreate_awaits(lease, vf));
         put_vf("igbvf");
-        look(manager, lease);
-        CHECK(lease->guard_worker && manager_awaits(lease, vf));
+        look(ledger, lease);
+        CHECK(lease->guard_worker && recreate_awaits(lease, vf));
         CHECK_NUMBER(device->role, LEASE_ROLE_TAKEN);
-        await_worker(manager, lease);
-        clean(manager);
+        await_worker(ledger, lease);
+        clean(ledger);
 }
 
 /*
@@ -306,27 +306,27 @@ static void test_who_does_it_again_means_it(void)
 static void test_what_cannot_be_left_is_owed(void)
 {
         Lease *lease = NULL;
-        Manager *manager = make(POLICY_VF_LOSS_RECREATE, &lease);
+        Ledger *ledger = make(POLICY_VF_LOSS_RECREATE, &lease);
         LeaseDevice *device = lease_record_find(lease->record, vf);
         struct timespec now;
 
         CHECK(clock_gettime(CLOCK_BOOTTIME, &now) == 0);
         lease->record->recreated_usec = (uint64_t)now.tv_sec * 1000000 + 1;
         drop_vf();
-        look(manager, lease);
-        look(manager, lease);
+        look(ledger, lease);
+        look(ledger, lease);
         put_vf("vfio-pci");
         tree_file(VF "/driver_override", "(null)\n");
-        look(manager, lease);
-        await_worker(manager, lease);
+        look(ledger, lease);
+        await_worker(ledger, lease);
         CHECK(device->given_up && device->lost && device->owed);
         CHECK(!lease->record->vfs[0].returning);
         CHECK(lease_record_has_hold(lease->record, device));
-        look(manager, lease);
+        look(ledger, lease);
         CHECK(device->role == LEASE_ROLE_JOINER && !device->lost && device->owed);
         CHECK_STRING(device->driver_before, "igbvf");
         CHECK(lease_device_was_taken(device));
-        clean(manager);
+        clean(ledger);
 }
 
 int main(void)

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "daemon/world.h"
+#include "daemon/machine/world.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 

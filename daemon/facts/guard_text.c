@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What is told of a lease's guard: the layer, and in words why it is that one.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/guard/slot.h"
+#include "daemon/ledger/ledger.h"
+
+/* What no layer shuts but the kernel's own claim. */
+#define BY_HAND                                                                                    \
+        "; root can unbind a device or bind another driver to it in sysfs at any time, which is "  \
+        "undone when the kernel tells of it"
+
+GuardLayer lease_guard(const Lease *lease)
+{
+        GuardLayer weakest = lease->guards ? GUARD_OWNED : GUARD_NONE;
+
+        for (size_t i = 0; lease->guards && i < lease->record->n_groups; i++) {
+                GuardLayer layer = guard_holds(&lease->guards[i]);
+
+                if (layer < weakest)
+                        weakest = layer;
+        }
+        return weakest;
+}
+
+/* What is known of the guard of a group, or NULL if nobody has it. */
+static const GuardFacts *find_facts(const Ledger *ledger, size_t group, const Lease **ret_lease)
+{
+        const Lease *lease = ledger_lease_of_group(ledger, group);
+        int32_t number = ledger->world->groups->groups[group].kernel_group;
+
+        for (size_t i = 0; lease && lease->guards && i < lease->record->n_groups; i++)
+                if (lease->record->groups[i].number == number) {
+                        *ret_lease = lease;
+                        return &lease->guards[i];
+                }
+        return NULL;
+}
+
+GuardLayer ledger_group_guard(const Ledger *ledger, size_t group)
+{
+        const Lease *lease = NULL;
+        const GuardFacts *facts = find_facts(ledger, group, &lease);
+
+        return facts ? guard_holds(facts) : GUARD_NONE;
+}
+
+/* Why the kernel is not known to guard the group. */
+static const char *describe_cause(const Lease *lease)
+{
+        switch (lease->record->mode) {
+        case LEASE_MODE_IOMMUFD_UNBOUND:
+                return "its owner has bound none of its devices that VFIO drives";
+        case LEASE_MODE_GROUP_FD:
+                return "its owner is not known to have claimed it: of a container that the kernel "
+                       "may make of an iommufd that cannot be seen";
+        case LEASE_MODE_PATH:
+                return "its owner claims it by opening its node, which isolationd cannot see";
+        case LEASE_MODE_NONE:
+        case LEASE_MODE_VFIO:
+        case LEASE_MODE_IOMMUFD:
+        case _LEASE_MODE_N:
+                break;
+        }
+        return "no member is driven by VFIO any more, so the kernel's claim has ended";
+}
+
+static const char *describe_owned(const GuardFacts *facts)
+{
+        if (facts->lent)
+                return "its owner's container has the claim on the group's DMA, so the kernel "
+                       "refuses every host driver as long as the owner leaves it there; the ways "
+                       "in are shut besides, where they can be";
+        return "isolationd keeps the claim on the group's DMA, so the kernel refuses every "
+               "host driver, whatever joins";
+}
+
+/* What holds instead; begins with "; ". */
+static const char *describe_layer(GuardLayer layer, const GuardFacts *facts)
+{
+        switch (layer) {
+        case GUARD_SEALED:
+                if (facts->n_slots == 0)
+                        return "; no slot that takes cards while the machine runs leads into "
+                               "the group; what a rescan by hand brings is blocked when the kernel "
+                               "tells of it";
+                return "; pciehp is unbound from every slot that leads into the group, so a card "
+                       "that is plugged in is not seen before the lease ends, not even the one "
+                       "that was pulled; what a rescan by hand brings is blocked when the kernel "
+                       "tells of it";
+        case GUARD_REACTIVE:
+                return "; not every way into the group can be shut; what joins is blocked when the "
+                       "kernel tells of it, which may be too late";
+        case GUARD_GATED:
+                return "; not every way into the group can be shut; drivers_autoprobe of the PCI "
+                       "bus is 0: isolationd lets in all others, and blocks what joins";
+        case GUARD_OWNED:
+        case GUARD_NONE:
+        case _GUARD_N:
+                break;
+        }
+        return "";
+}
+
+/* The first of it: what the layer is, and why it is no stronger one. */
+static char *describe(GuardLayer layer, const GuardFacts *facts, const Lease *lease)
+{
+        char *text;
+
+        if (layer == GUARD_NONE)
+                return strdup("nobody has the group: host drivers are free to come");
+        if (layer == GUARD_OWNED)
+                return strdup(describe_owned(facts));
+        return asprintf(&text, "%s%s" BY_HAND, describe_cause(lease),
+                        describe_layer(layer, facts)) < 0
+                       ? NULL
+                       : text;
+}
+
+/* Who may bring newcomers into the group though it is guarded, in words; NULL if nobody could. */
+static char *describe_open(const Ledger *ledger, int32_t number)
+{
+        const Snapshot *snapshot = ledger->world->snapshot;
+        _cleanup_(freep) size_t *ports = NULL;
+        _cleanup_(freep) char *open = NULL;
+        GuardFacts facts = {0};
+        size_t n = 0;
+
+        int r = guard_find_ports(snapshot, number, &ports, &n);
+        if (r == 0)
+                r = slot_survey(&ledger->host, snapshot, ports, n, &facts, &open);
+        return r == 0 && open[0] ? TAKE_PTR(open) : NULL;
+}
+
+/*
+ * Cards that are back where they were, or have lost their driver there, "" if there are none; NULL
+ * if memory is short.
+ */
+static char *describe_returned(const LeaseRecord *record)
+{
+        _cleanup_(freep) char *text = strdup("");
+
+        for (size_t i = 0; text && i < record->n_devices; i++) {
+                const LeaseDevice *device = &record->devices[i];
+                char address[BDF_TEXT_SIZE], *longer;
+
+                if (device->role != LEASE_ROLE_JOINER || device->lost || !device->returned)
+                        continue;
+                (void)bdf_format(device->bdf, address);
+                int n = device->owed
+                                ? asprintf(&longer,
+                                           "%s; somebody took %s's driver away by hand: its owner "
+                                           "has it again by isoctl take %u %s",
+                                           text, address, record->id, address)
+                                : asprintf(&longer,
+                                           "%s; %s is back, the same as before: its owner may take "
+                                           "it",
+                                           text, address);
+                if (n < 0)
+                        return NULL;
+                free(text);
+                text = longer;
+        }
+        return TAKE_PTR(text);
+}
+
+static bool has_expelled(const LeaseRecord *record)
+{
+        for (size_t i = 0; i < record->n_changes; i++)
+                if (record->changes[i].kind == LEASE_CHANGE_EXPEL)
+                        return true;
+        return false;
+}
+
+char *ledger_group_guard_text(const Ledger *ledger, size_t group)
+{
+        const Lease *lease = NULL;
+        const GuardFacts *facts = find_facts(ledger, group, &lease);
+        GuardLayer layer = facts ? guard_holds(facts) : GUARD_NONE;
+        bool is_between = layer == GUARD_NONE && ledger_lease_of_group(ledger, group);
+        bool is_weak = facts && !is_between && layer < lease->record->guard;
+        _cleanup_(freep) char *returned = lease ? describe_returned(lease->record) : strdup("");
+        _cleanup_(freep) char *open = NULL, *gate = NULL;
+        _cleanup_(freep) char *first =
+                is_between ? strdup("its lease is being prepared or given back: nothing is "
+                                    "promised")
+                           : describe(layer, facts, lease);
+        char *text;
+
+        if (layer == GUARD_GATED)
+                gate = controller_gate_evidence(ledger->controller);
+        if (layer == GUARD_GATED || layer == GUARD_REACTIVE)
+                open = describe_open(ledger, ledger->world->groups->groups[group].kernel_group);
+        if (!returned || !first ||
+            asprintf(&text, "%s%s%s%s%s%s%s%s%s%s%s%s%s%s", first, gate ? "; " : "",
+                     gate ? gate : "", open ? "; " : "", open ? open : "",
+                     is_weak ? "; weaker than required: " : "",
+                     is_weak ? guard_layer_to_string(lease->record->guard) : "",
+                     is_weak ? ", by the policy" : "", returned,
+                     lease && has_expelled(lease->record)
+                             ? "; what was expelled comes back when the lease ends"
+                             : "",
+                     lease && lease->record->breach ? "; breached: " : "",
+                     lease && lease->record->breach ? lease->record->breach : "",
+                     lease && lease->guard_trouble ? "; trouble: " : "",
+                     lease && lease->guard_trouble ? lease->guard_trouble : "") < 0)
+                return NULL;
+        return text;
+}

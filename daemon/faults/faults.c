@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A record a read, as the kernel gives them; a turn of the loop takes a limited number, so that a
+ * storm of messages does not keep it from everything else.
+ */
+
+#include "daemon/faults/faults.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "core/model/fault.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/lifecycle/revoke.h"
+
+#define RECORD_SIZE 8192 /* the kernel's largest, CONSOLE_EXT_LOG_MAX */
+#define RECORDS_PER_TURN 64
+#define KMSG_MAJOR 1 /* Documentation/admin-guide/devices.txt */
+#define KMSG_MINOR 11
+
+struct Faults {
+        Ledger *ledger;
+        const char *path;
+        int fd;
+        struct event *event;
+        bool is_refused; /* it cannot be read, which has been said */
+        uint32_t last;   /* lease that a fault was told of last */
+};
+
+static void react(Lease *lease, unsigned n)
+{
+        char text[128];
+
+        (void)snprintf(text, sizeof(text), "%u faults of the IOMMU within %d s", n,
+                       FAULTS_STORM_SECONDS);
+        log_warning("lease %" PRIu32 ": %s", lease->record->id, text);
+        lease_react(lease, lease->record->on_fault_storm, text);
+}
+
+/* Counts `n` more, and reacts once for each storm. */
+static void count_storm(Lease *lease, unsigned n)
+{
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+
+        if (now - lease->storm_since_usec > FAULTS_STORM_SECONDS * 1000000ULL) {
+                lease->storm_since_usec = now;
+                lease->n_storm = 0;
+        }
+        unsigned before = lease->n_storm, limit = lease->record->fault_storm;
+        lease->n_storm += n;
+        if (before < limit && lease->n_storm >= limit && lease->record->state == LEASE_LEASED)
+                react(lease, lease->n_storm);
+}
+
+static Lease *find_lease(const Ledger *ledger, Bdf bdf, LeaseDevice **ret_device)
+{
+        for (size_t i = 0; i < ledger->n_leases; i++) {
+                LeaseDevice *device = lease_record_find(ledger->leases[i]->record, bdf);
+
+                if (device && !device->lost) {
+                        *ret_device = device;
+                        return ledger->leases[i];
+                }
+        }
+        return NULL;
+}
+
+static void attribute(Faults *faults, const IommuFault *fault)
+{
+        const LedgerObserver *observer = &faults->ledger->observer;
+        LeaseDevice *device;
+        char text[BDF_TEXT_SIZE];
+        Lease *lease = find_lease(faults->ledger, fault->bdf, &device);
+
+        if (!lease)
+                return;
+        device->n_faults++;
+        device->fault_address = fault->has_address ? fault->address : 0;
+        if (device->n_faults == 1)
+                log_notice("lease %" PRIu32 ": %s made the IOMMU fault (%s at 0x%" PRIx64 ")",
+                           lease->record->id, bdf_format(fault->bdf, text),
+                           fault_access_to_string(fault->access), device->fault_address);
+        faults->last = lease->record->id;
+        if (observer->fault)
+                observer->fault(lease, device, fault, observer->userdata);
+        count_storm(lease, 1);
+}
+
+/* What was held back is of whoever was told of last: nobody else was as loud. */
+static void attribute_suppressed(const Faults *faults, unsigned n)
+{
+        Lease *lease = ledger_find_lease(faults->ledger, faults->last);
+
+        if (lease)
+                count_storm(lease, n);
+}
+
+static void close_log(Faults *faults)
+{
+        if (faults->event)
+                event_free(TAKE_PTR(faults->event));
+        closep(&faults->fd);
+        faults->fd = -1;
+}
+
+static void on_record(evutil_socket_t fd, short what, void *userdata)
+{
+        Faults *faults = userdata;
+        char record[RECORD_SIZE + 1];
+        IommuFault fault;
+
+        for (int i = 0; i < RECORDS_PER_TURN && faults->fd >= 0; i++) {
+                ssize_t n = read(faults->fd, record, sizeof(record) - 1);
+
+                if (n < 0 && (errno == EPIPE || errno == EINTR))
+                        continue; /* some were overwritten before they were read */
+                if (n < 0 && errno == EAGAIN)
+                        return;
+                if (n <= 0) {
+                        log_error("the kernel's log cannot be read any more: %s", strerror(errno));
+                        faults->is_refused = true;
+                        return close_log(faults);
+                }
+                record[n] = '\0';
+                unsigned suppressed = fault_parse_suppressed(record);
+                if (fault_parse(record, &fault))
+                        attribute(faults, &fault);
+                else if (suppressed > 0)
+                        attribute_suppressed(faults, suppressed);
+        }
+}
+
+/* The kernel's log as standard input, from the service manager: no right is needed to open it. */
+static int take_given(void)
+{
+        struct stat status;
+
+        if (fstat(STDIN_FILENO, &status) < 0 || !S_ISCHR(status.st_mode) ||
+            status.st_rdev != makedev(KMSG_MAJOR, KMSG_MINOR))
+                return -1;
+        int flags = fcntl(STDIN_FILENO, F_GETFL);
+        if (flags < 0 || fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK) < 0)
+                return -1;
+        return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+static int open_log(Faults *faults)
+{
+        faults->fd = take_given();
+        if (faults->fd < 0)
+                faults->fd = open(faults->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        if (faults->fd < 0 || lseek(faults->fd, 0, SEEK_END) < 0)
+                return -errno;
+        faults->event = event_new(faults->ledger->base, faults->fd, EV_READ | EV_PERSIST,
+                                  on_record, faults);
+        if (!faults->event || event_add(faults->event, NULL) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
+void faults_review(Faults *faults)
+{
+        bool wanted = faults->ledger->n_leases > 0;
+
+        if (!wanted) {
+                close_log(faults);
+                faults->is_refused = false;
+                return;
+        }
+        if (faults->fd >= 0 || faults->is_refused)
+                return;
+        int r = open_log(faults);
+        if (r < 0) {
+                log_warning("%s: %s: faults of the IOMMU are not told to whom they concern",
+                            faults->path, strerror(-r));
+                close_log(faults);
+                faults->is_refused = true;
+        }
+}
+
+int faults_new(Ledger *ledger, const char *path, Faults **ret_faults)
+{
+        Faults *faults = calloc(1, sizeof(*faults));
+
+        if (!faults)
+                return -ENOMEM;
+        *faults = (Faults){.ledger = ledger, .path = path, .fd = -1};
+        *ret_faults = faults;
+        return 0;
+}
+
+Faults *faults_free(Faults *faults)
+{
+        if (!faults)
+                return NULL;
+        close_log(faults);
+        free(faults);
+        return NULL;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The gate: whether it is shut, whether this kernel heeds it, and whose it is. */
+
+#include <stdio.h>
+
+#include "daemon/guard/gate.h"
+#include "daemon/base/log.h"
+#include "daemon/guard_process/controller_internal.h"
+
+/* Both halves of what makes the kernel heed the gate for new functions (kernel-facts 0.6). */
+#define GATE_KERNEL_MAJOR 6
+#define GATE_KERNEL_MINOR 19
+
+bool controller_gate_holds(const GuardController *controller)
+{
+        bool open = true;
+
+        return controller->gate_confirmed && !controller->gate_failed &&
+               gate_read(&controller->ledger->host, &open) == 0 && !open;
+}
+
+char *controller_gate_evidence(const GuardController *controller)
+{
+        const char *release = controller->ledger->world->snapshot->kernel_release;
+        char *text;
+        int n;
+
+        if (controller->n_heeded > 0)
+                n = asprintf(&text, "Linux %s heeds it for new functions, as seen with %u", release,
+                             controller->n_heeded);
+        else
+                n = asprintf(&text, "Linux %s heeds it for new functions by its version (%d.%d)",
+                             release, GATE_KERNEL_MAJOR, GATE_KERNEL_MINOR);
+        return n < 0 ? NULL : text;
+}
+
+static bool kernel_heeds_gate(const Ledger *ledger)
+{
+        return world_kernel_at_least(ledger->world->snapshot->kernel_release, GATE_KERNEL_MAJOR,
+                                     GATE_KERNEL_MINOR);
+}
+
+bool controller_may_gate(const GuardController *controller)
+{
+        return kernel_heeds_gate(controller->ledger) && !controller->gate_failed;
+}
+
+/* Somebody who shuts the gate before us keeps it; somebody who opens it after us gets it. */
+void controller_check_gate(GuardController *controller, GuardOrders *orders)
+{
+        bool open = true;
+
+        if (gate_read(&controller->ledger->host, &open) < 0)
+                orders->gate = false;
+        if (!(controller->file && controller->file->gate_shut) && !open)
+                orders->gate = false;
+        if (controller->gate_confirmed && controller->is_ready && open && !controller->worker) {
+                log_error("somebody has set drivers_autoprobe to 1: the gate is given up");
+                controller->gate_failed = true;
+                orders->gate = false;
+        }
+        if (controller->worker && controller->sweep.open_gate)
+                orders->gate = false; /* it is being opened; after that it may be shut again */
+}

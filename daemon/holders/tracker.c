@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Questions, each with a worker of its own, and the timer for leases of one process only.
+ *
+ * A question owns what it looks for, so that its lease may end before the answer. One that is stuck
+ * (the kernel stopped it in /proc) is answered at its deadline and stays in the list until its
+ * worker is gone.
+ *
+ * Users have a quota of questions. The daemon's own are not counted with theirs: whom to kill is
+ * found out however much others ask. Of these there is one of a kind for a lease; who asks the same
+ * meanwhile is answered by one more, begun when it has ended.
+ */
+
+#include "daemon/holders/tracker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/base/log.h"
+#include "daemon/ledger/ledger.h"
+#include "daemon/limits/quota.h"
+
+#define QUESTIONS_PER_UID_MAX 4
+#define HANGING_MAX 16 /* of the daemon's own; more would hang as well */
+#define QUESTION_DEADLINE_SECONDS 5
+
+typedef struct Question {
+        HolderTracker *holder_tracker;
+        struct Question *next;
+        HolderSearch search;
+        bool kill;
+        bool is_own; /* the daemon's; `uid` is of no account */
+        bool again;  /* asked once more meanwhile */
+        uid_t uid;   /* who asks */
+        uint32_t lease;
+        HoldersDone done; /* NULL once it has been answered */
+        void *userdata;
+        Worker *worker;
+} Question;
+
+struct HolderTracker {
+        Ledger *ledger;
+        Question *questions;
+        struct event *timer;
+};
+
+/* --- questions -------------------------------------------------------------------------------- */
+
+static Question *question_free(Question *question)
+{
+        if (!question)
+                return NULL;
+        worker_free(question->worker);
+        holder_search_clear(&question->search);
+        free(question);
+        return NULL;
+}
+DEFINE_CLEANUP(Question *, question_free);
+
+static void answer(Question *question, const HoldersResult *result)
+{
+        HoldersDone done = question->done;
+
+        question->done = NULL;
+        if (done)
+                done(question->holder_tracker->ledger, question->lease, result, question->userdata);
+}
+
+static void fail(Question *question, int code, const char *message)
+{
+        static const HolderList nobody = {.items = NULL};
+
+        answer(question, &(HoldersResult){.code = code, .message = message, .holders = &nobody});
+}
+
+static int job_find(const void *context, VfioFds *fds, char **ret_message)
+{
+        const Question *question = context;
+        const HostPaths *host = &question->holder_tracker->ledger->host;
+        _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
+        size_t n_killed = 0;
+
+        int r = holders_look(host, &question->search, question->kill, &list, &n_killed);
+        if (r == HOLDERS_E_UNSEEN)
+                return host_refuse(REFUSAL_UNSUPPORTED, ret_message, HOLDERS_UNSEEN);
+        if (r < 0)
+                return r;
+        int fd = holders_to_fd(&list);
+        if (fd < 0)
+                return fd;
+        fds->items[0] = (VfioFd){.name = "holders", .fd = fd};
+        fds->n_items = 1;
+        return asprintf(ret_message, "%zu", n_killed) < 0 ? -ENOMEM : 0;
+}
+
+static void unlink_question(Question *question)
+{
+        Question **at = &question->holder_tracker->questions;
+
+        while (*at != question)
+                at = &(*at)->next;
+        *at = question->next;
+}
+
+/* For who asked while it was being answered: what they ask about may have begun since. */
+static void ask_again(const Question *question, HoldersDone done)
+{
+        Lease *lease = ledger_find_lease(question->holder_tracker->ledger, question->lease);
+
+        if (question->again && done && lease)
+                holders_ask_own(lease, question->kill, done, question->userdata);
+}
+
+static void on_found(WorkerResult *result, void *userdata)
+{
+        _cleanup_(question_freep) Question *question = userdata;
+        HoldersDone done = question->done;
+        _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
+        int fd = vfio_fds_find(result->fds, "holders");
+
+        question->worker = NULL;
+        unlink_question(question);
+        int r = result->code;
+        if (r == 0)
+                r = fd < 0 ? -EBADMSG : holders_from_fd(fd, &list);
+        if (r != 0)
+                fail(question, r, result->code > 0 ? result->message : "");
+        else
+                answer(question, &(HoldersResult){
+                                         .message = "",
+                                         .holders = &list,
+                                         .n_killed = strtoul(result->message, NULL, 10),
+                                 });
+        ask_again(question, done);
+}
+
+static void on_overdue(void *userdata)
+{
+        Question *question = userdata;
+
+        worker_kill(question->worker);
+        fail(question, REFUSAL_STUCK, "looking through /proc does not come to an end");
+}
+
+/* Whether a user may ask one more; else it is answered. */
+static bool has_quota(Question *question)
+{
+        Quota quota = {.uid = question->uid};
+        char text[96];
+
+        for (const Question *each = question->holder_tracker->questions; each; each = each->next)
+                if (!each->is_own)
+                        quota_count(&quota, each->uid);
+        if (quota_is_full(&quota)) {
+                fail(question, REFUSAL_QUOTA, "too many users ask who holds what; try again");
+                return false;
+        }
+        if (!quota_is_reached(&quota, QUESTIONS_PER_UID_MAX))
+                return true;
+        (void)snprintf(text, sizeof(text),
+                       "uid %u asks %zu times already who holds what; wait for the answers",
+                       quota.uid, quota.n_mine);
+        fail(question, REFUSAL_QUOTA, text);
+        return false;
+}
+
+/* Whether the daemon may ask one more: it cannot be kept from it but by the kernel. */
+static bool is_answerable(Question *question)
+{
+        size_t n = 0;
+
+        for (const Question *each = question->holder_tracker->questions; each; each = each->next)
+                n += each->is_own && !each->done;
+        if (n < HANGING_MAX)
+                return true;
+        fail(question, REFUSAL_STUCK, "looking through /proc hangs in the kernel");
+        return false;
+}
+
+/* Takes over what the question owns; answers at once if it cannot be asked. */
+static void ask(Question *question)
+{
+        HolderTracker *holder_tracker = question->holder_tracker;
+        const WorkerHandler handler = {
+                .done = on_found,
+                .overdue = on_overdue,
+                .userdata = question,
+        };
+
+        if (question->is_own ? !is_answerable(question) : !has_quota(question)) {
+                (void)question_free(question);
+                return;
+        }
+        int r = worker_start(holder_tracker->ledger->base, job_find, question, NULL,
+                             QUESTION_DEADLINE_SECONDS, &handler, &question->worker);
+        if (r < 0) {
+                fail(question, r, "no worker process could be started");
+                (void)question_free(question);
+                return;
+        }
+        question->next = holder_tracker->questions;
+        holder_tracker->questions = question;
+}
+
+static Question *question_new(Ledger *ledger, HoldersDone done, void *userdata)
+{
+        static const HolderList nobody = {.items = NULL};
+        Question *question = calloc(1, sizeof(*question));
+
+        if (!question) {
+                done(ledger, 0, &(HoldersResult){-ENOMEM, "", &nobody, 0}, userdata);
+                return NULL;
+        }
+        *question = (Question){
+                .holder_tracker = ledger->holder_tracker,
+                .search.daemon = getpid(),
+                .search.keeper = getppid(),
+                .done = done,
+                .userdata = userdata,
+        };
+        return question;
+}
+
+static int add_nodes(HolderSearch *search, const Lease *lease)
+{
+        const LeaseRecord *record = lease->record;
+        const HostPaths *host = &lease->ledger->host;
+        int r = holder_search_add_fds(search, &lease->fds);
+
+        for (size_t i = 0; r == 0 && i < record->n_groups; i++)
+                r = holder_search_add_group(search, host, record->groups[i].number);
+        for (size_t i = 0; r == 0 && i < record->n_devices; i++)
+                if (record->devices[i].role == LEASE_ROLE_TAKEN &&
+                    lease_record_has_hold(record, &record->devices[i]))
+                        r = holder_search_add_device(search, host, record->devices[i].bdf);
+        return r;
+}
+
+void holders_note_nodes(Lease *lease)
+{
+        holder_search_clear(&lease->nodes);
+        int r = holder_search_add_fds(&lease->nodes, &lease->fds);
+        if (r < 0)
+                log_broken(r);
+}
+
+/* Asks about a lease: takes the question over. */
+static void ask_of_lease(Question *question, const Lease *lease)
+{
+        question->lease = lease->record->id;
+        int r = add_nodes(&question->search, lease);
+        for (size_t i = 0; r == 0 && i < lease->nodes.n_nodes; i++)
+                r = holder_search_add_node(&question->search, &lease->nodes.nodes[i]);
+        if (r == 0)
+                return ask(question);
+        fail(question, r, "");
+        (void)question_free(question);
+}
+
+static Question *find_own(const HolderTracker *holder_tracker, uint32_t lease, bool kill, HoldersDone done)
+{
+        for (Question *each = holder_tracker->questions; each; each = each->next)
+                if (each->is_own && each->lease == lease && each->kill == kill &&
+                    each->done == done)
+                        return each;
+        return NULL;
+}
+
+void holders_ask_own(Lease *lease, bool kill, HoldersDone done, void *userdata)
+{
+        const Ledger *ledger = lease->ledger;
+        Question *question = find_own(ledger->holder_tracker, lease->record->id, kill, done);
+
+        if (question) {
+                question->again = true;
+                return;
+        }
+        question = question_new(lease->ledger, done, userdata);
+        if (!question)
+                return;
+        question->is_own = true;
+        question->kill = kill;
+        ask_of_lease(question, lease);
+}
+
+void holders_ask_lease(Lease *lease, uid_t uid, HoldersDone done, void *userdata)
+{
+        Question *question = question_new(lease->ledger, done, userdata);
+
+        if (!question)
+                return;
+        question->uid = uid;
+        ask_of_lease(question, lease);
+}
+
+void holders_ask_group(Ledger *ledger, int32_t group, uid_t uid, HoldersDone done, void *userdata)
+{
+        const Snapshot *snapshot = ledger->world->snapshot;
+        Question *question = question_new(ledger, done, userdata);
+
+        if (!question)
+                return;
+        question->uid = uid;
+        int r = holder_search_add_group(&question->search, &ledger->host, group);
+        for (size_t i = 0; r == 0 && i < snapshot->n_devices; i++)
+                if (snapshot->devices[i].kernel_group == group)
+                        r = holder_search_add_device(&question->search, &ledger->host,
+                                                     snapshot->devices[i].bdf);
+        if (r == 0)
+                return ask(question);
+        fail(question, r, "");
+        (void)question_free(question);
+}
+
+/* --- one process only ------------------------------------------------------------------------- */
+
+static bool is_same(const Holder *a, const Holder *b)
+{
+        return a->pid == b->pid && a->start == b->start;
+}
+
+static const Holder *find(const HolderList *list, const Holder *holder)
+{
+        for (size_t i = 0; i < list->n_items; i++)
+                if (is_same(&list->items[i], holder))
+                        return &list->items[i];
+        return NULL;
+}
+
+/* Whose the lease is: the one that was first when it was last looked, else the eldest. */
+static const Holder *find_first(const HolderList *list, const Lease *lease)
+{
+        const Holder *first = lease->seen.n_items > 0 ? find(list, &lease->seen.items[0]) : NULL;
+
+        for (size_t i = 0; !(first && lease->seen.n_items > 0) && i < list->n_items; i++)
+                if (list->items[i].certain && (!first || list->items[i].start < first->start))
+                        first = &list->items[i];
+        return first;
+}
+
+static void tell_second(const Lease *lease, const Holder *holder)
+{
+        const Ledger *ledger = lease->ledger;
+
+        log_warning("lease %" PRIu32 " is for one process, and %" PRId32 " %s%s%s has it open too",
+                    lease->record->id, holder->pid, holder->comm, holder->unit[0] ? " of " : "",
+                    holder->unit);
+        if (ledger->observer.second_holder)
+                ledger->observer.second_holder(lease, holder, ledger->observer.userdata);
+}
+
+/* Keeps the certain ones, the first in front. Returns 0 or -ENOMEM. */
+static int remember(Lease *lease, const HolderList *list, const Holder *first)
+{
+        _cleanup_(holder_list_clear) HolderList seen = {
+                .items = calloc(list->n_items + 1, sizeof(*seen.items)),
+        };
+
+        if (!seen.items)
+                return -ENOMEM;
+        if (first)
+                seen.items[seen.n_items++] = *first;
+        for (size_t i = 0; i < list->n_items; i++)
+                if (list->items[i].certain && &list->items[i] != first)
+                        seen.items[seen.n_items++] = list->items[i];
+        holder_list_clear(&lease->seen);
+        lease->seen = seen;
+        seen.items = NULL;
+        return 0;
+}
+
+void holders_judge(Lease *lease, const HolderList *list)
+{
+        if (!lease->record->exclusive_process || lease->record->state != LEASE_LEASED)
+                return;
+        const Holder *first = find_first(list, lease);
+        for (size_t i = 0; i < list->n_items; i++)
+                if (list->items[i].certain && &list->items[i] != first &&
+                    !find(&lease->seen, &list->items[i]))
+                        tell_second(lease, &list->items[i]);
+        int r = remember(lease, list, first);
+        if (r < 0)
+                log_broken(r);
+}
+
+static void on_looked(Ledger *ledger, uint32_t id, const HoldersResult *result, void *userdata)
+{
+        Lease *lease = ledger_find_lease(ledger, id);
+
+        if (lease && result->code == 0)
+                holders_judge(lease, result->holders);
+}
+
+/* Whether the daemon looks who holds it, or hangs at that. */
+static bool is_looking(const Lease *lease)
+{
+        const Question *each = lease->ledger->holder_tracker->questions;
+
+        while (each && !(each->is_own && !each->kill && each->lease == lease->record->id))
+                each = each->next;
+        return each;
+}
+
+static bool is_exclusive(const Lease *lease)
+{
+        return lease->record->exclusive_process && lease->record->state == LEASE_LEASED;
+}
+
+void holders_review(HolderTracker *holder_tracker)
+{
+        const Ledger *ledger = holder_tracker->ledger;
+        const struct timeval period = {.tv_sec = ledger->times.holder_tracker};
+        bool wanted = false;
+
+        for (size_t i = 0; i < ledger->n_leases; i++)
+                wanted |= is_exclusive(ledger->leases[i]);
+        if (!wanted)
+                (void)event_del(holder_tracker->timer);
+        else if (!evtimer_pending(holder_tracker->timer, NULL))
+                (void)evtimer_add(holder_tracker->timer, &period);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *userdata)
+{
+        HolderTracker *holder_tracker = userdata;
+        const Ledger *ledger = holder_tracker->ledger;
+
+        /* A question that is not answered yet is not asked again, nor while it hangs. */
+        for (size_t i = 0; i < ledger->n_leases; i++)
+                if (is_exclusive(ledger->leases[i]) && !is_looking(ledger->leases[i]))
+                        holders_ask_own(ledger->leases[i], false, on_looked, NULL);
+        holders_review(holder_tracker);
+}
+
+int holder_tracker_new(Ledger *ledger, HolderTracker **ret_census)
+{
+        _cleanup_(holder_tracker_freep) HolderTracker *holder_tracker = calloc(1, sizeof(*holder_tracker));
+
+        if (!holder_tracker)
+                return -ENOMEM;
+        holder_tracker->ledger = ledger;
+        holder_tracker->timer = evtimer_new(ledger->base, on_timer, holder_tracker);
+        if (!holder_tracker->timer)
+                return -ENOMEM;
+        *ret_census = TAKE_PTR(holder_tracker);
+        return 0;
+}
+
+HolderTracker *holder_tracker_free(HolderTracker *holder_tracker)
+{
+        if (!holder_tracker)
+                return NULL;
+        for (Question *next; holder_tracker->questions;) {
+                next = holder_tracker->questions->next;
+                (void)question_free(holder_tracker->questions);
+                holder_tracker->questions = next;
+        }
+        if (holder_tracker->timer)
+                event_free(holder_tracker->timer);
+        free(holder_tracker);
+        return NULL;
+}

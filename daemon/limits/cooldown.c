@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A list of (group, uid, since when), and one timer for the first of them to end. How long is the
+ * policy's that is in force: another one changes it for those that cool down already.
+ */
+
+#include "daemon/limits/cooldown.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/plan/plan.h"
+
+/* As many leases as there may be; what does not fit is not held back. */
+#define COOLINGS_MAX 4096
+
+typedef struct Cooling {
+        char *group;
+        char *rule; /* its origin */
+        uid_t uid;
+        uint64_t since, until; /* CLOCK_BOOTTIME, microseconds */
+} Cooling;
+
+struct Cooldown {
+        Ledger *ledger;
+        struct event *timer;
+        Cooling *coolings;
+        size_t n_coolings;
+};
+
+static void drop(Cooldown *cooldown, size_t at)
+{
+        free(cooldown->coolings[at].group);
+        free(cooldown->coolings[at].rule);
+        cooldown->coolings[at] = cooldown->coolings[--cooldown->n_coolings];
+}
+
+/* Wakes when the next one has cooled down; without any it sleeps. */
+static void arm(Cooldown *cooldown)
+{
+        uint64_t now = clock_usec(CLOCK_BOOTTIME), first = UINT64_MAX;
+
+        for (size_t i = 0; i < cooldown->n_coolings; i++)
+                if (cooldown->coolings[i].until < first)
+                        first = cooldown->coolings[i].until;
+        (void)evtimer_del(cooldown->timer);
+        if (first == UINT64_MAX)
+                return;
+        uint64_t delay = first > now ? first - now : 0;
+        const struct timeval time = {.tv_sec = (time_t)(delay / USEC_PER_SEC),
+                                     .tv_usec = (suseconds_t)(delay % USEC_PER_SEC)};
+        (void)evtimer_add(cooldown->timer, &time);
+}
+
+static void on_cool(evutil_socket_t fd, short what, void *userdata)
+{
+        Cooldown *cooldown = userdata;
+        uint64_t now = clock_usec(CLOCK_BOOTTIME);
+
+        for (size_t i = cooldown->n_coolings; i > 0; i--)
+                if (cooldown->coolings[i - 1].until <= now)
+                        drop(cooldown, i - 1);
+        arm(cooldown);
+        queue_poke(cooldown->ledger->queue);
+}
+
+int cooldown_new(Ledger *ledger, Cooldown **ret_cooldown)
+{
+        _cleanup_(cooldown_freep) Cooldown *cooldown = calloc(1, sizeof(*cooldown));
+
+        if (!cooldown)
+                return -ENOMEM;
+        cooldown->ledger = ledger;
+        cooldown->timer = evtimer_new(ledger->base, on_cool, cooldown);
+        if (!cooldown->timer)
+                return -ENOMEM;
+        *ret_cooldown = TAKE_PTR(cooldown);
+        return 0;
+}
+
+Cooldown *cooldown_free(Cooldown *cooldown)
+{
+        if (!cooldown)
+                return NULL;
+        while (cooldown->n_coolings > 0)
+                drop(cooldown, cooldown->n_coolings - 1);
+        if (cooldown->timer)
+                event_free(cooldown->timer);
+        free(cooldown->coolings);
+        free(cooldown);
+        return NULL;
+}
+
+/* The rule of the group's devices that has it cool down the longest, or NULL. */
+static const PolicyRule *find_rule(const Ledger *ledger, const char *id)
+{
+        const World *world = ledger->world;
+        const PolicyRule *longest = NULL;
+        size_t index = partition_find_group(world->groups, id);
+
+        if (index == SNAPSHOT_NONE)
+                return NULL;
+        const Group *group = &world->groups->groups[index];
+        for (size_t i = 0; i < group->n_members; i++) {
+                const PolicySubject subject = world_subject(world, group->members[i]);
+                const PolicyRule *rule = policy_find_rule(ledger->policy, &subject);
+
+                if (rule && rule->cooldown > (longest ? longest->cooldown : 0))
+                        longest = rule;
+        }
+        return longest;
+}
+
+/* How long it takes to cool down, and why, by the policy in force. False: it need not. */
+static bool rate(const Ledger *ledger, Cooling *cooling)
+{
+        const PolicyRule *rule = find_rule(ledger, cooling->group);
+        char *origin = rule ? strdup(rule->origin) : NULL;
+
+        if (!origin)
+                return false;
+        free(cooling->rule);
+        cooling->rule = origin;
+        cooling->until = cooling->since + rule->cooldown * USEC_PER_SEC;
+        return true;
+}
+
+static void add(Cooldown *cooldown, const char *group, uid_t uid)
+{
+        Cooling cooling = {.uid = uid, .since = clock_usec(CLOCK_BOOTTIME)};
+        Cooling *coolings = NULL;
+
+        if (cooldown->n_coolings < COOLINGS_MAX)
+                coolings = reallocarray(cooldown->coolings, cooldown->n_coolings + 1,
+                                        sizeof(*coolings));
+        if (!coolings)
+                return;
+        cooldown->coolings = coolings;
+        cooling.group = strdup(group);
+        coolings[cooldown->n_coolings++] = cooling;
+        if (!cooling.group || !rate(cooldown->ledger, &coolings[cooldown->n_coolings - 1]))
+                drop(cooldown, cooldown->n_coolings - 1);
+}
+
+void cooldown_note(Cooldown *cooldown, const LeaseRecord *record)
+{
+        if (!record->handed_out || record->parked || record->uid == 0)
+                return;
+        for (size_t i = 0; i < record->n_groups; i++)
+                add(cooldown, record->groups[i].id, record->uid);
+        arm(cooldown);
+}
+
+void cooldown_review(Cooldown *cooldown)
+{
+        if (cooldown->n_coolings == 0)
+                return;
+        for (size_t i = cooldown->n_coolings; i > 0; i--)
+                if (!rate(cooldown->ledger, &cooldown->coolings[i - 1]))
+                        drop(cooldown, i - 1);
+        arm(cooldown);
+        queue_poke(cooldown->ledger->queue);
+}
+
+int cooldown_check(Cooldown *cooldown, Plan *plan)
+{
+        uint64_t now = clock_usec(CLOCK_BOOTTIME);
+
+        for (size_t i = 0; i < plan->n_groups; i++)
+                for (size_t k = 0; k < cooldown->n_coolings; k++) {
+                        const Cooling *cooling = &cooldown->coolings[k];
+
+                        if (cooling->uid != plan->request->uid || cooling->until <= now ||
+                            strcmp(cooling->group, plan_group(plan, i)->id) != 0)
+                                continue;
+                        return plan_refuse(
+                                plan, REFUSAL_BUSY,
+                                "group %s: uid %u gave it back a moment ago and may have it again "
+                                "in %llu s, by the cooldown of %s; --wait waits for that",
+                                cooling->group, cooling->uid,
+                                (unsigned long long)((cooling->until - now) / USEC_PER_SEC + 1),
+                                cooling->rule);
+                }
+        return 0;
+}

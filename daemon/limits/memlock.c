@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What the process that asks for a lease may lock: told if it is too little, and raised for the
+ * lease's time where the policy says so.
+ *
+ * Of several leases of one process the highest counts. How the limits were before the first of them
+ * is on record with each, so that whichever ends last puts them back.
+ */
+
+#include "daemon/limits/memlock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/model/memlock.h"
+#include "core/probe/process.h"
+#include "daemon/base/log.h"
+#include "daemon/plan/plan.h"
+
+/* A limit as the kernel has it, and as a record does. */
+static uint64_t from_record(uint64_t limit)
+{
+        return limit >= POLICY_MEMLOCK_UNLIMITED ? UINT64_MAX : limit;
+}
+
+static uint64_t to_record(uint64_t limit)
+{
+        return limit >= POLICY_MEMLOCK_UNLIMITED ? POLICY_MEMLOCK_UNLIMITED : limit;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+        return a > b ? a : b;
+}
+
+/* --- what is too little ----------------------------------------------------------------------- */
+
+/* What the process will be allowed once it has the lease. */
+static void expect_raise(const Plan *plan, MemlockLimit *limit)
+{
+        uint64_t raised = plan->rule ? from_record(plan->rule->memlock) : 0;
+
+        limit->limit = larger(limit->limit, raised);
+        limit->hard = larger(limit->hard, raised);
+        limit->unlimited |= raised == UINT64_MAX;
+}
+
+int plan_check_memory(Plan *plan)
+{
+        const AcquireRequest *request = plan->request;
+        MemlockCase subject = {
+                .need = memlock_need(request->memory, 1), /* the lease is one address space */
+                .pid = request->pid,
+                .is_root = request->uid == 0,
+                .unit = request->unit,
+        };
+        MemlockLimit limit;
+
+        if (request->memory == 0 || request->pid <= 0)
+                return 0;
+        _cleanup_(closep) int process = process_open(plan->ledger->host.proc, request->pid);
+        process_read_memlock(process, &limit);
+        expect_raise(plan, &limit);
+        if (memlock_judge(subject.need, &limit) != MEMLOCK_TOO_SMALL)
+                return 0;
+        subject.limit = &limit;
+        _cleanup_(freep) char *advice = memlock_advise(&subject);
+        if (!advice ||
+            asprintf(&plan->warning,
+                     "process %d may lock %" PRIu64 " bytes, has locked %" PRIu64
+                     " and needs %" PRIu64 " more: mapping its memory will fail with ENOMEM; %s",
+                     request->pid, limit.limit, limit.locked, subject.need, advice) < 0) {
+                plan->warning = NULL;
+                return -ENOMEM;
+        }
+        if (!plan->rule || !plan->rule->needs_memlock)
+                return 0;
+        plan->refuser = plan->rule;
+        return plan_refuse(plan, REFUSAL_NOT_VIABLE, "%s (policy rule %s)", plan->warning,
+                           plan->rule->origin);
+}
+
+/* --- the process's leases --------------------------------------------------------------------- */
+
+static bool is_of(const LeaseRecord *record, const MemlockProcess *process)
+{
+        return record->memlock > 0 && record->memlock_pid == (uint32_t)process->pid &&
+               record->memlock_start == process->start;
+}
+
+/* Another lease of that process, or NULL. */
+static const LeaseRecord *find_other(const Ledger *ledger, const LeaseRecord *record,
+                                     const MemlockProcess *process)
+{
+        for (size_t i = 0; i < ledger->n_leases; i++)
+                if (ledger->leases[i]->record != record &&
+                    is_of(ledger->leases[i]->record, process))
+                        return ledger->leases[i]->record;
+        return NULL;
+}
+
+/* What a process with the limits of `record` has by its other leases, and with it by this one. */
+static MemlockPair find_limits(const Ledger *ledger, const LeaseRecord *record, bool with_it)
+{
+        const MemlockProcess process = {.pid = (int32_t)record->memlock_pid,
+                                        .start = record->memlock_start};
+        uint64_t raised = with_it ? from_record(record->memlock) : 0;
+
+        for (size_t i = 0; i < ledger->n_leases; i++)
+                if (ledger->leases[i]->record != record &&
+                    is_of(ledger->leases[i]->record, &process))
+                        raised = larger(raised, from_record(ledger->leases[i]->record->memlock));
+        return (MemlockPair){
+                .soft = larger(from_record(record->memlock_soft), raised),
+                .hard = larger(from_record(record->memlock_hard), raised),
+        };
+}
+
+void plan_record_memlock(const Plan *plan, LeaseRecord *record)
+{
+        const Ledger *ledger = plan->ledger;
+        const AcquireRequest *request = plan->request;
+        MemlockProcess process;
+        MemlockPair limits;
+
+        if (!plan->rule || plan->rule->memlock == 0 ||
+            memlock_look(&ledger->host, request->pid, request->uid, &process, &limits) != 0)
+                return;
+        const LeaseRecord *other = find_other(ledger, record, &process);
+        if (!other && from_record(plan->rule->memlock) <= limits.soft)
+                return;
+        record->memlock = plan->rule->memlock;
+        record->memlock_pid = (uint32_t)process.pid;
+        record->memlock_start = process.start;
+        record->memlock_soft = other ? other->memlock_soft : to_record(limits.soft);
+        record->memlock_hard = other ? other->memlock_hard : to_record(limits.hard);
+}
+
+/* --- in workers ------------------------------------------------------------------------------- */
+
+/* What the kernel refuses is told; a process that has ended keeps nothing. */
+static void change(const Lease *lease, bool raise)
+{
+        const Ledger *ledger = lease->ledger;
+        const LeaseRecord *record = lease->record;
+        const MemlockProcess process = {.pid = (int32_t)record->memlock_pid,
+                                        .start = record->memlock_start};
+        const MemlockPair without = find_limits(ledger, record, false);
+        const MemlockPair with = find_limits(ledger, record, true);
+
+        if (record->memlock == 0)
+                return;
+        int r = memlock_change(&ledger->host, &process, raise ? &without : &with,
+                               raise ? &with : &without);
+        if (r == -ESTALE)
+                log_warning("lease %" PRIu32 ": process %" PRIu32 " has other limits on locked "
+                            "memory than it was given, and keeps them",
+                            record->id, record->memlock_pid);
+        else if (r < 0 && r != -ESRCH)
+                log_error("lease %" PRIu32 ": the limits on locked memory of process %" PRIu32
+                          " could not be %s: %s",
+                          record->id, record->memlock_pid, raise ? "raised" : "put back",
+                          strerror(-r));
+}
+
+void memlock_raise(const Lease *lease)
+{
+        change(lease, true);
+}
+
+void memlock_lower(const Lease *lease)
+{
+        change(lease, false);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+void memlock_check_raised(Lease *lease)
+{
+        const LeaseRecord *record = lease->record;
+        const MemlockPair wanted = find_limits(lease->ledger, record, true);
+        MemlockProcess process;
+        MemlockPair limits;
+
+        if (record->memlock == 0 || lease->memory_warning ||
+            memlock_look(&lease->ledger->host, (int32_t)record->memlock_pid, record->uid, &process,
+                         &limits) != 0 ||
+            limits.soft >= wanted.soft)
+                return;
+        if (asprintf(&lease->memory_warning,
+                     "process %" PRIu32 " may lock %" PRIu64
+                     " bytes, and could not be given more, as "
+                     "the policy has it; the daemon's log says why",
+                     record->memlock_pid, limits.soft) < 0)
+                lease->memory_warning = NULL;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Reading a world, and finding things in it by the names people use.
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/model/text.h"
+#include "core/probe/sysfs.h"
+#include "daemon/machine/world.h"
+
+static int read_paths(World *world)
+{
+        world->paths = calloc(world->snapshot->n_devices + 1, sizeof(*world->paths));
+        if (!world->paths)
+                return -ENOMEM;
+        for (size_t i = 0; i < world->snapshot->n_devices; i++) {
+                world->paths[i] = snapshot_path(world->snapshot, i);
+                if (!world->paths[i])
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+/* Documentation/ABI/testing/sysfs-kernel-uevent_seqnum; 0 where there is none. */
+static uint64_t last_event(const HostPaths *host)
+{
+        _cleanup_(freep) char *text = NULL;
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/kernel/uevent_seqnum", host->sysfs);
+        return host_read_text(path, &text) < 0 ? 0 : strtoull(text, NULL, 10);
+}
+
+int world_read(const HostPaths *host, const World *before, World **ret_world)
+{
+        _cleanup_(world_freep) World *world = calloc(1, sizeof(*world));
+        if (!world)
+                return -ENOMEM;
+        world->event = last_event(host); /* first: what comes meanwhile may be missed */
+
+        int r = sysfs_read_snapshot_again(host->sysfs, before ? before->snapshot : NULL,
+                                          &world->snapshot);
+        if (r == SYSFS_E_NO_PCI)
+                return REFUSAL_UNSUPPORTED;
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < world->snapshot->n_devices; i++)
+                if (world->snapshot->devices[i].kernel_group >= 0)
+                        world->has_kernel_groups = true;
+
+        r = kernel_groups_compute(world->snapshot, &world->computed);
+        if (r == 0 && world->has_kernel_groups)
+                r = observed_groups_compute(world->snapshot, world->computed, &world->groups);
+        else if (r == 0)
+                r = kernel_groups_compute(world->snapshot, &world->groups);
+        if (r == 0)
+                r = read_paths(world);
+        if (r < 0)
+                return r;
+        *ret_world = TAKE_PTR(world);
+        return 0;
+}
+
+World *world_free(World *world)
+{
+        if (!world)
+                return NULL;
+        if (world->paths)
+                for (size_t i = 0; i < world->snapshot->n_devices; i++)
+                        free(world->paths[i]);
+        free(world->paths);
+        partition_free(world->groups);
+        partition_free(world->computed);
+        partition_free(world->sound);
+        world_free(world->fresh);
+        snapshot_free(world->snapshot);
+        free(world);
+        return NULL;
+}
+
+static int read_fresh(World *world, const HostPaths *host)
+{
+        _cleanup_(world_freep) World *fresh = NULL;
+
+        int r = world_read(host, NULL, &fresh);
+        if (r == 0)
+                r = sysfs_read_traits(host->sysfs, fresh->snapshot);
+        if (r == 0)
+                r = sound_groups_compute(fresh->snapshot, fresh->computed, &fresh->sound);
+        if (r == 0)
+                world->fresh = TAKE_PTR(fresh);
+        return r;
+}
+
+static bool is_same_group(const World *world, const Group *group, const World *fresh,
+                          const Group *other)
+{
+        if (group->n_members != other->n_members)
+                return false;
+        for (size_t i = 0; i < group->n_members; i++)
+                if (!bdf_equal(world->snapshot->devices[group->members[i]].bdf,
+                               fresh->snapshot->devices[other->members[i]].bdf))
+                        return false;
+        return true;
+}
+
+int world_strength(World *world, const HostPaths *host, size_t group, Strength **ret_strength)
+{
+        const Group *asked = &world->groups->groups[group];
+        const World *fresh;
+        int r = world->fresh ? 0 : read_fresh(world, host);
+
+        if (r != 0)
+                return r;
+        fresh = world->fresh;
+        for (size_t i = 0; i < fresh->groups->n_groups; i++)
+                if (is_same_group(world, asked, fresh, &fresh->groups->groups[i]))
+                        return strength_compute(fresh->snapshot, fresh->groups, i, fresh->sound,
+                                                ret_strength);
+        return REFUSAL_CHANGED;
+}
+
+/* Marks the groups in force that a group of the fresh world's sound partition has devices of. */
+static int mark_reachable(const World *world, size_t sound, bool *groups, size_t *ret_loose)
+{
+        const Group *reachable = &world->fresh->sound->groups[sound];
+
+        for (size_t i = 0; i < reachable->n_members; i++) {
+                const PciDevice *device = &world->fresh->snapshot->devices[reachable->members[i]];
+                size_t index = snapshot_find(world->snapshot, device->bdf);
+
+                if (index == SNAPSHOT_NONE)
+                        return REFUSAL_CHANGED;
+                size_t group = world->groups->group_of[index];
+                if (group != SNAPSHOT_NONE) {
+                        groups[group] = true;
+                } else if (!world_is_bridge(device)) {
+                        *ret_loose = index;
+                        return REFUSAL_NOT_VIABLE;
+                }
+        }
+        return 0;
+}
+
+int world_widen(World *world, const HostPaths *host, size_t group, bool *groups, size_t *ret_loose)
+{
+        const Group *asked = &world->groups->groups[group];
+        int r = world->fresh ? 0 : read_fresh(world, host);
+
+        for (size_t i = 0; r == 0 && i < asked->n_members; i++) {
+                Bdf bdf = world->snapshot->devices[asked->members[i]].bdf;
+                size_t index = snapshot_find(world->fresh->snapshot, bdf);
+
+                if (index == SNAPSHOT_NONE)
+                        return REFUSAL_CHANGED;
+                r = mark_reachable(world, world->fresh->sound->group_of[index], groups, ret_loose);
+        }
+        return r;
+}
+
+/* The PCI device that /sys/class/CLASS/NAME hangs below: the last address in the link's path. */
+static bool resolve_class(const World *world, const HostPaths *host, const char *class_name,
+                          const char *name, size_t *ret_device)
+{
+        char path[PATH_MAX], target[PATH_MAX], *save = NULL;
+        size_t found = SNAPSHOT_NONE;
+        Bdf bdf;
+
+        if (strchr(name, '/') || name[0] == '.')
+                return false;
+        (void)snprintf(path, sizeof(path), "%s/class/%s/%s", host->sysfs, class_name, name);
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
+        if (n < 0)
+                return false;
+        target[n] = '\0';
+        for (char *step = strtok_r(target, "/", &save); step; step = strtok_r(NULL, "/", &save))
+                if (bdf_parse(step, &bdf))
+                        found = snapshot_find(world->snapshot, bdf);
+        if (found == SNAPSHOT_NONE)
+                return false;
+        *ret_device = found;
+        return true;
+}
+
+static bool resolve_group(const World *world, const char *selector, size_t *ret_group)
+{
+        uint32_t number;
+
+        if (strncmp(selector, "group:", 6) != 0) {
+                size_t group = partition_find_group(world->groups, selector);
+
+                if (group != SNAPSHOT_NONE)
+                        *ret_group = group;
+                return group != SNAPSHOT_NONE;
+        }
+        if (!text_read_u32(selector + 6, &number) || number > INT32_MAX)
+                return false;
+        for (size_t i = 0; i < world->groups->n_groups; i++)
+                if (world->groups->groups[i].kernel_group == (int32_t)number) {
+                        *ret_group = i;
+                        return true;
+                }
+        return false;
+}
+
+static bool resolve_device(const World *world, const HostPaths *host, const char *selector,
+                           size_t *ret_device)
+{
+        Bdf bdf;
+
+        if (bdf_parse(selector, &bdf)) {
+                *ret_device = snapshot_find(world->snapshot, bdf);
+                return *ret_device != SNAPSHOT_NONE;
+        }
+        for (size_t i = 0; i < world->snapshot->n_devices; i++)
+                if (strcmp(world->paths[i], selector) == 0) {
+                        *ret_device = i;
+                        return true;
+                }
+        return resolve_class(world, host, "net", selector, ret_device) ||
+               resolve_class(world, host, "block", selector, ret_device);
+}
+
+bool world_resolve(const World *world, const HostPaths *host, const char *selector,
+                   size_t *ret_device, size_t *ret_group)
+{
+        size_t device, group;
+
+        if (resolve_group(world, selector, &group)) {
+                *ret_device = SNAPSHOT_NONE;
+                *ret_group = group;
+                return true;
+        }
+        if (!resolve_device(world, host, selector, &device))
+                return false;
+        *ret_device = device;
+        *ret_group = world->groups->group_of[device];
+        return true;
+}
+
+bool world_kernel_at_least(const char *release, unsigned major, unsigned minor)
+{
+        unsigned have_major, have_minor;
+
+        if (sscanf(release, "%u.%u", &have_major, &have_minor) != 2)
+                return false;
+        return have_major > major || (have_major == major && have_minor >= minor);
+}
+
+int world_obstacle(const World *world, char **ret_text)
+{
+        const char *release = world->snapshot->kernel_release;
+        char *text = NULL;
+
+        if (!world_kernel_at_least(release, 5, 19)) {
+                /* Before 5.19 nothing stops a host driver from binding in a group in use. */
+                if (asprintf(&text,
+                             "kernel %s does not know DMA ownership; leases need 5.19 or newer",
+                             release[0] ? release : "of unknown version") < 0)
+                        return -ENOMEM;
+        } else if (!world->has_kernel_groups) {
+                text = strdup("no IOMMU is active on this machine: turn on VT-d or AMD-Vi "
+                              "(\"IOMMU\") in the firmware and boot with intel_iommu=on "
+                              "(AMD needs no option); then /sys/kernel/iommu_groups has entries");
+                if (!text)
+                        return -ENOMEM;
+        }
+        *ret_text = text;
+        return 0;
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Every reason to refuse a request, in order, before anything is touched.
+ *
+ * Whether it may at all (machine, policy) comes before whether it can now (busy, bound), so that a
+ * stranger learns nothing about groups that are not for them. The one question left, whether the
+ * host lives on it, may block and is the worker's first.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "core/model/reserve.h"
+#include "core/model/text.h"
+#include "daemon/host/driver.h"
+#include "daemon/plan/plan.h"
+#include "daemon/descriptors/room.h"
+
+#define LEASES_MAX 1024
+
+void plan_clear(Plan *plan)
+{
+        free(plan->named);
+        free(plan->warning);
+        free(plan->message);
+}
+
+void plan_reset(Plan *plan, LeaseMode mode)
+{
+        const Plan fresh = {.ledger = plan->ledger, .request = plan->request, .mode = mode};
+
+        plan_clear(plan);
+        *plan = fresh;
+}
+
+int plan_refuse(Plan *plan, Refusal refusal, const char *format, ...)
+{
+        va_list args;
+
+        free(plan->message);
+        va_start(args, format);
+        plan->message = text_vprint(format, args);
+        va_end(args);
+        return (int)refusal;
+}
+
+const Group *plan_group(const Plan *plan, size_t i)
+{
+        return &plan->ledger->world->groups->groups[plan->groups[i]];
+}
+
+const PciDevice *plan_device(const Plan *plan, size_t index)
+{
+        return &plan->ledger->world->snapshot->devices[index];
+}
+
+int plan_add_group(Plan *plan, size_t group)
+{
+        for (size_t i = 0; i < plan->n_groups; i++)
+                if (plan->groups[i] == group)
+                        return 0;
+        if (plan->n_groups == LEASE_GROUPS_MAX)
+                return plan_refuse(plan, REFUSAL_INVALID, "more than %d groups in one lease",
+                                   LEASE_GROUPS_MAX);
+        plan->groups[plan->n_groups++] = group;
+        return 0;
+}
+
+static int resolve_one(Plan *plan, const char *selector)
+{
+        const World *world = plan->ledger->world;
+        size_t device = SNAPSHOT_NONE, group = SNAPSHOT_NONE;
+
+        if (!world_resolve(world, &plan->ledger->host, selector, &device, &group))
+                return plan_refuse(plan, REFUSAL_NOT_FOUND,
+                                   "%.64s: no device, group or interface of that name "
+                                   "(isoctl list shows what there is)",
+                                   selector);
+        if (group == SNAPSHOT_NONE)
+                return plan_refuse(plan, REFUSAL_NOT_VIABLE,
+                                   "%.64s: no IOMMU covers it, so it cannot be isolated", selector);
+        if (device != SNAPSHOT_NONE)
+                plan->named[device] = true;
+        for (size_t i = 0; device == SNAPSHOT_NONE && i < world->groups->groups[group].n_members;
+             i++)
+                plan->named[world->groups->groups[group].members[i]] = true;
+        return plan_add_group(plan, group);
+}
+
+static int check_selectors(Plan *plan)
+{
+        size_t n = 0;
+
+        plan->named = calloc(plan->ledger->world->snapshot->n_devices + 1, sizeof(*plan->named));
+        if (!plan->named)
+                return -ENOMEM;
+        for (; plan->request->selectors[n]; n++) {
+                if (n == REQUEST_SELECTORS_MAX)
+                        return plan_refuse(plan, REFUSAL_INVALID, "more than %d selectors",
+                                           REQUEST_SELECTORS_MAX);
+                int r = resolve_one(plan, plan->request->selectors[n]);
+                if (r != 0)
+                        return r;
+        }
+        if (n == 0)
+                return plan_refuse(plan, REFUSAL_INVALID, "no device or group was named");
+        return 0;
+}
+
+bool plan_is_taken(const PciDevice *device)
+{
+        return !world_is_bridge(device);
+}
+
+bool plan_has_taken(const Plan *plan, const Group *group)
+{
+        for (size_t i = 0; i < group->n_members; i++)
+                if (plan_is_taken(plan_device(plan, group->members[i])))
+                        return true;
+        return false;
+}
+
+/* Runs `check` on every member of every group until one refuses. */
+static int for_each_member(Plan *plan, int (*check)(Plan *, const Group *, size_t))
+{
+        for (size_t i = 0; i < plan->n_groups; i++) {
+                const Group *group = plan_group(plan, i);
+                for (size_t m = 0; m < group->n_members; m++) {
+                        int r = check(plan, group, group->members[m]);
+                        if (r != 0)
+                                return r;
+                }
+        }
+        return 0;
+}
+
+static int check_policy(Plan *plan, const Group *group, size_t index)
+{
+        const AcquireRequest *request = plan->request;
+        const PolicyRequest asked = {
+                .uid = request->uid,
+                .gids = request->gids,
+                .n_gids = request->n_gids,
+                .unit = request->unit,
+                .label = request->label,
+                .mode = plan->mode,
+        };
+        const PolicySubject subject = world_subject(plan->ledger->world, index);
+
+        if (!plan_is_taken(plan_device(plan, index)))
+                return 0;
+        PolicyVerdict verdict = policy_check(plan->ledger->policy, &subject, &asked);
+        plan->demand = plan_stronger_demand(plan->demand, verdict.rule);
+        if (verdict.allowed) {
+                if (verdict.rule && (!plan->rule || plan->named[index]))
+                        plan->rule = verdict.rule;
+                return 0;
+        }
+        plan->refuser = verdict.rule;
+        free(plan->message);
+        plan->message = policy_describe_refusal(&verdict, &subject, &asked);
+        return plan->message ? (int)REFUSAL_POLICY_DENIED : -ENOMEM;
+}
+
+static int check_covered(Plan *plan, const Group *group, size_t index)
+{
+        const PciDevice *device = plan_device(plan, index);
+        char text[BDF_TEXT_SIZE];
+
+        if (group->kernel_group >= 0 && device->iommu_kind != IOMMU_KIND_NONE)
+                return 0;
+        return plan_refuse(plan, REFUSAL_NOT_VIABLE,
+                           "group %s: no IOMMU covers %s, so it cannot be isolated", group->id,
+                           bdf_format(device->bdf, text));
+}
+
+/* A user is told of other users' leases what the bus shows of them: their number and state. */
+static int refuse_leased(Plan *plan, const char *id, const Lease *lease)
+{
+        const LeaseRecord *record = lease->record;
+        bool may_see = plan->request->uid == 0 || plan->request->uid == record->uid;
+        time_t seconds = (time_t)(record->since_usec / 1000000);
+        char since[32] = "an unknown time";
+        struct tm utc;
+
+        if (record->state == LEASE_QUARANTINED && !may_see)
+                return plan_refuse(plan, REFUSAL_QUARANTINED,
+                                   "group %s is quarantined: root may have lease %" PRIu32
+                                   " put back again by isoctl release",
+                                   id, record->id);
+        if (record->state == LEASE_QUARANTINED)
+                return plan_refuse(plan, REFUSAL_QUARANTINED,
+                                   "group %s is quarantined: %s; isoctl release %" PRIu32
+                                   " tries to put it back again",
+                                   id, record->trouble ? record->trouble : "reason unknown",
+                                   record->id);
+        if (!may_see)
+                return plan_refuse(plan, REFUSAL_BUSY,
+                                   "group %s: lease %" PRIu32 " of another user has it (%s)", id,
+                                   record->id, ledger_lease_state(lease));
+        if (gmtime_r(&seconds, &utc))
+                (void)strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &utc);
+        return plan_refuse(plan, REFUSAL_BUSY,
+                           "group %s: lease %" PRIu32 " of uid %u%s%s has it since %s (%s)", id,
+                           record->id, record->uid, record->unit[0] ? ", " : "", record->unit,
+                           since, ledger_lease_state(lease));
+}
+
+static int check_busy(Plan *plan)
+{
+        for (size_t i = 0; i < plan->n_groups; i++) {
+                const Lease *lease = ledger_lease_of_group(plan->ledger, plan->groups[i]);
+                const char *id = plan_group(plan, i)->id;
+
+                if (group_is_changing(plan->ledger, plan_group(plan, i)->kernel_group))
+                        return plan_refuse(plan, REFUSAL_BUSY,
+                                           "group %s: the type of its domain is being changed; "
+                                           "wait for that to end",
+                                           id);
+                if (reset_reaches_group(plan->ledger, plan_group(plan, i)))
+                        return plan_refuse(plan, REFUSAL_BUSY,
+                                           "group %s: a device is being reset; wait for that to end",
+                                           id);
+                if (!lease)
+                        continue;
+                const LeaseRecord *record = lease->record;
+                if (record->parked &&
+                    (record->state == LEASE_LEASED || record->state == LEASE_PREPARING)) {
+                        plan->has_parked = true;
+                        continue;
+                }
+                return refuse_leased(plan, id, lease);
+        }
+        return 0;
+}
+
+/* Drivers of members that stay as they are: only those that do no DMA of their own may be bound. */
+static int check_bystander(Plan *plan, const Group *group, const PciDevice *device)
+{
+        const char *driver = device->driver;
+        char text[BDF_TEXT_SIZE];
+
+        if (driver_is_harmless(driver))
+                return 0;
+        return plan_refuse(
+                plan, REFUSAL_NOT_VIABLE,
+                "group %s: bridge %s is bound to %s, which the kernel does not let stay in "
+                "a leased group; unbind it",
+                group->id, bdf_format(device->bdf, text), driver);
+}
+
+static int check_has_vfs(Plan *plan, const Group *group, size_t index)
+{
+        const Snapshot *snapshot = plan->ledger->world->snapshot;
+        char text[BDF_TEXT_SIZE];
+
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (snapshot->devices[i].is_vf && snapshot->devices[i].physfn == index)
+                        return plan_refuse(
+                                plan, REFUSAL_NOT_VIABLE,
+                                "group %s: %s has virtual functions, which need its driver; "
+                                "write 0 to its sriov_numvfs first",
+                                group->id, bdf_format(snapshot->devices[index].bdf, text));
+        return 0;
+}
+
+static bool plan_was_asked_for(const Plan *plan, const Group *group)
+{
+        for (size_t i = 0; i < plan->n_asked; i++)
+                if (plan_group(plan, i) == group)
+                        return true;
+        return false;
+}
+
+static int check_viable(Plan *plan, const Group *group, size_t index)
+{
+        const PciDevice *device = plan_device(plan, index);
+        char text[BDF_TEXT_SIZE];
+
+        (void)bdf_format(device->bdf, text);
+        if (device->facts.present == TRISTATE_NO || device->facts.header_known != TRISTATE_YES)
+                return plan_refuse(
+                        plan, REFUSAL_NOT_VIABLE,
+                        "group %s: %s does not answer (its configuration space cannot be "
+                        "read)",
+                        group->id, text);
+        if (!plan_is_taken(device))
+                return check_bystander(plan, group, device);
+        if (!driver_is_harmless(device->driver) && !plan->named[index] &&
+            !plan->request->with_members)
+                return plan_refuse(
+                        plan, REFUSAL_NOT_VIABLE,
+                        "group %s: %s is bound to %s; acquire with --with-members or unbind "
+                        "it%s",
+                        group->id, text, device->driver,
+                        plan_was_asked_for(plan, group)
+                                ? ""
+                                : " (policy widens the lease to this group: what was asked for can "
+                                  "reach it past the IOMMU)");
+        return check_has_vfs(plan, group, index);
+}
+
+static int check_has_endpoint(Plan *plan)
+{
+        for (size_t i = 0; i < plan->n_groups; i++)
+                if (!plan_has_taken(plan, plan_group(plan, i)))
+                        return plan_refuse(
+                                plan, REFUSAL_NOT_VIABLE,
+                                "group %s holds only bridges: there is nothing to hand out",
+                                plan_group(plan, i)->id);
+        return 0;
+}
+
+static int check_guard(Plan *plan)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && plan->demand && i < plan->n_groups; i++)
+                r = plan_check_demand(plan->ledger, plan->groups[i], plan->mode, plan->demand,
+                                         &plan->message);
+        if (r != 0)
+                plan->refuser = plan->demand;
+        return r;
+}
+
+static int check_expected(Plan *plan, const Group *group, size_t index)
+{
+        const World *world = plan->ledger->world;
+
+        if (!plan_is_taken(plan_device(plan, index)) || plan->request->force)
+                return 0;
+        int r = plan_check_expected(plan->ledger, index, &plan->message);
+        if (r != 0)
+                plan->refuser = reserve_judge(plan->ledger->policy, world->snapshot, index,
+                                              world->paths[index], false)
+                                        .rule;
+        return r;
+}
+
+static int check_strength(Plan *plan, const Group *group, size_t index)
+{
+        const World *world = plan->ledger->world;
+        const PolicySubject subject = world_subject(world, index);
+
+        if (!plan_is_taken(plan_device(plan, index)))
+                return 0;
+        int r = plan_check_strength(plan->ledger, (size_t)(group - world->groups->groups),
+                                       index, &plan->message);
+        if (r != 0)
+                plan->refuser = policy_find_rule(plan->ledger->policy, &subject);
+        return r;
+}
+
+DomainType plan_type(const Plan *plan)
+{
+        if (plan->request->type != DOMAIN_TYPE_NONE)
+                return plan->request->type;
+        return plan->rule ? plan->rule->type : DOMAIN_TYPE_NONE;
+}
+
+static int check_type(Plan *plan)
+{
+        const World *world = plan->ledger->world;
+        DomainTypeChange change = {
+                .snapshot = world->snapshot,
+                .to = plan_type(plan),
+                .is_single_only = !group_types_may_change(plan->ledger),
+                .is_unbound = true,
+        };
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && change.to != DOMAIN_TYPE_NONE && i < plan->n_groups; i++) {
+                change.group = plan_group(plan, i);
+                free(TAKE_PTR(plan->message));
+                r = domain_type_check(&change, &plan->message);
+        }
+        return r;
+}
+
+static int check_quota(Plan *plan)
+{
+        size_t mine = 0;
+
+        for (size_t i = 0; i < plan->ledger->n_leases; i++)
+                mine += plan->ledger->leases[i]->record->uid == plan->request->uid;
+        if (mine >= LEASES_PER_UID_MAX && plan->request->uid != 0)
+                return plan_refuse(plan, REFUSAL_QUOTA, "uid %u has %zu leases already",
+                                   plan->request->uid, mine);
+        if (plan->ledger->n_leases >= LEASES_MAX)
+                return plan_refuse(plan, REFUSAL_QUOTA, "there are %zu leases already",
+                                   plan->ledger->n_leases);
+        return 0;
+}
+
+static int check_machine(Plan *plan)
+{
+        _cleanup_(freep) char *obstacle = NULL;
+
+        int r = world_obstacle(plan->ledger->world, &obstacle);
+        if (r < 0 || !obstacle)
+                return r;
+        return plan_refuse(plan, REFUSAL_UNSUPPORTED, "%s", obstacle);
+}
+
+/* Whether it could be had at all, by who asks for it. */
+static int check_allowed(Plan *plan)
+{
+        int r = for_each_member(plan, check_covered);
+
+        if (r == 0)
+                r = check_has_endpoint(plan);
+        return r == 0 ? for_each_member(plan, check_policy) : r;
+}
+
+int plan_make(Plan *plan)
+{
+        int r = check_machine(plan);
+        if (r == 0)
+                r = check_selectors(plan);
+        if (r == 0)
+                r = check_allowed(plan);
+        plan->n_asked = plan->n_groups;
+        if (r == 0)
+                r = plan_widen(plan);
+        if (r == 0 && plan->n_groups > plan->n_asked)
+                r = check_allowed(plan);
+        if (r == 0)
+                r = for_each_member(plan, check_expected);
+        if (r == 0)
+                r = check_busy(plan);
+        if (r == 0)
+                r = cooldown_check(plan->ledger->cooldown, plan);
+        if (r == 0)
+                r = for_each_member(plan, check_viable);
+        if (r == 0)
+                r = check_guard(plan);
+        if (r == 0)
+                r = for_each_member(plan, check_strength);
+        if (r == 0)
+                r = check_type(plan);
+        if (r == 0)
+                r = plan_check_memory(plan);
+        if (r == 0)
+                r = check_quota(plan);
+        if (r == 0)
+                r = store_check(plan);
+        return r;
+}

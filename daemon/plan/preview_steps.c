@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The order is that of plan_execute() and commit() (manager_acquire.c), job_take() and settle()
+ * (manager_lease.c).
+ */
+
+#include "daemon/plan/preview_steps.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/guard/rules.h"
+#include "daemon/host/driver.h"
+#include "daemon/lease/nodes.h"
+
+int preview_yield(const Plan *plan, LeaseStepTexts *texts)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < plan->n_groups; i++) {
+                const Lease *lease = ledger_lease_of_group(plan->ledger, plan->groups[i]);
+                char *text = NULL;
+
+                if (!lease || !lease->record->parked)
+                        continue;
+                if (asprintf(&text, "give lease %" PRIu32 " back, in which isolationd keeps %s",
+                             lease->record->id, plan_group(plan, i)->id) < 0)
+                        return -ENOMEM;
+                r = lease_step_texts_add(texts, text);
+        }
+        return r;
+}
+
+int preview_rules(const Plan *plan, const LeaseRecord *record, LeaseStepTexts *texts)
+{
+        bool holds = false, by_node = plan_has_nodes(plan, record);
+
+        int r = rules_find_ports(plan->ledger->world->snapshot, record, &holds);
+        if (r < 0 || (!holds && !by_node))
+                return r;
+        char *text = NULL;
+        if (asprintf(&text, "write udev rules to " RULES_DIRECTORY ": %s%s%s",
+                     holds ? "what joins gets no driver" : "", holds && by_node ? ", " : "",
+                     by_node ? "the modes of its nodes stay" : "") < 0)
+                return -ENOMEM;
+        return lease_step_texts_add(texts, text);
+}
+
+int preview_gate(GuardLayer layer, LeaseStepTexts *texts)
+{
+        if (layer != GUARD_GATED)
+                return 0;
+        return lease_step_texts_add(texts,
+                                    strdup("drivers_autoprobe of the PCI bus 0, while nothing "
+                                           "stronger guards"));
+}
+
+static int add_load(const char *module, LeaseStepTexts *texts)
+{
+        char *text;
+
+        return lease_step_texts_add(texts,
+                                    asprintf(&text, "load module %s", module) < 0 ? NULL : text);
+}
+
+/* Whether one of the first `n` devices gets that driver. */
+static bool is_driver_of(const LeaseRecord *record, size_t n, const char *driver)
+{
+        for (size_t i = 0; i < n; i++)
+                if (record->devices[i].role == LEASE_ROLE_TAKEN &&
+                    strcmp(record->devices[i].driver, driver) == 0)
+                        return true;
+        return false;
+}
+
+/* Modules of drivers that are made for a device, each once; a driver not there bears their name. */
+static int add_variants(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < record->n_devices; i++) {
+                const LeaseDevice *device = &record->devices[i];
+
+                if (device->role == LEASE_ROLE_TAKEN && strcmp(device->driver, LEASE_DRIVER) != 0 &&
+                    !driver_exists(host, device->driver) &&
+                    !is_driver_of(record, i, device->driver))
+                        r = add_load(device->driver, texts);
+        }
+        return r;
+}
+
+/* As vfio_load() does. */
+static int add_vfio(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
+{
+        int r = driver_exists(host, LEASE_DRIVER) ? 0 : add_load(LEASE_DRIVER, texts);
+        if (r == 0 && vfio_lacks_iommufd(host, record->mode))
+                r = add_load("iommufd", texts);
+        return r;
+}
+
+static char *describe_change(const LeaseChange *change)
+{
+        const char *place = change->place;
+        char *text = NULL;
+        int n = 0;
+
+        switch (change->kind) {
+        case LEASE_CHANGE_SEAL: /* "0000:00:02.1:pcie204" */
+                n = asprintf(&text, "%.*s: unbind pciehp (%s), which seals the slot",
+                             (int)strcspn(place, "p") - 1, place, place);
+                break;
+        case LEASE_CHANGE_VFS:
+                n = asprintf(&text, "%s: sriov_drivers_autoprobe 0, was 1", place);
+                break;
+        case LEASE_CHANGE_CONSOLE:
+        case LEASE_CHANGE_FRAMEBUFFER:
+                n = asprintf(&text, "%s: let go of the screen", place);
+                break;
+        case LEASE_CHANGE_EXPEL: /* of a joiner: no lease begins with it */
+        case _LEASE_CHANGE_N:
+                return strdup("");
+        }
+        return n < 0 ? NULL : text;
+}
+
+/* One node, or what will be: those of devices that VFIO does not drive yet have no name. */
+static int add_node(const LeaseRecord *record, const char *path, LeaseStepTexts *texts)
+{
+        char *text;
+
+        return lease_step_texts_add(
+                texts,
+                asprintf(&text, "let uid %u open %s", record->path_uid, path) < 0 ? NULL : text);
+}
+
+static int add_nodes(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
+{
+        _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+
+        int r = nodes_foresee(host, record, &nodes);
+        for (size_t i = 0; r == 0 && i < nodes.n; i++)
+                r = add_node(record, nodes.paths[i], texts);
+        return r;
+}
+
+static int add_memlock(const LeaseRecord *record, LeaseStepTexts *texts)
+{
+        char *text = NULL;
+        int n = record->memlock == POLICY_MEMLOCK_UNLIMITED
+                        ? asprintf(&text, "let process %" PRIu32 " lock any memory",
+                                   record->memlock_pid)
+                        : asprintf(&text,
+                                   "let process %" PRIu32 " lock %" PRIu64 " bytes of memory",
+                                   record->memlock_pid, record->memlock);
+
+        return lease_step_texts_add(texts, n < 0 ? NULL : text);
+}
+
+int preview_take(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
+{
+        int r = add_variants(host, record, texts);
+        for (size_t i = 0; r == 0 && i < record->n_changes; i++)
+                r = lease_step_texts_add(texts, describe_change(&record->changes[i]));
+        if (r == 0)
+                r = add_vfio(host, record, texts);
+        if (r == 0)
+                r = lease_steps_describe(record, texts);
+        if (r == 0)
+                r = add_nodes(host, record, texts);
+        return r == 0 && record->memlock > 0 ? add_memlock(record, texts) : r;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What an acquire would do to the host, a line for each step, in its order: what was parked, udev's
+ * rules, modules, what lets go of screens, what is shut for newcomers, drivers, claims, and who may
+ * open nodes.
+ */
+
+#include "daemon/lease/steps.h"
+#include "daemon/plan/plan.h"
+
+/* The leases that only kept a plan's groups until somebody asks. Returns 0 or -ENOMEM. */
+_nodiscard_ int preview_yield(const Plan *plan, LeaseStepTexts *texts);
+
+/* What the event loop does first: the rules of a plan's lease. Returns 0 or -ENOMEM. */
+_nodiscard_ int preview_rules(const Plan *plan, const LeaseRecord *record, LeaseStepTexts *texts);
+
+/*
+ * What the worker does then, from a record that has its drivers and consoles by now. It looks at
+ * the host, and may block: for workers. Returns 0 or -errno.
+ */
+_nodiscard_ int preview_take(const HostPaths *host, const LeaseRecord *record,
+                             LeaseStepTexts *texts);
+
+/* What the sentinel does last, where that layer is what the guard comes to. Returns 0 or -ENOMEM.
+ */
+_nodiscard_ int preview_gate(GuardLayer layer, LeaseStepTexts *texts);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A copy has a block for each thing that a request borrows; absent texts stay absent. */
+
+#include "daemon/plan/request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void request_clear(AcquireRequest *copy)
+{
+        for (size_t i = 0; copy->selectors && copy->selectors[i]; i++)
+                free((char *)copy->selectors[i]);
+        free((void *)copy->selectors);
+        free((void *)copy->gids);
+        free((char *)copy->unit);
+        free((char *)copy->label);
+        free((char *)copy->owner);
+        free((char *)copy->ticket);
+        *copy = (AcquireRequest){.selectors = NULL};
+}
+
+/* Returns whether there is a copy now, or nothing to copy. */
+static bool copy_text(const char *text, const char **ret)
+{
+        *ret = text ? strdup(text) : NULL;
+        return *ret || !text;
+}
+
+static bool copy_selectors(const char *const *selectors, AcquireRequest *copy)
+{
+        size_t n = 0;
+
+        while (selectors[n])
+                n++;
+        char **copies = calloc(n + 1, sizeof(*copies));
+        copy->selectors = (const char *const *)copies;
+        for (size_t i = 0; copies && i < n; i++) {
+                copies[i] = strdup(selectors[i]);
+                if (!copies[i])
+                        return false;
+        }
+        return copies;
+}
+
+static bool copy_gids(const AcquireRequest *request, AcquireRequest *copy)
+{
+        gid_t *gids = calloc(request->n_gids + 1, sizeof(*gids));
+
+        copy->gids = gids;
+        for (size_t i = 0; gids && i < request->n_gids; i++)
+                gids[i] = request->gids[i];
+        return gids;
+}
+
+int request_copy(const AcquireRequest *request, AcquireRequest *ret)
+{
+        AcquireRequest copy = *request;
+
+        copy.selectors = NULL;
+        copy.gids = NULL;
+        copy.unit = copy.label = copy.owner = copy.ticket = NULL;
+        if (!copy_selectors(request->selectors, &copy) || !copy_gids(request, &copy) ||
+            !copy_text(request->unit, &copy.unit) || !copy_text(request->label, &copy.label) ||
+            !copy_text(request->owner, &copy.owner) ||
+            !copy_text(request->ticket, &copy.ticket)) {
+                request_clear(&copy);
+                return -ENOMEM;
+        }
+        *ret = copy;
+        return 0;
+}

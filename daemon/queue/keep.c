@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The queue from daemon to daemon: what the one before has left, and what the next one will find.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/queue/queue_internal.h"
+
+Waiter *waiter_free(Waiter *waiter)
+{
+        if (!waiter)
+                return NULL;
+        request_clear(&waiter->request);
+        free(waiter->groups);
+        free(waiter->message);
+        free(waiter);
+        return NULL;
+}
+
+/* What a list has already, of all and of one user. */
+typedef struct Occupancy {
+        uid_t uid;
+        size_t n, mine, bytes, bytes_mine;
+} Occupancy;
+
+static void count_list(const Waiter *first, Occupancy *occupancy)
+{
+        for (const Waiter *waiter = first; waiter; waiter = waiter->next) {
+                bool is_mine = waiter->request.uid == occupancy->uid;
+                size_t bytes = queue_state_measure(waiter);
+
+                occupancy->n++;
+                occupancy->mine += is_mine;
+                occupancy->bytes += bytes;
+                occupancy->bytes_mine += is_mine ? bytes : 0;
+        }
+}
+
+int queue_check_room(const Queue *queue, const Waiter *waiter, Plan *plan)
+{
+        Occupancy now = {.uid = waiter->request.uid}, served = {.uid = waiter->request.uid};
+        size_t bytes = queue_state_measure(waiter);
+        bool is_root = now.uid == 0;
+
+        count_list(queue->first, &now);
+        count_list(queue->served, &served);
+        if (now.mine >= QUEUE_PER_UID_MAX && !is_root)
+                return plan_refuse(plan, REFUSAL_QUOTA, "uid %u waits %zu times already", now.uid,
+                                   now.mine);
+        if (now.n >= QUEUE_MAX)
+                return plan_refuse(plan, REFUSAL_QUOTA, "%zu requests wait already", now.n);
+        if (!is_root && now.bytes_mine + served.bytes_mine + bytes > QUEUE_BYTES_PER_UID_MAX)
+                return plan_refuse(plan, REFUSAL_QUOTA,
+                                   "the requests of uid %u that wait would take more than %d KiB; "
+                                   "name fewer devices",
+                                   now.uid, QUEUE_BYTES_PER_UID_MAX / 1024);
+        if (now.bytes + served.bytes + bytes >
+            (is_root ? QUEUE_BYTES_MAX : QUEUE_BYTES_MAX - QUEUE_BYTES_PER_UID_MAX))
+                return plan_refuse(plan, REFUSAL_QUOTA,
+                                   "the requests that wait would take more than %d KiB together; "
+                                   "try again when some have ended",
+                                   QUEUE_BYTES_MAX / 1024);
+        return 0;
+}
+
+void queue_save(Queue *queue)
+{
+        Waiter **end = &queue->served;
+
+        while (*end)
+                end = &(*end)->next;
+        *end = queue->first; /* one list, for the moment */
+        int r = queue_state_save(queue->ledger->state_directory, queue->served);
+        *end = NULL;
+        if (r < 0)
+                log_error("the queue cannot be written to %s: %s; a restart would lose it",
+                          queue->ledger->state_directory, strerror(-r));
+}
+
+int queue_load(Queue *queue)
+{
+        uint64_t now = clock_usec(CLOCK_BOOTTIME);
+        size_t n = 0;
+
+        int r = queue_state_load(queue->ledger->state_directory, &queue->first);
+        if (r == -EBADMSG) {
+                log_error("%s/queue is no queue and was set aside: who waited has lost its place",
+                          queue->ledger->state_directory);
+                return 0;
+        }
+        for (Waiter *waiter = queue->first; waiter; waiter = waiter->next, n++) {
+                uint64_t until =
+                        now + USEC_PER_SEC * (waiter->is_served ? QUEUE_SERVED_ABSENCE_SECONDS
+                                                                : QUEUE_ABSENCE_SECONDS);
+
+                waiter->queue = queue;
+                waiter->is_served = false;
+                if (waiter->until_usec > until)
+                        waiter->until_usec = until;
+        }
+        if (n > 0)
+                log_notice("%zu requests keep their places in the queue for up to %d s", n,
+                           QUEUE_ABSENCE_SECONDS);
+        queue_poke(queue);
+        return r;
+}
+
+int queue_new(Ledger *ledger, Queue **ret_queue)
+{
+        _cleanup_(queue_freep) Queue *queue = calloc(1, sizeof(*queue));
+
+        if (!queue)
+                return -ENOMEM;
+        queue->ledger = ledger;
+        queue->turn = evtimer_new(ledger->base, queue_on_turn, queue);
+        if (!queue->turn)
+                return -ENOMEM;
+        *ret_queue = TAKE_PTR(queue);
+        return 0;
+}
+
+static void free_list(Waiter *first)
+{
+        for (Waiter *waiter = first, *next; waiter; waiter = next) {
+                next = waiter->next;
+                waiter_free(waiter);
+        }
+}
+
+Queue *queue_free(Queue *queue)
+{
+        if (!queue)
+                return NULL;
+        free_list(queue->first);
+        free_list(queue->served);
+        if (queue->turn)
+                event_free(queue->turn);
+        free(queue);
+        return NULL;
+}
+
+void queue_close(Queue *queue)
+{
+        queue->is_closed = true;
+}

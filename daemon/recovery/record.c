@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A descriptor says by its name in the store whose it was, and by its own name which node it is: a
+ * group's, or a device's. That a device is bound to VFIO says nothing by itself, for others use VFIO
+ * as well; behind such a descriptor it was ours.
+ */
+
+#include "daemon/recovery/record.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/model/strength.h"
+#include "daemon/base/clock.h"
+#include "daemon/guard/block.h"
+#include "daemon/host/driver.h"
+#include "daemon/lease/state.h"
+#include "daemon/base/log.h"
+
+#define TROUBLE                                                                                    \
+        "its record cannot be read; what it had is known from its descriptors, but not what the "  \
+        "host had before: isoctl repair gives its devices to the drivers that the host has for them"
+
+/* Whose a stored descriptor was; 0 if that is no name of ours. */
+static uint32_t find_owner(const char *name)
+{
+        char *end;
+
+        if (strncmp(name, "lease-", strlen("lease-")) != 0)
+                return 0;
+        unsigned long id = strtoul(name + strlen("lease-"), &end, 10);
+        return *end == '-' && id <= UINT32_MAX ? (uint32_t)id : 0;
+}
+
+/* A node is opened in the mount namespace of another daemon: where /dev was there is not seen. */
+static bool is_node(int fd, const char *below_dev)
+{
+        char link[sizeof("/proc/self/fd/") + 12], path[PATH_MAX];
+
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, path, sizeof(path) - 1);
+        size_t n_below = strlen(below_dev);
+        if (n < (ssize_t)n_below)
+                return false;
+        path[n] = '\0';
+        return strcmp(path + (size_t)n - n_below, below_dev) == 0;
+}
+
+/* Has the lease left a descriptor of the device's node, or of its group's? */
+static bool has_left(const Ledger *ledger, const FdStore *store, uint32_t id,
+                     const PciDevice *device)
+{
+        const HostPaths *host = &ledger->host;
+        _cleanup_(freep) char *node = NULL;
+        char group[sizeof("/vfio/") + 12];
+
+        if (vfio_find_cdev(host, device->bdf, &node) < 0)
+                node = NULL;
+        (void)snprintf(group, sizeof(group), "/vfio/%d", device->kernel_group);
+        for (size_t i = 0; i < store->n_items; i++) {
+                const struct FdStoreItem *item = &store->items[i];
+
+                if (item->fd >= 0 && find_owner(item->name) == id &&
+                    (is_node(item->fd, group) ||
+                     (node && is_node(item->fd, node + strlen(host->dev)))))
+                        return true;
+        }
+        return false;
+}
+
+/* A device that is VFIO's, or that is held; the host finds a driver for it. */
+static int add_device(const HostPaths *host, LeaseRecord *record, const PciDevice *device)
+{
+        _cleanup_(freep) char *override = NULL;
+        bool is_vfios = driver_is_vfio(device->driver);
+
+        int r = driver_override_read(host, device->bdf, &override);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (!is_vfios && strcmp(override, BLOCK_OVERRIDE) != 0)
+                return 0;
+        r = lease_record_add_device(record, device->bdf,
+                                    is_vfios ? LEASE_ROLE_TAKEN : LEASE_ROLE_JOINER, "", "");
+        if (r < 0)
+                return r;
+        LeaseDevice *added = &record->devices[record->n_devices - 1];
+        added->joined = true;
+        if (is_vfios)
+                (void)snprintf(added->driver, sizeof(added->driver), "%s", device->driver);
+        return 0;
+}
+
+/* All that is in one of its groups. */
+static int add_group(const Ledger *ledger, LeaseRecord *record, size_t group)
+{
+        const World *world = ledger->world;
+
+        int r = lease_record_add_group(record, world->groups->groups[group].kernel_group,
+                                       world->groups->groups[group].id);
+        for (size_t i = 0; r == 0 && i < world->snapshot->n_devices; i++)
+                if (world->groups->group_of[i] == group)
+                        r = add_device(&ledger->host, record, &world->snapshot->devices[i]);
+        return r;
+}
+
+static int add_groups(const Ledger *ledger, const FdStore *store, LeaseRecord *record)
+{
+        const World *world = ledger->world;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < world->snapshot->n_devices; i++) {
+                const PciDevice *device = &world->snapshot->devices[i];
+                size_t group = world->groups->group_of[i];
+
+                if (group != SNAPSHOT_NONE && driver_is_vfio(device->driver) &&
+                    !lease_record_has_group(record, device->kernel_group) &&
+                    !ledger_lease_of_group(ledger, group) &&
+                    has_left(ledger, store, record->id, device))
+                        r = add_group(ledger, record, group);
+        }
+        return r;
+}
+
+static int recover_lease(Ledger *ledger, const FdStore *store, uint32_t id)
+{
+        _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
+        Lease *lease;
+
+        int r = lease_record_new(&record);
+        if (r < 0)
+                return r;
+        record->id = id;
+        record->state = LEASE_QUARANTINED;
+        record->mode = LEASE_MODE_VFIO;
+        record->lifetime = LEASE_LIFETIME_PERSISTENT;
+        record->since_usec = clock_usec(CLOCK_REALTIME);
+        record->trouble = strdup(TROUBLE);
+        r = record->trouble ? add_groups(ledger, store, record) : -ENOMEM;
+        if (r < 0 || record->n_groups == 0)
+                return r;
+        r = lease_state_save(ledger->state_directory, record);
+        if (r < 0)
+                return r;
+        log_error("lease %" PRIu32 " is quarantined, group %s: " TROUBLE, id,
+                  record->groups[0].id);
+        return ledger_add_lease(ledger, TAKE_PTR(record), &lease);
+}
+
+int recover_records(Ledger *ledger, const FdStore *store)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < store->n_items; i++) {
+                uint32_t id = store->items[i].fd >= 0 ? find_owner(store->items[i].name) : 0;
+
+                if (id != 0 && !ledger_find_lease(ledger, id))
+                        r = recover_lease(ledger, store, id);
+        }
+        return r;
+}

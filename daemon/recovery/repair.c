@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A worker looks at the overrides of what no lease has. What it finds becomes leases in state
+ * releasing, group by group: on record before anything is written, in nobody's reach, resumed by
+ * the next daemon, and in quarantine if it fails, like any other.
+ */
+
+#include "daemon/recovery/repair.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "core/model/text.h"
+#include "daemon/base/clock.h"
+#include "daemon/guard/block.h"
+#include "daemon/host/driver.h"
+#include "daemon/lease/state.h"
+#include "daemon/base/log.h"
+#include "daemon/plan/plan.h"
+
+/* What is wrong with a device that no lease has. */
+typedef enum Trace {
+        TRACE_NONE = 0,
+        TRACE_HELD,  /* the override that holds joiners: only we write it */
+        TRACE_BOUND, /* bound to vfio-pci by an override that says so: maybe we, maybe not */
+} Trace;
+
+typedef struct Repair {
+        Ledger *ledger;
+        HostPaths host;
+        bool dry_run;
+        uid_t uid;
+        bool is_limited; /* to what is named */
+        uint32_t *leases;
+        size_t n_leases;
+        Bdf *devices; /* to look at */
+        bool *named;  /* per device */
+        Trace *traces;
+        size_t n_devices;
+        size_t n_pending; /* restores under way, and ourselves */
+        size_t n_left;
+        int code;
+        LeaseStepTexts lines;
+        Worker *worker;
+        RepairDone done;
+        void *userdata;
+} Repair;
+
+static Repair *repair_free(Repair *work)
+{
+        if (!work)
+                return NULL;
+        free(work->leases);
+        free(work->devices);
+        free(work->named);
+        free(work->traces);
+        lease_step_texts_clear(&work->lines);
+        free(work);
+        return NULL;
+}
+DEFINE_CLEANUP(Repair *, repair_free);
+
+static void say(Repair *work, const char *format, ...) _printf_(2, 3);
+
+static void say(Repair *work, const char *format, ...)
+{
+        va_list args;
+        char *text;
+
+        va_start(args, format);
+        text = text_vprint(format, args);
+        va_end(args);
+        int r = lease_step_texts_add(&work->lines, text);
+        if (r < 0 && work->code == 0)
+                work->code = r;
+}
+
+static void note_failure(Repair *work, int code)
+{
+        if (work->code == 0)
+                work->code = code;
+        work->n_left++;
+}
+
+/* Answers once nothing is under way any more. */
+static void count_down(Repair *work)
+{
+        _cleanup_(repair_freep) Repair *over = work;
+
+        if (--work->n_pending > 0) {
+                (void)TAKE_PTR(over);
+                return;
+        }
+        const LeaseAnswer answer = {
+                .code = work->code,
+                .message = work->code == 0           ? ""
+                           : work->lines.n_items > 0 ? work->lines.items[work->lines.n_items - 1]
+                                                     : "memory is short",
+        };
+        work->done(&answer, &work->lines, work->n_left, work->userdata);
+}
+
+/* --- giving back --------------------------------------------------------------------------------
+ */
+
+static void on_given_back(const LeaseAnswer *answer, Lease *lease, void *userdata)
+{
+        Repair *work = userdata;
+
+        if (answer->code == 0) {
+                say(work, "done: the host has its devices and drivers again");
+        } else {
+                say(work, "failed: %s", answer->message);
+                note_failure(work, answer->code);
+        }
+        count_down(work);
+}
+
+static void mend_lease(Repair *work, Lease *lease)
+{
+        const LeaseRecord *record = lease->record;
+
+        say(work, "lease %" PRIu32 ", group %s: %s (%s)%s", record->id,
+            record->n_groups > 0 ? record->groups[0].id : "-", lease_state_to_string(record->state),
+            record->trouble ? record->trouble : "reason unknown",
+            work->dry_run ? ": would be put back again" : ": is put back again");
+        if (work->dry_run) {
+                work->n_left++;
+                return;
+        }
+        work->n_pending++;
+        lease_release(lease, on_given_back, work);
+}
+
+static bool is_meant(const Repair *work, uint32_t lease)
+{
+        for (size_t i = 0; i < work->n_leases; i++)
+                if (work->leases[i] == lease)
+                        return true;
+        return !work->is_limited;
+}
+
+static void mend_leases(Repair *work)
+{
+        Ledger *ledger = work->ledger;
+        uint32_t done = 0;
+        Lease *next;
+
+        /* A release may end leases at once: by number, which only grows. */
+        do {
+                next = NULL;
+                for (size_t i = 0; i < ledger->n_leases; i++) {
+                        Lease *lease = ledger->leases[i];
+
+                        if (lease->record->state == LEASE_QUARANTINED && lease->record->id > done &&
+                            is_meant(work, lease->record->id) &&
+                            (!next || lease->record->id < next->record->id))
+                                next = lease;
+                }
+                if (next) {
+                        done = next->record->id;
+                        mend_lease(work, next);
+                }
+        } while (next);
+}
+
+/* --- what was left ------------------------------------------------------------------------------
+ */
+
+/* In the worker: what is wrong with each, a byte for each. */
+static int job_look(const void *context, VfioFds *fds, char **ret_message)
+{
+        const Repair *work = context;
+        _cleanup_(closep) int fd = memfd_create("traces", MFD_CLOEXEC);
+
+        for (size_t i = 0; fd >= 0 && i < work->n_devices; i++) {
+                _cleanup_(freep) char *driver = NULL, *override = NULL;
+                char trace = TRACE_NONE;
+
+                int r = driver_read(&work->host, work->devices[i], &driver);
+                if (r == 0)
+                        r = driver_override_read(&work->host, work->devices[i], &override);
+                if (r < 0 && r != -ENOENT)
+                        return r;
+                if (r == 0 && strcmp(override, BLOCK_OVERRIDE) == 0)
+                        trace = TRACE_HELD;
+                else if (r == 0 && override[0] && strcmp(override, driver) == 0 &&
+                         strcmp(driver, LEASE_DRIVER) == 0)
+                        trace = TRACE_BOUND;
+                if (write(fd, &trace, 1) != 1)
+                        return -EIO;
+        }
+        if (fd < 0)
+                return -errno;
+        fds->items[fds->n_items++] = (VfioFd){.name = "traces", .fd = fd};
+        fd = -1;
+        return 0;
+}
+
+static int read_traces(Repair *work, const VfioFds *fds)
+{
+        if (fds->n_items != 1)
+                return -EIO;
+        for (size_t i = 0; i < work->n_devices; i++) {
+                char trace;
+
+                if (pread(fds->items[0].fd, &trace, 1, (off_t)i) != 1)
+                        return -EIO;
+                work->traces[i] = (Trace)trace;
+        }
+        return 0;
+}
+
+/* Whether it is ours to mend: by its mark, or because it is named. */
+static bool is_to_mend(const Repair *work, size_t i)
+{
+        if (work->traces[i] == TRACE_NONE || (work->is_limited && !work->named[i]))
+                return false;
+        return work->traces[i] == TRACE_HELD || work->named[i];
+}
+
+static int add_device(LeaseRecord *record, Bdf bdf, Trace trace)
+{
+        int r = lease_record_add_device(
+                record, bdf, trace == TRACE_HELD ? LEASE_ROLE_JOINER : LEASE_ROLE_TAKEN, "", "");
+        if (r == 0)
+                record->devices[record->n_devices - 1].joined =
+                        true; /* the host looks for a driver */
+        return r;
+}
+
+/* Makes a lease of what was left in a group, which nobody has. Returns 0 and *ret, or -errno. */
+static int make_lease(Repair *work, size_t group, Lease **ret_lease)
+{
+        Ledger *ledger = work->ledger;
+        const World *world = ledger->world;
+        _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
+
+        int r = lease_record_new(&record);
+        if (r < 0)
+                return r;
+        record->since_usec = clock_usec(CLOCK_REALTIME);
+        record->id = ledger->next_lease;
+        record->state = LEASE_RELEASING;
+        record->mode = LEASE_MODE_VFIO;
+        record->lifetime = LEASE_LIFETIME_PERSISTENT;
+        record->uid = work->uid;
+        r = lease_record_add_group(record, world->groups->groups[group].kernel_group,
+                                   world->groups->groups[group].id);
+        for (size_t i = 0; r == 0 && i < work->n_devices; i++) {
+                size_t index = snapshot_find(world->snapshot, work->devices[i]);
+
+                if (index != SNAPSHOT_NONE && world->groups->group_of[index] == group &&
+                    is_to_mend(work, i))
+                        r = add_device(record, work->devices[i], work->traces[i]);
+        }
+        if (r == 0)
+                r = lease_state_save(ledger->state_directory, record);
+        return r < 0 ? r : ledger_add_lease(ledger, TAKE_PTR(record), ret_lease);
+}
+
+static void mend_group(Repair *work, size_t group)
+{
+        const LedgerObserver *observer = &work->ledger->observer;
+        Lease *lease = NULL;
+
+        int r = make_lease(work, group, &lease);
+        if (r < 0) {
+                say(work, "failed: what was left cannot be put on record: %s", strerror(-r));
+                return note_failure(work, r);
+        }
+        if (observer->lease)
+                observer->lease(CHANGE_ADDED, lease->record->id, observer->userdata);
+        work->n_pending++;
+        lease_begin_restore(lease, on_given_back, work);
+}
+
+static const char *trace_text(Trace trace)
+{
+        return trace == TRACE_HELD ? "is held by no lease (driver_override " BLOCK_OVERRIDE ")"
+                                   : "is bound to " LEASE_DRIVER " by its driver_override";
+}
+
+static void describe(Repair *work, size_t i)
+{
+        char text[BDF_TEXT_SIZE];
+
+        (void)bdf_format(work->devices[i], text);
+        if (!is_to_mend(work, i)) {
+                if (!work->is_limited)
+                        say(work,
+                            "%s %s, and no lease has it: if a lost lease left it so, isoctl repair "
+                            "%s gives it back to the host",
+                            text, trace_text(work->traces[i]), text);
+                return;
+        }
+        say(work, "%s %s: %s given back to the host", text, trace_text(work->traces[i]),
+            work->dry_run ? "would be" : "is");
+        work->n_left += work->dry_run;
+}
+
+static void mend_left(Repair *work)
+{
+        const World *world = work->ledger->world;
+        bool *groups = calloc(world->groups->n_groups + 1, sizeof(*groups));
+
+        for (size_t i = 0; groups && i < work->n_devices; i++) {
+                size_t index = snapshot_find(world->snapshot, work->devices[i]);
+                size_t group =
+                        index == SNAPSHOT_NONE ? SNAPSHOT_NONE : world->groups->group_of[index];
+
+                if (work->traces[i] == TRACE_NONE || group == SNAPSHOT_NONE ||
+                    ledger_lease_of_group(work->ledger, group))
+                        continue;
+                describe(work, i);
+                groups[group] |= is_to_mend(work, i);
+        }
+        /* From here on leases begin: the world stays as it is until this turn of the loop ends. */
+        for (size_t g = 0; groups && !work->dry_run && g < world->groups->n_groups; g++)
+                if (groups[g])
+                        mend_group(work, g);
+        if (!groups)
+                note_failure(work, -ENOMEM);
+        free(groups);
+}
+
+static void on_looked(WorkerResult *result, void *userdata)
+{
+        Repair *work = userdata;
+
+        work->worker = NULL;
+        int r = result->code == 0 ? read_traces(work, result->fds) : result->code;
+        if (r != 0) {
+                say(work, "failed: the devices could not be looked at%s%s",
+                    result->message[0] ? ": " : "", result->message);
+                note_failure(work, r);
+        } else {
+                mend_left(work);
+        }
+        count_down(work);
+}
+
+static void on_overdue(void *userdata)
+{
+        Repair *work = userdata;
+
+        worker_kill(work->worker);
+}
+
+/* --- what is meant ------------------------------------------------------------------------------
+ */
+
+static int name_lease(Repair *work, uint32_t id)
+{
+        uint32_t *leases = reallocarray(work->leases, work->n_leases + 1, sizeof(*leases));
+
+        if (!leases)
+                return -ENOMEM;
+        work->leases = leases;
+        leases[work->n_leases++] = id;
+        return 0;
+}
+
+/* Returns 0, REFUSAL_NOT_FOUND, or -errno. */
+static int name_one(Repair *work, const char *selector)
+{
+        Ledger *ledger = work->ledger;
+        size_t device = SNAPSHOT_NONE, group = SNAPSHOT_NONE;
+        uint32_t id;
+
+        if (text_read_u32(selector, &id) && ledger_find_lease(ledger, id))
+                return name_lease(work, id);
+        if (!world_resolve(ledger->world, &ledger->host, selector, &device, &group) ||
+            group == SNAPSHOT_NONE)
+                return REFUSAL_NOT_FOUND;
+        const Lease *lease = ledger_lease_of_group(ledger, group);
+        if (lease)
+                return name_lease(work, lease->record->id);
+        for (size_t i = 0; i < work->n_devices; i++) {
+                size_t index = snapshot_find(ledger->world->snapshot, work->devices[i]);
+
+                if (index == device || (device == SNAPSHOT_NONE && index != SNAPSHOT_NONE &&
+                                        ledger->world->groups->group_of[index] == group))
+                        work->named[i] = true;
+        }
+        return 0;
+}
+
+/* Lists what no lease has, to be looked at. */
+static int list_devices(Repair *work)
+{
+        const Ledger *ledger = work->ledger;
+        const Snapshot *snapshot = ledger->world->snapshot;
+
+        work->devices = calloc(snapshot->n_devices + 1, sizeof(*work->devices));
+        work->named = calloc(snapshot->n_devices + 1, sizeof(*work->named));
+        work->traces = calloc(snapshot->n_devices + 1, sizeof(*work->traces));
+        if (!work->devices || !work->named || !work->traces)
+                return -ENOMEM;
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                if (!ledger_lease_of_device(ledger, i))
+                        work->devices[work->n_devices++] = snapshot->devices[i].bdf;
+        return 0;
+}
+
+static int prepare(Repair *work, const RepairRequest *request)
+{
+        int r = ledger_read_now(work->ledger);
+        if (r == 0)
+                r = list_devices(work);
+        for (size_t i = 0; r == 0 && request->selectors[i]; i++) {
+                work->is_limited = true;
+                r = name_one(work, request->selectors[i]);
+                if (r > 0)
+                        say(work, "%.64s: no lease, device or group of that name",
+                            request->selectors[i]);
+        }
+        return r;
+}
+
+void repair(Ledger *ledger, const RepairRequest *request, RepairDone done, void *userdata)
+{
+        static const LeaseStepTexts none = {.n_items = 0};
+        const LeaseAnswer broken = {.code = -ENOMEM, .message = ""};
+        const WorkerHandler handler = {.done = on_looked, .overdue = on_overdue};
+        WorkerHandler mine = handler;
+        Repair *work = calloc(1, sizeof(*work));
+
+        if (!work)
+                return done(&broken, &none, 0, userdata);
+        work->ledger = ledger;
+        work->host = ledger->host;
+        work->dry_run = request->dry_run;
+        work->uid = request->uid;
+        work->done = done;
+        work->userdata = userdata;
+        work->n_pending = 1;
+        mine.userdata = work;
+        int r = prepare(work, request);
+        if (r == 0)
+                mend_leases(work);
+        if (r == 0)
+                r = worker_start(ledger->base, job_look, work, NULL,
+                                 WORKER_DEADLINE_SECONDS, &mine, &work->worker);
+        if (r == 0)
+                return;
+        note_failure(work, r);
+        count_down(work);
+}

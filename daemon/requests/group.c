@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What is asked of the kernel's groups themselves: their type is changed, their reserved regions
+ * are read. The kernel takes the group's lock for it, so each is a worker's; a group whose type is
+ * being changed is nobody's to lease.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "daemon/host/iommu_group.h"
+#include "daemon/base/log.h"
+#include "daemon/ledger/ledger.h"
+#include "daemon/limits/quota.h"
+
+/* At a time; who asks for more is to wait. */
+#define CHANGES_MAX 16
+#define READINGS_PER_UID_MAX 8
+#define REGIONS_SIZE_MAX 16384
+
+/* From 6.5 on groups of several devices may change, with drivers bound that do no DMA themselves.
+ */
+#define TYPES_OF_GROUPS_MAJOR 6
+#define TYPES_OF_GROUPS_MINOR 5
+
+struct GroupJob {
+        GroupJob *next;
+        Ledger *ledger;
+        int32_t group;
+        DomainType type; /* that is written; NONE: the regions are read */
+        uid_t uid;       /* who has them read */
+        Worker *worker;
+        LeaseDone done; /* NULL once answered */
+        void *userdata;
+};
+
+bool group_types_may_change(const Ledger *ledger)
+{
+        return world_kernel_at_least(ledger->world->snapshot->kernel_release,
+                                     TYPES_OF_GROUPS_MAJOR, TYPES_OF_GROUPS_MINOR);
+}
+
+bool group_is_changing(const Ledger *ledger, int32_t number)
+{
+        for (const GroupJob *job = ledger->group_jobs; job; job = job->next)
+                if (job->group == number && job->type != DOMAIN_TYPE_NONE)
+                        return true;
+        return false;
+}
+
+static void answer(LeaseDone done, void *userdata, int code, const char *message)
+{
+        LeaseAnswer reply = {.code = code, .message = message ? message : ""};
+
+        if (code < 0)
+                log_broken(code);
+        done(&reply, NULL, userdata);
+}
+
+static void end_job(GroupJob *job)
+{
+        GroupJob **link = &job->ledger->group_jobs;
+
+        while (*link != job)
+                link = &(*link)->next;
+        *link = job->next;
+        free(job);
+}
+
+void group_drop_jobs(Ledger *ledger)
+{
+        while (ledger->group_jobs) {
+                (void)worker_free(ledger->group_jobs->worker);
+                end_job(ledger->group_jobs);
+        }
+}
+
+/* --- in the worker -----------------------------------------------------------------------------
+ */
+
+static int job_set_type(const void *context, VfioFds *fds, char **ret_message)
+{
+        const GroupJob *job = context;
+
+        return iommu_group_write_type(&job->ledger->host, job->group,
+                                      domain_type_to_string(job->type), ret_message);
+}
+
+/* The text goes back as a file in memory: it may be longer than a message. */
+static int job_read_regions(const void *context, VfioFds *fds, char **ret_message)
+{
+        const GroupJob *job = context;
+        _cleanup_(freep) char *text = NULL;
+
+        int r = iommu_group_read_regions(&job->ledger->host, job->group, &text);
+        if (r < 0)
+                return r;
+        _cleanup_(closep) int fd = memfd_create("regions", MFD_CLOEXEC);
+        if (fd < 0 || pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text))
+                return fd < 0 ? -errno : -EIO;
+        fds->items[0] = (VfioFd){.name = "regions", .fd = TAKE_FD(fd)};
+        fds->n_items = 1;
+        return 0;
+}
+
+/* --- its end ------------------------------------------------------------------------------------
+ */
+
+static int read_answer(const WorkerResult *result, char **ret_text)
+{
+        struct stat status;
+
+        if (result->fds->n_items != 1 || fstat(result->fds->items[0].fd, &status) < 0 ||
+            status.st_size < 0 || status.st_size > REGIONS_SIZE_MAX)
+                return -EBADMSG;
+        _cleanup_(freep) char *text = calloc(1, (size_t)status.st_size + 1);
+        if (!text)
+                return -ENOMEM;
+        if (pread(result->fds->items[0].fd, text, (size_t)status.st_size, 0) != status.st_size)
+                return -EIO;
+        *ret_text = TAKE_PTR(text);
+        return 0;
+}
+
+static void on_ended(WorkerResult *result, void *userdata)
+{
+        GroupJob *job = userdata;
+        Ledger *ledger = job->ledger;
+        _cleanup_(freep) char *text = NULL;
+        LeaseDone done = job->done;
+        void *done_userdata = job->userdata;
+        int code = result->code;
+
+        if (job->type != DOMAIN_TYPE_NONE && code == 0)
+                log_notice("kernel group %d: the type of its domain is %s now", job->group,
+                           domain_type_to_string(job->type));
+        if (job->type == DOMAIN_TYPE_NONE && code == 0)
+                code = read_answer(result, &text);
+        bool changed = job->type != DOMAIN_TYPE_NONE;
+        end_job(job);
+        /* Who hears of the new type shall see it. */
+        if (changed && ledger_read_now(ledger) < 0)
+                ledger_read_soon(ledger);
+        queue_poke(ledger->queue);
+        if (!done)
+                return;
+        if (code == -ENOENT)
+                return answer(done, done_userdata, REFUSAL_CHANGED, "the group is gone by now");
+        answer(done, done_userdata, code, text ? text : result->message);
+}
+
+static void on_overdue(void *userdata)
+{
+        GroupJob *job = userdata;
+        LeaseDone done = job->done;
+
+        job->done = NULL;
+        log_error("kernel group %d: the kernel keeps a worker for more than %d s", job->group,
+                  WORKER_DEADLINE_SECONDS);
+        if (done)
+                answer(done, job->userdata, REFUSAL_STUCK,
+                       "the kernel does not come to an end with the group; its log says more");
+}
+
+static void begin(Ledger *ledger, int32_t number, DomainType type, uid_t uid, LeaseDone done,
+                  void *userdata)
+{
+        GroupJob *job = calloc(1, sizeof(*job));
+        if (!job)
+                return answer(done, userdata, -ENOMEM, NULL);
+        const WorkerHandler handler = {.done = on_ended, .overdue = on_overdue, .userdata = job};
+        *job = (GroupJob){.next = ledger->group_jobs,
+                          .ledger = ledger,
+                          .group = number,
+                          .type = type,
+                          .uid = uid,
+                          .done = done,
+                          .userdata = userdata};
+        ledger->group_jobs = job;
+        int r = worker_start(ledger->base,
+                             type == DOMAIN_TYPE_NONE ? job_read_regions : job_set_type, job, NULL,
+                             WORKER_DEADLINE_SECONDS, &handler, &job->worker);
+        if (r == 0)
+                return;
+        end_job(job);
+        answer(done, userdata, r, "no worker process could be started");
+}
+
+/* --- asked for ----------------------------------------------------------------------------------
+ */
+
+/* Whether one more may be read for that user; else it is answered. */
+static bool has_quota(const Ledger *ledger, uid_t uid, LeaseDone done, void *userdata)
+{
+        Quota quota = {.uid = uid};
+        char text[128];
+
+        for (const GroupJob *job = ledger->group_jobs; job; job = job->next)
+                if (job->type == DOMAIN_TYPE_NONE)
+                        quota_count(&quota, job->uid);
+        if (quota_is_full(&quota)) {
+                answer(done, userdata, REFUSAL_QUOTA,
+                       "too many users have reserved regions read; try again");
+                return false;
+        }
+        if (!quota_is_reached(&quota, READINGS_PER_UID_MAX))
+                return true;
+        (void)snprintf(text, sizeof(text),
+                       "uid %u has the regions of %zu groups read already; wait for the answers",
+                       uid, quota.n_mine);
+        answer(done, userdata, REFUSAL_QUOTA, text);
+        return false;
+}
+
+void group_read_regions(Ledger *ledger, size_t group, uid_t uid, LeaseDone done,
+                          void *userdata)
+{
+        int32_t number = ledger->world->groups->groups[group].kernel_group;
+
+        if (number < 0)
+                return answer(done, userdata, REFUSAL_UNSUPPORTED,
+                              "the kernel has no group of that kind: no IOMMU covers it");
+        if (has_quota(ledger, uid, done, userdata))
+                begin(ledger, number, DOMAIN_TYPE_NONE, uid, done, userdata);
+}
+
+/* Every reason against it. Returns 0, a Refusal with *ret_message, or -errno. */
+static int check_type(Ledger *ledger, const Group *group, size_t index, DomainType type,
+                      char **ret_message)
+{
+        const DomainTypeChange change = {
+                .snapshot = ledger->world->snapshot,
+                .group = group,
+                .to = type,
+                .is_single_only = !group_types_may_change(ledger),
+        };
+        const Lease *lease = ledger_lease_of_group(ledger, index);
+        size_t n = 0;
+
+        for (const GroupJob *job = ledger->group_jobs; job; job = job->next)
+                n += job->type != DOMAIN_TYPE_NONE;
+        if (n >= CHANGES_MAX)
+                return host_refuse(
+                        REFUSAL_QUOTA, ret_message,
+                        "the types of %zu groups are being changed; wait for that to end", n);
+        if (lease)
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "group %s: lease %u has it (%s); its type is asked for at "
+                                   "acquire",
+                                   group->id, lease->record->id, ledger_lease_state(lease));
+        if (group_is_changing(ledger, group->kernel_group))
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "group %s: its type is being changed by somebody else",
+                                   group->id);
+        if (reset_reaches_group(ledger, group))
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "group %s: a device is being reset; try again", group->id);
+        return domain_type_check(&change, ret_message);
+}
+
+void group_set_type(Ledger *ledger, const char *id, DomainType type, LeaseDone done,
+                      void *userdata)
+{
+        _cleanup_(freep) char *message = NULL, *name = strdup(id);
+        const Partition *groups;
+
+        /* Decide on what is; the id given may be of the world that goes by that. */
+        int r = name ? ledger_read_now(ledger) : -ENOMEM;
+        if (r < 0)
+                return answer(done, userdata, r, NULL);
+        groups = ledger->world->groups;
+        size_t index = partition_find_group(groups, name);
+        if (index == SNAPSHOT_NONE)
+                return answer(done, userdata, REFUSAL_CHANGED, "the group is gone by now");
+        r = check_type(ledger, &groups->groups[index], index, type, &message);
+        if (r != 0)
+                return answer(done, userdata, r, message);
+        begin(ledger, groups->groups[index].kernel_group, type, 0, done, userdata);
+}

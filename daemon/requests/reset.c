@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A reset that somebody asks for: of a device that nobody has, or that they have leased.
+ *
+ * A worker does it. For a leased device it is the guard's worker, so that nothing else is done to
+ * the lease meanwhile; for one that is free it is the manager's own, one at a time.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/model/strength.h"
+#include "daemon/host/driver.h"
+#include "daemon/host/reset.h"
+#include "daemon/base/log.h"
+#include "daemon/ledger/ledger.h"
+
+struct ResetTask {
+        Ledger *ledger;
+        uint32_t lease; /* or 0 */
+        Bdf bdf;
+        bool *mine; /* per device of the world that it was made from */
+        size_t index;
+        LeaseDone done; /* NULL once it has been answered */
+        void *userdata;
+        Worker *worker; /* if it is not the lease's */
+};
+
+ResetTask *reset_task_free(ResetTask *task)
+{
+        if (!task)
+                return NULL;
+        worker_free(task->worker);
+        free(task->mine);
+        free(task);
+        return NULL;
+}
+
+static void answer(ResetTask *task, int code, const char *message, const char *report)
+{
+        const LeaseAnswer reply = {
+                .code = code,
+                .message = message ? message : "",
+                .report = report,
+        };
+        LeaseDone done = task->done;
+
+        task->done = NULL;
+        if (done)
+                done(&reply, NULL, task->userdata);
+}
+
+/* Whose device it is is judged by the manager; whether somebody drives it, by the kernel now. */
+static int job_reset(const void *context, VfioFds *fds, char **ret_message)
+{
+        const ResetTask *task = context;
+        const Ledger *ledger = task->ledger;
+        _cleanup_(freep) char *driver = NULL;
+        char text[BDF_TEXT_SIZE];
+
+        fds->n_items = 0;
+        int r = driver_read(&ledger->host, task->bdf, &driver);
+        if (r == -ENOENT)
+                return host_refuse(REFUSAL_CHANGED, ret_message, "%s is gone from the machine",
+                                   bdf_format(task->bdf, text));
+        if (r < 0)
+                return r;
+        if (driver[0] && task->lease == 0)
+                return host_refuse(REFUSAL_BUSY, ret_message, "%s is %s's by now",
+                                   bdf_format(task->bdf, text), driver);
+        return reset_devices(&ledger->host, ledger->world->snapshot, &task->index, 1, task->mine,
+                             ret_message);
+}
+
+static void finish(ResetTask *task, const WorkerResult *result)
+{
+        char text[BDF_TEXT_SIZE];
+
+        if (result->code == 0)
+                log_info("reset of %s, as asked: %s", bdf_format(task->bdf, text), result->message);
+        answer(task, result->code, result->code == 0 ? "" : result->message,
+               result->code == 0 ? result->message : NULL);
+}
+
+static void on_free_done(WorkerResult *result, void *userdata)
+{
+        ResetTask *task = userdata;
+
+        task->worker = NULL;
+        task->ledger->reset = NULL;
+        queue_poke(task->ledger->queue);
+        finish(task, result);
+        (void)reset_task_free(task);
+}
+
+static void on_lease_done(WorkerResult *result, void *userdata)
+{
+        Lease *lease = userdata;
+        ResetTask *task = TAKE_PTR(lease->reset);
+
+        finish(task, result);
+        (void)reset_task_free(task);
+        if (!guard_end_worker(lease))
+                lease_review_guard(lease);
+}
+
+static void on_overdue(ResetTask *task)
+{
+        char text[BDF_TEXT_SIZE];
+
+        log_error("the reset of %s takes longer than %u s; the kernel log may say more",
+                  bdf_format(task->bdf, text), task->ledger->times.worker);
+        answer(task, REFUSAL_STUCK, "the reset takes long; the kernel log may say more", NULL);
+}
+
+static void on_free_overdue(void *userdata)
+{
+        on_overdue(userdata);
+}
+
+static void on_lease_overdue(void *userdata)
+{
+        Lease *lease = userdata;
+
+        on_overdue(lease->reset);
+        if (lease->restore_waits)
+                lease_restore_is_late(lease, "a reset hangs in the kernel, whose log may say more; the "
+                                       "groups are given back when it lets go");
+}
+
+static int start(ResetTask *task, Lease *lease)
+{
+        Ledger *ledger = task->ledger;
+        const WorkerHandler of_lease = {on_lease_done, on_lease_overdue, lease};
+        const WorkerHandler of_free = {on_free_done, on_free_overdue, task};
+        int r = worker_start(ledger->base, job_reset, task, NULL, ledger->times.worker,
+                             lease ? &of_lease : &of_free,
+                             lease ? &lease->guard_worker : &task->worker);
+
+        if (r < 0)
+                return r;
+        *(lease ? &lease->reset : &ledger->reset) = task;
+        return 0;
+}
+
+bool reset_reaches_group(const Ledger *ledger, const Group *group)
+{
+        const Snapshot *snapshot = ledger->world->snapshot;
+
+        if (!ledger->reset)
+                return false;
+        size_t index = snapshot_find(snapshot, ledger->reset->bdf);
+        size_t bridge = index == SNAPSHOT_NONE ? SNAPSHOT_NONE : snapshot->devices[index].parent;
+        for (size_t i = 0; i < group->n_members; i++)
+                if (group->members[i] == index ||
+                    (bridge != SNAPSHOT_NONE &&
+                     reset_reaches(snapshot, bridge, group->members[i])))
+                        return true;
+        return false;
+}
+
+/* --- who may be reset ------------------------------------------------------------------------- */
+
+/* Nobody drives it, nobody has it. */
+static bool is_free(const Ledger *ledger, size_t index)
+{
+        const PciDevice *device = &ledger->world->snapshot->devices[index];
+
+        return !world_is_bridge(device) && !device->driver[0] &&
+               !ledger_lease_of_device(ledger, index);
+}
+
+static bool is_of_lease(const Ledger *ledger, size_t index, const Lease *lease)
+{
+        const LeaseDevice *device =
+                lease_record_find(lease->record, ledger->world->snapshot->devices[index].bdf);
+
+        return device && device->role == LEASE_ROLE_TAKEN && !device->lost;
+}
+
+static int check(const Ledger *ledger, size_t index, const Lease *lease, char **ret_message)
+{
+        const PciDevice *device = &ledger->world->snapshot->devices[index];
+        char text[BDF_TEXT_SIZE];
+
+        (void)bdf_format(device->bdf, text);
+        if (lease && !is_of_lease(ledger, index, lease))
+                return host_refuse(REFUSAL_INVALID, ret_message,
+                                   "%s is not what lease %" PRIu32 " has been handed", text,
+                                   lease->record->id);
+        if (lease && (lease->record->state != LEASE_LEASED || lease->guard_worker))
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "something else is being done to lease %" PRIu32 "; try again",
+                                   lease->record->id);
+        if (lease)
+                return 0;
+        if (world_is_bridge(device))
+                return host_refuse(REFUSAL_INVALID, ret_message,
+                                   "%s is a bridge: what is behind it would be reset", text);
+        if (device->driver[0])
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "%s is bound to %s; what the host uses is not reset", text,
+                                   device->driver);
+        if (ledger->reset)
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "another device is being reset; try again");
+        if (group_is_changing(ledger, device->kernel_group))
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "the type of %s's domain is being changed; try again", text);
+        return 0;
+}
+
+static int make(Ledger *ledger, size_t index, const Lease *lease, ResetTask **ret_task)
+{
+        const Snapshot *snapshot = ledger->world->snapshot;
+        ResetTask *task = calloc(1, sizeof(*task));
+        bool *mine = calloc(snapshot->n_devices + 1, sizeof(*mine));
+
+        if (!task || !mine) {
+                free(task);
+                free(mine);
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < snapshot->n_devices; i++)
+                mine[i] = lease ? is_of_lease(ledger, i, lease) : is_free(ledger, i);
+        *task = (ResetTask){
+                .ledger = ledger,
+                .lease = lease ? lease->record->id : 0,
+                .bdf = snapshot->devices[index].bdf,
+                .index = index,
+                .mine = mine,
+        };
+        *ret_task = task;
+        return 0;
+}
+
+void request_reset(Ledger *ledger, Bdf bdf, LeaseDone done, void *userdata)
+{
+        _cleanup_(freep) char *message = NULL;
+        LeaseAnswer reply = {.code = REFUSAL_NOT_FOUND, .message = "the device is gone"};
+        ResetTask *task = NULL;
+        Lease *lease = NULL;
+
+        int r = ledger_read_now(ledger);
+        size_t index = snapshot_find(ledger->world->snapshot, bdf);
+        if (r == 0 && index == SNAPSHOT_NONE) {
+                done(&reply, NULL, userdata);
+                return;
+        }
+        if (r == 0) {
+                lease = ledger_lease_of_device(ledger, index);
+                r = check(ledger, index, lease, &message);
+        }
+        if (r == 0)
+                r = make(ledger, index, lease, &task);
+        if (r == 0) {
+                task->done = done;
+                task->userdata = userdata;
+                r = start(task, lease);
+                if (r == 0)
+                        return;
+                (void)reset_task_free(task);
+        }
+        reply = (LeaseAnswer){.code = r, .message = message ? message : ""};
+        done(&reply, NULL, userdata);
+}

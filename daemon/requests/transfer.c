@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A lease changes hands: who may release it and what its end hangs on is on record, and nothing of
+ * the host changes.
+ *
+ * Of a lease that lasts as long as its fd, the fd is the life: whoever holds a copy keeps it alive,
+ * before as after.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/tell/audit.h"
+#include "daemon/lease/nodes.h"
+#include "daemon/lease/state.h"
+#include "daemon/base/log.h"
+#include "daemon/ledger/ledger.h"
+
+/* Would the policy let the new owner lease what it gets? */
+static int check_policy(const Lease *lease, const NewOwner *owner, char **ret_message)
+{
+        const Ledger *ledger = lease->ledger;
+        PolicyRequest asked = owner->who;
+        char text[BDF_TEXT_SIZE];
+
+        asked.mode = lease->record->mode;
+        for (size_t i = 0; i < lease->record->n_devices; i++) {
+                const LeaseDevice *device = &lease->record->devices[i];
+                size_t index = snapshot_find(ledger->world->snapshot, device->bdf);
+
+                if (device->role != LEASE_ROLE_TAKEN || index == SNAPSHOT_NONE)
+                        continue;
+                const PolicySubject subject = world_subject(ledger->world, index);
+                PolicyVerdict verdict = policy_check(ledger->policy, &subject, &asked);
+                if (!verdict.allowed)
+                        return host_refuse(REFUSAL_POLICY_DENIED, ret_message,
+                                           "%s: the policy does not let uid %u lease it%s%s",
+                                           bdf_format(device->bdf, text), asked.uid,
+                                           verdict.rule ? ": rule " : "",
+                                           verdict.rule ? verdict.rule->origin : "");
+        }
+        return 0;
+}
+
+static int check(const Lease *lease, const NewOwner *owner, char **ret_message)
+{
+        const Ledger *ledger = lease->ledger;
+        const LeaseRecord *record = lease->record;
+        size_t n = 0;
+
+        if (record->parked)
+                return host_refuse(REFUSAL_INVALID, ret_message,
+                                   "lease %" PRIu32 " is the daemon's own", record->id);
+        if (record->state != LEASE_LEASED)
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "lease %" PRIu32 " is %s: only what is leased changes hands",
+                                   record->id, lease_state_to_string(record->state));
+        if (record->lifetime == LEASE_LIFETIME_CONNECTION && !owner->name)
+                return host_refuse(REFUSAL_INVALID, ret_message,
+                                   "lease %" PRIu32 " ends with a connection to the bus: name that "
+                                   "of its new owner",
+                                   record->id);
+        if (nodes_are_for(record->mode) && record->path_uid != owner->who.uid)
+                return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
+                                   "lease %" PRIu32 ", mode %s: its nodes are open to uid %u, and "
+                                   "stay so; release it, and have the new owner acquire",
+                                   record->id, lease_mode_to_string(record->mode),
+                                   record->path_uid);
+        for (size_t i = 0; i < ledger->n_leases; i++)
+                n += ledger->leases[i]->record->uid == owner->who.uid;
+        if (owner->who.uid != 0 && owner->who.uid != record->uid && n >= LEASES_PER_UID_MAX)
+                return host_refuse(REFUSAL_QUOTA, ret_message, "uid %u has %zu leases already",
+                                   owner->who.uid, n);
+        return owner->is_privileged ? 0 : check_policy(lease, owner, ret_message);
+}
+
+int lease_transfer(Lease *lease, const NewOwner *owner, char **ret_message)
+{
+        LeaseRecord *record = lease->record;
+        _cleanup_(freep) char *unit = strdup(owner->unit ? owner->unit : "");
+        char name[LEASE_OWNER_NAME_SIZE], bus[LEASE_BUS_ID_SIZE];
+        uid_t uid = record->uid;
+
+        int r = check(lease, owner, ret_message);
+        if (r != 0 || !unit)
+                return r != 0 ? r : -ENOMEM;
+        memcpy(name, record->owner_name, sizeof(name));
+        memcpy(bus, record->owner_bus, sizeof(bus));
+        char *unit_before = record->unit;
+        record->unit = unit;
+        record->uid = owner->who.uid;
+        if (record->lifetime == LEASE_LIFETIME_CONNECTION) {
+                (void)snprintf(record->owner_name, sizeof(record->owner_name), "%s", owner->name);
+                memcpy(record->owner_bus, lease->ledger->bus_id, sizeof(bus));
+        }
+        r = lease_state_save(lease->ledger->state_directory, record);
+        if (r < 0) {
+                record->unit = unit_before;
+                record->uid = uid;
+                memcpy(record->owner_name, name, sizeof(name));
+                memcpy(record->owner_bus, bus, sizeof(bus));
+                return r;
+        }
+        unit = unit_before;
+        audit_lease(AUDIT_TRANSFERRED, lease, ": from uid %u to uid %u", uid, record->uid);
+        const LedgerObserver *observer = &lease->ledger->observer;
+        if (record->lifetime == LEASE_LIFETIME_CONNECTION && observer->needs_name)
+                observer->needs_name(record->owner_name, observer->userdata);
+        if (observer->lease)
+                observer->lease(CHANGE_CHANGED, record->id, observer->userdata);
+        return 0;
+}
+
+int lease_open_fd(const Lease *lease)
+{
+        char path[64];
+        int ends[2];
+
+        if (lease->record->lifetime != LEASE_LIFETIME_FD) {
+                if (pipe2(ends, O_CLOEXEC) < 0)
+                        return -errno;
+                (void)close(ends[1]);
+                return ends[0];
+        }
+        /* Another read end of the pipe whose write end is ours. */
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", lease->owner_fd);
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        return fd < 0 ? -errno : fd;
+}

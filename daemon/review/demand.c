@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What the policy demands of a lease's guard: before there is a lease, and for as long as it lasts.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "core/model/guard_demand.h"
+#include "daemon/guard/slot.h"
+#include "daemon/base/log.h"
+#include "daemon/lifecycle/revoke.h"
+
+int plan_expect_guard(const Ledger *ledger, size_t group, LeaseMode mode,
+                          GuardLayer *ret_layer)
+{
+        const Snapshot *snapshot = ledger->world->snapshot;
+        const Group *asked = &ledger->world->groups->groups[group];
+        GuardProspect prospect = {.mode = mode, .may_gate = controller_may_gate(ledger->controller)};
+        _cleanup_(freep) size_t *ports = NULL;
+
+        for (size_t i = 0; i < asked->n_members; i++)
+                prospect.n_handed_out += !world_is_bridge(&snapshot->devices[asked->members[i]]);
+        int r = guard_find_ports(snapshot, asked->kernel_group, &ports, &prospect.places.n_ports);
+        if (r == 0)
+                r = slot_survey(&ledger->host, snapshot, ports, prospect.places.n_ports,
+                                &prospect.places, NULL);
+        if (r < 0)
+                return r;
+        *ret_layer = guard_foresee(&prospect);
+        return 0;
+}
+
+const PolicyRule *plan_stronger_demand(const PolicyRule *demand, const PolicyRule *rule)
+{
+        GuardLayer before = demand ? demand->guard : GUARD_NONE;
+
+        return rule && rule->guard > before ? rule : demand;
+}
+
+int plan_check_demand(const Ledger *ledger, size_t group, LeaseMode mode,
+                         const PolicyRule *demand, char **ret_message)
+{
+        GuardLayer layer = GUARD_NONE;
+
+        int r = plan_expect_guard(ledger, group, mode, &layer);
+        if (r < 0 || layer >= demand->guard)
+                return r;
+        return host_refuse(REFUSAL_TOO_WEAK, ret_message,
+                           "group %s: policy rule %s requires guard %s, and in mode %s it would be "
+                           "%s; ask for another mode, or for a group in a place where cards cannot "
+                           "be plugged in",
+                           ledger->world->groups->groups[group].id, demand->origin,
+                           guard_layer_to_string(demand->guard), lease_mode_to_string(mode),
+                           guard_layer_to_string(layer));
+}
+
+void plan_record_rules(LeaseRecord *record, const PolicyRule *rule, const PolicyRule *demand)
+{
+        record->on_breach = rule ? rule->on_breach : POLICY_BREACH_KEEP;
+        record->on_vf_loss = rule ? rule->on_vf_loss : POLICY_VF_LOSS_KEEP;
+        record->on_join = rule ? rule->on_join : POLICY_JOIN_HOLD;
+        record->on_weaker = demand ? demand->on_weaker : POLICY_BREACH_KEEP;
+        record->on_fault_storm = rule ? rule->on_fault_storm : POLICY_BREACH_KEEP;
+        record->fault_storm = rule ? rule->fault_storm : POLICY_FAULT_STORM_DEFAULT;
+        record->exclusive_process = rule && rule->exclusive_process;
+        record->revoke_grace = rule ? rule->revoke_grace : POLICY_GRACE_DEFAULT;
+        record->guard = demand ? demand->guard : GUARD_NONE;
+}
+
+bool lease_is_weak(const Lease *lease)
+{
+        return lease->record->state == LEASE_LEASED &&
+               lease_guard(lease) < lease->record->guard;
+}
+
+void lease_judge_guard(Lease *lease)
+{
+        LeaseRecord *record = lease->record;
+        const LedgerObserver *observer = &lease->ledger->observer;
+        GuardLayer layer = lease_guard(lease);
+        bool is_weak = lease_is_weak(lease);
+
+        bool is_changing = (lease->guard_worker && !lease->guard_trouble) ||
+                           controller_is_settling(lease->ledger->controller);
+
+        /*
+         * Who waits for a lease is answered when its guard is what it will be, required or not. The
+         * kernel's claim stands already.
+         */
+        if (lease->is_concluding && (layer == GUARD_OWNED || !is_changing))
+                return lease_conclude(lease);
+        if (lease->done || is_changing || is_weak == record->is_weaker)
+                return;
+        record->is_weaker = is_weak;
+        (void)ledger_set_state(lease, record->state);
+        if (!is_weak) {
+                log_notice("lease %" PRIu32 ": its guard is %s again, as required", record->id,
+                           guard_layer_to_string(layer));
+                return;
+        }
+        log_warning("lease %" PRIu32 ": its guard is %s, weaker than required: %s", record->id,
+                    guard_layer_to_string(layer), guard_layer_to_string(record->guard));
+        if (observer->weakened)
+                observer->weakened(lease, layer, observer->userdata);
+        lease_react(lease, record->on_weaker, "its guard is weaker than required");
+}

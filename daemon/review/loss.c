@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a lease has lost, told with its cause.
+ *
+ * A loss counts at once, for the guard and for the record. It is told when two readings agree about
+ * it, since the kernel takes virtual functions away one by one; where more may follow, as after a
+ * driver its device, when they still do a little later; or when the device is back.
+ */
+
+#include <string.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/guard/seal.h"
+#include "daemon/base/log.h"
+#include "daemon/ledger/ledger.h"
+
+/* How long what may be on its way out is waited for. */
+#define PATIENCE_USEC 900000ULL
+
+/* `place` is filled if the device was a VF that the record does not know as one: a joiner. */
+static Loss loss_of(const Lease *lease, Bdf bdf, VfPlace *place)
+{
+        const Ledger *ledger = lease->ledger;
+        const LeaseVf *vf = lease_record_find_vf(lease->record, bdf);
+        Loss loss = {
+                .bdf = bdf,
+                .place = vf ? &vf->place : NULL,
+                .before = ledger->before ? ledger->before->snapshot : NULL,
+                .now = ledger->world->snapshot,
+        };
+        size_t index = loss.before ? snapshot_find(loss.before, bdf) : SNAPSHOT_NONE;
+
+        if (!vf && index != SNAPSHOT_NONE && vf_place_find(loss.before, index, place))
+                loss.place = place;
+        return loss;
+}
+
+/* Its PF stays the host's: new VFs of it are as free as any, unless they could join. */
+int seal_record_vf(const Ledger *ledger, LeaseRecord *record, const PciDevice *device)
+{
+        const Snapshot *snapshot = ledger->world->snapshot;
+        LeaseVf vf = {.bdf = device->bdf, .group = device->kernel_group};
+        size_t index = snapshot_find(snapshot, device->bdf);
+        char text[BDF_TEXT_SIZE];
+
+        if (!vf_place_find(snapshot, index, &vf.place))
+                return 0;
+        int r = lease_record_add_vf(record, &vf);
+        (void)bdf_format(vf.place.pf, text);
+        if (r == 0 && vf_place_is_shared(snapshot, index) &&
+            !lease_record_has_change(record, LEASE_CHANGE_VFS, text) &&
+            seal_finds_vfs(&ledger->host, vf.place.pf))
+                r = lease_record_add_change(record, LEASE_CHANGE_VFS, text);
+        return r;
+}
+
+void loss_mark(LeaseDevice *device)
+{
+        device->lost = device->untold = true;
+        device->lost_usec = clock_usec(CLOCK_MONOTONIC);
+        device->given_up = false;
+}
+
+void loss_tell(Lease *lease, LeaseDevice *device)
+{
+        const LedgerObserver *observer = &lease->ledger->observer;
+        VfPlace place;
+        const Loss loss = loss_of(lease, device->bdf, &place);
+        _cleanup_(freep) char *cause = loss_describe(&loss);
+        char text[BDF_TEXT_SIZE];
+
+        if (!device->untold)
+                return;
+        device->untold = false;
+        device->recreate = loss_find_cause(&loss) == LOSS_NUMVFS;
+        /* Who takes a driver away by hand wants it to stay away. */
+        device->given_up = loss_find_cause(&loss) == LOSS_DRIVER;
+        log_notice("lease %u: %s is %s: %s", lease->record->id, bdf_format(device->bdf, text),
+                   device->given_up ? "out of its owner's hands" : "gone from the machine",
+                   cause ? cause : "");
+        if (observer->lost)
+                observer->lost(lease, device->bdf, cause ? cause : "", observer->userdata);
+}
+
+static bool is_here(const LeaseRecord *record, Bdf bdf)
+{
+        const LeaseDevice *device = lease_record_find(record, bdf);
+
+        return device && !device->lost;
+}
+
+/* Is this VF here, and the first such of its PF? Each PF is told of once. */
+static bool is_first_of_pf(const LeaseRecord *record, size_t i)
+{
+        for (size_t k = 0; k < i; k++)
+                if (bdf_equal(record->vfs[k].place.pf, record->vfs[i].place.pf) &&
+                    is_here(record, record->vfs[k].bdf))
+                        return false;
+        return is_here(record, record->vfs[i].bdf);
+}
+
+static void tell_pfs(const Lease *lease)
+{
+        const LedgerObserver *observer = &lease->ledger->observer;
+        const LeaseRecord *record = lease->record;
+
+        for (size_t i = 0; i < record->n_vfs; i++) {
+                const Loss loss = loss_of(lease, record->vfs[i].bdf, NULL);
+                _cleanup_(freep) char *text = NULL;
+
+                if (!is_first_of_pf(record, i))
+                        continue;
+                int r = loss_describe_pf(&loss, &text);
+                if (r < 0)
+                        log_broken(r);
+                if (!text)
+                        continue;
+                log_notice("lease %u: %s", record->id, text);
+                if (observer->pf_changed)
+                        observer->pf_changed(lease, record->vfs[i].place.pf, text,
+                                             observer->userdata);
+        }
+}
+
+void loss_tell_all(Lease *lease)
+{
+        LeaseRecord *record = lease->record;
+        VfPlace place;
+
+        tell_pfs(lease);
+        for (size_t i = 0; i < record->n_devices; i++) {
+                const Loss loss = loss_of(lease, record->devices[i].bdf, &place);
+
+                if (!record->devices[i].untold)
+                        continue;
+                /* What was only held here has no record to wait with. */
+                if (loss.place != &place && !loss_is_settled(&loss))
+                        ledger_read_soon(lease->ledger);
+                else if (loss.place != &place && !loss_is_final(&loss) &&
+                         clock_usec(CLOCK_MONOTONIC) - record->devices[i].lost_usec < PATIENCE_USEC)
+                        ledger_read_later(lease->ledger);
+                else
+                        loss_tell(lease, &record->devices[i]);
+        }
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What becomes of a joiner: its owner takes it, or it is taken off the machine, because an
+ * administrator or the policy says so.
+ *
+ * One at a time for a lease, by the guard's worker: two at one device would undo each other's work.
+ * What is asked for waits until that worker is idle; what has to be undone later is on record
+ * before it starts.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/model/strength.h"
+#include "daemon/guard/block.h"
+#include "daemon/guard/expel.h"
+#include "daemon/host/critical.h"
+#include "daemon/host/driver.h"
+#include "daemon/lease/clean.h"
+#include "daemon/lease/drivers.h"
+#include "daemon/lease/joiner.h"
+#include "daemon/lease/state.h"
+#include "daemon/base/log.h"
+#include "daemon/descriptors/keep.h"
+
+typedef enum MemberWork {
+        MEMBER_TAKE,
+        MEMBER_EXPEL,
+} MemberWork;
+
+struct MemberTask {
+        MemberWork work;
+        Bdf bdf;
+        MemberDone done;
+        void *userdata;
+};
+
+/* Answers; `fds` may be NULL for none. */
+static void answer(MemberDone done, void *userdata, int code, const char *message,
+                   const VfioFds *fds)
+{
+        static const VfioFds none = {.n_items = 0};
+        const LeaseAnswer reply = {.code = code, .message = message ? message : ""};
+
+        if (done)
+                done(&reply, fds ? fds : &none, userdata);
+}
+
+/* Takes the task over, answers who asked, and forgets it. */
+static void end_task(MemberTask *task, int code, const char *message, const VfioFds *fds)
+{
+        answer(task->done, task->userdata, code, message, fds);
+        free(task);
+}
+
+void members_drop(Lease *lease)
+{
+        if (lease->task)
+                end_task(TAKE_PTR(lease->task), REFUSAL_CHANGED, "the lease is being given back",
+                         NULL);
+}
+
+/* --- every reason to refuse ------------------------------------------------------------------- */
+
+static const char *why_not_joiner(const LeaseDevice *device)
+{
+        if (!device)
+                return "it is no device of this lease";
+        if (device->lost)
+                return "it is gone from the machine";
+        if (device->role == LEASE_ROLE_TAKEN)
+                return "it is in the owner's hands already";
+        return "it is a bridge: part of the way, never handed out";
+}
+
+/* Returns 0 and the joiner, or a Refusal with *ret_message. */
+static int find_joiner(const Lease *lease, Bdf bdf, LeaseDevice **ret_device,
+                       const PciDevice **ret_pci, char **ret_message)
+{
+        const Snapshot *snapshot = lease->ledger->world->snapshot;
+        LeaseDevice *device = lease_record_find(lease->record, bdf);
+        size_t index = snapshot_find(snapshot, bdf);
+        char text[BDF_TEXT_SIZE];
+
+        (void)bdf_format(bdf, text);
+        if (!device || device->lost || device->role != LEASE_ROLE_JOINER || index == SNAPSHOT_NONE)
+                return host_refuse(!device        ? REFUSAL_NOT_FOUND
+                                   : device->lost ? REFUSAL_CHANGED
+                                                  : REFUSAL_INVALID,
+                                   ret_message, "%s: %s; isoctl leases shows what is held", text,
+                                   why_not_joiner(device));
+        if (lease->record->state != LEASE_LEASED || lease->restore_waits)
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "lease %" PRIu32 " is being prepared or given back",
+                                   lease->record->id);
+        *ret_device = device;
+        *ret_pci = &snapshot->devices[index];
+        return 0;
+}
+
+static int check_take(const Lease *lease, const PciDevice *pci, const PolicyRequest *who,
+                      char **ret_message)
+{
+        const Ledger *ledger = lease->ledger;
+        size_t index = (size_t)(pci - ledger->world->snapshot->devices);
+        const PolicyRequest asked = {
+                .uid = who->uid,
+                .gids = who->gids,
+                .n_gids = who->n_gids,
+                .unit = who->unit,
+                .label = who->label,
+                .mode = lease->record->mode,
+        };
+        char text[BDF_TEXT_SIZE];
+
+        (void)bdf_format(pci->bdf, text);
+        const PolicySubject subject = world_subject(ledger->world, index);
+        PolicyVerdict verdict = policy_check(ledger->policy, &subject, &asked);
+        if (!verdict.allowed)
+                return host_refuse(REFUSAL_POLICY_DENIED, ret_message, "%s: %s%s %s", text,
+                                   verdict.rule ? "policy rule " : "",
+                                   verdict.rule ? verdict.rule->origin
+                                                : "no policy rule matches it, so only root",
+                                   verdict.rule ? "does not let you have it" : "may have it");
+        if (pci->driver[0])
+                return host_refuse(driver_is_harmless(pci->driver) ? REFUSAL_BUSY
+                                                                   : REFUSAL_NOT_VIABLE,
+                                   ret_message, "%s is bound to %s%s", text, pci->driver,
+                                   driver_is_harmless(pci->driver)
+                                           ? " by somebody else; unbind it"
+                                           : ", which is being taken away; ask again after that");
+        return 0;
+}
+
+static int check_expel(const PciDevice *pci, char **ret_message)
+{
+        char text[BDF_TEXT_SIZE];
+
+        if (!pci->is_vf)
+                return 0;
+        return host_refuse(REFUSAL_NOT_VIABLE, ret_message,
+                           "%s is a virtual function, which no rescan brings back; "
+                           "write 0 to sriov_numvfs of its physical function",
+                           bdf_format(pci->bdf, text));
+}
+
+/* --- the work --------------------------------------------------------------------------------- */
+
+static int job_take(const void *context, VfioFds *fds, char **ret_message)
+{
+        const Lease *lease = context;
+        const HostPaths *host = &lease->ledger->host;
+        const LeaseDevice *device = lease_record_find(lease->record, lease->task->bdf);
+        const VfioFds held = *fds;
+
+        fds->n_items = 0; /* the daemon has these; only what is new is sent */
+        int r = critical_check(host, device->bdf, ret_message);
+        return r != 0 ? r : joiner_take(host, lease->record, device, &held, fds, ret_message);
+}
+
+static int job_expel(const void *context, VfioFds *fds, char **ret_message)
+{
+        const Lease *lease = context;
+        const HostPaths *host = &lease->ledger->host;
+
+        int r = critical_check(host, lease->task->bdf, ret_message);
+        return r != 0 ? r : expel_device(host, lease->task->bdf, ret_message);
+}
+
+/*
+ * The joiner is bound and claimed: from now on it is a member as those that were there first. If it
+ * cannot be, it is on record as being taken still, and no copy of ours keeps it from being undone.
+ * Returns 0, a Refusal or -errno, with *ret_message.
+ */
+static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds,
+                        const char **ret_message)
+{
+        const Ledger *ledger = lease->ledger;
+        size_t index = snapshot_find(ledger->world->snapshot, device->bdf);
+        const LeaseDevice joiner = *device;
+        VfioFds former;
+
+        *ret_message = "it is gone from the machine";
+        if (device->lost)
+                return REFUSAL_CHANGED;
+        *ret_message = "the lease is not in its owner's hands any more; isoctl leases shows why";
+        if (lease->record->state != LEASE_LEASED)
+                return REFUSAL_CHANGED;
+        *ret_message = "it could not be put on record, so it is held as before; "
+                       "the daemon's log says more";
+        int r = descriptors_keep(lease, fds, &former);
+        if (r < 0)
+                return r;
+        device->role = LEASE_ROLE_TAKEN;
+        device->joined |= !device->owed;
+        device->taking = device->returned = device->blocked = device->owed = false;
+        if (index != SNAPSHOT_NONE)
+                device->fingerprint =
+                        world_fingerprint(ledger, &ledger->world->snapshot->devices[index]);
+        r = ledger_set_state(lease, lease->record->state);
+        if (r < 0)
+                *device = joiner;
+        descriptors_settle(lease, &former, r == 0);
+        return r;
+}
+
+/*
+ * The worker has ended. The machine is read before who asked is answered, so that they see what has
+ * become of it; a restore that has waited comes first.
+ */
+static void finish(Lease *lease, int code, const char *message, const VfioFds *fds)
+{
+        MemberTask *task = TAKE_PTR(lease->task);
+        Ledger *ledger = lease->ledger;
+
+        if (lease->restore_waits) {
+                end_task(task, REFUSAL_CHANGED, "the lease is being given back", NULL);
+                (void)guard_end_worker(lease);
+                return;
+        }
+        (void)guard_end_worker(lease);
+        int r = ledger_read_now(ledger);
+        if (r < 0) {
+                log_broken(r);
+                ledger_read_soon(ledger);
+        }
+        end_task(task, code, message, fds);
+}
+
+static void on_taken(WorkerResult *result, void *userdata)
+{
+        Lease *lease = userdata;
+        LeaseDevice *device = lease_record_find(lease->record, lease->task->bdf);
+        const char *message = result->message;
+        char text[BDF_TEXT_SIZE];
+        int code = result->code;
+
+        if (code == 0 && !lease->restore_waits) {
+                code = settle_taken(lease, device, result->fds, &message);
+        } else if (code != 0 && code != REFUSAL_QUARANTINED && code != REFUSAL_STUCK) {
+                /* It is held as before; of what is not known to be, the guard's worker makes sure.
+                 */
+                device->taking = false;
+                (void)ledger_set_state(lease, lease->record->state);
+        }
+        if (code == REFUSAL_QUARANTINED)
+                code = REFUSAL_KERNEL_REFUSED; /* the joiner, not the lease */
+        if (device->taking)
+                device->blocked = false;
+        if (code == 0)
+                log_info("lease %" PRIu32 ": %s is its owner's now", lease->record->id,
+                         bdf_format(device->bdf, text));
+        else
+                log_notice("lease %" PRIu32 ": %s was not taken: %s", lease->record->id,
+                           bdf_format(device->bdf, text), message);
+        finish(lease, code, message, code == 0 ? result->fds : NULL);
+}
+
+static void on_expelled(WorkerResult *result, void *userdata)
+{
+        Lease *lease = userdata;
+        LeaseDevice *device = lease_record_find(lease->record, lease->task->bdf);
+        char text[BDF_TEXT_SIZE];
+
+        if (result->code == 0)
+                log_notice("lease %" PRIu32 ": %s is taken off the machine until the lease ends",
+                           lease->record->id, bdf_format(device->bdf, text));
+        else
+                log_warning("lease %" PRIu32 ": %s could not be taken off the machine: %s",
+                            lease->record->id, bdf_format(device->bdf, text),
+                            result->code < 0 ? strerror(-result->code) : result->message);
+        device->stays |= result->code != 0;
+        finish(lease, result->code, result->message, NULL);
+}
+
+static void on_overdue(void *userdata)
+{
+        Lease *lease = userdata;
+        MemberTask *task = lease->task;
+
+        log_error("lease %" PRIu32 ": a device of it keeps a worker for more than %d s; "
+                  "the kernel log says more; what it does is given up",
+                  lease->record->id, WORKER_DEADLINE_SECONDS);
+        worker_kill(lease->guard_worker);
+        answer(task->done, task->userdata, REFUSAL_STUCK,
+               "the kernel does not come to an end with the device; its log says more", NULL);
+        task->done = NULL;
+        if (lease->restore_waits)
+                lease_restore_is_late(lease, "a worker hangs in the kernel, whose log says more; "
+                                       "the groups are given back when it lets go");
+}
+
+/* How the joiner is now; of what is owed something, how it was before the lease is on record. */
+static int note_before(const Lease *lease, LeaseDevice *device)
+{
+        const HostPaths *host = &lease->ledger->host;
+        _cleanup_(freep) char *override = NULL;
+
+        if (device->owed)
+                return 0;
+        int r = driver_override_read(host, device->bdf, &override);
+        if (r < 0)
+                return r;
+        if (strcmp(override, BLOCK_OVERRIDE) == 0)
+                override[0] = '\0'; /* ours: before it there was none */
+        free(device->override_before);
+        device->override_before = TAKE_PTR(override);
+        r = lease_drivers_choose_loaded(host, device);
+        lease_clean_note_device(host, device);
+        return r;
+}
+
+/* Puts on record what the task will change. Returns 0, a Refusal or -errno. */
+static int journal(Lease *lease, const MemberTask *task, LeaseDevice *device, const PciDevice *pci)
+{
+        char place[EXPEL_PLACE_SIZE];
+        int r = 0;
+
+        if (task->work == MEMBER_EXPEL) {
+                r = lease_record_put_change_first(lease->record, LEASE_CHANGE_EXPEL,
+                                                  expel_place(pci, place));
+        } else {
+                r = note_before(lease, device);
+                device->taking = true;
+        }
+        return r < 0 ? r : lease_state_save(lease->ledger->state_directory, lease->record);
+}
+
+/* Starts the task's worker. Returns 0, or a Refusal or -errno with nothing begun. */
+static int begin(Lease *lease, char **ret_message)
+{
+        const WorkerHandler handler = {
+                .done = lease->task->work == MEMBER_TAKE ? on_taken : on_expelled,
+                .overdue = on_overdue,
+                .userdata = lease,
+        };
+        MemberTask *task = lease->task;
+        const PciDevice *pci;
+        LeaseDevice *device;
+
+        /* It has waited, and the machine has been read since. */
+        int r = find_joiner(lease, task->bdf, &device, &pci, ret_message);
+        if (r != 0)
+                return r;
+        r = journal(lease, task, device, pci);
+        if (r == 0)
+                r = worker_start(lease->ledger->base,
+                                 task->work == MEMBER_TAKE ? job_take : job_expel, lease,
+                                 &lease->fds, WORKER_DEADLINE_SECONDS, &handler,
+                                 &lease->guard_worker);
+        if (r != 0)
+                device->taking = false;
+        return r;
+}
+
+static void put_task(Lease *lease, MemberWork work, Bdf bdf, MemberDone done, void *userdata)
+{
+        MemberTask *task = calloc(1, sizeof(*task));
+
+        if (!task)
+                return answer(done, userdata, -ENOMEM, NULL, NULL);
+        *task = (MemberTask){.work = work, .bdf = bdf, .done = done, .userdata = userdata};
+        lease->task = task;
+}
+
+/* Is there somebody that the policy wants off the machine? Cards that came back are their owner's.
+ */
+static void obey_policy(Lease *lease)
+{
+        const LeaseRecord *record = lease->record;
+
+        for (size_t i = 0; record->on_join == POLICY_JOIN_EXPEL && i < record->n_devices; i++) {
+                LeaseDevice *device = &record->devices[i];
+                size_t index = snapshot_find(lease->ledger->world->snapshot, device->bdf);
+
+                if (device->role != LEASE_ROLE_JOINER || device->lost || !device->blocked ||
+                    device->returned || device->stays || index == SNAPSHOT_NONE ||
+                    lease->ledger->world->snapshot->devices[index].is_vf)
+                        continue;
+                return put_task(lease, MEMBER_EXPEL, device->bdf, NULL, NULL);
+        }
+}
+
+bool members_serve(Lease *lease)
+{
+        _cleanup_(freep) char *message = NULL;
+
+        if (!lease->task)
+                obey_policy(lease);
+        if (!lease->task)
+                return false;
+        int r = begin(lease, &message);
+        if (r == 0)
+                return true;
+        if (r < 0)
+                log_broken(r);
+        end_task(TAKE_PTR(lease->task), r, message, NULL);
+        return false;
+}
+
+/* --- asked for -------------------------------------------------------------------------------- */
+
+static void ask(Lease *lease, MemberWork work, Bdf bdf, const PolicyRequest *who,
+                MemberDone done, void *userdata)
+{
+        _cleanup_(freep) char *message = NULL;
+        const PciDevice *pci = NULL;
+        LeaseDevice *device = NULL;
+
+        /* Decide on what is; the lease may have begun to end by that. */
+        int r = ledger_read_now(lease->ledger);
+        if (r == 0)
+                r = find_joiner(lease, bdf, &device, &pci, &message);
+        if (r == 0)
+                r = work == MEMBER_TAKE ? check_take(lease, pci, who, &message)
+                                        : check_expel(pci, &message);
+        if (r == 0 && lease->task)
+                r = host_refuse(REFUSAL_BUSY, &message,
+                                "another device of lease %" PRIu32
+                                " is being taken or expelled; wait for that to end",
+                                lease->record->id);
+        if (r != 0)
+                return answer(done, userdata, r, message, NULL);
+        device->stays |= work == MEMBER_TAKE;
+        put_task(lease, work, bdf, done, userdata);
+        lease_review_guard(lease);
+}
+
+void member_take(Lease *lease, Bdf bdf, const PolicyRequest *who, MemberDone done,
+                         void *userdata)
+{
+        VfioFds fds;
+
+        /* What was taken back without being asked for has its descriptors already. */
+        if (recreate_find_returned(lease, bdf, &fds))
+                return answer(done, userdata, 0, NULL, &fds);
+        ask(lease, MEMBER_TAKE, bdf, who, done, userdata);
+}
+
+void member_expel(Lease *lease, Bdf bdf, MemberDone done, void *userdata)
+{
+        ask(lease, MEMBER_EXPEL, bdf, NULL, done, userdata);
+}

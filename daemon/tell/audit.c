@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * An entry is a list of fields, which sd-journal takes whole. The journal is spoken to only if it
+ * is what our output goes to: a daemon run by hand, or by a test, tells its terminal.
+ */
+
+#define SD_JOURNAL_SUPPRESS_LOCATION /* it would be this file, of all */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+
+#include "core/model/text.h"
+#include "daemon/tell/audit.h"
+#include "daemon/base/clock.h"
+#include "daemon/host/kernel_audit.h"
+#include "daemon/base/log.h"
+#include "daemon/ledger/ledger.h"
+
+#define FIELDS_MAX 128 /* groups and devices beyond are not told one by one */
+#define WORD_SIZE 64   /* of a selector that means nothing */
+#define REFUSALS_PER_PERIOD 20
+#define REFUSALS_PERIOD_USEC (10 * 1000000ULL)
+
+typedef struct Entry {
+        struct iovec fields[FIELDS_MAX]; /* strings, owned */
+        int n;
+} Entry;
+
+static void entry_clear(Entry *entry)
+{
+        for (int i = 0; i < entry->n; i++)
+                free(entry->fields[i].iov_base);
+        entry->n = 0;
+}
+
+/* Adds NAME=text; an empty text, or one that there is no room for, is left out. */
+static void add(Entry *entry, const char *name, const char *text)
+{
+        char *field;
+
+        if (!text || !*text || entry->n == FIELDS_MAX || asprintf(&field, "%s=%s", name, text) < 0)
+                return;
+        entry->fields[entry->n++] = (struct iovec){.iov_base = field, .iov_len = strlen(field)};
+}
+
+static void add_number(Entry *entry, const char *name, unsigned long number)
+{
+        char text[24];
+
+        (void)snprintf(text, sizeof(text), "%lu", number);
+        add(entry, name, text);
+}
+
+static void add_record(Entry *entry, const LeaseRecord *record)
+{
+        add_number(entry, AUDIT_FIELD_LEASE, record->id);
+        add_number(entry, AUDIT_FIELD_OWNER_UID, record->uid);
+        add(entry, AUDIT_FIELD_OWNER_UNIT, record->unit);
+        add(entry, AUDIT_FIELD_RULE, record->rule);
+        add(entry, AUDIT_FIELD_MODE, lease_mode_to_string(record->mode));
+        for (size_t i = 0; i < record->n_groups; i++)
+                add(entry, AUDIT_FIELD_GROUP, record->groups[i].id);
+}
+
+static void add_taken(Entry *entry, const LeaseRecord *record)
+{
+        char text[BDF_TEXT_SIZE];
+
+        for (size_t i = 0; i < record->n_devices; i++)
+                if (record->devices[i].role == LEASE_ROLE_TAKEN)
+                        add(entry, AUDIT_FIELD_DEVICE, bdf_format(record->devices[i].bdf, text));
+}
+
+static const HostPaths *audit_host; /* whose aide writes to the kernel's audit, or NULL */
+
+void audit_set_host(const HostPaths *host)
+{
+        audit_host = host;
+}
+
+static void send_to_kernel(AuditEvent event, const Entry *entry)
+{
+        const char *fields[FIELDS_MAX];
+
+        if (!audit_host)
+                return;
+        for (int i = 0; i < entry->n; i++)
+                fields[i] = entry->fields[i].iov_base;
+        _cleanup_(freep) char *text = audit_kernel_text(event, fields, (size_t)entry->n);
+        if (text)
+                kernel_audit_tell(audit_host, text);
+}
+
+/* What every entry has comes last: `entry` may be full, of groups or devices, some of which go. */
+static void send_entry(AuditEvent event, Entry *entry, const char *message)
+{
+        const int n_more = 5;
+
+        send_to_kernel(event, entry);
+        if (!getenv("JOURNAL_STREAM"))
+                return log_line(audit_event_priority(event), "%s", message);
+        while (entry->n > FIELDS_MAX - n_more)
+                free(entry->fields[--entry->n].iov_base);
+        add(entry, "MESSAGE", message);
+        add(entry, "MESSAGE_ID", audit_event_id(event));
+        add(entry, AUDIT_FIELD_EVENT, audit_event_to_string(event));
+        add_number(entry, "PRIORITY", (unsigned long)audit_event_priority(event));
+        add(entry, "SYSLOG_IDENTIFIER", "isolationd");
+        if (sd_journal_sendv(entry->fields, entry->n) < 0)
+                log_line(audit_event_priority(event), "%s", message);
+}
+
+/* What was between the devices and the host. */
+static GuardLayer guard_of(AuditEvent event, const Lease *lease)
+{
+        bool is_end = event == AUDIT_GIVEN_BACK || event == AUDIT_REPAIRED;
+
+        return is_end ? lease->guard_held : lease_guard(lease);
+}
+
+/* Of what a lease's record says, but of its devices the one at `bdf` only, if it is not NULL. */
+_printf_(4, 0) static void send_lease(AuditEvent event, const Lease *lease, const Bdf *bdf,
+                                      const char *format, va_list arguments)
+{
+        const LeaseRecord *record = lease->record;
+        _cleanup_(entry_clear) Entry entry = {.n = 0};
+        _cleanup_(freep) char *text = NULL, *message = NULL;
+        char address[BDF_TEXT_SIZE];
+
+        text = text_vprint(format, arguments);
+        if (!text)
+                return;
+        if (asprintf(&message, "lease %u%s", record->id, text) < 0) {
+                message = NULL;
+                return;
+        }
+        add(&entry, AUDIT_FIELD_GUARD, guard_layer_to_string(guard_of(event, lease)));
+        add_record(&entry, record);
+        if (event == AUDIT_GIVEN_BACK)
+                add(&entry, AUDIT_FIELD_ENDED,
+                    record->breach            ? "breached"
+                    : record->revoke_usec > 0 ? "revoked"
+                                              : "released");
+        if (bdf)
+                add(&entry, AUDIT_FIELD_DEVICE, bdf_format(*bdf, address));
+        else
+                add_taken(&entry, record);
+        send_entry(event, &entry, message);
+}
+
+void audit_lease(AuditEvent event, const Lease *lease, const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        send_lease(event, lease, NULL, format, arguments);
+        va_end(arguments);
+}
+
+void audit_device(AuditEvent event, const Lease *lease, Bdf bdf, const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        send_lease(event, lease, &bdf, format, arguments);
+        va_end(arguments);
+}
+
+/* --- refusals -----------------------------------------------------------------------------------
+ */
+
+/* Whether one more may be told; *ret_missed gets how many were not since the last. */
+static bool may_tell(unsigned *ret_missed)
+{
+        static uint64_t since;
+        static unsigned n, missed;
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+
+        *ret_missed = 0;
+        if (now - since > REFUSALS_PERIOD_USEC) {
+                since = now;
+                n = 0;
+        }
+        if (n >= REFUSALS_PER_PERIOD) {
+                missed++;
+                return false;
+        }
+        n++;
+        *ret_missed = missed;
+        missed = 0;
+        return true;
+}
+
+/* The same, unless it is told already. */
+static void add_once(Entry *entry, const char *name, const char *text)
+{
+        size_t n = strlen(name);
+
+        for (int i = 0; i < entry->n; i++) {
+                const char *field = entry->fields[i].iov_base;
+
+                if (strncmp(field, name, n) == 0 && field[n] == '=' &&
+                    strcmp(field + n + 1, text) == 0)
+                        return;
+        }
+        add(entry, name, text);
+}
+
+/* Without characters that no line has. */
+static void make_plain(char *text)
+{
+        for (; *text; text++)
+                if ((unsigned char)*text < 0x20 || *text == 0x7f)
+                        *text = '?';
+}
+
+/* What a selector means: its group, and the device or what of the group would be taken. */
+static void add_meant(Entry *entry, const Ledger *ledger, const char *selector)
+{
+        const World *world = ledger->world;
+        size_t device = SNAPSHOT_NONE, group = SNAPSHOT_NONE;
+        char text[BDF_TEXT_SIZE], said[WORD_SIZE];
+
+        if (!world_resolve(world, &ledger->host, selector, &device, &group)) {
+                (void)snprintf(said, sizeof(said), "%s", selector);
+                make_plain(said);
+                return add_once(entry, AUDIT_FIELD_DEVICE, said);
+        }
+        if (group != SNAPSHOT_NONE)
+                add_once(entry, AUDIT_FIELD_GROUP, world->groups->groups[group].id);
+        if (device != SNAPSHOT_NONE)
+                return add_once(entry, AUDIT_FIELD_DEVICE,
+                                bdf_format(world->snapshot->devices[device].bdf, text));
+        for (size_t i = 0; i < world->groups->groups[group].n_members; i++) {
+                size_t member = world->groups->groups[group].members[i];
+                const PciDevice *each = &world->snapshot->devices[member];
+
+                if (!world_is_bridge(each))
+                        add_once(entry, AUDIT_FIELD_DEVICE, bdf_format(each->bdf, text));
+        }
+}
+
+/* What was asked for, as it was said. */
+static void write_asked(const char *const *selectors, char *text, size_t size)
+{
+        size_t n = 0;
+
+        text[0] = '\0';
+        for (; *selectors && n < size; selectors++)
+                n += (size_t)snprintf(text + n, size - n, "%s%s", n > 0 ? " " : "", *selectors);
+        make_plain(text);
+}
+
+void audit_refusal(const Ledger *ledger, const AuditRefusal *refusal)
+{
+        const char *error = refusal_to_string(refusal->refusal);
+        _cleanup_(entry_clear) Entry entry = {.n = 0};
+        _cleanup_(freep) char *text = NULL;
+        char what[256];
+        unsigned missed;
+
+        if (!may_tell(&missed))
+                return;
+        if (missed > 0)
+                log_notice("%u refusals before this one are not told", missed);
+        write_asked(refusal->selectors, what, sizeof(what));
+        if (asprintf(&text, "uid %u is refused %s: %s: %s", refusal->uid, what, error,
+                     refusal->message) < 0) {
+                text = NULL;
+                return;
+        }
+        add_number(&entry, AUDIT_FIELD_OWNER_UID, refusal->uid);
+        add(&entry, AUDIT_FIELD_OWNER_UNIT, refusal->unit);
+        add(&entry, AUDIT_FIELD_RULE, refusal->rule);
+        add(&entry, AUDIT_FIELD_REFUSAL, error);
+        for (size_t i = 0; i < REQUEST_SELECTORS_MAX && refusal->selectors[i]; i++)
+                add_meant(&entry, ledger, refusal->selectors[i]);
+        send_entry(AUDIT_REFUSED, &entry, text);
+}
