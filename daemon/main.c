@@ -18,16 +18,18 @@
 #include <systemd/sd-daemon.h>
 
 #include "core/probe/policy_json.h"
-#include "daemon/tell/audit.h"
+#include "daemon/base/log.h"
 #include "daemon/bus/bus.h"
+#include "daemon/claims/claims.h"
 #include "daemon/guard/udev_hook.h"
 #include "daemon/host/helper.h"
-#include "daemon/base/log.h"
-#include "daemon/ledger/ledger.h"
 #include "daemon/machine/policy_watch.h"
-#include "daemon/recovery/runtime.h"
-#include "daemon/stop.h"
 #include "daemon/machine/uevents.h"
+#include "daemon/reconcile/reconcile.h"
+#include "daemon/recovery/runtime.h"
+#include "daemon/recovery/start.h"
+#include "daemon/stop.h"
+#include "daemon/tell/audit.h"
 
 #define RUNTIME_DIRECTORY "/run/isolationd"
 #define STATE_DIRECTORY RUNTIME_DIRECTORY "/leases"
@@ -53,7 +55,7 @@ static void daemon_clear(Daemon *daemon)
         policy_watch_free(daemon->policy_watch);
         runtime_free(daemon->runtime);
         audit_set_host(NULL);
-        daemon_free(daemon->ledger);
+        ledger_free(daemon->ledger);
         for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
                 if (daemon->signals[i])
                         event_free(daemon->signals[i]);

@@ -8,22 +8,21 @@
 #include "daemon/stop.h"
 
 #include "daemon/base/log.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/queue/queue.h"
 
 /* Whether a worker is at a device, and may end soon. */
 static bool is_at_work(const Ledger *ledger)
 {
-        for (size_t i = 0; i < ledger->n_leases; i++) {
-                const Lease *lease = ledger->leases[i];
-
-                if (lease->worker && !lease->waiting && !lease->stuck)
+        for (size_t i = 0; i < ledger->n_leases; i++)
+                if (lease_is_at_work(ledger->leases[i]) && !ledger->leases[i]->is_stuck)
                         return true;
-        }
         return false;
 }
 
 static bool has_work(const Bus *bus, const Ledger *ledger)
 {
-        return is_at_work(ledger) || bus_count_open(bus) > queue_count_callers(ledger->queue);
+        return is_at_work(ledger) || bus_count_open(bus) > queue_count_callers(ledger);
 }
 
 static void on_late(evutil_socket_t fd, short what, void *userdata)
@@ -39,7 +38,7 @@ void stop_in_order(Bus *bus, Ledger *ledger, struct event_base *base, const bool
         bool late = false;
         struct event *end = evtimer_new(base, on_late, &late);
 
-        queue_close(ledger->queue);
+        queue_close(ledger);
         if (!end || evtimer_add(end, &patience) < 0)
                 late = true;
         while (!late && !*stop && bus_turn(bus) >= 0 && has_work(bus, ledger))
@@ -48,7 +47,7 @@ void stop_in_order(Bus *bus, Ledger *ledger, struct event_base *base, const bool
         if (has_work(bus, ledger))
                 log_warning("isolationd ends before all is done that it was asked: %zu requests are "
                             "not answered",
-                            bus_count_open(bus) - queue_count_callers(ledger->queue));
+                            bus_count_open(bus) - queue_count_callers(ledger));
         if (end)
                 event_free(end);
 }

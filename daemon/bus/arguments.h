@@ -14,6 +14,7 @@
  */
 
 #include "daemon/bus/object.h"
+#include "daemon/limits/request.h"
 
 #define ARGUMENT_SELECTORS_MAX REQUEST_SELECTORS_MAX
 #define ARGUMENT_MODES_MAX 64

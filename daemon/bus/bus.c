@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/bus/connection.h"
 #include "daemon/bus/gate.h"
 #include "daemon/bus/method.h"
@@ -17,8 +19,7 @@
 #include "daemon/bus/pace.h"
 #include "daemon/bus/standard.h"
 #include "daemon/bus/subscribers.h"
-#include "daemon/base/clock.h"
-#include "daemon/base/log.h"
+#include "daemon/requests/requests.h"
 
 /* One turn handles at most this many messages, so that the rest of the daemon has its turn too. */
 #define MESSAGES_PER_TURN 64

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "core/probe/cleanup.h"
-#include "daemon/bus/gate.h"
 #include "daemon/base/clock.h"
+#include "daemon/bus/gate.h"
 
 #define DEFAULT_PATH "/run/dbus/system_bus_socket"
 #define WAIT_USEC (25 * 1000000ULL)

@@ -10,6 +10,7 @@
 #include "core/model/region.h"
 #include "daemon/bus/arguments.h"
 #include "daemon/bus/method.h"
+#include "daemon/requests/requests.h"
 
 /* The group that is asked, or SNAPSHOT_NONE with the call answered. */
 static size_t find_group(MethodCall *call)

@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include "daemon/bus/method.h"
+#include "daemon/facts/guard_facts.h"
+#include "daemon/guard_process/evidence.h"
+#include "daemon/queue/queue.h"
 
 static const Group *group_of(void *userdata)
 {
@@ -41,7 +44,7 @@ static int get_guard_text(sd_bus *bus, const char *path, const char *interface,
                           sd_bus_error *error)
 {
         const BusView *view = userdata;
-        _cleanup_(freep) char *text = ledger_group_guard_text(view->bus->ledger, view->index);
+        _cleanup_(freep) char *text = guard_evidence(view->bus->ledger, view->index);
 
         return text ? sd_bus_message_append(reply, "s", text) : -ENOMEM;
 }
@@ -126,7 +129,7 @@ static int get_waiters(sd_bus *bus, const char *path, const char *interface, con
                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
         const BusView *view = userdata;
-        size_t n = queue_count(view->bus->ledger->queue, group_of(userdata)->kernel_group);
+        size_t n = queue_count(view->bus->ledger, group_of(userdata)->kernel_group);
 
         return sd_bus_message_append(reply, "u", (uint32_t)n);
 }

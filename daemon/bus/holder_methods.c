@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/bus/method.h"
+#include "daemon/holders/tracker.h"
 
 /* The lease that is asked for, or the lease of the group; NULL if there is none. */
 static Lease *lease_of(const MethodCall *call)

@@ -12,6 +12,8 @@
 #include "daemon/bus/arguments.h"
 #include "daemon/bus/fds.h"
 #include "daemon/bus/method.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/requests/requests.h"
 
 Lease *method_lease(const MethodCall *call)
 {

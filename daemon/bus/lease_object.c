@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "daemon/bus/method.h"
+#include "daemon/facts/guard_facts.h"
 #include "daemon/lease/nodes.h"
+#include "daemon/lifecycle/lifecycle.h"
 
 static const Lease *lease_of(void *userdata)
 {
@@ -123,7 +125,7 @@ static int get_memory_warning(sd_bus *bus, const char *path, const char *interfa
                               const char *property, sd_bus_message *reply, void *userdata,
                               sd_bus_error *error)
 {
-        const char *text = lease_of(userdata)->memory_warning;
+        const char *text = lease_memory_warning(lease_of(userdata));
 
         return sd_bus_message_append(reply, "s", text ? text : "");
 }

@@ -8,13 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/tell/audit.h"
+#include "daemon/base/log.h"
 #include "daemon/bus/arguments.h"
 #include "daemon/bus/fds.h"
 #include "daemon/bus/method.h"
 #include "daemon/bus/subscribers.h"
-#include "daemon/base/log.h"
+#include "daemon/descriptors/descriptors.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/limits/request.h"
 #include "daemon/recovery/selfcheck.h"
+#include "daemon/requests/requests.h"
+#include "daemon/tell/audit.h"
 
 static int get_constant(sd_bus *bus, const char *path, const char *interface, const char *property,
                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -70,8 +74,8 @@ static int append_grant(sd_bus_message *reply, const Lease *lease)
 {
         int r = bus_append_path(reply, bus_path_lease(lease->record->id));
         if (r >= 0)
-                r = sd_bus_message_append(reply, "h", lease->client_fd);
-        return r < 0 ? r : bus_append_fds(reply, &lease->fds);
+                r = sd_bus_message_append(reply, "h", descriptors_client_fd(lease));
+        return r < 0 ? r : bus_append_fds(reply, descriptors_of(lease));
 }
 
 /* Who is not given what they ask for is on the journal; a slip of the pen is not, nor a queue. */
@@ -116,8 +120,7 @@ static void on_acquired(const LeaseAnswer *answer, Lease *lease, void *userdata)
         if (r >= 0 && subscribers_add(call) < 0)
                 log_broken(-ENOMEM);
         /* The message has its own copy. If it never arrives, the lease ends by itself. */
-        closep(&lease->client_fd);
-        lease->client_fd = -1;
+        descriptors_close_client_fd(lease);
         if (r < 0) {
                 (void)sd_bus_reply_method_errno(call->message, r, NULL);
                 lease_release(lease, NULL, NULL);

@@ -9,6 +9,7 @@
  */
 
 #include "daemon/bus/object.h"
+#include "daemon/limits/request.h"
 
 typedef enum MethodAccess {
         METHOD_DENIED = 0,

@@ -13,9 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/log.h"
 #include "daemon/bus/names.h"
 #include "daemon/bus/subscribers.h"
-#include "daemon/base/log.h"
+#include "daemon/requests/requests.h"
 
 #define DBUS "org.freedesktop.DBus"
 #define DBUS_PATH "/org/freedesktop/DBus"

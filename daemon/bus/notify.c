@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/base/log.h"
 #include "daemon/bus/names.h"
 #include "daemon/bus/notify.h"
 #include "daemon/bus/object.h"
 #include "daemon/bus/subscribers.h"
-#include "daemon/base/log.h"
 
 static void check(int r, const char *what, const char *path)
 {

@@ -8,8 +8,9 @@
 
 #include "daemon/bus/arguments.h"
 #include "daemon/bus/method.h"
-#include "daemon/plan/preview.h"
+#include "daemon/limits/request.h"
 #include "daemon/recovery/repair.h"
+#include "daemon/requests/preview.h"
 
 /* --- Plan ---------------------------------------------------------------------------------------
  */

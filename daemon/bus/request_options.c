@@ -11,6 +11,7 @@
 
 #include "daemon/bus/arguments.h"
 #include "daemon/bus/method.h"
+#include "daemon/limits/request.h"
 
 /* What the options fill. */
 typedef struct Filling {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/bus/method.h"
+#include "daemon/requests/requests.h"
 
 int bus_append_resets(sd_bus_message *reply, const char *report)
 {

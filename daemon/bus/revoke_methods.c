@@ -9,7 +9,7 @@
 
 #include "daemon/bus/arguments.h"
 #include "daemon/bus/method.h"
-#include "daemon/lifecycle/revoke.h"
+#include "daemon/lifecycle/lifecycle.h"
 
 static Lease *lease_of(const MethodCall *call)
 {

@@ -12,6 +12,8 @@
 #include "daemon/bus/arguments.h"
 #include "daemon/bus/authorize.h"
 #include "daemon/bus/fds.h"
+#include "daemon/descriptors/descriptors.h"
+#include "daemon/requests/requests.h"
 
 typedef struct Heir {
         const char *name; /* NULL: a bare uid */
@@ -151,7 +153,7 @@ static int send_descriptors(const MethodCall *call, const Lease *lease)
         if (r >= 0)
                 r = sd_bus_message_append(reply, "h", fd);
         if (r >= 0)
-                r = bus_append_fds(reply, &lease->fds);
+                r = bus_append_fds(reply, descriptors_of(lease));
         return r < 0 ? r : sd_bus_send(call->bus->bus, reply, NULL);
 }
 

@@ -1,29 +1,50 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Modes in which the owner claims the groups by himself: what isolationd gives up for it, and what
- * it sees of it.
- *
- * The kernel tells nobody when a group is claimed. Of descriptors that were handed out it can be
- * asked, by our own copies, and is, again and again, by a worker: the question waits for a device
- * that is being opened. Of a group that its owner opens by path it cannot: only one may have it
- * open.
- */
+/* A timer and a worker for each lease whose claims can be seen. */
+
+#include "daemon/claims/claims.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "daemon/lease/nodes.h"
-#include "daemon/lease/state.h"
 #include "daemon/base/log.h"
-#include "daemon/ledger/ledger.h"
+#include "daemon/descriptors/descriptors.h"
+#include "daemon/host/worker.h"
 
-/* How often. Until a claim is seen the ways into the group are shut: nothing hangs on it. */
+/* Until a claim is seen the ways into the group are shut, so nothing depends on this period. */
 #define ASK_SECONDS 2
 
-/* --- by descriptors --------------------------------------------------------------------------- */
+typedef struct Claims {
+        bool *claimed;       /* by group of the record; NULL: nothing is asked */
+        bool is_asked;       /* `claimed` is known, since this daemon began */
+        struct event *timer; /* of the next question */
+        Worker *worker;      /* that asks, or NULL */
+} Claims;
+
+static void forget(Claims *own)
+{
+        /* The worker has copies of the descriptors, for which the kernel would wait. */
+        if (own->worker)
+                worker_kill(own->worker);
+        own->worker = worker_free(own->worker);
+        if (own->timer)
+                event_free(TAKE_PTR(own->timer));
+        free(TAKE_PTR(own->claimed));
+}
+
+static void clear(void *part)
+{
+        forget(part);
+}
+
+const Module claims_module = {.name = "claims", .lease_size = sizeof(Claims), .lease_clear = clear};
+
+static Claims *of(const Lease *lease)
+{
+        return module_part(lease, &claims_module);
+}
 
 /* Whether the owner's claim can be seen by our copies of the descriptors. */
 static bool can_ask(const Lease *lease)
@@ -40,18 +61,20 @@ bool claims_may_end(const Lease *lease)
 
 bool claims_cover(const Lease *lease, int32_t number)
 {
+        const Claims *own = of(lease);
+
         if (lease_mode_claims(lease->record->mode))
                 return true;
-        for (size_t i = 0; lease->claimed && i < lease->record->n_groups; i++)
+        for (size_t i = 0; own->claimed && i < lease->record->n_groups; i++)
                 if (lease->record->groups[i].number == number)
-                        return lease->claimed[i];
+                        return own->claimed[i];
         return false;
 }
 
 static bool is_settled(const Lease *lease)
 {
         for (size_t i = 0; i < lease->record->n_groups; i++)
-                if (claims_may_end(lease) || !lease->claimed[i])
+                if (claims_may_end(lease) || !of(lease)->claimed[i])
                         return false;
         return true;
 }
@@ -77,53 +100,55 @@ static int job_ask(const void *context, VfioFds *fds, char **ret_message)
 static void ask_later(Lease *lease)
 {
         if (lease_record_is_in_hand(lease->record) && !is_settled(lease))
-                (void)evtimer_add(lease->ask, &(struct timeval){.tv_sec = ASK_SECONDS});
+                (void)evtimer_add(of(lease)->timer, &(struct timeval){.tv_sec = ASK_SECONDS});
 }
 
 static void on_asked(WorkerResult *result, void *userdata)
 {
         Lease *lease = userdata;
-        bool changed = !lease->is_asked;
+        Claims *own = of(lease);
+        bool changed = !own->is_asked;
 
-        lease->ask_worker = NULL;
-        lease->is_asked = true;
+        own->worker = NULL;
+        own->is_asked = true;
         for (size_t i = 0; i < lease->record->n_groups; i++) {
-                /* What is not known is not claimed. */
+                /* A group of which nothing is known is not claimed. */
                 bool claimed = result->code == 0 && strlen(result->message) > i &&
                                result->message[i] == 'y';
 
-                changed |= claimed != lease->claimed[i];
-                if (claimed != lease->claimed[i])
+                changed |= claimed != own->claimed[i];
+                if (claimed != own->claimed[i])
                         log_info("lease %" PRIu32 ": group %s is %s", lease->record->id,
                                  lease->record->groups[i].id,
                                  claimed ? "claimed by its owner" : "not claimed any more");
-                lease->claimed[i] = claimed;
+                own->claimed[i] = claimed;
         }
         if (changed)
                 ledger_read_soon(lease->ledger);
         ask_later(lease);
 }
 
-static void on_ask_overdue(void *userdata)
+static void on_overdue(void *userdata)
 {
-        Lease *lease = userdata;
+        const Lease *lease = userdata;
 
-        worker_kill(lease->ask_worker);
+        worker_kill(of(lease)->worker);
 }
 
-static void on_ask(evutil_socket_t fd, short what, void *userdata)
+static void on_timer(evutil_socket_t fd, short what, void *userdata)
 {
         const WorkerHandler handler = {
                 .done = on_asked,
-                .overdue = on_ask_overdue,
+                .overdue = on_overdue,
                 .userdata = userdata,
         };
         Lease *lease = userdata;
+        Claims *own = of(lease);
 
-        if (lease->ask_worker || !lease_record_is_in_hand(lease->record))
+        if (own->worker || !lease_record_is_in_hand(lease->record))
                 return;
-        int r = worker_start(lease->ledger->base, job_ask, lease, &lease->fds,
-                             WORKER_DEADLINE_SECONDS, &handler, &lease->ask_worker);
+        int r = worker_start(lease->ledger->base, job_ask, lease, descriptors_of(lease),
+                             WORKER_DEADLINE_SECONDS, &handler, &own->worker);
         if (r < 0) {
                 log_broken(r);
                 ask_later(lease);
@@ -132,76 +157,38 @@ static void on_ask(evutil_socket_t fd, short what, void *userdata)
 
 int claims_watch(Lease *lease, bool is_new)
 {
+        Claims *own = of(lease);
+
         if (!can_ask(lease))
                 return 0;
-        lease->claimed = calloc(lease->record->n_groups + 1, sizeof(*lease->claimed));
-        lease->ask = evtimer_new(lease->ledger->base, on_ask, lease);
-        if (!lease->claimed || !lease->ask)
+        own->claimed = calloc(lease->record->n_groups + 1, sizeof(*own->claimed));
+        own->timer = evtimer_new(lease->ledger->base, on_timer, lease);
+        if (!own->claimed || !own->timer)
                 return -ENOMEM;
-        /* Of what nobody else has had yet the answer is known. */
-        lease->is_asked = is_new;
-        return evtimer_add(lease->ask, &(struct timeval){.tv_sec = is_new ? ASK_SECONDS : 0}) < 0
+        /* Nobody else has had a new lease: nothing is claimed. */
+        own->is_asked = is_new;
+        return evtimer_add(own->timer, &(struct timeval){.tv_sec = is_new ? ASK_SECONDS : 0}) < 0
                        ? -ENOMEM
                        : 0;
 }
 
 bool claims_are_unknown(const Lease *lease)
 {
-        return lease->claimed && !lease->is_asked;
+        return of(lease)->claimed && !of(lease)->is_asked;
 }
 
 void claims_forget(Lease *lease)
 {
-        /* It has copies of the descriptors, for which the kernel would wait. */
-        if (lease->ask_worker)
-                worker_kill(lease->ask_worker);
-        lease->ask_worker = worker_free(lease->ask_worker);
-        if (lease->ask)
-                event_free(TAKE_PTR(lease->ask));
-        free(TAKE_PTR(lease->claimed));
+        forget(of(lease));
 }
 
-/* --- by nodes --------------------------------------------------------------------------------- */
-
-/* Whether another lease needs the nodes that are not a group's own, for the same uid. */
-static bool shares_nodes(const Lease *lease)
+void claims_ask_now(Lease *lease)
 {
-        const Ledger *ledger = lease->ledger;
-
-        for (size_t i = 0; i < ledger->n_leases; i++) {
-                const LeaseRecord *other = ledger->leases[i]->record;
-
-                if (other != lease->record && nodes_are_for(other->mode) &&
-                    other->state == LEASE_LEASED && other->path_uid == lease->record->path_uid)
-                        return true;
-        }
-        return false;
+        if (of(lease)->timer)
+                event_active(of(lease)->timer, EV_TIMEOUT, 0);
 }
 
-int claims_grant_nodes(Lease *lease, char **ret_message)
+bool claims_are_being_asked(const Lease *lease)
 {
-        return nodes_grant(&lease->ledger->host, lease->record, ret_message);
-}
-
-int claims_revoke_nodes(Lease *lease, char **ret_message)
-{
-        return nodes_revoke(&lease->ledger->host, lease->record, !shares_nodes(lease),
-                            ret_message);
-}
-
-void claims_review_nodes(Lease *lease)
-{
-        _cleanup_(freep) char *message = NULL;
-
-        if (!nodes_are_for(lease->record->mode) || lease->record->state != LEASE_LEASED ||
-            nodes_are_granted(&lease->ledger->host, lease->record))
-                return;
-        int r = nodes_grant(&lease->ledger->host, lease->record, &message);
-        if (r == 0)
-                log_info("lease %" PRIu32 ": uid %u may open its nodes again", lease->record->id,
-                         lease->record->path_uid);
-        else
-                log_error("lease %" PRIu32 ": uid %u may not open all of its nodes: %s",
-                          lease->record->id, lease->record->path_uid,
-                          message ? message : strerror(-r));
+        return of(lease)->worker;
 }

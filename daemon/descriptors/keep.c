@@ -9,13 +9,13 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "daemon/descriptors/keep.h"
+#include "daemon/descriptors/descriptors.h"
 #include "daemon/descriptors/room.h"
 
 /* Puts a copy where one of that name was, or behind the others. */
 static int keep_fd(Lease *lease, const VfioFd *item, const VfioFds *former)
 {
-        VfioFds *fds = &lease->fds;
+        VfioFds *fds = descriptors_of(lease);
         size_t i = 0;
 
         while (i < fds->n_items && strcmp(fds->items[i].name, item->name) != 0)
@@ -41,7 +41,7 @@ static int keep_fd(Lease *lease, const VfioFd *item, const VfioFds *former)
 
 int descriptors_keep(Lease *lease, const VfioFds *fds, VfioFds *ret_former)
 {
-        VfioFds former = lease->fds;
+        VfioFds former = *descriptors_of(lease);
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < fds->n_items; i++)
@@ -55,7 +55,7 @@ int descriptors_keep(Lease *lease, const VfioFds *fds, VfioFds *ret_former)
 
 void descriptors_settle(Lease *lease, VfioFds *former, bool keep)
 {
-        VfioFds *fds = &lease->fds;
+        VfioFds *fds = descriptors_of(lease);
         size_t n_new = fds->n_items - former->n_items;
 
         for (size_t i = 0; i < former->n_items; i++) {

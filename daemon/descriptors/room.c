@@ -77,22 +77,13 @@ bool store_has_room(const Ledger *ledger)
         return store_used(ledger) < store_max();
 }
 
-int store_check(Plan *plan)
+int store_check(const Ledger *ledger, size_t need, char **ret_message)
 {
-        const World *world = plan->ledger->world;
-        size_t max = store_max(), n_devices = 0;
+        size_t max = store_max(), used = store_used(ledger);
 
-        if (max == SIZE_MAX)
+        if (max == SIZE_MAX || (used <= max && need <= max - used))
                 return 0;
-        for (size_t i = 0; i < plan->n_groups; i++)
-                for (size_t k = 0; k < world->snapshot->n_devices; k++)
-                        n_devices += world->groups->group_of[k] == plan->groups[i] &&
-                                     plan_is_taken(plan_device(plan, k));
-        size_t need = store_need(plan->mode, plan->n_groups, n_devices);
-        size_t used = store_used(plan->ledger);
-        if (used <= max && need <= max - used)
-                return 0;
-        return plan_refuse(plan, REFUSAL_QUOTA,
+        return host_refuse(REFUSAL_QUOTA, ret_message,
                            "the service manager keeps %zu descriptors across a restart of the "
                            "daemon, %zu are in use and this lease needs %zu: raise "
                            "FileDescriptorStoreMax= of isolationd.service (isolationd(8)), "

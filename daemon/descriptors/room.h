@@ -12,8 +12,7 @@
 
 #include <stddef.h>
 
-#include "core/model/base.h"
-#include "daemon/plan/plan.h"
+#include "daemon/ledger/ledger.h"
 
 /* How many descriptors the store takes; SIZE_MAX if it is not known, or if there is no store. */
 size_t store_max(void);
@@ -27,9 +26,8 @@ size_t store_need(LeaseMode mode, size_t n_groups, size_t n_devices);
 /* How many all leases have there, or will have. */
 size_t store_used(const Ledger *ledger);
 
-/* Refuses a plan whose lease has no room. Returns 0, REFUSAL_QUOTA with the plan's message, or
- * -errno. */
-_nodiscard_ int store_check(Plan *plan);
+/* Refuses a lease that needs so many descriptors. Returns 0, or REFUSAL_QUOTA with *ret_message. */
+_nodiscard_ int store_check(const Ledger *ledger, size_t need, char **ret_message);
 
 /* Whether one more descriptor of a lease has room. */
 bool store_has_room(const Ledger *ledger);

@@ -19,21 +19,31 @@
 #include "core/model/fault.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
-#include "daemon/lifecycle/revoke.h"
 
 #define RECORD_SIZE 8192 /* the kernel's largest, CONSOLE_EXT_LOG_MAX */
 #define RECORDS_PER_TURN 64
+#define KMSG "/dev/kmsg"
 #define KMSG_MAJOR 1 /* Documentation/admin-guide/devices.txt */
 #define KMSG_MINOR 11
 
-struct Faults {
+typedef struct Faults {
         Ledger *ledger;
-        const char *path;
         int fd;
         struct event *event;
         bool is_refused; /* it cannot be read, which has been said */
-        uint32_t last;   /* lease that a fault was told of last */
-};
+        uint32_t last;   /* the lease of the last fault that was told */
+} Faults;
+
+/* Of a lease. */
+typedef struct LeaseFaults {
+        uint64_t since_usec; /* of CLOCK_MONOTONIC: when counting for one storm began */
+        unsigned n;          /* faults since then */
+} LeaseFaults;
+
+static LeaseFaults *of(const Lease *lease)
+{
+        return module_part(lease, &faults_module);
+}
 
 static void react(Lease *lease, unsigned n)
 {
@@ -42,22 +52,23 @@ static void react(Lease *lease, unsigned n)
         (void)snprintf(text, sizeof(text), "%u faults of the IOMMU within %d s", n,
                        FAULTS_STORM_SECONDS);
         log_warning("lease %" PRIu32 ": %s", lease->record->id, text);
-        lease_react(lease, lease->record->on_fault_storm, text);
+        module_report(lease->ledger, EVENT_FAULT_STORM, lease, text);
 }
 
 /* Counts `n` more, and reacts once for each storm. */
 static void count_storm(Lease *lease, unsigned n)
 {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
+        LeaseFaults *own = of(lease);
 
-        if (now - lease->storm_since_usec > FAULTS_STORM_SECONDS * 1000000ULL) {
-                lease->storm_since_usec = now;
-                lease->n_storm = 0;
+        if (now - own->since_usec > FAULTS_STORM_SECONDS * 1000000ULL) {
+                own->since_usec = now;
+                own->n = 0;
         }
-        unsigned before = lease->n_storm, limit = lease->record->fault_storm;
-        lease->n_storm += n;
-        if (before < limit && lease->n_storm >= limit && lease->record->state == LEASE_LEASED)
-                react(lease, lease->n_storm);
+        unsigned before = own->n, limit = lease->record->fault_storm;
+        own->n += n;
+        if (before < limit && own->n >= limit && lease->record->state == LEASE_LEASED)
+                react(lease, own->n);
 }
 
 static Lease *find_lease(const Ledger *ledger, Bdf bdf, LeaseDevice **ret_device)
@@ -156,7 +167,7 @@ static int open_log(Faults *faults)
 {
         faults->fd = take_given();
         if (faults->fd < 0)
-                faults->fd = open(faults->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+                faults->fd = open(KMSG, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
         if (faults->fd < 0 || lseek(faults->fd, 0, SEEK_END) < 0)
                 return -errno;
         faults->event = event_new(faults->ledger->base, faults->fd, EV_READ | EV_PERSIST,
@@ -166,7 +177,8 @@ static int open_log(Faults *faults)
         return 0;
 }
 
-void faults_review(Faults *faults)
+/* Reads the log from now on if there is a lease, and no more if there is none. */
+static void review(Faults *faults)
 {
         bool wanted = faults->ledger->n_leases > 0;
 
@@ -179,29 +191,35 @@ void faults_review(Faults *faults)
                 return;
         int r = open_log(faults);
         if (r < 0) {
-                log_warning("%s: %s: faults of the IOMMU are not told to whom they concern",
-                            faults->path, strerror(-r));
+                log_warning(KMSG ": %s: the owners of leases are not told of IOMMU faults",
+                            strerror(-r));
                 close_log(faults);
                 faults->is_refused = true;
         }
 }
 
-int faults_new(Ledger *ledger, const char *path, Faults **ret_faults)
+static int init(Ledger *ledger, void *data)
 {
-        Faults *faults = calloc(1, sizeof(*faults));
-
-        if (!faults)
-                return -ENOMEM;
-        *faults = (Faults){.ledger = ledger, .path = path, .fd = -1};
-        *ret_faults = faults;
+        *(Faults *)data = (Faults){.ledger = ledger, .fd = -1};
         return 0;
 }
 
-Faults *faults_free(Faults *faults)
+static void clear(void *data)
 {
-        if (!faults)
-                return NULL;
-        close_log(faults);
-        free(faults);
-        return NULL;
+        close_log(data);
 }
+
+static void handle(Ledger *ledger, const Event *event)
+{
+        if (event->kind == EVENT_LEASE_ADDED || event->kind == EVENT_LEASE_REMOVED)
+                review(module_data(ledger, &faults_module));
+}
+
+const Module faults_module = {
+        .name = "faults",
+        .size = sizeof(Faults),
+        .lease_size = sizeof(LeaseFaults),
+        .init = init,
+        .clear = clear,
+        .handle = handle,
+};

@@ -10,8 +10,8 @@
 
 #include "core/probe/cleanup.h"
 #include "daemon/guard/watch.h"
-#include "daemon/host/helper.h"
 #include "daemon/host/child.h"
+#include "daemon/host/helper.h"
 
 /* Reports taken in one turn of the loop, which comes back for the rest. */
 #define REPORTS_PER_WAKE 64

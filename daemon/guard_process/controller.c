@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/guard/rules.h"
 #include "daemon/base/log.h"
+#include "daemon/facts/guard_facts.h"
+#include "daemon/guard/rules.h"
 #include "daemon/guard_process/controller_internal.h"
+#include "daemon/work/work.h"
 
 /* --- on the way to what was ordered ----------------------------------------------------------- */
 
@@ -24,8 +26,10 @@ static bool is_on_its_way(const GuardController *controller)
         return (controller->process && !controller->is_ready) || (controller->worker && controller->sweep.open_gate);
 }
 
-bool controller_is_settling(const GuardController *controller)
+bool controller_is_settling(const Ledger *ledger)
 {
+        const GuardController *controller = controller_of(ledger);
+
         return is_on_its_way(controller) && !controller->is_late;
 }
 
@@ -45,6 +49,13 @@ static void limit_settling(GuardController *controller)
 {
         const struct timeval limit = {.tv_sec = controller->ledger->times.worker};
 
+        if (!controller->late_event)
+                controller->late_event =
+                        evtimer_new(controller->ledger->base, on_late, controller);
+        if (!controller->late_event) {
+                controller->is_late = true; /* its end would not be reported */
+                return;
+        }
         if (is_on_its_way(controller)) {
                 if (!controller->is_late && !evtimer_pending(controller->late_event, NULL) &&
                     evtimer_add(controller->late_event, &limit) < 0)
@@ -53,40 +64,6 @@ static void limit_settling(GuardController *controller)
         }
         (void)evtimer_del(controller->late_event);
         controller->is_late = false;
-}
-
-/* ---------------------------------------------------------------------------------------------- */
-
-int controller_new(Ledger *ledger, GuardController **ret_post)
-{
-        GuardController *controller = calloc(1, sizeof(*controller));
-
-        if (!controller)
-                return -ENOMEM;
-        controller->ledger = ledger;
-        controller->late_event = evtimer_new(ledger->base, on_late, controller);
-        if (!controller->late_event) {
-                free(controller);
-                return -ENOMEM;
-        }
-        *ret_post = controller;
-        return 0;
-}
-
-GuardController *controller_free(GuardController *controller)
-{
-        if (!controller)
-                return NULL;
-        event_free(controller->late_event);
-        worker_free(controller->worker);
-        guard_process_free(controller->process);
-        guard_process_free(controller->former);
-        guard_process_free(controller->better);
-        places_clear(&controller->orders.places);
-        watchfile_free(controller->file);
-        free(controller->strays);
-        free(controller);
-        return NULL;
 }
 
 /* --- orders on record ------------------------------------------------------------------------ */
@@ -153,7 +130,7 @@ static void have_better(GuardController *controller);
 static void on_blocked(GuardController *controller, const GuardReport *report)
 {
         /* Whoever has opened it, or is about to, is no evidence against the kernel. */
-        bool gate = controller_gate_holds(controller) && !(controller->worker && controller->sweep.open_gate);
+        bool gate = controller_gate_holds(controller->ledger) && !(controller->worker && controller->sweep.open_gate);
         char text[BDF_TEXT_SIZE];
 
         log_info("%s came and was blocked after %" PRIu64 " us%s%s", bdf_format(report->bdf, text),
@@ -367,23 +344,23 @@ static int add_places(const Ledger *ledger, int32_t number, Places *places)
 static int find_orders(const GuardController *controller, GuardOrders *orders)
 {
         const Ledger *ledger = controller->ledger;
-        bool may_gate = controller_may_gate(controller), is_shut = controller->file && controller->file->gate_shut;
+        bool may_gate = controller_may_gate(controller->ledger), is_shut = controller->file && controller->file->gate_shut;
 
         for (size_t i = 0; i < ledger->n_leases; i++) {
                 const Lease *lease = ledger->leases[i];
 
-                if (!lease_record_is_in_hand(lease->record) || !lease->guards)
+                if (!lease_record_is_in_hand(lease->record) || !guard_facts_of(lease, 0))
                         continue;
                 for (size_t j = 0; j < lease->record->n_groups; j++) {
-                        if (guard_is_firm(&lease->guards[j]))
+                        if (guard_is_firm(guard_facts_of(lease, j)))
                                 continue;
                         int r = add_places(ledger, lease->record->groups[j].number,
                                            &orders->places);
                         if (r < 0)
                                 return r;
                         /* What is just being sealed needs none; one that is shut stays so. */
-                        orders->gate |= may_gate && (is_shut || !lease->guard_worker) &&
-                                        guard_needs_gate(&lease->guards[j]);
+                        orders->gate |= may_gate && (is_shut || !work_upkeep(lease)) &&
+                                        guard_needs_gate(guard_facts_of(lease, j));
                 }
         }
         return 0;
@@ -422,8 +399,9 @@ static void leave(GuardController *controller)
                 controller->file = watchfile_free(controller->file);
 }
 
-void controller_review(GuardController *controller)
+void controller_review(Ledger *ledger)
 {
+        GuardController *controller = controller_of(ledger);
         GuardOrders orders = {.host = controller->ledger->host};
 
         if (!controller->file && controller->ledger->n_leases == 0)
@@ -445,8 +423,9 @@ void controller_review(GuardController *controller)
         places_clear(&orders.places);
 }
 
-bool controller_resume(GuardController *controller)
+bool controller_resume(Ledger *ledger)
 {
+        GuardController *controller = controller_of(ledger);
         int r = watchfile_load(controller->ledger->state_directory, &controller->file);
 
         if (r < 0) {

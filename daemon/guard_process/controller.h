@@ -2,56 +2,38 @@
 #pragma once
 
 /*
- * The sentinel's post: whether there has to be a sentinel, with which orders, and what follows from
- * its reports.
+ * The controller of the guard process (daemon/guard/guard_process.h): whether there has to be one,
+ * with which orders, and what follows from its reports.
  *
- * It is manned while a group is leased that the kernel does not guard by itself. Before the first
- * order is given the watch file says so; it goes when all that was done is undone, by this daemon or
- * by the next one.
+ * There is a guard process while a group is leased that the kernel does not guard by itself. Before the
+ * first order is given the watch file says so; the file is removed when everything is undone, by this
+ * daemon or by the next one.
  */
 
-#include <stdbool.h>
+#include "daemon/ledger/ledger.h"
 
-#include "core/model/base.h"
+extern const Module controller_module;
 
-typedef struct Ledger Ledger;
-typedef struct GuardController GuardController;
+/* Takes up what the former daemon left; call it once. Returns whether there is something to review. */
+bool controller_resume(Ledger *ledger);
 
-/* Returns 0 and *ret, or -ENOMEM. The manager outlives it. */
-_nodiscard_ int controller_new(Ledger *ledger, GuardController **ret_post);
+/* Writes the watch file again, if there should be one: somebody may have removed it. */
+void controller_save(const Ledger *ledger);
 
-/* Frees it; a sentinel ends by itself. NULL is fine; returns NULL. */
-GuardController *controller_free(GuardController *controller);
-DEFINE_CLEANUP(GuardController *, controller_free);
-
-/*
- * Takes up what the daemon before left; to be called once. Returns whether there is something to
- * review.
- */
-bool controller_resume(GuardController *controller);
-
-/* Writes the watch file again, if there is to be one: somebody may have removed it. */
-void controller_save(const GuardController *controller);
-
-/*
- * Brings the sentinel, its orders and the gate to what the leases ask for, as of the world just read.
- */
-void controller_review(GuardController *controller);
+/* Brings the guard process, its orders and the gate to what the leases need, as of the last reading. */
+void controller_review(Ledger *ledger);
 
 /* Whether the kernel binds no driver to new functions by itself, as read now. */
-bool controller_gate_holds(const GuardController *controller);
+bool controller_gate_holds(const Ledger *ledger);
 
-/* Whether the gate could be shut for a group that asks for it, as far as is known. */
-bool controller_may_gate(const GuardController *controller);
-
-/*
- * Whether a sentinel is about to take up its post, or the gate is being opened: until then the
- * guard is not what it will be. Not for longer than a worker may take.
- */
-bool controller_is_settling(const GuardController *controller);
+/* Whether the gate could be shut for a group that needs it, as far as is known. */
+bool controller_may_gate(const Ledger *ledger);
 
 /*
- * What is known of this kernel's heeding the gate, in words, or NULL if memory is short; freed by the
- * caller.
+ * Whether a guard process is about to start work, or the gate is being opened: until then the guard
+ * may still change. This does not last longer than a worker may take.
  */
-char *controller_gate_evidence(const GuardController *controller);
+bool controller_is_settling(const Ledger *ledger);
+
+/* What shows that this kernel heeds the gate, in words, or NULL if memory is short. Freed by the caller. */
+char *controller_gate_evidence(const Ledger *ledger);

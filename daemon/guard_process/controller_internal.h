@@ -2,15 +2,17 @@
 #pragma once
 
 /*
- * What the files of the post share: post.c gives the orders, post_gate.c judges the gate,
- * post_sweep.c undoes what is left.
+ * What the files of the controller share: controller.c gives the orders, gate.c judges the gate,
+ * sweep.c undoes what is left.
  */
 
 #include "daemon/guard/guard_process.h"
 #include "daemon/guard/sweep.h"
+#include "daemon/guard/watchfile.h"
+#include "daemon/host/worker.h"
 #include "daemon/ledger/ledger.h"
 
-struct GuardController {
+typedef struct GuardController {
         Ledger *ledger;
         WatchFile *file; /* what is on disk, or NULL */
         GuardProcess *process;
@@ -33,7 +35,10 @@ struct GuardController {
         Bdf *strays;          /* blocked, and not known to be with reason */
         size_t n_strays;
         size_t n_loose; /* of these, at the front, in no lease's group as of the last reading */
-};
+} GuardController;
+
+/* The daemon's only one. Borrowed. */
+GuardController *controller_of(const Ledger *ledger);
 
 /* Notes a function that was blocked: whether with reason, the next reading shows. */
 void controller_add_stray(GuardController *controller, Bdf bdf);

@@ -4,24 +4,27 @@
 
 #include <stdio.h>
 
-#include "daemon/guard/gate.h"
 #include "daemon/base/log.h"
+#include "daemon/guard/gate.h"
+#include "daemon/guard_process/controller.h"
 #include "daemon/guard_process/controller_internal.h"
 
 /* Both halves of what makes the kernel heed the gate for new functions (kernel-facts 0.6). */
 #define GATE_KERNEL_MAJOR 6
 #define GATE_KERNEL_MINOR 19
 
-bool controller_gate_holds(const GuardController *controller)
+bool controller_gate_holds(const Ledger *ledger)
 {
+        const GuardController *controller = controller_of(ledger);
         bool open = true;
 
         return controller->gate_confirmed && !controller->gate_failed &&
                gate_read(&controller->ledger->host, &open) == 0 && !open;
 }
 
-char *controller_gate_evidence(const GuardController *controller)
+char *controller_gate_evidence(const Ledger *ledger)
 {
+        const GuardController *controller = controller_of(ledger);
         const char *release = controller->ledger->world->snapshot->kernel_release;
         char *text;
         int n;
@@ -41,8 +44,9 @@ static bool kernel_heeds_gate(const Ledger *ledger)
                                      GATE_KERNEL_MINOR);
 }
 
-bool controller_may_gate(const GuardController *controller)
+bool controller_may_gate(const Ledger *ledger)
 {
+        const GuardController *controller = controller_of(ledger);
         return kernel_heeds_gate(controller->ledger) && !controller->gate_failed;
 }
 

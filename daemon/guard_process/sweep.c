@@ -6,8 +6,9 @@
 
 #include <string.h>
 
-#include "daemon/guard/rules.h"
 #include "daemon/base/log.h"
+#include "daemon/guard/rules.h"
+#include "daemon/guard_process/controller.h"
 #include "daemon/guard_process/controller_internal.h"
 
 /* Functions of which it is not yet known whether they were blocked with reason. */
@@ -149,8 +150,9 @@ void controller_settle_strays(GuardController *controller)
         controller->n_loose = n_loose;
 }
 
-void controller_save(const GuardController *controller)
+void controller_save(const Ledger *ledger)
 {
+        const GuardController *controller = controller_of(ledger);
         int r = controller->file ? watchfile_save(controller->ledger->state_directory, controller->file) : 0;
 
         if (r < 0)

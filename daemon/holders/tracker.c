@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Questions, each with a worker of its own, and the timer for leases of one process only.
+ * Questions, each with a worker of its own, and a timer for leases of one process only.
  *
- * A question owns what it looks for, so that its lease may end before the answer. One that is stuck
- * (the kernel stopped it in /proc) is answered at its deadline and stays in the list until its
- * worker is gone.
+ * A question has a copy of what it looks for, so its lease may end before the answer. A question that
+ * hangs (the kernel stopped its worker in /proc) is answered at its deadline, and stays in the list
+ * until its worker has ended.
  *
- * Users have a quota of questions. The daemon's own are not counted with theirs: whom to kill is
- * found out however much others ask. Of these there is one of a kind for a lease; who asks the same
- * meanwhile is answered by one more, begun when it has ended.
+ * Users have a quota of questions. The daemon's own questions do not count: a flood of requests must
+ * not keep it from finding the processes that it has to kill. The daemon asks one question of a kind
+ * for a lease at a time.
  */
 
 #include "daemon/holders/tracker.h"
@@ -20,7 +20,8 @@
 #include <string.h>
 
 #include "daemon/base/log.h"
-#include "daemon/ledger/ledger.h"
+#include "daemon/descriptors/descriptors.h"
+#include "daemon/host/worker.h"
 #include "daemon/limits/quota.h"
 
 #define QUESTIONS_PER_UID_MAX 4
@@ -28,7 +29,7 @@
 #define QUESTION_DEADLINE_SECONDS 5
 
 typedef struct Question {
-        HolderTracker *holder_tracker;
+        Ledger *ledger;
         struct Question *next;
         HolderSearch search;
         bool kill;
@@ -41,11 +42,26 @@ typedef struct Question {
         Worker *worker;
 } Question;
 
-struct HolderTracker {
-        Ledger *ledger;
+typedef struct HolderTracker {
         Question *questions;
         struct event *timer;
-};
+} HolderTracker;
+
+/* Of a lease. */
+typedef struct LeaseHolders {
+        HolderSearch nodes; /* its nodes, from when they had names */
+        HolderList seen;    /* its holders when the tracker looked last, its owner's process first */
+} LeaseHolders;
+
+static HolderTracker *tracker_of(const Ledger *ledger)
+{
+        return module_data(ledger, &holders_module);
+}
+
+static LeaseHolders *of(const Lease *lease)
+{
+        return module_part(lease, &holders_module);
+}
 
 /* --- questions -------------------------------------------------------------------------------- */
 
@@ -66,7 +82,7 @@ static void answer(Question *question, const HoldersResult *result)
 
         question->done = NULL;
         if (done)
-                done(question->holder_tracker->ledger, question->lease, result, question->userdata);
+                done(question->ledger, question->lease, result, question->userdata);
 }
 
 static void fail(Question *question, int code, const char *message)
@@ -79,7 +95,7 @@ static void fail(Question *question, int code, const char *message)
 static int job_find(const void *context, VfioFds *fds, char **ret_message)
 {
         const Question *question = context;
-        const HostPaths *host = &question->holder_tracker->ledger->host;
+        const HostPaths *host = &question->ledger->host;
         _cleanup_(holder_list_clear) HolderList list = {.items = NULL};
         size_t n_killed = 0;
 
@@ -98,7 +114,7 @@ static int job_find(const void *context, VfioFds *fds, char **ret_message)
 
 static void unlink_question(Question *question)
 {
-        Question **at = &question->holder_tracker->questions;
+        Question **at = &tracker_of(question->ledger)->questions;
 
         while (*at != question)
                 at = &(*at)->next;
@@ -108,7 +124,7 @@ static void unlink_question(Question *question)
 /* For who asked while it was being answered: what they ask about may have begun since. */
 static void ask_again(const Question *question, HoldersDone done)
 {
-        Lease *lease = ledger_find_lease(question->holder_tracker->ledger, question->lease);
+        Lease *lease = ledger_find_lease(question->ledger, question->lease);
 
         if (question->again && done && lease)
                 holders_ask_own(lease, question->kill, done, question->userdata);
@@ -151,7 +167,7 @@ static bool has_quota(Question *question)
         Quota quota = {.uid = question->uid};
         char text[96];
 
-        for (const Question *each = question->holder_tracker->questions; each; each = each->next)
+        for (const Question *each = tracker_of(question->ledger)->questions; each; each = each->next)
                 if (!each->is_own)
                         quota_count(&quota, each->uid);
         if (quota_is_full(&quota)) {
@@ -172,7 +188,7 @@ static bool is_answerable(Question *question)
 {
         size_t n = 0;
 
-        for (const Question *each = question->holder_tracker->questions; each; each = each->next)
+        for (const Question *each = tracker_of(question->ledger)->questions; each; each = each->next)
                 n += each->is_own && !each->done;
         if (n < HANGING_MAX)
                 return true;
@@ -183,7 +199,7 @@ static bool is_answerable(Question *question)
 /* Takes over what the question owns; answers at once if it cannot be asked. */
 static void ask(Question *question)
 {
-        HolderTracker *holder_tracker = question->holder_tracker;
+        HolderTracker *tracker = tracker_of(question->ledger);
         const WorkerHandler handler = {
                 .done = on_found,
                 .overdue = on_overdue,
@@ -194,15 +210,15 @@ static void ask(Question *question)
                 (void)question_free(question);
                 return;
         }
-        int r = worker_start(holder_tracker->ledger->base, job_find, question, NULL,
+        int r = worker_start(question->ledger->base, job_find, question, NULL,
                              QUESTION_DEADLINE_SECONDS, &handler, &question->worker);
         if (r < 0) {
                 fail(question, r, "no worker process could be started");
                 (void)question_free(question);
                 return;
         }
-        question->next = holder_tracker->questions;
-        holder_tracker->questions = question;
+        question->next = tracker->questions;
+        tracker->questions = question;
 }
 
 static Question *question_new(Ledger *ledger, HoldersDone done, void *userdata)
@@ -215,7 +231,7 @@ static Question *question_new(Ledger *ledger, HoldersDone done, void *userdata)
                 return NULL;
         }
         *question = (Question){
-                .holder_tracker = ledger->holder_tracker,
+                .ledger = ledger,
                 .search.daemon = getpid(),
                 .search.keeper = getppid(),
                 .done = done,
@@ -228,7 +244,7 @@ static int add_nodes(HolderSearch *search, const Lease *lease)
 {
         const LeaseRecord *record = lease->record;
         const HostPaths *host = &lease->ledger->host;
-        int r = holder_search_add_fds(search, &lease->fds);
+        int r = holder_search_add_fds(search, descriptors_of(lease));
 
         for (size_t i = 0; r == 0 && i < record->n_groups; i++)
                 r = holder_search_add_group(search, host, record->groups[i].number);
@@ -241,8 +257,8 @@ static int add_nodes(HolderSearch *search, const Lease *lease)
 
 void holders_note_nodes(Lease *lease)
 {
-        holder_search_clear(&lease->nodes);
-        int r = holder_search_add_fds(&lease->nodes, &lease->fds);
+        holder_search_clear(&of(lease)->nodes);
+        int r = holder_search_add_fds(&of(lease)->nodes, descriptors_of(lease));
         if (r < 0)
                 log_broken(r);
 }
@@ -252,17 +268,17 @@ static void ask_of_lease(Question *question, const Lease *lease)
 {
         question->lease = lease->record->id;
         int r = add_nodes(&question->search, lease);
-        for (size_t i = 0; r == 0 && i < lease->nodes.n_nodes; i++)
-                r = holder_search_add_node(&question->search, &lease->nodes.nodes[i]);
+        for (size_t i = 0; r == 0 && i < of(lease)->nodes.n_nodes; i++)
+                r = holder_search_add_node(&question->search, &of(lease)->nodes.nodes[i]);
         if (r == 0)
                 return ask(question);
         fail(question, r, "");
         (void)question_free(question);
 }
 
-static Question *find_own(const HolderTracker *holder_tracker, uint32_t lease, bool kill, HoldersDone done)
+static Question *find_own(const HolderTracker *tracker, uint32_t lease, bool kill, HoldersDone done)
 {
-        for (Question *each = holder_tracker->questions; each; each = each->next)
+        for (Question *each = tracker->questions; each; each = each->next)
                 if (each->is_own && each->lease == lease && each->kill == kill &&
                     each->done == done)
                         return each;
@@ -272,7 +288,7 @@ static Question *find_own(const HolderTracker *holder_tracker, uint32_t lease, b
 void holders_ask_own(Lease *lease, bool kill, HoldersDone done, void *userdata)
 {
         const Ledger *ledger = lease->ledger;
-        Question *question = find_own(ledger->holder_tracker, lease->record->id, kill, done);
+        Question *question = find_own(tracker_of(ledger), lease->record->id, kill, done);
 
         if (question) {
                 question->again = true;
@@ -333,9 +349,9 @@ static const Holder *find(const HolderList *list, const Holder *holder)
 /* Whose the lease is: the one that was first when it was last looked, else the eldest. */
 static const Holder *find_first(const HolderList *list, const Lease *lease)
 {
-        const Holder *first = lease->seen.n_items > 0 ? find(list, &lease->seen.items[0]) : NULL;
+        const Holder *first = of(lease)->seen.n_items > 0 ? find(list, &of(lease)->seen.items[0]) : NULL;
 
-        for (size_t i = 0; !(first && lease->seen.n_items > 0) && i < list->n_items; i++)
+        for (size_t i = 0; !(first && of(lease)->seen.n_items > 0) && i < list->n_items; i++)
                 if (list->items[i].certain && (!first || list->items[i].start < first->start))
                         first = &list->items[i];
         return first;
@@ -366,8 +382,8 @@ static int remember(Lease *lease, const HolderList *list, const Holder *first)
         for (size_t i = 0; i < list->n_items; i++)
                 if (list->items[i].certain && &list->items[i] != first)
                         seen.items[seen.n_items++] = list->items[i];
-        holder_list_clear(&lease->seen);
-        lease->seen = seen;
+        holder_list_clear(&of(lease)->seen);
+        of(lease)->seen = seen;
         seen.items = NULL;
         return 0;
 }
@@ -379,7 +395,7 @@ void holders_judge(Lease *lease, const HolderList *list)
         const Holder *first = find_first(list, lease);
         for (size_t i = 0; i < list->n_items; i++)
                 if (list->items[i].certain && &list->items[i] != first &&
-                    !find(&lease->seen, &list->items[i]))
+                    !find(&of(lease)->seen, &list->items[i]))
                         tell_second(lease, &list->items[i]);
         int r = remember(lease, list, first);
         if (r < 0)
@@ -397,7 +413,7 @@ static void on_looked(Ledger *ledger, uint32_t id, const HoldersResult *result, 
 /* Whether the daemon looks who holds it, or hangs at that. */
 static bool is_looking(const Lease *lease)
 {
-        const Question *each = lease->ledger->holder_tracker->questions;
+        const Question *each = tracker_of(lease->ledger)->questions;
 
         while (each && !(each->is_own && !each->kill && each->lease == lease->record->id))
                 each = each->next;
@@ -409,57 +425,67 @@ static bool is_exclusive(const Lease *lease)
         return lease->record->exclusive_process && lease->record->state == LEASE_LEASED;
 }
 
-void holders_review(HolderTracker *holder_tracker)
+void holders_review(Ledger *ledger)
 {
-        const Ledger *ledger = holder_tracker->ledger;
-        const struct timeval period = {.tv_sec = ledger->times.holder_tracker};
+        HolderTracker *tracker = tracker_of(ledger);
+        const struct timeval period = {.tv_sec = ledger->times.holders};
         bool wanted = false;
 
         for (size_t i = 0; i < ledger->n_leases; i++)
                 wanted |= is_exclusive(ledger->leases[i]);
         if (!wanted)
-                (void)event_del(holder_tracker->timer);
-        else if (!evtimer_pending(holder_tracker->timer, NULL))
-                (void)evtimer_add(holder_tracker->timer, &period);
+                (void)event_del(tracker->timer);
+        else if (!evtimer_pending(tracker->timer, NULL))
+                (void)evtimer_add(tracker->timer, &period);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *userdata)
 {
-        HolderTracker *holder_tracker = userdata;
-        const Ledger *ledger = holder_tracker->ledger;
+        Ledger *ledger = userdata;
 
-        /* A question that is not answered yet is not asked again, nor while it hangs. */
+        /* A question that is not answered yet, or hangs, is not asked again. */
         for (size_t i = 0; i < ledger->n_leases; i++)
                 if (is_exclusive(ledger->leases[i]) && !is_looking(ledger->leases[i]))
                         holders_ask_own(ledger->leases[i], false, on_looked, NULL);
-        holders_review(holder_tracker);
+        holders_review(ledger);
 }
 
-int holder_tracker_new(Ledger *ledger, HolderTracker **ret_census)
-{
-        _cleanup_(holder_tracker_freep) HolderTracker *holder_tracker = calloc(1, sizeof(*holder_tracker));
+/* --- the module ------------------------------------------------------------------------------- */
 
-        if (!holder_tracker)
-                return -ENOMEM;
-        holder_tracker->ledger = ledger;
-        holder_tracker->timer = evtimer_new(ledger->base, on_timer, holder_tracker);
-        if (!holder_tracker->timer)
-                return -ENOMEM;
-        *ret_census = TAKE_PTR(holder_tracker);
-        return 0;
+static int init(Ledger *ledger, void *data)
+{
+        HolderTracker *tracker = data;
+
+        tracker->timer = evtimer_new(ledger->base, on_timer, ledger);
+        return tracker->timer ? 0 : -ENOMEM;
 }
 
-HolderTracker *holder_tracker_free(HolderTracker *holder_tracker)
+static void clear(void *data)
 {
-        if (!holder_tracker)
-                return NULL;
-        for (Question *next; holder_tracker->questions;) {
-                next = holder_tracker->questions->next;
-                (void)question_free(holder_tracker->questions);
-                holder_tracker->questions = next;
+        HolderTracker *tracker = data;
+
+        for (Question *next; tracker->questions;) {
+                next = tracker->questions->next;
+                (void)question_free(tracker->questions);
+                tracker->questions = next;
         }
-        if (holder_tracker->timer)
-                event_free(holder_tracker->timer);
-        free(holder_tracker);
-        return NULL;
+        if (tracker->timer)
+                event_free(tracker->timer);
 }
+
+static void clear_lease(void *part)
+{
+        LeaseHolders *own = part;
+
+        holder_search_clear(&own->nodes);
+        holder_list_clear(&own->seen);
+}
+
+const Module holders_module = {
+        .name = "holders",
+        .size = sizeof(HolderTracker),
+        .init = init,
+        .clear = clear,
+        .lease_size = sizeof(LeaseHolders),
+        .lease_clear = clear_lease,
+};

@@ -2,17 +2,16 @@
 #pragma once
 
 /*
- * The census: who holds a lease's descriptors, asked of /proc by a worker.
+ * Holder tracking: which processes hold a lease's descriptors, found in /proc by a worker.
  *
- * Nobody waits for it: the answer comes to a callback. For leases that allow one process only it is
- * taken again while one of them lasts, for the kernel tells nobody of a descriptor that is handed on.
+ * The answer comes to a callback. A lease for one process only is looked at again every five seconds
+ * while it lasts, since the kernel does not report that a descriptor is passed on.
  */
 
 #include "daemon/host/holders.h"
+#include "daemon/ledger/ledger.h"
 
-typedef struct HolderTracker HolderTracker;
-typedef struct Lease Lease;
-typedef struct Ledger Ledger;
+extern const Module holders_module;
 
 typedef struct HoldersResult {
         int code;                  /* 0, a Refusal, or -errno */
@@ -23,37 +22,30 @@ typedef struct HoldersResult {
 
 /* `lease` is the number that was asked for: the lease may have ended. Called exactly once. */
 typedef void (*HoldersDone)(Ledger *ledger, uint32_t lease, const HoldersResult *result,
-                           void *userdata);
-
-/* Returns 0 and *ret, or -ENOMEM. The manager outlives it. */
-_nodiscard_ int holder_tracker_new(Ledger *ledger, HolderTracker **ret_census);
-
-/* Frees it; who waits for an answer gets none. NULL is fine; returns NULL. */
-HolderTracker *holder_tracker_free(HolderTracker *holder_tracker);
-DEFINE_CLEANUP(HolderTracker *, holder_tracker_free);
+                            void *userdata);
 
 /*
- * Finds a lease's holders for the daemon itself, and kills those that hold for certain if asked: no
- * quota keeps it from that. Asked again with the same `done` before the answer, it looks once more
- * after it, and then answers with the first one's `userdata`.
+ * Finds a lease's holders for the daemon itself, and kills those that hold it for certain if `kill` is
+ * set. No quota applies. If the same `done` asks again before the answer, the tracker looks once more
+ * afterwards, and answers with the first request's `userdata`.
  */
 void holders_ask_own(Lease *lease, bool kill, HoldersDone done, void *userdata);
 
 /*
- * Finds them for a user; and those of one group of the kernel's, leased or not. A user who asks too
- * much at once is answered with Quota.
+ * Find the holders of a lease, or of one kernel group, leased or not, for a user. A user with too many
+ * questions at once is answered with Quota.
  */
 void holders_ask_lease(Lease *lease, uid_t uid, HoldersDone done, void *userdata);
 void holders_ask_group(Ledger *ledger, int32_t group, uid_t uid, HoldersDone done, void *userdata);
 
-/* Notes what a lease's nodes are while they have names: before its descriptors are closed. */
+/* Notes which nodes a lease's descriptors are open on: call this before they are closed. */
 void holders_note_nodes(Lease *lease);
 
 /*
- * Tells of who holds a lease that is for one process only, besides that one. The first that was seen
- * is the one; each other is told of once. For those who have a list at hand.
+ * Reports each process that holds a lease for one process only, besides the first that was seen. Each
+ * is reported once. `list` is a list of its holders at hand.
  */
 void holders_judge(Lease *lease, const HolderList *list);
 
-/* Looks after leases that allow one process only: whenever leases have come or gone. */
-void holders_review(HolderTracker *holder_tracker);
+/* Starts or stops the timer for leases that allow one process only. Call it when leases have changed. */
+void holders_review(Ledger *ledger);

@@ -20,6 +20,7 @@
 #include "core/model/loss.h"
 #include "core/model/policy.h"
 #include "daemon/host/vf_netlink.h"
+#include "daemon/host/worker.h"
 
 #define LEASE_DEVICES_MAX 4096
 #define LEASE_GROUPS_MAX 256

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "daemon/host/worker.h"
 #include "daemon/lease/json.h"
 #include "daemon/lease/record.h"
 

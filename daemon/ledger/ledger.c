@@ -1,73 +1,138 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One reading of the world after another, each held against the leases.
- *
- * Nothing here waits: a reading is asked for, comes a moment later, and serves all who asked. What
- * it shows is compared with the records: a device in a leased group that no record knows has
- * joined, a recorded one that is not there is lost.
+ * The list of leases, and the modules with their data.
  */
+
+#include "daemon/ledger/ledger.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "core/model/reserve.h"
-#include "core/model/strength.h"
-#include "core/probe/policy_json.h"
-#include "core/probe/sysfs.h"
-#include "daemon/guard/rules.h"
-#include "daemon/host/driver.h"
-#include "daemon/lease/state.h"
-#include "daemon/lease/steps.h"
 #include "daemon/base/log.h"
-#include "daemon/lifecycle/revoke.h"
-#include "daemon/tell/publish.h"
+#include "daemon/lease/state.h"
 
-/* A burst of uevents becomes one reading. */
-#define RESCAN_DELAY_USEC 10000
-/* A worker makes events of its own, and its end is a reason to read. */
-#define RESCAN_DELAY_AT_WORK_USEC 250000
-/* After a lease: its machine has been read, and what it made room for asks for a reading itself. */
-#define RESCAN_DELAY_AFTER_USEC 50000
-/* After something that failed (memory or fds short, a kernel that is busy), the next try. */
-#define RESCAN_RETRY_SECONDS 1
-/* The rest of ManagerTimes. */
+/* The rest of LedgerTimes. */
 #define STUCK_SECONDS 60
 #define KILLED_SECONDS 1
 #define HOLDERS_SECONDS 5
 
-/* Reads the machine after that time, or sooner if that is due already. */
-static void schedule(Ledger *ledger, const struct timeval *delay)
-{
-        struct timeval now, due, pending;
+struct LedgerModules {
+        const Module *modules[LEDGER_MODULES_MAX];
+        void *data[LEDGER_MODULES_MAX];
+        size_t n;
+};
 
-        (void)evutil_gettimeofday(&now, NULL);
-        evutil_timeradd(&now, delay, &due);
-        if (!evtimer_pending(ledger->rescan, &pending) || evutil_timercmp(&due, &pending, <))
-                (void)evtimer_add(ledger->rescan, delay);
+/* --- modules ---------------------------------------------------------------------------------- */
+
+static size_t find_module(const Ledger *ledger, const Module *module)
+{
+        size_t i = 0;
+
+        while (ledger->modules->modules[i] != module)
+                i++;
+        return i;
 }
 
-void ledger_read_later(Ledger *ledger)
+void *module_data(const Ledger *ledger, const Module *module)
 {
-        schedule(ledger, &(struct timeval){.tv_sec = RESCAN_RETRY_SECONDS});
+        return ledger->modules->data[find_module(ledger, module)];
 }
 
-static void on_rescan(evutil_socket_t fd, short what, void *userdata)
+void *module_part(const Lease *lease, const Module *module)
 {
-        Ledger *ledger = userdata;
+        return lease->parts[find_module(lease->ledger, module)];
+}
 
-        int r = ledger_read_now(ledger);
-        if (r < 0) {
-                log_error("reading the machine failed: %s; trying again", strerror(-r));
-                ledger_read_later(ledger);
+void module_report(Ledger *ledger, EventKind kind, Lease *lease, const char *text)
+{
+        const Event event = {.kind = kind, .lease = lease, .text = text};
+
+        for (size_t i = 0; i < ledger->modules->n; i++)
+                if (ledger->modules->modules[i]->handle)
+                        ledger->modules->modules[i]->handle(ledger, &event);
+}
+
+/* Data first for all, so that a module may report to the others while it begins. */
+static int add_modules(Ledger *ledger, const Module *const *modules)
+{
+        LedgerModules *all = ledger->modules;
+
+        for (; *modules; modules++) {
+                if (all->n == LEDGER_MODULES_MAX)
+                        return -E2BIG;
+                void *data = calloc(1, (*modules)->size + 1);
+                if (!data)
+                        return -ENOMEM;
+                all->data[all->n] = data;
+                all->modules[all->n++] = *modules;
         }
+        for (size_t i = 0; i < all->n; i++) {
+                int r = all->modules[i]->init ? all->modules[i]->init(ledger, all->data[i]) : 0;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
-int daemon_new(struct event_base *base, const HostPaths *host, const char *state_directory,
-                Ledger **ret_manager)
+static void clear_modules(LedgerModules *all)
 {
-        _cleanup_(daemon_freep) Ledger *ledger = calloc(1, sizeof(*ledger));
+        for (size_t i = all->n; i > 0; i--) {
+                if (all->modules[i - 1]->clear)
+                        all->modules[i - 1]->clear(all->data[i - 1]);
+                free(all->data[i - 1]);
+        }
+        free(all);
+}
+
+static Lease *lease_free(Lease *lease)
+{
+        if (!lease)
+                return NULL;
+        for (size_t i = lease->ledger->modules->n; i > 0; i--) {
+                const Module *module = lease->ledger->modules->modules[i - 1];
+
+                if (lease->parts[i - 1] && module->lease_clear)
+                        module->lease_clear(lease->parts[i - 1]);
+                free(lease->parts[i - 1]);
+        }
+        lease_record_free(lease->record);
+        free(lease);
+        return NULL;
+}
+DEFINE_CLEANUP(Lease *, lease_free);
+
+static int make_lease(Ledger *ledger, Lease **ret_lease)
+{
+        _cleanup_(lease_freep) Lease *lease = calloc(1, sizeof(*lease));
+
+        if (!lease)
+                return -ENOMEM;
+        lease->ledger = ledger;
+        for (size_t i = 0; i < ledger->modules->n; i++) {
+                const Module *module = ledger->modules->modules[i];
+
+                if (module->lease_size == 0)
+                        continue;
+                lease->parts[i] = calloc(1, module->lease_size);
+                if (!lease->parts[i])
+                        return -ENOMEM;
+                if (module->lease_init)
+                        module->lease_init(lease->parts[i]);
+        }
+        *ret_lease = TAKE_PTR(lease);
+        return 0;
+}
+
+/* --- the ledger ------------------------------------------------------------------------------- */
+
+int ledger_new(struct event_base *base, const HostPaths *host, const char *state_directory,
+               const Module *const *modules, Ledger **ret_ledger)
+{
+        _cleanup_(ledger_freep) Ledger *ledger = calloc(1, sizeof(*ledger));
+
         if (!ledger)
                 return -ENOMEM;
         ledger->base = base;
@@ -77,88 +142,37 @@ int daemon_new(struct event_base *base, const HostPaths *host, const char *state
                 .worker = WORKER_DEADLINE_SECONDS,
                 .stuck = STUCK_SECONDS,
                 .killed = KILLED_SECONDS,
-                .holder_tracker = HOLDERS_SECONDS,
+                .holders = HOLDERS_SECONDS,
         };
         int n = snprintf(ledger->state_directory, sizeof(ledger->state_directory), "%s",
                          state_directory);
         if (n < 0 || (size_t)n >= sizeof(ledger->state_directory))
                 return -ENAMETOOLONG;
-        ledger->rescan = evtimer_new(base, on_rescan, ledger);
         ledger->policy = calloc(1, sizeof(*ledger->policy));
-        if (!ledger->rescan || !ledger->policy)
+        ledger->modules = calloc(1, sizeof(*ledger->modules));
+        if (!ledger->policy || !ledger->modules)
                 return -ENOMEM;
-        int r = controller_new(ledger, &ledger->controller);
+        int r = reading_new(ledger, base, &ledger->reading);
         if (r == 0)
-                r = park_new(ledger, &ledger->park);
+                r = add_modules(ledger, modules);
         if (r == 0)
-                r = queue_new(ledger, &ledger->queue);
-        if (r == 0)
-                r = cooldown_new(ledger, &ledger->cooldown);
-        if (r == 0)
-                r = holder_tracker_new(ledger, &ledger->holder_tracker);
-        if (r == 0)
-                r = faults_new(ledger, "/dev/kmsg", &ledger->faults);
-        if (r < 0)
-                return r;
-        *ret_manager = TAKE_PTR(ledger);
-        return 0;
+                *ret_ledger = TAKE_PTR(ledger);
+        return r;
 }
 
-static Lease *lease_free(Lease *lease)
-{
-        if (!lease)
-                return NULL;
-        worker_free(lease->worker);
-        worker_free(lease->guard_worker);
-        claims_forget(lease);
-        free(lease->task);
-        reset_task_free(lease->reset);
-        free(lease->report);
-        if (lease->owner_event)
-                event_free(lease->owner_event);
-        if (lease->revoke_event)
-                event_free(lease->revoke_event);
-        if (lease->orphan_event)
-                event_free(lease->orphan_event);
-        closep(&lease->orphan_fd);
-        if (lease->stuck_event)
-                event_free(lease->stuck_event);
-        vfio_fds_close(&lease->fds);
-        closep(&lease->owner_fd);
-        closep(&lease->client_fd);
-        closep(&lease->forced_fd);
-        lease_record_free(lease->record);
-        free(lease->guard_trouble);
-        free(lease->memory_warning);
-        free(lease->guards);
-        holder_search_clear(&lease->nodes);
-        holder_list_clear(&lease->seen);
-        free(lease->waiting);
-        free(lease);
-        return NULL;
-}
-
-Ledger *daemon_free(Ledger *ledger)
+Ledger *ledger_free(Ledger *ledger)
 {
         if (!ledger)
                 return NULL;
-        group_drop_jobs(ledger);
         for (size_t i = 0; i < ledger->n_leases; i++)
                 lease_free(ledger->leases[i]);
         free(ledger->leases);
-        controller_free(ledger->controller);
-        park_free(ledger->park);
-        queue_free(ledger->queue);
-        cooldown_free(ledger->cooldown);
-        holder_tracker_free(ledger->holder_tracker);
-        faults_free(ledger->faults);
-        reset_task_free(ledger->reset);
-        published_free(ledger->published);
+        if (ledger->modules)
+                clear_modules(ledger->modules);
+        reading_free(ledger->reading);
         world_free(ledger->world);
         policy_free(ledger->policy);
         free(ledger->policy_error);
-        if (ledger->rescan)
-                event_free(ledger->rescan);
         free(ledger);
         return NULL;
 }
@@ -168,141 +182,73 @@ void ledger_observe(Ledger *ledger, const LedgerObserver *observer)
         ledger->observer = *observer;
 }
 
-/* Takes the message over. */
-static void set_policy_error(Ledger *ledger, char *message)
+void ledger_set_bus(Ledger *ledger, const char *id)
 {
-        _cleanup_(freep) char *before = ledger->policy_error;
-        bool same = before && message ? strcmp(before, message) == 0 : before == message;
-
-        ledger->policy_error = message;
-        if (!same && ledger->observer.policy)
-                ledger->observer.policy(ledger->observer.userdata);
+        (void)snprintf(ledger->bus_id, sizeof(ledger->bus_id), "%s", id);
 }
 
-int ledger_load_policy(Ledger *ledger)
+void ledger_need_name(const Ledger *ledger, const char *name)
 {
-        _cleanup_(policy_freep) Policy *policy = NULL;
-        _cleanup_(freep) char *message = NULL;
-
-        int r = policy_load(policy_directories, &trust_root, &policy, &message);
-        if (r < 0)
-                return r;
-        if (r == POLICY_E_INVALID) {
-                log_error("policy refused: %s; the policy before it stays in force "
-                          "(isoctl policy check shows the place)",
-                          message);
-                set_policy_error(ledger, TAKE_PTR(message));
-                return 0;
-        }
-        set_policy_error(ledger, NULL);
-        log_info("policy: %zu rules", policy->n_rules);
-        policy_free(ledger->policy);
-        ledger->policy = TAKE_PTR(policy);
-        park_forget(ledger->park);
-        cooldown_review(ledger->cooldown);
-        return 0;
+        if (ledger->observer.needs_name)
+                ledger->observer.needs_name(name, ledger->observer.userdata);
 }
 
-/* Is there a group that only our own reaction keeps host drivers from? */
-static bool must_react(const Ledger *ledger)
-{
-        for (size_t i = 0; i < ledger->n_leases; i++)
-                if (lease_record_is_in_hand(ledger->leases[i]->record) &&
-                    lease_guard(ledger->leases[i]) < GUARD_OWNED)
-                        return true;
-        return false;
-}
-
-/* Is a lease being made or given back, and nothing keeps its worker? */
-static bool is_at_work(const Ledger *ledger)
-{
-        for (size_t i = 0; i < ledger->n_leases; i++)
-                if (ledger->leases[i]->worker && !ledger->leases[i]->waiting)
-                        return true;
-        return false;
-}
-
-void ledger_read_soon(Ledger *ledger)
-{
-        suseconds_t delay = must_react(ledger)   ? 0
-                            : is_at_work(ledger) ? RESCAN_DELAY_AT_WORK_USEC
-                                                  : RESCAN_DELAY_USEC;
-
-        schedule(ledger, &(struct timeval){.tv_usec = delay});
-}
-
-void ledger_hear_uevent(Ledger *ledger, uint64_t number)
-{
-        if (!ledger->world || number > ledger->world->event)
-                ledger_read_soon(ledger);
-}
+/* --- leases ----------------------------------------------------------------------------------- */
 
 int ledger_add_lease(Ledger *ledger, LeaseRecord *record, Lease **ret_lease)
 {
-        Lease *lease = calloc(1, sizeof(*lease));
+        _cleanup_(lease_record_freep) LeaseRecord *owned = record;
+        Lease *lease = NULL;
         Lease **leases =
                 realloc(ledger->leases, (ledger->n_leases + 1) * sizeof(*ledger->leases));
-        if (leases)
-                ledger->leases = leases;
-        if (!lease || !leases) {
-                free(lease);
-                lease_record_free(record);
+
+        if (!leases)
                 return -ENOMEM;
-        }
-        lease->ledger = ledger;
-        lease->record = record;
-        lease->owner_fd = lease->client_fd = lease->orphan_fd = lease->forced_fd = -1;
+        ledger->leases = leases;
+        int r = make_lease(ledger, &lease);
+        if (r < 0)
+                return r;
+        lease->record = TAKE_PTR(owned);
         leases[ledger->n_leases++] = lease;
         if (record->id >= ledger->next_lease)
                 ledger->next_lease = record->id + 1;
         *ret_lease = lease;
-        faults_review(ledger->faults);
+        module_report(ledger, EVENT_LEASE_ADDED, lease, NULL);
         return 0;
 }
 
-static void tell_lease(const Ledger *ledger, Change change, uint32_t id)
+static void tell(const Ledger *ledger, Change change, uint32_t id)
 {
         if (ledger->observer.lease)
                 ledger->observer.lease(change, id, ledger->observer.userdata);
 }
 
-static void tell_world(Ledger *ledger)
-{
-        int r = publish_changes(ledger);
-        if (r < 0)
-                log_broken(r);
-}
-
-void lease_drop(Lease *lease)
+void ledger_remove_lease(Lease *lease)
 {
         Ledger *ledger = lease->ledger;
         uint32_t id = lease->record->id;
 
-        int r = rules_remove(RULES_DIRECTORY, id);
-        if (r < 0)
-                log_error("lease %u: removing its udev rules failed: %s", id, strerror(-r));
-        r = lease_state_remove(ledger->state_directory, id);
-        if (r < 0)
-                log_error("lease %u: removing its record failed: %s", id, strerror(-r));
         for (size_t i = 0; i < ledger->n_leases; i++)
                 if (ledger->leases[i] == lease) {
                         ledger->leases[i] = ledger->leases[--ledger->n_leases];
                         break;
                 }
-        cooldown_note(ledger->cooldown, lease->record);
+        module_report(ledger, EVENT_LEASE_REMOVED, lease, NULL);
         lease_free(lease);
-        queue_poke(ledger->queue);
-        faults_review(ledger->faults);
-        tell_lease(ledger, CHANGE_REMOVED, id);
-        tell_world(ledger);
-        schedule(ledger,
-                 &(struct timeval){.tv_usec = must_react(ledger) ? 0 : RESCAN_DELAY_AFTER_USEC});
+        tell(ledger, CHANGE_REMOVED, id);
+        module_report(ledger, EVENT_LEASE_CHANGED, NULL, NULL);
+        ledger_read_after_lease(ledger);
+}
+
+void ledger_tell_added(const Lease *lease)
+{
+        tell(lease->ledger, CHANGE_ADDED, lease->record->id);
 }
 
 void ledger_tell_lease(Lease *lease)
 {
-        tell_lease(lease->ledger, CHANGE_CHANGED, lease->record->id);
-        tell_world(lease->ledger);
+        tell(lease->ledger, CHANGE_CHANGED, lease->record->id);
+        module_report(lease->ledger, EVENT_LEASE_CHANGED, lease, NULL);
 }
 
 int ledger_set_state(Lease *lease, LeaseState state)
@@ -316,117 +262,12 @@ int ledger_set_state(Lease *lease, LeaseState state)
         return r;
 }
 
-Lease *ledger_find_lease(const Ledger *ledger, uint32_t id)
+int ledger_save_lease(Lease *lease)
 {
-        for (size_t i = 0; i < ledger->n_leases; i++)
-                if (ledger->leases[i]->record->id == id)
-                        return ledger->leases[i];
-        return NULL;
+        return ledger_set_state(lease, lease->record->state);
 }
 
-Lease *ledger_lease_of_group(const Ledger *ledger, size_t group)
+void ledger_set_stuck(Lease *lease, bool is_stuck)
 {
-        int32_t number = ledger->world->groups->groups[group].kernel_group;
-
-        if (number < 0)
-                return NULL;
-        for (size_t i = 0; i < ledger->n_leases; i++)
-                if (lease_record_has_group(ledger->leases[i]->record, number))
-                        return ledger->leases[i];
-        return NULL;
-}
-
-Lease *ledger_lease_of_device(const Ledger *ledger, size_t device)
-{
-        size_t group = ledger->world->groups->group_of[device];
-
-        return group == SNAPSHOT_NONE ? NULL : ledger_lease_of_group(ledger, group);
-}
-
-const char *ledger_device_state(const Ledger *ledger, size_t device)
-{
-        const PciDevice *pci = &ledger->world->snapshot->devices[device];
-        const Lease *lease = ledger_lease_of_device(ledger, device);
-        const LeaseDevice *recorded = lease ? lease_record_find(lease->record, pci->bdf) : NULL;
-
-        if (recorded && recorded->role == LEASE_ROLE_TAKEN && !recorded->lost)
-                return lease->record->parked ? "parked" : "leased";
-        if (recorded && recorded->role == LEASE_ROLE_JOINER && driver_is_harmless(pci->driver))
-                return "held";
-        if (pci->driver[0])
-                return "host";
-        return reserve_judge(ledger->policy, ledger->world->snapshot, device,
-                             ledger->world->paths[device], false)
-                                       .verdict == RESERVE_BLOCK
-                       ? "reserved"
-                       : "free";
-}
-
-const char *ledger_group_state(const Ledger *ledger, size_t group)
-{
-        const Lease *lease = ledger_lease_of_group(ledger, group);
-
-        return lease ? ledger_lease_state(lease) : "free";
-}
-
-const char *ledger_lease_state(const Lease *lease)
-{
-        if (lease->stuck)
-                return "stuck";
-        if (ledger_is_revoking(lease))
-                return "revoking";
-        if (lease->record->state == LEASE_LEASED && lease->record->breach)
-                return "breached";
-        if (lease->record->state == LEASE_LEASED && lease->record->parked)
-                return "parked";
-        return lease_state_to_string(lease->record->state);
-}
-
-/* What only some policies ask of the devices is read for those. */
-static int read_world(const Ledger *ledger, World **ret_world)
-{
-        _cleanup_(world_freep) World *world = NULL;
-
-        int r = world_read(&ledger->host, ledger->world, &world);
-        if (r == 0 && policy_asks_attachment(ledger->policy))
-                r = sysfs_read_attachment(ledger->host.sysfs, world->snapshot);
-        if (r == 0)
-                *ret_world = TAKE_PTR(world);
-        return r;
-}
-
-int ledger_read_now(Ledger *ledger)
-{
-        _cleanup_(world_freep) World *old = NULL;
-        World *world = NULL;
-        int failed = 0;
-
-        /* What it was for is seen now. */
-        (void)evtimer_del(ledger->rescan);
-        int r = read_world(ledger, &world);
-        if (r != 0) {
-                ledger_read_later(ledger);
-                return r < 0 ? r : -ENODEV;
-        }
-        old = TAKE_PTR(ledger->world);
-        ledger->world = world;
-        ledger->before = old;
-        for (size_t i = 0; i < ledger->n_leases; i++) {
-                r = lease_reconcile(ledger->leases[i]);
-                if (r < 0)
-                        failed = r;
-                else
-                        lease_review_guard(ledger->leases[i]);
-                if (r >= 0)
-                        lease_review_vfs(ledger->leases[i]);
-                claims_review_nodes(ledger->leases[i]);
-        }
-        ledger->before = NULL;
-        controller_review(ledger->controller);
-        for (size_t i = 0; i < ledger->n_leases; i++)
-                lease_judge_guard(ledger->leases[i]);
-        r = publish_changes(ledger);
-        park_review(ledger->park);
-        holders_review(ledger->holder_tracker);
-        return failed < 0 ? failed : r;
+        lease->is_stuck = is_stuck;
 }

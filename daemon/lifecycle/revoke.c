@@ -1,43 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Taking a lease away: its owner is told and has a while to let go; then it is given back as if
- * they had. Whoever still has it open then is waited for, or, if that was asked, killed before.
+ * Taking a lease away: its owner is told and has a grace period; then it is given back as if the owner
+ * had let go. Processes that still have it open are waited for, or killed first if that was asked.
  *
- * That a lease is being revoked is on record: a daemon that dies meanwhile keeps the word of its
- * predecessor.
+ * The end of the grace period is on record, so that a daemon that dies meanwhile is followed by one that
+ * keeps to it.
  */
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/tell/audit.h"
 #include "daemon/base/clock.h"
-#include "daemon/lease/halt.h"
-#include "daemon/lease/state.h"
 #include "daemon/base/log.h"
-#include "daemon/lifecycle/revoke.h"
+#include "daemon/holders/tracker.h"
+#include "daemon/lifecycle/life_internal.h"
+#include "daemon/tell/audit.h"
 
-bool ledger_is_revoking(const Lease *lease)
+/* One requester waits at a time: the one before is told. */
+static void set_waiter(Lease *lease, const LifeNews *news)
 {
-        return lease->record->state == LEASE_LEASED && lease->record->revoke_usec > 0;
-}
-
-/* Once for each who asks: the last one waits, who asked before is told. */
-static void set_waiter(Lease *lease, LeaseDone done, void *userdata)
-{
-        const LeaseAnswer superseded = {
+        static const LeaseAnswer superseded = {
                 .code = REFUSAL_BUSY,
                 .message = "somebody else revokes the lease by now",
         };
-        LeaseDone before = lease->revoke_done;
+        LeaseLife *life = life_of(lease);
+        LeaseDone before = life->revoke_done;
 
-        lease->revoke_done = NULL;
+        life->revoke_done = NULL;
         if (before)
-                before(&superseded, NULL, lease->revoke_userdata);
-        lease->revoke_done = done;
-        lease->revoke_userdata = userdata;
+                before(&superseded, NULL, life->revoke_userdata);
+        life->revoke_done = news->done;
+        life->revoke_userdata = news->userdata;
 }
 
 static void tell_killed(uint32_t id, const HoldersResult *result)
@@ -59,25 +54,23 @@ static void on_killed(Ledger *ledger, uint32_t id, const HoldersResult *result, 
         Lease *lease = ledger_find_lease(ledger, id);
 
         tell_killed(id, result);
-        if (lease && ledger_is_revoking(lease))
-                lease_begin_restore(lease, NULL, NULL);
+        if (lease)
+                life_raise(lease, LIFE_KILLED, NULL);
 }
 
-static void end_grace(Lease *lease)
+bool life_end_grace(Lease *lease, const LifeNews *news)
 {
         log_notice("lease %" PRIu32 " is revoked", lease->record->id);
         if (lease->record->revoke_kill)
                 holders_ask_own(lease, true, on_killed, NULL);
         else
-                lease_begin_restore(lease, NULL, NULL);
+                life_raise(lease, LIFE_KILLED, NULL);
+        return false;
 }
 
 static void on_grace_over(evutil_socket_t fd, short what, void *userdata)
 {
-        Lease *lease = userdata;
-
-        if (ledger_is_revoking(lease))
-                end_grace(lease);
+        life_raise(userdata, LIFE_GRACE_OVER, NULL);
 }
 
 static int arm(Lease *lease, uint64_t usec)
@@ -86,137 +79,53 @@ static int arm(Lease *lease, uint64_t usec)
                 .tv_sec = (time_t)(usec / USEC_PER_SEC),
                 .tv_usec = (suseconds_t)(usec % USEC_PER_SEC),
         };
+        LeaseLife *life = life_of(lease);
 
-        if (!lease->revoke_event)
-                lease->revoke_event = evtimer_new(lease->ledger->base, on_grace_over, lease);
-        return lease->revoke_event && evtimer_add(lease->revoke_event, &delay) == 0 ? 0 : -ENOMEM;
+        if (!life->grace)
+                life->grace = evtimer_new(lease->ledger->base, on_grace_over, lease);
+        return life->grace && evtimer_add(life->grace, &delay) == 0 ? 0 : -ENOMEM;
 }
 
-void lease_resume_revoke(Lease *lease)
+bool life_resume_grace(Lease *lease, const LifeNews *news)
 {
         uint64_t now = clock_usec(CLOCK_BOOTTIME), end = lease->record->revoke_usec;
 
-        if (!ledger_is_revoking(lease))
-                return;
         int r = arm(lease, end > now ? end - now : 0);
         if (r < 0) {
                 log_broken(r);
-                end_grace(lease);
+                life_raise(lease, LIFE_GRACE_OVER, NULL);
         }
+        return false;
 }
 
-/* The word is given: to the record, then to the owner. */
-static void begin(Lease *lease, const RevokeRequest *request)
+bool life_begin_grace(Lease *lease, const LifeNews *news)
 {
-        const Ledger *ledger = lease->ledger;
+        const RevokeRequest *request = news->revoke;
+        const LedgerObserver *observer = &lease->ledger->observer;
         unsigned grace = request->has_grace ? request->grace : lease->record->revoke_grace;
 
+        set_waiter(lease, news);
         lease->record->revoke_usec = clock_usec(CLOCK_BOOTTIME) + grace * USEC_PER_SEC;
         lease->record->revoke_kill |= request->kill;
         audit_lease(AUDIT_REVOKED, lease, " is to be revoked in %u s%s", grace,
                     lease->record->revoke_kill ? "; who has it open then is killed" : "");
         (void)ledger_set_state(lease, LEASE_LEASED);
-        if (ledger->observer.revoked)
-                ledger->observer.revoked(lease, grace, ledger->observer.userdata);
-        if (grace == 0)
-                return end_grace(lease);
-        lease_resume_revoke(lease);
+        if (observer->revoked)
+                observer->revoked(lease, grace, observer->userdata);
+        if (grace > 0)
+                return life_resume_grace(lease, news);
+        life_raise(lease, LIFE_GRACE_OVER, NULL);
+        return false;
 }
 
-/* It is being given back already: only those who have it open are left to be dealt with. */
-static void hurry(Lease *lease, const RevokeRequest *request, LeaseDone done, void *userdata)
+bool life_hurry(Lease *lease, const LifeNews *news)
 {
-        if (!request->kill)
-                return lease_release(lease, done, userdata);
+        if (!news->revoke->kill)
+                return life_join_wait(lease, news);
         lease->record->revoke_kill = true;
-        set_waiter(lease, done, userdata);
+        set_waiter(lease, news);
         holders_ask_own(lease, true, on_killed, NULL);
-        /* Whoever asked is not kept waiting for what the kernel does not let go of all the same. */
-        lease_expect_end(lease, lease->ledger->times.worker);
-}
-
-void lease_revoke(Lease *lease, const RevokeRequest *request, LeaseDone done, void *userdata)
-{
-        switch (lease->record->state) {
-        case LEASE_LEASED:
-                /* Nobody has had it yet. */
-                if (lease->is_concluding)
-                        break;
-                set_waiter(lease, done, userdata);
-                return begin(lease, request);
-        case LEASE_RELEASING:
-        case LEASE_DRAINING:
-                return hurry(lease, request, done, userdata);
-        case LEASE_PREPARING:
-        case LEASE_QUARANTINED:
-        case _LEASE_STATE_N:
-                break;
-        }
-        lease_release(lease, done, userdata);
-}
-
-/* --- what the policy says ----------------------------------------------------------------------
- */
-
-static int job_halt(const void *context, VfioFds *fds, char **ret_message)
-{
-        const Lease *lease = context;
-
-        int r = lease_halt(&lease->ledger->host, lease->record, fds, ret_message);
-        vfio_fds_close(fds);
-        return r;
-}
-
-static void on_halted(WorkerResult *result, void *userdata)
-{
-        Lease *lease = userdata;
-
-        if (guard_end_worker(lease))
-                return;
-        if (result->code != 0)
-                log_error("lease %" PRIu32 ": not all of its devices could be stopped: %s",
-                          lease->record->id,
-                          result->message[0] ? result->message : "the worker failed");
-        ledger_read_soon(lease->ledger);
-}
-
-void lease_begin_halt(Lease *lease)
-{
-        lease->halt_waits = false;
-        if (lease_record_is_withheld(lease->record))
-                guard_start_worker(lease, job_halt, &lease->fds, on_halted);
-}
-
-static void quarantine_in_hand(Lease *lease, const char *why)
-{
-        _cleanup_(freep) char *message = NULL;
-
-        lease->record->in_hand = true;
-        lease_quarantine(lease, why);
-        int r = claims_revoke_nodes(lease, &message);
-        if (r != 0)
-                log_error("lease %" PRIu32 ": its nodes are not all shut: %s", lease->record->id,
-                          message ? message : strerror(-r));
-        lease->halt_waits = true;
-        if (!lease->guard_worker)
-                lease_begin_halt(lease);
-}
-
-void lease_react(Lease *lease, PolicyBreach reaction, const char *why)
-{
-        static const RevokeRequest as_the_rule_says = {.kill = false};
-
-        switch (reaction) {
-        case POLICY_BREACH_REVOKE:
-                if (ledger_is_revoking(lease))
-                        return;
-                log_warning("lease %" PRIu32 ": %s: it is revoked, as rule %s says",
-                            lease->record->id, why, lease->record->rule);
-                return lease_revoke(lease, &as_the_rule_says, NULL, NULL);
-        case POLICY_BREACH_QUARANTINE:
-                return quarantine_in_hand(lease, why);
-        case POLICY_BREACH_KEEP:
-        case _POLICY_BREACH_N:
-                return;
-        }
+        /* The requester is not kept waiting for a kernel that does not let go all the same. */
+        life_expect_end(lease, lease->ledger->times.worker);
+        return true;
 }

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/plan/plan.h"
 
 /* As many leases as there may be; what does not fit is not held back. */
 #define COOLINGS_MAX 4096
@@ -24,12 +23,12 @@ typedef struct Cooling {
         uint64_t since, until; /* CLOCK_BOOTTIME, microseconds */
 } Cooling;
 
-struct Cooldown {
+typedef struct Cooldown {
         Ledger *ledger;
         struct event *timer;
         Cooling *coolings;
         size_t n_coolings;
-};
+} Cooldown;
 
 static void drop(Cooldown *cooldown, size_t at)
 {
@@ -64,34 +63,7 @@ static void on_cool(evutil_socket_t fd, short what, void *userdata)
                 if (cooldown->coolings[i - 1].until <= now)
                         drop(cooldown, i - 1);
         arm(cooldown);
-        queue_poke(cooldown->ledger->queue);
-}
-
-int cooldown_new(Ledger *ledger, Cooldown **ret_cooldown)
-{
-        _cleanup_(cooldown_freep) Cooldown *cooldown = calloc(1, sizeof(*cooldown));
-
-        if (!cooldown)
-                return -ENOMEM;
-        cooldown->ledger = ledger;
-        cooldown->timer = evtimer_new(ledger->base, on_cool, cooldown);
-        if (!cooldown->timer)
-                return -ENOMEM;
-        *ret_cooldown = TAKE_PTR(cooldown);
-        return 0;
-}
-
-Cooldown *cooldown_free(Cooldown *cooldown)
-{
-        if (!cooldown)
-                return NULL;
-        while (cooldown->n_coolings > 0)
-                drop(cooldown, cooldown->n_coolings - 1);
-        if (cooldown->timer)
-                event_free(cooldown->timer);
-        free(cooldown->coolings);
-        free(cooldown);
-        return NULL;
+        module_report(cooldown->ledger, EVENT_GROUP_FREED, NULL, NULL);
 }
 
 /* The rule of the group's devices that has it cool down the longest, or NULL. */
@@ -145,7 +117,8 @@ static void add(Cooldown *cooldown, const char *group, uid_t uid)
                 drop(cooldown, cooldown->n_coolings - 1);
 }
 
-void cooldown_note(Cooldown *cooldown, const LeaseRecord *record)
+/* A lease that its owner has had ends: its groups cool down, each as long as its rules say. */
+static void note(Cooldown *cooldown, const LeaseRecord *record)
 {
         if (!record->handed_out || record->parked || record->uid == 0)
                 return;
@@ -154,7 +127,8 @@ void cooldown_note(Cooldown *cooldown, const LeaseRecord *record)
         arm(cooldown);
 }
 
-void cooldown_review(Cooldown *cooldown)
+/* Another policy is in force: groups that it does not slow are free at once. */
+static void review(Cooldown *cooldown)
 {
         if (cooldown->n_coolings == 0)
                 return;
@@ -162,27 +136,65 @@ void cooldown_review(Cooldown *cooldown)
                 if (!rate(cooldown->ledger, &cooldown->coolings[i - 1]))
                         drop(cooldown, i - 1);
         arm(cooldown);
-        queue_poke(cooldown->ledger->queue);
+        module_report(cooldown->ledger, EVENT_GROUP_FREED, NULL, NULL);
 }
 
-int cooldown_check(Cooldown *cooldown, Plan *plan)
+int cooldown_check(const Ledger *ledger, const char *group, uid_t uid, char **ret_message)
 {
+        const Cooldown *cooldown = module_data(ledger, &cooldown_module);
         uint64_t now = clock_usec(CLOCK_BOOTTIME);
 
-        for (size_t i = 0; i < plan->n_groups; i++)
-                for (size_t k = 0; k < cooldown->n_coolings; k++) {
-                        const Cooling *cooling = &cooldown->coolings[k];
+        for (size_t k = 0; k < cooldown->n_coolings; k++) {
+                const Cooling *cooling = &cooldown->coolings[k];
 
-                        if (cooling->uid != plan->request->uid || cooling->until <= now ||
-                            strcmp(cooling->group, plan_group(plan, i)->id) != 0)
-                                continue;
-                        return plan_refuse(
-                                plan, REFUSAL_BUSY,
-                                "group %s: uid %u gave it back a moment ago and may have it again "
-                                "in %llu s, by the cooldown of %s; --wait waits for that",
-                                cooling->group, cooling->uid,
-                                (unsigned long long)((cooling->until - now) / USEC_PER_SEC + 1),
-                                cooling->rule);
-                }
+                if (cooling->uid != uid || cooling->until <= now ||
+                    strcmp(cooling->group, group) != 0)
+                        continue;
+                return host_refuse(
+                        REFUSAL_BUSY, ret_message,
+                        "group %s: uid %u gave it back a moment ago and may have it again "
+                        "in %llu s, by the cooldown of %s; --wait waits for that",
+                        cooling->group, cooling->uid,
+                        (unsigned long long)((cooling->until - now) / USEC_PER_SEC + 1),
+                        cooling->rule);
+        }
         return 0;
 }
+
+static int init(Ledger *ledger, void *data)
+{
+        Cooldown *cooldown = data;
+
+        cooldown->ledger = ledger;
+        cooldown->timer = evtimer_new(ledger->base, on_cool, cooldown);
+        return cooldown->timer ? 0 : -ENOMEM;
+}
+
+static void clear(void *data)
+{
+        Cooldown *cooldown = data;
+
+        while (cooldown->n_coolings > 0)
+                drop(cooldown, cooldown->n_coolings - 1);
+        if (cooldown->timer)
+                event_free(cooldown->timer);
+        free(cooldown->coolings);
+}
+
+static void handle(Ledger *ledger, const Event *event)
+{
+        Cooldown *cooldown = module_data(ledger, &cooldown_module);
+
+        if (event->kind == EVENT_LEASE_REMOVED)
+                note(cooldown, event->lease->record);
+        else if (event->kind == EVENT_POLICY)
+                review(cooldown);
+}
+
+const Module cooldown_module = {
+        .name = "cooldown",
+        .size = sizeof(Cooldown),
+        .init = init,
+        .clear = clear,
+        .handle = handle,
+};

@@ -5,30 +5,17 @@
  * Groups that a user has given back a moment ago and may not have again at once, where the policy
  * says so (`cooldown`).
  *
- * Other users may: whoever takes and gives back in a loop leaves gaps for them. Not for root. It is
- * not kept over a restart.
+ * Other users may have them, so a user who takes and gives back in a loop leaves gaps for them. It
+ * does not apply to root, and is not kept over a restart.
  */
 
-#include "daemon/lease/record.h"
+#include "daemon/ledger/ledger.h"
 
-typedef struct Ledger Ledger;
-typedef struct Plan Plan;
-typedef struct Cooldown Cooldown;
-
-/* Returns 0 and *ret, or -ENOMEM. */
-_nodiscard_ int cooldown_new(Ledger *ledger, Cooldown **ret_cooldown);
-
-Cooldown *cooldown_free(Cooldown *cooldown);
-DEFINE_CLEANUP(Cooldown *, cooldown_free);
-
-/* A lease ends that its owner has had: its groups cool down, each as long as its rules say. */
-void cooldown_note(Cooldown *cooldown, const LeaseRecord *record);
-
-/* Another policy is in force: what it does not slow is to be had at once. */
-void cooldown_review(Cooldown *cooldown);
+extern const Module cooldown_module;
 
 /*
- * Returns 0, or REFUSAL_BUSY with the plan's message if a group of the plan is not yet to be had by
- * the one who asks. The queue is poked when it is.
+ * Returns 0, or REFUSAL_BUSY with *ret_message if the user may not have the group of that id yet.
+ * EVENT_GROUP_FREED is reported when the user may.
  */
-_nodiscard_ int cooldown_check(Cooldown *cooldown, Plan *plan);
+_nodiscard_ int cooldown_check(const Ledger *ledger, const char *group, uid_t uid,
+                               char **ret_message);

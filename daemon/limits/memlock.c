@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the process that asks for a lease may lock: told if it is too little, and raised for the
- * lease's time where the policy says so.
- *
- * Of several leases of one process the highest counts. How the limits were before the first of them
- * is on record with each, so that whichever ends last puts them back.
+ * If one process has several leases, the highest limit counts. Each record has the limits as they were
+ * before the first lease, so whichever lease ends last puts them back.
  */
 
 #include "daemon/limits/memlock.h"
@@ -18,7 +15,6 @@
 #include "core/model/memlock.h"
 #include "core/probe/process.h"
 #include "daemon/base/log.h"
-#include "daemon/plan/plan.h"
 
 /* A limit as the kernel has it, and as a record does. */
 static uint64_t from_record(uint64_t limit)
@@ -39,18 +35,18 @@ static uint64_t larger(uint64_t a, uint64_t b)
 /* --- what is too little ----------------------------------------------------------------------- */
 
 /* What the process will be allowed once it has the lease. */
-static void expect_raise(const Plan *plan, MemlockLimit *limit)
+static void expect_raise(const PolicyRule *rule, MemlockLimit *limit)
 {
-        uint64_t raised = plan->rule ? from_record(plan->rule->memlock) : 0;
+        uint64_t raised = rule ? from_record(rule->memlock) : 0;
 
         limit->limit = larger(limit->limit, raised);
         limit->hard = larger(limit->hard, raised);
         limit->unlimited |= raised == UINT64_MAX;
 }
 
-int plan_check_memory(Plan *plan)
+int memlock_check(const Ledger *ledger, const AcquireRequest *request, const PolicyRule *rule,
+                  char **ret_warning)
 {
-        const AcquireRequest *request = plan->request;
         MemlockCase subject = {
                 .need = memlock_need(request->memory, 1), /* the lease is one address space */
                 .pid = request->pid,
@@ -59,28 +55,25 @@ int plan_check_memory(Plan *plan)
         };
         MemlockLimit limit;
 
+        *ret_warning = NULL;
         if (request->memory == 0 || request->pid <= 0)
                 return 0;
-        _cleanup_(closep) int process = process_open(plan->ledger->host.proc, request->pid);
+        _cleanup_(closep) int process = process_open(ledger->host.proc, request->pid);
         process_read_memlock(process, &limit);
-        expect_raise(plan, &limit);
+        expect_raise(rule, &limit);
         if (memlock_judge(subject.need, &limit) != MEMLOCK_TOO_SMALL)
                 return 0;
         subject.limit = &limit;
         _cleanup_(freep) char *advice = memlock_advise(&subject);
         if (!advice ||
-            asprintf(&plan->warning,
+            asprintf(ret_warning,
                      "process %d may lock %" PRIu64 " bytes, has locked %" PRIu64
                      " and needs %" PRIu64 " more: mapping its memory will fail with ENOMEM; %s",
                      request->pid, limit.limit, limit.locked, subject.need, advice) < 0) {
-                plan->warning = NULL;
+                *ret_warning = NULL;
                 return -ENOMEM;
         }
-        if (!plan->rule || !plan->rule->needs_memlock)
-                return 0;
-        plan->refuser = plan->rule;
-        return plan_refuse(plan, REFUSAL_NOT_VIABLE, "%s (policy rule %s)", plan->warning,
-                           plan->rule->origin);
+        return 0;
 }
 
 /* --- the process's leases --------------------------------------------------------------------- */
@@ -119,20 +112,19 @@ static MemlockPair find_limits(const Ledger *ledger, const LeaseRecord *record, 
         };
 }
 
-void plan_record_memlock(const Plan *plan, LeaseRecord *record)
+void memlock_record(const Ledger *ledger, const AcquireRequest *request, const PolicyRule *rule,
+                    LeaseRecord *record)
 {
-        const Ledger *ledger = plan->ledger;
-        const AcquireRequest *request = plan->request;
         MemlockProcess process;
         MemlockPair limits;
 
-        if (!plan->rule || plan->rule->memlock == 0 ||
+        if (!rule || rule->memlock == 0 ||
             memlock_look(&ledger->host, request->pid, request->uid, &process, &limits) != 0)
                 return;
         const LeaseRecord *other = find_other(ledger, record, &process);
-        if (!other && from_record(plan->rule->memlock) <= limits.soft)
+        if (!other && from_record(rule->memlock) <= limits.soft)
                 return;
-        record->memlock = plan->rule->memlock;
+        record->memlock = rule->memlock;
         record->memlock_pid = (uint32_t)process.pid;
         record->memlock_start = process.start;
         record->memlock_soft = other ? other->memlock_soft : to_record(limits.soft);
@@ -178,22 +170,24 @@ void memlock_lower(const Lease *lease)
 
 /* ---------------------------------------------------------------------------------------------- */
 
-void memlock_check_raised(Lease *lease)
+char *memlock_describe_shortfall(const Lease *lease)
 {
         const LeaseRecord *record = lease->record;
         const MemlockPair wanted = find_limits(lease->ledger, record, true);
         MemlockProcess process;
         MemlockPair limits;
+        char *text;
 
-        if (record->memlock == 0 || lease->memory_warning ||
+        if (record->memlock == 0 ||
             memlock_look(&lease->ledger->host, (int32_t)record->memlock_pid, record->uid, &process,
                          &limits) != 0 ||
             limits.soft >= wanted.soft)
-                return;
-        if (asprintf(&lease->memory_warning,
-                     "process %" PRIu32 " may lock %" PRIu64
-                     " bytes, and could not be given more, as "
-                     "the policy has it; the daemon's log says why",
-                     record->memlock_pid, limits.soft) < 0)
-                lease->memory_warning = NULL;
+                return NULL;
+        return asprintf(&text,
+                        "process %" PRIu32 " may lock %" PRIu64
+                        " bytes, and could not be given more, as "
+                        "the policy has it; the daemon's log says why",
+                        record->memlock_pid, limits.soft) < 0
+                       ? NULL
+                       : text;
 }

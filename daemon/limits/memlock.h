@@ -2,15 +2,29 @@
 #pragma once
 
 /*
- * The limit on locked memory of the process that asks for a lease (manager_memlock.c).
+ * How much memory the process that asks for a lease may lock: the caller is warned if it is too
+ * little, and the limit is raised while the lease lasts if a policy rule says so (`memlock`).
  */
 
 #include "daemon/host/memlock.h"
 #include "daemon/ledger/ledger.h"
+#include "daemon/limits/request.h"
 
-/* Raise what the lease's process may lock to what is on record, and put it back: for workers. */
+/*
+ * Whether the requester will be able to map the memory that the request names; `rule` (may be NULL) is
+ * the rule that allows the lease. Returns 0 with *ret_warning (freed by the caller), NULL if it will,
+ * or -ENOMEM.
+ */
+_nodiscard_ int memlock_check(const Ledger *ledger, const AcquireRequest *request,
+                              const PolicyRule *rule, char **ret_warning);
+
+/* Notes on record the limits that the requester has now, if `rule` (may be NULL) raises them. */
+void memlock_record(const Ledger *ledger, const AcquireRequest *request, const PolicyRule *rule,
+                    LeaseRecord *record);
+
+/* Raise the limits of the lease's process to what is on record, and put them back: for workers. */
 void memlock_raise(const Lease *lease);
 void memlock_lower(const Lease *lease);
 
-/* Once it should be raised: whoever asked is warned if it is not. */
-void memlock_check_raised(Lease *lease);
+/* After memlock_raise(): why the process may still lock too little, or NULL. Freed by the caller. */
+char *memlock_describe_shortfall(const Lease *lease);

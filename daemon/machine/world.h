@@ -70,6 +70,15 @@ _nodiscard_ int world_obstacle(const World *world, char **ret_text);
 /* Whether kernel release `release` is at least major.minor; a release that is no number is not. */
 bool world_kernel_at_least(const char *release, unsigned major, unsigned minor);
 
+/*
+ * Whether this kernel changes the type of groups with several devices: from 6.5 on, with drivers bound
+ * that do no DMA themselves.
+ */
+static inline bool world_changes_types(const World *world)
+{
+        return world_kernel_at_least(world->snapshot->kernel_release, 6, 5);
+}
+
 /* One of its devices, as a policy is asked about it. */
 static inline PolicySubject world_subject(const World *world, size_t device)
 {

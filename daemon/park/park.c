@@ -13,10 +13,13 @@
 #include "core/model/reserve.h"
 #include "core/model/strength.h"
 #include "daemon/base/log.h"
-#include "daemon/ledger/ledger.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/queue/queue.h"
 
 /* Who parks, where a lease names its owner's unit. */
 #define PARK_UNIT "isolationd.service"
+
+typedef struct Park Park;
 
 /* A request that waits for groups to be given up. */
 typedef struct Waiting {
@@ -37,7 +40,13 @@ struct Park {
         char **failed;   /* ids of groups that could not be parked */
         size_t n_failed;
         Waiting *waiting;
+        ParkAcquire acquire;
 };
+
+static Park *park_of(const Ledger *ledger)
+{
+        return module_data(ledger, &park_module);
+}
 
 static Waiting *waiting_free(Waiting *waiting)
 {
@@ -49,29 +58,14 @@ static Waiting *waiting_free(Waiting *waiting)
 }
 DEFINE_CLEANUP(Waiting *, waiting_free);
 
-void park_forget(Park *park)
+/* Groups that could not be parked are tried again. */
+static void forget_failed(Park *park)
 {
         for (size_t i = 0; i < park->n_failed; i++)
                 free(park->failed[i]);
         free(park->failed);
         park->failed = NULL;
         park->n_failed = 0;
-}
-
-Park *park_free(Park *park)
-{
-        if (!park)
-                return NULL;
-        park_forget(park);
-        for (Waiting *waiting = park->waiting, *next; waiting; waiting = next) {
-                next = waiting->next;
-                waiting_free(waiting);
-        }
-        if (park->event)
-                event_free(park->event);
-        free(park->group);
-        free(park);
-        return NULL;
 }
 
 /* --- what is to be parked --------------------------------------------------------------------- */
@@ -160,7 +154,7 @@ static void decide(Waiting *waiting)
                         *at = waiting->next;
                         break;
                 }
-        request_acquire(park->ledger, &over->request, over->done, over->userdata);
+        park->acquire(park->ledger, &over->request, over->done, over->userdata);
 }
 
 /* Those that came while a group was being parked wait for that no more. */
@@ -213,7 +207,7 @@ static void begin(Park *park, const char *id)
                 .unit = PARK_UNIT,
                 .parked = true,
         };
-        request_acquire(park->ledger, &request, on_parked, park);
+        park->acquire(park->ledger, &request, on_parked, park);
 }
 
 /* A lease of ours that is not to be any more, or NULL. */
@@ -240,8 +234,7 @@ static const char *find_group(const Park *park)
                 const char *id = ledger->world->groups->groups[i].id;
 
                 if (!ledger_lease_of_group(ledger, i) && !has_failed(park, id) &&
-                    !queue_wants(ledger->queue,
-                                 ledger->world->groups->groups[i].kernel_group) &&
+                    queue_count(ledger, ledger->world->groups->groups[i].kernel_group) == 0 &&
                     group_is_for_parking(ledger, i))
                         return id;
         }
@@ -272,26 +265,51 @@ static void on_turn(evutil_socket_t fd, short what, void *userdata)
                 begin(park, id);
 }
 
-void park_review(Park *park)
+void park_review(Ledger *ledger)
 {
-        /* Not from within a reading, which others are waiting for the end of. */
+        Park *park = park_of(ledger);
+
+        /* Not from within a reading, whose end others wait for. */
         if (!is_occupied(park) && (find_superfluous(park) || find_group(park)))
                 (void)evtimer_add(park->event, &(struct timeval){.tv_sec = 0});
 }
 
-int park_new(Ledger *ledger, Park **ret_park)
+void park_set_acquire(Ledger *ledger, ParkAcquire acquire)
 {
-        _cleanup_(park_freep) Park *park = calloc(1, sizeof(*park));
+        park_of(ledger)->acquire = acquire;
+}
 
-        if (!park)
-                return -ENOMEM;
+static int init(Ledger *ledger, void *data)
+{
+        Park *park = data;
+
         park->ledger = ledger;
         park->event = evtimer_new(ledger->base, on_turn, park);
-        if (!park->event)
-                return -ENOMEM;
-        *ret_park = TAKE_PTR(park);
-        return 0;
+        return park->event ? 0 : -ENOMEM;
 }
+
+static void clear(void *data)
+{
+        Park *park = data;
+
+        forget_failed(park);
+        for (Waiting *waiting = park->waiting, *next; waiting; waiting = next) {
+                next = waiting->next;
+                waiting_free(waiting);
+        }
+        if (park->event)
+                event_free(park->event);
+        free(park->group);
+}
+
+static void handle(Ledger *ledger, const Event *event)
+{
+        if (event->kind == EVENT_POLICY)
+                forget_failed(park_of(ledger));
+}
+
+const Module park_module = {
+        .name = "park", .size = sizeof(Park), .init = init, .clear = clear, .handle = handle};
 
 /* --- giving up -------------------------------------------------------------------------------- */
 
@@ -310,9 +328,10 @@ static void on_given_up(const LeaseAnswer *answer, Lease *lease, void *userdata)
         count_down(userdata);
 }
 
-void park_yield(Park *park, const size_t *groups, size_t n_groups, const AcquireRequest *request,
-                LeaseDone done, void *userdata)
+void park_yield(Ledger *ledger, const size_t *groups, size_t n_groups,
+                const AcquireRequest *request, LeaseDone done, void *userdata)
 {
+        Park *park = park_of(ledger);
         const LeaseAnswer broken = {.code = -ENOMEM, .message = ""};
         Waiting *waiting = calloc(1, sizeof(*waiting));
 

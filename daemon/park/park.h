@@ -4,37 +4,27 @@
 /*
  * Reserved groups between leases: parked, where the policy says so, in a lease of the daemon's own.
  *
- * A reservation keeps host drivers off a device by its override; what joins its group is nobody's
- * business then. Parked, the group is owned: the kernel refuses every host driver in it, and nothing
- * is mapped for its members' DMA. Whoever may lease the group gets it as if it were free.
+ * A reservation keeps host drivers off a device by its override, but not off devices that join its
+ * group. A parked group is owned: the kernel refuses every host driver in it, and nothing is mapped
+ * for its members' DMA. A user who may lease the group gets it as if it were free.
  */
 
-#include "core/model/base.h"
+#include "daemon/ledger/ledger.h"
+#include "daemon/limits/request.h"
 
-typedef struct Ledger Ledger;
-typedef struct Park Park;
-struct AcquireRequest;
-struct LeaseAnswer;
-typedef struct Lease Lease;
+extern const Module park_module;
 
-/* Returns 0 and *ret, or -ENOMEM. The manager outlives it. */
-_nodiscard_ int park_new(Ledger *ledger, Park **ret_park);
+/* Asks for a lease: request_acquire(). */
+typedef void (*ParkAcquire)(Ledger *ledger, const AcquireRequest *request, LeaseDone done,
+                            void *userdata);
+void park_set_acquire(Ledger *ledger, ParkAcquire acquire);
 
-/* Frees it; who waits for a group is not answered. NULL is fine; returns NULL. */
-Park *park_free(Park *park);
-DEFINE_CLEANUP(Park *, park_free);
-
-/* Parks what is to be parked, and gives up what is not any more, as of the world just read. */
-void park_review(Park *park);
-
-/* What could not be parked is tried again: the policy is another one. */
-void park_forget(Park *park);
+/* Parks groups that are to be parked, and gives up the others, as of the world just read. */
+void park_review(Ledger *ledger);
 
 /*
  * Gives up the parked groups among `groups` (indices into the groups in force), then asks for the
- * lease again. Answered as manager_acquire() is.
+ * lease again. Answered as request_acquire() is.
  */
-void park_yield(Park *park, const size_t *groups, size_t n_groups,
-                const struct AcquireRequest *request,
-                void (*done)(const struct LeaseAnswer *answer, Lease *lease, void *userdata),
-                void *userdata);
+void park_yield(Ledger *ledger, const size_t *groups, size_t n_groups,
+                const AcquireRequest *request, LeaseDone done, void *userdata);

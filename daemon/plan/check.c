@@ -3,72 +3,26 @@
 /*
  * Every reason to refuse a request, in order, before anything is touched.
  *
- * Whether it may at all (machine, policy) comes before whether it can now (busy, bound), so that a
- * stranger learns nothing about groups that are not for them. The one question left, whether the
- * host lives on it, may block and is the worker's first.
+ * Whether the user may have it at all (machine, policy) comes before whether it is free now (busy,
+ * bound), so that a user learns nothing about groups that the policy keeps from them. One question is
+ * left to the worker, because it may block: whether the host lives on a device.
  */
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "core/model/reserve.h"
-#include "core/model/text.h"
-#include "daemon/host/driver.h"
-#include "daemon/plan/plan.h"
 #include "daemon/descriptors/room.h"
+#include "daemon/host/driver.h"
+#include "daemon/ledger/holds.h"
+#include "daemon/limits/cooldown.h"
+#include "daemon/limits/memlock.h"
+#include "daemon/plan/demand.h"
+#include "daemon/plan/plan.h"
 
 #define LEASES_MAX 1024
-
-void plan_clear(Plan *plan)
-{
-        free(plan->named);
-        free(plan->warning);
-        free(plan->message);
-}
-
-void plan_reset(Plan *plan, LeaseMode mode)
-{
-        const Plan fresh = {.ledger = plan->ledger, .request = plan->request, .mode = mode};
-
-        plan_clear(plan);
-        *plan = fresh;
-}
-
-int plan_refuse(Plan *plan, Refusal refusal, const char *format, ...)
-{
-        va_list args;
-
-        free(plan->message);
-        va_start(args, format);
-        plan->message = text_vprint(format, args);
-        va_end(args);
-        return (int)refusal;
-}
-
-const Group *plan_group(const Plan *plan, size_t i)
-{
-        return &plan->ledger->world->groups->groups[plan->groups[i]];
-}
-
-const PciDevice *plan_device(const Plan *plan, size_t index)
-{
-        return &plan->ledger->world->snapshot->devices[index];
-}
-
-int plan_add_group(Plan *plan, size_t group)
-{
-        for (size_t i = 0; i < plan->n_groups; i++)
-                if (plan->groups[i] == group)
-                        return 0;
-        if (plan->n_groups == LEASE_GROUPS_MAX)
-                return plan_refuse(plan, REFUSAL_INVALID, "more than %d groups in one lease",
-                                   LEASE_GROUPS_MAX);
-        plan->groups[plan->n_groups++] = group;
-        return 0;
-}
 
 static int resolve_one(Plan *plan, const char *selector)
 {
@@ -109,19 +63,6 @@ static int check_selectors(Plan *plan)
         if (n == 0)
                 return plan_refuse(plan, REFUSAL_INVALID, "no device or group was named");
         return 0;
-}
-
-bool plan_is_taken(const PciDevice *device)
-{
-        return !world_is_bridge(device);
-}
-
-bool plan_has_taken(const Plan *plan, const Group *group)
-{
-        for (size_t i = 0; i < group->n_members; i++)
-                if (plan_is_taken(plan_device(plan, group->members[i])))
-                        return true;
-        return false;
 }
 
 /* Runs `check` on every member of every group until one refuses. */
@@ -216,15 +157,11 @@ static int check_busy(Plan *plan)
                 const Lease *lease = ledger_lease_of_group(plan->ledger, plan->groups[i]);
                 const char *id = plan_group(plan, i)->id;
 
-                if (group_is_changing(plan->ledger, plan_group(plan, i)->kernel_group))
+                const char *hold = holds_find(plan->ledger, plan_group(plan, i));
+
+                if (hold)
                         return plan_refuse(plan, REFUSAL_BUSY,
-                                           "group %s: the type of its domain is being changed; "
-                                           "wait for that to end",
-                                           id);
-                if (reset_reaches_group(plan->ledger, plan_group(plan, i)))
-                        return plan_refuse(plan, REFUSAL_BUSY,
-                                           "group %s: a device is being reset; wait for that to end",
-                                           id);
+                                           "group %s: %s; wait for that to end", id, hold);
                 if (!lease)
                         continue;
                 const LeaseRecord *record = lease->record;
@@ -355,20 +292,13 @@ static int check_strength(Plan *plan, const Group *group, size_t index)
         return r;
 }
 
-DomainType plan_type(const Plan *plan)
-{
-        if (plan->request->type != DOMAIN_TYPE_NONE)
-                return plan->request->type;
-        return plan->rule ? plan->rule->type : DOMAIN_TYPE_NONE;
-}
-
 static int check_type(Plan *plan)
 {
         const World *world = plan->ledger->world;
         DomainTypeChange change = {
                 .snapshot = world->snapshot,
                 .to = plan_type(plan),
-                .is_single_only = !group_types_may_change(plan->ledger),
+                .is_single_only = !world_changes_types(plan->ledger->world),
                 .is_unbound = true,
         };
         int r = 0;
@@ -383,10 +313,8 @@ static int check_type(Plan *plan)
 
 static int check_quota(Plan *plan)
 {
-        size_t mine = 0;
+        size_t mine = ledger_count_leases_of(plan->ledger, plan->request->uid);
 
-        for (size_t i = 0; i < plan->ledger->n_leases; i++)
-                mine += plan->ledger->leases[i]->record->uid == plan->request->uid;
         if (mine >= LEASES_PER_UID_MAX && plan->request->uid != 0)
                 return plan_refuse(plan, REFUSAL_QUOTA, "uid %u has %zu leases already",
                                    plan->request->uid, mine);
@@ -416,6 +344,45 @@ static int check_allowed(Plan *plan)
         return r == 0 ? for_each_member(plan, check_policy) : r;
 }
 
+/* Whether the user's memory can be mapped: a warning, or a refusal if the rule says so. */
+static int check_memory(Plan *plan)
+{
+        int r = memlock_check(plan->ledger, plan->request, plan->rule, &plan->warning);
+
+        if (r < 0 || !plan->warning || !plan->rule || !plan->rule->needs_memlock)
+                return r;
+        plan->refuser = plan->rule;
+        return plan_refuse(plan, REFUSAL_NOT_VIABLE, "%s (policy rule %s)", plan->warning,
+                           plan->rule->origin);
+}
+
+static int check_cooldown(Plan *plan)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < plan->n_groups; i++) {
+                free(TAKE_PTR(plan->message));
+                r = cooldown_check(plan->ledger, plan_group(plan, i)->id, plan->request->uid,
+                                   &plan->message);
+        }
+        return r;
+}
+
+/* Whether the service manager's store has room for the lease's descriptors. */
+static int check_store(Plan *plan)
+{
+        const World *world = plan->ledger->world;
+        size_t n_devices = 0;
+
+        for (size_t i = 0; i < plan->n_groups; i++)
+                for (size_t k = 0; k < world->snapshot->n_devices; k++)
+                        n_devices += world->groups->group_of[k] == plan->groups[i] &&
+                                     plan_is_taken(plan_device(plan, k));
+        free(TAKE_PTR(plan->message));
+        return store_check(plan->ledger, store_need(plan->mode, plan->n_groups, n_devices),
+                           &plan->message);
+}
+
 int plan_make(Plan *plan)
 {
         int r = check_machine(plan);
@@ -433,7 +400,7 @@ int plan_make(Plan *plan)
         if (r == 0)
                 r = check_busy(plan);
         if (r == 0)
-                r = cooldown_check(plan->ledger->cooldown, plan);
+                r = check_cooldown(plan);
         if (r == 0)
                 r = for_each_member(plan, check_viable);
         if (r == 0)
@@ -443,10 +410,10 @@ int plan_make(Plan *plan)
         if (r == 0)
                 r = check_type(plan);
         if (r == 0)
-                r = plan_check_memory(plan);
+                r = check_memory(plan);
         if (r == 0)
                 r = check_quota(plan);
         if (r == 0)
-                r = store_check(plan);
+                r = check_store(plan);
         return r;
 }

@@ -8,7 +8,9 @@
  * still be in force then.
  */
 
+#include "core/model/refusal.h"
 #include "daemon/ledger/ledger.h"
+#include "daemon/limits/request.h"
 
 typedef struct Plan {
         Ledger *ledger;
@@ -71,12 +73,6 @@ _nodiscard_ int plan_make(Plan *plan);
 _nodiscard_ int plan_negotiate(Plan *plan);
 
 /*
- * Makes a lease of a plan that was made from the world in force. `done` is called exactly once, before
- * or after this returns; the request is copied where that comes later.
- */
-void plan_execute(Plan *plan, LeaseDone done, void *userdata);
-
-/*
  * Fills an empty record: what a lease of the plan would have on disk before anything is done. Same
  * returns.
  */
@@ -84,12 +80,3 @@ _nodiscard_ int plan_record(Plan *plan, LeaseRecord *record);
 
 /* Whether its record's mode, or one that may come to be, has nodes to be opened (lease/nodes.h). */
 bool plan_has_nodes(const Plan *plan, const LeaseRecord *record);
-
-/*
- * Will the caller be able to map the memory that it speaks of? If not, the plan has a warning, and
- * is refused where the policy says so (manager_memlock.c). Same returns.
- */
-_nodiscard_ int plan_check_memory(Plan *plan);
-
-/* Notes what the process that asks may lock now, if the rule raises that. */
-void plan_record_memlock(const Plan *plan, LeaseRecord *record);

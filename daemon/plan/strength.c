@@ -12,7 +12,7 @@
 
 #include "core/model/reserve.h"
 #include "core/model/strength.h"
-#include "daemon/plan/plan.h"
+#include "daemon/plan/demand.h"
 
 int plan_check_expected(const Ledger *ledger, size_t device, char **ret_message)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The queue from daemon to daemon: what the one before has left, and what the next one will find.
+ * The queue from daemon to daemon: what the former daemon has left, and what the next one will find.
  */
 
 #include <errno.h>
@@ -10,17 +10,6 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_internal.h"
-
-Waiter *waiter_free(Waiter *waiter)
-{
-        if (!waiter)
-                return NULL;
-        request_clear(&waiter->request);
-        free(waiter->groups);
-        free(waiter->message);
-        free(waiter);
-        return NULL;
-}
 
 /* What a list has already, of all and of one user. */
 typedef struct Occupancy {
@@ -68,29 +57,31 @@ int queue_check_room(const Queue *queue, const Waiter *waiter, Plan *plan)
         return 0;
 }
 
-void queue_save(Queue *queue)
+void queue_save(Ledger *ledger)
 {
+        Queue *queue = queue_of(ledger);
         Waiter **end = &queue->served;
 
         while (*end)
                 end = &(*end)->next;
         *end = queue->first; /* one list, for the moment */
-        int r = queue_state_save(queue->ledger->state_directory, queue->served);
+        int r = queue_state_save(ledger->state_directory, queue->served);
         *end = NULL;
         if (r < 0)
                 log_error("the queue cannot be written to %s: %s; a restart would lose it",
-                          queue->ledger->state_directory, strerror(-r));
+                          ledger->state_directory, strerror(-r));
 }
 
-int queue_load(Queue *queue)
+int queue_load(Ledger *ledger)
 {
+        Queue *queue = queue_of(ledger);
         uint64_t now = clock_usec(CLOCK_BOOTTIME);
         size_t n = 0;
 
-        int r = queue_state_load(queue->ledger->state_directory, &queue->first);
+        int r = queue_state_load(ledger->state_directory, &queue->first);
         if (r == -EBADMSG) {
                 log_error("%s/queue is no queue and was set aside: who waited has lost its place",
-                          queue->ledger->state_directory);
+                          ledger->state_directory);
                 return 0;
         }
         for (Waiter *waiter = queue->first; waiter; waiter = waiter->next, n++) {
@@ -98,7 +89,7 @@ int queue_load(Queue *queue)
                         now + USEC_PER_SEC * (waiter->is_served ? QUEUE_SERVED_ABSENCE_SECONDS
                                                                 : QUEUE_ABSENCE_SECONDS);
 
-                waiter->queue = queue;
+                waiter->ledger = ledger;
                 waiter->is_served = false;
                 if (waiter->until_usec > until)
                         waiter->until_usec = until;
@@ -108,43 +99,4 @@ int queue_load(Queue *queue)
                            QUEUE_ABSENCE_SECONDS);
         queue_poke(queue);
         return r;
-}
-
-int queue_new(Ledger *ledger, Queue **ret_queue)
-{
-        _cleanup_(queue_freep) Queue *queue = calloc(1, sizeof(*queue));
-
-        if (!queue)
-                return -ENOMEM;
-        queue->ledger = ledger;
-        queue->turn = evtimer_new(ledger->base, queue_on_turn, queue);
-        if (!queue->turn)
-                return -ENOMEM;
-        *ret_queue = TAKE_PTR(queue);
-        return 0;
-}
-
-static void free_list(Waiter *first)
-{
-        for (Waiter *waiter = first, *next; waiter; waiter = next) {
-                next = waiter->next;
-                waiter_free(waiter);
-        }
-}
-
-Queue *queue_free(Queue *queue)
-{
-        if (!queue)
-                return NULL;
-        free_list(queue->first);
-        free_list(queue->served);
-        if (queue->turn)
-                event_free(queue->turn);
-        free(queue);
-        return NULL;
-}
-
-void queue_close(Queue *queue)
-{
-        queue->is_closed = true;
 }

@@ -2,15 +2,16 @@
 #pragma once
 
 /*
- * The queue's parts: its waiters, what is kept of them (queue_keep.c), and their file (queue_state.c).
+ * The queue's parts: its waiters (waiter.c), what is kept of them (keep.c) in a file (file.c), the way in
+ * (queue.c) and the way out (turn.c).
  */
 
-#include "daemon/plan/plan.h"
+#include "daemon/queue/queue.h"
 
 typedef struct Waiter {
-        Queue *queue;
+        Ledger *ledger;
         AcquireRequest request; /* a copy of its own */
-        LeaseDone done;       /* NULL: it has not asked since this daemon began */
+        LeaseDone done;         /* NULL: it has not asked since this daemon began */
         void *userdata;
         int32_t *groups; /* kernel numbers of what it wants, as of the last look */
         size_t n_groups;
@@ -22,27 +23,44 @@ typedef struct Waiter {
         struct Waiter *next;
 } Waiter;
 
-struct Queue {
-        Ledger *ledger;
+typedef struct Queue {
         struct event *turn;
         Waiter *first;  /* in the order of arrival */
         Waiter *served; /* no longer of these, but not answered yet: the next daemon may have to */
         bool is_poked;  /* something may have become free */
-        bool is_closed; /* the daemon ends: whose turn it is, is the next one's business */
-};
+        bool is_closed; /* the daemon ends: it serves nobody any more */
+        QueueExecute execute;
+} Queue;
+
+/* The daemon's only one. Borrowed. */
+Queue *queue_of(const Ledger *ledger);
+
+/* Something may have become free: the queue is looked through soon. */
+void queue_poke(Queue *queue);
+
+/* Sets the timer for what comes next; without a waiter there is none. */
+void queue_arm(Queue *queue);
 
 /* Frees one that is in no list; NULL is fine. Returns NULL. */
 Waiter *waiter_free(Waiter *waiter);
 DEFINE_CLEANUP(Waiter *, waiter_free);
+
+/* Takes a waiter off a list; it is the caller's then. */
+void waiter_take_off(Waiter **list, Waiter *waiter);
+
+bool waiter_wants(const Waiter *waiter, int32_t group);
+
+/* Keeps what the last look at a waiter's groups has shown. Returns 0 or -ENOMEM. */
+_nodiscard_ int waiter_remember(Waiter *waiter, Plan *plan);
+
+/* Executes a plan for a waiter, taken over, which is in no list. */
+void waiter_execute(Waiter *waiter, Plan *plan);
 
 /*
  * Whether there is room for one more: refuses the plan if its user, or all users together, would have
  * too many places or more bytes than their file may have. Returns 0 or REFUSAL_QUOTA.
  */
 _nodiscard_ int queue_check_room(const Queue *queue, const Waiter *waiter, Plan *plan);
-
-/* An event_callback_fn: it is time to look through the queue. */
-void queue_on_turn(evutil_socket_t fd, short what, void *userdata);
 
 /*
  * Replaces the file in the directory by those of the list that have a ticket; without any it is

@@ -18,10 +18,11 @@
 
 #include "core/model/strength.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/guard/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/state.h"
-#include "daemon/base/log.h"
+#include "daemon/lifecycle/lifecycle.h"
 
 #define TROUBLE                                                                                    \
         "its record cannot be read; what it had is known from its descriptors, but not what the "  \
@@ -149,7 +150,10 @@ static int recover_lease(Ledger *ledger, const FdStore *store, uint32_t id)
                 return r;
         log_error("lease %" PRIu32 " is quarantined, group %s: " TROUBLE, id,
                   record->groups[0].id);
-        return ledger_add_lease(ledger, TAKE_PTR(record), &lease);
+        r = ledger_add_lease(ledger, TAKE_PTR(record), &lease);
+        if (r == 0)
+                lifecycle_adopt_quarantined(lease);
+        return r;
 }
 
 int recover_records(Ledger *ledger, const FdStore *store)

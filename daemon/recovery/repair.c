@@ -17,11 +17,12 @@
 
 #include "core/model/text.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/guard/block.h"
 #include "daemon/host/driver.h"
+#include "daemon/host/worker.h"
 #include "daemon/lease/state.h"
-#include "daemon/base/log.h"
-#include "daemon/plan/plan.h"
+#include "daemon/lifecycle/lifecycle.h"
 
 /* What is wrong with a device that no lease has. */
 typedef enum Trace {
@@ -266,7 +267,6 @@ static int make_lease(Repair *work, size_t group, Lease **ret_lease)
 
 static void mend_group(Repair *work, size_t group)
 {
-        const LedgerObserver *observer = &work->ledger->observer;
         Lease *lease = NULL;
 
         int r = make_lease(work, group, &lease);
@@ -274,10 +274,9 @@ static void mend_group(Repair *work, size_t group)
                 say(work, "failed: what was left cannot be put on record: %s", strerror(-r));
                 return note_failure(work, r);
         }
-        if (observer->lease)
-                observer->lease(CHANGE_ADDED, lease->record->id, observer->userdata);
+        ledger_tell_added(lease);
         work->n_pending++;
-        lease_begin_restore(lease, on_given_back, work);
+        lease_release(lease, on_given_back, work);
 }
 
 static const char *trace_text(Trace trace)

@@ -18,10 +18,12 @@
 #include <unistd.h>
 
 #include "core/probe/cleanup.h"
+#include "daemon/base/log.h"
+#include "daemon/guard_process/controller.h"
 #include "daemon/host/helper.h"
 #include "daemon/host/program.h"
 #include "daemon/lease/state.h"
-#include "daemon/base/log.h"
+#include "daemon/queue/queue.h"
 #include "daemon/recovery/selfcheck.h"
 
 #define GONE (IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF)
@@ -201,8 +203,8 @@ static void on_settled(evutil_socket_t fd, short what, void *userdata)
         make_directories(runtime);
         watch_places(runtime);
         restore_records(runtime);
-        queue_save(runtime->ledger->queue);
-        controller_save(runtime->ledger->controller);
+        queue_save(runtime->ledger);
+        controller_save(runtime->ledger);
         look_for_aides(runtime);
 }
 

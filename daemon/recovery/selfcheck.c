@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "core/probe/cleanup.h"
-#include "daemon/host/helper.h"
 #include "daemon/descriptors/room.h"
+#include "daemon/host/helper.h"
 
 #define ENTRIES_MAX 8192 /* of the records' directory that are looked at */
 #define REJECTED_MAX 64  /* that are told */

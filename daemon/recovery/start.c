@@ -1,40 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a new daemon does about the leases of the one before it.
+ * What a new daemon does about the leases of the former one.
  *
- * A lease that was in its owner's hands goes on if the service manager kept all its fds; everything
- * half-done is put back from its record, which does not care how far it came.
+ * A lease that was in its owner's hands goes on if the service manager kept all its fds. Everything
+ * half-done is put back from its record, whatever step it had come to.
  */
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/guard/rules.h"
-#include "daemon/lease/state.h"
 #include "daemon/base/log.h"
-#include "daemon/lifecycle/revoke.h"
+#include "daemon/descriptors/descriptors.h"
+#include "daemon/guard/rules.h"
+#include "daemon/guard_process/controller.h"
+#include "daemon/lease/state.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/queue/queue.h"
 #include "daemon/recovery/record.h"
+#include "daemon/recovery/start.h"
 
 typedef struct Resume {
         Ledger *ledger;
         FdStore *store;
 } Resume;
-
-/* Returns whether the lease can go on. */
-static bool resume_leased(Lease *lease, FdStore *store)
-{
-        bool complete = fdstore_take(store, lease->record, &lease->fds, &lease->owner_fd);
-
-        if (!lease_record_is_in_hand(lease->record))
-                return false;
-        if (!complete || (lease->record->n_fd_names == 0 && lease->record->mode != LEASE_MODE_PATH))
-                return false;
-        if (lease->record->lifetime == LEASE_LIFETIME_FD && lease->owner_fd < 0)
-                return false;
-        return lease_watch_owner(lease) == 0 && claims_watch(lease, false) == 0;
-}
 
 static int on_loaded(LeaseRecord *record, void *userdata)
 {
@@ -44,20 +34,8 @@ static int on_loaded(LeaseRecord *record, void *userdata)
         int r = ledger_add_lease(resume->ledger, record, &lease);
         if (r < 0)
                 return r;
-        if (record->state == LEASE_QUARANTINED) {
-                log_warning("lease %" PRIu32 " is still quarantined: %s", record->id,
-                            record->trouble ? record->trouble : "reason unknown");
-                if (record->in_hand && !resume_leased(lease, resume->store))
-                        log_warning("lease %" PRIu32 ": not all of its descriptors were kept",
-                                    record->id);
-        } else if (resume_leased(lease, resume->store)) {
-                log_notice("lease %" PRIu32 ": resumed", record->id);
-                lease_resume_revoke(lease);
-        } else if (!lease_await_former_worker(lease)) {
-                log_notice("lease %" PRIu32 ": was %s, is given back", record->id,
-                           lease_state_to_string(record->state));
-                lease_begin_restore(lease, NULL, NULL);
-        }
+        bool is_lost = record->state == LEASE_QUARANTINED && !record->in_hand;
+        lifecycle_resume(lease, !is_lost && descriptors_take_stored(lease, resume->store));
         return 0;
 }
 
@@ -99,13 +77,13 @@ int recovery_start(Ledger *ledger, FdStore *store)
         if (r < 0)
                 log_error("udev rules of leases that are no more stay: %s", strerror(-r));
         fdstore_discard(store);
-        r = queue_load(ledger->queue);
+        r = queue_load(ledger);
         if (r < 0)
                 return r;
-        bool left = controller_resume(ledger->controller);
+        bool left = controller_resume(ledger);
         r = left || ledger->n_leases > 0 ? ledger_read_now(ledger) : 0;
         /* The first one who asks may want what somebody waits for. */
         if (r == 0)
-                queue_look(ledger->queue);
+                queue_look(ledger);
         return r;
 }

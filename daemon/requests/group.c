@@ -13,44 +13,39 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "daemon/host/iommu_group.h"
 #include "daemon/base/log.h"
-#include "daemon/ledger/ledger.h"
+#include "daemon/host/iommu_group.h"
+#include "daemon/host/worker.h"
+#include "daemon/ledger/holds.h"
 #include "daemon/limits/quota.h"
+#include "daemon/requests/requests.h"
 
 /* At a time; who asks for more is to wait. */
 #define CHANGES_MAX 16
 #define READINGS_PER_UID_MAX 8
 #define REGIONS_SIZE_MAX 16384
 
-/* From 6.5 on groups of several devices may change, with drivers bound that do no DMA themselves.
- */
-#define TYPES_OF_GROUPS_MAJOR 6
-#define TYPES_OF_GROUPS_MINOR 5
+typedef struct GroupJob GroupJob;
 
 struct GroupJob {
         GroupJob *next;
         Ledger *ledger;
         int32_t group;
         DomainType type; /* that is written; NONE: the regions are read */
+        GroupHold hold;  /* on the group while its type is changed */
         uid_t uid;       /* who has them read */
         Worker *worker;
         LeaseDone done; /* NULL once answered */
         void *userdata;
 };
 
-bool group_types_may_change(const Ledger *ledger)
-{
-        return world_kernel_at_least(ledger->world->snapshot->kernel_release,
-                                     TYPES_OF_GROUPS_MAJOR, TYPES_OF_GROUPS_MINOR);
-}
+typedef struct GroupRequests {
+        GroupJob *jobs; /* under way */
+} GroupRequests;
 
-bool group_is_changing(const Ledger *ledger, int32_t number)
+static GroupRequests *requests_of(const Ledger *ledger)
 {
-        for (const GroupJob *job = ledger->group_jobs; job; job = job->next)
-                if (job->group == number && job->type != DOMAIN_TYPE_NONE)
-                        return true;
-        return false;
+        return module_data(ledger, &group_requests_module);
 }
 
 static void answer(LeaseDone done, void *userdata, int code, const char *message)
@@ -64,21 +59,28 @@ static void answer(LeaseDone done, void *userdata, int code, const char *message
 
 static void end_job(GroupJob *job)
 {
-        GroupJob **link = &job->ledger->group_jobs;
+        GroupJob **link = &requests_of(job->ledger)->jobs;
 
         while (*link != job)
                 link = &(*link)->next;
         *link = job->next;
+        holds_drop(job->ledger, &job->hold);
         free(job);
 }
 
-void group_drop_jobs(Ledger *ledger)
+static void clear(void *data)
 {
-        while (ledger->group_jobs) {
-                (void)worker_free(ledger->group_jobs->worker);
-                end_job(ledger->group_jobs);
+        GroupRequests *own = data;
+
+        for (GroupJob *job = own->jobs, *next; job; job = next) {
+                next = job->next;
+                (void)worker_free(job->worker);
+                free(job);
         }
 }
+
+const Module group_requests_module = {
+        .name = "group requests", .size = sizeof(GroupRequests), .clear = clear};
 
 /* --- in the worker -----------------------------------------------------------------------------
  */
@@ -146,7 +148,6 @@ static void on_ended(WorkerResult *result, void *userdata)
         /* Who hears of the new type shall see it. */
         if (changed && ledger_read_now(ledger) < 0)
                 ledger_read_soon(ledger);
-        queue_poke(ledger->queue);
         if (!done)
                 return;
         if (code == -ENOENT)
@@ -167,6 +168,13 @@ static void on_overdue(void *userdata)
                        "the kernel does not come to an end with the group; its log says more");
 }
 
+static bool is_of_job(const Ledger *ledger, const Group *group, const void *userdata)
+{
+        const GroupJob *job = userdata;
+
+        return job->group == group->kernel_group;
+}
+
 static void begin(Ledger *ledger, int32_t number, DomainType type, uid_t uid, LeaseDone done,
                   void *userdata)
 {
@@ -174,14 +182,20 @@ static void begin(Ledger *ledger, int32_t number, DomainType type, uid_t uid, Le
         if (!job)
                 return answer(done, userdata, -ENOMEM, NULL);
         const WorkerHandler handler = {.done = on_ended, .overdue = on_overdue, .userdata = job};
-        *job = (GroupJob){.next = ledger->group_jobs,
+        *job = (GroupJob){.next = requests_of(ledger)->jobs,
                           .ledger = ledger,
                           .group = number,
                           .type = type,
                           .uid = uid,
                           .done = done,
                           .userdata = userdata};
-        ledger->group_jobs = job;
+        requests_of(ledger)->jobs = job;
+        if (type != DOMAIN_TYPE_NONE) {
+                job->hold = (GroupHold){.why = "the type of its domain is being changed",
+                                        .covers = is_of_job,
+                                        .userdata = job};
+                holds_place(ledger, &job->hold);
+        }
         int r = worker_start(ledger->base,
                              type == DOMAIN_TYPE_NONE ? job_read_regions : job_set_type, job, NULL,
                              WORKER_DEADLINE_SECONDS, &handler, &job->worker);
@@ -200,7 +214,7 @@ static bool has_quota(const Ledger *ledger, uid_t uid, LeaseDone done, void *use
         Quota quota = {.uid = uid};
         char text[128];
 
-        for (const GroupJob *job = ledger->group_jobs; job; job = job->next)
+        for (const GroupJob *job = requests_of(ledger)->jobs; job; job = job->next)
                 if (job->type == DOMAIN_TYPE_NONE)
                         quota_count(&quota, job->uid);
         if (quota_is_full(&quota)) {
@@ -237,12 +251,12 @@ static int check_type(Ledger *ledger, const Group *group, size_t index, DomainTy
                 .snapshot = ledger->world->snapshot,
                 .group = group,
                 .to = type,
-                .is_single_only = !group_types_may_change(ledger),
+                .is_single_only = !world_changes_types(ledger->world),
         };
         const Lease *lease = ledger_lease_of_group(ledger, index);
         size_t n = 0;
 
-        for (const GroupJob *job = ledger->group_jobs; job; job = job->next)
+        for (const GroupJob *job = requests_of(ledger)->jobs; job; job = job->next)
                 n += job->type != DOMAIN_TYPE_NONE;
         if (n >= CHANGES_MAX)
                 return host_refuse(
@@ -253,13 +267,10 @@ static int check_type(Ledger *ledger, const Group *group, size_t index, DomainTy
                                    "group %s: lease %u has it (%s); its type is asked for at "
                                    "acquire",
                                    group->id, lease->record->id, ledger_lease_state(lease));
-        if (group_is_changing(ledger, group->kernel_group))
-                return host_refuse(REFUSAL_BUSY, ret_message,
-                                   "group %s: its type is being changed by somebody else",
-                                   group->id);
-        if (reset_reaches_group(ledger, group))
-                return host_refuse(REFUSAL_BUSY, ret_message,
-                                   "group %s: a device is being reset; try again", group->id);
+        const char *hold = holds_find(ledger, group);
+        if (hold)
+                return host_refuse(REFUSAL_BUSY, ret_message, "group %s: %s; try again", group->id,
+                                   hold);
         return domain_type_check(&change, ret_message);
 }
 

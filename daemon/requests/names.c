@@ -7,17 +7,26 @@
  */
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "daemon/base/log.h"
-#include "daemon/ledger/ledger.h"
+#include "daemon/queue/queue.h"
+#include "daemon/requests/requests.h"
+
+typedef struct LeaseName {
+        bool has_ended; /* reported once */
+} LeaseName;
+
+const Module names_module = {.name = "names", .lease_size = sizeof(LeaseName)};
+
+static LeaseName *of(const Lease *lease)
+{
+        return module_part(lease, &names_module);
+}
 
 static bool is_elsewhere(const Lease *lease)
 {
-        const char *here = lease->ledger->bus_id, *there = lease->record->owner_bus;
-
-        return here[0] && there[0] && strcmp(here, there) != 0;
+        return ledger_is_other_bus(lease->ledger, lease->record->owner_bus);
 }
 
 static bool has_name(const Lease *lease)
@@ -42,7 +51,7 @@ static Lease *find_tied(const Ledger *ledger, const char *name)
                 Lease *lease = ledger->leases[i];
                 bool ends = name ? is_tied_to(lease, name) : has_name(lease) && is_elsewhere(lease);
 
-                if (ends && !lease->is_orphan)
+                if (ends && !of(lease)->has_ended)
                         return lease;
         }
         return NULL;
@@ -56,22 +65,21 @@ static void end_tied(Ledger *ledger, const char *name)
         while ((lease = find_tied(ledger, name))) {
                 log_info("lease %" PRIu32 ": its owner's connection to the bus has ended",
                          lease->record->id);
-                lease->is_orphan = true;
-                if (lease->record->state == LEASE_LEASED)
-                        lease_release(lease, NULL, NULL);
+                of(lease)->has_ended = true;
+                module_report(ledger, EVENT_NAME_GONE, lease, NULL);
         }
 }
 
 void names_forget(Ledger *ledger, const char *name)
 {
-        queue_forget_name(ledger->queue, name);
+        queue_forget_name(ledger, name);
         end_tied(ledger, name);
 }
 
 void names_meet_bus(Ledger *ledger, const char *id)
 {
-        (void)snprintf(ledger->bus_id, sizeof(ledger->bus_id), "%s", id);
-        queue_meet_bus(ledger->queue);
+        ledger_set_bus(ledger, id);
+        queue_forget_other_buses(ledger);
         end_tied(ledger, NULL);
 }
 
@@ -80,7 +88,7 @@ bool names_need(const Ledger *ledger, const char *name)
         for (size_t i = 0; i < ledger->n_leases; i++)
                 if (is_tied_to(ledger->leases[i], name))
                         return true;
-        return queue_has_name(ledger->queue, name);
+        return queue_has_name(ledger, name);
 }
 
 void names_each(const Ledger *ledger, void (*tell)(const char *name, void *userdata),
@@ -89,5 +97,5 @@ void names_each(const Ledger *ledger, void (*tell)(const char *name, void *userd
         for (size_t i = 0; i < ledger->n_leases; i++)
                 if (is_tied(ledger->leases[i]))
                         tell(ledger->leases[i]->record->owner_name, userdata);
-        queue_each_name(ledger->queue, tell, userdata);
+        queue_each_name(ledger, tell, userdata);
 }

@@ -12,12 +12,15 @@
 #include <string.h>
 
 #include "core/model/strength.h"
+#include "daemon/base/log.h"
 #include "daemon/host/driver.h"
 #include "daemon/host/reset.h"
-#include "daemon/base/log.h"
-#include "daemon/ledger/ledger.h"
+#include "daemon/ledger/holds.h"
+#include "daemon/requests/requests.h"
+#include "daemon/review/review.h"
+#include "daemon/work/work.h"
 
-struct ResetTask {
+typedef struct ResetTask {
         Ledger *ledger;
         uint32_t lease; /* or 0 */
         Bdf bdf;
@@ -26,9 +29,18 @@ struct ResetTask {
         LeaseDone done; /* NULL once it has been answered */
         void *userdata;
         Worker *worker; /* if it is not the lease's */
-};
+        GroupHold hold; /* on the groups that the reset of a free device may reach */
+} ResetTask;
 
-ResetTask *reset_task_free(ResetTask *task)
+typedef struct Resets {
+        ResetTask *task; /* of a free device, or NULL: one at a time */
+} Resets;
+
+typedef struct LeaseReset {
+        ResetTask *task; /* of the upkeep's worker, or NULL */
+} LeaseReset;
+
+static ResetTask *reset_task_free(ResetTask *task)
 {
         if (!task)
                 return NULL;
@@ -36,6 +48,34 @@ ResetTask *reset_task_free(ResetTask *task)
         free(task->mine);
         free(task);
         return NULL;
+}
+
+static void clear(void *data)
+{
+        (void)reset_task_free(((Resets *)data)->task);
+}
+
+static void clear_lease(void *part)
+{
+        (void)reset_task_free(((LeaseReset *)part)->task);
+}
+
+const Module reset_module = {
+        .name = "reset",
+        .size = sizeof(Resets),
+        .clear = clear,
+        .lease_size = sizeof(LeaseReset),
+        .lease_clear = clear_lease,
+};
+
+static Resets *resets_of(const Ledger *ledger)
+{
+        return module_data(ledger, &reset_module);
+}
+
+static LeaseReset *of(const Lease *lease)
+{
+        return module_part(lease, &reset_module);
 }
 
 static void answer(ResetTask *task, int code, const char *message, const char *report)
@@ -89,20 +129,19 @@ static void on_free_done(WorkerResult *result, void *userdata)
         ResetTask *task = userdata;
 
         task->worker = NULL;
-        task->ledger->reset = NULL;
-        queue_poke(task->ledger->queue);
+        resets_of(task->ledger)->task = NULL;
+        holds_drop(task->ledger, &task->hold);
         finish(task, result);
         (void)reset_task_free(task);
 }
 
-static void on_lease_done(WorkerResult *result, void *userdata)
+static void on_lease_done(Lease *lease, WorkerResult *result, bool is_ending)
 {
-        Lease *lease = userdata;
-        ResetTask *task = TAKE_PTR(lease->reset);
+        ResetTask *task = TAKE_PTR(of(lease)->task);
 
         finish(task, result);
         (void)reset_task_free(task);
-        if (!guard_end_worker(lease))
+        if (!is_ending)
                 lease_review_guard(lease);
 }
 
@@ -120,45 +159,58 @@ static void on_free_overdue(void *userdata)
         on_overdue(userdata);
 }
 
-static void on_lease_overdue(void *userdata)
+static void on_lease_overdue(Lease *lease)
 {
-        Lease *lease = userdata;
-
-        on_overdue(lease->reset);
-        if (lease->restore_waits)
-                lease_restore_is_late(lease, "a reset hangs in the kernel, whose log may say more; the "
-                                       "groups are given back when it lets go");
+        on_overdue(of(lease)->task);
 }
 
-static int start(ResetTask *task, Lease *lease)
+/* Whether a reset may reach that group: the kernel may reset all that is behind the same bridge. */
+static bool is_reached(const Ledger *ledger, const Group *group, const void *userdata)
 {
-        Ledger *ledger = task->ledger;
-        const WorkerHandler of_lease = {on_lease_done, on_lease_overdue, lease};
-        const WorkerHandler of_free = {on_free_done, on_free_overdue, task};
-        int r = worker_start(ledger->base, job_reset, task, NULL, ledger->times.worker,
-                             lease ? &of_lease : &of_free,
-                             lease ? &lease->guard_worker : &task->worker);
-
-        if (r < 0)
-                return r;
-        *(lease ? &lease->reset : &ledger->reset) = task;
-        return 0;
-}
-
-bool reset_reaches_group(const Ledger *ledger, const Group *group)
-{
+        const ResetTask *task = userdata;
         const Snapshot *snapshot = ledger->world->snapshot;
-
-        if (!ledger->reset)
-                return false;
-        size_t index = snapshot_find(snapshot, ledger->reset->bdf);
+        size_t index = snapshot_find(snapshot, task->bdf);
         size_t bridge = index == SNAPSHOT_NONE ? SNAPSHOT_NONE : snapshot->devices[index].parent;
+
         for (size_t i = 0; i < group->n_members; i++)
                 if (group->members[i] == index ||
                     (bridge != SNAPSHOT_NONE &&
                      reset_reaches(snapshot, bridge, group->members[i])))
                         return true;
         return false;
+}
+
+static int start_of_lease(ResetTask *task, Lease *lease)
+{
+        const LeaseJob job = {
+                .name = "the worker that resets a device",
+                .run = job_reset,
+                .context = task,
+                .deadline = lease->ledger->times.worker,
+                .done = on_lease_done,
+                .overdue = on_lease_overdue,
+        };
+
+        int r = work_start_upkeep(lease, &job);
+        if (r == 0)
+                of(lease)->task = task;
+        return r;
+}
+
+static int start_of_free(ResetTask *task)
+{
+        const WorkerHandler handler = {on_free_done, on_free_overdue, task};
+        Ledger *ledger = task->ledger;
+
+        int r = worker_start(ledger->base, job_reset, task, NULL, ledger->times.worker, &handler,
+                             &task->worker);
+        if (r < 0)
+                return r;
+        resets_of(ledger)->task = task;
+        task->hold = (GroupHold){
+                .why = "a device is being reset", .covers = is_reached, .userdata = task};
+        holds_place(ledger, &task->hold);
+        return 0;
 }
 
 /* --- who may be reset ------------------------------------------------------------------------- */
@@ -190,7 +242,7 @@ static int check(const Ledger *ledger, size_t index, const Lease *lease, char **
                 return host_refuse(REFUSAL_INVALID, ret_message,
                                    "%s is not what lease %" PRIu32 " has been handed", text,
                                    lease->record->id);
-        if (lease && (lease->record->state != LEASE_LEASED || lease->guard_worker))
+        if (lease && (lease->record->state != LEASE_LEASED || work_upkeep(lease)))
                 return host_refuse(REFUSAL_BUSY, ret_message,
                                    "something else is being done to lease %" PRIu32 "; try again",
                                    lease->record->id);
@@ -203,12 +255,16 @@ static int check(const Ledger *ledger, size_t index, const Lease *lease, char **
                 return host_refuse(REFUSAL_BUSY, ret_message,
                                    "%s is bound to %s; what the host uses is not reset", text,
                                    device->driver);
-        if (ledger->reset)
+        if (resets_of(ledger)->task)
                 return host_refuse(REFUSAL_BUSY, ret_message,
                                    "another device is being reset; try again");
-        if (group_is_changing(ledger, device->kernel_group))
-                return host_refuse(REFUSAL_BUSY, ret_message,
-                                   "the type of %s's domain is being changed; try again", text);
+        size_t group = ledger->world->groups->group_of[index];
+        const char *hold = group == SNAPSHOT_NONE
+                                   ? NULL
+                                   : holds_find(ledger, &ledger->world->groups->groups[group]);
+        if (hold)
+                return host_refuse(REFUSAL_BUSY, ret_message, "%s: group %s: %s; try again", text,
+                                   ledger->world->groups->groups[group].id, hold);
         return 0;
 }
 
@@ -258,7 +314,7 @@ void request_reset(Ledger *ledger, Bdf bdf, LeaseDone done, void *userdata)
         if (r == 0) {
                 task->done = done;
                 task->userdata = userdata;
-                r = start(task, lease);
+                r = lease ? start_of_lease(task, lease) : start_of_free(task);
                 if (r == 0)
                         return;
                 (void)reset_task_free(task);

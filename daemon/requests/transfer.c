@@ -9,17 +9,15 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "daemon/tell/audit.h"
+#include "daemon/base/log.h"
 #include "daemon/lease/nodes.h"
 #include "daemon/lease/state.h"
-#include "daemon/base/log.h"
-#include "daemon/ledger/ledger.h"
+#include "daemon/requests/requests.h"
+#include "daemon/tell/audit.h"
 
 /* Would the policy let the new owner lease what it gets? */
 static int check_policy(const Lease *lease, const NewOwner *owner, char **ret_message)
@@ -51,7 +49,7 @@ static int check(const Lease *lease, const NewOwner *owner, char **ret_message)
 {
         const Ledger *ledger = lease->ledger;
         const LeaseRecord *record = lease->record;
-        size_t n = 0;
+        size_t n = ledger_count_leases_of(ledger, owner->who.uid);
 
         if (record->parked)
                 return host_refuse(REFUSAL_INVALID, ret_message,
@@ -71,8 +69,6 @@ static int check(const Lease *lease, const NewOwner *owner, char **ret_message)
                                    "stay so; release it, and have the new owner acquire",
                                    record->id, lease_mode_to_string(record->mode),
                                    record->path_uid);
-        for (size_t i = 0; i < ledger->n_leases; i++)
-                n += ledger->leases[i]->record->uid == owner->who.uid;
         if (owner->who.uid != 0 && owner->who.uid != record->uid && n >= LEASES_PER_UID_MAX)
                 return host_refuse(REFUSAL_QUOTA, ret_message, "uid %u has %zu leases already",
                                    owner->who.uid, n);
@@ -108,27 +104,8 @@ int lease_transfer(Lease *lease, const NewOwner *owner, char **ret_message)
         }
         unit = unit_before;
         audit_lease(AUDIT_TRANSFERRED, lease, ": from uid %u to uid %u", uid, record->uid);
-        const LedgerObserver *observer = &lease->ledger->observer;
-        if (record->lifetime == LEASE_LIFETIME_CONNECTION && observer->needs_name)
-                observer->needs_name(record->owner_name, observer->userdata);
-        if (observer->lease)
-                observer->lease(CHANGE_CHANGED, record->id, observer->userdata);
+        if (record->lifetime == LEASE_LIFETIME_CONNECTION)
+                ledger_need_name(lease->ledger, record->owner_name);
+        ledger_tell_lease(lease);
         return 0;
-}
-
-int lease_open_fd(const Lease *lease)
-{
-        char path[64];
-        int ends[2];
-
-        if (lease->record->lifetime != LEASE_LIFETIME_FD) {
-                if (pipe2(ends, O_CLOEXEC) < 0)
-                        return -errno;
-                (void)close(ends[1]);
-                return ends[0];
-        }
-        /* Another read end of the pipe whose write end is ours. */
-        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", lease->owner_fd);
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        return fd < 0 ? -errno : fd;
 }

@@ -11,9 +11,9 @@
 
 #include "core/model/reserve.h"
 #include "core/model/strength.h"
+#include "daemon/base/log.h"
 #include "daemon/host/critical.h"
 #include "daemon/host/driver.h"
-#include "daemon/base/log.h"
 #include "daemon/reserve/device.h"
 
 /* A driver that came with a module: it was loaded by something that can be told not to. */

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/reserve/rules.h"
 #include "core/probe/cleanup.h"
+#include "daemon/reserve/rules.h"
 
 #define COMMENT_MAX 200
 

@@ -10,112 +10,28 @@
  * owner.
  */
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/log.h"
+#include "daemon/claims/claims.h"
+#include "daemon/facts/guard_facts.h"
 #include "daemon/guard/enforce.h"
 #include "daemon/guard/seal.h"
-#include "daemon/guard/slot.h"
+#include "daemon/guard/seal_record.h"
+#include "daemon/guard_process/controller.h"
 #include "daemon/lease/state.h"
-#include "daemon/lease/steps.h"
-#include "daemon/base/log.h"
-#include "daemon/lifecycle/revoke.h"
+#include "daemon/review/review_internal.h"
+#include "daemon/work/work.h"
 
 /* Longest text kept of what failed. */
 #define TROUBLE_SIZE 512
 
-bool guard_is_owned(const Lease *lease, int32_t number)
+/* A port that leads into a group that is not owned: its slot is to be sealed. */
+static int record_port(Lease *lease, Bdf port)
 {
-        const Snapshot *snapshot = lease->ledger->world->snapshot;
-
-        /* Our own copies of the claim's fds, and a device that VFIO drives for them. */
-        if (lease->fds.n_items == 0)
-                return false;
-        for (size_t i = 0; i < lease->record->n_devices; i++) {
-                const LeaseDevice *device = &lease->record->devices[i];
-                size_t index = snapshot_find(snapshot, device->bdf);
-
-                if (device->role == LEASE_ROLE_TAKEN && !device->lost && index != SNAPSHOT_NONE &&
-                    snapshot->devices[index].kernel_group == number &&
-                    strcmp(snapshot->devices[index].driver, device->driver) == 0)
-                        return claims_cover(lease, number);
-        }
-        return false;
-}
-
-/* Puts a port's slot on the list of what is to be sealed, if pciehp serves it. Returns 0 or -errno.
- */
-static int plan_seal(const HostPaths *host, LeaseRecord *record, Bdf port)
-{
-        _cleanup_(freep) char *service = NULL;
-
-        int r = seal_find_slot(host, port, &service);
-        if (r < 0 || !service || lease_record_has_change(record, LEASE_CHANGE_SEAL, service))
-                return r;
-        return lease_record_add_change(record, LEASE_CHANGE_SEAL, service);
-}
-
-int seal_record_slots(const Ledger *ledger, LeaseRecord *record)
-{
-        const Snapshot *snapshot = ledger->world->snapshot;
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && !lease_mode_claims(record->mode) && i < record->n_groups;
-             i++) {
-                _cleanup_(freep) size_t *ports = NULL;
-                size_t n = 0;
-
-                r = guard_find_ports(snapshot, record->groups[i].number, &ports, &n);
-                for (size_t k = 0; r == 0 && k < n; k++)
-                        r = plan_seal(&ledger->host, record, snapshot->devices[ports[k]].bdf);
-        }
-        return r;
-}
-
-/* Looks at one group; with `plan`, slots that should be sealed go on record. Returns 0 or -errno.
- */
-static int look_at_group(Lease *lease, int32_t number, bool plan, GuardFacts *ret_facts)
-{
-        const Snapshot *snapshot = lease->ledger->world->snapshot;
-        GuardFacts facts = {
-                .assigned = lease_record_is_in_hand(lease->record),
-                .owned = guard_is_owned(lease, number),
-                .lent = claims_may_end(lease),
-        };
-        _cleanup_(freep) size_t *ports = NULL;
-        int r = 0;
-
-        /* While the kernel guards for us, nobody asks for the gate and the ports. */
-        if (facts.assigned && !guard_is_firm(&facts)) {
-                facts.gated = controller_gate_holds(lease->ledger->controller);
-                r = guard_find_ports(snapshot, number, &ports, &facts.n_ports);
-        }
-        if (r == 0 && facts.n_ports > 0)
-                r = slot_survey(&lease->ledger->host, snapshot, ports, facts.n_ports, &facts,
-                                NULL);
-        for (size_t i = 0; r == 0 && plan && guard_needs_seal(&facts) && i < facts.n_ports; i++)
-                r = plan_seal(&lease->ledger->host, lease->record,
-                              snapshot->devices[ports[i]].bdf);
-        *ret_facts = facts;
-        return r;
-}
-
-static int look(Lease *lease, bool plan)
-{
-        LeaseRecord *record = lease->record;
-
-        if (!lease->guards)
-                lease->guards = calloc(record->n_groups + 1, sizeof(*lease->guards));
-        if (!lease->guards)
-                return -ENOMEM;
-        for (size_t i = 0; i < record->n_groups; i++) {
-                int r = look_at_group(lease, record->groups[i].number, plan, &lease->guards[i]);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        return seal_record_slot(&lease->ledger->host, lease->record, port);
 }
 
 /* --- doing it --------------------------------------------------------------------------------- */
@@ -157,43 +73,24 @@ static void describe_trouble(const WorkerResult *result, char *text, size_t n_te
 /* Says what failed, once; tries again a little later. */
 static void note_trouble(Lease *lease, const char *text)
 {
-        if (!lease->guard_trouble || strcmp(lease->guard_trouble, text) != 0) {
+        if (guard_set_trouble(lease, text))
                 log_error("lease %" PRIu32 ": guarding failed: %s; trying again", lease->record->id,
                           text);
-                free(lease->guard_trouble);
-                lease->guard_trouble = strdup(text);
-        }
         ledger_read_later(lease->ledger);
 }
 
-bool guard_end_worker(Lease *lease)
+/* Notes how the worker has ended. */
+static void end_work(Lease *lease, const WorkerResult *result)
 {
-        lease->guard_worker = NULL;
-        if (!lease->restore_waits) {
-                if (lease->halt_waits)
-                        lease_begin_halt(lease);
-                return false;
-        }
-        lease->restore_waits = false;
-        lease_begin_restore(lease, lease->done, lease->done_userdata);
-        return true;
-}
-
-/* Returns whether a restore has waited for this worker and goes on now. */
-static bool end_worker(Lease *lease, const WorkerResult *result)
-{
-        if (guard_end_worker(lease))
-                return true;
         if (result->code != 0) {
                 char text[TROUBLE_SIZE];
 
                 describe_trouble(result, text, sizeof(text));
                 note_trouble(lease, text);
         } else {
-                free(TAKE_PTR(lease->guard_trouble));
+                (void)guard_set_trouble(lease, NULL);
                 ledger_read_soon(lease->ledger);
         }
-        return false;
 }
 
 /* A driver that came and went between two readings; those that were read are told already. */
@@ -225,13 +122,12 @@ static const char *take_evicted(Lease *lease, const char *message)
                 message = message ? message + 1 : NULL;
         }
         if (any)
-                (void)ledger_set_state(lease, lease->record->state);
+                (void)ledger_save_lease(lease);
         return message;
 }
 
-static void on_enforced(WorkerResult *result, void *userdata)
+static void on_enforced(Lease *lease, WorkerResult *result, bool is_ending)
 {
-        Lease *lease = userdata;
         bool untaken = false;
 
         for (size_t i = 0; i < lease->record->n_devices; i++) {
@@ -243,43 +139,46 @@ static void on_enforced(WorkerResult *result, void *userdata)
                 device->taking &= !device->blocked;
         }
         if (untaken)
-                (void)ledger_set_state(lease, lease->record->state);
+                (void)ledger_save_lease(lease);
         result->message = take_evicted(lease, result->message);
-        if (!end_worker(lease, result) && result->code == 0 && lease->record->breach &&
-            lease->record->state == LEASE_LEASED)
-                /* The host driver is out. What else follows is for the policy to say. */
-                lease_react(lease, lease->record->on_breach, lease->record->breach);
+        if (is_ending)
+                return;
+        end_work(lease, result);
+        if (result->code == 0 && lease->record->breach && lease->record->state == LEASE_LEASED)
+                /* The host driver is out. What else follows, the policy says. */
+                module_report(lease->ledger, EVENT_BREACHED, lease, lease->record->breach);
 }
 
-static void on_unsealed(WorkerResult *result, void *userdata)
+static void on_unsealed(Lease *lease, WorkerResult *result, bool is_ending)
 {
-        Lease *lease = userdata;
-
-        if (end_worker(lease, result) || result->code != 0)
+        if (is_ending)
+                return;
+        end_work(lease, result);
+        if (result->code != 0)
                 return;
         lease_record_drop_changes(lease->record, first_seal(lease->record));
-        (void)ledger_set_state(lease, lease->record->state);
+        (void)ledger_save_lease(lease);
 }
 
-static void on_overdue(void *userdata)
+static void on_overdue(Lease *lease)
 {
-        Lease *lease = userdata;
-
         log_error("lease %" PRIu32 ": guarding its groups takes longer than %d s; "
                   "the kernel log says more",
                   lease->record->id, WORKER_DEADLINE_SECONDS);
-        if (lease->restore_waits)
-                lease_restore_is_late(lease, "the guard's worker hangs in the kernel, whose log says "
-                                       "more; the groups are given back when it lets go");
 }
 
-void guard_start_worker(Lease *lease, WorkerJob job, const VfioFds *fds,
-                                void (*done)(WorkerResult *, void *))
+static void start(Lease *lease, WorkerJob run,
+                  void (*done)(Lease *lease, WorkerResult *result, bool is_ending))
 {
-        const WorkerHandler handler = {.done = done, .overdue = on_overdue, .userdata = lease};
+        const LeaseJob job = {
+                .name = "the guard's worker",
+                .run = run,
+                .deadline = WORKER_DEADLINE_SECONDS,
+                .done = done,
+                .overdue = on_overdue,
+        };
 
-        int r = worker_start(lease->ledger->base, job, lease, fds,
-                             WORKER_DEADLINE_SECONDS, &handler, &lease->guard_worker);
+        int r = work_start_upkeep(lease, &job);
         if (r < 0)
                 note_trouble(lease, "no worker process could be started");
 }
@@ -298,22 +197,13 @@ static bool take_unblocked(LeaseRecord *record)
         return any;
 }
 
-/* Whether the kernel guards all groups until we let go. */
-static bool is_firm(const Lease *lease)
-{
-        for (size_t i = 0; lease->guards && i < lease->record->n_groups; i++)
-                if (!guard_is_firm(&lease->guards[i]))
-                        return false;
-        return lease->guards;
-}
-
 /* A seal that could not be made, or that somebody has broken. */
 static bool has_open_seal(const Lease *lease)
 {
         const LeaseRecord *record = lease->record;
 
         for (size_t i = 0; i < record->n_changes; i++)
-                if (!is_firm(lease) && seal_is_open(&lease->ledger->host, &record->changes[i]))
+                if (!guard_facts_are_firm(lease) && seal_is_open(&lease->ledger->host, &record->changes[i]))
                         return true;
         return false;
 }
@@ -326,40 +216,55 @@ static void tell(const Lease *lease)
                 observer->lease(CHANGE_CHANGED, lease->record->id, observer->userdata);
 }
 
+/* Looks at the guard. Slots to be sealed go on record. Returns 0 or -errno, with nothing on record. */
+static int look(Lease *lease, bool may_plan)
+{
+        LeaseRecord *record = lease->record;
+        size_t n_before = record->n_changes;
+
+        int r = guard_facts_look(lease, controller_gate_holds(lease->ledger),
+                                 may_plan ? record_port : NULL);
+        if (r == 0 && record->n_changes > n_before)
+                r = lease_state_save(lease->ledger->state_directory, record);
+        if (r < 0)
+                /* What is not on record is not done. */
+                lease_record_drop_changes(record, n_before);
+        return r;
+}
+
+/* Somebody may have taken joiners' overrides off while the kernel refused all drivers. */
+static void block_again(LeaseRecord *record)
+{
+        for (size_t i = 0; i < record->n_devices; i++)
+                record->devices[i].blocked = false;
+}
+
 void lease_review_guard(Lease *lease)
 {
         LeaseRecord *record = lease->record;
         size_t n_before = record->n_changes;
         GuardLayer layer = lease_guard(lease);
-        bool idle = !lease->guard_worker && lease_record_is_in_hand(record);
+        bool idle = !work_upkeep(lease) && lease_record_is_in_hand(record);
 
         int r = look(lease, idle && !claims_are_unknown(lease));
-        if (r == 0 && record->n_changes > n_before)
-                r = lease_state_save(lease->ledger->state_directory, record);
         if (r < 0) {
-                /* What is not on record is not done. */
-                lease_record_drop_changes(record, n_before);
                 log_error("lease %" PRIu32 ": looking after its guard failed: %s; trying again",
                           record->id, strerror(-r));
                 return ledger_read_later(lease->ledger);
         }
         if (lease_guard(lease) < layer)
-                /* Somebody may have taken their overrides off while the kernel refused. */
-                for (size_t i = 0; i < record->n_devices; i++)
-                        record->devices[i].blocked = false;
+                block_again(record);
         if (lease_guard(lease) != layer)
                 tell(lease);
-        if (record->state == LEASE_LEASED)
-                lease->guard_held = lease_guard(lease);
         if (!idle)
                 return;
-        /* What fails again and again keeps nobody waiting. */
-        if (lease->guard_trouble && members_serve(lease))
+        /* A guard that fails again and again does not keep joiners waiting. */
+        if (guard_trouble(lease) && members_serve(lease))
                 return;
         if (record->n_changes > n_before || take_unblocked(record) || has_open_seal(lease))
-                guard_start_worker(lease, job_enforce, NULL, on_enforced);
-        else if (first_seal(record) < record->n_changes && is_firm(lease))
-                guard_start_worker(lease, job_unseal, NULL, on_unsealed);
+                start(lease, job_enforce, on_enforced);
+        else if (first_seal(record) < record->n_changes && guard_facts_are_firm(lease))
+                start(lease, job_unseal, on_unsealed);
         else
                 (void)members_serve(lease);
 }

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/guard/seal.h"
 #include "daemon/base/log.h"
-#include "daemon/ledger/ledger.h"
+#include "daemon/guard/seal.h"
+#include "daemon/review/review_internal.h"
 
 /* How long what may be on its way out is waited for. */
 #define PATIENCE_USEC 900000ULL
@@ -34,25 +34,6 @@ static Loss loss_of(const Lease *lease, Bdf bdf, VfPlace *place)
         if (!vf && index != SNAPSHOT_NONE && vf_place_find(loss.before, index, place))
                 loss.place = place;
         return loss;
-}
-
-/* Its PF stays the host's: new VFs of it are as free as any, unless they could join. */
-int seal_record_vf(const Ledger *ledger, LeaseRecord *record, const PciDevice *device)
-{
-        const Snapshot *snapshot = ledger->world->snapshot;
-        LeaseVf vf = {.bdf = device->bdf, .group = device->kernel_group};
-        size_t index = snapshot_find(snapshot, device->bdf);
-        char text[BDF_TEXT_SIZE];
-
-        if (!vf_place_find(snapshot, index, &vf.place))
-                return 0;
-        int r = lease_record_add_vf(record, &vf);
-        (void)bdf_format(vf.place.pf, text);
-        if (r == 0 && vf_place_is_shared(snapshot, index) &&
-            !lease_record_has_change(record, LEASE_CHANGE_VFS, text) &&
-            seal_finds_vfs(&ledger->host, vf.place.pf))
-                r = lease_record_add_change(record, LEASE_CHANGE_VFS, text);
-        return r;
 }
 
 void loss_mark(LeaseDevice *device)

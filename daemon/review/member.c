@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "core/model/strength.h"
+#include "daemon/base/log.h"
+#include "daemon/descriptors/descriptors.h"
 #include "daemon/guard/block.h"
 #include "daemon/guard/expel.h"
 #include "daemon/host/critical.h"
@@ -23,20 +25,20 @@
 #include "daemon/lease/drivers.h"
 #include "daemon/lease/joiner.h"
 #include "daemon/lease/state.h"
-#include "daemon/base/log.h"
-#include "daemon/descriptors/keep.h"
+#include "daemon/machine/revision.h"
+#include "daemon/review/review_internal.h"
+#include "daemon/work/work.h"
 
-typedef enum MemberWork {
-        MEMBER_TAKE,
-        MEMBER_EXPEL,
-} MemberWork;
-
-struct MemberTask {
+typedef struct MemberTask {
         MemberWork work;
         Bdf bdf;
         MemberDone done;
         void *userdata;
-};
+} MemberTask;
+
+typedef struct LeaseMembers {
+        MemberTask *task; /* waits for the upkeep's worker, or that worker does it; or NULL */
+} LeaseMembers;
 
 /* Answers; `fds` may be NULL for none. */
 static void answer(MemberDone done, void *userdata, int code, const char *message,
@@ -56,11 +58,37 @@ static void end_task(MemberTask *task, int code, const char *message, const Vfio
         free(task);
 }
 
-void members_drop(Lease *lease)
+static void clear(void *part)
 {
-        if (lease->task)
-                end_task(TAKE_PTR(lease->task), REFUSAL_CHANGED, "the lease is being given back",
+        free(((LeaseMembers *)part)->task);
+}
+
+/* What nobody will do any more is answered. */
+static void handle(Ledger *ledger, const Event *event)
+{
+        if (event->kind != EVENT_RESTORING)
+                return;
+        LeaseMembers *own = module_part(event->lease, &members_module);
+        if (own->task)
+                end_task(TAKE_PTR(own->task), REFUSAL_CHANGED, "the lease is being given back",
                          NULL);
+}
+
+const Module members_module = {
+        .name = "members",
+        .lease_size = sizeof(LeaseMembers),
+        .lease_clear = clear,
+        .handle = handle,
+};
+
+static LeaseMembers *of(const Lease *lease)
+{
+        return module_part(lease, &members_module);
+}
+
+bool members_are_asked(const Lease *lease)
+{
+        return of(lease)->task;
 }
 
 /* --- every reason to refuse ------------------------------------------------------------------- */
@@ -92,7 +120,7 @@ static int find_joiner(const Lease *lease, Bdf bdf, LeaseDevice **ret_device,
                                                   : REFUSAL_INVALID,
                                    ret_message, "%s: %s; isoctl leases shows what is held", text,
                                    why_not_joiner(device));
-        if (lease->record->state != LEASE_LEASED || lease->restore_waits)
+        if (lease->record->state != LEASE_LEASED || work_is_ending(lease))
                 return host_refuse(REFUSAL_BUSY, ret_message,
                                    "lease %" PRIu32 " is being prepared or given back",
                                    lease->record->id);
@@ -153,7 +181,7 @@ static int job_take(const void *context, VfioFds *fds, char **ret_message)
 {
         const Lease *lease = context;
         const HostPaths *host = &lease->ledger->host;
-        const LeaseDevice *device = lease_record_find(lease->record, lease->task->bdf);
+        const LeaseDevice *device = lease_record_find(lease->record, of(lease)->task->bdf);
         const VfioFds held = *fds;
 
         fds->n_items = 0; /* the daemon has these; only what is new is sent */
@@ -166,8 +194,8 @@ static int job_expel(const void *context, VfioFds *fds, char **ret_message)
         const Lease *lease = context;
         const HostPaths *host = &lease->ledger->host;
 
-        int r = critical_check(host, lease->task->bdf, ret_message);
-        return r != 0 ? r : expel_device(host, lease->task->bdf, ret_message);
+        int r = critical_check(host, of(lease)->task->bdf, ret_message);
+        return r != 0 ? r : expel_device(host, of(lease)->task->bdf, ret_message);
 }
 
 /*
@@ -199,8 +227,8 @@ static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds,
         device->taking = device->returned = device->blocked = device->owed = false;
         if (index != SNAPSHOT_NONE)
                 device->fingerprint =
-                        world_fingerprint(ledger, &ledger->world->snapshot->devices[index]);
-        r = ledger_set_state(lease, lease->record->state);
+                        world_fingerprint(&ledger->host, &ledger->world->snapshot->devices[index]);
+        r = ledger_save_lease(lease);
         if (r < 0)
                 *device = joiner;
         descriptors_settle(lease, &former, r == 0);
@@ -208,43 +236,32 @@ static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds,
 }
 
 /*
- * The worker has ended. The machine is read before who asked is answered, so that they see what has
- * become of it; a restore that has waited comes first.
+ * The worker has ended. The machine is read before the requester is answered, so that the requester
+ * sees what has become of the device.
  */
-static void finish(Lease *lease, int code, const char *message, const VfioFds *fds)
+static void finish(Lease *lease, bool is_ending, int code, const char *message, const VfioFds *fds)
 {
-        MemberTask *task = TAKE_PTR(lease->task);
-        Ledger *ledger = lease->ledger;
+        MemberTask *task = TAKE_PTR(of(lease)->task);
 
-        if (lease->restore_waits) {
-                end_task(task, REFUSAL_CHANGED, "the lease is being given back", NULL);
-                (void)guard_end_worker(lease);
-                return;
-        }
-        (void)guard_end_worker(lease);
-        int r = ledger_read_now(ledger);
-        if (r < 0) {
-                log_broken(r);
-                ledger_read_soon(ledger);
-        }
+        if (is_ending)
+                return end_task(task, REFUSAL_CHANGED, "the lease is being given back", NULL);
+        ledger_read_again(lease->ledger);
         end_task(task, code, message, fds);
 }
 
-static void on_taken(WorkerResult *result, void *userdata)
+static void on_taken(Lease *lease, WorkerResult *result, bool is_ending)
 {
-        Lease *lease = userdata;
-        LeaseDevice *device = lease_record_find(lease->record, lease->task->bdf);
+        LeaseDevice *device = lease_record_find(lease->record, of(lease)->task->bdf);
         const char *message = result->message;
         char text[BDF_TEXT_SIZE];
         int code = result->code;
 
-        if (code == 0 && !lease->restore_waits) {
+        if (code == 0 && !is_ending) {
                 code = settle_taken(lease, device, result->fds, &message);
         } else if (code != 0 && code != REFUSAL_QUARANTINED && code != REFUSAL_STUCK) {
-                /* It is held as before; of what is not known to be, the guard's worker makes sure.
-                 */
+                /* It is held as before; what is uncertain, the guard's worker makes sure of. */
                 device->taking = false;
-                (void)ledger_set_state(lease, lease->record->state);
+                (void)ledger_save_lease(lease);
         }
         if (code == REFUSAL_QUARANTINED)
                 code = REFUSAL_KERNEL_REFUSED; /* the joiner, not the lease */
@@ -256,13 +273,12 @@ static void on_taken(WorkerResult *result, void *userdata)
         else
                 log_notice("lease %" PRIu32 ": %s was not taken: %s", lease->record->id,
                            bdf_format(device->bdf, text), message);
-        finish(lease, code, message, code == 0 ? result->fds : NULL);
+        finish(lease, is_ending, code, message, code == 0 ? result->fds : NULL);
 }
 
-static void on_expelled(WorkerResult *result, void *userdata)
+static void on_expelled(Lease *lease, WorkerResult *result, bool is_ending)
 {
-        Lease *lease = userdata;
-        LeaseDevice *device = lease_record_find(lease->record, lease->task->bdf);
+        LeaseDevice *device = lease_record_find(lease->record, of(lease)->task->bdf);
         char text[BDF_TEXT_SIZE];
 
         if (result->code == 0)
@@ -273,24 +289,20 @@ static void on_expelled(WorkerResult *result, void *userdata)
                             lease->record->id, bdf_format(device->bdf, text),
                             result->code < 0 ? strerror(-result->code) : result->message);
         device->stays |= result->code != 0;
-        finish(lease, result->code, result->message, NULL);
+        finish(lease, is_ending, result->code, result->message, NULL);
 }
 
-static void on_overdue(void *userdata)
+static void on_overdue(Lease *lease)
 {
-        Lease *lease = userdata;
-        MemberTask *task = lease->task;
+        MemberTask *task = of(lease)->task;
 
         log_error("lease %" PRIu32 ": a device of it keeps a worker for more than %d s; "
                   "the kernel log says more; what it does is given up",
                   lease->record->id, WORKER_DEADLINE_SECONDS);
-        worker_kill(lease->guard_worker);
+        worker_kill(work_upkeep(lease));
         answer(task->done, task->userdata, REFUSAL_STUCK,
                "the kernel does not come to an end with the device; its log says more", NULL);
         task->done = NULL;
-        if (lease->restore_waits)
-                lease_restore_is_late(lease, "a worker hangs in the kernel, whose log says more; "
-                                       "the groups are given back when it lets go");
 }
 
 /* How the joiner is now; of what is owed something, how it was before the lease is on record. */
@@ -332,12 +344,15 @@ static int journal(Lease *lease, const MemberTask *task, LeaseDevice *device, co
 /* Starts the task's worker. Returns 0, or a Refusal or -errno with nothing begun. */
 static int begin(Lease *lease, char **ret_message)
 {
-        const WorkerHandler handler = {
-                .done = lease->task->work == MEMBER_TAKE ? on_taken : on_expelled,
+        MemberTask *task = of(lease)->task;
+        const LeaseJob job = {
+                .name = "the worker at a device that joined",
+                .run = task->work == MEMBER_TAKE ? job_take : job_expel,
+                .fds = descriptors_of(lease),
+                .deadline = WORKER_DEADLINE_SECONDS,
+                .done = task->work == MEMBER_TAKE ? on_taken : on_expelled,
                 .overdue = on_overdue,
-                .userdata = lease,
         };
-        MemberTask *task = lease->task;
         const PciDevice *pci;
         LeaseDevice *device;
 
@@ -347,10 +362,7 @@ static int begin(Lease *lease, char **ret_message)
                 return r;
         r = journal(lease, task, device, pci);
         if (r == 0)
-                r = worker_start(lease->ledger->base,
-                                 task->work == MEMBER_TAKE ? job_take : job_expel, lease,
-                                 &lease->fds, WORKER_DEADLINE_SECONDS, &handler,
-                                 &lease->guard_worker);
+                r = work_start_upkeep(lease, &job);
         if (r != 0)
                 device->taking = false;
         return r;
@@ -363,7 +375,7 @@ static void put_task(Lease *lease, MemberWork work, Bdf bdf, MemberDone done, vo
         if (!task)
                 return answer(done, userdata, -ENOMEM, NULL, NULL);
         *task = (MemberTask){.work = work, .bdf = bdf, .done = done, .userdata = userdata};
-        lease->task = task;
+        of(lease)->task = task;
 }
 
 /* Is there somebody that the policy wants off the machine? Cards that came back are their owner's.
@@ -388,36 +400,33 @@ bool members_serve(Lease *lease)
 {
         _cleanup_(freep) char *message = NULL;
 
-        if (!lease->task)
+        if (!of(lease)->task)
                 obey_policy(lease);
-        if (!lease->task)
+        if (!of(lease)->task)
                 return false;
         int r = begin(lease, &message);
         if (r == 0)
                 return true;
         if (r < 0)
                 log_broken(r);
-        end_task(TAKE_PTR(lease->task), r, message, NULL);
+        end_task(TAKE_PTR(of(lease)->task), r, message, NULL);
         return false;
 }
 
 /* --- asked for -------------------------------------------------------------------------------- */
 
-static void ask(Lease *lease, MemberWork work, Bdf bdf, const PolicyRequest *who,
-                MemberDone done, void *userdata)
+void members_ask(Lease *lease, MemberWork work, Bdf bdf, const PolicyRequest *who, MemberDone done,
+                 void *userdata)
 {
         _cleanup_(freep) char *message = NULL;
         const PciDevice *pci = NULL;
         LeaseDevice *device = NULL;
 
-        /* Decide on what is; the lease may have begun to end by that. */
-        int r = ledger_read_now(lease->ledger);
-        if (r == 0)
-                r = find_joiner(lease, bdf, &device, &pci, &message);
+        int r = find_joiner(lease, bdf, &device, &pci, &message);
         if (r == 0)
                 r = work == MEMBER_TAKE ? check_take(lease, pci, who, &message)
                                         : check_expel(pci, &message);
-        if (r == 0 && lease->task)
+        if (r == 0 && of(lease)->task)
                 r = host_refuse(REFUSAL_BUSY, &message,
                                 "another device of lease %" PRIu32
                                 " is being taken or expelled; wait for that to end",
@@ -426,21 +435,4 @@ static void ask(Lease *lease, MemberWork work, Bdf bdf, const PolicyRequest *who
                 return answer(done, userdata, r, message, NULL);
         device->stays |= work == MEMBER_TAKE;
         put_task(lease, work, bdf, done, userdata);
-        lease_review_guard(lease);
-}
-
-void member_take(Lease *lease, Bdf bdf, const PolicyRequest *who, MemberDone done,
-                         void *userdata)
-{
-        VfioFds fds;
-
-        /* What was taken back without being asked for has its descriptors already. */
-        if (recreate_find_returned(lease, bdf, &fds))
-                return answer(done, userdata, 0, NULL, &fds);
-        ask(lease, MEMBER_TAKE, bdf, who, done, userdata);
-}
-
-void member_expel(Lease *lease, Bdf bdf, MemberDone done, void *userdata)
-{
-        ask(lease, MEMBER_EXPEL, bdf, NULL, done, userdata);
 }

@@ -8,18 +8,18 @@
  */
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/model/strength.h"
-#include "daemon/tell/audit.h"
+#include "daemon/base/log.h"
+#include "daemon/facts/guard_facts.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/steps.h"
-#include "daemon/base/log.h"
-#include "daemon/ledger/ledger.h"
+#include "daemon/machine/revision.h"
+#include "daemon/review/review_internal.h"
+#include "daemon/tell/audit.h"
 
 /* From 6.12 on the kernel attaches a newcomer to its group's current domain (kernel-facts 5.1). */
 #define JOINERS_ATTACHED_MAJOR 6
@@ -43,22 +43,6 @@ static void tell_joined(const Lease *lease, Bdf bdf)
                 ledger->observer.joined(lease, bdf, attached, ledger->observer.userdata);
 }
 
-Fingerprint world_fingerprint(const Ledger *ledger, const PciDevice *device)
-{
-        Fingerprint fingerprint = fingerprint_of(device);
-        char path[PATH_MAX], text[BDF_TEXT_SIZE], *end;
-        _cleanup_(freep) char *value = NULL;
-
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/revision", ledger->host.sysfs,
-                       bdf_format(device->bdf, text));
-        if (host_read_text(path, &value) < 0)
-                return fingerprint;
-        unsigned long revision = strtoul(value, &end, 16);
-        fingerprint.has_revision = end != value && !*end && revision <= UINT8_MAX;
-        fingerprint.revision = fingerprint.has_revision ? (uint8_t)revision : 0;
-        return fingerprint;
-}
-
 /*
  * Something is where a taken device was lost: the same one, or what differs. Only the same one is
  * marked. Returns 0 or -ENOMEM.
@@ -66,7 +50,7 @@ Fingerprint world_fingerprint(const Ledger *ledger, const PciDevice *device)
 static int tell_returned(const Lease *lease, LeaseDevice *known, const PciDevice *device)
 {
         const Ledger *ledger = lease->ledger;
-        Fingerprint now = world_fingerprint(ledger, device);
+        Fingerprint now = world_fingerprint(&ledger->host, device);
         _cleanup_(freep) char *difference = NULL;
         char text[BDF_TEXT_SIZE];
 
@@ -186,32 +170,6 @@ static bool group_is_alive(const Lease *lease, int32_t number)
         return false;
 }
 
-int lease_note_breach(Lease *lease, LeaseDevice *device, const char *driver)
-{
-        Ledger *ledger = lease->ledger;
-        GuardLayer layer = lease_guard(lease);
-        char text[BDF_TEXT_SIZE], when[32] = "an unknown time";
-        time_t now = time(NULL);
-        struct tm utc;
-        char *breach;
-
-        if (gmtime_r(&now, &utc))
-                (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
-        if (asprintf(&breach, "%s was found bound to %s at %s; the guard was %s",
-                     bdf_format(device->bdf, text), driver, when, guard_layer_to_string(layer)) < 0)
-                return -ENOMEM;
-        free(lease->record->breach);
-        lease->record->breach = breach;
-        device->breached = true;
-        device->blocked = device->blocking = false;
-        audit_device(AUDIT_BREACHED, lease, device->bdf,
-                     " is breached: %s; it is taken away again", breach);
-        if (ledger->observer.breached)
-                ledger->observer.breached(lease, device->bdf, driver, layer,
-                                           ledger->observer.userdata);
-        return 0;
-}
-
 /* Has a host driver got a joiner? Puts that on record, once. Returns 1 if it did, 0, or -ENOMEM. */
 static int reconcile_breach(Lease *lease, LeaseDevice *device, const char *driver)
 {
@@ -247,7 +205,8 @@ static int reconcile_joiner(Lease *lease, const PciDevice *device)
                 if (!known->owed)
                         forget_before(known);
         }
-        lease->n_joined += is_new;
+        if (is_new)
+                module_report(lease->ledger, EVENT_JOINED, lease, NULL);
         if (is_new && role == LEASE_ROLE_JOINER) {
                 tell_joined(lease, device->bdf);
                 int r = known->fingerprint.known ? tell_returned(lease, known, device) : 0;
@@ -282,5 +241,5 @@ int lease_reconcile(Lease *lease)
                         return r;
                 changed |= r > 0;
         }
-        return changed ? ledger_set_state(lease, lease->record->state) : 0;
+        return changed ? ledger_save_lease(lease) : 0;
 }

@@ -14,15 +14,28 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/descriptors/descriptors.h"
 #include "daemon/guard/recreate.h"
 #include "daemon/guard/seal.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/state.h"
-#include "daemon/base/log.h"
-#include "daemon/descriptors/keep.h"
+#include "daemon/review/review_internal.h"
+#include "daemon/work/work.h"
 
 /* Between two writes of sriov_numvfs for one lease. */
 #define RECREATE_PAUSE_USEC (60 * 1000000ULL)
+
+typedef struct LeaseRecreation {
+        size_t n_lasting; /* changes on record but those of a recreation under way */
+} LeaseRecreation;
+
+const Module recreate_module = {.name = "recreate", .lease_size = sizeof(LeaseRecreation)};
+
+static LeaseRecreation *of(const Lease *lease)
+{
+        return module_part(lease, &recreate_module);
+}
 
 /* Is the lost VF, or one just like it, in its place? */
 static bool is_back(const Lease *lease, const LeaseVf *vf)
@@ -116,7 +129,7 @@ static int job_recreate(const void *context, VfioFds *fds, char **ret_message)
 {
         const Lease *lease = context;
 
-        return recreate_vfs(&lease->ledger->host, lease->record, lease->n_lasting, fds,
+        return recreate_vfs(&lease->ledger->host, lease->record, of(lease)->n_lasting, fds,
                             ret_message);
 }
 
@@ -158,10 +171,10 @@ bool recreate_find_returned(const Lease *lease, Bdf bdf, VfioFds *ret_fds)
         (void)snprintf(group, sizeof(group), "group:%d", vf->group);
         (void)snprintf(name, sizeof(name), "device:%s", bdf_format(bdf, text));
         ret_fds->n_items = 0;
-        for (size_t i = 0; i < lease->fds.n_items; i++)
-                if (strcmp(lease->fds.items[i].name, group) == 0 ||
-                    strcmp(lease->fds.items[i].name, name) == 0)
-                        ret_fds->items[ret_fds->n_items++] = lease->fds.items[i];
+        const VfioFds *fds = descriptors_of(lease);
+        for (size_t i = 0; i < fds->n_items; i++)
+                if (strcmp(fds->items[i].name, group) == 0 || strcmp(fds->items[i].name, name) == 0)
+                        ret_fds->items[ret_fds->n_items++] = fds->items[i];
         return true;
 }
 
@@ -203,19 +216,18 @@ static void settle_vfs(Lease *lease, bool taken)
                 if (taken)
                         settle_taken(lease, vf, device);
         }
-        lease_record_drop_changes(record, lease->n_lasting);
-        (void)ledger_set_state(lease, record->state);
+        lease_record_drop_changes(record, of(lease)->n_lasting);
+        (void)ledger_save_lease(lease);
         ledger_read_soon(lease->ledger);
 }
 
-static void on_recreated(WorkerResult *result, void *userdata)
+static void on_recreated(Lease *lease, WorkerResult *result, bool is_ending)
 {
-        Lease *lease = userdata;
         int r = result->code;
         VfioFds former;
 
-        if (guard_end_worker(lease))
-                return; /* what it did is on record, and being undone */
+        if (is_ending)
+                return; /* what the worker did is on record, and is undone next */
         if (r == 0)
                 r = descriptors_keep(lease, result->fds, &former);
         if (r == 0)
@@ -228,42 +240,38 @@ static void on_recreated(WorkerResult *result, void *userdata)
         settle_vfs(lease, r == 0);
 }
 
-static void on_overdue(void *userdata)
+static void on_overdue(Lease *lease)
 {
-        Lease *lease = userdata;
-
         log_error("lease %u: bringing back what it has lost takes longer than %d s; "
                   "the kernel log says more",
                   lease->record->id, WORKER_DEADLINE_SECONDS);
-        if (lease->restore_waits)
-                lease_restore_is_late(lease, "the worker that brings its virtual functions back hangs in "
-                                       "the kernel, whose log says more; the groups are given back "
-                                       "when it lets go");
 }
 
 void lease_review_vfs(Lease *lease)
 {
-        const WorkerHandler handler = {
+        const LeaseJob job = {
+                .name = "the worker that brings its virtual functions back",
+                .run = job_recreate,
+                .fds = descriptors_of(lease),
+                .deadline = WORKER_DEADLINE_SECONDS,
                 .done = on_recreated,
                 .overdue = on_overdue,
-                .userdata = lease,
         };
         LeaseRecord *record = lease->record;
         uint64_t recreated = record->recreated_usec;
         bool write;
 
         if (record->on_vf_loss != POLICY_VF_LOSS_RECREATE || record->state != LEASE_LEASED ||
-            lease->worker || lease->guard_worker || !mark_returning(lease, &write))
+            work_transition(lease) || work_upkeep(lease) || !mark_returning(lease, &write))
                 return;
-        lease->n_lasting = record->n_changes;
+        of(lease)->n_lasting = record->n_changes;
         int r = plan_switches(lease);
         if (write)
                 record->recreated_usec = clock_usec(CLOCK_BOOTTIME);
         if (r == 0)
                 r = lease_state_save(lease->ledger->state_directory, record);
         if (r == 0)
-                r = worker_start(lease->ledger->base, job_recreate, lease, &lease->fds,
-                                 WORKER_DEADLINE_SECONDS, &handler, &lease->guard_worker);
+                r = work_start_upkeep(lease, &job);
         if (r == 0)
                 return;
         log_error("lease %u: what it has lost is not brought back: %s", record->id, strerror(-r));

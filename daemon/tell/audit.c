@@ -14,11 +14,13 @@
 #include <systemd/sd-journal.h>
 
 #include "core/model/text.h"
-#include "daemon/tell/audit.h"
 #include "daemon/base/clock.h"
-#include "daemon/host/kernel_audit.h"
 #include "daemon/base/log.h"
+#include "daemon/facts/guard_facts.h"
+#include "daemon/host/kernel_audit.h"
 #include "daemon/ledger/ledger.h"
+#include "daemon/limits/request.h"
+#include "daemon/tell/audit.h"
 
 #define FIELDS_MAX 128 /* groups and devices beyond are not told one by one */
 #define WORD_SIZE 64   /* of a selector that means nothing */
@@ -119,7 +121,7 @@ static GuardLayer guard_of(AuditEvent event, const Lease *lease)
 {
         bool is_end = event == AUDIT_GIVEN_BACK || event == AUDIT_REPAIRED;
 
-        return is_end ? lease->guard_held : lease_guard(lease);
+        return is_end ? lease_guard_held(lease) : lease_guard(lease);
 }
 
 /* Of what a lease's record says, but of its devices the one at `bdf` only, if it is not NULL. */

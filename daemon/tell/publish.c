@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/facts/guard_facts.h"
 #include "daemon/tell/publish.h"
 
 typedef struct Entry {
@@ -20,10 +21,16 @@ typedef struct EntryList {
         size_t n_entries;
 } EntryList;
 
-struct Published {
+/* What the observer has been told. */
+typedef struct Published {
         EntryList devices;
         EntryList groups;
-};
+} Published;
+
+typedef struct Publisher {
+        Published *published; /* NULL before the first call */
+        bool is_paused;
+} Publisher;
 
 static void entry_list_clear(EntryList *list)
 {
@@ -35,7 +42,7 @@ static void entry_list_clear(EntryList *list)
         *list = (EntryList){.entries = NULL};
 }
 
-Published *published_free(Published *published)
+static Published *published_free(Published *published)
 {
         if (!published)
                 return NULL;
@@ -43,6 +50,35 @@ Published *published_free(Published *published)
         entry_list_clear(&published->groups);
         free(published);
         return NULL;
+}
+
+DEFINE_CLEANUP(Published *, published_free);
+
+static void clear(void *data)
+{
+        Publisher *own = data;
+
+        published_free(own->published);
+}
+
+const Module publish_module = {
+        .name = "publish",
+        .size = sizeof(Publisher),
+        .clear = clear,
+};
+
+void publish_pause(Ledger *ledger)
+{
+        Publisher *own = module_data(ledger, &publish_module);
+
+        own->is_paused = true;
+}
+
+void publish_resume(Ledger *ledger)
+{
+        Publisher *own = module_data(ledger, &publish_module);
+
+        own->is_paused = false;
 }
 
 static int entry_compare(const void *a, const void *b)
@@ -148,7 +184,9 @@ int publish_changes(Ledger *ledger)
 {
         _cleanup_(published_freep) Published *now = calloc(1, sizeof(*now));
         _cleanup_(published_freep) Published *before = NULL;
-        if (ledger->is_quiet)
+        Publisher *own = module_data(ledger, &publish_module);
+
+        if (own->is_paused || !ledger->world)
                 return 0;
         if (!now)
                 return -ENOMEM;
@@ -159,13 +197,13 @@ int publish_changes(Ledger *ledger)
         if (r < 0)
                 return r;
 
-        before = TAKE_PTR(ledger->published);
-        ledger->published = TAKE_PTR(now);
+        before = TAKE_PTR(own->published);
+        own->published = TAKE_PTR(now);
         if (!before || !ledger->observer.device)
                 return 0;
-        tell_difference(&before->devices, &ledger->published->devices, ledger->observer.device,
+        tell_difference(&before->devices, &own->published->devices, ledger->observer.device,
                         ledger->observer.userdata);
-        tell_difference(&before->groups, &ledger->published->groups, ledger->observer.group,
+        tell_difference(&before->groups, &own->published->groups, ledger->observer.group,
                         ledger->observer.userdata);
         return 0;
 }

@@ -8,9 +8,11 @@
 
 #include "core/model/refusal.h"
 #include "daemon/bus/method.h"
-#include "daemon/lifecycle/revoke.h"
-#include "daemon/plan/preview.h"
+#include "daemon/holders/tracker.h"
+#include "daemon/lifecycle/lifecycle.h"
 #include "daemon/recovery/repair.h"
+#include "daemon/requests/preview.h"
+#include "daemon/requests/requests.h"
 
 unsigned fakeanswers_n_done, fakeanswers_n_reads;
 

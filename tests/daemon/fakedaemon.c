@@ -13,7 +13,15 @@
 
 #include "core/model/strength.h"
 #include "core/probe/cleanup.h"
+#include "daemon/claims/claims.h"
+#include "daemon/facts/guard_facts.h"
 #include "daemon/guard_process/controller_internal.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/limits/request.h"
+#include "daemon/reconcile/reconcile.h"
+#include "daemon/recovery/start.h"
+#include "daemon/requests/requests.h"
+#include "daemon/work/work.h"
 #include "tests/daemon/fakeprocess.h"
 #include "tests/daemon/fakeworker.h"
 #include "tests/unit/tree.h"
@@ -40,15 +48,16 @@ static _Noreturn void violated(const char *format, ...)
 static bool is_busy(const FakeDaemon *daemon)
 {
         const Ledger *ledger = daemon->ledger;
+        const GuardController *controller = controller_of(ledger);
 
         for (size_t i = 0; i < ledger->n_leases; i++)
-                if (ledger->leases[i]->worker || ledger->leases[i]->guard_worker ||
-                    ledger->leases[i]->ask_worker)
+                if (work_transition(ledger->leases[i]) || work_upkeep(ledger->leases[i]) ||
+                    claims_are_being_asked(ledger->leases[i]))
                         return true;
-        if (ledger->controller->worker || ledger->controller->former ||
-            (ledger->controller->process && !ledger->controller->is_ready))
+        if (controller->worker || controller->former ||
+            (controller->process && !controller->is_ready))
                 return true;
-        return evtimer_pending(ledger->rescan, NULL);
+        return reading_is_due(ledger->reading);
 }
 
 static void settle(FakeDaemon *daemon)
@@ -111,7 +120,7 @@ void fakedaemon_start(FakeDaemon *daemon, const HostPaths *host, const FakeServi
 
 void fakedaemon_end(FakeDaemon *daemon)
 {
-        daemon_free(daemon->ledger);
+        ledger_free(daemon->ledger);
         if (daemon->hang)
                 event_free(daemon->hang);
         event_base_free(daemon->base);
@@ -157,8 +166,7 @@ void fakedaemon_ask(FakeDaemon *daemon)
         const Ledger *ledger = daemon->ledger;
 
         for (size_t i = 0; i < ledger->n_leases; i++)
-                if (ledger->leases[i]->ask)
-                        event_active(ledger->leases[i]->ask, EV_TIMEOUT, 0);
+                claims_ask_now(ledger->leases[i]);
         (void)event_base_loop(daemon->base, EVLOOP_NONBLOCK);
         settle(daemon);
 }
@@ -265,9 +273,9 @@ void fakedaemon_check(const FakeDaemon *daemon, const char *when)
                 if (!has_open_slot() && lease_guard(lease) < GUARD_SEALED)
                         violated("%s: the guard of %s is %s", when, device->address,
                                  guard_layer_to_string(lease_guard(lease)));
-                if (lease->guard_trouble)
+                if (guard_trouble(lease))
                         violated("%s: the guard is still in trouble: %s", when,
-                                 lease->guard_trouble);
+                                 guard_trouble(lease));
         }
 }
 

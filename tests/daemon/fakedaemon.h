@@ -6,8 +6,8 @@
  * more is under way. A step that goes wrong ends the process with words on stderr.
  */
 
-#include "daemon/tell/audit.h"
 #include "daemon/ledger/ledger.h"
+#include "daemon/tell/audit.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/fakeservice.h"
 

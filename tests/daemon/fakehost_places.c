@@ -68,7 +68,7 @@ int __wrap_world_obstacle(const World *world, char **ret_text)
 
 void __wrap_ledger_read_soon(Ledger *ledger)
 {
-        (void)evtimer_add(ledger->rescan, &(struct timeval){.tv_sec = 0});
+        ledger_read_next(ledger);
 }
 
 void __wrap_ledger_read_later(Ledger *ledger)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/model/pcicap.h"
+#include "daemon/requests/requests.h"
 #include "tests/daemon/faults.h"
 #include "tests/daemon/lifeframe.h"
 #include "tests/unit/tree.h"

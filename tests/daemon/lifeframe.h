@@ -6,7 +6,7 @@
  * answered, and turns of the loop until something is so.
  */
 
-#include "daemon/lifecycle/revoke.h"
+#include "daemon/lifecycle/lifecycle.h"
 #include "tests/daemon/fakedaemon.h"
 
 #define CARD "0000:01:00.0"

@@ -14,7 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/descriptors/descriptors.h"
+#include "daemon/lifecycle/lifecycle.h"
 #include "daemon/queue/queue_internal.h"
+#include "daemon/reconcile/reconcile.h"
+#include "daemon/requests/requests.h"
+#include "daemon/work/work.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/lives_host.h"
 
@@ -78,12 +83,11 @@ static void on_answer(const LeaseAnswer *answer, Lease *lease, void *userdata)
         size_t request = (size_t)((int *)userdata - life->answers);
 
         life->answers[request] = answer->code;
-        if (!lease || lease->client_fd < 0)
+        if (!lease || descriptors_client_fd(lease) < 0)
                 return;
-        life->fds[request] = fcntl(lease->client_fd, F_DUPFD_CLOEXEC, 3);
+        life->fds[request] = fcntl(descriptors_client_fd(lease), F_DUPFD_CLOEXEC, 3);
         life->ids[request] = lease->record->id;
-        (void)close(lease->client_fd);
-        lease->client_fd = -1;
+        descriptors_close_client_fd(lease);
 }
 
 static int new_request(void)
@@ -133,7 +137,7 @@ static void end_worker(Lease *lease, ModelLease *model, LifeEnd end)
                                                REFUSAL_STUCK};
         VfioFds fds = {.n_items = 0};
         WorkerResult result = {.code = codes[end], .message = "so it was said", .fds = &fds};
-        Worker *worker = lease->worker;
+        Worker *worker = work_transition(lease);
 
         model_worker_ends(&life->model, model, end);
         worker->handler.done(&result, worker->handler.userdata);
@@ -176,7 +180,7 @@ static void transfer(Lease *lease, ModelLease *model, int client)
 /* A waiter's time is up: the one that both have at that place. */
 static void end_wait(size_t i)
 {
-        Queue *queue = life->ledger->queue;
+        Queue *queue = queue_of(life->ledger);
         size_t n = life->model.n_waiters;
         Waiter *waiter = queue->first;
 
@@ -206,7 +210,7 @@ static void run_command(const uint8_t *command)
         case 3:
         case 4:
         case 5:
-                if (lease && model && lease->worker)
+                if (lease && model && work_transition(lease))
                         end_worker(lease, model, b < 192 ? LIFE_WELL : (LifeEnd)(b % _LIFE_END_N));
                 break;
         case 6:
@@ -279,7 +283,7 @@ static bool agree(void)
                         return differ("owner of group", g, lease->record->uid, model->owner);
                 for (size_t i = 0; i < life->model.n_waiters; i++)
                         waiting += (life->model.waiters[i].groups >> g) & 1;
-                size_t have = queue_count(life->ledger->queue,
+                size_t have = queue_count(life->ledger,
                                           lives_world->groups->groups[g].kernel_group);
                 if (have != waiting)
                         return differ("waiters for group", g, (long)have, (long)waiting);
@@ -305,7 +309,7 @@ static bool wind_up(void)
                         ModelLease *model;
                         Lease *lease = holder(g, &model);
 
-                        if (lease && model && !lease->worker) {
+                        if (lease && model && !work_transition(lease)) {
                                 model_release(&life->model, model, -1);
                                 lease_release(lease, NULL, NULL);
                         }
@@ -343,7 +347,7 @@ bool lives_run(const uint8_t *data, size_t n_data, bool tell)
         }
         ok = ok && wind_up();
         count.leases += now.model.n_leases;
-        daemon_free(now.ledger);
+        ledger_free(now.ledger);
         for (size_t i = 0; i < now.n_requests; i++)
                 if (now.fds[i] >= 0)
                         (void)close(now.fds[i]);

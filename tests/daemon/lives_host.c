@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/lifecycle/lifecycle.h"
 #include "daemon/queue/queue_internal.h"
 #include "tests/daemon/lives_host.h"
 
@@ -39,9 +40,9 @@ void __wrap_lease_review_guard(Lease *lease);
 void __wrap_lease_review_vfs(Lease *lease);
 void __wrap_lease_judge_guard(Lease *lease);
 GuardLayer __wrap_lease_guard(const Lease *lease);
-void __wrap_controller_review(GuardController *controller);
+void __wrap_controller_review(Ledger *ledger);
 void __wrap_holders_note_nodes(Lease *lease);
-void __wrap_holders_review(HolderTracker *holder_tracker);
+void __wrap_holders_review(Ledger *ledger);
 int __wrap_publish_changes(Ledger *ledger);
 PolicyVerdict __wrap_policy_check(const Policy *policy, const PolicySubject *subject,
                                   const PolicyRequest *request);
@@ -157,8 +158,8 @@ void __wrap_lease_review_vfs(Lease *lease)
 
 void __wrap_lease_judge_guard(Lease *lease)
 {
-        if (lease->is_concluding)
-                lease_conclude(lease);
+        if (lease_awaits_guard(lease))
+                module_report(lease->ledger, EVENT_GUARD_SETTLED, lease, NULL);
 }
 
 GuardLayer __wrap_lease_guard(const Lease *lease)
@@ -166,7 +167,7 @@ GuardLayer __wrap_lease_guard(const Lease *lease)
         return GUARD_OWNED;
 }
 
-void __wrap_controller_review(GuardController *controller)
+void __wrap_controller_review(Ledger *ledger)
 {
 }
 
@@ -174,7 +175,7 @@ void __wrap_holders_note_nodes(Lease *lease)
 {
 }
 
-void __wrap_holders_review(HolderTracker *holder_tracker)
+void __wrap_holders_review(Ledger *ledger)
 {
 }
 

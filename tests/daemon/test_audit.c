@@ -7,8 +7,9 @@
 
 #include <sys/uio.h>
 
-#include "daemon/tell/audit.h"
+#include "daemon/facts/guard_facts.h"
 #include "daemon/ledger/ledger.h"
+#include "daemon/tell/audit.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
@@ -42,8 +43,7 @@ static bool has(const char *field)
         return false;
 }
 
-/* A lease of `n` functions, of which every second is taken. */
-static LeaseRecord *record_of(unsigned n)
+static LeaseRecord *make_record(unsigned n)
 {
         LeaseRecord *record;
 
@@ -67,12 +67,42 @@ static LeaseRecord *record_of(unsigned n)
         return record;
 }
 
+static Ledger *journal_ledger;
+
+/* A lease of `n` functions, of which every second is taken, that was owned while it lasted. */
+static Lease *make_lease(unsigned n)
+{
+        static const HostPaths host = {
+                .sysfs = "/nonexistent", .dev = "/nonexistent", .proc = "/nonexistent"};
+        static const Module *const modules[] = {&guard_facts_module, NULL};
+        const GuardFacts owned = {.assigned = true, .owned = true}, none = {.assigned = false};
+        struct event_base *base = event_base_new();
+        LeaseRecord *record = make_record(n);
+        Lease *lease;
+
+        record->state = LEASE_LEASED;
+        if (!base || ledger_new(base, &host, "/nonexistent", modules, &journal_ledger) < 0 ||
+            ledger_add_lease(journal_ledger, record, &lease) < 0 || guard_facts_set(lease, 0, &owned) < 0)
+                abort();
+        record->state = LEASE_RELEASING;
+        CHECK_NUMBER(guard_facts_set(lease, 0, &none), 0);
+        return lease;
+}
+
+static void drop_lease(void)
+{
+        struct event_base *base = journal_ledger->base;
+
+        ledger_free(journal_ledger);
+        event_base_free(base);
+}
+
 static void test_fields(void)
 {
-        _cleanup_(lease_record_freep) LeaseRecord *record = record_of(2);
-        Lease lease = {.record = record, .guard_held = GUARD_OWNED};
+        Lease *lease = make_lease(2);
+        const LeaseRecord *record = lease->record;
 
-        audit_lease(AUDIT_FORCED, &lease, ": taken by force of uid %u", record->uid);
+        audit_lease(AUDIT_FORCED, lease, ": taken by force of uid %u", record->uid);
         CHECK(has("MESSAGE=lease 7: taken by force of uid 1000"));
         CHECK(has("MESSAGE_ID=d7642f0a8ebb41e2a30438dd25ba8f8b"));
         CHECK(has("ISOLATIOND_EVENT=forced") && has("PRIORITY=4"));
@@ -82,6 +112,7 @@ static void test_fields(void)
         CHECK(has("ISOLATIOND_GUARD=none")); /* as yet */
         /* What stays with the host was not taken, and what is not known is not told. */
         CHECK(!strstr(entry, "00:00.0") && !strstr(entry, "OWNER_UNIT") && !strstr(entry, "ENDED"));
+        drop_lease();
 }
 
 static void test_kernel_text(void)
@@ -110,33 +141,34 @@ static void test_kernel_text(void)
 
 static void test_endings(void)
 {
-        _cleanup_(lease_record_freep) LeaseRecord *record = record_of(2);
-        Lease lease = {.record = record, .guard_held = GUARD_OWNED};
+        Lease *lease = make_lease(2);
+        LeaseRecord *record = lease->record;
 
-        audit_lease(AUDIT_GIVEN_BACK, &lease, ": given back");
+        audit_lease(AUDIT_GIVEN_BACK, lease, ": given back");
         CHECK(has("ISOLATIOND_ENDED=released") && has("ISOLATIOND_GUARD=owned"));
         record->revoke_usec = 1;
-        audit_lease(AUDIT_GIVEN_BACK, &lease, ": given back");
+        audit_lease(AUDIT_GIVEN_BACK, lease, ": given back");
         CHECK(has("ISOLATIOND_ENDED=revoked"));
         record->breach = strdup("a driver was quicker");
-        audit_lease(AUDIT_GIVEN_BACK, &lease, ": given back");
+        audit_lease(AUDIT_GIVEN_BACK, lease, ": given back");
         CHECK(has("ISOLATIOND_ENDED=breached"));
-        audit_lease(AUDIT_REPAIRED, &lease, ": given back");
+        audit_lease(AUDIT_REPAIRED, lease, ": given back");
         CHECK(has("ISOLATIOND_EVENT=repaired") && has("ISOLATIOND_GUARD=owned"));
+        drop_lease();
 }
 
 /* More devices than an entry has room for: what says which event it is stands in it all the same.
  */
 static void test_many(void)
 {
-        _cleanup_(lease_record_freep) LeaseRecord *record = record_of(1000);
-        const Lease lease = {.record = record};
+        const Lease *lease = make_lease(1000);
 
-        audit_lease(AUDIT_TAKEN, &lease, " is taken");
+        audit_lease(AUDIT_TAKEN, lease, " is taken");
         CHECK(n_fields <= 128);
         CHECK(has("MESSAGE=lease 7 is taken") && has("ISOLATIOND_LEASE=7"));
         CHECK(has("MESSAGE_ID=0539af1e9b354b9ea372cc6edb5cf43d") && has("PRIORITY=6"));
         CHECK(has("ISOLATIOND_GROUP=0000:00/05.0"));
+        drop_lease();
 }
 
 /* A group of a card with two functions, and a bridge that nobody has; `Manager` as far as it goes.

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/bus/method.h"
+#include "daemon/requests/requests.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 

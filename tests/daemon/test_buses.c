@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "core/model/refusal.h"
+#include "daemon/lifecycle/life_internal.h"
 #include "daemon/queue/queue_internal.h"
+#include "daemon/reconcile/reconcile.h"
+#include "daemon/requests/requests.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/lives_host.h"
 #include "tests/unit/tap.h"
@@ -45,7 +48,7 @@ static void begin(void)
 
 static void end(void)
 {
-        daemon_free(ledger);
+        ledger_free(ledger);
         event_base_free(base);
 }
 
@@ -65,6 +68,7 @@ static Lease *add_lease(const char *bus)
         (void)snprintf(record->owner_bus, sizeof(record->owner_bus), "%s", bus);
         if (ledger_add_lease(ledger, record, &lease) < 0)
                 abort();
+        life_raise(lease, LIFE_RESUME, NULL);
         return lease;
 }
 
@@ -122,11 +126,11 @@ static void test_a_waiter(const char *bus, bool stays)
         (void)snprintf(ledger->bus_id, sizeof(ledger->bus_id), "%s", bus);
         waited = 0;
         request_acquire(ledger, &request, on_answer, NULL);
-        if (CHECK(ledger->queue->first))
-                CHECK_STRING(ledger->queue->first->bus, bus);
+        if (CHECK(queue_of(ledger)->first))
+                CHECK_STRING(queue_of(ledger)->first->bus, bus);
         lease->record->owner_bus[0] = '\0';
         names_meet_bus(ledger, HERE);
-        CHECK_NUMBER(ledger->queue->first != NULL, stays);
+        CHECK_NUMBER(queue_of(ledger)->first != NULL, stays);
         CHECK_NUMBER(waited, stays ? 0 : REFUSAL_CHANGED);
         end();
 }

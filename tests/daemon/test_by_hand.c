@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/guard_process/evidence.h"
 #include "daemon/host/critical.h"
 #include "daemon/lease/nodes.h"
+#include "daemon/requests/requests.h"
 #include "tests/daemon/lifeframe.h"
 #include "tests/unit/tap.h"
 
@@ -112,7 +114,7 @@ static void check_words(const FakeDaemon *daemon)
 
                 if (ledger_lease_of_group(ledger, i) != lease)
                         continue;
-                text = ledger_group_guard_text(ledger, i);
+                text = guard_evidence(ledger, i);
                 must_be(text && strstr(text, "its owner has it again by isoctl take 1 " CARD),
                         "what its owner must do");
                 must_be(strstr(text, "root can unbind a device"), "the way that cannot be shut");

@@ -11,9 +11,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/descriptors/descriptors.h"
+#include "daemon/facts/guard_facts.h"
+#include "daemon/lifecycle/life_internal.h"
+#include "daemon/work/work.h"
 #include "tests/daemon/lifeframe.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
+
+static void react(Lease *lease, PolicyBreach reaction, const char *why)
+{
+        lease->record->on_fault_storm = reaction;
+        module_report(lease->ledger, EVENT_FAULT_STORM, lease, why);
+}
 
 /* Whoever waits for a lease that is made, and still to be guarded as required, is answered first. */
 static void live_unconcluded(FakeDaemon *daemon)
@@ -22,11 +32,11 @@ static void live_unconcluded(FakeDaemon *daemon)
                 Answer owner = {.code = _REFUSAL_N}, answer = {.code = _REFUSAL_N};
                 Lease *lease = take(daemon);
 
-                lease->is_concluding = true;
-                lease->done = on_done;
-                lease->done_userdata = &owner;
+                life_of(lease)->state = LIFE_SETTLING;
+                life_of(lease)->done = on_done;
+                life_of(lease)->done_userdata = &owner;
                 if (quarantined) {
-                        lease_react(lease, POLICY_BREACH_QUARANTINE, "a storm");
+                        react(lease, POLICY_BREACH_QUARANTINE, "a storm");
                         must_be(owner.code == REFUSAL_QUARANTINED, "who waits has it all the same");
                         lease_release(lease, on_done, &answer);
                 } else {
@@ -72,22 +82,22 @@ static void live_condemned(FakeDaemon *daemon)
 
         (void)set_master(true);
         frame_told_grace = 0;
-        lease_react(lease, POLICY_BREACH_KEEP, "nothing");
-        must_be(lease->record->state == LEASE_LEASED && !lease->guard_worker, "kept");
-        lease_react(lease, POLICY_BREACH_REVOKE, "a reason");
+        react(lease, POLICY_BREACH_KEEP, "nothing");
+        must_be(lease->record->state == LEASE_LEASED && !work_upkeep(lease), "kept");
+        react(lease, POLICY_BREACH_REVOKE, "a reason");
         must_be(strcmp(ledger_lease_state(lease), "revoking") == 0 &&
                         frame_told_grace == POLICY_GRACE_DEFAULT,
                 "revoked, with the rule's grace");
         uint64_t end = lease->record->revoke_usec;
-        lease_react(lease, POLICY_BREACH_REVOKE, "again");
+        react(lease, POLICY_BREACH_REVOKE, "again");
         must_be(lease->record->revoke_usec == end, "a second reason makes the grace no longer");
-        lease_react(lease, POLICY_BREACH_QUARANTINE, "a storm");
-        while (lease->guard_worker)
+        react(lease, POLICY_BREACH_QUARANTINE, "a storm");
+        while (work_upkeep(lease))
                 must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
         must_be(!set_master(true), "its devices are stopped");
         check_quarantine(daemon, "a storm");
         /* The store has what the second life is to find. */
-        _exit(lease->fds.n_items > 0 ? 0 : 2);
+        _exit(descriptors_of(lease)->n_items > 0 ? 0 : 2);
 }
 
 static void live_after_condemned(FakeDaemon *daemon)
@@ -96,7 +106,7 @@ static void live_after_condemned(FakeDaemon *daemon)
 
         must_be(daemon->ledger->n_leases == 1, "the lease lives on");
         check_quarantine(daemon, "a storm");
-        must_be(daemon->ledger->leases[0]->fds.n_items > 0, "its descriptors are kept");
+        must_be(descriptors_of(daemon->ledger->leases[0])->n_items > 0, "its descriptors are kept");
         lease_release(daemon->ledger->leases[0], on_done, &answer);
         await(daemon, &answer);
         must_be(answer.code == 0 && daemon->ledger->n_leases == 0, "released, it is given back");
@@ -160,7 +170,7 @@ static void live_guard_hanging(FakeDaemon *daemon)
         fakehost_plug(JOINER);
         fakehost_rescan(NULL);
         fakedaemon_see_once(daemon);
-        must_be(lease->guard_worker, "the joiner is being blocked");
+        must_be(work_upkeep(lease), "the joiner is being blocked");
         /* The driver comes as the override is written, and is found by the same worker. */
         lease_release(lease, on_done, &answer);
         await(daemon, &answer);

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "daemon/guard/block.h"
-#include "daemon/guard/udev_hook.h"
 #include "daemon/guard/gate.h"
 #include "daemon/guard/sweep.h"
+#include "daemon/guard/udev_hook.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 

@@ -10,7 +10,12 @@
 #include <unistd.h>
 
 #include "core/model/pcicap.h"
+#include "daemon/facts/guard_facts.h"
+#include "daemon/guard_process/controller.h"
 #include "daemon/guard_process/controller_internal.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/limits/request.h"
+#include "daemon/requests/requests.h"
 #include "tests/daemon/fakedaemon.h"
 #include "tests/daemon/fakeprocess.h"
 #include "tests/daemon/faults.h"
@@ -38,7 +43,7 @@ static void must_be(bool ok, const char *what)
 static void reorder(GuardController *controller)
 {
         places_clear(&controller->orders.places);
-        controller_review(controller);
+        controller_review(controller->ledger);
 }
 
 /* What sentinels have to say is heard, once. */
@@ -50,7 +55,7 @@ static void hear(const FakeDaemon *daemon)
 
 static void live(FakeDaemon *daemon)
 {
-        GuardController *controller = daemon->ledger->controller;
+        GuardController *controller = controller_of(daemon->ledger);
 
         must_be(fakedaemon_acquire(daemon, CARD, LEASE_MODE_VFIO) == 0, "the card");
         fakehost_unplug(CARD);
@@ -82,18 +87,19 @@ static void live(FakeDaemon *daemon)
 typedef struct Told {
         int code;
         GuardLayer layer; /* as read when the answer came */
-        bool has_sentinel;
+        bool has_process;
 } Told;
 
 static void on_told(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
+        const GuardController *controller = lease ? controller_of(lease->ledger) : NULL;
         Told *told = userdata;
 
         told->code = answer->code;
         if (!lease)
                 return;
         told->layer = lease_guard(lease);
-        told->has_sentinel = lease->ledger->controller->process && lease->ledger->controller->is_ready;
+        told->has_process = controller->process && controller->is_ready;
 }
 
 static Told ask(const FakeDaemon *daemon, LeaseMode mode)
@@ -147,7 +153,7 @@ static void live_asking(FakeDaemon *daemon)
                 Told told = ask(daemon, cases[i].mode);
 
                 must_be(told.layer == cases[i].layer, "the guard that will hold is told");
-                must_be(told.layer == GUARD_OWNED || told.has_sentinel, "a sentinel is on duty");
+                must_be(told.layer == GUARD_OWNED || told.has_process, "a sentinel is on duty");
                 fakedaemon_see(daemon);
                 must_be(lease_guard(daemon->ledger->leases[0]) == cases[i].layer,
                         "it holds afterwards");

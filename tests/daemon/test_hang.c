@@ -15,7 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/descriptors/descriptors.h"
 #include "daemon/host/child.h"
+#include "daemon/work/work.h"
 #include "tests/daemon/lifeframe.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
@@ -35,7 +37,7 @@ static double now(void)
 /* A process that is not the daemon's, with the group open. */
 static void hold(const Lease *lease)
 {
-        int fd = vfio_fds_find(&lease->fds, "group:1"), status;
+        int fd = vfio_fds_find(descriptors_of(lease), "group:1"), status;
         pid_t child = fork();
 
         must_be(child >= 0 && fd >= 0, "a holder");
@@ -163,10 +165,10 @@ static void live_hanging(FakeDaemon *daemon)
                 must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
         check_service(daemon);
         must_be(fakehost_has("fake/killed"), "the worker was killed");
-        const Worker *worker = daemon->ledger->leases[0]->worker;
+        const Worker *worker = work_transition(daemon->ledger->leases[0]);
         for (int i = 0; i < 3; i++)
                 fakedaemon_see_once(daemon);
-        must_be(daemon->ledger->leases[0]->worker == worker, "another worker was started");
+        must_be(work_transition(daemon->ledger->leases[0]) == worker, "another worker was started");
         fakehost_let_go(CARD);
         await(daemon, NULL);
         must_be(fakehost_driver(fakehost_find(CARD), path)[0], "the host driver is back");
@@ -190,7 +192,7 @@ static void live_with_orphan(FakeDaemon *daemon)
         must_be(daemon->ledger->n_leases == 1, "the lease lives on");
         must_be(strcmp(ledger_lease_state(lease), "stuck") == 0, "it is stuck");
         check_service(daemon);
-        must_be(!lease->worker, "another worker was started");
+        must_be(!work_transition(lease), "another worker was started");
         Answer answer = take_away(daemon, &(RevokeRequest){.kill = true});
         must_be(answer.code == REFUSAL_STUCK && answer.message[0], "who revokes it is told why");
         fakehost_let_go(CARD);

@@ -11,8 +11,12 @@
 #include <unistd.h>
 
 #include "core/model/refusal.h"
+#include "daemon/holders/tracker.h"
+#include "daemon/lifecycle/lifecycle.h"
 #include "daemon/queue/queue_internal.h"
-#include "daemon/lifecycle/revoke.h"
+#include "daemon/reconcile/reconcile.h"
+#include "daemon/requests/requests.h"
+#include "daemon/work/work.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/lives_host.h"
 #include "tests/unit/tap.h"
@@ -32,7 +36,7 @@ typedef struct Asked {
         Worker *worker; /* that was started for it */
 } Asked;
 
-void __real_holders_review(HolderTracker *holder_tracker);
+void __real_holders_review(Ledger *ledger);
 
 static struct event_base *base;
 static Ledger *ledger;
@@ -73,7 +77,7 @@ static void begin(void)
 
 static void end(void)
 {
-        daemon_free(ledger);
+        ledger_free(ledger);
         event_base_free(base);
 }
 
@@ -154,9 +158,9 @@ static Lease *make_lease(int device, uid_t uid)
 
         acquire(device, uid, false, &asked);
         Lease *lease = lease_of(device);
-        if (!lease || !lease->worker)
+        if (!lease || !work_transition(lease))
                 abort();
-        end_worker(lease->worker);
+        end_worker(work_transition(lease));
         CHECK_NUMBER(asked.code, 0);
         return lease;
 }
@@ -224,7 +228,7 @@ static void test_holders(void)
         one.code = PENDING;
         lease_revoke(lease, &request, on_answer, &one);
         Worker *killer = lives_last_worker;
-        CHECK(killer != before && !lease->worker);
+        CHECK(killer != before && !work_transition(lease));
         CHECK_NUMBER(lease->record->state, LEASE_LEASED);
         /* Who asks for the same meanwhile starts no other, but one when that has ended. */
         for (int i = 0; i < 100; i++)
@@ -250,11 +254,11 @@ static void test_holders(void)
 static void look_again(Lease *lease)
 {
         lease->record->exclusive_process = false;
-        __real_holders_review(ledger->holder_tracker);
+        __real_holders_review(ledger);
         lease->record->exclusive_process = true;
-        ledger->times.holder_tracker = 0;
-        __real_holders_review(ledger->holder_tracker);
-        ledger->times.holder_tracker = 60;
+        ledger->times.holders = 0;
+        __real_holders_review(ledger);
+        ledger->times.holders = 60;
         turn();
 }
 
@@ -313,7 +317,7 @@ static void test_leases(void)
                 (void)make_lease(device, 0);
         one.code = PENDING;
         lease_release(lease_of(0), on_answer, &one);
-        end_worker(lease_of(0)->worker);
+        end_worker(work_transition(lease_of(0)));
         CHECK_NUMBER(one.code, 0);
         (void)make_lease(device, USER);
         end();
@@ -337,8 +341,8 @@ static void test_waiters(void)
         CHECK_NUMBER(one.code, PENDING);
         /* The first one is served, and waits no more. */
         lease_release(lease, NULL, NULL);
-        end_worker(lease->worker);
-        end_worker(lease_of(0)->worker);
+        end_worker(work_transition(lease));
+        end_worker(work_transition(lease_of(0)));
         CHECK_NUMBER(asked[0].code, 0);
         acquire(0, USER, true, &one);
         CHECK_NUMBER(one.code, PENDING);
@@ -372,13 +376,13 @@ static unsigned fill_queue(uid_t uid, const char *const *selectors)
 
                 if (!waiter || request_copy(&request, &waiter->request) < 0)
                         abort();
-                waiter->queue = ledger->queue;
+                waiter->ledger = ledger;
                 waiter->done = on_answer;
                 waiter->userdata = &first;
-                if (queue_check_room(ledger->queue, waiter, &plan) != 0)
+                if (queue_check_room(queue_of(ledger), waiter, &plan) != 0)
                         return n;
-                waiter->next = ledger->queue->first;
-                ledger->queue->first = TAKE_PTR(waiter);
+                waiter->next = queue_of(ledger)->first;
+                queue_of(ledger)->first = TAKE_PTR(waiter);
         }
 }
 
@@ -401,11 +405,11 @@ static void test_bytes_in_the_queue(void)
                 n += fill_queue(uid, selectors);
         CHECK(n < ALL * n_mine);
         CHECK(fill_queue(0, selectors) > 2);
-        for (const Waiter *each = ledger->queue->first; each; each = each->next)
+        for (const Waiter *each = queue_of(ledger)->first; each; each = each->next)
                 n_back++;
         if (!CHECK(mkdtemp(directory)))
                 return;
-        CHECK_NUMBER(__real_queue_state_save(directory, ledger->queue->first), 0);
+        CHECK_NUMBER(__real_queue_state_save(directory, queue_of(ledger)->first), 0);
         CHECK_NUMBER(queue_state_load(directory, &back), 0);
         for (Waiter *next; back; back = next, n_back--) {
                 next = back->next;

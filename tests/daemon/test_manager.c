@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "core/model/pcicap.h"
+#include "daemon/facts/guard_facts.h"
 #include "tests/daemon/fakedaemon.h"
 #include "tests/daemon/faults.h"
 #include "tests/unit/tap.h"

@@ -17,6 +17,7 @@
 #include "core/probe/policy_json.h"
 #include "daemon/host/critical.h"
 #include "daemon/host/memlock.h"
+#include "daemon/requests/requests.h"
 #include "tests/daemon/lifeframe.h"
 #include "tests/unit/tap.h"
 
@@ -163,8 +164,8 @@ static void live_changed(FakeDaemon *daemon)
         owner->limits = (MemlockPair){.soft = 8192 * KIB, .hard = 8192 * KIB};
         owner->is_refused = true;
         const Lease *refused = lease(daemon, CARD);
-        must_be(refused->memory_warning && strstr(refused->memory_warning, "could not be given"),
-                "who asked is warned");
+        const char *warning = lease_memory_warning(refused);
+        must_be(warning && strstr(warning, "could not be given"), "the requester is warned");
         fakedaemon_release(daemon, 0);
         owner->is_refused = false;
         (void)lease(daemon, CARD);

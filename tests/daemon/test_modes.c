@@ -22,9 +22,12 @@
 
 #include "core/model/pcicap.h"
 #include "core/probe/cleanup.h"
+#include "daemon/facts/guard_facts.h"
 #include "daemon/host/acl.h"
 #include "daemon/lease/nodes.h"
 #include "daemon/lease/state.h"
+#include "daemon/limits/request.h"
+#include "daemon/requests/requests.h"
 #include "tests/daemon/fakedaemon.h"
 #include "tests/daemon/faults.h"
 #include "tests/unit/tap.h"

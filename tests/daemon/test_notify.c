@@ -12,6 +12,8 @@
 
 #include "daemon/bus/notify.h"
 #include "daemon/bus/object.h"
+#include "daemon/reconcile/reconcile.h"
+#include "daemon/requests/requests.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
@@ -91,7 +93,7 @@ static void end(void)
         ledger_observe(ledger, &nobody);
         sd_bus_flush_close_unref(client);
         sd_bus_flush_close_unref(bus.bus);
-        daemon_free(ledger);
+        ledger_free(ledger);
         event_base_free(base);
         tree_remove();
 }

@@ -14,8 +14,12 @@
 #include <unistd.h>
 
 #include "core/model/pcicap.h"
+#include "daemon/descriptors/descriptors.h"
 #include "daemon/guard/block.h"
 #include "daemon/host/critical.h"
+#include "daemon/limits/request.h"
+#include "daemon/requests/requests.h"
+#include "daemon/work/work.h"
 #include "tests/daemon/fakedaemon.h"
 #include "tests/daemon/faults.h"
 #include "tests/unit/tap.h"
@@ -256,9 +260,9 @@ static void check_take(FakeDaemon *daemon, TakeAnswer answer)
         must_be((answer.code == 0) == (device->role == LEASE_ROLE_TAKEN), "taken, as answered");
         must_be((answer.code == 0) == (answer.n_fds == 1), "descriptors for success alone");
         must_be((answer.code == 0) == is_bound && !device->taking, "bound if it is taken");
-        must_be(answer.code == 0 || fakedaemon_lease(daemon, CARD)->fds.n_items == 2,
+        must_be(answer.code == 0 || descriptors_of(fakedaemon_lease(daemon, CARD))->n_items == 2,
                 "no descriptor of what was not taken");
-        must_be(fakedaemon_lease(daemon, CARD)->fds.n_items ==
+        must_be(descriptors_of(fakedaemon_lease(daemon, CARD))->n_items ==
                         fakedaemon_lease(daemon, CARD)->record->n_fd_names,
                 "as many descriptors as names");
         fakedaemon_check(daemon, "a joiner asked for");
@@ -296,8 +300,9 @@ static void live_quarantined(FakeDaemon *daemon)
         await_joiner(daemon);
         Lease *lease = (Lease *)fakedaemon_lease(daemon, CARD);
         begin_take(daemon, JOINER, &answer);
-        must_be(lease->guard_worker, "a worker is at it");
-        lease_quarantine(lease, "too many faults");
+        must_be(work_upkeep(lease), "a worker is at it");
+        lease->record->on_fault_storm = POLICY_BREACH_QUARANTINE;
+        module_report(lease->ledger, EVENT_FAULT_STORM, lease, "too many faults");
         fakedaemon_see(daemon);
         must_be(lease->record->state == LEASE_QUARANTINED, "it stays in quarantine");
         must_be(answer.code > 0 && answer.n_fds == 0, "nothing is handed out");

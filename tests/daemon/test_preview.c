@@ -14,7 +14,7 @@
 #include "core/model/pcicap.h"
 #include "daemon/guard/seal.h"
 #include "daemon/lease/nodes.h"
-#include "daemon/plan/preview.h"
+#include "daemon/requests/preview.h"
 #include "tests/daemon/fakedaemon.h"
 #include "tests/daemon/faults.h"
 #include "tests/unit/tap.h"

@@ -188,33 +188,39 @@ static void on_done(const LeaseAnswer *answer, Lease *lease, void *userdata)
 }
 
 /* A queue of a new daemon, which has the place of one waiter. */
-static Queue *load(Ledger *ledger, const Waiter *first)
+static Queue *load(const Waiter *first, Ledger **ret_ledger)
 {
-        Queue *queue = NULL;
+        static const HostPaths host = {
+                .sysfs = "/nonexistent", .dev = "/nonexistent", .proc = "/nonexistent"};
+        static const Module *const modules[] = {&queue_module, &queue_turn_module, NULL};
+        const LedgerObserver observer = {.needs_name = on_needs_name};
+        struct event_base *base = event_base_new();
+        Ledger *ledger;
 
-        ledger->base = event_base_new();
-        ledger->observer.needs_name = on_needs_name;
-        int n = snprintf(ledger->state_directory, sizeof(ledger->state_directory), "%s",
-                         directory());
-        if (n < 0 || (size_t)n >= sizeof(ledger->state_directory) || !ledger->base || queue_state_save(ledger->state_directory, first) < 0 ||
-            queue_new(ledger, &queue) < 0 || queue_load(queue) < 0)
+        if (!base || ledger_new(base, &host, directory(), modules, &ledger) < 0)
                 abort();
-        return queue;
+        ledger_observe(ledger, &observer);
+        if (queue_state_save(ledger->state_directory, first) < 0 || queue_load(ledger) < 0)
+                abort();
+        *ret_ledger = ledger;
+        return queue_of(ledger);
 }
 
-static void unload(Ledger *ledger, Queue *queue)
+static void unload(Ledger *ledger)
 {
-        queue_free(queue);
-        event_base_free(ledger->base);
+        struct event_base *base = ledger->base;
+
+        ledger_free(ledger);
+        event_base_free(base);
         tree_remove();
 }
 
 /* Whoever knows the ticket is not whoever waits. */
 static void test_a_ticket_is_not_enough(void)
 {
-        Ledger ledger = {.n_leases = 0};
+        Ledger *ledger;
         Waiter *first = make("first", REQUEST_WAIT_FOREVER);
-        Queue *queue = load(&ledger, first);
+        Queue *queue = load(first, &ledger);
         int code = -1;
         static const struct {
                 uid_t uid;
@@ -235,12 +241,12 @@ static void test_a_ticket_is_not_enough(void)
                 request.unit = strangers[i].unit;
                 request.label = strangers[i].label;
                 request.ticket = strangers[i].ticket;
-                if (!CHECK(!queue_adopt(queue, &request, on_done, &code)))
+                if (!CHECK(!queue_adopt(ledger, &request, on_done, &code)))
                         printf("# stranger %zu has the place\n", i);
         }
         CHECK(!queue->first->done);
         CHECK_NUMBER(code, -1);
-        unload(&ledger, queue);
+        unload(ledger);
         free_all(first);
 }
 
@@ -248,34 +254,33 @@ static void test_a_ticket_is_not_enough(void)
 static void test_who_comes_back_has_another_connection(void)
 {
         static const gid_t fewer[] = {1000};
-        Ledger ledger = {.n_leases = 0};
+        Ledger *ledger;
         Waiter *first = make("first", REQUEST_WAIT_FOREVER), *back = NULL;
-        Queue *queue = load(&ledger, first);
+        Queue *queue = load(first, &ledger);
         AcquireRequest request = first->request;
         int code = -1;
 
-        ledger.queue = queue;
         request.owner = ":1.99";
         request.pid = 4711;
         request.gids = fewer;
         request.n_gids = 1;
         CHECK(queue->first->until_usec < REQUEST_WAIT_FOREVER); /* until somebody asks for it */
         request.wait_usec = REQUEST_WAIT_FOREVER;
-        CHECK(queue_adopt(queue, &request, on_done, &code));
+        CHECK(queue_adopt(ledger, &request, on_done, &code));
         CHECK(queue->first->until_usec == REQUEST_WAIT_FOREVER);
         CHECK_STRING(watched, ":1.99");
-        CHECK_NUMBER(queue_state_load(ledger.state_directory, &back), 0);
+        CHECK_NUMBER(queue_state_load(ledger->state_directory, &back), 0);
         if (CHECK(back)) {
                 CHECK_STRING(back->request.owner, ":1.99");
                 CHECK_NUMBER(back->request.pid, 4711);
                 CHECK(back->request.n_gids == 1 && back->request.gids[0] == 1000);
         }
-        queue_forget_name(queue, ":1.42");
+        queue_forget_name(ledger, ":1.42");
         CHECK_NUMBER(code, -1);
-        queue_forget_name(queue, ":1.99");
+        queue_forget_name(ledger, ":1.99");
         CHECK_NUMBER(code, REFUSAL_CHANGED);
         CHECK(!queue->first);
-        unload(&ledger, queue);
+        unload(ledger);
         free_all(back);
         free_all(first);
 }
@@ -283,13 +288,13 @@ static void test_who_comes_back_has_another_connection(void)
 /* It may have been answered, or not: its place is kept, but not for long. */
 static void test_who_was_being_served_keeps_its_place(void)
 {
-        Ledger ledger = {.n_leases = 0};
+        Ledger *ledger;
         Waiter *first = make("first", REQUEST_WAIT_FOREVER), *back = NULL;
 
         first->is_served = true;
         first->next = make("second", REQUEST_WAIT_FOREVER);
         uint64_t now = clock_usec(CLOCK_BOOTTIME);
-        Queue *queue = load(&ledger, first);
+        Queue *queue = load(first, &ledger);
         uint64_t later = clock_usec(CLOCK_BOOTTIME);
         const Waiter *served = queue->first;
 
@@ -298,21 +303,21 @@ static void test_who_was_being_served_keeps_its_place(void)
         CHECK(served->until_usec >= now + QUEUE_SERVED_ABSENCE_SECONDS * USEC_PER_SEC);
         CHECK(served->until_usec <= later + QUEUE_SERVED_ABSENCE_SECONDS * USEC_PER_SEC);
         CHECK(served->next->until_usec >= now + QUEUE_ABSENCE_SECONDS * USEC_PER_SEC);
-        CHECK_NUMBER((long long)queue_count_callers(queue), 0);
+        CHECK_NUMBER((long long)queue_count_callers(ledger), 0);
 
         /* One that is being served stands before the others, for the next daemon. */
         queue->served = queue->first;
         queue->first = queue->first->next;
         queue->served->next = NULL;
         queue->served->is_served = true;
-        queue_save(queue);
+        queue_save(ledger);
         CHECK(!queue->served->next);
-        CHECK_NUMBER(queue_state_load(ledger.state_directory, &back), 0);
+        CHECK_NUMBER(queue_state_load(ledger->state_directory, &back), 0);
         if (CHECK(back && back->next && !back->next->next)) {
                 CHECK_STRING(back->request.ticket, "first");
                 CHECK(back->is_served && !back->next->is_served);
         }
-        unload(&ledger, queue);
+        unload(ledger);
         free_all(back);
         free_all(first);
 }
@@ -320,17 +325,16 @@ static void test_who_was_being_served_keeps_its_place(void)
 /* Also of who waits for the first time: its end is heard of. */
 static void test_the_end_of_who_waits_is_heard_of(void)
 {
-        Ledger ledger = {.n_leases = 0};
+        Ledger *ledger;
         Waiter *first = make("first", REQUEST_WAIT_FOREVER);
-        Queue *queue = load(&ledger, NULL);
-        Plan plan = {.ledger = &ledger, .request = &first->request};
+        (void)load(NULL, &ledger);
+        Plan plan = {.ledger = ledger, .request = &first->request};
         int code = -1;
 
-        ledger.queue = queue;
         watched[0] = '\0';
-        CHECK_NUMBER(queue_add(queue, &plan, on_done, &code), 0);
+        CHECK_NUMBER(queue_add(&plan, on_done, &code), 0);
         CHECK_STRING(watched, ":1.42");
-        unload(&ledger, queue);
+        unload(ledger);
         free_all(first);
 }
 

@@ -9,8 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/facts/guard_facts.h"
 #include "daemon/lease/steps.h"
 #include "daemon/ledger/ledger.h"
+#include "daemon/lifecycle/life_internal.h"
+#include "daemon/machine/revision.h"
+#include "daemon/plan/demand.h"
+#include "daemon/reconcile/reconcile.h"
+#include "daemon/requests/requests.h"
+#include "daemon/review/review.h"
+#include "daemon/work/work.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
@@ -135,9 +143,10 @@ static Ledger *make(Lease **ret_lease)
                 CHECK_NUMBER(lease_record_add_device(record, device->bdf, LEASE_ROLE_TAKEN,
                                                      "e1000e", ""),
                              0);
-                record->devices[i].fingerprint = world_fingerprint(ledger, device);
+                record->devices[i].fingerprint = world_fingerprint(&host, device);
         }
         CHECK_NUMBER(ledger_add_lease(ledger, record, ret_lease), 0);
+        life_raise(*ret_lease, LIFE_RESUME, NULL);
         look(ledger, *ret_lease);
         CHECK_NUMBER(heard.joined + heard.lost, 0);
         return ledger;
@@ -147,7 +156,7 @@ static void clean(Ledger *ledger)
 {
         struct event_base *base = ledger->base;
 
-        daemon_free(ledger);
+        ledger_free(ledger);
         event_base_free(base);
         tree_remove();
 }
@@ -242,7 +251,9 @@ static void test_a_joiner_comes_again(void)
 
 static void set_guard(Lease *lease, bool owned)
 {
-        lease->guards[0] = (GuardFacts){.assigned = true, .owned = owned, .n_ports = 1, .n_slots = 1};
+        const GuardFacts facts = {.assigned = true, .owned = owned, .n_ports = 1, .n_slots = 1};
+
+        CHECK_NUMBER(guard_facts_set(lease, 0, &facts), 0);
 }
 
 /* Told once when it becomes weaker than required, and again when it does so again. */
@@ -251,7 +262,6 @@ static void test_a_guard_becomes_weaker(void)
         Lease *lease = NULL;
         Ledger *ledger = make(&lease);
 
-        lease->guards = calloc(1, sizeof(*lease->guards));
         lease->record->guard = GUARD_SEALED;
         for (unsigned times = 1; times <= 2; times++) {
                 set_guard(lease, true);
@@ -274,7 +284,6 @@ static void test_what_follows_a_weak_guard(void)
         Lease *lease = NULL;
         Ledger *ledger = make(&lease);
 
-        lease->guards = calloc(1, sizeof(*lease->guards));
         set_guard(lease, false);
         lease_judge_guard(lease); /* nothing is required */
         CHECK_NUMBER(heard.weakened, 0);
@@ -340,7 +349,7 @@ static void test_refusals(void)
         pull();
         member_take(lease, second, &stranger, on_answer, NULL);
         CHECK_NUMBER(answered.code, REFUSAL_CHANGED);
-        CHECK(!lease->task && !lease->guard_worker);
+        CHECK(!members_are_asked(lease) && !work_upkeep(lease));
         clean(ledger);
 }
 

@@ -16,6 +16,9 @@
 #include "daemon/bus/notify.h"
 #include "daemon/bus/standard.h"
 #include "daemon/bus/subscribers.h"
+#include "daemon/facts/guard_facts.h"
+#include "daemon/lifecycle/life_internal.h"
+#include "daemon/reconcile/reconcile.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
@@ -135,9 +138,9 @@ static void make_lease(void)
             lease_record_add_group(record, 14, "0000:00/05.0") < 0 ||
             ledger_add_lease(ledger, record, &lease) < 0)
                 abort();
-        lease->memory_warning = strdup("secret warning");
-        lease->guard_trouble = strdup("secret guard");
-        lease->guards = calloc(1, sizeof(*lease->guards));
+        life_of(lease)->memory_warning = strdup("secret warning");
+        (void)guard_set_trouble(lease, "secret guard");
+        CHECK_NUMBER(guard_facts_set(lease, 0, &(GuardFacts){.assigned = false}), 0);
 }
 
 static void begin(void)
@@ -183,7 +186,7 @@ static void end(void)
         subscribers_clear(&bus);
         sd_bus_close_unref(others);
         sd_bus_close_unref(bus.bus);
-        daemon_free(ledger);
+        ledger_free(ledger);
         event_base_free(base);
         tree_remove();
         free(TAKE_PTR(answer));

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "daemon/host/driver.h"
 #include "core/model/strength.h"
+#include "daemon/host/driver.h"
 #include "daemon/lease/steps.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"

@@ -9,6 +9,8 @@
 
 #include "core/model/refusal.h"
 #include "daemon/queue/queue_internal.h"
+#include "daemon/reconcile/reconcile.h"
+#include "daemon/requests/requests.h"
 #include "tests/daemon/fakehost.h"
 #include "tests/daemon/lives_host.h"
 #include "tests/unit/tap.h"
@@ -143,7 +145,7 @@ static void test_reset(void)
         end_worker(worker);
         CHECK_NUMBER(asked, 0);
         CHECK(is_being_taken("0000:00:04.0"));
-        daemon_free(ledger);
+        ledger_free(ledger);
         event_base_free(base);
 }
 
@@ -161,7 +163,7 @@ static void test_reset_of_a_bus(void)
         end_worker(worker);
         acquire("0000:01:00.1", false, &refused);
         CHECK(is_being_taken("0000:01:00.1"));
-        daemon_free(ledger);
+        ledger_free(ledger);
         event_base_free(base);
 }
 
@@ -181,7 +183,7 @@ static void test_type(void)
         end_worker(worker);
         CHECK_NUMBER(asked, 0);
         CHECK(is_being_taken("0000:00:04.0"));
-        daemon_free(ledger);
+        ledger_free(ledger);
         event_base_free(base);
 }
 

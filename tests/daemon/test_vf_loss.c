@@ -10,7 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/guard/seal_record.h"
 #include "daemon/ledger/ledger.h"
+#include "daemon/reconcile/reconcile.h"
+#include "daemon/review/review.h"
+#include "daemon/review/review_internal.h"
+#include "daemon/work/work.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
@@ -101,7 +106,7 @@ static void clean(Ledger *ledger)
 {
         struct event_base *base = ledger->base;
 
-        daemon_free(ledger);
+        ledger_free(ledger);
         event_base_free(base);
         tree_remove();
 }
@@ -137,7 +142,7 @@ static Ledger *make(PolicyVfLoss on_vf_loss, Lease **ret_lease)
         CHECK_NUMBER(lease_record_add_device(record, vf, LEASE_ROLE_TAKEN, "igbvf", ""), 0);
         size_t index = snapshot_find(ledger->world->snapshot, vf);
         if (CHECK(index != SNAPSHOT_NONE))
-                CHECK_NUMBER(seal_record_vf(ledger, record,
+                CHECK_NUMBER(seal_record_vf(&host, ledger->world->snapshot, record,
                                                &ledger->world->snapshot->devices[index]),
                              0);
         CHECK_NUMBER(record->n_vfs, 1);
@@ -151,10 +156,10 @@ static Ledger *make(PolicyVfLoss on_vf_loss, Lease **ret_lease)
 /* Runs the loop until the lease's worker has ended. */
 static void await_worker(Ledger *ledger, const Lease *lease)
 {
-        while (lease->guard_worker)
+        while (work_upkeep(lease))
                 if (event_base_loop(ledger->base, EVLOOP_ONCE) != 0)
                         break;
-        CHECK(!lease->guard_worker);
+        CHECK(!work_upkeep(lease));
 }
 
 static void check_numvfs(char wanted)
@@ -182,7 +187,7 @@ static void test_a_loss_is_told_when_two_readings_agree(void)
         CHECK_STRING(heard.cause, LOSS);
         look(ledger, lease);
         CHECK_NUMBER(heard.lost, 1);
-        CHECK(!lease->guard_worker); /* the rule says: keep */
+        CHECK(!work_upkeep(lease)); /* the rule says: keep */
         check_numvfs('0');
         clean(ledger);
 }
@@ -234,9 +239,9 @@ static void test_it_is_recreated_once(void)
 
         drop_vf();
         look(ledger, lease);
-        CHECK(!lease->guard_worker); /* why it is gone is not known yet */
+        CHECK(!work_upkeep(lease)); /* why it is gone is not known yet */
         look(ledger, lease);
-        CHECK(lease->guard_worker && lease->record->vfs[0].returning);
+        CHECK(work_upkeep(lease) && lease->record->vfs[0].returning);
         CHECK(lease_record_has_hold(lease->record, device));
         CHECK(lease->record->recreated_usec > 0);
         CHECK(lease_record_has_change(lease->record, LEASE_CHANGE_VFS, "0000:00:05.0"));
@@ -247,7 +252,7 @@ static void test_it_is_recreated_once(void)
         CHECK_NUMBER(lease->record->n_changes, 0);
         CHECK_NUMBER(heard.returned, 0);
         look(ledger, lease);
-        CHECK(!lease->guard_worker);
+        CHECK(!work_upkeep(lease));
         clean(ledger);
 }
 
@@ -264,10 +269,10 @@ static void test_what_is_still_going_is_waited_for(void)
         CHECK_NUMBER(heard.lost, 1);
         CHECK_STRING(heard.cause, LOSS);
         look(ledger, lease);
-        CHECK(!lease->guard_worker);
+        CHECK(!work_upkeep(lease));
         drop("bus/pci/devices/0000:00:05.1");
         look(ledger, lease);
-        CHECK(lease->guard_worker);
+        CHECK(work_upkeep(lease));
         await_worker(ledger, lease);
         check_numvfs('1');
         clean(ledger);
@@ -286,14 +291,14 @@ static void test_who_does_it_again_means_it(void)
         look(ledger, lease);
         look(ledger, lease);
         CHECK_NUMBER(heard.lost, 1);
-        CHECK(!lease->guard_worker && !device->recreate);
+        CHECK(!work_upkeep(lease) && !device->recreate);
         check_numvfs('0');
 
         /* Back by another's hand, it is the lease's to take, and nobody's joiner. */
         CHECK(!recreate_awaits(lease, vf));
         put_vf("igbvf");
         look(ledger, lease);
-        CHECK(lease->guard_worker && recreate_awaits(lease, vf));
+        CHECK(work_upkeep(lease) && recreate_awaits(lease, vf));
         CHECK_NUMBER(device->role, LEASE_ROLE_TAKEN);
         await_worker(ledger, lease);
         clean(ledger);

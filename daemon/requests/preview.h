@@ -11,6 +11,7 @@
 
 #include "daemon/lease/steps.h"
 #include "daemon/ledger/ledger.h"
+#include "daemon/limits/request.h"
 
 typedef struct PlanPreview {
         int code;                       /* as an acquire's answer would be, as far as can be told */

@@ -2,7 +2,7 @@
 
 /* A copy has a block for each thing that a request borrows; absent texts stay absent. */
 
-#include "daemon/plan/request.h"
+#include "daemon/limits/request.h"
 
 #include <errno.h>
 #include <stdlib.h>

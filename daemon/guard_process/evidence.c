@@ -1,32 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * What is told of a lease's guard: the layer, and in words why it is that one.
- */
+/* From the facts of a group to the sentences. */
+
+#include "daemon/guard_process/evidence.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/facts/guard_facts.h"
 #include "daemon/guard/slot.h"
-#include "daemon/ledger/ledger.h"
+#include "daemon/guard_process/controller.h"
 
 /* What no layer shuts but the kernel's own claim. */
 #define BY_HAND                                                                                    \
         "; root can unbind a device or bind another driver to it in sysfs at any time, which is "  \
         "undone when the kernel tells of it"
-
-GuardLayer lease_guard(const Lease *lease)
-{
-        GuardLayer weakest = lease->guards ? GUARD_OWNED : GUARD_NONE;
-
-        for (size_t i = 0; lease->guards && i < lease->record->n_groups; i++) {
-                GuardLayer layer = guard_holds(&lease->guards[i]);
-
-                if (layer < weakest)
-                        weakest = layer;
-        }
-        return weakest;
-}
 
 /* What is known of the guard of a group, or NULL if nobody has it. */
 static const GuardFacts *find_facts(const Ledger *ledger, size_t group, const Lease **ret_lease)
@@ -34,20 +22,12 @@ static const GuardFacts *find_facts(const Ledger *ledger, size_t group, const Le
         const Lease *lease = ledger_lease_of_group(ledger, group);
         int32_t number = ledger->world->groups->groups[group].kernel_group;
 
-        for (size_t i = 0; lease && lease->guards && i < lease->record->n_groups; i++)
-                if (lease->record->groups[i].number == number) {
+        for (size_t i = 0; lease && i < lease->record->n_groups; i++)
+                if (lease->record->groups[i].number == number && guard_facts_of(lease, i)) {
                         *ret_lease = lease;
-                        return &lease->guards[i];
+                        return guard_facts_of(lease, i);
                 }
         return NULL;
-}
-
-GuardLayer ledger_group_guard(const Ledger *ledger, size_t group)
-{
-        const Lease *lease = NULL;
-        const GuardFacts *facts = find_facts(ledger, group, &lease);
-
-        return facts ? guard_holds(facts) : GUARD_NONE;
 }
 
 /* Why the kernel is not known to guard the group. */
@@ -177,7 +157,7 @@ static bool has_expelled(const LeaseRecord *record)
         return false;
 }
 
-char *ledger_group_guard_text(const Ledger *ledger, size_t group)
+char *guard_evidence(const Ledger *ledger, size_t group)
 {
         const Lease *lease = NULL;
         const GuardFacts *facts = find_facts(ledger, group, &lease);
@@ -190,10 +170,11 @@ char *ledger_group_guard_text(const Ledger *ledger, size_t group)
                 is_between ? strdup("its lease is being prepared or given back: nothing is "
                                     "promised")
                            : describe(layer, facts, lease);
+        const char *trouble = lease ? guard_trouble(lease) : NULL;
         char *text;
 
         if (layer == GUARD_GATED)
-                gate = controller_gate_evidence(ledger->controller);
+                gate = controller_gate_evidence(ledger);
         if (layer == GUARD_GATED || layer == GUARD_REACTIVE)
                 open = describe_open(ledger, ledger->world->groups->groups[group].kernel_group);
         if (!returned || !first ||
@@ -207,8 +188,7 @@ char *ledger_group_guard_text(const Ledger *ledger, size_t group)
                              : "",
                      lease && lease->record->breach ? "; breached: " : "",
                      lease && lease->record->breach ? lease->record->breach : "",
-                     lease && lease->guard_trouble ? "; trouble: " : "",
-                     lease && lease->guard_trouble ? lease->guard_trouble : "") < 0)
+                     trouble ? "; trouble: " : "", trouble ? trouble : "") < 0)
                 return NULL;
         return text;
 }

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the policy demands of a lease's guard: before there is a lease, and for as long as it lasts.
+ * The guard that a policy rule requires, compared with the guard that a lease would have.
  */
 
 #include <errno.h>
-#include <inttypes.h>
 
 #include "core/model/guard_demand.h"
 #include "daemon/guard/slot.h"
-#include "daemon/base/log.h"
-#include "daemon/lifecycle/revoke.h"
+#include "daemon/guard_process/controller.h"
+#include "daemon/plan/demand.h"
 
 int plan_expect_guard(const Ledger *ledger, size_t group, LeaseMode mode,
                           GuardLayer *ret_layer)
 {
         const Snapshot *snapshot = ledger->world->snapshot;
         const Group *asked = &ledger->world->groups->groups[group];
-        GuardProspect prospect = {.mode = mode, .may_gate = controller_may_gate(ledger->controller)};
+        GuardProspect prospect = {.mode = mode, .may_gate = controller_may_gate(ledger)};
         _cleanup_(freep) size_t *ports = NULL;
 
         for (size_t i = 0; i < asked->n_members; i++)
@@ -67,42 +66,4 @@ void plan_record_rules(LeaseRecord *record, const PolicyRule *rule, const Policy
         record->exclusive_process = rule && rule->exclusive_process;
         record->revoke_grace = rule ? rule->revoke_grace : POLICY_GRACE_DEFAULT;
         record->guard = demand ? demand->guard : GUARD_NONE;
-}
-
-bool lease_is_weak(const Lease *lease)
-{
-        return lease->record->state == LEASE_LEASED &&
-               lease_guard(lease) < lease->record->guard;
-}
-
-void lease_judge_guard(Lease *lease)
-{
-        LeaseRecord *record = lease->record;
-        const LedgerObserver *observer = &lease->ledger->observer;
-        GuardLayer layer = lease_guard(lease);
-        bool is_weak = lease_is_weak(lease);
-
-        bool is_changing = (lease->guard_worker && !lease->guard_trouble) ||
-                           controller_is_settling(lease->ledger->controller);
-
-        /*
-         * Who waits for a lease is answered when its guard is what it will be, required or not. The
-         * kernel's claim stands already.
-         */
-        if (lease->is_concluding && (layer == GUARD_OWNED || !is_changing))
-                return lease_conclude(lease);
-        if (lease->done || is_changing || is_weak == record->is_weaker)
-                return;
-        record->is_weaker = is_weak;
-        (void)ledger_set_state(lease, record->state);
-        if (!is_weak) {
-                log_notice("lease %" PRIu32 ": its guard is %s again, as required", record->id,
-                           guard_layer_to_string(layer));
-                return;
-        }
-        log_warning("lease %" PRIu32 ": its guard is %s, weaker than required: %s", record->id,
-                    guard_layer_to_string(layer), guard_layer_to_string(record->guard));
-        if (observer->weakened)
-                observer->weakened(lease, layer, observer->userdata);
-        lease_react(lease, record->on_weaker, "its guard is weaker than required");
 }

@@ -16,6 +16,7 @@
 #include "daemon/lease/record.h"
 
 #define REQUEST_WAIT_FOREVER UINT64_MAX
+#define REQUEST_SELECTORS_MAX 64 /* per request */
 #define REQUEST_TICKET_SIZE 65 /* 64 characters */
 
 typedef struct AcquireRequest {

@@ -6,7 +6,7 @@
  * memory.
  */
 
-#include "daemon/plan/preview.h"
+#include "daemon/requests/preview.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,12 +15,14 @@
 #include <sys/stat.h>
 
 #include "core/probe/cleanup.h"
-#include "daemon/plan/preview_steps.h"
+#include "daemon/base/log.h"
 #include "daemon/guard/console.h"
 #include "daemon/host/critical.h"
 #include "daemon/lease/drivers.h"
-#include "daemon/base/log.h"
+#include "daemon/plan/demand.h"
 #include "daemon/plan/plan.h"
+#include "daemon/plan/preview_steps.h"
+#include "daemon/queue/queue.h"
 
 #define FINDINGS_MAX (1 << 20) /* bytes */
 
@@ -248,7 +250,7 @@ void plan_preview(Ledger *ledger, const AcquireRequest *request, PlanPreviewDone
         if (r == 0)
                 r = plan_negotiate(&plan);
         if (r == 0)
-                r = queue_check(ledger->queue, &plan);
+                r = queue_check(&plan);
         if (r == 0)
                 r = prepare(&plan, play);
         if (r != 0)

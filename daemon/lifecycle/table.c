@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Rows by state. Within a state: what its own workers report, then what others do to it.
+ */
+
+#include "daemon/lifecycle/table.h"
+
+static const LifeRow rows[] = {
+        {LIFE_NEW, LIFE_TAKE, LIFE_TAKING, {LIFE_START_TAKE}},
+        {LIFE_NEW, LIFE_RELEASE, LIFE_RESTORING, {LIFE_NOTE_WAITER, LIFE_RESTORE}},
+        {LIFE_NEW, LIFE_BLOCKED, LIFE_WAITING, {_LIFE_ACTION_END}},
+        {LIFE_NEW, LIFE_RESUME, LIFE_LEASED, {_LIFE_ACTION_END}},
+        {LIFE_NEW, LIFE_RESUME_REVOKED, LIFE_REVOKING, {LIFE_RESUME_GRACE}},
+        {LIFE_NEW, LIFE_RESUME_BROKEN, LIFE_QUARANTINED, {_LIFE_ACTION_END}},
+
+        {LIFE_TAKING, LIFE_NOT_STARTED, LIFE_GONE, {LIFE_ANSWER, LIFE_FORGET}},
+        {LIFE_TAKING, LIFE_TAKE, LIFE_TAKING, {LIFE_START_TAKE}}, /* in the next mode */
+        {LIFE_TAKING, LIFE_TAKEN, LIFE_SETTLING, {LIFE_SETTLE, LIFE_AWAIT_GUARD}},
+        {LIFE_TAKING, LIFE_REFUSED, LIFE_GONE, {LIFE_DROP}},
+        {LIFE_TAKING, LIFE_REFUSED_HELD, LIFE_RESTORING, {LIFE_ANSWER, LIFE_LOG_END, LIFE_RESTORE}},
+        {LIFE_TAKING, LIFE_TAKE_DIED, LIFE_RESTORING, {LIFE_ANSWER, LIFE_LOG_END, LIFE_RESTORE}},
+        {LIFE_TAKING, LIFE_TAKE_BROKEN, LIFE_QUARANTINED, {LIFE_QUARANTINE, LIFE_ANSWER}},
+        {LIFE_TAKING, LIFE_TAKE_LATE, LIFE_TAKING, {LIFE_KILL_TAKE, LIFE_ANSWER}},
+        {LIFE_TAKING, LIFE_NAME_GONE, LIFE_TAKING, {LIFE_NOTE_NAME_GONE}},
+        {LIFE_TAKING, LIFE_RELEASE, LIFE_TAKING, {LIFE_JOIN_WAIT}},
+        {LIFE_TAKING, LIFE_REVOKE, LIFE_TAKING, {LIFE_JOIN_WAIT}},
+
+        {LIFE_SETTLING, LIFE_SETTLE_FAILED, LIFE_RESTORING, {LIFE_ANSWER, LIFE_LOG_END, LIFE_RESTORE}},
+        {LIFE_SETTLING, LIFE_GUARDED, LIFE_LEASED, {LIFE_GRANT}},
+        {LIFE_SETTLING, LIFE_TOO_WEAK, LIFE_RESTORING, {LIFE_ANSWER, LIFE_LOG_END, LIFE_RESTORE}},
+        {LIFE_SETTLING, LIFE_NO_OWNER, LIFE_RESTORING, {LIFE_ANSWER, LIFE_RESTORE}},
+        {LIFE_SETTLING, LIFE_OWNER_GONE, LIFE_RESTORING, {LIFE_LOG_OWNER, LIFE_ANSWER_ENDED, LIFE_RESTORE}},
+        {LIFE_SETTLING, LIFE_NAME_GONE, LIFE_RESTORING, {LIFE_NOTE_NAME_GONE, LIFE_ANSWER_ENDED, LIFE_RESTORE}},
+        {LIFE_SETTLING, LIFE_RELEASE, LIFE_RESTORING, {LIFE_ANSWER_ENDED, LIFE_NOTE_WAITER, LIFE_RESTORE}},
+        {LIFE_SETTLING, LIFE_REVOKE, LIFE_RESTORING, {LIFE_ANSWER_ENDED, LIFE_NOTE_WAITER, LIFE_RESTORE}},
+        {LIFE_SETTLING, LIFE_CONDEMN, LIFE_QUARANTINED, {LIFE_SHUT_IN_HAND, LIFE_ANSWER}},
+
+        {LIFE_LEASED, LIFE_OWNER_GONE, LIFE_RESTORING, {LIFE_LOG_OWNER, LIFE_RESTORE}},
+        {LIFE_LEASED, LIFE_NAME_GONE, LIFE_RESTORING, {LIFE_NOTE_NAME_GONE, LIFE_RESTORE}},
+        {LIFE_LEASED, LIFE_RELEASE, LIFE_RESTORING, {LIFE_NOTE_WAITER, LIFE_RESTORE}},
+        {LIFE_LEASED, LIFE_REVOKE, LIFE_REVOKING, {LIFE_BEGIN_GRACE}},
+        {LIFE_LEASED, LIFE_CONDEMN, LIFE_QUARANTINED, {LIFE_SHUT_IN_HAND}},
+
+        {LIFE_REVOKING, LIFE_OWNER_GONE, LIFE_RESTORING, {LIFE_LOG_OWNER, LIFE_RESTORE}},
+        {LIFE_REVOKING, LIFE_NAME_GONE, LIFE_RESTORING, {LIFE_NOTE_NAME_GONE, LIFE_RESTORE}},
+        {LIFE_REVOKING, LIFE_RELEASE, LIFE_RESTORING, {LIFE_NOTE_WAITER, LIFE_RESTORE}},
+        {LIFE_REVOKING, LIFE_REVOKE, LIFE_REVOKING, {LIFE_BEGIN_GRACE}},
+        {LIFE_REVOKING, LIFE_GRACE_OVER, LIFE_REVOKING, {LIFE_END_GRACE}},
+        {LIFE_REVOKING, LIFE_KILLED, LIFE_RESTORING, {LIFE_RESTORE}},
+        {LIFE_REVOKING, LIFE_CONDEMN, LIFE_QUARANTINED, {LIFE_SHUT_IN_HAND}},
+
+        {LIFE_WAITING, LIFE_CLEAR, LIFE_RESTORING, {LIFE_RESTORE}},
+        {LIFE_WAITING, LIFE_RESTORE_LATE, LIFE_WAITING, {LIFE_DRAIN}},
+        {LIFE_WAITING, LIFE_GRACE_OVER, LIFE_WAITING, {_LIFE_ACTION_END}},
+        {LIFE_WAITING, LIFE_KILLED, LIFE_WAITING, {_LIFE_ACTION_END}},
+        {LIFE_WAITING, LIFE_OWNER_GONE, LIFE_WAITING, {_LIFE_ACTION_END}},
+        {LIFE_WAITING, LIFE_NAME_GONE, LIFE_WAITING, {LIFE_NOTE_NAME_GONE}},
+        {LIFE_WAITING, LIFE_RELEASE, LIFE_WAITING, {LIFE_JOIN_WAIT}},
+        {LIFE_WAITING, LIFE_REVOKE, LIFE_WAITING, {LIFE_HURRY}},
+
+        {LIFE_RESTORING, LIFE_BLOCKED, LIFE_WAITING, {_LIFE_ACTION_END}},
+        {LIFE_RESTORING, LIFE_RESTORED, LIFE_GONE, {LIFE_FINISH}},
+        {LIFE_RESTORING, LIFE_JOINED, LIFE_RESTORING, {LIFE_RESTORE}},
+        {LIFE_RESTORING, LIFE_RESTORE_FAILED, LIFE_QUARANTINED, {LIFE_QUARANTINE, LIFE_ANSWER}},
+        {LIFE_RESTORING, LIFE_RESTORE_LATE, LIFE_RESTORING, {LIFE_DRAIN}},
+        {LIFE_RESTORING, LIFE_GRACE_OVER, LIFE_RESTORING, {_LIFE_ACTION_END}},
+        {LIFE_RESTORING, LIFE_KILLED, LIFE_RESTORING, {_LIFE_ACTION_END}},
+        {LIFE_RESTORING, LIFE_NAME_GONE, LIFE_RESTORING, {LIFE_NOTE_NAME_GONE}},
+        {LIFE_RESTORING, LIFE_RELEASE, LIFE_RESTORING, {LIFE_JOIN_WAIT}},
+        {LIFE_RESTORING, LIFE_REVOKE, LIFE_RESTORING, {LIFE_HURRY}},
+
+        {LIFE_QUARANTINED, LIFE_GRACE_OVER, LIFE_QUARANTINED, {_LIFE_ACTION_END}},
+        {LIFE_QUARANTINED, LIFE_KILLED, LIFE_QUARANTINED, {_LIFE_ACTION_END}},
+        {LIFE_QUARANTINED, LIFE_OWNER_GONE, LIFE_QUARANTINED, {LIFE_LOG_OWNER}},
+        {LIFE_QUARANTINED, LIFE_NAME_GONE, LIFE_QUARANTINED, {LIFE_NOTE_NAME_GONE}},
+        {LIFE_QUARANTINED, LIFE_RELEASE, LIFE_RESTORING, {LIFE_NOTE_WAITER, LIFE_RESTORE}},
+        {LIFE_QUARANTINED, LIFE_REVOKE, LIFE_RESTORING, {LIFE_NOTE_WAITER, LIFE_RESTORE}},
+};
+
+const LifeRow *life_find(LifeState state, LifeEvent event)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                if (rows[i].state == state && rows[i].event == event)
+                        return &rows[i];
+        return NULL;
+}
+
+const char *life_state_to_string(LifeState state)
+{
+        static const char *const names[_LIFE_STATE_N] = {
+                [LIFE_NEW] = "new",
+                [LIFE_TAKING] = "taking",
+                [LIFE_SETTLING] = "settling",
+                [LIFE_LEASED] = "leased",
+                [LIFE_REVOKING] = "revoking",
+                [LIFE_WAITING] = "waiting",
+                [LIFE_RESTORING] = "restoring",
+                [LIFE_QUARANTINED] = "quarantined",
+                [LIFE_GONE] = "gone",
+        };
+
+        return (unsigned)state < _LIFE_STATE_N ? names[state] : "invalid";
+}
+
+const char *life_event_to_string(LifeEvent event)
+{
+        static const char *const names[_LIFE_EVENT_N] = {
+                [LIFE_TAKE] = "take",
+                [LIFE_NOT_STARTED] = "not started",
+                [LIFE_TAKEN] = "taken",
+                [LIFE_REFUSED] = "refused",
+                [LIFE_REFUSED_HELD] = "refused, a device is held",
+                [LIFE_TAKE_DIED] = "take died",
+                [LIFE_TAKE_BROKEN] = "take broken",
+                [LIFE_TAKE_LATE] = "take late",
+                [LIFE_SETTLE_FAILED] = "settle failed",
+                [LIFE_GUARDED] = "guarded",
+                [LIFE_TOO_WEAK] = "too weak",
+                [LIFE_NO_OWNER] = "no owner",
+                [LIFE_OWNER_GONE] = "owner gone",
+                [LIFE_NAME_GONE] = "name gone",
+                [LIFE_RELEASE] = "release",
+                [LIFE_REVOKE] = "revoke",
+                [LIFE_GRACE_OVER] = "grace over",
+                [LIFE_KILLED] = "killed",
+                [LIFE_CONDEMN] = "condemn",
+                [LIFE_CLEAR] = "clear",
+                [LIFE_BLOCKED] = "blocked",
+                [LIFE_RESTORED] = "restored",
+                [LIFE_JOINED] = "joined",
+                [LIFE_RESTORE_FAILED] = "restore failed",
+                [LIFE_RESTORE_LATE] = "restore late",
+                [LIFE_RESUME] = "resume",
+                [LIFE_RESUME_REVOKED] = "resume revoked",
+                [LIFE_RESUME_BROKEN] = "resume broken",
+        };
+
+        return (unsigned)event < _LIFE_EVENT_N ? names[event] : "invalid";
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Workers that take long: what the lease is called meanwhile, and what its requesters are told.
+ *
+ * A worker is never given up: whatever it hangs in, it goes on when the kernel lets go, and until then
+ * nobody gets the groups. Its process is on record, so that a later daemon does not start another.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/base/log.h"
+#include "daemon/holders/tracker.h"
+#include "daemon/lifecycle/life_internal.h"
+#include "daemon/work/work.h"
+
+typedef struct LifeHang {
+        char *text;                 /* for whom a worker waits, or NULL */
+        struct event *stuck;        /* when the lease is called stuck, or NULL */
+        struct event *former;       /* the end of a former daemon's worker, or NULL */
+        int former_fd;              /* its pidfd, or -1 */
+} LifeHang;
+
+static void init_lease(void *part)
+{
+        ((LifeHang *)part)->former_fd = -1;
+}
+
+static void forget_former(LifeHang *hang)
+{
+        if (hang->former)
+                event_free(TAKE_PTR(hang->former));
+        closep(&hang->former_fd);
+        hang->former_fd = -1;
+}
+
+static void clear_lease(void *part)
+{
+        LifeHang *hang = part;
+
+        forget_former(hang);
+        if (hang->stuck)
+                event_free(hang->stuck);
+        free(hang->text);
+}
+
+const Module life_wait_module = {
+        .name = "waiting for workers",
+        .lease_size = sizeof(LifeHang),
+        .lease_init = init_lease,
+        .lease_clear = clear_lease,
+};
+
+static LifeHang *of(const Lease *lease)
+{
+        return module_part(lease, &life_wait_module);
+}
+
+const char *life_waits_for(const Lease *lease)
+{
+        return of(lease)->text;
+}
+
+const char *lease_trouble(const Lease *lease)
+{
+        if (of(lease)->text)
+                return of(lease)->text;
+        return lease->record->trouble ? lease->record->trouble : "";
+}
+
+bool lease_is_at_work(const Lease *lease)
+{
+        return work_transition(lease) && !of(lease)->text;
+}
+
+bool life_has_former(const Lease *lease)
+{
+        return of(lease)->former;
+}
+
+static void set_text(Lease *lease, const char *text)
+{
+        LifeHang *hang = of(lease);
+
+        free(hang->text);
+        hang->text = strdup(text);
+}
+
+/* --- for whom the kernel waits ------------------------------------------------------------------ */
+
+static void on_holders(Ledger *ledger, uint32_t id, const HoldersResult *result, void *userdata)
+{
+        _cleanup_(freep) char *names = holders_describe(result->holders);
+        Lease *lease = ledger_find_lease(ledger, id);
+        bool is_unseen = result->code == REFUSAL_UNSUPPORTED;
+        char text[1024];
+
+        if (!lease || !work_transition(lease))
+                return;
+        if (result->holders->n_items > 0)
+                (void)snprintf(text, sizeof(text),
+                               "group %s: the kernel waits for %s to close it; "
+                               "it is given back when that is done, and "
+                               "`isoctl revoke --kill %" PRIu32 "` ends them",
+                               lease->record->groups[0].id, names ? names : "somebody", id);
+        else
+                (void)snprintf(text, sizeof(text),
+                               "group %s: the kernel takes long%s%s%s; the kernel log may say more; "
+                               "it is given back when the kernel lets go",
+                               lease->record->groups[0].id,
+                               result->code == 0 ? ", and no process has it open" : ": ",
+                               is_unseen && lease->record->revoke_kill ? "nobody was killed, as "
+                                                                       : "",
+                               result->code == 0 ? "" : result->message);
+        set_text(lease, text);
+        log_warning("lease %" PRIu32 " is %s: %s", id, ledger_lease_state(lease), text);
+        if (lease->record->state == LEASE_PREPARING)
+                ledger_tell_lease(lease);
+        else
+                (void)ledger_set_state(lease, LEASE_DRAINING);
+        life_answer(lease, REFUSAL_STUCK, text);
+}
+
+static void on_stuck(evutil_socket_t fd, short what, void *userdata)
+{
+        Lease *lease = userdata;
+        char text[160];
+
+        if (!work_transition(lease) && !work_is_ending(lease) && !life_has_former(lease))
+                return;
+        ledger_set_stuck(lease, true);
+        if (work_transition(lease))
+                return holders_ask_own(lease, false, on_holders, NULL);
+        if (!life_waits_for(lease)) {
+                (void)snprintf(text, sizeof(text),
+                               "group %s: the guard's worker hangs in the kernel, whose log may "
+                               "say more; it is given back when the kernel lets go",
+                               lease->record->groups[0].id);
+                set_text(lease, text);
+        }
+        log_warning("lease %" PRIu32 " is stuck: %s", lease->record->id, lease_trouble(lease));
+        ledger_tell_lease(lease);
+        life_answer(lease, REFUSAL_STUCK, lease_trouble(lease));
+}
+
+/* Puts on record which process hangs. */
+static void record_worker(Lease *lease)
+{
+        const Worker *transition = work_transition(lease);
+        const Worker *worker = transition ? transition : work_upkeep(lease);
+        LeaseRecord *record = lease->record;
+
+        if (!worker || record->worker_pid == (uint32_t)worker_pid(worker) ||
+            !holder_read_start(&lease->ledger->host, worker_pid(worker), &record->worker_start))
+                return;
+        record->worker_pid = (uint32_t)worker_pid(worker);
+        (void)ledger_save_lease(lease);
+}
+
+void life_expect_end(Lease *lease, unsigned seconds)
+{
+        const struct timeval delay = {.tv_sec = seconds};
+        LifeHang *hang = of(lease);
+
+        record_worker(lease);
+        if (!hang->stuck)
+                hang->stuck = evtimer_new(lease->ledger->base, on_stuck, lease);
+        if (!hang->stuck || evtimer_add(hang->stuck, &delay) < 0)
+                log_broken(-ENOMEM);
+}
+
+void life_end_wait(Lease *lease)
+{
+        LifeHang *hang = of(lease);
+
+        ledger_set_stuck(lease, false);
+        lease->record->worker_pid = 0;
+        free(TAKE_PTR(hang->text));
+        if (hang->stuck)
+                (void)event_del(hang->stuck);
+}
+
+bool life_drain(Lease *lease, const LifeNews *news)
+{
+        const char *text = news->message;
+
+        if (text) {
+                log_warning("lease %" PRIu32 ": %s", lease->record->id, text);
+                set_text(lease, text);
+        }
+        (void)ledger_set_state(lease, LEASE_DRAINING);
+        life_expect_end(lease, lease->ledger->times.stuck);
+        if (text)
+                life_answer(lease, REFUSAL_STUCK, text);
+        else
+                holders_ask_own(lease, false, on_holders, NULL);
+        return true;
+}
+
+bool life_join_wait(Lease *lease, const LifeNews *news)
+{
+        static const LeaseAnswer busy = {
+                .code = REFUSAL_BUSY,
+                .message = "the lease is being prepared or given back; wait for that to end",
+        };
+        const LeaseAnswer stuck = {.code = REFUSAL_STUCK, .message = of(lease)->text};
+        LeaseLife *life = life_of(lease);
+        bool may_join = lease->record->state == LEASE_PREPARING ? lease->is_stuck : !life->done;
+
+        if (may_join && !of(lease)->text) {
+                life->done = news->done;
+                life->done_userdata = news->userdata;
+        } else if (news->done) {
+                news->done(may_join ? &stuck : &busy, NULL, news->userdata);
+        }
+        return true;
+}
+
+/* --- a former daemon's worker ------------------------------------------------------------------ */
+
+static void on_former_ended(evutil_socket_t fd, short what, void *userdata)
+{
+        Lease *lease = userdata;
+
+        forget_former(of(lease));
+        log_notice("lease %" PRIu32 ": the kernel has let go of it", lease->record->id);
+        life_raise(lease, LIFE_CLEAR, NULL);
+}
+
+bool life_await_former(Lease *lease)
+{
+        const LeaseRecord *record = lease->record;
+        LifeHang *hang = of(lease);
+        uint64_t start = 0;
+        char text[160];
+
+        if (record->worker_pid == 0)
+                return false;
+        hang->former_fd = (int)syscall(SYS_pidfd_open, (pid_t)record->worker_pid, 0);
+        if (hang->former_fd < 0)
+                return false;
+        /* The number may be another process's by now. */
+        if (holder_read_start(&lease->ledger->host, (int32_t)record->worker_pid, &start) &&
+            start == record->worker_start)
+                hang->former = event_new(lease->ledger->base, hang->former_fd, EV_READ,
+                                         on_former_ended, lease);
+        if (!hang->former || event_add(hang->former, NULL) < 0) {
+                forget_former(hang);
+                return false;
+        }
+        ledger_set_stuck(lease, true);
+        (void)snprintf(text, sizeof(text),
+                       "group %s: process %" PRIu32
+                       ", a worker of a daemon before this one, hangs in "
+                       "the kernel; it is given back when the kernel lets go",
+                       record->groups[0].id, record->worker_pid);
+        set_text(lease, text);
+        log_warning("lease %" PRIu32 " is stuck: %s", record->id, text);
+        return true;
+}

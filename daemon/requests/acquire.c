@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Acquire: from a request to a plan, and from there to a lease, to the queue, or to a refusal.
+ */
+
+#include "daemon/base/log.h"
+#include "daemon/lifecycle/lifecycle.h"
+#include "daemon/park/park.h"
+#include "daemon/queue/queue.h"
+#include "daemon/requests/requests.h"
+
+static void refuse(const Plan *plan, int r, LeaseDone done, void *userdata)
+{
+        const LeaseAnswer answer = {
+                .code = r,
+                .message = plan->message ? plan->message : "",
+                .rule = plan->refuser ? plan->refuser->origin : NULL,
+        };
+
+        if (r < 0)
+                log_broken(r);
+        done(&answer, NULL, userdata);
+}
+
+/* Parked groups are given up first; the request is decided anew then. */
+static void execute(Plan *plan, LeaseDone done, void *userdata)
+{
+        if (plan->has_parked)
+                park_yield(plan->ledger, plan->groups, plan->n_groups, plan->request, done,
+                           userdata);
+        else
+                lifecycle_grant(plan, done, userdata);
+}
+
+void request_acquire(Ledger *ledger, const AcquireRequest *request, LeaseDone done, void *userdata)
+{
+        _cleanup_(plan_clear) Plan plan = {.ledger = ledger, .request = request};
+
+        if (queue_adopt(ledger, request, done, userdata))
+                return;
+        /* Decide on the machine as it is, not as it was at the last uevent. */
+        int r = ledger_read_now(ledger);
+        if (r == 0)
+                r = plan_negotiate(&plan);
+        if (r == 0 && !request->is_served)
+                r = queue_check(&plan);
+        if (r == REFUSAL_BUSY && request->wait_usec > 0) {
+                r = queue_add(&plan, done, userdata);
+                if (r == 0)
+                        return;
+        }
+        if (r != 0)
+                return refuse(&plan, r, done, userdata);
+        queue_pass(&plan, done, userdata);
+}
+
+/* The queue and the parked groups are served by the same code. */
+static int init(Ledger *ledger, void *data)
+{
+        queue_set_executor(ledger, execute);
+        park_set_acquire(ledger, request_acquire);
+        return 0;
+}
+
+const Module acquire_module = {.name = "acquire", .init = init};

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Two workers, and what is to happen when the upkeep's has ended. */
+
+#include "daemon/work/work.h"
+
+typedef struct Work {
+        Worker *transition;
+        Worker *upkeep;
+        LeaseJob transition_job, upkeep_job;
+        const WorkSequel *sequel;    /* or NULL */
+        void (*next)(Lease *lease);  /* or NULL */
+} Work;
+
+static void clear(void *part)
+{
+        Work *own = part;
+
+        worker_free(own->transition);
+        worker_free(own->upkeep);
+}
+
+const Module work_module = {.name = "work", .lease_size = sizeof(Work), .lease_clear = clear};
+
+static Work *of(const Lease *lease)
+{
+        return module_part(lease, &work_module);
+}
+
+Worker *work_transition(const Lease *lease)
+{
+        return of(lease)->transition;
+}
+
+Worker *work_upkeep(const Lease *lease)
+{
+        return of(lease)->upkeep;
+}
+
+bool work_is_ending(const Lease *lease)
+{
+        return of(lease)->sequel;
+}
+
+/* --- transitions ------------------------------------------------------------------------------ */
+
+static void on_transition_done(WorkerResult *result, void *userdata)
+{
+        Lease *lease = userdata;
+        Work *own = of(lease);
+
+        own->transition = NULL;
+        own->transition_job.done(lease, result, false);
+}
+
+static void on_transition_overdue(void *userdata)
+{
+        Lease *lease = userdata;
+
+        of(lease)->transition_job.overdue(lease);
+}
+
+int work_start_transition(Lease *lease, const LeaseJob *job)
+{
+        const WorkerHandler handler = {on_transition_done, on_transition_overdue, lease};
+        Work *own = of(lease);
+
+        own->transition_job = *job;
+        return worker_start(lease->ledger->base, job->run, job->context ? job->context : lease,
+                            job->fds, job->deadline, &handler, &own->transition);
+}
+
+/* --- upkeep ----------------------------------------------------------------------------------- */
+
+static void on_upkeep_done(WorkerResult *result, void *userdata)
+{
+        Lease *lease = userdata;
+        Work *own = of(lease);
+        const WorkSequel *sequel = own->sequel;
+        void (*next)(Lease *lease) = sequel ? NULL : own->next;
+        const LeaseJob job = own->upkeep_job;
+
+        own->upkeep = NULL;
+        if (next) {
+                own->next = NULL;
+                next(lease);
+        }
+        job.done(lease, result, sequel);
+        if (sequel) {
+                own->sequel = NULL;
+                own->next = NULL;
+                sequel->run(lease);
+        }
+}
+
+static void on_upkeep_overdue(void *userdata)
+{
+        Lease *lease = userdata;
+        const Work *own = of(lease);
+
+        own->upkeep_job.overdue(lease);
+        if (own->sequel)
+                own->sequel->late(lease, own->upkeep_job.name);
+}
+
+int work_start_upkeep(Lease *lease, const LeaseJob *job)
+{
+        const WorkerHandler handler = {on_upkeep_done, on_upkeep_overdue, lease};
+        Work *own = of(lease);
+
+        own->upkeep_job = *job;
+        return worker_start(lease->ledger->base, job->run, job->context ? job->context : lease,
+                            job->fds, job->deadline, &handler, &own->upkeep);
+}
+
+void work_end_upkeep(Lease *lease, const WorkSequel *sequel)
+{
+        of(lease)->sequel = sequel;
+        worker_kill(of(lease)->upkeep);
+}
+
+void work_after_upkeep(Lease *lease, void (*next)(Lease *lease))
+{
+        of(lease)->next = next;
+}
