@@ -4,14 +4,11 @@
 /*
  * The manager on the system bus: org.isolationd1.
  *
- * Objects are not kept: each request looks the object up in the world of the moment. What changes is
- * told by the manager's observer and becomes PropertiesChanged, InterfacesAdded and -Removed.
+ * Objects are not kept: each request looks the object up in the world of the moment. What changes
+ * is told by the manager's observer and becomes PropertiesChanged, InterfacesAdded and -Removed.
  */
 
 #include "daemon/manager.h"
-
-#define BUS_NAME "org.isolationd1"
-#define BUS_ROOT "/org/isolationd1"
 
 typedef struct Bus Bus;
 
@@ -26,12 +23,12 @@ Bus *bus_free(Bus *bus);
 DEFINE_CLEANUP(Bus *, bus_free);
 
 /*
- * To be called before each turn of the event loop: handles what has arrived and asks the loop to wake
- * for what comes next. Returns 0, or -errno when the connection is gone.
+ * To be called before each turn of the event loop: handles what has arrived and asks the loop to
+ * wake for what comes next. Returns 0, or -errno when the connection is gone.
  */
 _nodiscard_ int bus_turn(Bus *bus);
 
-/* Gives the name up: what is sent to it from then on is for the next daemon. Returns 0 or -errno. */
+/* Gives the name up: later calls to it are for the next daemon. Returns 0 or -errno. */
 _nodiscard_ int bus_leave_name(Bus *bus);
 
 /* How many have asked and are not answered, what has arrived and was not read yet included. */

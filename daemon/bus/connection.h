@@ -8,25 +8,40 @@
  * sd-bus must not wait for an answer by itself, as nothing would come through the gate meanwhile.
  */
 
-#include "daemon/bus/object.h"
+#include <event2/event.h>
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
 
-/* Connects, and waits until the bus has let us in. Returns 0 or -errno; connection_close() closes
- * it. */
-_nodiscard_ int connection_open(Bus *bus);
+#include "core/model/base.h"
 
-void connection_close(Bus *bus);
+typedef struct Connection Connection;
 
-/* Takes the name BUS_NAME. Returns 0 or -errno (-EEXIST: another daemon has it). */
-_nodiscard_ int connection_take_name(Bus *bus);
+/*
+ * Connects, and waits until the bus has let us in. Returns 0 and *ret, or -errno. The event base
+ * has to outlive the connection.
+ */
+_nodiscard_ int connection_open(struct event_base *base, Connection **ret_connection);
+
+/* Sends what is left, closes the connection and frees it; NULL is fine. Returns NULL. */
+Connection *connection_close(Connection *connection);
+DEFINE_CLEANUP(Connection *, connection_close);
+
+/* Borrowed. */
+sd_bus *connection_bus(const Connection *connection);
+
+/* Takes a name on the bus. Returns 0 or -errno (-EEXIST: another daemon has it). */
+_nodiscard_ int connection_take_name(Connection *connection, const char *name);
 
 /* Gives it up. Returns 0 or -errno. */
-_nodiscard_ int connection_leave_name(Bus *bus);
+_nodiscard_ int connection_leave_name(Connection *connection, const char *name);
 
 /*
  * Lets through what has come, unless the bus takes none of our answers: whoever sends calls then
  * and does not read waits, and the answers do not fill our memory. Returns as gate_turn().
  */
-_nodiscard_ int connection_read(Bus *bus);
+_nodiscard_ int connection_read(Connection *connection);
 
-/* Whether the bus is behind with what we send. */
-bool connection_is_behind(const Bus *bus);
+/*
+ * Asks the loop to wake for what sd-bus and the gate wait for, or at once. Returns 0 or -errno.
+ */
+_nodiscard_ int connection_arm(Connection *connection, bool at_once);

@@ -9,12 +9,13 @@
  * questions doubles, and ends with the first answer.
  */
 
+#include "daemon/bus/names.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/bus/names.h"
-#include "daemon/bus/subscribers.h"
+#include "daemon/bus/access/subscribers.h"
 #include "daemon/log.h"
 
 #define DBUS "org.freedesktop.DBus"

@@ -7,13 +7,13 @@
  * A unique name is never given twice, so that it says who without a race; a pid would not.
  */
 
-#include "daemon/bus/object.h"
+#include "daemon/bus/call/call.h"
 
 typedef struct BusNames BusNames;
 
 /*
- * Watches a name, once, until it ends or nobody needs it any more. A bus that does not answer is asked
- * again: only its word is an end.
+ * Watches a name, once, until it ends or nobody needs it any more. A bus that does not answer is
+ * asked again: only its word is an end.
  */
 void bus_names_watch(Bus *bus, const char *name);
 

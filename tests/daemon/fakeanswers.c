@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "core/model/refusal.h"
-#include "daemon/bus/method.h"
+#include "daemon/bus/call/call.h"
 #include "daemon/manager_revoke.h"
 #include "daemon/rehearsal.h"
 #include "daemon/repair.h"

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Methods of org.isolationd1.Manager for those who want groups: Acquire, Resolve, Subscribe.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/audit.h"
+#include "daemon/bus/access/subscribers.h"
+#include "daemon/bus/call/arguments.h"
+#include "daemon/bus/call/fds.h"
+#include "daemon/bus/call/paths.h"
+#include "daemon/bus/methods/methods_internal.h"
+#include "daemon/log.h"
+
+static int append_grant(sd_bus_message *reply, const Lease *lease)
+{
+        int r = bus_append_path(reply, bus_path_lease(lease->record->id));
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "h", lease->client_fd);
+        return r < 0 ? r : bus_append_fds(reply, &lease->fds);
+}
+
+/* Who is not given what they ask for is on the journal; a slip of the pen is not, nor a queue. */
+static void audit_answer(const MethodCall *call, const ManagerAnswer *answer)
+{
+        const char *selectors[ARGUMENT_SELECTORS_MAX + 1] = {NULL};
+
+        if (answer->code <= 0 || answer->code == REFUSAL_INVALID ||
+            answer->code == REFUSAL_NOT_FOUND || answer->code == REFUSAL_BUSY)
+                return;
+        if (argument_rewind(call->message) < 0 ||
+            argument_read_texts(call->message, "selectors", ARGUMENT_SELECTORS_MAX, selectors) < 0)
+                return;
+        const AuditRefusal refusal = {
+                .uid = call->caller.uid,
+                .unit = call->caller.unit,
+                .selectors = selectors,
+                .refusal = (Refusal)answer->code,
+                .message = answer->message,
+                .rule = answer->rule,
+        };
+        audit_refusal(call->bus->manager, &refusal);
+}
+
+static void on_acquired(const ManagerAnswer *answer, Lease *lease, void *userdata)
+{
+        _cleanup_(method_call_freep) MethodCall *call = userdata;
+        _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
+
+        if (answer->code != 0) {
+                audit_answer(call, answer);
+                bus_reply_failure(call->message, answer);
+                return;
+        }
+        int r = sd_bus_message_new_method_return(call->message, &reply);
+        if (r >= 0)
+                r = append_grant(reply, lease);
+        if (r >= 0)
+                r = sd_bus_send(call->bus->bus, reply, NULL);
+        /* Its owner hears what becomes of it; who has too many connections hears it on the others.
+         */
+        if (r >= 0 && subscribers_add(call) < 0)
+                log_broken(-ENOMEM);
+        /* The message has its own copy. If it never arrives, the lease ends by itself. */
+        closep(&lease->client_fd);
+        lease->client_fd = -1;
+        if (r < 0) {
+                (void)method_fail(call, r);
+                manager_release(lease, NULL, NULL);
+        }
+}
+
+CallVerdict method_acquire(MethodCall *call)
+{
+        const char *selectors[ARGUMENT_SELECTORS_MAX + 1];
+        AcquireRequest request;
+
+        if (method_read_request(call, &request, selectors) < 0)
+                return CALL_ANSWERED;
+        manager_acquire(call->bus->manager, &request, on_acquired, call);
+        return CALL_WAITS;
+}
+
+CallVerdict method_resolve(MethodCall *call)
+{
+        _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
+        const Manager *manager = call->bus->manager;
+        const World *world = manager->world;
+        size_t device, group;
+        const char *selector;
+
+        if (argument_read_text(call->message, "selector", &selector) < 0 ||
+            !method_read_no_options(call))
+                return CALL_ANSWERED;
+        if (!world_resolve(world, &manager->host, selector, &device, &group)) {
+                bus_reply_refusal(call->message, REFUSAL_NOT_FOUND,
+                                  "%.64s: no device, group or interface of that name", selector);
+                return CALL_ANSWERED;
+        }
+        int r = sd_bus_message_new_method_return(call->message, &reply);
+        if (r >= 0)
+                r = device == SNAPSHOT_NONE
+                            ? sd_bus_message_append(reply, "o", "/")
+                            : bus_append_path(
+                                      reply, bus_path_device(world->snapshot->devices[device].bdf));
+        if (r >= 0)
+                r = group == SNAPSHOT_NONE
+                            ? sd_bus_message_append(reply, "o", "/")
+                            : bus_append_path(reply,
+                                              bus_path_group(world->groups->groups[group].id));
+        method_finish(call, reply, r);
+        return CALL_ANSWERED;
+}
+
+CallVerdict method_subscribe(MethodCall *call)
+{
+        int r = subscribers_add(call);
+        if (r < 0)
+                return method_fail(call, r);
+        if (r > 0)
+                bus_reply_refusal(call->message, (Refusal)r, "uid %u has %d subscribers already",
+                                  call->caller.uid, SUBSCRIBERS_PER_UID_MAX);
+        else
+                (void)sd_bus_reply_method_return(call->message, NULL);
+        return CALL_ANSWERED;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Lease.Transfer and Lease.GetDescriptors: a lease that changes hands, and the hands that get its
+ * descriptors.
+ *
+ * The new owner is named by its name on the bus, which says who that is; a bare uid is for root.
+ */
+
+#include <string.h>
+
+#include "daemon/bus/access/credentials.h"
+#include "daemon/bus/access/object.h"
+#include "daemon/bus/call/arguments.h"
+#include "daemon/bus/call/fds.h"
+#include "daemon/bus/methods/methods_internal.h"
+
+typedef struct Heir {
+        const char *name; /* NULL: a bare uid */
+        uint32_t uid;
+        bool has_uid;
+} Heir;
+
+static int read_name(sd_bus_message *message, const char *key, void *target)
+{
+        return option_read_text(message, key, &((Heir *)target)->name);
+}
+
+static int read_uid(sd_bus_message *message, const char *key, void *target)
+{
+        Heir *heir = target;
+
+        heir->has_uid = true;
+        return option_read_u32(message, key, &heir->uid);
+}
+
+static const ArgumentOption options[] = {
+        {"name", read_name},
+        {"uid", read_uid},
+};
+
+/* Reads the options. Returns 0, or -errno with the call answered. */
+static int read_heir(MethodCall *call, Heir *heir)
+{
+        int r = argument_rewind(call->message);
+
+        if (r == 0)
+                r = argument_read_options(call->message, options, ARRAY_SIZE(options), heir);
+        if (r < 0)
+                return r;
+        /* A unique name is one connection for ever; others change hands. */
+        if (!heir->name != !heir->has_uid &&
+            (!heir->name || (heir->name[0] == ':' && strlen(heir->name) < LEASE_OWNER_NAME_SIZE)))
+                return 0;
+        bus_reply_refusal(call->message, REFUSAL_INVALID,
+                          "the new owner is named by an option name (s, unique on the bus: :1.42) "
+                          "or, by root, uid (u)");
+        return -EINVAL;
+}
+
+static void transfer(const MethodCall *call, const NewOwner *owner)
+{
+        _cleanup_(freep) char *message = NULL;
+        Lease *lease = method_find_lease(call);
+
+        if (!lease)
+                return;
+        int r = manager_transfer(lease, owner, &message);
+        const ManagerAnswer answer = {.code = r, .message = message ? message : ""};
+        method_answer(call, &answer, NULL, NULL);
+}
+
+/* Transfers the lease to the caller whose credentials the bus has told, or answers why not. */
+static void transfer_to(MethodCall *call, sd_bus_message *reply, MethodCaller *caller)
+{
+        Heir heir = {.name = NULL};
+
+        if (read_heir(call, &heir) < 0)
+                return;
+        if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
+                bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%.64s: nobody of that name",
+                                  heir.name);
+        } else if (sd_bus_message_is_method_error(reply, NULL) ||
+                   method_read_credentials(reply, caller) < 0) {
+                bus_reply_refusal(call->message, REFUSAL_STUCK,
+                                  "%.64s: the bus does not say who that is; try again", heir.name);
+        } else if (method_check_object(call)) {
+                const NewOwner owner = {
+                        .who = method_policy_request(caller),
+                        .unit = caller->unit,
+                        .name = heir.name,
+                        .is_privileged = call->caller.uid == 0,
+                };
+                transfer(call, &owner);
+        }
+}
+
+static int on_heir(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        _cleanup_(method_call_freep) MethodCall *call = userdata;
+        _cleanup_(method_caller_clear) MethodCaller caller = {.uid = 0};
+
+        transfer_to(call, reply, &caller);
+        return 0;
+}
+
+CallVerdict method_transfer(MethodCall *call)
+{
+        Heir heir = {.name = NULL};
+
+        if (read_heir(call, &heir) < 0)
+                return CALL_ANSWERED;
+        if (!heir.has_uid) {
+                int r = credentials_query(call->bus, heir.name, on_heir, call);
+                return r < 0 ? method_fail(call, r) : CALL_WAITS;
+        }
+        const NewOwner owner = {.who = {.uid = heir.uid}, .unit = "", .is_privileged = true};
+        if (call->caller.uid == 0)
+                transfer(call, &owner);
+        else
+                bus_reply_refusal(call->message, REFUSAL_NOT_AUTHORIZED,
+                                  "only root gives a lease to a uid; name the new owner's "
+                                  "connection to the bus");
+        return CALL_ANSWERED;
+}
+
+CallVerdict method_get_descriptors(MethodCall *call)
+{
+        _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
+        const Lease *lease = method_find_lease(call);
+
+        if (!lease || !method_read_no_options(call))
+                return CALL_ANSWERED;
+        if (lease->record->state != LEASE_LEASED || lease->record->parked) {
+                bus_reply_refusal(call->message, REFUSAL_BUSY, "the lease is %s",
+                                  manager_lease_state(lease));
+                return CALL_ANSWERED;
+        }
+        _cleanup_(closep) int fd = manager_open_lease_fd(lease);
+        int r = fd < 0 ? fd : sd_bus_message_new_method_return(call->message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "h", fd);
+        if (r >= 0)
+                r = bus_append_fds(reply, &lease->fds);
+        method_finish(call, reply, r);
+        return CALL_ANSWERED;
+}
