@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The connection: publishing the objects, and turning the loop's wake-ups into bus work.
+ * The top of daemon/bus: puts connection, requests, objects and names together, and does the work
+ * of each turn of the event loop.
  */
 
 #include "daemon/bus/bus.h"
@@ -18,12 +19,12 @@
 #include "daemon/clock.h"
 #include "daemon/log.h"
 
-/* One turn handles at most this many messages, so that the rest of the daemon has its turn too. */
+/* A turn handles at most this many messages, so that other events are handled too. */
 #define MESSAGES_PER_TURN 64
-/* And it ends with the first message that is done after that time. */
+/* A turn ends after the first message that is done later than this. */
 #define TURN_USEC 5000
 
-/* Nothing that is not in the table of methods may be callable. */
+/* A method in a vtable must have a row in the table of methods. */
 static int refuse_holes(void)
 {
         const char *hole = method_find_hole(BUS_IFACE_MANAGER, bus_manager_vtable);
@@ -36,7 +37,7 @@ static int refuse_holes(void)
         return -EPERM;
 }
 
-/* Of the leases and the queue that the daemon before has left. */
+/* For the names that leases and queued requests of the previous daemon depend on. */
 static void on_name(const char *name, void *userdata)
 {
         bus_names_watch(userdata, name);
@@ -94,7 +95,7 @@ Bus *bus_free(Bus *bus)
         if (!bus)
                 return NULL;
         manager_observe(bus->manager, &nobody);
-        /* Calls without an answer get none: each holds a message, and that the bus. */
+        /* Unanswered calls stay unanswered. Each holds a message, and the message holds the bus. */
         while (bus->calls)
                 (void)method_call_free(bus->calls);
         bus_names_free(bus->names);

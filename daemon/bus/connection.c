@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Start and end of the connection, each a question whose answer is waited for here. */
+/*
+ * At start and stop the daemon waits here for answers of the bus daemon. At all other times nothing
+ * in this file waits.
+ */
 
 #include "daemon/bus/connection.h"
 
@@ -21,7 +24,7 @@
 
 #define DEFAULT_PATH "/run/dbus/system_bus_socket"
 #define WAIT_USEC (25 * 1000000ULL)
-/* Messages that wait to be written. */
+/* Messages in the write queue of sd-bus. */
 #define BEHIND 4096
 
 /* Results of RequestName (D-Bus Specification). */
@@ -32,7 +35,7 @@
 struct Connection {
         struct event_base *base;
         sd_bus *bus;
-        Gate *gate;        /* all that comes from the bus goes through it */
+        Gate *gate;        /* all messages from the bus pass through it */
         int input, output; /* sockets of `bus`, borrowed */
         struct event *io;  /* to read, to write, and for the gate */
         struct event *out;
@@ -69,7 +72,7 @@ static int connect_socket(void)
         return TAKE_FD(fd);
 }
 
-/* Whether the bus is behind with what we send. */
+/* Whether the bus reads more slowly than the daemon sends. */
 static bool is_behind(const Connection *connection)
 {
         uint64_t n = 0;
@@ -82,7 +85,7 @@ int connection_read(Connection *connection)
         return is_behind(connection) ? 0 : gate_turn(connection->gate);
 }
 
-/* NULL: the bus has let us in. */
+/* `done` NULL: whether the bus has accepted the connection. */
 static bool is_over(const Connection *connection, const bool *done)
 {
         return done ? *done : sd_bus_is_ready(connection->bus) > 0;
@@ -135,7 +138,7 @@ static int start_bus(Connection *connection, int fd)
                 r = sd_bus_set_fd(connection->bus, input, output);
         if (r < 0)
                 return r;
-        connection->input = TAKE_FD(input); /* both are sd-bus's from here on */
+        connection->input = TAKE_FD(input); /* sd-bus owns both from here on */
         connection->output = TAKE_FD(output);
         r = sd_bus_set_bus_client(connection->bus, true);
         return r < 0 ? r : sd_bus_start(connection->bus);
@@ -230,7 +233,7 @@ int connection_arm(Connection *connection, bool at_once)
         return evtimer_add(connection->timer, &delay) < 0 ? -ENOMEM : 0;
 }
 
-/* An answer of the bus that is waited for. */
+/* The answer of the bus daemon to a question. */
 typedef struct Answer {
         bool has_come;
         int code; /* 0 or -errno */

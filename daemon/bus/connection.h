@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * The connection to the system bus: sd-bus, which writes to the bus itself and reads through a
- * gate.
+ * The connection to the system bus: sd-bus, which writes to the bus directly and reads through the
+ * gate (access/gate.h).
  *
- * sd-bus must not wait for an answer by itself, as nothing would come through the gate meanwhile.
+ * No function of sd-bus may wait for an answer: while it waits, nothing comes through the gate.
  */
 
 #include <event2/event.h>
@@ -17,31 +17,33 @@
 typedef struct Connection Connection;
 
 /*
- * Connects, and waits until the bus has let us in. Returns 0 and *ret, or -errno. The event base
- * has to outlive the connection.
+ * Connects, and waits until the bus has accepted the connection. Returns 0 and *ret, or -errno. The
+ * event base must outlive the connection.
  */
 _nodiscard_ int connection_open(struct event_base *base, Connection **ret_connection);
 
-/* Sends what is left, closes the connection and frees it; NULL is fine. Returns NULL. */
+/* Sends all queued messages, closes the connection and frees it. NULL is fine. Returns NULL. */
 Connection *connection_close(Connection *connection);
 DEFINE_CLEANUP(Connection *, connection_close);
 
-/* Borrowed. */
+/* The sd-bus object of the connection, borrowed. */
 sd_bus *connection_bus(const Connection *connection);
 
 /* Takes a name on the bus. Returns 0 or -errno (-EEXIST: another daemon has it). */
 _nodiscard_ int connection_take_name(Connection *connection, const char *name);
 
-/* Gives it up. Returns 0 or -errno. */
+/* Gives the name up. Returns 0 or -errno. */
 _nodiscard_ int connection_leave_name(Connection *connection, const char *name);
 
 /*
- * Lets through what has come, unless the bus takes none of our answers: whoever sends calls then
- * and does not read waits, and the answers do not fill our memory. Returns as gate_turn().
+ * Reads from the bus through the gate, unless the bus reads too slowly. A client that sends calls
+ * and reads no answers then waits, and the answers do not fill the daemon's memory. Returns as
+ * gate_turn().
  */
 _nodiscard_ int connection_read(Connection *connection);
 
 /*
- * Asks the loop to wake for what sd-bus and the gate wait for, or at once. Returns 0 or -errno.
+ * Asks the event loop to wake for the sockets and the timeout of sd-bus, and for the gate; or at
+ * once. Returns 0 or -errno.
  */
 _nodiscard_ int connection_arm(Connection *connection, bool at_once);

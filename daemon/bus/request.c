@@ -4,7 +4,8 @@
  * Read request_go_on() first: every call takes its steps. Before and after them:
  *
  * - access/gate.c lets a call of at most 64 KiB through to sd-bus; of a larger one only the head.
- * - filter() sees each message first. It refuses long object paths, and takes in D-Bus's own methods.
+ * - filter() sees each message first. It refuses long object paths, and takes in D-Bus's own
+ * methods.
  * - For any other call sd-bus finds the object, compares the signature with the vtable (objects/),
  *   and hands the call to serve().
  * - Both look the method up in the table: who may call it, and which function is its last step.
@@ -156,7 +157,7 @@ static int serve(Bus *bus, sd_bus_message *message, sd_bus_error *error)
 
         if (!row || row->access == METHOD_DENIED)
                 return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED,
-                                        "this method is open to nobody");
+                                        "no caller may use this method");
         return begin(bus, message, row);
 }
 
@@ -169,8 +170,8 @@ static int filter(sd_bus_message *message, void *userdata, sd_bus_error *error)
         if (sd_bus_message_is_method_call(message, NULL, NULL) <= 0)
                 return 0;
         if (strnlen(path, PATH_MAX_BYTES) == PATH_MAX_BYTES) {
-                bus_reply_refusal(message, REFUSAL_INVALID, "the path has more than %d bytes",
-                                  PATH_MAX_BYTES - 1);
+                bus_reply_refusal(message, REFUSAL_INVALID,
+                                  "the object path has more than %d bytes", PATH_MAX_BYTES - 1);
                 return 1;
         }
         const MethodRow *row = interface && member ? method_find(interface, member) : NULL;

@@ -150,8 +150,9 @@ static void test_calls_of_a_connection(void)
         MethodCall *more = call_by(&bus, ":1.5", 0, &any_row);
         CHECK(pace_admit_sender(more) == CALL_ANSWERED);
         CHECK_NUMBER(code, REFUSAL_QUOTA);
-        CHECK_STRING(refused,
-                     "64 calls of this connection have not been looked at yet; wait for them");
+        CHECK_STRING(
+                refused,
+                "64 calls of this connection have not been started yet; wait for their answers");
         (void)method_call_free(more);
         CHECK(pace_admit_sender(call_by(&bus, ":1.6", 0, &any_row)) == CALL_GOES_ON);
         /* It is known who makes one of them: that is no longer counted here. */

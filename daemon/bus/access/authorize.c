@@ -24,7 +24,7 @@ CallVerdict authorize_call(MethodCall *call)
         const Lease *lease = method_object(call).lease;
         bool is_owner = access == METHOD_OWNER && lease && lease->record->uid == call->caller.uid &&
                         !lease_record_is_withheld(lease->record);
-        /* Polkit need not be asked about a lease that has ended; the method says that it has. */
+        /* A lease that has ended needs no polkit: the method answers that it has ended. */
         bool is_gone = !lease && strcmp(call->row->interface, BUS_IFACE_LEASE) == 0;
 
         int r = method_note_object(call);

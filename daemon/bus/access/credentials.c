@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the bus daemon says of a connection.
+ * The credentials of a connection, as the bus daemon has them.
  *
- * It had uid and groups from the kernel when the connection was made. /proc would tell about the
- * process that has that pid by now.
+ * The kernel gave uid and groups to the bus daemon when the connection was made. /proc would show
+ * the process that has the pid now, which may be another one.
  */
 
 #include "daemon/bus/access/credentials.h"
@@ -41,7 +41,7 @@ static int read_gids(sd_bus_message *reply, MethodCaller *caller)
         return sd_bus_message_exit_container(reply);
 }
 
-/* Bytes, with a NUL at their end that counts (the D-Bus specification has it so). */
+/* The label is an array of bytes with a NUL at its end (D-Bus specification). */
 static int read_label(sd_bus_message *reply, MethodCaller *caller)
 {
         const void *data;
@@ -70,7 +70,10 @@ static int read_unit(sd_bus_message *reply, MethodCaller *caller)
         return 0;
 }
 
-/* The number of a process that has ended may be another's; its descriptor never is. */
+/*
+ * The kernel may give the pid of an ended process to another one. A descriptor stays with its
+ * process.
+ */
 static bool has_ended(int process)
 {
         struct pollfd ended = {.fd = process, .events = POLLIN};
@@ -81,7 +84,7 @@ static bool has_ended(int process)
 int method_read_credentials(sd_bus_message *reply, MethodCaller *caller)
 {
         bool has_uid = false;
-        int process = -1; /* the message's; newer buses send it */
+        int process = -1; /* borrowed from the message; older bus daemons send none */
         uint32_t uid;
         int r;
 
@@ -115,7 +118,8 @@ int method_read_credentials(sd_bus_message *reply, MethodCaller *caller)
                 return r < 0 ? r : -ENODATA;
         caller->uid = uid;
         if (process >= 0 && has_ended(process)) {
-                free(TAKE_PTR(caller->unit)); /* perhaps of who has its number now */
+                free(TAKE_PTR(caller->unit)); /* may be the unit of another process that has the pid
+                                                 now */
                 caller->pid = 0;
         }
         if (!caller->unit)
@@ -137,7 +141,7 @@ static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *e
         if (sd_bus_message_is_method_error(reply, NULL) ||
             method_read_credentials(reply, &call->caller) < 0) {
                 bus_reply_refusal(call->message, REFUSAL_NOT_AUTHORIZED,
-                                  "the bus does not say who is calling");
+                                  "the bus daemon does not give the credentials of the caller");
                 return 0;
         }
         method_call_resume(TAKE_PTR(call));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Follows the stream by the fixed head of each message: 16 bytes, which say how long the header's
- * fields and the body are (D-Bus Specification, Message Format). Before the first message come
- * lines of the authentication; none of them begins as a message does.
+ * The gate follows the stream by the fixed head of each message: 16 bytes, which give the length of
+ * the header fields and of the body (D-Bus Specification, Message Format). Lines of the
+ * authentication come before the first message; none of them begins like a message.
  *
- * Nothing is read beyond the message at hand, as sd-bus does it, so that descriptors stay with
- * their message: the kernel hands them over with the first byte that they were sent with.
+ * The gate never reads beyond the current message, and neither does sd-bus. So descriptors stay
+ * with their message: the kernel delivers them with the first byte that they were sent with.
  */
 
 #include "daemon/bus/access/gate.h"
@@ -31,7 +31,7 @@
 #define FDS_MAX 253 /* SCM_MAX_FD of Linux */
 
 typedef enum Stage {
-        STAGE_BEGIN, /* of a message, or of a line */
+        STAGE_BEGIN, /* the first byte of a message or a line */
         STAGE_LINE,  /* a line of the authentication */
         STAGE_HEAD,  /* the rest of the fixed head */
         STAGE_PASS,  /* bytes that are passed on */
@@ -39,16 +39,16 @@ typedef enum Stage {
 } Stage;
 
 struct Gate {
-        int bus, outer, inner; /* inner: -1 when it has been taken */
+        int bus, outer, inner; /* inner: -1 after gate_take_inner() */
         Stage stage;
         size_t n_left;    /* bytes of this stage */
         size_t n_dropped; /* bytes to drop after it */
         unsigned char head[HEAD_SIZE];
         unsigned char chunk[CHUNK_SIZE];
-        size_t at, n; /* of the chunk: passed on, and there */
+        size_t at, n; /* in the chunk: bytes passed on, and bytes received */
         int fds[FDS_MAX];
         size_t n_fds;   /* that go with the chunk's first byte */
-        bool has_begun; /* the messages, after the lines */
+        bool has_begun; /* messages have begun; authentication is over */
         bool is_closed;
 };
 
@@ -106,7 +106,7 @@ short gate_wait_events(const Gate *gate)
         return gate->at < gate->n ? EV_WRITE : gate->is_closed ? 0 : EV_READ;
 }
 
-/* Takes the descriptors that came with what was received. */
+/* Keeps the descriptors that came with the received bytes. */
 static void keep_fds(Gate *gate, struct msghdr *message)
 {
         for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
@@ -127,7 +127,10 @@ static void keep_fds(Gate *gate, struct msghdr *message)
         }
 }
 
-/* Receives up to `n` bytes. Returns how many, 0 if there are none now or any more, or -errno. */
+/*
+ * Receives up to `n` bytes. Returns their number, 0 if there are none now or the bus has closed, or
+ * -errno.
+ */
 static ssize_t receive(Gate *gate, void *data, size_t n)
 {
         union {
@@ -151,7 +154,7 @@ static ssize_t receive(Gate *gate, void *data, size_t n)
         return got;
 }
 
-/* Passes on what is in the chunk. Returns 1 when it is empty, 0 if there is no room, or -errno. */
+/* Passes the chunk on. Returns 1 if it is empty, 0 if the socket has no room, or -errno. */
 static int pass_on(Gate *gate)
 {
         while (gate->at < gate->n) {
@@ -193,7 +196,7 @@ static uint32_t read_length(const Gate *gate, size_t at)
         return gate->head[0] == 'l' ? le32toh(value) : be32toh(value);
 }
 
-/* The head is whole: what becomes of the message. */
+/* The head is complete: decides whether to pass on the message, its head only, or nothing. */
 static void judge(Gate *gate)
 {
         const size_t body = read_length(gate, 4);
@@ -218,7 +221,7 @@ static void judge(Gate *gate)
         fill(gate, gate->head, HEAD_SIZE);
 }
 
-/* Goes on with what comes after `n` bytes of the stage. */
+/* Moves to the next stage if these `n` bytes end the current one. */
 static void advance(Gate *gate, size_t n)
 {
         gate->n_left -= n;
@@ -237,7 +240,7 @@ static void advance(Gate *gate, size_t n)
                 advance(gate, 0);
 }
 
-/* Receives what the stage needs next. Returns as receive(). */
+/* Receives the next bytes of the stage. Returns as receive(). */
 static ssize_t take(Gate *gate)
 {
         unsigned char *into = gate->chunk;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The object is looked up by its path. As a text it has what no other object at that path has: the
- * lease's number and owner, and the inode of each device in sysfs.
+ * The object is looked up by its path. Its description as a text differs for each object: it has
+ * the number and the owner of the lease, and the inode of each device in sysfs.
  */
 
 #include "daemon/bus/access/object.h"
@@ -87,7 +87,7 @@ static void write_devices(FILE *stream, const Manager *manager, const MethodObje
         write_each_device(stream, manager, object, write_address);
 }
 
-/* With what no other device at that address has. */
+/* Adds the inode: another device at the same address has another one. */
 static void write_instance(FILE *stream, bool *is_first, const Snapshot *snapshot, Bdf bdf)
 {
         size_t index = snapshot_find(snapshot, bdf);
@@ -97,7 +97,7 @@ static void write_instance(FILE *stream, bool *is_first, const Snapshot *snapsho
                       index == SNAPSHOT_NONE ? 0 : snapshot->devices[index].inode);
 }
 
-/* What a call is about as a text, other if it is about something else. Returns 0 or -ENOMEM. */
+/* Describes the object of a call; two objects never have the same text. Returns 0 or -ENOMEM. */
 static int describe(const MethodCall *call, char **ret_text)
 {
         const MethodObject object = method_object(call);
@@ -142,14 +142,14 @@ bool method_check_object(const MethodCall *call)
         else if (strcmp(now, call->about) != 0)
                 bus_reply_refusal(call->message, REFUSAL_CHANGED,
                                   "%s: its owner or its devices have changed while the call "
-                                  "waited; ask again",
+                                  "waited; retry",
                                   sd_bus_message_get_path(call->message));
         else
                 return true;
         return false;
 }
 
-/* One of the details, unless there is nothing to tell. Returns 0 or -errno. */
+/* Appends a detail, unless `value` is empty. Returns 0 or -errno. */
 static int append(sd_bus_message *message, const char *key, const char *value)
 {
         return value[0] ? sd_bus_message_append(message, "{ss}", key, value) : 0;

@@ -12,15 +12,15 @@
 #include "daemon/bus/call/call.h"
 
 typedef struct MethodObject {
-        Lease *lease; /* of the object, its group or its device; NULL if nobody has it */
-        size_t group;       /* in the world in force; SNAPSHOT_NONE for a lease and the manager */
-        size_t device;      /* the same, of a device */
+        Lease *lease;  /* of the object, its group or its device; NULL if not leased */
+        size_t group;  /* in the world in force; SNAPSHOT_NONE for a lease and the manager */
+        size_t device; /* the same for a device */
 } MethodObject;
 
-/* Borrowed until the world or the leases change. */
+/* The object of a call now. Borrowed until the world or the leases change. */
 MethodObject method_object(const MethodCall *call);
 
-/* Keeps with the call which object it has now. Returns 0 or -ENOMEM. */
+/* Keeps a description of the current object with the call. Returns 0 or -ENOMEM. */
 _nodiscard_ int method_note_object(MethodCall *call);
 
 /*
@@ -30,8 +30,8 @@ _nodiscard_ int method_note_object(MethodCall *call);
 _nodiscard_ bool method_check_object(const MethodCall *call);
 
 /*
- * Appends what polkit's rules may decide by, a{ss}: "group" and "device" (several with a space
- * between them), "lease", "owner" (a uid) and "method", each only where there is one. Returns 0 or
- * -errno.
+ * Appends the details that rules of polkit may use, as a{ss}: "group" and "device" (several are
+ * separated by a space), "lease", "owner" (a uid) and "method". A detail without a value is left
+ * out. Returns 0 or -errno.
  */
 _nodiscard_ int method_append_details(sd_bus_message *message, const MethodCall *call);

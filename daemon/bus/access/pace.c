@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A bucket for each user who has asked of late: it holds the time at which all that was asked for
- * is paid. A user whose bucket has run empty is forgotten, so that there are never more of them
- * than have asked within one burst.
+ * A leaky bucket for each user with recent requests. It holds the time at which the last request of
+ * the user is due. A bucket whose time has passed is dropped, so there are never more buckets than
+ * users within one burst.
  */
 
 #include "daemon/bus/access/pace.h"
@@ -14,17 +14,17 @@
 #include "daemon/bus/call/reply.h"
 #include "daemon/clock.h"
 
-/* More users than that within a few seconds share what is left. */
+/* Users beyond this number, within a few seconds, share one bucket. */
 #define BUCKETS_MAX 256
 
 typedef struct Bucket {
         uid_t uid;
-        uint64_t paid; /* when the last of what was asked for is paid */
+        uint64_t paid; /* the time at which the last request is due */
 } Bucket;
 
 struct Pace {
         uint64_t interval, burst;
-        Bucket buckets[BUCKETS_MAX + 1]; /* the last is for all that have none */
+        Bucket buckets[BUCKETS_MAX + 1]; /* the last one is shared by all users without their own */
         size_t n_buckets;
 };
 
@@ -113,9 +113,10 @@ CallVerdict pace_admit_sender(MethodCall *call)
                      strcmp(sd_bus_message_get_sender(other->message), sender) == 0;
         if (n <= PACE_CALLS_PER_SENDER_MAX)
                 return CALL_GOES_ON;
-        bus_reply_refusal(call->message, REFUSAL_QUOTA,
-                          "%zu calls of this connection have not been looked at yet; wait for them",
-                          n - 1);
+        bus_reply_refusal(
+                call->message, REFUSAL_QUOTA,
+                "%zu calls of this connection have not been started yet; wait for their answers",
+                n - 1);
         return CALL_ANSWERED;
 }
 

@@ -2,13 +2,12 @@
 #pragma once
 
 /*
- * How often, and how much at once, one user may ask for what costs something.
+ * Rate limits for each user, and limits on unanswered calls.
  *
- * A user who takes and gives back groups in a loop is slowed down and not refused: each may start
- * PACE_BURST requests at once, and one more every PACE_INTERVAL_USEC. What is beyond that waits its
- * turn, unless too many calls of that user are under way already. What only looks something up in a
- * worker is paced by itself, and less, as is what only reads: one object, or all. Root is not held
- * up.
+ * A user above a rate limit is delayed, not refused: a user may start PACE_BURST requests at once,
+ * and one more every PACE_INTERVAL_USEC. Further requests wait for their turn, unless the user has
+ * too many unanswered calls. Calls that only start a look-up in a worker have their own limit, as
+ * have calls that read one object and calls that read all objects. There is no limit for root.
  */
 
 #include "daemon/bus/call/call.h"
@@ -16,19 +15,19 @@
 #define PACE_BURST 8
 #define PACE_INTERVAL_USEC 500000
 #define PACE_LOOK_INTERVAL_USEC 50000
-/* What reads one object, and what reads all. */
+/* For calls that read one object, and calls that read all objects. */
 #define PACE_READ_BURST 64
 #define PACE_READ_INTERVAL_USEC 5000
 #define PACE_LIST_INTERVAL_USEC 100000
-/* Unanswered calls of one user; those that wait for a group are among them. */
+/* Unanswered calls of one user, including requests in the queue. */
 #define PACE_CALLS_PER_UID_MAX 128
-/* Those of one connection that nobody has vouched for yet. */
+/* Unanswered calls of one connection whose credentials are not known yet. */
 #define PACE_CALLS_PER_SENDER_MAX 64
 
 typedef struct Pace Pace;
 
 /*
- * One request is paid every `interval` microseconds, and `burst` of them may be owed. Returns 0 and
+ * A limit of one request every `interval` microseconds, and `burst` requests at once. Returns 0 and
  * *ret, or -ENOMEM.
  */
 _nodiscard_ int pace_new(uint64_t interval, uint64_t burst, Pace **ret_pace);
@@ -37,8 +36,8 @@ Pace *pace_free(Pace *pace);
 DEFINE_CLEANUP(Pace *, pace_free);
 
 /*
- * One more request of `uid`, at a time in microseconds that does not go back. Returns after how
- * many of them it may start; 0: now.
+ * Counts one more request of `uid` at the time `now`, in microseconds, which must not go back.
+ * Returns the delay in microseconds after which the request may start; 0: now.
  */
 uint64_t pace_ask(Pace *pace, uid_t uid, uint64_t now);
 

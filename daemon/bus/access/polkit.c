@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One question to polkit, asked without waiting.
+ * One question to polkit for each call; the daemon does not wait for the answer.
  *
- * The subject is the caller's bus name, which polkit resolves itself. No polkit, no answer and a no
- * are the same, not authorized; what is said of them is not.
+ * The subject is the caller's bus name, which polkit resolves itself. A missing polkit, a missing
+ * answer and a refusal all end the call with NotAuthorized; the message says which it was.
  */
 
 #include "daemon/bus/access/polkit.h"
@@ -19,23 +19,23 @@
 /* CheckAuthorizationFlags of the polkit authority interface */
 #define POLKIT_ALLOW_USER_INTERACTION 1U
 
-/* Somebody may have to type a password. */
+/* The user may have to type a password. */
 #define POLKIT_TIMEOUT_USEC (120 * 1000000ULL)
 
-static const char *tell_whose(const MethodCall *call)
+static const char *describe_right(const MethodCall *call)
 {
         const Lease *lease = method_object(call).lease;
 
         if (call->row->access == METHOD_ADMIN)
-                return "this is for administrators";
+                return "this requires an administrator";
         if (lease && lease_record_is_withheld(lease->record))
-                return "this lease is in quarantine, for somebody to look at";
-        return "this lease is not yours";
+                return "this lease is in quarantine until an administrator releases it";
+        return "this lease belongs to another user";
 }
 
 static void refuse(const MethodCall *call, const char *format, ...) _printf_(2, 3);
 
-/* Why not: ends a sentence that has begun with whose business it is. */
+/* Refuses with a sentence: who may make the call, and the reason in `format`. */
 static void refuse(const MethodCall *call, const char *format, ...)
 {
         char why[256];
@@ -44,13 +44,13 @@ static void refuse(const MethodCall *call, const char *format, ...)
         va_start(arguments, format);
         (void)vsnprintf(why, sizeof(why), format, arguments);
         va_end(arguments);
-        bus_reply_refusal(call->message, REFUSAL_NOT_AUTHORIZED, "%s, and %s", tell_whose(call),
+        bus_reply_refusal(call->message, REFUSAL_NOT_AUTHORIZED, "%s, and %s", describe_right(call),
                           why);
 }
 
 static void refuse_unasked(const MethodCall *call, const char *why)
 {
-        refuse(call, "polkit cannot be asked (%.160s): only root may", why);
+        refuse(call, "polkit cannot be asked (%.160s); only root may do this", why);
 }
 
 /* Returns whether the call may go on; if not, it has been answered. */
@@ -67,8 +67,8 @@ static bool read_answer(const MethodCall *call, sd_bus_message *reply)
                 refuse_unasked(call, "its answer cannot be read");
         else if (!granted && challenge)
                 refuse(call,
-                       "polkit wants a password for %s, which nobody could be asked for: no agent "
-                       "for this session, or the caller does not allow it",
+                       "polkit requires a password for %s and cannot ask for it: the session "
+                       "has no agent, or the caller does not allow interaction",
                        action);
         else if (!granted)
                 refuse(call, "polkit does not grant %s", action);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A list. The end of each name is watched (Bus.watch_name). */
+/* A list. Each name is watched (Bus.watch_name) and forgotten when its connection ends. */
 
 #include "daemon/bus/access/subscribers.h"
 

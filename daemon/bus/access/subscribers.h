@@ -2,27 +2,26 @@
 #pragma once
 
 /*
- * The connections that are told, one by one, what is not for everybody.
+ * The connections that get signals which are not for everybody.
  *
- * A broadcast signal reaches whoever listens. What only the owner of a lease and root are to know
- * is therefore sent to single connections: to those that called Manager.Subscribe or acquired a
- * lease, if their user may see the lease when the signal is sent. A connection that ends is
- * forgotten.
+ * A broadcast signal reaches all connections of the bus. A signal that only the owner of a lease
+ * and root may see is sent to single connections: those that called Manager.Subscribe or acquired a
+ * lease, if their user may see the lease at that time. A connection that ends is forgotten.
  */
 
 #include "daemon/bus/call/call.h"
 
-#define SUBSCRIBERS_PER_UID_MAX 256 /* as many connections as the bus lets a user have */
+#define SUBSCRIBERS_PER_UID_MAX 256 /* the bus allows a user as many connections */
 
 typedef struct Subscriber Subscriber;
 
 /*
- * Adds the connection that calls; once is enough. Returns 0, REFUSAL_QUOTA if its user has too
- * many, or -ENOMEM.
+ * Adds the connection of the call, unless it is in the list. Returns 0, REFUSAL_QUOTA if its user
+ * has too many connections in the list, or -ENOMEM.
  */
 _nodiscard_ int subscribers_add(const MethodCall *call);
 
-/* The connection of that name has ended. */
+/* Forgets the connection of that name, which has ended. */
 void subscribers_forget(Bus *bus, const char *name);
 
 bool subscribers_have(const Bus *bus, const char *name);
@@ -31,7 +30,7 @@ bool subscribers_have(const Bus *bus, const char *name);
 void subscribers_clear(Bus *bus);
 
 /*
- * Sends a signal of the lease's object to each subscriber that may see the lease; `types` and what
- * follows are as of sd_bus_message_append(). Returns 0 or the first -errno.
+ * Sends a signal of the lease's object to each subscriber that may see the lease. `types` and the
+ * values are as for sd_bus_message_append(). Returns 0 or the first -errno.
  */
 int subscribers_tell(Bus *bus, const Lease *lease, const char *member, const char *types, ...);

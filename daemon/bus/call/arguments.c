@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The calls of sd-bus that are used here cost no more than what they return. Those that read
- * several values at once are not used: sd_bus_message_read_strv() of systemd 252 takes time that
- * grows with the square of the number of texts, sd_bus_message_skip() walks through all that it
- * skips. A container that is left unread is left open: the message is dropped with it.
+ * The functions of sd-bus that are used here cost no more than the value that they return. Two are
+ * not used: sd_bus_message_read_strv() of systemd 252 takes time that grows with the square of the
+ * number of texts, and sd_bus_message_skip() reads all that it skips. A container that is not read
+ * to its end stays open until the message is freed.
  */
 
 #include "daemon/bus/call/arguments.h"
@@ -81,7 +81,7 @@ static const ArgumentOption *find_option(const ArgumentOption *options, size_t n
         return NULL;
 }
 
-/* Reads one entry, which the cursor is in; `seen` has a bit for each row of the table. */
+/* Reads the entry at the cursor. `seen` has one bit for each row of the table. */
 static int read_option(sd_bus_message *message, const ArgumentOption *options, size_t n,
                        void *target, uint32_t *seen)
 {

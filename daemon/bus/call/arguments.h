@@ -4,13 +4,13 @@
 /*
  * The arguments of a call, read value by value within limits.
  *
- * The caller decides how many values a message has and how long each is. Every reader here counts
- * and measures what it reads, and refuses the call at the first value that is too many or too long.
- * Nothing that was refused is read to its end. No other file of daemon/bus reads what callers send;
- * tests/lint.py checks that.
+ * The caller decides how many values a message has and how long each is. Each reader counts and
+ * measures values, and refuses the call at the first value that is too many or too long. It reads
+ * nothing after that value. No other file of daemon/bus reads what callers send; tests/lint.py
+ * checks this.
  *
- * All readers return 0, or -errno after the call has been answered with Invalid. Texts are borrowed
- * from the message.
+ * All readers return 0, or -errno after they have answered the call with Invalid. Texts are
+ * borrowed from the message.
  */
 
 #include "daemon/bus/call/reply.h"
@@ -20,13 +20,13 @@
 /* Bytes of one selector, of the name of an option, and of the text of an option. */
 #define ARGUMENT_TEXT_MAX 256
 
-/* Answers with Invalid: `key`, and what is wrong with it. Returns -EINVAL. */
+/* Answers with Invalid: the name `key`, and the reason `what`. Returns -EINVAL. */
 int argument_refuse(sd_bus_message *message, const char *key, const char *what);
 
-/* Begins to read again at the first argument. */
+/* Moves the cursor back to the first argument. */
 _nodiscard_ int argument_rewind(sd_bus_message *message);
 
-/* Reads an argument of type s; `name` is the name that a refusal gives it. */
+/* Reads an argument of type s. A refusal calls the argument `name`. */
 _nodiscard_ int argument_read_text(sd_bus_message *message, const char *name,
                                    const char **ret_text);
 
@@ -45,16 +45,16 @@ typedef struct ArgumentOption {
 #define ARGUMENT_OPTIONS_MAX 32 /* rows of one table */
 
 /*
- * Reads the argument a{sv}: each option at most once, and none that is not in the table. `target`
- * is what the table's functions fill.
+ * Reads an argument a{sv}. Refuses an option that is not in the table, or is given twice. The
+ * functions of the table fill `target`.
  */
 _nodiscard_ int argument_read_options(sd_bus_message *message, const ArgumentOption *options,
                                       size_t n_options, void *target);
 
-/* Reads options of a method that has none. Returns false with the call answered. */
+/* Reads the options of a method that has none. Returns false if the call has been answered. */
 _nodiscard_ bool method_read_no_options(MethodCall *call);
 
-/* Read the value of an option, a variant of one type. */
+/* Read the value of an option: a variant of one type. */
 _nodiscard_ int option_read_text(sd_bus_message *message, const char *key, const char **ret_text);
 _nodiscard_ int option_read_texts(sd_bus_message *message, const char *key, size_t max,
                                   const char **texts);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The life of a call: the bus has a list of all that have no answer yet. */
+/* Calls from their message to their end. The bus has a list of all calls without an answer. */
 
 #include "daemon/bus/call/call.h"
 

@@ -69,7 +69,7 @@ typedef struct MethodRow {
         const char *member;
         MethodAccess access;
         const char *action; /* polkit's action for callers that `access` leaves out; or NULL */
-        CallStep run; /* the last step, when all checks have passed */
+        CallStep run;       /* the last step, when all checks have passed */
         MethodPace pace;
         bool no_options;       /* the only argument is a{sv}, which has to be empty */
         const char *signature; /* of a method of D-Bus itself, which no vtable has; else NULL */

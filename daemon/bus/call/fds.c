@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The socket is filled before anybody has its other end: what does not fit is an error, and no
- * wait. */
+/*
+ * The daemon fills the socket before the caller gets the other end. If the descriptors do not fit,
+ * the reply fails; the daemon never waits.
+ */
 
 #include "daemon/bus/call/fds.h"
 
@@ -10,9 +12,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Of 16, the lease's own and the socket. */
+/* 16, less the lease fd and the socket. */
 #define FDS_IN_MESSAGE_MAX 14
-/* The kernel takes 253 (SCM_MAX_FD). */
+/* At most 253, the limit of the kernel (SCM_MAX_FD). */
 #define FDS_IN_PACKET_MAX 64
 
 static int send_packet(int socket, const VfioFd *items, size_t n)
@@ -39,7 +41,7 @@ static int send_packet(int socket, const VfioFd *items, size_t n)
         return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-/* Appends a socket that holds these. */
+/* Appends a socket that carries these descriptors. */
 static int append_more(sd_bus_message *reply, const VfioFd *items, size_t n)
 {
         int ends[2];

@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * Descriptors in a reply, more of them than a message may carry.
+ * Descriptors in a reply, also more than one message may carry.
  *
- * dbus-daemon ends the connection of whoever sends a message with more than 16
- * (max_message_unix_fds of its configuration, and the lease's own is one). The first ones are in
- * the message; the rest waits in a socket, which is the last: named BUS_FDS_MORE, of packets, each
- * with the names, one a line, of the descriptors that come with it (unix(7), SCM_RIGHTS), until its
- * end.
+ * dbus-daemon closes the connection of a sender whose message has more than 16 descriptors
+ * (max_message_unix_fds in its configuration); the lease fd is one of them. The reply carries the
+ * first ones. The last descriptor is then a socket named BUS_FDS_MORE that carries the rest. Each
+ * packet on it has the names of its descriptors, one per line, and the descriptors (unix(7),
+ * SCM_RIGHTS). The socket ends after the last packet.
  */
 
 #include <systemd/sd-bus.h>
@@ -17,5 +17,5 @@
 
 #define BUS_FDS_MORE "more"
 
-/* Appends them as an a(sh). Returns 0 or -errno. */
+/* Appends the descriptors as a(sh). Returns 0 or -errno. */
 _nodiscard_ int bus_append_fds(sd_bus_message *reply, const VfioFds *fds);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A device's path is its address with `_` for what a path may not hold; a group's is its stable id,
- * escaped as sd_bus_path_encode(3) does.
+ * The path of a device is its address, with `_` for `:` and `.`. The path of a group is its stable
+ * id, escaped by sd_bus_path_encode(3).
  */
 
 #include "daemon/bus/call/paths.h"
@@ -71,7 +71,7 @@ size_t bus_find_device(const Manager *manager, const char *path)
         return bdf_parse(text, &bdf) ? snapshot_find(manager->world->snapshot, bdf) : SNAPSHOT_NONE;
 }
 
-/* The name behind a path of sd_bus_path_encode(), or NULL. */
+/* Decodes the name in a path of sd_bus_path_encode(). Returns NULL if there is none. */
 static char *decode(const char *path, const char *prefix)
 {
         char *name = NULL;
@@ -93,7 +93,7 @@ Lease *bus_find_lease(const Manager *manager, const char *path)
         if (strncmp(path, PREFIX_LEASE "/", sizeof(PREFIX_LEASE)) != 0)
                 return NULL;
         const char *number = path + sizeof(PREFIX_LEASE);
-        /* One lease has one path: without a leading zero. */
+        /* A lease has one path only, so a number with a leading zero is refused. */
         return number[0] != '0' && text_read_u32(number, &id) ? manager_find_lease(manager, id)
                                                               : NULL;
 }

@@ -28,7 +28,7 @@ int bus_append_addresses(sd_bus_message *reply, const Snapshot *snapshot, const 
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* Bytes of the UTF-8 character at `text`; 0 if it is none, or is cut off. */
+/* The length in bytes of the UTF-8 character at `text`; 0 if it is invalid or incomplete. */
 static size_t measure_character(const unsigned char *text)
 {
         size_t n = text[0] < 0x80                      ? 1

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Methods of org.isolationd1.Manager for those who want groups: Acquire, Resolve, Subscribe.
+ * Methods of org.isolationd1.Manager for clients: Acquire, Resolve, Subscribe.
  */
 
 #include <errno.h>
@@ -23,7 +23,10 @@ static int append_grant(sd_bus_message *reply, const Lease *lease)
         return r < 0 ? r : bus_append_fds(reply, &lease->fds);
 }
 
-/* Who is not given what they ask for is on the journal; a slip of the pen is not, nor a queue. */
+/*
+ * Writes a refused Acquire to the journal, except for invalid arguments, unknown names and busy
+ * groups.
+ */
 static void audit_answer(const MethodCall *call, const ManagerAnswer *answer)
 {
         const char *selectors[ARGUMENT_SELECTORS_MAX + 1] = {NULL};
@@ -60,11 +63,16 @@ static void on_acquired(const ManagerAnswer *answer, Lease *lease, void *userdat
                 r = append_grant(reply, lease);
         if (r >= 0)
                 r = sd_bus_send(call->bus->bus, reply, NULL);
-        /* Its owner hears what becomes of it; who has too many connections hears it on the others.
+        /*
+         * The owner gets the signals of the lease. An owner with too many connections gets them on
+         * the others.
          */
         if (r >= 0 && subscribers_add(call) < 0)
                 log_broken(-ENOMEM);
-        /* The message has its own copy. If it never arrives, the lease ends by itself. */
+        /*
+         * The message has its own copy of the fd. If it never arrives, that copy is closed and the
+         * lease ends.
+         */
         closep(&lease->client_fd);
         lease->client_fd = -1;
         if (r < 0) {
@@ -97,7 +105,7 @@ CallVerdict method_resolve(MethodCall *call)
                 return CALL_ANSWERED;
         if (!world_resolve(world, &manager->host, selector, &device, &group)) {
                 bus_reply_refusal(call->message, REFUSAL_NOT_FOUND,
-                                  "%.64s: no device, group or interface of that name", selector);
+                                  "%.64s: no device, group or interface has this name", selector);
                 return CALL_ANSWERED;
         }
         int r = sd_bus_message_new_method_return(call->message, &reply);
@@ -121,7 +129,8 @@ CallVerdict method_subscribe(MethodCall *call)
         if (r < 0)
                 return method_fail(call, r);
         if (r > 0)
-                bus_reply_refusal(call->message, (Refusal)r, "uid %u has %d subscribers already",
+                bus_reply_refusal(call->message, (Refusal)r,
+                                  "uid %u has %d subscribed connections, which is the limit",
                                   call->caller.uid, SUBSCRIBERS_PER_UID_MAX);
         else
                 (void)sd_bus_reply_method_return(call->message, NULL);

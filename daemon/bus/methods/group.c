@@ -12,7 +12,7 @@
 #include "daemon/bus/call/paths.h"
 #include "daemon/bus/methods/methods_internal.h"
 
-/* The group that is asked, or SNAPSHOT_NONE with the call answered. */
+/* The group of the call, or SNAPSHOT_NONE if the call has been answered. */
 static size_t find_group(MethodCall *call)
 {
         const char *path = sd_bus_message_get_path(call->message);
@@ -45,7 +45,7 @@ CallVerdict method_get_strength(MethodCall *call)
                 return CALL_ANSWERED;
         int r = world_strength(manager->world, &manager->host, group, &strength);
         const ManagerAnswer answer = {.code = r,
-                                      .message = r > 0 ? "the group is another one by now" : ""};
+                                      .message = r > 0 ? "the group has changed; retry" : ""};
         method_answer(call, &answer, append_strength, strength);
         return CALL_ANSWERED;
 }
@@ -61,7 +61,7 @@ CallVerdict method_set_type(MethodCall *call)
         DomainType type = domain_type_from_string(text);
         if (type == DOMAIN_TYPE_NONE)
                 bus_reply_refusal(call->message, REFUSAL_INVALID,
-                                  "no such type; there are identity, DMA, DMA-FQ and auto");
+                                  "no such type; use identity, DMA, DMA-FQ or auto");
         if (type == DOMAIN_TYPE_NONE || !method_read_no_options(call))
                 return CALL_ANSWERED;
         manager_set_type(call->bus->manager, world->groups->groups[group].id, type,

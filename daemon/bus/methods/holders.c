@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Who has a lease, or a group, open: for its owner and root, since it names processes.
+ * GetHolders of a lease and of a group: the processes that have it open. The answer names
+ * processes, so it is for the owner and root.
  */
 
 #include "daemon/bus/access/object.h"
@@ -43,7 +44,7 @@ CallVerdict method_get_holders(MethodCall *call)
                 census_ask_group(manager, manager->world->groups->groups[object.group].kernel_group,
                                  call->caller.uid, on_counted, call);
         else {
-                bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: it is gone",
+                bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%s: no such lease or group",
                                   sd_bus_message_get_path(call->message));
                 return CALL_ANSWERED;
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Methods of org.isolationd1.Lease: Release, Revoke, and what becomes of a device that has joined
- * the lease.
+ * Methods of org.isolationd1.Lease: Release, Revoke, and TakeDevice and ExpelDevice for a device
+ * that has joined the lease.
  */
 
 #include "daemon/bus/call/arguments.h"
@@ -89,8 +89,9 @@ static Lease *find_member(MethodCall *call, Bdf *ret_bdf)
         if (!lease || argument_read_text(call->message, "device", &address) < 0)
                 return NULL;
         if (!bdf_parse(address, ret_bdf)) {
-                bus_reply_refusal(call->message, REFUSAL_INVALID,
-                                  "a device is named by its address, such as 0000:01:00.0");
+                bus_reply_refusal(
+                        call->message, REFUSAL_INVALID,
+                        "not the address of a device; use an address such as 0000:01:00.0");
                 return NULL;
         }
         return method_read_no_options(call) ? lease : NULL;

@@ -23,7 +23,7 @@ CallVerdict method_get_strength(MethodCall *call);
 CallVerdict method_set_type(MethodCall *call);
 CallVerdict method_get_reserved_regions(MethodCall *call);
 
-/* Of a lease, and of a group. */
+/* On leases and on groups. */
 CallVerdict method_get_holders(MethodCall *call);
 
 CallVerdict method_release(MethodCall *call);

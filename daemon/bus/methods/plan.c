@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Manager.Plan and Manager.Repair: what would be done, and what is mended.
+ * Manager.Plan: what Acquire would do. Manager.Repair: puts back what could not be put back.
  */
 
 #include <string.h>
@@ -51,7 +51,7 @@ static int append_line_entry(sd_bus_message *reply, const char *key, const Lease
         return r < 0 ? r : close_entry(reply);
 }
 
-/* (address, "take" or "stay", the driver that it has, the one that it would have). */
+/* Each member: address, "take" or "stay", its driver now, and its driver in the lease. */
 static int append_members(sd_bus_message *reply, const LeaseRecord *record)
 {
         char text[BDF_TEXT_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What Acquire and Plan are given: selectors, and a row for each option.
+ * The arguments of Acquire and Plan: selectors, and options by a table.
  *
  * The request borrows its texts from the message.
  */
@@ -12,10 +12,10 @@
 #include "daemon/bus/call/arguments.h"
 #include "daemon/bus/methods/methods_internal.h"
 
-/* What the options fill. */
+/* The target of the options. */
 typedef struct Filling {
         AcquireRequest *request;
-        bool prebound; /* judged when all options are read: the modes may come later */
+        bool prebound; /* checked after all options are read: "modes" may come later */
 } Filling;
 
 static int parse_mode(sd_bus_message *message, const char *text, LeaseMode *ret)
@@ -23,8 +23,8 @@ static int parse_mode(sd_bus_message *message, const char *text, LeaseMode *ret)
         *ret = lease_mode_from_string(text);
         if (*ret == LEASE_MODE_NONE)
                 return argument_refuse(message, text,
-                                       "no such mode; there are vfio, iommufd, iommufd-unbound, "
-                                       "group-fd and path");
+                                       "no such mode; use vfio, iommufd, iommufd-unbound, group-fd "
+                                       "or path");
         return 0;
 }
 
@@ -37,7 +37,7 @@ static int read_mode(sd_bus_message *message, const char *key, void *target)
         return r < 0 ? r : parse_mode(message, text, &request->mode);
 }
 
-/* Each mode once: what is named again would not be tried again. */
+/* Keeps each mode once: a second try of a mode would have the same result. */
 static int read_modes(sd_bus_message *message, const char *key, void *target)
 {
         AcquireRequest *request = ((Filling *)target)->request;
@@ -71,7 +71,7 @@ static int read_uid(sd_bus_message *message, const char *key, void *target)
                 return r;
         if (request->uid != 0 && uid != request->uid) {
                 bus_reply_refusal(message, REFUSAL_NOT_AUTHORIZED,
-                                  "uid: only root opens nodes to another one");
+                                  "uid: only root may open nodes to another user");
                 return -EPERM;
         }
         request->path_uid = uid;
@@ -88,7 +88,7 @@ static int read_lifetime(sd_bus_message *message, const char *key, void *target)
                 return r;
         if (!lease_lifetime_from_string(text, &request->lifetime))
                 return argument_refuse(message, text,
-                                       "no such lifetime; there are fd, persistent and connection");
+                                       "no such lifetime; use fd, persistent or connection");
         return 0;
 }
 
@@ -120,7 +120,7 @@ static int read_driver(sd_bus_message *message, const char *key, void *target)
                 return r;
         if (!text[0] || text[0] == '.' || strlen(text) >= sizeof(request->driver) ||
             strpbrk(text, "/\n"))
-                return argument_refuse(message, text, "no name of a driver");
+                return argument_refuse(message, text, "not a name of a driver");
         memcpy(request->driver, text, strlen(text) + 1);
         return 0;
 }
@@ -135,8 +135,7 @@ static int read_type(sd_bus_message *message, const char *key, void *target)
                 return r;
         request->type = domain_type_from_string(text);
         if (request->type != DOMAIN_TYPE_DMA && request->type != DOMAIN_TYPE_DMA_FQ)
-                return argument_refuse(message, text,
-                                       "no type for a lease; there are DMA and DMA-FQ");
+                return argument_refuse(message, text, "not a type for a lease; use DMA or DMA-FQ");
         return 0;
 }
 
@@ -175,7 +174,7 @@ static const ArgumentOption options[] = {
         {"prebound", read_prebound},
 };
 
-/* The owner binds by himself what would be bound to an iommufd. */
+/* Option prebound=false: the owner, not the daemon, binds the devices to an iommufd. */
 static int set_unbound(sd_bus_message *message, AcquireRequest *request)
 {
         bool any = request->mode == LEASE_MODE_IOMMUFD;
@@ -187,7 +186,7 @@ static int set_unbound(sd_bus_message *message, AcquireRequest *request)
                         request->modes[i] = LEASE_MODE_IOMMUFD_UNBOUND;
                         any = true;
                 }
-        return any ? 0 : argument_refuse(message, "prebound", "is for mode iommufd");
+        return any ? 0 : argument_refuse(message, "prebound", "requires mode iommufd");
 }
 
 /* Reads the options. Returns 0, or -errno with the call answered. */
@@ -199,7 +198,7 @@ static int read_options(sd_bus_message *message, AcquireRequest *request)
         if (r < 0)
                 return r;
         if ((request->force || request->release_console) && request->uid != 0) {
-                bus_reply_refusal(message, REFUSAL_NOT_AUTHORIZED, "%s is for root",
+                bus_reply_refusal(message, REFUSAL_NOT_AUTHORIZED, "%s requires root",
                                   request->force ? "force" : "release-console");
                 return -EPERM;
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Resets, asked for or done on the way: what was reset and how, as a(ss), an address and words.
+ * Device.Reset, and the report of resets that several methods return: a(ss), an address and the
+ * method or the reason.
  */
 
 #include <string.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Lease.Transfer and Lease.GetDescriptors: a lease that changes hands, and the hands that get its
- * descriptors.
+ * Lease.Transfer and Lease.GetDescriptors.
  *
- * The new owner is named by its name on the bus, which says who that is; a bare uid is for root.
+ * The caller names the new owner by a unique bus name, which identifies a connection and its user.
+ * Only root may name a uid instead.
  */
 
 #include <string.h>
@@ -48,13 +48,13 @@ static int read_heir(MethodCall *call, Heir *heir)
                 r = argument_read_options(call->message, options, ARRAY_SIZE(options), heir);
         if (r < 0)
                 return r;
-        /* A unique name is one connection for ever; others change hands. */
+        /* A unique name stays with one connection; other names may change their owner. */
         if (!heir->name != !heir->has_uid &&
             (!heir->name || (heir->name[0] == ':' && strlen(heir->name) < LEASE_OWNER_NAME_SIZE)))
                 return 0;
         bus_reply_refusal(call->message, REFUSAL_INVALID,
-                          "the new owner is named by an option name (s, unique on the bus: :1.42) "
-                          "or, by root, uid (u)");
+                          "name the new owner by option name (s, a unique bus name such as :1.42); "
+                          "root may use option uid (u) instead");
         return -EINVAL;
 }
 
@@ -70,7 +70,9 @@ static void transfer(const MethodCall *call, const NewOwner *owner)
         method_answer(call, &answer, NULL, NULL);
 }
 
-/* Transfers the lease to the caller whose credentials the bus has told, or answers why not. */
+/*
+ * Transfers the lease to the user of `reply`, the credentials of the new owner. Answers the call.
+ */
 static void transfer_to(MethodCall *call, sd_bus_message *reply, MethodCaller *caller)
 {
         Heir heir = {.name = NULL};
@@ -78,12 +80,13 @@ static void transfer_to(MethodCall *call, sd_bus_message *reply, MethodCaller *c
         if (read_heir(call, &heir) < 0)
                 return;
         if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
-                bus_reply_refusal(call->message, REFUSAL_NOT_FOUND, "%.64s: nobody of that name",
-                                  heir.name);
+                bus_reply_refusal(call->message, REFUSAL_NOT_FOUND,
+                                  "%.64s: no connection has this name on the bus", heir.name);
         } else if (sd_bus_message_is_method_error(reply, NULL) ||
                    method_read_credentials(reply, caller) < 0) {
                 bus_reply_refusal(call->message, REFUSAL_STUCK,
-                                  "%.64s: the bus does not say who that is; try again", heir.name);
+                                  "%.64s: the bus daemon does not give its credentials; retry",
+                                  heir.name);
         } else if (method_check_object(call)) {
                 const NewOwner owner = {
                         .who = method_policy_request(caller),
@@ -118,9 +121,10 @@ CallVerdict method_transfer(MethodCall *call)
         if (call->caller.uid == 0)
                 transfer(call, &owner);
         else
-                bus_reply_refusal(call->message, REFUSAL_NOT_AUTHORIZED,
-                                  "only root gives a lease to a uid; name the new owner's "
-                                  "connection to the bus");
+                bus_reply_refusal(
+                        call->message, REFUSAL_NOT_AUTHORIZED,
+                        "only root may transfer a lease to a uid; use option name with the "
+                        "new owner's bus name");
         return CALL_ANSWERED;
 }
 

@@ -56,7 +56,7 @@ static const char object_manager[] =
         "  </signal>\n"
         " </interface>\n";
 
-/* The length of the complete type that a signature of our own begins with. */
+/* The length of the first complete type in one of our signatures. */
 static size_t measure_type(const char *signature)
 {
         size_t n = 0, depth = 0;
@@ -71,7 +71,7 @@ static size_t measure_type(const char *signature)
         return n;
 }
 
-/* Each argument of a signature; *names has their names, each with a NUL at its end. */
+/* Writes each argument of a signature. *names has the names, each with a NUL at its end. */
 static void write_arguments(FILE *stream, const char *signature, const char **names,
                             const char *direction)
 {
@@ -129,7 +129,7 @@ static void write_interface(FILE *stream, const char *interface, const sd_bus_vt
         (void)fputs(" </interface>\n", stream);
 }
 
-/* The objects of a kind, as nodes below its prefix. Returns 0 or -ENOMEM. */
+/* Writes the objects of a kind as nodes below its prefix. Returns 0 or -ENOMEM. */
 static int write_nodes(FILE *stream, Bus *bus, const BusKind *kind)
 {
         for (size_t i = 0;; i++) {
@@ -143,7 +143,10 @@ static int write_nodes(FILE *stream, Bus *bus, const BusKind *kind)
         }
 }
 
-/* What is there besides the interfaces that every object has. Returns 0 or -ENOMEM. */
+/*
+ * Writes the interfaces of the object other than those of all objects, and its nodes. Returns 0 or
+ * -ENOMEM.
+ */
 static int write_object(FILE *stream, Bus *bus, const char *path)
 {
         bool is_root = strcmp(path, BUS_ROOT) == 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * org.isolationd1.Lease: who has which groups since when.
+ * org.isolationd1.Lease: the groups and devices of a lease, its owner and its state.
  */
 
 #include <string.h>
@@ -30,7 +30,9 @@ static int get_number(sd_bus *bus, const char *path, const char *interface, cons
                                      strcmp(property, "Id") == 0 ? record->id : record->uid);
 }
 
-/* Whose limit on locked memory counts what is pinned: that of each process, in all we set up. */
+/*
+ * The limit on locked memory that applies: in modes that the daemon sets up, that of each process.
+ */
 static const char *describe_accounting(LeaseMode mode)
 {
         return mode == LEASE_MODE_GROUP_FD || mode == LEASE_MODE_PATH ? "owner" : "process";

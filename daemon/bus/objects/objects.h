@@ -11,9 +11,9 @@
 #include "daemon/bus/call/call.h"
 
 /*
- * Flags of a property that only those see who have a right to (BusKind.may_see). sd-bus does not
- * put its value into any signal; a signal only says that the value may have changed. The second is
- * for a property that no signal mentions.
+ * Flags of a property that only users with a right see (BusKind.may_see). sd-bus puts its value
+ * into no signal. With the first, PropertiesChanged lists the property as invalidated; with the
+ * second, no signal mentions it.
  */
 #define BUS_PRIVATE (SD_BUS_VTABLE_PROPERTY_EXPLICIT | SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION)
 #define BUS_PRIVATE_SILENT SD_BUS_VTABLE_PROPERTY_EXPLICIT
@@ -44,10 +44,10 @@ extern const BusKind bus_group_kind;
 extern const BusKind bus_lease_kind;
 extern const BusKind bus_iommu_kind;
 
-/* Has sd-bus answer for all objects. Returns 0 or -errno. */
+/* Registers all objects with sd-bus. Returns 0 or -errno. */
 _nodiscard_ int objects_publish(Bus *bus);
 
-/* Makes this bus the manager's observer: what the manager tells becomes signals. */
+/* Makes this bus the observer of the manager: changes become signals. */
 void bus_observe(Bus *bus);
 
 /* The methods that D-Bus itself defines for objects. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The values come from the same vtables that sd-bus sends signals from. A private property is left
- * out of a list, and asked for by its name it is refused: "not there" cannot be taken for a value.
+ * The values come from the vtables that sd-bus also uses for signals. GetAll and lists leave a
+ * private property out. Get refuses it, so that a caller cannot take "no such property" for a
+ * value.
  */
 
 #include <errno.h>
@@ -11,11 +12,14 @@
 #include "daemon/bus/call/arguments.h"
 #include "daemon/bus/objects/objects_internal.h"
 
-/* Objects of a part of a list; and how often it is begun before it is made in one part. */
+/*
+ * Objects in a part of a list, and how many times the list may be begun before it is made in one
+ * part.
+ */
 #define LIST_PART 256
 #define LIST_BEGUN_MAX 8
 
-/* An interface of an object as somebody sees it. */
+/* An interface of an object as one user sees it. */
 typedef struct Sight {
         const char *path;
         const char *interface;
@@ -38,7 +42,7 @@ static Sight look(const MethodCall *call, const BusKind *kind, const char *path,
         };
 }
 
-/* The object that a call is about. Returns whether there is one. */
+/* Finds the object of a call. Returns whether it exists. */
 static bool find_object(const MethodCall *call, Sight *ret_sight)
 {
         const char *path = sd_bus_message_get_path(call->message);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One observer call, one signal. A signal that cannot be sent is logged and forgotten: whoever
- * needs the state reads it.
+ * Each call of the observer sends one signal. A signal that cannot be sent is logged and dropped:
+ * clients can read the state at any time.
  */
 
 #include <errno.h>
@@ -14,35 +14,35 @@
 #include "daemon/bus/objects/objects.h"
 #include "daemon/log.h"
 
-static void check(int r, const char *what, const char *path)
+static void check(int r, const char *signal, const char *path)
 {
         if (r < 0)
-                log_warning("telling the bus that %s %s failed: %s", path, what, strerror(-r));
+                log_warning("%s: cannot send signal %s: %s", path, signal, strerror(-r));
 }
 
-/* Tells of one object; `properties` (NULL-terminated) are those that may have changed. */
+/* Sends the signal for a change of one object. `properties` (NULL-terminated) may have changed. */
 static void tell(Bus *bus, Change change, char *path, const char *interface, char **properties)
 {
         _cleanup_(freep) char *owned = path;
 
         bus->n_told++;
         if (!owned)
-                return check(-ENOMEM, "changed", interface);
+                return check(-ENOMEM, "PropertiesChanged", interface);
         switch (change) {
         case CHANGE_ADDED:
                 return check(sd_bus_emit_interfaces_added(bus->bus, owned, interface, NULL),
-                             "appeared", owned);
+                             "InterfacesAdded", owned);
         case CHANGE_REMOVED:
                 return check(sd_bus_emit_interfaces_removed(bus->bus, owned, interface, NULL),
-                             "went", owned);
+                             "InterfacesRemoved", owned);
         case CHANGE_CHANGED:
                 return check(
                         sd_bus_emit_properties_changed_strv(bus->bus, owned, interface, properties),
-                        "changed", owned);
+                        "PropertiesChanged", owned);
         }
 }
 
-/* sd-bus takes lists of names as char **; these are never written to. */
+/* sd-bus takes lists of names as char ** and does not write to them. */
 #define NAMES(...)                                                                                 \
         (char **)(const char *const[])                                                             \
         {                                                                                          \
@@ -73,8 +73,7 @@ static void on_lease(Change change, uint32_t id, void *userdata)
 }
 
 /* Sends a signal of a lease to everybody; `types` and the values as for sd_bus_emit_signal(). */
-static void emit(Bus *bus, const Lease *lease, const char *what, const char *member,
-                 const char *types, ...)
+static void emit(Bus *bus, const Lease *lease, const char *member, const char *types, ...)
 {
         _cleanup_(freep) char *path = bus_path_lease(lease->record->id);
         int r = -ENOMEM;
@@ -84,14 +83,14 @@ static void emit(Bus *bus, const Lease *lease, const char *what, const char *mem
         if (path)
                 r = sd_bus_emit_signalv(bus->bus, path, BUS_IFACE_LEASE, member, types, values);
         va_end(values);
-        check(r, what, path ? path : "a lease");
+        check(r, member, path ? path : "a lease");
 }
 
 static void on_joined(const Lease *lease, Bdf bdf, bool in_address_space, void *userdata)
 {
         char text[BDF_TEXT_SIZE];
 
-        emit(userdata, lease, "was joined", "DeviceJoined", "sa{sv}", bdf_format(bdf, text), 1,
+        emit(userdata, lease, "DeviceJoined", "sa{sv}", bdf_format(bdf, text), 1,
              "in-owner-address-space", "b", (int)in_address_space);
 }
 
@@ -99,16 +98,15 @@ static void on_lost(const Lease *lease, Bdf bdf, const char *cause, void *userda
 {
         char text[BDF_TEXT_SIZE];
 
-        emit(userdata, lease, "lost a device", "DeviceLost", "sa{sv}", bdf_format(bdf, text), 1,
-             "cause", "s", cause);
+        emit(userdata, lease, "DeviceLost", "sa{sv}", bdf_format(bdf, text), 1, "cause", "s",
+             cause);
 }
 
 static void on_pf_changed(const Lease *lease, Bdf pf, const char *cause, void *userdata)
 {
         char text[BDF_TEXT_SIZE];
 
-        emit(userdata, lease, "depends on a PF that changed", "PfChanged", "sa{sv}",
-             bdf_format(pf, text), 1, "cause", "s", cause);
+        emit(userdata, lease, "PfChanged", "sa{sv}", bdf_format(pf, text), 1, "cause", "s", cause);
 }
 
 static void on_returned(const Lease *lease, Bdf bdf, const char *difference, bool taken,
@@ -116,16 +114,14 @@ static void on_returned(const Lease *lease, Bdf bdf, const char *difference, boo
 {
         char text[BDF_TEXT_SIZE];
 
-        emit(userdata, lease, "has a device again", "DeviceReturned", "sa{sv}",
-             bdf_format(bdf, text), 3, "same", "b", (int)!difference[0], "difference", "s",
-             difference, "taken", "b", (int)taken);
+        emit(userdata, lease, "DeviceReturned", "sa{sv}", bdf_format(bdf, text), 3, "same", "b",
+             (int)!difference[0], "difference", "s", difference, "taken", "b", (int)taken);
 }
 
 static void on_weakened(const Lease *lease, GuardLayer layer, void *userdata)
 {
-        emit(userdata, lease, "has too weak a guard", "GuardWeakened", "sa{sv}",
-             guard_layer_to_string(layer), 1, "required", "s",
-             guard_layer_to_string(lease->record->guard));
+        emit(userdata, lease, "GuardWeakened", "sa{sv}", guard_layer_to_string(layer), 1,
+             "required", "s", guard_layer_to_string(lease->record->guard));
 }
 
 static void on_breached(const Lease *lease, Bdf bdf, const char *driver, GuardLayer layer,
@@ -133,8 +129,8 @@ static void on_breached(const Lease *lease, Bdf bdf, const char *driver, GuardLa
 {
         char text[BDF_TEXT_SIZE];
 
-        emit(userdata, lease, "was breached", "Breached", "sa{sv}", bdf_format(bdf, text), 2,
-             "driver", "s", driver, "guard", "s", guard_layer_to_string(layer));
+        emit(userdata, lease, "Breached", "sa{sv}", bdf_format(bdf, text), 2, "driver", "s", driver,
+             "guard", "s", guard_layer_to_string(layer));
 }
 
 static void on_fault(const Lease *lease, const LeaseDevice *device, const IommuFault *fault,
@@ -145,7 +141,7 @@ static void on_fault(const Lease *lease, const LeaseDevice *device, const IommuF
         check(subscribers_tell(userdata, lease, "Fault", "sa{sv}", bdf_format(fault->bdf, text), 3,
                                "access", "s", fault_access_to_string(fault->access), "address", "t",
                                device->fault_address, "count", "t", device->n_faults),
-              "had a fault", "a lease");
+              "Fault", "a lease");
 }
 
 static void on_needs_name(const char *name, void *userdata)
@@ -160,14 +156,14 @@ static void on_second_holder(const Lease *lease, const Holder *holder, void *use
         check(subscribers_tell(userdata, lease, "SecondHolder", "ua{sv}", (uint32_t)holder->pid, 3,
                                "comm", "s", holder->comm, "unit", "s", holder->unit, "uid", "u",
                                holder->uid),
-              "has a second holder", "a lease");
+              "SecondHolder", "a lease");
 }
 
 static void on_revoked(const Lease *lease, unsigned grace_seconds, void *userdata)
 {
         check(subscribers_tell(userdata, lease, "Revoked", "ua{sv}", (uint32_t)grace_seconds, 1,
                                "kill", "b", (int)lease->record->revoke_kill),
-              "is revoked", "a lease");
+              "Revoked", "a lease");
 }
 
 static void on_policy(void *userdata)
