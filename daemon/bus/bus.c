@@ -25,15 +25,15 @@
 #define TURN_USEC 5000
 
 /* A method in a vtable must have a row in the table of methods. */
-static int refuse_holes(void)
+static int check_vtables(void)
 {
-        const char *hole = method_find_hole(BUS_IFACE_MANAGER, bus_manager_vtable);
+        const char *unlisted = method_find_unlisted(BUS_IFACE_MANAGER, bus_manager_vtable);
 
-        for (size_t i = 0; !hole && i < bus_n_kinds; i++)
-                hole = method_find_hole(bus_kinds[i]->interface, bus_kinds[i]->vtable);
-        if (!hole)
+        for (size_t i = 0; !unlisted && i < bus_n_kinds; i++)
+                unlisted = method_find_unlisted(bus_kinds[i]->interface, bus_kinds[i]->vtable);
+        if (!unlisted)
                 return 0;
-        log_error("method %s has no row in the table of methods", hole);
+        log_error("method %s has no row in the table of methods", unlisted);
         return -EPERM;
 }
 
@@ -64,7 +64,7 @@ int bus_new(Manager *manager, struct event_base *base, Bus **ret_bus)
         bus->base = base;
         bus->watch_name = bus_names_watch;
 
-        int r = refuse_holes();
+        int r = check_vtables();
         if (r == 0)
                 r = pace_open(bus);
         if (r == 0)

@@ -126,7 +126,7 @@ static bool is_whole(const MethodRow *row)
         return row && (row->action || (row->access != METHOD_OWNER && row->access != METHOD_ADMIN));
 }
 
-const char *method_find_hole(const char *interface, const sd_bus_vtable *vtable)
+const char *method_find_unlisted(const char *interface, const sd_bus_vtable *vtable)
 {
         for (const sd_bus_vtable *entry = vtable; entry->type != _SD_BUS_VTABLE_END; entry++)
                 if (entry->type == _SD_BUS_VTABLE_METHOD &&

@@ -29,4 +29,4 @@ const MethodRow *method_find(const char *interface, const char *member);
  * Returns the name of a method in `vtable` that has no row, whose row needs an action of polkit and
  * has none, or that does not go through method_dispatch(); or NULL.
  */
-const char *method_find_hole(const char *interface, const sd_bus_vtable *vtable);
+const char *method_find_unlisted(const char *interface, const sd_bus_vtable *vtable);

@@ -94,9 +94,9 @@ static void test_holes_are_found(void)
         };
 
         for (size_t f = 0; f < n_faces; f++)
-                CHECK(!method_find_hole(faces[f].interface, faces[f].vtable));
-        CHECK_STRING(method_find_hole(BUS_IFACE_LEASE, unlisted), "FormatDisk");
-        CHECK_STRING(method_find_hole(BUS_IFACE_LEASE, aside), "Release");
+                CHECK(!method_find_unlisted(faces[f].interface, faces[f].vtable));
+        CHECK_STRING(method_find_unlisted(BUS_IFACE_LEASE, unlisted), "FormatDisk");
+        CHECK_STRING(method_find_unlisted(BUS_IFACE_LEASE, aside), "Release");
         CHECK(!method_find(BUS_IFACE_DEVICE, "Acquire"));
         CHECK(!method_find(BUS_IFACE_MANAGER, "acquire"));
         CHECK_NUMBER(method_find(BUS_IFACE_LEASE, "Release")->access, METHOD_OWNER);

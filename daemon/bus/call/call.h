@@ -122,7 +122,7 @@ struct Bus {
         void (*watch_name)(Bus *bus, const char *name);
         BusView root_view;
         BusView found;                      /* by the last finder */
-        uint64_t n_told;                    /* signals about objects so far */
+        uint64_t n_signals;                 /* signals about objects so far */
         MethodCall *calls;                  /* without an answer yet */
         struct Pace *paces[_METHOD_PACE_N]; /* access/pace.h */
         struct Subscriber *subscribers;     /* access/subscribers.h */

@@ -13,10 +13,10 @@
 #include "daemon/bus/methods/methods_internal.h"
 
 /* The target of the options. */
-typedef struct Filling {
+typedef struct RequestTarget {
         AcquireRequest *request;
         bool prebound; /* checked after all options are read: "modes" may come later */
-} Filling;
+} RequestTarget;
 
 static int parse_mode(sd_bus_message *message, const char *text, LeaseMode *ret)
 {
@@ -30,7 +30,7 @@ static int parse_mode(sd_bus_message *message, const char *text, LeaseMode *ret)
 
 static int read_mode(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((Filling *)target)->request;
+        AcquireRequest *request = ((RequestTarget *)target)->request;
         const char *text;
 
         int r = option_read_text(message, key, &text);
@@ -40,7 +40,7 @@ static int read_mode(sd_bus_message *message, const char *key, void *target)
 /* Keeps each mode once: a second try of a mode would have the same result. */
 static int read_modes(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((Filling *)target)->request;
+        AcquireRequest *request = ((RequestTarget *)target)->request;
         const char *texts[ARGUMENT_MODES_MAX + 1];
 
         int r = option_read_texts(message, key, ARGUMENT_MODES_MAX, texts);
@@ -63,7 +63,7 @@ static int read_modes(sd_bus_message *message, const char *key, void *target)
 
 static int read_uid(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((Filling *)target)->request;
+        AcquireRequest *request = ((RequestTarget *)target)->request;
         uint32_t uid;
 
         int r = option_read_u32(message, key, &uid);
@@ -80,7 +80,7 @@ static int read_uid(sd_bus_message *message, const char *key, void *target)
 
 static int read_lifetime(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((Filling *)target)->request;
+        AcquireRequest *request = ((RequestTarget *)target)->request;
         const char *text;
 
         int r = option_read_text(message, key, &text);
@@ -94,12 +94,12 @@ static int read_lifetime(sd_bus_message *message, const char *key, void *target)
 
 static int read_wait(sd_bus_message *message, const char *key, void *target)
 {
-        return option_read_u64(message, key, &((Filling *)target)->request->wait_usec);
+        return option_read_u64(message, key, &((RequestTarget *)target)->request->wait_usec);
 }
 
 static int read_ticket(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((Filling *)target)->request;
+        AcquireRequest *request = ((RequestTarget *)target)->request;
 
         int r = option_read_text(message, key, &request->ticket);
         if (r < 0)
@@ -112,7 +112,7 @@ static int read_ticket(sd_bus_message *message, const char *key, void *target)
 
 static int read_driver(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((Filling *)target)->request;
+        AcquireRequest *request = ((RequestTarget *)target)->request;
         const char *text;
 
         int r = option_read_text(message, key, &text);
@@ -127,7 +127,7 @@ static int read_driver(sd_bus_message *message, const char *key, void *target)
 
 static int read_type(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((Filling *)target)->request;
+        AcquireRequest *request = ((RequestTarget *)target)->request;
         const char *text;
 
         int r = option_read_text(message, key, &text);
@@ -141,27 +141,27 @@ static int read_type(sd_bus_message *message, const char *key, void *target)
 
 static int read_memory(sd_bus_message *message, const char *key, void *target)
 {
-        return option_read_u64(message, key, &((Filling *)target)->request->memory);
+        return option_read_u64(message, key, &((RequestTarget *)target)->request->memory);
 }
 
 static int read_with_members(sd_bus_message *message, const char *key, void *target)
 {
-        return option_read_flag(message, key, &((Filling *)target)->request->with_members);
+        return option_read_flag(message, key, &((RequestTarget *)target)->request->with_members);
 }
 
 static int read_force(sd_bus_message *message, const char *key, void *target)
 {
-        return option_read_flag(message, key, &((Filling *)target)->request->force);
+        return option_read_flag(message, key, &((RequestTarget *)target)->request->force);
 }
 
 static int read_release_console(sd_bus_message *message, const char *key, void *target)
 {
-        return option_read_flag(message, key, &((Filling *)target)->request->release_console);
+        return option_read_flag(message, key, &((RequestTarget *)target)->request->release_console);
 }
 
 static int read_prebound(sd_bus_message *message, const char *key, void *target)
 {
-        return option_read_flag(message, key, &((Filling *)target)->prebound);
+        return option_read_flag(message, key, &((RequestTarget *)target)->prebound);
 }
 
 static const ArgumentOption options[] = {
@@ -192,9 +192,9 @@ static int set_unbound(sd_bus_message *message, AcquireRequest *request)
 /* Reads the options. Returns 0, or -errno with the call answered. */
 static int read_options(sd_bus_message *message, AcquireRequest *request)
 {
-        Filling filling = {.request = request, .prebound = true};
+        RequestTarget target = {.request = request, .prebound = true};
 
-        int r = argument_read_options(message, options, ARRAY_SIZE(options), &filling);
+        int r = argument_read_options(message, options, ARRAY_SIZE(options), &target);
         if (r < 0)
                 return r;
         if ((request->force || request->release_console) && request->uid != 0) {
@@ -202,7 +202,7 @@ static int read_options(sd_bus_message *message, AcquireRequest *request)
                                   request->force ? "force" : "release-console");
                 return -EPERM;
         }
-        return filling.prebound ? 0 : set_unbound(message, request);
+        return target.prebound ? 0 : set_unbound(message, request);
 }
 
 int method_read_request(MethodCall *call, AcquireRequest *ret_request, const char **selectors)

@@ -15,42 +15,44 @@
 #include "daemon/bus/call/fds.h"
 #include "daemon/bus/methods/methods_internal.h"
 
-typedef struct Heir {
+typedef struct TransferOptions {
         const char *name; /* NULL: a bare uid */
         uint32_t uid;
         bool has_uid;
-} Heir;
+} TransferOptions;
 
 static int read_name(sd_bus_message *message, const char *key, void *target)
 {
-        return option_read_text(message, key, &((Heir *)target)->name);
+        return option_read_text(message, key, &((TransferOptions *)target)->name);
 }
 
 static int read_uid(sd_bus_message *message, const char *key, void *target)
 {
-        Heir *heir = target;
+        TransferOptions *options = target;
 
-        heir->has_uid = true;
-        return option_read_u32(message, key, &heir->uid);
+        options->has_uid = true;
+        return option_read_u32(message, key, &options->uid);
 }
 
-static const ArgumentOption options[] = {
+static const ArgumentOption transfer_options[] = {
         {"name", read_name},
         {"uid", read_uid},
 };
 
 /* Reads the options. Returns 0, or -errno with the call answered. */
-static int read_heir(MethodCall *call, Heir *heir)
+static int read_target(MethodCall *call, TransferOptions *options)
 {
         int r = argument_rewind(call->message);
 
         if (r == 0)
-                r = argument_read_options(call->message, options, ARRAY_SIZE(options), heir);
+                r = argument_read_options(call->message, transfer_options,
+                                          ARRAY_SIZE(transfer_options), options);
         if (r < 0)
                 return r;
         /* A unique name stays with one connection; other names may change their owner. */
-        if (!heir->name != !heir->has_uid &&
-            (!heir->name || (heir->name[0] == ':' && strlen(heir->name) < LEASE_OWNER_NAME_SIZE)))
+        if (!options->name != !options->has_uid &&
+            (!options->name ||
+             (options->name[0] == ':' && strlen(options->name) < LEASE_OWNER_NAME_SIZE)))
                 return 0;
         bus_reply_refusal(call->message, REFUSAL_INVALID,
                           "name the new owner by option name (s, a unique bus name such as :1.42); "
@@ -75,30 +77,30 @@ static void transfer(const MethodCall *call, const NewOwner *owner)
  */
 static void transfer_to(MethodCall *call, sd_bus_message *reply, MethodCaller *caller)
 {
-        Heir heir = {.name = NULL};
+        TransferOptions target = {.name = NULL};
 
-        if (read_heir(call, &heir) < 0)
+        if (read_target(call, &target) < 0)
                 return;
         if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
                 bus_reply_refusal(call->message, REFUSAL_NOT_FOUND,
-                                  "%.64s: no connection has this name on the bus", heir.name);
+                                  "%.64s: no connection has this name on the bus", target.name);
         } else if (sd_bus_message_is_method_error(reply, NULL) ||
                    method_read_credentials(reply, caller) < 0) {
                 bus_reply_refusal(call->message, REFUSAL_STUCK,
                                   "%.64s: the bus daemon does not give its credentials; retry",
-                                  heir.name);
+                                  target.name);
         } else if (method_check_object(call)) {
                 const NewOwner owner = {
                         .who = method_policy_request(caller),
                         .unit = caller->unit,
-                        .name = heir.name,
+                        .name = target.name,
                         .is_privileged = call->caller.uid == 0,
                 };
                 transfer(call, &owner);
         }
 }
 
-static int on_heir(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
         _cleanup_(method_caller_clear) MethodCaller caller = {.uid = 0};
@@ -109,15 +111,15 @@ static int on_heir(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 
 CallVerdict method_transfer(MethodCall *call)
 {
-        Heir heir = {.name = NULL};
+        TransferOptions target = {.name = NULL};
 
-        if (read_heir(call, &heir) < 0)
+        if (read_target(call, &target) < 0)
                 return CALL_ANSWERED;
-        if (!heir.has_uid) {
-                int r = credentials_query(call->bus, heir.name, on_heir, call);
+        if (!target.has_uid) {
+                int r = credentials_query(call->bus, target.name, on_credentials, call);
                 return r < 0 ? method_fail(call, r) : CALL_WAITS;
         }
-        const NewOwner owner = {.who = {.uid = heir.uid}, .unit = "", .is_privileged = true};
+        const NewOwner owner = {.who = {.uid = target.uid}, .unit = "", .is_privileged = true};
         if (call->caller.uid == 0)
                 transfer(call, &owner);
         else

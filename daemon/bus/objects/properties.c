@@ -20,19 +20,20 @@
 #define LIST_BEGUN_MAX 8
 
 /* An interface of an object as one user sees it. */
-typedef struct Sight {
+typedef struct ObjectView {
         const char *path;
         const char *interface;
         const sd_bus_vtable *vtable;
         BusView view;
         bool sees_private;
-} Sight;
+} ObjectView;
 
-static Sight look(const MethodCall *call, const BusKind *kind, const char *path, size_t index)
+static ObjectView view_object(const MethodCall *call, const BusKind *kind, const char *path,
+                              size_t index)
 {
         Bus *bus = call->bus;
 
-        return (Sight){
+        return (ObjectView){
                 .path = path,
                 .interface = kind->interface,
                 .vtable = kind->vtable,
@@ -43,12 +44,12 @@ static Sight look(const MethodCall *call, const BusKind *kind, const char *path,
 }
 
 /* Finds the object of a call. Returns whether it exists. */
-static bool find_object(const MethodCall *call, Sight *ret_sight)
+static bool find_object(const MethodCall *call, ObjectView *ret_object)
 {
         const char *path = sd_bus_message_get_path(call->message);
 
         if (strcmp(path, BUS_ROOT) == 0) {
-                *ret_sight = (Sight){
+                *ret_object = (ObjectView){
                         .path = path,
                         .interface = BUS_IFACE_MANAGER,
                         .vtable = bus_manager_vtable,
@@ -62,7 +63,7 @@ static bool find_object(const MethodCall *call, Sight *ret_sight)
 
                 if (index == SNAPSHOT_NONE)
                         continue;
-                *ret_sight = look(call, bus_kinds[i], path, index);
+                *ret_object = view_object(call, bus_kinds[i], path, index);
                 return true;
         }
         return false;
@@ -73,37 +74,38 @@ static bool is_private(const sd_bus_vtable *entry)
         return entry->flags & SD_BUS_VTABLE_PROPERTY_EXPLICIT;
 }
 
-static int append_value(sd_bus_message *reply, const Sight *sight, const sd_bus_vtable *entry)
+static int append_value(sd_bus_message *reply, const ObjectView *object, const sd_bus_vtable *entry)
 {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        BusView view = sight->view;
+        BusView view = object->view;
 
         int r = sd_bus_message_open_container(reply, 'v', entry->x.property.signature);
         if (r >= 0)
-                r = entry->x.property.get(view.bus->bus, sight->path, sight->interface,
+                r = entry->x.property.get(view.bus->bus, object->path, object->interface,
                                           entry->x.property.member, reply, &view, &error);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int append_property(sd_bus_message *reply, const Sight *sight, const sd_bus_vtable *entry)
+static int append_property(sd_bus_message *reply, const ObjectView *object,
+                           const sd_bus_vtable *entry)
 {
         int r = sd_bus_message_open_container(reply, 'e', "sv");
         if (r >= 0)
                 r = sd_bus_message_append_basic(reply, 's', entry->x.property.member);
         if (r >= 0)
-                r = append_value(reply, sight, entry);
+                r = append_value(reply, object, entry);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int append_properties(sd_bus_message *reply, const Sight *sight)
+static int append_properties(sd_bus_message *reply, const ObjectView *object)
 {
         int r = sd_bus_message_open_container(reply, 'a', "{sv}");
 
-        for (const sd_bus_vtable *entry = sight->vtable;
+        for (const sd_bus_vtable *entry = object->vtable;
              r >= 0 && entry->type != _SD_BUS_VTABLE_END; entry++)
                 if (entry->type == _SD_BUS_VTABLE_PROPERTY &&
-                    (sight->sees_private || !is_private(entry)))
-                        r = append_property(reply, sight, entry);
+                    (object->sees_private || !is_private(entry)))
+                        r = append_property(reply, object, entry);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -118,17 +120,17 @@ static CallVerdict refuse_unknown(const MethodCall *call)
 /* --- Properties ------------------------------------------------------------------------------- */
 
 /* Returns false with the call answered. */
-static bool find_interface(const MethodCall *call, Sight *ret_sight)
+static bool find_interface(const MethodCall *call, ObjectView *ret_object)
 {
         const char *interface;
 
         if (argument_read_text(call->message, "interface", &interface) < 0)
                 return false;
-        if (!find_object(call, ret_sight)) {
+        if (!find_object(call, ret_object)) {
                 (void)refuse_unknown(call);
                 return false;
         }
-        if (strcmp(interface, ret_sight->interface) == 0)
+        if (strcmp(interface, ret_object->interface) == 0)
                 return true;
         (void)sd_bus_reply_method_errorf(call->message, SD_BUS_ERROR_UNKNOWN_INTERFACE,
                                          "the object has no such interface with properties");
@@ -138,13 +140,13 @@ static bool find_interface(const MethodCall *call, Sight *ret_sight)
 CallVerdict standard_get_all(MethodCall *call)
 {
         _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
-        Sight sight;
+        ObjectView object;
 
-        if (!find_interface(call, &sight))
+        if (!find_interface(call, &object))
                 return CALL_ANSWERED;
         int r = sd_bus_message_new_method_return(call->message, &reply);
         if (r >= 0)
-                r = append_properties(reply, &sight);
+                r = append_properties(reply, &object);
         method_finish(call, reply, r);
         return CALL_ANSWERED;
 }
@@ -162,18 +164,18 @@ CallVerdict standard_get(MethodCall *call)
 {
         _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
         const char *name;
-        Sight sight;
+        ObjectView object;
 
-        if (!find_interface(call, &sight) ||
+        if (!find_interface(call, &object) ||
             argument_read_text(call->message, "property", &name) < 0)
                 return CALL_ANSWERED;
-        const sd_bus_vtable *entry = find_property(sight.vtable, name);
+        const sd_bus_vtable *entry = find_property(object.vtable, name);
         if (!entry) {
                 (void)sd_bus_reply_method_errorf(call->message, SD_BUS_ERROR_UNKNOWN_PROPERTY,
                                                  "the interface has no such property");
                 return CALL_ANSWERED;
         }
-        if (is_private(entry) && !sight.sees_private) {
+        if (is_private(entry) && !object.sees_private) {
                 bus_reply_refusal(call->message, REFUSAL_NOT_AUTHORIZED,
                                   "%s: only the lease's owner and root may see it",
                                   entry->x.property.member);
@@ -181,26 +183,26 @@ CallVerdict standard_get(MethodCall *call)
         }
         int r = sd_bus_message_new_method_return(call->message, &reply);
         if (r >= 0)
-                r = append_value(reply, &sight, entry);
+                r = append_value(reply, &object, entry);
         method_finish(call, reply, r);
         return CALL_ANSWERED;
 }
 
 /* --- ObjectManager ---------------------------------------------------------------------------- */
 
-static int append_object(sd_bus_message *reply, const Sight *sight)
+static int append_object(sd_bus_message *reply, const ObjectView *object)
 {
         int r = sd_bus_message_open_container(reply, 'e', "oa{sa{sv}}");
         if (r >= 0)
-                r = sd_bus_message_append_basic(reply, 'o', sight->path);
+                r = sd_bus_message_append_basic(reply, 'o', object->path);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "{sa{sv}}");
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'e', "sa{sv}");
         if (r >= 0)
-                r = sd_bus_message_append_basic(reply, 's', sight->interface);
+                r = sd_bus_message_append_basic(reply, 's', object->interface);
         if (r >= 0)
-                r = append_properties(reply, sight);
+                r = append_properties(reply, object);
         for (int i = 0; r >= 0 && i < 3; i++)
                 r = sd_bus_message_close_container(reply);
         return r;
@@ -215,7 +217,7 @@ static int append_object(sd_bus_message *reply, const Sight *sight)
 typedef struct ObjectList {
         sd_bus_message *reply;
         size_t kind, index; /* of the next object */
-        uint64_t n_told;    /* when it was begun */
+        uint64_t n_signals; /* when it was begun */
         const World *world;
         unsigned n_begun;
 } ObjectList;
@@ -234,7 +236,7 @@ static int begin_list(MethodCall *call, ObjectList *list)
 
         (void)sd_bus_message_unref(list->reply);
         *list = (ObjectList){.n_begun = n_begun,
-                             .n_told = call->bus->n_told,
+                             .n_signals = call->bus->n_signals,
                              .world = call->bus->manager->world};
         int r = sd_bus_message_new_method_return(call->message, &list->reply);
         return r < 0 ? r : sd_bus_message_open_container(list->reply, 'a', "{oa{sa{sv}}}");
@@ -256,8 +258,8 @@ static int append_objects(MethodCall *call, ObjectList *list, size_t n)
                 }
                 if (!path)
                         return -ENOMEM;
-                const Sight sight = look(call, kind, path, list->index++);
-                int r = append_object(list->reply, &sight);
+                const ObjectView object = view_object(call, kind, path, list->index++);
+                int r = append_object(list->reply, &object);
                 if (r < 0)
                         return r;
         }
@@ -276,7 +278,7 @@ CallVerdict standard_get_managed_objects(MethodCall *call)
         call->free_work = free_list;
 
         ObjectList *list = call->work;
-        bool is_stale = !list->reply || list->n_told != call->bus->n_told ||
+        bool is_stale = !list->reply || list->n_signals != call->bus->n_signals ||
                         list->world != call->bus->manager->world;
         int r = is_stale ? begin_list(call, list) : 0;
         if (r >= 0)

@@ -25,7 +25,7 @@ static void tell(Bus *bus, Change change, char *path, const char *interface, cha
 {
         _cleanup_(freep) char *owned = path;
 
-        bus->n_told++;
+        bus->n_signals++;
         if (!owned)
                 return check(-ENOMEM, "PropertiesChanged", interface);
         switch (change) {
