@@ -21,10 +21,16 @@ MODEL_HEADERS = {
 }
 # folder: what its files may include of the project, or what they may not.
 MAY_INCLUDE = {"core/model/": ("core/model/",), "core/probe/": ("core/",)}
+BUS_TOP = ("daemon/bus/bus.h", "daemon/bus/connection.h", "daemon/bus/names.h", "daemon/bus/request.h")
 MAY_NOT_INCLUDE = {
     "libclient/": ("daemon/", "cli/", "tests/"),
     "cli/": ("daemon/", "tests/"),
     "daemon/": ("libclient/", "cli/", "tests/"),
+    # The layers of a request: call, access, methods and objects, the top.
+    "daemon/bus/call/": BUS_TOP + ("daemon/bus/access/", "daemon/bus/methods/", "daemon/bus/objects/"),
+    "daemon/bus/access/": BUS_TOP + ("daemon/bus/methods/", "daemon/bus/objects/"),
+    "daemon/bus/methods/": BUS_TOP + ("daemon/bus/objects/",),
+    "daemon/bus/objects/": BUS_TOP + ("daemon/bus/methods/",),
 }
 BANNED = re.compile(r"\b(system|popen|strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|"
                     r"strtok|tmpnam|mktemp|alloca)\s*\(")
@@ -32,8 +38,8 @@ BANNED = re.compile(r"\b(system|popen|strcpy|strcat|sprintf|vsprintf|gets|atoi|a
 READING = re.compile(r"sd_bus_message_(read\w*|enter_container|exit_container|skip|peek_type|rewind)\b")
 COSTLY_READING = re.compile(r"sd_bus_message_(read_strv\w*|skip|dump|copy)\b")
 # credentials, names, polkit: what the bus daemon and polkit say.
-MAY_READ_MESSAGES = {"daemon/bus/arguments.c", "daemon/bus/credentials.c", "daemon/bus/names.c",
-                     "daemon/bus/connection.c", "daemon/bus/polkit.c"}
+MAY_READ_MESSAGES = {"daemon/bus/call/arguments.c", "daemon/bus/access/credentials.c",
+                     "daemon/bus/names.c", "daemon/bus/connection.c", "daemon/bus/access/polkit.c"}
 
 
 def is_c(path):
@@ -107,6 +113,9 @@ def rule_layers(path, text):
         for folder, banned in MAY_NOT_INCLUDE.items():
             if path.startswith(folder) and name.startswith(banned):
                 yield number, f"{folder} includes {name}"
+        if name.endswith("_internal.h") and not path.startswith("tests/") \
+                and path.rsplit("/", 1)[0] != name.rsplit("/", 1)[0]:
+            yield number, f"includes {name}, which is private to its folder"
         if path.startswith("core/model/") and not ours and name not in MODEL_HEADERS:
             yield number, f"core/model/ includes <{name}>, which is not pure"
 
@@ -120,12 +129,12 @@ def rule_banned(path, text):
 
 
 def rule_bounded_reading(path, text):
-    """What callers send is read by daemon/bus/arguments.c; the others listed read the bus's words."""
+    """What callers send is read by daemon/bus/call/arguments.c; the others listed read the bus's words."""
     if not path.startswith("daemon/") or path in MAY_READ_MESSAGES:
         return
     for number, line in enumerate(blank(text).splitlines(), 1):
         for match in READING.finditer(line):
-            yield number, f"reads a message by {match[0]}, not by daemon/bus/arguments.h"
+            yield number, f"reads a message by {match[0]}, not by daemon/bus/call/arguments.h"
 
 
 def rule_no_costly_reading(path, text):
@@ -134,7 +143,7 @@ def rule_no_costly_reading(path, text):
         return
     for number, line in enumerate(blank(text).splitlines(), 1):
         for match in COSTLY_READING.finditer(line):
-            if path != "daemon/bus/credentials.c" or "strv" in match[0]:
+            if path != "daemon/bus/access/credentials.c" or "strv" in match[0]:
                 yield number, f"reads a message by {match[0]}"
 
 
@@ -175,6 +184,10 @@ SNIPPETS = {
         ("cli/a.c", '#include "daemon/base/log.h"\n', 1, '#include "libclient/isolation.h"\n'),
         ("daemon/a.c", '#include "libclient/host.h"\n', 1, '#include "daemon/base/log.h"\n'),
         ("cli/a.c", '#include "../daemon/log.h"\n', 1, '#include "json.h"\n'),
+        ("daemon/bus/access/a.c", '#include "daemon/bus/request.h"\n', 1,
+         '#include "daemon/bus/call/call.h"\n'),
+        ("daemon/bus/request.c", '#include "daemon/bus/methods/methods_internal.h"\n', 1,
+         '#include "daemon/bus/methods/methods.h"\n'),
     ],
     rule_banned: [
         ("cli/a.c", "x = 1;\ny = system (\"a\");\n", 2, "/* system(\"a\") */ a = \"system()\";\n"),
@@ -189,9 +202,9 @@ SNIPPETS = {
         ("daemon/a.c", 'sd_bus_message_skip(m, "v");\n', 1, "/* sd_bus_message_skip() */\n"),
     ],
     rule_no_costly_reading: [
-        ("daemon/bus/arguments.c", "sd_bus_message_read_strv(m, &t);\n", 1,
+        ("daemon/bus/call/arguments.c", "sd_bus_message_read_strv(m, &t);\n", 1,
          "sd_bus_message_read_basic(m, 's', &t);\n"),
-        ("daemon/bus/credentials.c", "sd_bus_message_read_strv(m, &t);\n", 1,
+        ("daemon/bus/access/credentials.c", "sd_bus_message_read_strv(m, &t);\n", 1,
          'sd_bus_message_skip(m, "v");\n'),
     ],
     rule_white_space: [("core/a.c", "int a; \n", 1, "int a;\n"), ("core/a.c", "\tx\n", 1, "x\n")],

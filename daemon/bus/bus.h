@@ -4,14 +4,12 @@
 /*
  * The manager on the system bus: org.isolationd1.
  *
- * Objects are not kept: each request looks the object up in the world of the moment. What changes is
- * told by the manager's observer and becomes PropertiesChanged, InterfacesAdded and -Removed.
+ * The daemon keeps no objects for the bus: each request looks its object up in the current world.
+ * The manager's observer turns changes into PropertiesChanged, InterfacesAdded and
+ * InterfacesRemoved.
  */
 
 #include "daemon/ledger/ledger.h"
-
-#define BUS_NAME "org.isolationd1"
-#define BUS_ROOT "/org/isolationd1"
 
 typedef struct Bus Bus;
 
@@ -26,13 +24,15 @@ Bus *bus_free(Bus *bus);
 DEFINE_CLEANUP(Bus *, bus_free);
 
 /*
- * To be called before each turn of the event loop: handles what has arrived and asks the loop to wake
- * for what comes next. Returns 0, or -errno when the connection is gone.
+ * Call this before each turn of the event loop: it handles the messages that have arrived, and asks
+ * the loop to wake for the next ones. Returns 0, or -errno if the connection is lost.
  */
 _nodiscard_ int bus_turn(Bus *bus);
 
-/* Gives the name up: what is sent to it from then on is for the next daemon. Returns 0 or -errno. */
+/* Gives the name up: later calls to it are for the next daemon. Returns 0 or -errno. */
 _nodiscard_ int bus_leave_name(Bus *bus);
 
-/* How many have asked and are not answered, what has arrived and was not read yet included. */
+/*
+ * The number of calls without an answer, including messages that are received and not handled yet.
+ */
 size_t bus_count_open(const Bus *bus);

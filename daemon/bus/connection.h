@@ -2,31 +2,48 @@
 #pragma once
 
 /*
- * The connection to the system bus: sd-bus, which writes to the bus itself and reads through a
- * gate.
+ * The connection to the system bus: sd-bus, which writes to the bus directly and reads through the
+ * gate (access/gate.h).
  *
- * sd-bus must not wait for an answer by itself, as nothing would come through the gate meanwhile.
+ * No function of sd-bus may wait for an answer: while it waits, nothing comes through the gate.
  */
 
-#include "daemon/bus/object.h"
+#include <event2/event.h>
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
 
-/* Connects, and waits until the bus has let us in. Returns 0 or -errno; connection_close() closes
- * it. */
-_nodiscard_ int connection_open(Bus *bus);
+#include "core/model/base.h"
 
-void connection_close(Bus *bus);
-
-/* Takes the name BUS_NAME. Returns 0 or -errno (-EEXIST: another daemon has it). */
-_nodiscard_ int connection_take_name(Bus *bus);
-
-/* Gives it up. Returns 0 or -errno. */
-_nodiscard_ int connection_leave_name(Bus *bus);
+typedef struct Connection Connection;
 
 /*
- * Lets through what has come, unless the bus takes none of our answers: whoever sends calls then
- * and does not read waits, and the answers do not fill our memory. Returns as gate_turn().
+ * Connects, and waits until the bus has accepted the connection. Returns 0 and *ret, or -errno. The
+ * event base must outlive the connection.
  */
-_nodiscard_ int connection_read(Bus *bus);
+_nodiscard_ int connection_open(struct event_base *base, Connection **ret_connection);
 
-/* Whether the bus is behind with what we send. */
-bool connection_is_behind(const Bus *bus);
+/* Sends all queued messages, closes the connection and frees it. NULL is fine. Returns NULL. */
+Connection *connection_close(Connection *connection);
+DEFINE_CLEANUP(Connection *, connection_close);
+
+/* The sd-bus object of the connection, borrowed. */
+sd_bus *connection_bus(const Connection *connection);
+
+/* Takes a name on the bus. Returns 0 or -errno (-EEXIST: another daemon has it). */
+_nodiscard_ int connection_take_name(Connection *connection, const char *name);
+
+/* Gives the name up. Returns 0 or -errno. */
+_nodiscard_ int connection_leave_name(Connection *connection, const char *name);
+
+/*
+ * Reads from the bus through the gate, unless the bus reads too slowly. A client that sends calls
+ * and reads no answers then waits, and the answers do not fill the daemon's memory. Returns as
+ * gate_turn().
+ */
+_nodiscard_ int connection_read(Connection *connection);
+
+/*
+ * Asks the event loop to wake for the sockets and the timeout of sd-bus, and for the gate; or at
+ * once. Returns 0 or -errno.
+ */
+_nodiscard_ int connection_arm(Connection *connection, bool at_once);

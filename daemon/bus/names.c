@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A match on NameOwnerChanged for each name, then a question whether it is still there: in this
- * order nothing is missed.
+ * For each name: first a match on NameOwnerChanged, then the question GetNameOwner. In this order
+ * no end is missed.
  *
- * A name has ended when the bus says so: by that signal, or by the error NameHasNoOwner. Any other
- * failure says nothing of the name, so the question is asked again later. The time between two
- * questions doubles, and ends with the first answer.
+ * A name has ended if the bus daemon says so: by that signal, or by the error NameHasNoOwner. Any
+ * other error says nothing about the name, so the daemon asks again later. The time between two
+ * questions doubles until the first answer.
  */
+
+#include "daemon/bus/names.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/base/log.h"
-#include "daemon/bus/names.h"
-#include "daemon/bus/subscribers.h"
+#include "daemon/bus/access/subscribers.h"
 #include "daemon/requests/requests.h"
 
 #define DBUS "org.freedesktop.DBus"
@@ -27,7 +28,7 @@ struct BusNames {
         char *name;
         sd_bus_slot *match;
         sd_bus_slot *question;
-        struct event *retry; /* after a question that was not answered, or NULL */
+        struct event *retry; /* set after a question without an answer, or NULL */
         unsigned retry_seconds;
         BusNames *next;
 };
@@ -53,7 +54,7 @@ BusNames *bus_names_free(BusNames *names)
         return NULL;
 }
 
-/* Forgets what nobody needs. */
+/* Forgets names that neither the manager nor a subscriber needs. */
 static void prune(Bus *bus)
 {
         for (BusNames **at = &bus->names; *at;) {
@@ -102,14 +103,14 @@ static void on_retry(evutil_socket_t fd, short what, void *userdata)
         watch(entry);
 }
 
-/* If there is no memory for a timer, the next name that is watched has this one tried again. */
+/* Without memory for a timer, the next bus_names_watch() of any name asks again. */
 static void ask_later(BusNames *entry, const char *why)
 {
-        log_warning("the bus does not say whether %s is still there: %s; it is asked again",
-                    entry->name, why);
         entry->retry_seconds = entry->retry_seconds == 0 ? 1 : entry->retry_seconds * 2;
         if (entry->retry_seconds > RETRY_SECONDS_MAX)
                 entry->retry_seconds = RETRY_SECONDS_MAX;
+        log_warning("cannot ask the bus daemon whether %s exists: %s; retrying in %u s",
+                    entry->name, why, entry->retry_seconds);
         const struct timeval delay = {.tv_sec = (time_t)entry->retry_seconds};
         entry->retry = evtimer_new(entry->bus->base, on_retry, entry);
         if (entry->retry && evtimer_add(entry->retry, &delay) == 0)
@@ -160,7 +161,7 @@ static void watch(BusNames *entry)
                 ask_later(entry, strerror(-r));
 }
 
-/* Those that there was no memory for, of themselves or of their timers. */
+/* Asks again about names that had no memory for a question or a timer. */
 static void watch_missed(Bus *bus)
 {
         for (BusNames *entry = bus->names, *next; entry; entry = next) {
@@ -182,8 +183,8 @@ void bus_names_watch(Bus *bus, const char *name)
                 entry->name = strdup(name);
         if (!entry || !entry->name) {
                 free(entry);
-                log_error("the end of %s on the bus cannot be watched: no memory; what ends with "
-                          "it has to be released by hand",
+                log_error("cannot watch bus name %s: out of memory; release by hand the leases "
+                          "that end with it",
                           name);
                 return;
         }

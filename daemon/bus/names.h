@@ -2,18 +2,20 @@
 #pragma once
 
 /*
- * Names on the bus whose end the manager wants to hear of.
+ * Bus names that leases, queued requests and subscribers depend on.
  *
- * A unique name is never given twice, so that it says who without a race; a pid would not.
+ * The bus daemon never gives a unique name twice, so a unique name identifies a connection without
+ * a race. A pid does not.
  */
 
-#include "daemon/bus/object.h"
+#include "daemon/bus/call/call.h"
 
 typedef struct BusNames BusNames;
 
 /*
- * Watches a name, once, until it ends or nobody needs it any more. A bus that does not answer is asked
- * again: only its word is an end.
+ * Watches a name until it ends or is no longer needed. A second call for the same name has no
+ * effect. If the bus daemon does not answer, the daemon asks again: only the answer of the bus
+ * daemon ends a name.
  */
 void bus_names_watch(Bus *bus, const char *name);
 

@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/bus/fds.h"
+#include "daemon/bus/call/fds.h"
 
 /* More descriptors than are in a message, and than are in one packet beside it. */
 #define MANY 150

@@ -7,9 +7,10 @@
 #include <errno.h>
 
 #include "core/model/refusal.h"
-#include "daemon/bus/method.h"
+#include "daemon/bus/call/call.h"
 #include "daemon/holders/tracker.h"
 #include "daemon/lifecycle/lifecycle.h"
+#include "daemon/limits/request.h"
 #include "daemon/recovery/repair.h"
 #include "daemon/requests/preview.h"
 #include "daemon/requests/requests.h"

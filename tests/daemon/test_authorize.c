@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/bus/method.h"
+#include "daemon/bus/request.h"
 #include "daemon/requests/requests.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
@@ -77,7 +77,9 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *error)
         call->message = sd_bus_message_ref(message);
         call->caller.uid = scene->caller;
         call->row = method_find(interface, sd_bus_message_get_member(message));
-        call->row->run(call);
+        call->stage = CALL_STAGE_OPTIONS;
+        call->resume = request_go_on;
+        request_go_on(call);
         return 1;
 }
 

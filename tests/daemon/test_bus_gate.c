@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/bus/gate.h"
-#include "daemon/bus/object.h"
+#include "daemon/bus/access/gate.h"
+#include "daemon/bus/call/call.h"
 #include "tests/unit/tap.h"
 
 #define LARGE (32 << 20)

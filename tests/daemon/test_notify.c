@@ -10,8 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "daemon/bus/notify.h"
-#include "daemon/bus/object.h"
+#include "daemon/bus/objects/objects.h"
 #include "daemon/reconcile/reconcile.h"
 #include "daemon/requests/requests.h"
 #include "tests/unit/tap.h"
@@ -55,9 +54,7 @@ static void start_bus(void)
         bus = (Bus){.ledger = ledger, .base = base};
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ||
             start_end(&bus.bus, ends[0], true) < 0 || start_end(&client, ends[1], false) < 0 ||
-            sd_bus_add_fallback_vtable(bus.bus, NULL, bus_lease_kind.prefix,
-                                       bus_lease_kind.interface, bus_lease_kind.vtable,
-                                       bus_lease_kind.find, &bus) < 0)
+            objects_publish(&bus) < 0)
                 abort();
         bus_observe(&bus);
 }

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/bus/pace.h"
+#include "daemon/bus/access/pace.h"
+#include "daemon/bus/request.h"
 #include "tests/unit/tap.h"
 
 #define BEGIN 1000000000ULL
@@ -99,14 +100,15 @@ void __wrap_bus_reply_refusal(sd_bus_message *message, Refusal refusal, const ch
         code = (int)refusal;
 }
 
-static void run(MethodCall *call)
+static CallVerdict run(MethodCall *call)
 {
         n_run++;
+        return CALL_WAITS;
 }
 
-static const MethodRow owner_row = {.access = METHOD_OWNER, .run = run};
+static const MethodRow any_row = {.access = METHOD_ANYONE, .run = run};
 
-/* One more call, as method_dispatch() puts it into the list. */
+/* One more call, as method_call_new() puts it into the list, of a known caller. */
 static MethodCall *call_by(Bus *bus, const char *sender, uid_t uid, const MethodRow *row)
 {
         MethodCall *call = calloc(1, sizeof(*call));
@@ -115,6 +117,8 @@ static MethodCall *call_by(Bus *bus, const char *sender, uid_t uid, const Method
                 abort();
         *call = (MethodCall){
                 .bus = bus,
+                .stage = CALL_STAGE_USER,
+                .resume = request_go_on,
                 .message = (sd_bus_message *)(uintptr_t)sender,
                 .caller.uid = uid,
                 .row = row,
@@ -140,20 +144,21 @@ static void test_calls_of_a_connection(void)
         MethodCall *call = NULL;
 
         for (int i = 0; i < PACE_CALLS_PER_SENDER_MAX; i++) {
-                call = call_by(&bus, ":1.5", 0, &owner_row);
-                CHECK(pace_admit_sender(call));
+                call = call_by(&bus, ":1.5", 0, &any_row);
+                CHECK(pace_admit_sender(call) == CALL_GOES_ON);
         }
-        MethodCall *more = call_by(&bus, ":1.5", 0, &owner_row);
-        CHECK(!pace_admit_sender(more));
+        MethodCall *more = call_by(&bus, ":1.5", 0, &any_row);
+        CHECK(pace_admit_sender(more) == CALL_ANSWERED);
         CHECK_NUMBER(code, REFUSAL_QUOTA);
-        CHECK_STRING(refused,
-                     "64 calls of this connection have not been looked at yet; wait for them");
+        CHECK_STRING(
+                refused,
+                "64 calls of this connection have not been started yet; wait for their answers");
         (void)method_call_free(more);
-        CHECK(pace_admit_sender(call_by(&bus, ":1.6", 0, &owner_row)));
+        CHECK(pace_admit_sender(call_by(&bus, ":1.6", 0, &any_row)) == CALL_GOES_ON);
         /* It is known who makes one of them: that is no longer counted here. */
         call->is_known = true;
-        CHECK(pace_admit_sender(call_by(&bus, ":1.5", 0, &owner_row)));
-        CHECK(!pace_admit_sender(call_by(&bus, ":1.5", 0, &owner_row)));
+        CHECK(pace_admit_sender(call_by(&bus, ":1.5", 0, &any_row)) == CALL_GOES_ON);
+        CHECK(pace_admit_sender(call_by(&bus, ":1.5", 0, &any_row)) == CALL_ANSWERED);
         free_calls(&bus);
 }
 
@@ -163,21 +168,21 @@ static void test_calls_of_a_user(void)
 
         n_run = 0;
         for (int i = 0; i < PACE_CALLS_PER_UID_MAX; i++)
-                pace_run(call_by(&bus, ":1.5", 1000, &owner_row));
+                request_go_on(call_by(&bus, ":1.5", 1000, &any_row));
         CHECK_NUMBER(n_run, PACE_CALLS_PER_UID_MAX);
-        pace_run(call_by(&bus, ":1.6", 1000, &owner_row));
+        request_go_on(call_by(&bus, ":1.6", 1000, &any_row));
         CHECK_NUMBER(n_run, PACE_CALLS_PER_UID_MAX);
         CHECK_NUMBER(code, REFUSAL_QUOTA);
         CHECK_STRING(refused, "uid 1000 has 128 calls under way; wait for their answers");
-        pace_run(call_by(&bus, ":1.7", 1001, &owner_row));
+        request_go_on(call_by(&bus, ":1.7", 1001, &any_row));
         CHECK_NUMBER(n_run, PACE_CALLS_PER_UID_MAX + 1);
         for (int i = 0; i <= PACE_CALLS_PER_UID_MAX; i++)
-                pace_run(call_by(&bus, ":1.8", 0, &owner_row));
+                request_go_on(call_by(&bus, ":1.8", 0, &any_row));
         CHECK_NUMBER(n_run, 2 * PACE_CALLS_PER_UID_MAX + 2);
         while (bus.calls->caller.uid != 1000)
                 (void)method_call_free(bus.calls);
         (void)method_call_free(bus.calls);
-        pace_run(call_by(&bus, ":1.5", 1000, &owner_row));
+        request_go_on(call_by(&bus, ":1.5", 1000, &any_row));
         CHECK_NUMBER(n_run, 2 * PACE_CALLS_PER_UID_MAX + 3);
         free_calls(&bus);
 }
@@ -186,23 +191,26 @@ static void test_calls_of_a_user(void)
 static void test_calls_that_look(void)
 {
         const MethodRow look_row = {.access = METHOD_ANYONE, .run = run, .pace = METHOD_PACE_LOOK};
-        const MethodRow acquire_row = {.access = METHOD_POLICY, .run = run, .pace = METHOD_PACE_REQUEST};
+        const MethodRow acquire_row = {
+                .access = METHOD_POLICY, .run = run, .pace = METHOD_PACE_REQUEST};
         Bus bus = {.base = event_base_new()};
 
-        if (!CHECK(bus.base && pace_new(PACE_INTERVAL_USEC, PACE_BURST, &bus.pace) == 0 &&
-                   pace_new(PACE_LOOK_INTERVAL_USEC * 1000, PACE_BURST, &bus.looks) == 0))
+        if (!CHECK(bus.base &&
+                   pace_new(PACE_INTERVAL_USEC, PACE_BURST, &bus.paces[METHOD_PACE_REQUEST]) == 0 &&
+                   pace_new(PACE_LOOK_INTERVAL_USEC * 1000, PACE_BURST,
+                            &bus.paces[METHOD_PACE_LOOK]) == 0))
                 return;
         n_run = 0;
         for (int i = 0; i < 2 * PACE_BURST; i++)
-                pace_run(call_by(&bus, ":1.5", 1000, &look_row));
+                request_go_on(call_by(&bus, ":1.5", 1000, &look_row));
         CHECK_NUMBER(n_run, PACE_BURST);
         CHECK(bus.calls->turn);
-        pace_run(call_by(&bus, ":1.5", 1000, &acquire_row));
-        pace_run(call_by(&bus, ":1.6", 1001, &look_row));
+        request_go_on(call_by(&bus, ":1.5", 1000, &acquire_row));
+        request_go_on(call_by(&bus, ":1.6", 1001, &look_row));
         CHECK_NUMBER(n_run, PACE_BURST + 2);
         free_calls(&bus);
-        pace_free(bus.pace);
-        pace_free(bus.looks);
+        pace_free(bus.paces[METHOD_PACE_REQUEST]);
+        pace_free(bus.paces[METHOD_PACE_LOOK]);
         event_base_free(bus.base);
 }
 

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/bus/access/subscribers.h"
 #include "daemon/bus/names.h"
-#include "daemon/bus/notify.h"
-#include "daemon/bus/standard.h"
-#include "daemon/bus/subscribers.h"
+#include "daemon/bus/objects/objects.h"
+#include "daemon/bus/request.h"
 #include "daemon/facts/guard_facts.h"
 #include "daemon/lifecycle/life_internal.h"
 #include "daemon/reconcile/reconcile.h"
@@ -103,17 +103,9 @@ static void start_end(sd_bus **ret, int fd, bool is_server)
 
 static void publish(void)
 {
-        if (sd_bus_add_filter(others, NULL, on_message, NULL) < 0 ||
-            sd_bus_add_filter(bus.bus, NULL, standard_filter, &bus) < 0 ||
-            sd_bus_add_object_manager(bus.bus, NULL, BUS_ROOT) < 0 ||
-            sd_bus_add_object_vtable(bus.bus, NULL, BUS_ROOT, BUS_IFACE_MANAGER, bus_manager_vtable,
-                                     &bus.root_view) < 0)
+        if (sd_bus_add_filter(others, NULL, on_message, NULL) < 0 || request_listen(&bus) < 0 ||
+            objects_publish(&bus) < 0)
                 abort();
-        for (size_t i = 0; i < bus_n_kinds; i++)
-                if (sd_bus_add_fallback_vtable(bus.bus, NULL, bus_kinds[i]->prefix,
-                                               bus_kinds[i]->interface, bus_kinds[i]->vtable,
-                                               bus_kinds[i]->find, &bus) < 0)
-                        abort();
         bus_observe(&bus);
 }
 
@@ -167,7 +159,7 @@ static void begin(void)
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
                 abort();
         make_lease();
-        bus = (Bus){.ledger = ledger, .base = base, .root_view = {.bus = &bus}};
+        bus = (Bus){.ledger = ledger, .base = base, .watch_name = bus_names_watch};
         start_end(&bus.bus, ends[0], true);
         start_end(&others, ends[1], false);
         publish();
@@ -292,7 +284,7 @@ static void test_long_lists(void)
                                              "GetManagedObjects") >= 0 &&
               sd_bus_message_set_sender(message, ":1.5") >= 0 &&
               sd_bus_call_async(others, NULL, message, on_answer, NULL, UINT64_MAX) >= 0);
-        while (!bus.calls || !bus.calls->listing)
+        while (!bus.calls || !bus.calls->work)
                 CHECK(sd_bus_process(bus.bus, NULL) >= 0 && sd_bus_process(others, NULL) >= 0);
         for (int i = 0; i < 20 && bus.calls; i++) {
                 ledger->observer.lease(CHANGE_CHANGED, 7, ledger->observer.userdata);

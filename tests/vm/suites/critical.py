@@ -186,7 +186,7 @@ def force_is_for_root(context):
     # The rule lets them: what refuses is that the host lives on it.
     context.refused(f"acquire {LONE}", 6, rf"\({LONE} → {name} → 192\.0\.2\.1/24\)$", LAB)
     for verb in ("acquire", "plan"):
-        context.refused(f"{verb} --force {LONE}", 5, "force is for root$", LAB)
+        context.refused(f"{verb} --force {LONE}", 5, "force requires root$", LAB)
     answer = context.json(f"acquire --force {LONE}", LAB, code=5)
     context.equal(answer["error"], "NotAuthorized", "the error's name")
     context.equal((places.driver_of(context, LONE), context.json("leases")["leases"]),

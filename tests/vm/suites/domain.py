@@ -27,7 +27,7 @@ def type_is_set(context):
     context.equal(context.json(f"type {EDU} {before}")["type"], before, "the type set back")
     context.refused(f"type {EDU} nonsense", 2, "identity, DMA")
     # A stranger is asked for a password, and there is nobody to type one.
-    context.refused(f"type {EDU} identity", 5, "for administrators", STRANGER)
+    context.refused(f"type {EDU} identity", 5, "requires an administrator", STRANGER)
     context.equal(_in_kernel(context, EDU), before, "the type in the end")
 
 
@@ -77,7 +77,7 @@ def a_lease_has_its_type(context):
     context.sh(f"/bin/kill -9 {pid}")
     context.isoctl(f"release {number}", LAB)
     context.equal(_in_kernel(context, EDU), "identity", "the type that a new daemon restores")
-    context.refused(f"acquire --type=identity {EDU}", 2, "no type for a lease", LAB)
+    context.refused(f"acquire --type=identity {EDU}", 2, "not a type for a lease", LAB)
 
 
 def _check_regions(context):

@@ -48,7 +48,7 @@ def a_storm_ends_a_lease_where_policy_says_so(context):
                f"the client's transfers went on: {stream.told}")
     stream.eof()
     context.equal(stream.wait().code, DENIED, "the code of an owner who gives it back")
-    context.ok(any("in quarantine, for somebody to look at" in line for line in stream.errors),
+    context.ok(any("in quarantine until an administrator releases it" in line for line in stream.errors),
                f"isoctl run does not say that it could not give it back: {stream.errors}")
     context.equal(context.json(f"show {EDU}")["group"]["state"], "quarantined",
                   "the group when its owner has gone")

@@ -388,7 +388,7 @@ def a_breach_revokes_where_policy_says_so(context):
                                    lambda: f"{state}, but {_group(context)}")
             context.refused(f"acquire {JOINER}", QUARANTINED, "was found bound to", LAB)
             number = context.json("leases")["leases"][0]["lease"]
-            context.refused(f"release {number}", DENIED, "in quarantine, for somebody to look at", LAB)
+            context.refused(f"release {number}", DENIED, "in quarantine until an administrator releases it", LAB)
             context.isoctl(f"release {number}")
         else:
             places.expect_event(events, "lease-removed")

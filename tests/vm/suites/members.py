@@ -181,7 +181,7 @@ def an_expelled_joiner_is_back_after_release(context):
     listed, events = places.listing(context), places.watch(context, LAB)
     number = _acquire(context)
     _join(context, events)
-    context.refused(f"expel {number} {JOINER}", 5, "for administrators", LAB)
+    context.refused(f"expel {number} {JOINER}", 5, "requires an administrator", LAB)
     context.refused(f"expel {number} {JOIN_CARD}", 2, "in the owner's hands", ROOT)
     context.refused(f"expel {number} {JOIN_PORTS[1]}", 2, "bridge", ROOT)
     answer = context.json(f"expel {number} {JOINER}", ROOT)

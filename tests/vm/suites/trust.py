@@ -204,7 +204,7 @@ def polkit_decides_for_each_device(context):
 def polkit_may_want_a_password(context):
     """Where nobody can be asked, that is what the refusal says."""
     context.isoctl(f"acquire {EDU}", LAB)
-    context.refused(f"release {EDU}", DENIED, "polkit wants a password for "
+    context.refused(f"release {EDU}", DENIED, "polkit requires a password for "
                     "org.isolationd1.release-other", STRANGER)
     context.isoctl(f"release {EDU}", LAB)
 
@@ -271,7 +271,7 @@ def without_polkit_only_root_may(context):
     context.sh("systemctl mask --runtime --now polkit.service")
     context.undo("systemctl unmask --runtime polkit.service; systemctl start polkit.service")
     context.isoctl(f"acquire {EDU}", LAB)
-    context.refused(f"release {EDU}", DENIED, r"polkit cannot be asked \(.*\): only root may",
+    context.refused(f"release {EDU}", DENIED, r"polkit cannot be asked \(.*\); only root may do this",
                     STRANGER)
     context.isoctl(f"release {EDU}", ROOT)
     context.isoctl(f"acquire {EDU}", LAB)

@@ -121,7 +121,7 @@ def a_lease_changes_hands(context):
     lease, = context.json("leases")["leases"]
     context.equal(lease["uid"], LAB, "the owner")
     context.refused(f"transfer {number} --to 0", DENIED, "only root", LAB)
-    context.refused(f"transfer {number} --to :1.99999", 3, "nobody of that name", LAB)
+    context.refused(f"transfer {number} --to :1.99999", 3, "no connection has this name on the bus", LAB)
     context.sh(f"systemctl restart {UNIT}")
     lease, = context.json("leases")["leases"]
     context.equal(lease["uid"], LAB, "the owner after a restart")

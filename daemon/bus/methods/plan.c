@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Manager.Plan: what Acquire would do. Manager.Repair: puts back what could not be put back.
+ */
+
+#include <string.h>
+
+#include "daemon/bus/call/arguments.h"
+#include "daemon/bus/methods/methods_internal.h"
+#include "daemon/recovery/repair.h"
+#include "daemon/requests/preview.h"
+
+/* --- Plan ---------------------------------------------------------------------------------- */
+
+static int open_entry(sd_bus_message *reply, const char *key, const char *type)
+{
+        int r = sd_bus_message_open_container(reply, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "s", key);
+        return r < 0 ? r : sd_bus_message_open_container(reply, 'v', type);
+}
+
+static int close_entry(sd_bus_message *reply)
+{
+        int r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_text(sd_bus_message *reply, const char *key, const char *text)
+{
+        int r = open_entry(reply, key, "s");
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "s", text);
+        return r < 0 ? r : close_entry(reply);
+}
+
+static int append_lines(sd_bus_message *reply, const LeaseStepTexts *texts)
+{
+        int r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < texts->n_items; i++)
+                r = sd_bus_message_append(reply, "s", texts->items[i]);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_line_entry(sd_bus_message *reply, const char *key, const LeaseStepTexts *texts)
+{
+        int r = open_entry(reply, key, "as");
+        if (r >= 0)
+                r = append_lines(reply, texts);
+        return r < 0 ? r : close_entry(reply);
+}
+
+/* Each member: address, "take" or "stay", its driver now, and its driver in the lease. */
+static int append_members(sd_bus_message *reply, const LeaseRecord *record)
+{
+        char text[BDF_TEXT_SIZE];
+
+        int r = sd_bus_message_open_container(reply, 'a', "(ssss)");
+        for (size_t i = 0; r >= 0 && i < record->n_devices; i++) {
+                const LeaseDevice *device = &record->devices[i];
+                bool is_taken = device->role == LEASE_ROLE_TAKEN;
+
+                r = sd_bus_message_append(reply, "(ssss)", bdf_format(device->bdf, text),
+                                          is_taken ? "take" : "stay", device->driver_before,
+                                          is_taken ? device->driver : device->driver_before);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_record(sd_bus_message *reply, const PlanPreview *preview)
+{
+        const LeaseRecord *record = preview->record;
+
+        int r = append_text(reply, "mode", lease_mode_to_string(record->mode));
+        if (r >= 0)
+                r = append_text(reply, "guard", guard_layer_to_string(preview->guard));
+        if (r >= 0)
+                r = append_text(reply, "rule", record->rule);
+        if (r >= 0)
+                r = append_text(reply, "memory-warning", preview->warning);
+        if (r >= 0)
+                r = open_entry(reply, "groups", "as");
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < record->n_groups; i++)
+                r = sd_bus_message_append(reply, "s", record->groups[i].id);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = close_entry(reply);
+        if (r >= 0)
+                r = open_entry(reply, "devices", "a(ssss)");
+        if (r >= 0)
+                r = append_members(reply, record);
+        return r < 0 ? r : close_entry(reply);
+}
+
+static int append_plan(sd_bus_message *reply, const void *value)
+{
+        const PlanPreview *preview = value;
+
+        int r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = append_text(reply, "refusal", refusal_to_string((Refusal)preview->code));
+        if (r >= 0)
+                r = append_text(reply, "message", preview->message);
+        if (r >= 0 && preview->record)
+                r = append_record(reply, preview);
+        if (r >= 0)
+                r = append_line_entry(reply, "steps", preview->steps);
+        if (r >= 0)
+                r = append_line_entry(reply, "critical", preview->critical);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r;
+}
+
+static void on_rehearsed(const PlanPreview *preview, void *userdata)
+{
+        _cleanup_(method_call_freep) MethodCall *call = userdata;
+        /* A refusal is part of the plan. */
+        const LeaseAnswer answer = {.code = preview->code < 0 ? preview->code : 0,
+                                      .message = preview->message};
+
+        method_answer(call, &answer, append_plan, preview);
+}
+
+CallVerdict method_plan(MethodCall *call)
+{
+        const char *selectors[ARGUMENT_SELECTORS_MAX + 1];
+        AcquireRequest request;
+
+        if (method_read_request(call, &request, selectors) < 0)
+                return CALL_ANSWERED;
+        plan_preview(call->bus->ledger, &request, on_rehearsed, call);
+        return CALL_WAITS;
+}
+
+/* --- Repair -------------------------------------------------------------------------------- */
+
+static void on_repaired(const LeaseAnswer *answer, const LeaseStepTexts *lines, size_t n_left,
+                        void *userdata)
+{
+        _cleanup_(method_call_freep) MethodCall *call = userdata;
+        _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
+
+        if (answer->code < 0 || answer->code == REFUSAL_NOT_FOUND) {
+                bus_reply_failure(call->message, answer);
+                return;
+        }
+        int r = sd_bus_message_new_method_return(call->message, &reply);
+        if (r >= 0)
+                r = append_lines(reply, lines);
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "u", (uint32_t)n_left);
+        method_finish(call, reply, r);
+}
+
+static int read_dry_run(sd_bus_message *message, const char *key, void *target)
+{
+        return option_read_flag(message, key, &((RepairRequest *)target)->dry_run);
+}
+
+static const ArgumentOption repair_options[] = {
+        {"dry-run", read_dry_run},
+};
+
+CallVerdict method_repair(MethodCall *call)
+{
+        const char *selectors[ARGUMENT_SELECTORS_MAX + 1];
+        RepairRequest request = {.uid = call->caller.uid, .selectors = selectors};
+
+        if (argument_read_texts(call->message, "selectors", ARGUMENT_SELECTORS_MAX, selectors) <
+                    0 ||
+            argument_read_options(call->message, repair_options, ARRAY_SIZE(repair_options),
+                                  &request) < 0)
+                return CALL_ANSWERED;
+        repair(call->bus->ledger, &request, on_repaired, call);
+        return CALL_WAITS;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * org.isolationd1.Device: one PCI function.
+ */
+
+#include <string.h>
+
+#include "daemon/bus/call/paths.h"
+#include "daemon/bus/call/reply.h"
+#include "daemon/bus/objects/objects_internal.h"
+
+static const PciDevice *device_of(void *userdata)
+{
+        const BusView *view = userdata;
+
+        return &bus_view_world(view)->snapshot->devices[view->index];
+}
+
+static int get_address(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        char text[BDF_TEXT_SIZE];
+
+        return sd_bus_message_append(reply, "s", bdf_format(device_of(userdata)->bdf, text));
+}
+
+static int get_id(sd_bus *bus, const char *path, const char *interface, const char *property,
+                  sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const BusView *view = userdata;
+
+        return sd_bus_message_append(reply, "s", bus_view_world(view)->paths[view->index]);
+}
+
+static int get_parent(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const PciDevice *device = device_of(userdata);
+        char text[BDF_TEXT_SIZE];
+
+        return sd_bus_message_append(
+                reply, "s", device->has_parent ? bdf_format(device->parent_bdf, text) : "");
+}
+
+static int get_group(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const BusView *view = userdata;
+        const Partition *groups = bus_view_world(view)->groups;
+        size_t group = groups->group_of[view->index];
+
+        if (group == SNAPSHOT_NONE)
+                return sd_bus_message_append(reply, "o", "/");
+        return bus_append_path(reply, bus_path_group(groups->groups[group].id));
+}
+
+static int get_computed_group(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *error)
+{
+        const BusView *view = userdata;
+        const Partition *computed = bus_view_world(view)->computed;
+        size_t group = computed->group_of[view->index];
+
+        return sd_bus_message_append(reply, "s",
+                                     group == SNAPSHOT_NONE ? "" : computed->groups[group].id);
+}
+
+static int get_number(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const PciDevice *device = device_of(userdata);
+
+        if (strcmp(property, "KernelGroup") == 0)
+                return sd_bus_message_append(reply, "i", device->kernel_group);
+        if (strcmp(property, "Class") == 0)
+                return sd_bus_message_append(reply, "u", device->class_code);
+        return sd_bus_message_append(
+                reply, "q", strcmp(property, "Vendor") == 0 ? device->vendor : device->device);
+}
+
+static int get_driver(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        return sd_bus_message_append(reply, "s", device_of(userdata)->driver);
+}
+
+static int get_state(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const BusView *view = userdata;
+
+        return sd_bus_message_append(reply, "s",
+                                     ledger_device_state(view->bus->ledger, view->index));
+}
+
+static int get_iommu(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        return sd_bus_message_append(reply, "s", device_of(userdata)->iommu);
+}
+
+static bool next(const Ledger *ledger, size_t *index, char **ret_path)
+{
+        const Snapshot *snapshot = ledger->world->snapshot;
+
+        if (*index >= snapshot->n_devices)
+                return false;
+        *ret_path = bus_path_device(snapshot->devices[*index].bdf);
+        return true;
+}
+
+static const sd_bus_vtable device_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        BUS_METHOD("Reset", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(ss)", resets)),
+        SD_BUS_PROPERTY("Address", "s", get_address, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Id", "s", get_id, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Parent", "s", get_parent, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Group", "o", get_group, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("ComputedGroup", "s", get_computed_group, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("KernelGroup", "i", get_number, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Vendor", "q", get_number, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Device", "q", get_number, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Class", "u", get_number, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Driver", "s", get_driver, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("State", "s", get_state, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Iommu", "s", get_iommu, 0, BUS_CHANGES),
+        SD_BUS_VTABLE_END,
+};
+
+const BusKind bus_device_kind = {
+        .prefix = BUS_ROOT "/device",
+        .interface = BUS_IFACE_DEVICE,
+        .vtable = device_vtable,
+        .find = bus_find_device,
+        .next = next,
+};
