@@ -17,6 +17,8 @@
 #include "core/model/text.h"
 #include "core/probe/lspci.h"
 
+#define DIGITS_MAX 9
+
 int lspci_refuse(char **ret_message, const char *name, size_t line, const char *format, ...)
 {
         _cleanup_(freep) char *sentence = NULL;
@@ -158,6 +160,24 @@ static void normalise(LspciLine *line)
         line->text[n] = '\0';
 }
 
+const char *lspci_skip_number(const char *text, LspciNumbers numbers, size_t *ret_number)
+{
+        const char *at = text + strspn(text, " \t>");
+        size_t number = 0, n = 0;
+
+        if (*at < '1' || *at > '9')
+                return NULL;
+        for (; n < DIGITS_MAX && at[n] >= '0' && at[n] <= '9'; n++)
+                number = number * 10 + (size_t)(at[n] - '0');
+        if (ret_number)
+                *ret_number = number;
+        at += n;
+        if (numbers == LSPCI_NUMBERS_COLON)
+                return *at == ':' || *at == '-' ? at + 1 : NULL;
+        at += *at == '.' || *at == ')';
+        return *at == ' ' || *at == '\t' ? at + 1 : NULL;
+}
+
 /* A number in front is replaced by nothing, and what is indented behind it is still indented. */
 static void strip_number(LspciLine *line, LspciNumbers numbers)
 {
@@ -198,52 +218,4 @@ bool lspci_lines_next(LspciLines *lines, LspciLine *line)
         while (is_there && lines->is_double_spaced && line->text[0] == '\0')
                 is_there = read_line(lines, line);
         return is_there;
-}
-
-/* Is there an empty line behind every other one, though things are listed that stand together? */
-static bool is_double_spaced(LspciLines *lines, LspciLine *line)
-{
-        size_t n_lines = 0, n_indented = 0;
-        bool is_behind_text = false;
-
-        while (read_line(lines, line)) {
-                bool is_empty = line->text[0] == '\0';
-
-                if (!is_empty && is_behind_text)
-                        return false;
-                is_behind_text = !is_empty;
-                n_lines += !is_empty;
-                n_indented += !is_empty && line->is_indented;
-        }
-        return n_lines > 3 && n_indented > 0;
-}
-
-static void rewind_lines(LspciLines *lines)
-{
-        lines->at = lines->number = 0;
-}
-
-int lspci_lines_open(LspciLines *lines, const char *name, const char *text, size_t n_text,
-                     char **ret_message)
-{
-        _cleanup_(freep) LspciLine *line = malloc(sizeof(*line));
-        size_t odd_line;
-        int r;
-
-        *lines = (LspciLines){.name = name, .text = text, .n_text = n_text};
-        if (!line)
-                return -ENOMEM;
-        lines->is_quoted_printable = lspci_is_quoted_printable(text, n_text, &odd_line);
-        if (odd_line > 0)
-                return lspci_refuse(ret_message, name, odd_line,
-                                    "this is quoted-printable, as mails are sent (\"=3D\" for "
-                                    "\"=\"), and other lines are not: save the mail's text as its "
-                                    "reader shows it");
-        r = lspci_find_numbers(lines, line, ret_message);
-        if (r != 0)
-                return r;
-        rewind_lines(lines);
-        lines->is_double_spaced = is_double_spaced(lines, line);
-        rewind_lines(lines);
-        return 0;
 }

@@ -58,12 +58,6 @@ bool lspci_is_quoted_printable(const char *text, size_t n_text, size_t *ret_line
  */
 void lspci_strip_markup(char *raw);
 
-/*
- * Looks whether numbers were put in front of the lines. Returns as lspci_lines_open() does; `lines`
- * is read to its end.
- */
-_nodiscard_ int lspci_find_numbers(LspciLines *lines, LspciLine *line, char **ret_message);
-
 /* Behind the number in front of a line, or NULL if there is none. */
 const char *lspci_skip_number(const char *text, LspciNumbers numbers, size_t *ret_number);
 

@@ -105,23 +105,6 @@ static void make_title(const Front *front, const char *rest, char title[static L
                                rest + n_class + (rest[n_class] == ' '), front->ids);
 }
 
-void lspci_join_listing(Lspci *lspci)
-{
-        LspciScope *scope = &lspci->scope;
-
-        if (!scope->is_open || !lspci->is_open)
-                return;
-        if (scope->has_devices && scope->is_blank) {
-                lspci->entry.maybe_group = scope->group;
-                return;
-        }
-        if (!scope->has_devices)
-                scope->is_indented = lspci->line.is_indented;
-        scope->has_devices = true;
-        lspci->entry.listed_group = scope->group;
-        lspci->entry.listed_line = lspci->line.number;
-}
-
 /* Opens the function at the end of the path, in the group of the scope or in none. */
 static int open_device(Lspci *lspci, const Front *front, const LspciPath *path, bool in_scope)
 {
