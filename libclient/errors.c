@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * How a failed bus call is seen. The daemon's own refusals go by the core's table of names; every
- * other way a call can fail (no daemon, no permission, no such object, no answer) by the one here.
+ * The last failure of a host: its sentence, and the error code for a failed bus call. The table of
+ * refusals (core/model/refusal.h) decodes the daemon's own errors; the table here decodes all
+ * others: no daemon, no permission, no such object, no answer.
  */
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "core/model/refusal.h"
+#include "core/model/text.h"
 #include "libclient/host.h"
 
 #define DBUS_PREFIX "org.freedesktop.DBus.Error."
@@ -113,6 +116,33 @@ static bool is_bus_gone(int error)
         default:
                 return false;
         }
+}
+
+int host_fail(iso_host *host, int error, const char *format, ...)
+{
+        va_list arguments;
+        char *message;
+
+        va_start(arguments, format);
+        message = text_vprint(format, arguments);
+        va_end(arguments);
+
+        free(host->message);
+        host->message = message;
+        return error;
+}
+
+int host_fail_without_snapshot(iso_host *host)
+{
+        return host_fail(
+                host, ISO_E_UNSUPPORTED,
+                "the daemon tells the groups in force and why they are: for more read /sys "
+                "instead (isoctl --from /sys)");
+}
+
+const char *iso_host_message(const iso_host *host)
+{
+        return host && host->message ? host->message : "";
 }
 
 int host_fail_bus(iso_host *host, int error, const sd_bus_error *bus_error)

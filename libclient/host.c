@@ -9,36 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "core/model/text.h"
 #include "core/probe/cleanup.h"
 #include "core/probe/snapshot_json.h"
-
-int host_fail(iso_host *host, int error, const char *format, ...)
-{
-        va_list arguments;
-        char *message;
-
-        va_start(arguments, format);
-        message = text_vprint(format, arguments);
-        va_end(arguments);
-
-        free(host->message);
-        host->message = message;
-        return error;
-}
-
-int host_fail_without_snapshot(iso_host *host)
-{
-        return host_fail(
-                host, ISO_E_UNSUPPORTED,
-                "the daemon tells the groups in force and why they are: for more read /sys "
-                "instead (isoctl --from /sys)");
-}
 
 iso_host *iso_host_free(iso_host *host)
 {
@@ -169,11 +145,6 @@ int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd)
         if (r < 0)
                 return host_fail(host, r, "the snapshot cannot be written: %s", strerror(-r));
         return 0;
-}
-
-const char *iso_host_message(const iso_host *host)
-{
-        return host && host->message ? host->message : "";
 }
 
 const iso_device *iso_host_devices(const iso_host *host, size_t *ret_n)
