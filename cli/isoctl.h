@@ -9,6 +9,7 @@
  * only does what the verb is about. It returns isoctl's exit code.
  */
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,6 +67,7 @@ typedef enum VerbHost {
 typedef struct Verb Verb;
 
 typedef struct Invocation {
+        const Verb *const *verbs; /* all, in the order of the help, NULL-terminated */
         const Verb *verb;
         bool json;
         const char *from;
@@ -119,14 +121,11 @@ extern const Verb verb_acquire, verb_compare, verb_doctor, verb_expel, verb_expl
         verb_run, verb_show, verb_snapshot, verb_take, verb_transfer, verb_tree, verb_type,
         verb_version, verb_wait;
 
-/* All verbs in the order of the help, NULL-terminated. */
-extern const Verb *const all_verbs[];
-
-/* NULL if there is none. */
-const Verb *verb_find(const char *name);
+/* NULL if no verb of the NULL-terminated table has that name. */
+const Verb *verb_find(const Verb *const *verbs, const char *name);
 
 /*
- * Fills an invocation from the command line; what it holds is borrowed from `argv`, which is
+ * Fills an invocation, whose `verbs` are set, from the command line; what it holds is borrowed from `argv`, which is
  * permuted. Returns EXIT_DONE, or EXIT_USAGE when it has said what is wrong.
  */
 int options_parse(int argc, char **argv, Invocation *invocation);
@@ -135,10 +134,11 @@ int options_parse(int argc, char **argv, Invocation *invocation);
 bool find_user(const char *text, uid_t *ret_uid);
 
 /*
- * Opens the machine that --from (and --groups) name, and says on stderr what was not understood there.
- * Returns EXIT_DONE, or the exit code when it has said what is wrong.
+ * Open what the verb reads, or the machine that --from (and --groups) name, else this machine's /sys;
+ * notes of the reader go to stderr. Return EXIT_DONE, or the exit code after reporting the failure.
  */
-int open_from(Invocation *invocation);
+int open_host(Invocation *invocation);
+int open_tree(Invocation *invocation);
 
 /*
  * Has the invocation read this machine's /sys where it would have asked the daemon: for what only a
@@ -161,5 +161,6 @@ void note(const char *format, ...) _printf_(1, 2);
 /* Ends isoctl if memory is short (an open lease ends with it); returns the pointer. */
 void *must(void *pointer);
 char *must_format(const char *format, ...) _printf_(1, 2);
+char *must_vformat(const char *format, va_list arguments) _printf_(1, 0);
 
 void free_text(char **text);

@@ -17,6 +17,14 @@
 
 #define WAIT_SECONDS_MAX 1e9
 
+const Verb *verb_find(const Verb *const *verbs, const char *name)
+{
+        for (size_t i = 0; verbs[i]; i++)
+                if (strcmp(verbs[i]->name, name) == 0)
+                        return verbs[i];
+        return NULL;
+}
+
 /* What one reading of the options has seen. */
 typedef struct Seen {
         unsigned options;
@@ -207,10 +215,10 @@ static bool has_json(int argc, char **argv)
 }
 
 /* The verb's row decides whether `--` starts a command, so it is looked for before the options. */
-static bool runs_command(int argc, char **argv)
+static bool runs_command(const Verb *const *verbs, int argc, char **argv)
 {
         for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-                const Verb *verb = verb_find(argv[i]);
+                const Verb *verb = verb_find(verbs, argv[i]);
 
                 if (verb)
                         return verb->options & OPTION_COMMAND;
@@ -224,18 +232,18 @@ int options_parse(int argc, char **argv, Invocation *invocation)
         int code;
 
         invocation->json = has_json(argc, argv);
-        if (runs_command(argc, argv))
+        if (runs_command(invocation->verbs, argc, argv))
                 argc = split_command(argc, argv, invocation);
         code = read_options(argc, argv, invocation, &seen);
         if (code != EXIT_DONE)
                 return code;
 
         if (seen.version)
-                invocation->verb = &verb_version;
+                invocation->verb = verb_find(invocation->verbs, "version");
         else if (optind < argc)
-                invocation->verb = verb_find(argv[optind]);
+                invocation->verb = verb_find(invocation->verbs, argv[optind]);
         else if (seen.help)
-                invocation->verb = &verb_help;
+                invocation->verb = verb_find(invocation->verbs, "help");
         if (!invocation->verb)
                 return optind < argc
                                ? fail_usage(invocation, "there is no verb '%s'", argv[optind])
@@ -246,7 +254,7 @@ int options_parse(int argc, char **argv, Invocation *invocation)
                         (const char *const *)(argv + (optind < argc ? optind : argc));
                 invocation->n_arguments = seen.help && optind < argc;
                 if (seen.help)
-                        invocation->verb = &verb_help;
+                        invocation->verb = verb_find(invocation->verbs, "help");
                 return EXIT_DONE;
         }
 

@@ -12,9 +12,6 @@ int policy_open(Invocation *invocation, const char *const *paths, unsigned flags
 int policy_open_good(Invocation *invocation, const char *const *paths, unsigned flags,
                      iso_policy **ret);
 
-/* Opens the machine that --from names, or this one's /sys. Returns EXIT_DONE or the exit code. */
-int policy_open_machine(Invocation *invocation);
-
 int policy_test(Invocation *invocation, const char *const *paths);
 int policy_generate(Invocation *invocation, const char *const *arguments);
 

@@ -98,7 +98,7 @@ int policy_generate(Invocation *invocation, const char *const *arguments)
         if (invocation->json)
                 return fail_usage(invocation, "what policy generate writes is JSON with comments: "
                                               "there is no --json");
-        code = policy_open_machine(invocation);
+        code = open_tree(invocation);
         if (code != EXIT_DONE)
                 return code;
         note_obstacle(invocation->host);

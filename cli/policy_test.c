@@ -283,7 +283,7 @@ int policy_test(Invocation *invocation, const char *const *paths)
         if (code == EXIT_DONE && !*paths)
                 return fail_usage(invocation, "policy test needs a file of expectations");
         if (code == EXIT_DONE)
-                code = policy_open_machine(invocation);
+                code = open_tree(invocation);
         testing.policy = policy;
         if (invocation->json && code == EXIT_DONE) {
                 document = json_document("policy-test");

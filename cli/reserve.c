@@ -84,7 +84,7 @@ static int run_reserve(Invocation *invocation)
         int code = policy_open_good(invocation, paths, ISO_POLICY_ANY_NAMES, &policy);
 
         if (code == EXIT_DONE)
-                code = policy_open_machine(invocation);
+                code = open_tree(invocation);
         if (code != EXIT_DONE)
                 return code;
         return invocation->accept ? accept_rule(invocation, policy) : show(invocation, policy);
