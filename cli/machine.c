@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The machine that a verb reads: the daemon's, a copy, or this machine's /sys. */
+/* Opens the machine that a verb reads: the daemon's view, a copy, or this machine's /sys. */
 
 #include <unistd.h>
 
@@ -9,7 +9,7 @@
 #define SYSFS "/sys"
 #define NOTES_SHOWN 12
 
-/* What the reader did not understand. */
+/* Prints the reader's notes on what it did not understand. */
 static void print_notes(const Invocation *invocation)
 {
         size_t n;
@@ -18,7 +18,7 @@ static void print_notes(const Invocation *invocation)
         for (size_t i = 0; i < n && i < NOTES_SHOWN; i++)
                 note("note: %s", notes[i].text);
         if (n > NOTES_SHOWN)
-                note("note: and %zu more things were not understood", n - NOTES_SHOWN);
+                note("note: %zu further notes are not shown", n - NOTES_SHOWN);
 }
 
 static int open_from(Invocation *invocation)
@@ -61,8 +61,8 @@ int use_tree(Invocation *invocation)
         if (invocation->from || invocation->verb->host == VERB_HOST_FILE)
                 return EXIT_DONE;
         if (geteuid() != 0)
-                note("only root can read more than 64 bytes of a device: what the rest says is "
-                     "taken for the worst");
+                note("only root can read more than the first 64 bytes of a configuration space; "
+                     "isoctl assumes that the rest gives no isolation");
         invocation->host = iso_host_free(invocation->host);
         return open_sysfs(invocation);
 }

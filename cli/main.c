@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * isoctl: isolation groups for people and scripts. A command line becomes a verb and what it needs;
- * the verb does the rest. What was printed has to have arrived: a full disk is a failure.
+ * isoctl: isolation groups on the command line. main() parses the command line, opens the machine
+ * and runs the verb. It fails if standard output could not be written (a full disk).
  */
 
 #include <errno.h>
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
         invocation.host = iso_host_free(invocation.host);
 
         if (fflush(stdout) != 0 || ferror(stdout)) {
-                note("the output could not be written: %s", strerror(errno));
+                note("writing the output failed: %s", strerror(errno));
                 return code == EXIT_DONE ? EXIT_FAILED : code;
         }
         return code;

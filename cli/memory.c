@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Memory that isoctl cannot do without. */
+/* Allocations that exit isoctl if they fail. */
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -88,7 +88,7 @@ class Reserve(unittest.TestCase):
         """One value of the file is another; comments and all else stay, and so does its mode."""
         os.chmod(self.file, 0o640)
         said = self.reserve("--accept", "cards")
-        self.assertIn(f"{self.file}: rule cards expects", said.stdout)
+        self.assertIn(f"{self.file}: rule cards now expects", said.stdout)
         self.assertEqual(self.text(), POLICY % (IS + "\n  , "))
         self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o640)
         self.assertEqual(os.listdir(self.policy), ["50.json"])
@@ -123,7 +123,7 @@ class Reserve(unittest.TestCase):
 
     def test_nothing(self):
         self.put('{ "rules": [] }')
-        self.assertIn("no rule reserves anything", self.reserve().stdout)
+        self.assertIn("no rule reserves a device of this machine", self.reserve().stdout)
 
 
 if __name__ == "__main__":
