@@ -15,7 +15,7 @@
 #include "libclient/host.h"
 
 #define DBUS_PREFIX "org.freedesktop.DBus.Error."
-/* The service manager's, which the bus passes on when it could not start the daemon for us. */
+/* Errors of the service manager, which the bus forwards if it could not start the daemon. */
 #define SYSTEMD_PREFIX "org.freedesktop.systemd1."
 
 /* The public enum is the core's, under names that a client may see. */
@@ -52,8 +52,8 @@ static const struct {
         {"NoServer", ISO_E_NO_DAEMON},
         {"ServiceUnknown", ISO_E_NO_DAEMON},
         {"Spawn.", ISO_E_NO_DAEMON},
-        {"TimedOut", ISO_E_NO_DAEMON}, /* the bus gave up starting the daemon */
-        {"Timeout", ISO_E_STUCK},      /* we gave up waiting for it */
+        {"TimedOut", ISO_E_NO_DAEMON}, /* the bus timed out while starting the daemon */
+        {"Timeout", ISO_E_STUCK},      /* our call timed out */
         {"UnknownInterface", ISO_E_UNSUPPORTED},
         {"UnknownMethod", ISO_E_UNSUPPORTED},
         {"UnknownObject", ISO_E_NOT_FOUND},
@@ -100,7 +100,7 @@ static int error_from_name(const char *name)
         return ISO_E_SUCCESS;
 }
 
-/* Errors of our own socket: the bus itself is not there, or no longer. */
+/* Errors of our own socket: the bus is not there, or has gone. */
 static bool is_bus_gone(int error)
 {
         switch (-error) {
@@ -134,10 +134,9 @@ int host_fail(iso_host *host, int error, const char *format, ...)
 
 int host_fail_without_snapshot(iso_host *host)
 {
-        return host_fail(
-                host, ISO_E_UNSUPPORTED,
-                "the daemon tells the groups in force and why they are: for more read /sys "
-                "instead (isoctl --from /sys)");
+        return host_fail(host, ISO_E_UNSUPPORTED,
+                         "the daemon provides only the groups in force and their reasons: for "
+                         "more, read /sys instead (isoctl --from /sys)");
 }
 
 const char *iso_host_message(const iso_host *host)
@@ -159,14 +158,14 @@ int host_fail_bus(iso_host *host, int error, const sd_bus_error *bus_error)
                 known = ISO_E_NO_DAEMON;
 
         if (known == ISO_E_NO_DAEMON)
-                return host_fail(host, known,
-                                 "isolationd cannot be reached: %s (`systemctl status isolationd` "
-                                 "says more)",
-                                 text);
+                return host_fail(
+                        host, known,
+                        "isolationd cannot be reached: %s (see `systemctl status isolationd`)",
+                        text);
         if (known == ISO_E_STUCK && after_prefix(name, DBUS_PREFIX))
                 return host_fail(host, known,
                                  "isolationd does not answer; it may still be waiting for a driver "
-                                 "(`journalctl -u isolationd` says more)");
+                                 "(see `journalctl -u isolationd`)");
         if (known)
                 return host_fail(host, known, "%s", text);
         return host_fail(host, error < 0 ? error : -EIO, "%s", text);

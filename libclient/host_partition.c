@@ -29,7 +29,7 @@ static bool has_covered(const Snapshot *snapshot, const Group *group)
         return false;
 }
 
-/* Makes the values of a host with a snapshot. Returns 0 or -ENOMEM. */
+/* Makes the groups of a host with a snapshot. Returns 0 or -ENOMEM. */
 static int fill_groups(iso_host *host, PartitionKind kind, const iso_group **ret_groups,
                        size_t *ret_n)
 {
@@ -43,7 +43,10 @@ static int fill_groups(iso_host *host, PartitionKind kind, const iso_group **ret
         r = partitions_get(host->partitions, kind, &partition);
         if (r < 0)
                 return r;
-        /* The kernel makes no group for what no IOMMU covers, unless nobody knows what is. */
+        /*
+         * The kernel makes no group for a device that no IOMMU covers. If it is unknown which
+         * devices are covered, list all.
+         */
         with_uncovered = kind != PARTITION_KERNEL || !any_is_covered(host->snapshot);
 
         groups = arena_alloc(arena, partition->n_groups + 1, sizeof(*groups));
@@ -71,8 +74,7 @@ int iso_host_partition(iso_host *host, const char *name, const iso_group **ret_g
 
         if (kind == _PARTITION_N)
                 return host_fail(host, ISO_E_INVALID,
-                                 "there is no partition '%s', but kernel, observed and sound",
-                                 name);
+                                 "unknown partition '%s'; use kernel, observed or sound", name);
         if (host->partitions)
                 return fill_groups(host, kind, ret_groups, ret_n);
         if (kind == PARTITION_SOUND)

@@ -207,10 +207,10 @@ class Files(unittest.TestCase):
         self.assertIn("0000:03:00.0", json.dumps(answer))
         self.assertNotIn("0000:01:00.0", json.dumps(answer))
         for selector, message in {
-            "slot:9": "no slot is called '9'",
+            "slot:9": "there is no slot '9'",
             "serial:00-11-22-ff-fe-33-44-56": "no device has the serial number 00-11-22",
             "serial:1": "no device has the serial number 1",
-            "00-11-22": "nothing is called",
+            "00-11-22": "nothing has the name",
         }.items():
             with self.subTest(selector):
                 self.refused(3, message, "show", selector, "--from", self.dump)
@@ -218,7 +218,7 @@ class Files(unittest.TestCase):
     def test_no_groups_told(self):
         result = isoctl("groups", "--from", "-", input="00:00.0 0600: 8086:29c0\n")
         self.assertEqual(result.returncode, 0)
-        self.assertIn("no groups of a kernel are told here", result.stderr)
+        self.assertIn("the input has no kernel groups", result.stderr)
 
     def test_refused(self):
         self.refused(3, "there is no", "list", "--from", self.path("nothing"))

@@ -244,7 +244,7 @@ class Expectations(Directories):
                 ({**good, "rules": "never"}, 1, "give an object with"),
                 ({**good, "who": {"unit": "a"}}, 1, "needs a user"),
                 ({**good, "who": {"user": "a", "groups": [7]}}, 1, "list of names"),
-                ({**good, "mode": "vfoi"}, 2, "is no mode"),
+                ({**good, "mode": "vfoi"}, 2, "is not a mode"),
                 ({"who": "lab", "what": "03:00.0"}, 1, "are needed"), (7, 1, "an object")):
             result = self.expect(good, spoilt, code=code)
             self.assertIn("expectation 2", result.stderr)

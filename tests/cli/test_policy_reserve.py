@@ -113,7 +113,7 @@ class Reserve(unittest.TestCase):
         self.assertIn("there is no rule", self.reserve("--accept", "x", code=3).stderr)
         self.assertIn("reserves nothing", self.reserve("--accept", "other", code=2).stderr)
         self.put(before.replace("0000:00/06.0/*", "0000:00/07.0/*"))
-        self.assertIn("there is nothing", self.reserve("--accept", "lone", code=3).stderr)
+        self.assertIn("matches no device of this machine", self.reserve("--accept", "lone", code=3).stderr)
         with open(os.path.join(self.policy, "60.json"), "w", encoding="utf-8") as file:
             file.write(before)
         self.assertIn("several rules", self.reserve("--accept", "cards", code=2).stderr)
