@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From pasted text to entries.
+ * Turns pasted text into entries.
  *
- * A line that begins with an address and has a title starts a function; rows of bytes are put where
- * they belong; all else up to the next function is its words. What quotes, numbers or colours the
- * lines is taken off first, and other shapes of text are looked for. A function that is there
- * several times (a list, then the details) is one.
+ * A line that begins with an address and has a title starts a function. Rows of bytes become its
+ * configuration space; all other lines up to the next function are its words. Quote marks, line
+ * numbers and colours are removed first, and other formats are tried. A function that occurs
+ * several times (a list, then the details) becomes one entry.
  */
 
 #include "core/probe/lspci.h"
@@ -39,7 +39,10 @@ static bool has_key(const char *line)
         return n > 0 && line[n] == ':';
 }
 
-/* A title that was wrapped goes on at the line's very front. Returns false if it does not. */
+/*
+ * Adds the rest of a wrapped title, which starts at the front of the line. Returns false if the
+ * line is none.
+ */
 static bool add_to_title(Lspci *lspci, const char *line, bool is_indented)
 {
         size_t n = strlen(lspci->title);
@@ -52,7 +55,7 @@ static bool add_to_title(Lspci *lspci, const char *line, bool is_indented)
         return true;
 }
 
-/* "00:1f.3 Audio device: …"; a title has a class and a colon, and may be wrapped behind it. */
+/* "00:1f.3 Audio device: …"; a title has a class and a colon, and may be wrapped after it. */
 static int take_header(Lspci *lspci)
 {
         const char *text = lspci->line.text;
@@ -65,22 +68,22 @@ static int take_header(Lspci *lspci)
         if (path.rest[0] == '"')
                 return lspci_take_quoted(lspci, &path);
         if (!strstr(path.rest - 1, ": ") && text[strlen(text) - 1] != ':') {
-                /* Whatever it is, what follows is not about the function before. */
+                /* The lines that follow are not about the previous function. */
                 r = lspci_close(lspci);
                 return r != 0 ? r
-                              : lspci_note(lspci, "there is an address, but no class behind it",
+                              : lspci_note(lspci, "the address has no class after it",
                                            "give the lines as lspci -nn prints them");
         }
         if (path.is_partial)
                 return lspci_refuse(lspci->ret_message, lspci->name, lspci->line.number,
-                                    "lspci -P leaves out the numbers of the buses: run lspci -PP");
+                                    "lspci -P leaves out the bus numbers: run lspci -PP");
         r = lspci_open(lspci, path.steps[path.n - 1], path.rest);
         if (r == 0 && path.n > 1)
                 r = lspci_add_path(lspci, &path);
         return r;
 }
 
-/* A detail that no function is open for: the text begins, or goes on, in the middle. */
+/* A detail without an open function: part of the text is missing. */
 static int note_orphan(Lspci *lspci)
 {
         static const char *const keys[] = {"Capabilities:", "Control:",      "Flags:",
@@ -93,11 +96,11 @@ static int note_orphan(Lspci *lspci)
                 is_detail = lspci->line.is_indented && strncmp(text, keys[i], strlen(keys[i])) == 0;
         if (!is_detail)
                 return 0;
-        return lspci_note(lspci, "these are details of a device whose first line is missing",
+        return lspci_note(lspci, "these details belong to a device whose first line is missing",
                           "give the output of lspci from its beginning");
 }
 
-/* Is this the first line of a function's details, where there are some already? */
+/* Is this the first line of a function's details, although the open function has some already? */
 static bool begins_details(Lspci *lspci)
 {
         static const char *const later[] = {"Control: I/O", "Status: Cap",  "Flags: ",
@@ -125,13 +128,16 @@ static int take_detail(Lspci *lspci)
         lspci->entry.is_cut |= lspci->line.is_cut;
         if (lspci_take_row(&lspci->bytes, text))
                 return 0;
-        /* An empty line ends a function's lines: what follows is of one whose title is lost. */
+        /*
+         * An empty line ends a function: these details belong to a function whose title is
+         * missing.
+         */
         if (lspci->is_behind_blank && begins_details(lspci)) {
                 int r = lspci_close(lspci);
 
                 return r == 0 ? note_orphan(lspci) : r;
         }
-        /* Behind an empty line, what does not look like lspci's is somebody's remark. */
+        /* After an empty line, a line that is not lspci's is a remark of the writer. */
         if (lspci->is_behind_blank && !lspci->line.is_indented && !has_key(text))
                 return lspci_close(lspci);
         if (add_to_title(lspci, text, lspci->line.is_indented))
@@ -139,7 +145,7 @@ static int take_detail(Lspci *lspci)
         return lspci_add_words(lspci, text);
 }
 
-/* Asks each shape in turn; what is no shape's is a header or a detail. */
+/* Tries each format in turn; other lines are details. */
 static int take_line(Lspci *lspci)
 {
         static int (*const shapes[])(Lspci * lspci) = {
@@ -149,9 +155,10 @@ static int take_line(Lspci *lspci)
         int r = 0;
 
         if (lspci->line.is_cut)
-                r = lspci_note(lspci,
-                               "the line is longer than 4096 characters: its end is passed over",
-                               "give the text with the lines that lspci prints");
+                r = lspci_note(
+                        lspci,
+                        "the line is longer than 4096 characters: the reader ignores its end",
+                        "give the text with the lines that lspci prints");
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A line ends with a newline, with carriage returns alone, or at a web page's line break. Quoted-
- * printable text (RFC 2045 6.7) also has lines that go on in the next one. Numbers are those of the
- * text as it was given, whatever was joined.
+ * A line ends with a newline, with carriage returns alone, or at a web page's line break. In
+ * quoted-printable text (RFC 2045 6.7) a line may continue in the next one. Line numbers are those
+ * of the original text.
  */
 
 #include "core/probe/lspci_lines.h"
@@ -43,7 +43,9 @@ static size_t break_length(const char *text, size_t n_text)
         return n < n_text && text[n] == '>' ? n + 1 : 0;
 }
 
-/* Behind carriage returns and the newline at `at`; at least one of them is there or it is the end.
+/*
+ * The offset after carriage returns and the newline at `at`; there is at least one, or the text
+ * ends.
  */
 static size_t skip_line_end(const LspciLines *lines, size_t at, bool *ret_is_end)
 {
@@ -86,7 +88,7 @@ static size_t find_line(LspciLines *lines, size_t *ret_n)
         return end;
 }
 
-/* What `c` and what follows stand for in quoted-printable text; the length of it goes to *ret_n. */
+/* Decodes the first character of quoted-printable text; *ret_n gets the length of its code. */
 static char decode(const char *text, size_t n_text, size_t *ret_n)
 {
         *ret_n = 1;
@@ -96,7 +98,7 @@ static char decode(const char *text, size_t n_text, size_t *ret_n)
         return (char)(hex_digit(text[1]) << 4 | hex_digit(text[2]));
 }
 
-/* Appends a line to `raw`. Returns whether it goes on in the next. */
+/* Appends a line to `raw`. Returns whether it continues in the next line. */
 static bool append(const LspciLines *lines, const char *text, size_t n_text, LspciLine *line,
                    size_t *n)
 {
@@ -127,8 +129,8 @@ static bool append(const LspciLines *lines, const char *text, size_t n_text, Lsp
 }
 
 /*
- * Copies `raw` into `text`: words parted by one space, nothing in front or behind. Quote marks in
- * front (of a mail) and a byte order mark are nothing. Curved quotation marks are straight ones.
+ * Copies `raw` into `text`, with single spaces between words and none at the ends. Drops quote
+ * marks of mail and a byte order mark. Curved quotation marks become straight ones.
  */
 static void normalise(LspciLine *line)
 {
@@ -178,7 +180,7 @@ const char *lspci_skip_number(const char *text, LspciNumbers numbers, size_t *re
         return *at == ' ' || *at == '\t' ? at + 1 : NULL;
 }
 
-/* A number in front is replaced by nothing, and what is indented behind it is still indented. */
+/* Removes a line number at the front; text that is indented after it stays indented. */
 static void strip_number(LspciLine *line, LspciNumbers numbers)
 {
         const char *rest = lspci_skip_number(line->raw, numbers, NULL);

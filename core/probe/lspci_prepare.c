@@ -33,16 +33,16 @@ static bool starts_with_address(const char *text)
         return bdf_parse(address, &bdf);
 }
 
-/* What the lines say of one kind of numbers. */
+/* The evidence of the lines for one kind of numbers. */
 typedef struct Evidence {
         size_t n_numbered; /* lines with a number */
-        size_t n_front;    /* with one in front of an address, and no address as a whole */
-        size_t n_proofs;   /* with one in front of something else */
-        size_t n_either;   /* an address as a whole, and one behind the number */
+        size_t n_front;    /* the number precedes an address, and the whole is no address */
+        size_t n_proofs;   /* the number precedes other text */
+        size_t n_either;   /* the whole is an address, and so is the text after the number */
         size_t first_front, first_either, first_plain; /* lines; 0: none */
         size_t last;
-        bool is_broken; /* they do not rise */
-        bool is_spaced; /* an address stands apart from the number, as a group's may */
+        bool is_broken; /* the numbers do not rise */
+        bool is_spaced; /* a space separates address and number, as in a listing of groups */
 } Evidence;
 
 static void keep_first(size_t *first, size_t line)
@@ -50,7 +50,7 @@ static void keep_first(size_t *first, size_t line)
         *first = *first > 0 ? *first : line;
 }
 
-/* Is it something that is read if it has no number? */
+/* Does the reader understand this line without a number? */
 static bool is_read(const LspciLine *line)
 {
         return starts_with_address(line->text) || strstr(line->text, "IOMMU") ||
@@ -103,7 +103,9 @@ static bool is_numbered(const Evidence *evidence)
                !evidence->is_broken && (!evidence->is_spaced || evidence->n_proofs > 0);
 }
 
-/* `lines` is read to its end. Returns as lspci_lines_open() does. */
+/*
+ * Decides whether the lines are numbered; reads `lines` to the end. Returns as lspci_lines_open().
+ */
 static int find_numbers(LspciLines *lines, LspciLine *line, char **ret_message)
 {
         Evidence colon = {0}, space = {0};
@@ -122,22 +124,22 @@ static int find_numbers(LspciLines *lines, LspciLine *line, char **ret_message)
         }
         if (colon.n_front > 0)
                 return lspci_refuse(ret_message, lines->name, colon.first_front,
-                                    "there is a number in front of the address, as grep -n puts "
-                                    "it, but not in front of all lines: give the text without "
-                                    "grep -n");
+                                    "this address has a line number of grep -n, but other lines do "
+                                    "not: give the text without grep -n");
         if (is_numbered(&colon) && colon.n_either > 1)
-                return lspci_refuse(ret_message, lines->name, colon.first_either,
-                                    "the number in front may be a line number of grep -n or a PCI "
-                                    "domain: give the text without grep -n, or with more lines");
+                return lspci_refuse(
+                        ret_message, lines->name, colon.first_either,
+                        "the number at the front may be a line number of grep -n or a PCI domain: "
+                        "give the text without grep -n, or with more lines");
         if (space.n_front > 0)
-                return lspci_refuse(ret_message, lines->name, space.first_front,
-                                    "the number in front of the address may be that of a line or "
-                                    "of a group: give the text without line numbers, or groups as "
-                                    "\"IOMMU Group 1 00:01.0\"");
+                return lspci_refuse(
+                        ret_message, lines->name, space.first_front,
+                        "the number before the address may be that of a line or of a group: give "
+                        "the text without line numbers, or groups as \"IOMMU Group 1 00:01.0\"");
         return 0;
 }
 
-/* Is there an empty line behind every other one, though things are listed that stand together? */
+/* Does an empty line follow every line, even within the details of a device? */
 static bool is_double_spaced(LspciLines *lines, LspciLine *line)
 {
         size_t n_lines = 0, n_indented = 0;
@@ -172,10 +174,10 @@ int lspci_lines_open(LspciLines *lines, const char *name, const char *text, size
                 return -ENOMEM;
         lines->is_quoted_printable = lspci_is_quoted_printable(text, n_text, &odd_line);
         if (odd_line > 0)
-                return lspci_refuse(ret_message, name, odd_line,
-                                    "this is quoted-printable, as mails are sent (\"=3D\" for "
-                                    "\"=\"), and other lines are not: save the mail's text as its "
-                                    "reader shows it");
+                return lspci_refuse(
+                        ret_message, name, odd_line,
+                        "this line is quoted-printable, as in mails (\"=3D\" for \"=\"), but other "
+                        "lines are not: save the text as the mail program shows it");
         r = find_numbers(lines, line, ret_message);
         if (r != 0)
                 return r;

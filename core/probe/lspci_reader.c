@@ -27,8 +27,8 @@ int lspci_ends_in_number(Lspci *lspci)
 
         if (!line->is_unended || n == 0 || !isdigit((unsigned char)line->text[n - 1]))
                 return false;
-        r = lspci_note(lspci, "the text ends in the number of a group, which may lack digits",
-                       "give all of the text, with a newline at its end");
+        r = lspci_note(lspci, "the text ends in a group number, which may lack digits",
+                       "give the whole text, with a newline at its end");
         return r < 0 ? r : true;
 }
 
@@ -64,7 +64,7 @@ int lspci_add_entry(Lspci *lspci, const LspciEntry *entry)
         return 0;
 }
 
-/* A group that a listing tells and one that lspci tells are the same. */
+/* The groups of a listing and of lspci must agree. */
 static int settle_group(Lspci *lspci)
 {
         LspciEntry *entry = &lspci->entry;
@@ -74,7 +74,7 @@ static int settle_group(Lspci *lspci)
                 return 0;
         if (entry->device.kernel_group >= 0 && entry->device.kernel_group != entry->listed_group)
                 return lspci_refuse(lspci->ret_message, lspci->name, entry->group_line,
-                                    "%s is in group %d here, and in group %d by the heading in "
+                                    "%s is in group %d here, but in group %d by the heading in "
                                     "line %zu: give the text of one boot",
                                     bdf_format(entry->device.bdf, address),
                                     entry->device.kernel_group, entry->listed_group,
@@ -95,13 +95,13 @@ int lspci_close(Lspci *lspci)
         lspci_read_title(&lspci->entry, lspci->title);
         lspci_read_words(&lspci->entry, lspci->words);
         lspci_read_bytes(&lspci->entry, &lspci->bytes);
-        /* A record has no line that comes behind its group's and shows that there is none. */
+        /* A record has no line after the place of its group that would show that there is none. */
         if (lspci->entry.is_record && lspci->entry.device.kernel_group < 0)
                 lspci->entry.device.kernel_group = KERNEL_GROUP_UNKNOWN;
         r = settle_group(lspci);
         if (r == 0 && lspci->acs_line > 0)
                 r = read_notes_add(lspci->notes, lspci->name, lspci->acs_line,
-                                   "the bits of Access Control Services are not shown",
+                                   "the text lacks the bits of Access Control Services",
                                    "run lspci -vvv, or -xxxx, as root");
         return r == 0 ? lspci_add_entry(lspci, &lspci->entry) : r;
 }
@@ -124,7 +124,7 @@ int lspci_open(Lspci *lspci, Bdf bdf, const char *title)
         return 0;
 }
 
-/* What the line says about itself. */
+/* Adds notes about problems that the line shows. */
 static int note_words(Lspci *lspci, const char *line)
 {
         if (strstr(line, "<access denied>"))
@@ -155,8 +155,8 @@ int lspci_add_words(Lspci *lspci, const char *line)
         if (lspci->n_words + n + 2 > LSPCI_WORDS_SIZE) {
                 lspci->entry.is_cut = true;
                 return lspci_note(lspci,
-                                  "there are more details of one device than lspci prints: the "
-                                  "rest of them is passed over",
+                                  "the device has more details than lspci prints: the reader "
+                                  "ignores the rest",
                                   "give the output of lspci -vvv alone");
         }
         lspci->last_words = lspci->n_words;

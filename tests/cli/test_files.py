@@ -132,19 +132,19 @@ class Files(unittest.TestCase):
                          [(0, ["0000:00:00.0"]), (3, ["0000:00:02.0"])])
         other = self.write("other", "pci 0000:00:00.0: Adding to iommu group 7\n"
                                     "IOMMU Group 0 00:00.0\n")
-        self.refused(2, f"0000:00:00.0 is told in {other}:1 and differently in {other}:2 ",
+        self.refused(2, f"0000:00:00.0 differs between {other}:1 and {other}:2 ",
                      "groups", "--from", dump, "--groups", other)
         self.refused(2, "--groups needs --from", "groups", "--groups", groups)
         self.refused(2, "takes no --groups", "leases", "--groups", groups)
-        self.refused(2, "whose groups are in it", "groups", "--from", self.root, "--groups", groups)
+        self.refused(2, "which has its own groups", "groups", "--from", self.root, "--groups", groups)
 
     def test_notes(self):
         path = self.write("cut", "\tIOMMU group: 1\n00:00.0 0600: 8086:1234\n")
         result = isoctl("list", "--from", path)
         self.assertEqual(result.returncode, 0)
-        self.assertIn(f"isoctl: note: {path}:1: these are details of a device whose first line is "
-                      "missing: give the output of lspci from its beginning\n", result.stderr)
-        self.assertIn(f"isoctl: note: {path}:2: there are no details of the device: run lspci -vvvnn "
+        self.assertIn(f"isoctl: note: {path}:1: these details belong to a device whose first line "
+                      "is missing: give the output of lspci from its beginning\n", result.stderr)
+        self.assertIn(f"isoctl: note: {path}:2: the text has no details of the device: run lspci -vvvnn "
                       "as root", result.stderr)
 
     def test_the_same_from_a_snapshot(self):

@@ -77,7 +77,7 @@ class Check(Directories):
         path = self.put("etc/n.json", '{ "rules": [\n'
                         '{ "name": "a", "match": {}, "lease": {} },\n'
                         '{ "name": "a", "match": {}, "lease": {} } ] }')
-        self.assertIn(f'{path}:3:11: rule "a" has its name from line 2 already',
+        self.assertIn(f'{path}:3:11: the name "a" is already used in line 2',
                       self.policy("check", path, code=1).stdout)
         # What other packages call their rules is no concern of a file's.
         self.put("etc/n.json", GOOD)
