@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease that stays until it is released: groups set aside, or made ready for a program that asks
- * later. The fds are closed; who wants to use them wants `run`, or libisolation.
+ * Acquires a persistent lease: it reserves groups until they are released, or prepares them for a
+ * program that starts later. isoctl closes the fds; a program that needs them uses `run` or
+ * libisolation.
  */
 
 #include <stdio.h>
@@ -30,8 +31,8 @@ static int run_acquire(Invocation *invocation)
                 return fail_host(invocation, r);
         lease = lease_find(invocation->host, id);
         if (!lease)
-                return fail_refusal(invocation, ISO_E_CHANGED, "lease %u was made and has ended",
-                                    id);
+                return fail_refusal(invocation, ISO_E_CHANGED,
+                                    "lease %u was acquired and has already ended", id);
 
         if (*lease->memory_warning)
                 note("%s", lease->memory_warning);
@@ -48,17 +49,20 @@ const Verb verb_acquire = {
         .name = "acquire",
         .arguments = "SELECTOR...",
         .summary = "lease groups until they are released",
-        .help = "--mode MODE[,…]  vfio, iommufd, iommufd-unbound, group-fd or path; of several the\n"
-                "                 first that will do (default: vfio,iommufd)\n"
-                "--uid USER       path, group-fd: who may open the nodes; another than yourself is\n"
-                "                 for root\n"
+        .help = "--mode MODE[,…]  vfio, iommufd, iommufd-unbound, group-fd or path; of several "
+                "the\n"
+                "                 first that policy and guard allow (default: vfio,iommufd)\n"
+                "--uid USER       path, group-fd: the user that may open the nodes; another user\n"
+                "                 than yourself requires root\n"
                 "--with-members   also take members bound to host drivers that no selector names\n"
-                "--driver NAME    a VFIO driver for all, instead of the one made for each device\n"
-                "--type TYPE      DMA or DMA-FQ: of the groups' default domains while the lease lasts\n"
-                "--ram SIZE       memory that is to be mapped: warns if the limit on locking is too small\n"
-                "--release-console  root only: take the host's console off the screen until release\n"
-                "--force          root only: take what the host lives on (the journal says what)\n"
-                "--wait[=SECONDS] wait for who has them, first come, first served\n",
+                "--driver NAME    bind this VFIO driver to all devices, not the one made for each\n"
+                "--type TYPE      DMA or DMA-FQ: the type of the default domains during the lease\n"
+                "--ram SIZE       memory to map: warn if the limit on locked memory is too small\n"
+                "--release-console  root only: unbind the host's console from the screen during\n"
+                "                 the lease\n"
+                "--force          root only: take devices that the host uses (see the journal)\n"
+                "--wait[=SECONDS] wait in the queue if a group is leased (first come first "
+                "served)\n",
         .options = OPTION_MODE | OPTION_UID | OPTION_MEMBERS | OPTION_FORCE | OPTION_DRIVER |
                    OPTION_TYPE | OPTION_RAM | OPTION_CONSOLE | OPTION_WAIT,
         .min_arguments = 1,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Fork, exec, wait. Signals are not handled but waited for, so nothing here is interrupted
- * half-way.
+ * Fork, exec, wait. Signals are blocked and taken with sigwaitinfo(2), so that they interrupt
+ * nothing.
  *
- * A child that outlived isoctl would keep VFIO's fds open, and the daemon could not give the
- * devices back: so the kernel kills it when isoctl dies (PR_SET_PDEATHSIG).
+ * A child that outlives isoctl would keep the VFIO fds open, and the daemon could not return the
+ * devices to the host. Therefore the kernel kills the child when isoctl dies (PR_SET_PDEATHSIG).
  */
 
 #include "cli/child.h"
@@ -28,13 +28,13 @@ static void waited_signals(sigset_t *set)
         (void)sigaddset(set, SIGTERM);
 }
 
-/* In the child: becomes the command, or returns the errno that says why not. */
+/* In the child: executes the command, or returns the errno of the failure. */
 static int become(char *const *command, const int *fds, size_t n_fds, pid_t parent,
                   const sigset_t *mask)
 {
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                 return errno;
-        if (getppid() != parent) /* died before the line above */
+        if (getppid() != parent) /* the parent died before prctl() */
                 return ESRCH;
         for (size_t i = 0; i < n_fds; i++)
                 if (fcntl(fds[i], F_SETFD, 0) < 0)
@@ -45,7 +45,7 @@ static int become(char *const *command, const int *fds, size_t n_fds, pid_t pare
         return errno;
 }
 
-/* Empty if the command runs: its exec closes the other end. */
+/* Reads nothing if the command runs: its exec closes the other end. */
 static int read_exec_error(int fd)
 {
         ssize_t n;
@@ -57,7 +57,9 @@ static int read_exec_error(int fd)
         return n == (ssize_t)sizeof(error) ? error : 0;
 }
 
-/* What a terminal sends reaches the child by itself; what a process sent to isoctl does not. */
+/*
+ * The child receives a terminal's signals itself, but not a signal that a process sends to isoctl.
+ */
 static void pass_on(pid_t child, const siginfo_t *signal)
 {
         if (signal->si_code != SI_KERNEL)
@@ -83,14 +85,14 @@ static int wait_for_end(pid_t child, const sigset_t *signals, int *ret_code)
                 pid = waitpid(child, &status, WNOHANG);
                 if (pid < 0)
                         return -errno;
-                if (pid == 0) /* stopped or continued, or somebody else's child */
+                if (pid == 0) /* stopped or continued, or not our child */
                         continue;
                 *ret_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
                 return 0;
         }
 }
 
-/* A signal that came too late to be passed on has done what it could: the child has ended. */
+/* A signal that arrives after the child has ended needs no forwarding: drop it. */
 static void drop_pending(const sigset_t *signals)
 {
         static const struct timespec now = {0};
@@ -136,7 +138,10 @@ int child_run(char *const *command, const int *fds, size_t n_fds, int *ret_code,
         int code = 0, error = 0, r;
         pid_t child = -1;
 
-        /* An ignored SIGCHLD, which a parent may have left us, would reap the child unseen. */
+        /*
+         * If the parent process left SIGCHLD ignored, the kernel would reap the child without its
+         * status.
+         */
         if (sigaction(SIGCHLD, &by_default, NULL) < 0)
                 return -errno;
         waited_signals(&signals);

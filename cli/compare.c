@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The kernel's groups held against its own rules and against who can really reach whom. A
- * difference is a finding: the exit code says that there is one.
+ * Compares the kernel's groups with the groups that its rules give and with the sound groups,
+ * which account for every DMA path. The exit code reports a difference.
  */
 
 #include <stdio.h>
@@ -51,38 +51,33 @@ static void print_summary(const iso_comparison *comparison)
         bool is_doubtful = comparison->n_unread > 0 || comparison->n_unplaced > 0;
 
         if (comparison->n_observed_groups == 0)
-                (void)printf("%zu devices, and no group of the kernel: there is nothing to "
-                             "compare.\n",
+                (void)printf("%zu devices and no kernel groups: nothing to compare.\n",
                              comparison->n_devices);
         else if (comparison->n_mismatches == 0)
-                (void)printf("%zu devices, %zu groups of the kernel: %s.\n", comparison->n_devices,
+                (void)printf("%zu devices, %zu kernel groups: %s.\n", comparison->n_devices,
                              comparison->n_observed_groups,
-                             is_doubtful ? "no difference was found" : "all as its rules say");
+                             is_doubtful ? "no difference found" : "all match its rules");
         else
-                (void)printf(
-                        "%zu devices, %zu groups of the kernel: %zu devices are elsewhere than "
-                        "its rules say.\n",
-                        comparison->n_devices, comparison->n_observed_groups,
-                        comparison->n_mismatches);
+                (void)printf("%zu devices, %zu kernel groups: %zu devices are not in the group "
+                             "that its rules give.\n",
+                             comparison->n_devices, comparison->n_observed_groups,
+                             comparison->n_mismatches);
 }
 
-/* What the rules could not be worked out from. */
+/* Facts that the rules need and that were not read. */
 static void print_doubts(const iso_comparison *comparison)
 {
         if (comparison->n_unread == comparison->n_devices)
-                (void)printf(
-                        "Nothing is told that the rules could be worked out from: read the whole "
-                        "machine with lspci -vvv, better -xxxx, as root.\n");
+                (void)printf("The input has none of the facts that the rules need: read the whole "
+                             "machine with lspci -vvv or, better, lspci -xxxx, as root.\n");
         else if (comparison->n_unread > 0)
-                (void)printf(
-                        "The capabilities of %zu devices were not read; they were taken not to "
-                        "isolate.\n",
-                        comparison->n_unread);
+                (void)printf("The capabilities of %zu devices were not read; isoctl assumes that "
+                             "these devices do not isolate.\n",
+                             comparison->n_unread);
         if (comparison->n_unplaced > 0)
-                (void)printf(
-                        "%zu devices are below or beside functions that are not in what was read: "
-                        "what those lead to is not known.\n",
-                        comparison->n_unplaced);
+                (void)printf("%zu devices are below or beside functions that the input lacks: it "
+                             "is unknown which other devices those functions lead to.\n",
+                             comparison->n_unplaced);
 }
 
 static int print_text(const iso_comparison *comparison)
@@ -92,9 +87,9 @@ static int print_text(const iso_comparison *comparison)
         for (size_t i = 0; i < comparison->n_mismatches; i++)
                 print_mismatch(&comparison->mismatches[i]);
         if (comparison->too_fine[0])
-                (void)printf("\nA device outside reaches into these groups without passing the "
-                             "IOMMU,\nor nothing shows that it does not (isoctl explain --partition sound GROUP with the same --from "
-                             "says how):\n");
+                (void)printf("\nA device outside these groups can reach them without passing the "
+                             "IOMMU,\nor nothing shows that it cannot (run isoctl explain "
+                             "--partition sound GROUP with the same --from):\n");
         for (size_t i = 0; comparison->too_fine[i]; i++)
                 (void)printf("  %s\n", comparison->too_fine[i]);
         return comparison->n_mismatches == 0 ? EXIT_DONE : EXIT_FAILED;
@@ -114,10 +109,10 @@ static int run_compare(Invocation *invocation)
 const Verb verb_compare = {
         .name = "compare",
         .arguments = "",
-        .summary = "the kernel's groups against its rules, and against reality",
-        .help = "Each difference has its cause, as far as there is evidence. Ends with 1 if the\n"
-                "kernel has a device elsewhere than its rules say. Without --from, this machine's\n"
-                "/sys is read; as root, all of it can be.\n",
+        .summary = "compare the kernel's groups with its rules and with all DMA paths",
+        .help = "Prints each difference with its cause, if there is evidence for one. Exits with\n"
+                "1 if a device is not in the group that the kernel's rules give. Without --from,\n"
+                "reads this machine's /sys; only root can read all of it.\n",
         .options = OPTION_FROM,
         .host = VERB_HOST_FILE,
         .run = run_compare,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Whether this host is fit to keep devices apart: the machine's findings, and those of its daemon.
- * Anything that is not well, or could not be looked at, is a finding; the exit code says so.
+ * Checks whether this host can keep devices apart: findings about the machine and about its
+ * daemon. A failed check, or one that could not be made, is a finding; the exit code reports it.
  */
 
 #include <stdio.h>
@@ -70,7 +70,7 @@ static int tell_host(iso_host *host, json_object *list, Tally *tally)
         return r;
 }
 
-/* A daemon that cannot be asked is a finding too. */
+/* An unreachable daemon is a finding too. */
 static void tell_daemon(json_object *list, Tally *tally)
 {
         iso_host *daemon = NULL;
@@ -83,12 +83,12 @@ static void tell_daemon(json_object *list, Tally *tally)
                      &(iso_finding){
                              .id = "daemon",
                              .level = "unknown",
-                             .what = "isolationd cannot be asked",
+                             .what = "isolationd cannot be reached",
                              .evidence = daemon && *iso_host_message(daemon)
                                                  ? iso_host_message(daemon)
                                                  : "It does not answer.",
-                             .why = "Whether a lease is in trouble, or the policy has a mistake, "
-                                    "only the daemon knows.",
+                             .why = "Only the daemon knows whether a lease has a problem or the "
+                                    "policy has an error.",
                              .fix = "systemctl start isolationd",
                      },
                      tally);
@@ -116,7 +116,7 @@ static int run_doctor(Invocation *invocation)
                 json_add_bool(document, "fit", tally.n_other == 0);
                 json_print(document);
         } else {
-                (void)printf("%zu well, %zu to look at\n", tally.n_ok, tally.n_other);
+                (void)printf("%zu checks passed, %zu need attention\n", tally.n_ok, tally.n_other);
         }
         return tally.n_other == 0 ? EXIT_DONE : EXIT_FAILED;
 }
@@ -124,13 +124,10 @@ static int run_doctor(Invocation *invocation)
 const Verb verb_doctor = {
         .name = "doctor",
         .arguments = "",
-        .summary = "whether this host is fit to keep devices apart",
-        .help = "Each finding has its evidence, why it matters and what to do. Without --from, "
-                "this\n"
-                "machine is looked at, as far as the caller may, and its daemon is asked. Ends "
-                "with 0\n"
-                "only if everything is well, with 1 if anything is not or could not be looked "
-                "at.\n",
+        .summary = "check whether this host can keep devices apart",
+        .help = "Each finding has its evidence, why it matters and how to fix it. Without --from,\n"
+                "checks this machine, as far as the caller may read it, and asks its daemon.\n"
+                "Exits with 0 if all checks pass, with 1 if a check fails or cannot be made.\n",
         .options = OPTION_FROM,
         .host = VERB_HOST_FILE,
         .run = run_doctor,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Documents by json-c. Its objects take over what is added to them, so a document is freed as one.
+ * Documents by json-c. An object owns the values that are added to it, so one call frees a
+ * document.
  */
 
 #include "cli/document.h"
@@ -17,7 +18,7 @@ static void must_succeed(int r)
                 (void)must(NULL);
 }
 
-/* Bytes of a command line that are not UTF-8 would make the whole document unreadable. */
+/* Invalid UTF-8 from a command line would make the whole document invalid JSON. */
 static size_t sequence_length(const char *text)
 {
         static const struct {
@@ -111,7 +112,7 @@ static void add_hex(json_object *object, const char *key, int digits, uint32_t v
         json_add_text(object, key, text);
 }
 
-/* null for one that is not known. */
+/* null for an unknown id. */
 static void add_id(json_object *object, const char *key, uint16_t id)
 {
         if (id != 0)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * isoctl's documents: one object on one line, told apart by its `schema`, `isolationd.NAME/1`. An
- * absent value is null.
+ * isoctl's JSON documents: one object on one line; its `schema`, `isolationd.NAME/1`, identifies
+ * it. An absent value is null.
  */
 
 #include <stdio.h>
@@ -15,12 +15,12 @@
 /* {"schema": "isolationd.NAME/1"}. All of these end isoctl if memory is short. */
 json_object *json_document(const char *name);
 
-/* Adds a value that the object owns from now on; returns it. */
+/* Adds a value, which the object then owns; returns it. */
 json_object *json_add(json_object *object, const char *key, json_object *value);
 
 json_object *json_add_array(json_object *object, const char *key);
 
-/* Appends a value that the array owns from now on; returns it. */
+/* Appends a value, which the array then owns; returns it. */
 json_object *json_append(json_object *array, json_object *value);
 
 void json_add_text(json_object *object, const char *key, const char *text);

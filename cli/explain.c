@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Why a device is in its group; why two devices are together, or that they are not. Reasons join
- * two devices each: between two members there is a shortest chain of them.
+ * Explains why a device is in its group, and why two devices are or are not in one group. Each
+ * reason joins two devices: a shortest chain of reasons connects two members.
  */
 
 #include <stdio.h>
@@ -31,8 +31,8 @@ static size_t member_index(const iso_group *group, const char *address)
 }
 
 /*
- * The reasons on a shortest chain from `to` back to `from`, into `chain` (room for all members);
- * breadth first: `via` holds the reason that each member was reached by.
+ * Writes the reasons on a shortest chain from `to` back to `from` into `chain` (room for all
+ * members). The search is breadth-first: `via` holds the reason that reached each member.
  */
 static size_t find_chain(const Question *question, size_t from, size_t to, const iso_reason **chain)
 {
@@ -106,7 +106,7 @@ static void add_separators(json_object *document, const Question *question)
         }
 }
 
-/* Where the kernel's word and its rules differ about the first device. */
+/* Adds where the kernel's group of the first device differs from the group that its rules give. */
 static void add_mismatch(json_object *document, const Question *question)
 {
         const iso_mismatch *mismatch =
@@ -167,11 +167,11 @@ static int resolve_pair(Invocation *invocation, Question *question)
         if (r != 0)
                 return fail_host(invocation, r);
         if (!question->a || !question->b)
-                return fail_usage(invocation, "of two things explained, both must be devices");
+                return fail_usage(invocation, "with two arguments, both must be devices");
         return EXIT_DONE;
 }
 
-/* The same question, asked of the changed machine. */
+/* Asks the same question about the changed machine. */
 static int move_question(Invocation *invocation, Question *question, const Supposition *supposition)
 {
         const iso_device *const asked[] = {question->a, question->b};
@@ -180,9 +180,10 @@ static int move_question(Invocation *invocation, Question *question, const Suppo
                 return fail_usage(invocation, "--what-if explains devices: name a member of %s",
                                   invocation->arguments[0]);
         if (question->partition && strcmp(question->partition, "observed") == 0)
-                return fail_usage(invocation,
-                                  "no kernel has grouped the machine of --what-if: there "
-                                  "is nothing observed");
+                return fail_usage(
+                        invocation,
+                        "no kernel has grouped the machine of --what-if, so it "
+                                  "has no observed groups");
         question->host = supposition->host;
         for (size_t i = 0; i < 2 && asked[i]; i++) {
                 const iso_device *found = suppose_find(supposition, asked[i]);
@@ -195,7 +196,7 @@ static int move_question(Invocation *invocation, Question *question, const Suppo
                 *(i == 0 ? &question->group : &question->other) =
                         group_find(supposition->host, found->group);
         }
-        /* Of a card that was added is asked whether it is with the device. */
+        /* For an added card, asks whether it is in one group with the device. */
         if (supposition->card && !question->b) {
                 question->b = supposition->card;
                 question->other = group_find(supposition->host, supposition->card->group);
@@ -211,7 +212,7 @@ static const iso_group *group_of(const iso_group *groups, size_t n, const char *
         return NULL;
 }
 
-/* The same question, asked of another partition. */
+/* Asks the same question about another partition. */
 static int change_partition(Invocation *invocation, Question *question)
 {
         const char *first = question->a ? question->a->address : question->group->devices[0];
@@ -236,11 +237,11 @@ static int find_all_reasons(Invocation *invocation, Question *question)
         if (question->group)
                 r = iso_host_reasons(question->host, question->group, &question->all,
                                      &question->n_all);
-        /* A daemon has no reasons for groups that are not in force. */
+        /* The daemon only knows reasons for the groups in force. */
         return r == 0 || r == ISO_E_UNSUPPORTED ? EXIT_DONE : fail_host(invocation, r);
 }
 
-/* Are two devices that the kernel's rules have apart together in the sound partition? */
+/* Are two devices that the kernel's rules separate in one group of the sound partition? */
 static int find_reach(Invocation *invocation, Question *question)
 {
         const iso_group *groups, *group;
@@ -259,7 +260,7 @@ static int find_reach(Invocation *invocation, Question *question)
         return EXIT_DONE;
 }
 
-/* Only a copy of the machine tells what separates; the daemon's view does without. */
+/* Only a snapshot shows what separates two devices; the daemon's view does not have it. */
 static int find_separators(Invocation *invocation, Question *question)
 {
         int r;
@@ -273,7 +274,7 @@ static int find_separators(Invocation *invocation, Question *question)
         return r == 0 ? find_reach(invocation, question) : fail_host(invocation, r);
 }
 
-/* How the rules differ from the kernel's word, and whether others reach the device. */
+/* Reads how the rules differ from the kernel's group, and whether others can reach the device. */
 static int find_judgement(Invocation *invocation, Question *question)
 {
         const iso_strength *bits;
@@ -338,15 +339,14 @@ static int run_explain(Invocation *invocation)
 const Verb verb_explain = {
         .name = "explain",
         .arguments = "SELECTOR [DEVICE]",
-        .summary = "why a device is in its group, or two are together",
-        .help = "Every merge has its reason: the rule, the port, the ACS bits that it lacks.\n"
-                "--what-if 'add PORT'         with a plain card plugged in there, as it runs\n"
-                "--what-if 'move CARD PORT'   with the card in another slot\n"
-                "--what-if 'acs BITS@PORT'    with ACS control set as config_acs= does\n"
-                "--what-if 'remove DEVICE'    without that function\n"
-                "--partition sound            of who can really reach whom: which way a request "
-                "takes\n"
-                "Without --from, --what-if and the sound partition read this machine's /sys.\n",
+        .summary = "explain why a device is in its group, or two share one",
+        .help = "Every merge of devices has a reason: the rule, the port, its missing ACS bits.\n"
+                "--what-if 'add PORT'         as if a plain card were plugged in below PORT now\n"
+                "--what-if 'move CARD PORT'   as if the card were in another slot\n"
+                "--what-if 'acs BITS@PORT'    as if ACS control were set as config_acs= sets it\n"
+                "--what-if 'remove DEVICE'    as if the function were removed\n"
+                "--partition sound            show by which path requests reach another device\n"
+                "Without --from, --what-if and --partition sound read this machine's /sys.\n",
         .options = OPTION_FROM | OPTION_WHAT_IF | OPTION_PARTITION,
         .min_arguments = 1,
         .max_arguments = 2,

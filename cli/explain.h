@@ -2,41 +2,43 @@
 #pragma once
 
 /*
- * A question to explain, with all that was found to answer it. Everything it points to but
- * `reasons` is the host's.
+ * A question to explain, and its answer. The host owns everything that it points to, except
+ * `reasons`.
  */
 
 #include <stdbool.h>
 
 #include "libclient/isolation.h"
 
-/* What is explained: one thing, or how `a` and `b` are related. */
+/* The subject: one device or group, or the relation of `a` and `b`. */
 typedef struct Question {
         iso_host *host;
         const char *partition;  /* NULL: the groups in force */
         const iso_device *a;    /* NULL if a group was named */
-        const iso_device *b;    /* NULL if one thing was named */
-        const iso_group *group; /* of a, or the one that was named; NULL: none */
+        const iso_device *b;    /* NULL if one device or group was named */
+        const iso_group *group; /* the group of a, or the named one; NULL: none */
         const iso_group *other; /* of b */
         bool together;
         const iso_reason *all; /* of the group */
         size_t n_all;
-        const iso_reason **reasons; /* those that answer, NULL-terminated */
-        const iso_separator
-                *separators; /* what keeps them apart, of `a` and `b`; NULL if unknown */
+        const iso_reason **reasons;      /* the reasons of the answer, NULL-terminated */
+        const iso_separator *separators; /* what separates `a` and `b`; NULL if unknown */
 
         /* Of a copy of the machine, and the groups in force. */
-        bool only_observed; /* a and b are apart, and by the rules they are together */
-        bool may_reach; /* a and b are apart by the rules, and together in the sound partition */
+        bool only_observed; /* the kernel separates a and b, but its rules join them */
+        bool may_reach;     /* the rules separate a and b, but one sound group has both */
         const iso_comparison *comparison; /* NULL if there is none */
-        const iso_strength *p2p;          /* of the group; NULL if it was not asked */
+        const iso_strength *p2p;          /* of the group; NULL if not asked for */
 } Question;
 
 /* Is the question about the sound partition? */
 bool question_is_sound(const Question *question);
 
-/* How the kernel's word and its rules differ about the device, as compare tells it; NULL if not. */
+/*
+ * How the device's kernel group differs from the one its rules give (see compare); NULL if it does
+ * not.
+ */
 const iso_mismatch *question_mismatch(const Question *question, const iso_device *device);
 
-/* Prints the answer for people. */
+/* Prints the answer as text. */
 void explain_print(const Question *question);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * The answers of explain in words.
- */
+/* The answers of explain as text. */
 
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +35,7 @@ const iso_mismatch *question_mismatch(const Question *question, const iso_device
         return NULL;
 }
 
-/* Two devices in two groups: what is between them, or that nothing is known to be. */
+/* Two devices in two groups: prints what separates them, or that nothing is known to. */
 static void print_apart(const Question *question)
 {
         const iso_device *a = question->a, *b = question->b;
@@ -51,15 +49,14 @@ static void print_apart(const Question *question)
                      question->other ? "group " : "no group",
                      question->other ? question->other->id : "");
         if (question->only_observed)
-                (void)printf(
-                        "\nOnly the kernel's word separates them: by its rules, worked out from "
-                        "what was read, they are together.\n");
+                (void)printf("\nOnly the kernel's groups separate them: its rules, computed from "
+                             "the input, join them.\n");
         if (question->only_observed && mismatch)
                 (void)printf("%s: %s\n", mismatch->cause, mismatch->text);
         if (question->may_reach)
                 (void)printf(
-                        "\nNothing shows that what they send each other passes the IOMMU: isoctl "
-                        "explain --partition sound %s %s with the same --from says how.\n",
+                        "\nNothing shows that requests between them pass the IOMMU: for the path, "
+                        "run isoctl explain --partition sound %s %s with the same --from.\n",
                         a->address, b->address);
         else if (question->separators)
                 (void)printf("\nWhat separates them\n  %s\n  %s\n", question->separators[0].text,
@@ -85,7 +82,7 @@ static void print_pair(const Question *question)
         print_reasons(question);
 }
 
-/* Alone is not isolated: whether others reach it is asked too. */
+/* A device alone in its group is not isolated if others can reach it. */
 static void print_alone(const Question *question)
 {
         const iso_strength *p2p = question->p2p;
@@ -94,13 +91,13 @@ static void print_alone(const Question *question)
         if (question->partition || !p2p || (!is_grouped && strcmp(p2p->value, "yes") == 0))
                 (void)printf("\nIt is alone in its group.\n");
         else if (strcmp(p2p->value, "yes") == 0)
-                (void)printf("\nIt is alone in its group: it can be handed out by itself.\n");
+                (void)printf("\nIt is alone in its group: it can be leased by itself.\n");
         else
                 (void)printf("\nIt is alone in %s group. %s\n  %s\n",
                              is_grouped ? "the kernel's" : "its",
                              strcmp(p2p->value, "no") == 0
-                                     ? "Others reach it, or it reaches them:"
-                                     : "Whether others reach it is not known:",
+                                     ? "Others can reach it, or it can reach them:"
+                                     : "It is unknown whether others can reach it:",
                              p2p->text);
 }
 
@@ -136,19 +133,19 @@ static const char *assumption_text(const char *name)
         return name;
 }
 
-/* What cannot be seen from outside, and what nobody checks. */
+/* Prints assumptions that software cannot check, and checks that no port makes. */
 static void print_assumptions(const iso_group *group)
 {
         if (group->assumes[0])
-                (void)printf("\nTaken for granted\n");
+                (void)printf("\nAssumptions\n");
         for (size_t i = 0; group->assumes[i]; i++)
                 (void)printf("  %s\n", assumption_text(group->assumes[i]));
         if (group->spoofable)
-                (void)printf("\nNo port up to the root checks the requester id of every member: "
-                             "one may send under another's.\n");
+                (void)printf("\nNot every member has a port above it that checks requester ids: "
+                             "one may send under another's id.\n");
 }
 
-/* The links are what counts; that the rules say otherwise is worth knowing, and why. */
+/* The kernel's links decide. If its rules give another group, prints that and the reason. */
 static void print_difference(const Question *question)
 {
         const iso_device *device = question->a;
@@ -187,7 +184,7 @@ static void print_one(const Question *question)
         if (question->group)
                 print_members(question);
         else if (question->a && question->a->group_unknown)
-                (void)printf("\nWhat was read does not tell which group it is in.\n");
+                (void)printf("\nThe input does not show which group it is in.\n");
         else
                 (void)printf("\nNo IOMMU covers it, so nothing isolates it and it cannot be "
                              "leased.\n");

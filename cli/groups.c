@@ -2,7 +2,7 @@
 
 /*
  * All groups: those in force, or one of three partitions. `kernel` replays the kernel's rules,
- * `observed` is what its links say, `sound` who can really reach whom.
+ * `observed` follows its iommu_group links, `sound` accounts for every DMA path.
  */
 
 #include <string.h>
@@ -62,7 +62,7 @@ static int print_text(const Listing *listing)
         return EXIT_DONE;
 }
 
-/* What the groups in force are: the kernel's, or, where it has none, those its rules would give. */
+/* Names the groups in force: the kernel's or, if it has none, those that its rules give. */
 static const char *partition_in_force(const iso_host *host)
 {
         const iso_device *devices;
@@ -100,11 +100,12 @@ static int run_groups(Invocation *invocation)
 const Verb verb_groups = {
         .name = "groups",
         .arguments = "",
-        .summary = "all groups and their devices",
-        .help = "--partition observed  what the kernel's iommu_group links say\n"
-                "--partition kernel    the kernel's rules replayed, to be compared with it\n"
-                "--partition sound     who can really reach whom; without --from, of /sys\n"
-                "Without it: the groups in force, observed ones where the kernel has any.\n",
+        .summary = "list all groups and their devices",
+        .help = "--partition observed  the groups of the kernel's iommu_group links\n"
+                "--partition kernel    the groups that the kernel's rules give, for comparison\n"
+                "--partition sound     groups that no DMA path leaves; without --from, reads /sys\n"
+                "Without --partition: the groups in force, which are the observed groups if the\n"
+                "kernel has any.\n",
         .options = OPTION_FROM | OPTION_PARTITION,
         .host = VERB_HOST_ANY,
         .reading = ISO_OPEN_WITHOUT_DRIVERS,

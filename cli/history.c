@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Who took what, when, by which rule, and how it ended: the journal's entries, those of one lease
- * put together. Who was refused is a line of its own.
+ * The history of leases from the journal: owner, groups, time, policy rule and end. All entries of
+ * one lease make one line; each refusal is a line of its own.
  */
 
 #include <pwd.h>
@@ -18,11 +18,11 @@
 #define TIME_SIZE 32
 #define USEC_PER_SEC 1000000ULL
 
-/* What there is of a lease, or of a refusal: entries are borrowed, NULL if they were not found. */
+/* The entries of a lease or of a refusal, borrowed; NULL if they were not found. */
 typedef struct Story {
         const iso_history_entry *first;
-        const iso_history_entry *owner; /* the last that says whose it is */
-        const iso_history_entry *end;   /* given back, or repaired */
+        const iso_history_entry *owner; /* the last entry that names the owner */
+        const iso_history_entry *end;   /* released, or repaired */
         const iso_history_entry *trouble;
 } Story;
 
@@ -73,7 +73,9 @@ static bool parse_since(const char *text, uint64_t *ret_usec)
         return false;
 }
 
-/* The story that an entry goes on with, or a new one. Leases are numbered anew in each boot. */
+/*
+ * Finds the story that an entry belongs to, or starts a new one. Each boot numbers leases from 1.
+ */
 static Story *find_story(Story *stories, size_t *n, const iso_history_entry *entry)
 {
         for (size_t i = *n; i > 0 && entry->lease > 0; i--) {
@@ -82,7 +84,7 @@ static Story *find_story(Story *stories, size_t *n, const iso_history_entry *ent
                 if (story->first->lease != entry->lease ||
                     strcmp(story->first->boot, entry->boot) != 0)
                         continue;
-                /* A number that has ended is somebody else's. */
+                /* The number of an ended lease can be in use again. */
                 if (story->end && (is_event(entry, "taken") || is_event(entry, "forced")))
                         break;
                 return story;
@@ -110,7 +112,7 @@ static Story *tell_stories(const iso_history_entry *entries, size_t n, size_t *r
         return stories;
 }
 
-/* How it ended, or what is wrong with it; "" while it lasts. */
+/* How the lease ended, or its problem; "" while it lasts. */
 static const char *ending(const Story *story)
 {
         if (is_event(story->first, "refused"))
@@ -212,15 +214,17 @@ static int run_history(Invocation *invocation)
         int r;
 
         if (invocation->since && !parse_since(invocation->since, &since))
-                return fail_usage(invocation, "%s is no time; 30m, 2h, 7d and 2026-01-31 12:00 are",
-                                  invocation->since);
+                return fail_usage(
+                        invocation,
+                        "%s is not a time; use for instance 30m, 2h, 7d or 2026-01-31 12:00",
+                        invocation->since);
         r = iso_history_read(since, &history);
         if (r < 0)
                 return fail_refusal(invocation, r, "the journal cannot be read: %s", strerror(-r));
         entries = iso_history_entries(history, &n_entries);
         if (n_entries == 0 && geteuid() != 0)
-                note("the system's journal is for root and the group systemd-journal: what others "
-                     "see of it may be nothing");
+                note("only root and the group systemd-journal can read the whole journal; this "
+                     "list may be incomplete");
         stories = tell_stories(entries, n_entries, &n);
         if (invocation->json)
                 print_json(entries, n_entries, stories, n);
@@ -234,9 +238,9 @@ static int run_history(Invocation *invocation)
 const Verb verb_history = {
         .name = "history",
         .arguments = "",
-        .summary = "who took what, when, by which rule, and how it ended",
+        .summary = "list past leases: owner, time, policy rule and end",
         .help = "--since TIME   30m, 2h, 7d ago, or 2026-01-31, or 2026-01-31 12:00\n"
-                "Read from the journal, as far as it goes back.\n",
+                "Reads the journal, as far back as it goes.\n",
         .options = OPTION_SINCE,
         .host = VERB_HOST_NONE,
         .run = run_history,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Which processes have a lease or a group open: all leases, or what the argument names. A group
- * that nobody leased may be open all the same: root needs no daemon for that.
+ * Which processes have a lease or a group open: all leases, or the one that the argument names. A
+ * process of root can also have an unleased group open, without the daemon.
  */
 
 #include <stdio.h>
@@ -12,10 +12,10 @@
 #include "cli/document.h"
 #include "cli/text.h"
 
-/* One lease or group, by itself. */
+/* One lease or group. */
 typedef struct Place {
-        const iso_lease *lease; /* NULL if nobody leased it */
-        const iso_group *group; /* NULL: all of the lease */
+        const iso_lease *lease; /* NULL if the group is not leased */
+        const iso_group *group; /* NULL: all groups of the lease */
 } Place;
 
 typedef struct Answer {
@@ -68,7 +68,7 @@ static int ask(Invocation *invocation, const Place *place, Answer *answer)
         return 0;
 }
 
-/* A lease's number, or anything that names a group. */
+/* A lease number, or a selector of a group. */
 static int find(Invocation *invocation, Place *ret_place)
 {
         const char *name = invocation->arguments[0];
@@ -98,7 +98,7 @@ static int ask_all(Invocation *invocation, Answer *answer)
         leases = iso_host_leases(invocation->host, &n);
         for (size_t i = 0; r == 0 && i < n; i++) {
                 r = ask(invocation, &(Place){.lease = &leases[i]}, answer);
-                if (r == ISO_E_NOT_FOUND) /* it has ended since */
+                if (r == ISO_E_NOT_FOUND) /* the lease has ended meanwhile */
                         r = 0;
         }
         return r;
@@ -141,12 +141,11 @@ static int run_holders(Invocation *invocation)
 const Verb verb_holders = {
         .name = "holders",
         .arguments = "[SELECTOR|LEASE]",
-        .summary = "which processes have a lease or group open",
-        .help = "All leases, or one, or a group that nobody leased. isolationd's own copies do "
-                "not\n"
-                "count. CERTAIN is no where the kernel (before 6.18) does not tell a device that "
-                "was\n"
-                "opened through its group from another's. For the lease's owner and root.\n",
+        .summary = "list the processes that have a lease or group open",
+        .help = "Without an argument, lists all leases. A selector can name an unleased group.\n"
+                "The list leaves out isolationd. CERTAIN is \"no\" if the kernel (before 6.18)\n"
+                "does not show which VFIO device a process has opened through its group.\n"
+                "Only the lease's owner and root may ask.\n",
         .max_arguments = 1,
         .host = VERB_HOST_DAEMON,
         .run = run_holders,

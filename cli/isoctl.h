@@ -2,13 +2,14 @@
 #pragma once
 
 /*
- * What a verb is and what it is given.
+ * Verbs and invocations: the declaration of a verb, and the parsed command line that it gets.
  *
- * A verb is a row: its name, the options and how many arguments it takes, the host it reads, and
- * its function. Parsing, opening the host, help and usage errors come from the row; the function
- * only does what the verb is about. It returns isoctl's exit code.
+ * A verb is a row: its name, its options, the number of its arguments, the host it reads, and its
+ * function. isoctl derives parsing, opening the host, help and usage errors from the row. The
+ * function does the verb's own work and returns isoctl's exit code.
  */
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,32 +60,33 @@ enum {
 typedef enum VerbHost {
         VERB_HOST_NONE,
         VERB_HOST_DAEMON,
-        VERB_HOST_ANY,  /* the daemon, or what --from names */
-        VERB_HOST_FILE, /* what --from names, or this machine's /sys */
+        VERB_HOST_ANY,  /* the daemon, or the machine that --from names */
+        VERB_HOST_FILE, /* the machine that --from names, or this machine's /sys */
 } VerbHost;
 
 typedef struct Verb Verb;
 
 typedef struct Invocation {
+        const Verb *const *verbs; /* all, in the order of the help, NULL-terminated */
         const Verb *verb;
         bool json;
         const char *from;
-        const char *groups; /* --groups: a listing beside it */
+        const char *groups; /* --groups: a separate listing of groups */
         const char *partition;
         const char *mode;
-        const uid_t *uid; /* NULL: not asked for */
+        const uid_t *uid; /* NULL: not given */
         uid_t uid_value;
         bool with_members;
         bool force;
         bool anonymise;
         const char *output;
         const char *what_if;
-        uint64_t wait_usec; /* 0: not at all; ISO_WAIT_FOREVER */
+        uint64_t wait_usec; /* 0: do not wait; ISO_WAIT_FOREVER */
         const char *to;
         bool dry_run;
         const char *driver;
         const char *type;
-        uint64_t memory; /* --ram, in bytes; 0: not said */
+        uint64_t memory; /* --ram, in bytes; 0: not given */
         bool viommu;
         const char *pid;
         bool kill;
@@ -104,12 +106,12 @@ struct Verb {
         const char *name;
         const char *arguments; /* in the synopsis */
         const char *summary;   /* one line of `isoctl help` */
-        const char *help;      /* what `isoctl help VERB` says below the synopsis */
+        const char *help;      /* the text of `isoctl help VERB` below the synopsis */
         unsigned options;
         size_t min_arguments;
         size_t max_arguments;
         VerbHost host;
-        unsigned reading; /* enum iso_open_flags, of what --from names */
+        unsigned reading; /* enum iso_open_flags, for the machine that --from names */
         int (*run)(Invocation *invocation);
 };
 
@@ -119,47 +121,54 @@ extern const Verb verb_acquire, verb_compare, verb_doctor, verb_expel, verb_expl
         verb_run, verb_show, verb_snapshot, verb_take, verb_transfer, verb_tree, verb_type,
         verb_version, verb_wait;
 
-/* All verbs in the order of the help, NULL-terminated. */
-extern const Verb *const all_verbs[];
-
-/* NULL if there is none. */
-const Verb *verb_find(const char *name);
+/* NULL if no verb of the NULL-terminated table has that name. */
+const Verb *verb_find(const Verb *const *verbs, const char *name);
 
 /*
- * Fills an invocation from the command line; what it holds is borrowed from `argv`, which is
- * permuted. Returns EXIT_DONE, or EXIT_USAGE when it has said what is wrong.
+ * Fills an invocation, whose `verbs` are set, from the command line. It permutes `argv`, and the
+ * invocation borrows its words. Returns EXIT_DONE, or EXIT_USAGE after reporting the error.
  */
 int options_parse(int argc, char **argv, Invocation *invocation);
 
-/* A user by name or number. Returns whether there is one. */
+/* Finds a user by name or number. Returns whether the user exists. */
 bool find_user(const char *text, uid_t *ret_uid);
 
 /*
- * Opens the machine that --from (and --groups) name, and says on stderr what was not understood there.
- * Returns EXIT_DONE, or the exit code when it has said what is wrong.
+ * Open what the verb reads, or the machine that --from (and --groups) name, else this machine's /sys;
+ * notes of the reader go to stderr. Return EXIT_DONE, or the exit code after reporting the failure.
  */
-int open_from(Invocation *invocation);
+int open_host(Invocation *invocation);
+int open_tree(Invocation *invocation);
 
 /*
- * Has the invocation read this machine's /sys where it would have asked the daemon: for what only a
- * copy can tell. Returns EXIT_DONE, or the exit code when it has said what is wrong.
+ * Makes the invocation read this machine's /sys instead of asking the daemon, for questions that
+ * need a snapshot. Returns EXIT_DONE, or the exit code after reporting the failure.
  */
 int use_tree(Invocation *invocation);
 
-/* Failures: a line on stderr, with --json also an object on stdout. They return the exit code. */
+/*
+ * Report a failure: a line on stderr and, with --json, an object on stdout. Return the exit code.
+ */
 int fail_usage(const Invocation *invocation, const char *format, ...) _printf_(2, 3);
 int fail_refusal(const Invocation *invocation, int error, const char *format, ...) _printf_(3, 4);
-/* What a function of libisolation returned on the invocation's host. */
+/* Reports the error that a function of libisolation returned for the invocation's host. */
 int fail_host(const Invocation *invocation, int error);
 
-/* The group that a selector means. Returns EXIT_DONE, or an exit code once it is said why there is none. */
+/*
+ * Finds the group that a selector names. Returns EXIT_DONE, or the exit code after reporting why
+ * there is no such group.
+ */
 int find_group(const Invocation *invocation, const char *selector, const iso_group **ret_group);
 
-/* One line on stderr that is not a failure. */
+/* Prints one line on stderr that is not a failure. */
 void note(const char *format, ...) _printf_(1, 2);
 
-/* Ends isoctl if memory is short (an open lease ends with it); returns the pointer. */
+/*
+ * Returns the pointer. If it is NULL (no memory), exits isoctl; an open lease ends with the
+ * process.
+ */
 void *must(void *pointer);
 char *must_format(const char *format, ...) _printf_(1, 2);
+char *must_vformat(const char *format, va_list arguments) _printf_(1, 0);
 
 void free_text(char **text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A lease just made, in a line and as a document. */
+/* A new lease, as a line and as a document. */
 
 #include "cli/lease_text.h"
 
@@ -27,7 +27,7 @@ int fail_acquire(const Invocation *invocation, int error)
         int code = fail_host(invocation, error);
         bool is_finite = invocation->wait_usec > 0 && invocation->wait_usec != ISO_WAIT_FOREVER;
 
-        /* Its time was up: another end than not to have waited. */
+        /* A timeout of --wait has an exit code of its own. */
         return error == ISO_E_BUSY && is_finite ? iso_error_exit_code(ISO_E_STUCK) : code;
 }
 

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * How a lease is asked for and told of, the same for `acquire` and `run`.
- */
+/* Requesting and printing a lease, shared by `acquire` and `run`. */
 
 #include "cli/document.h"
 #include "cli/isoctl.h"
 
-/* What the invocation's options ask for, with that lifetime. */
+/* The request that the invocation's options make, with that lifetime. */
 iso_acquire_options lease_options(const Invocation *invocation, const char *lifetime);
 
 /*
- * What iso_acquire() refused. Returns the exit code: of a wait that came to its end, that of a time
- * that is up.
+ * Reports the refusal of iso_acquire(). Returns the exit code; a wait that timed out has its own.
  */
 int fail_acquire(const Invocation *invocation, int error);
 
@@ -23,6 +20,6 @@ char *lease_describe(const iso_lease *lease);
 /* The document isolationd.acquire/1. */
 json_object *json_acquired(const iso_lease *lease);
 
-/* Tells of a lease that has ended, by the verb that ended it, `how` in a word or two. */
+/* Prints that the verb has ended a lease; `how` is a word or two. */
 void tell_ended(const Invocation *invocation, uint32_t lease, const char *how,
                 const iso_reset *resets, size_t n);

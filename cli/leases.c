@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Who has what, since when, and by which rule. */
+/* All leases: owner, groups, start and policy rule. */
 
 #include <stdio.h>
 #include <time.h>
@@ -10,7 +10,7 @@
 
 #define TIME_SIZE 64
 
-/* Of other users' leases the daemon shows no more than groups, devices, guard and state. */
+/* Of another user's lease the daemon shows only groups, devices, guard and state. */
 static bool is_shown(const iso_lease *lease)
 {
         return lease->uid != (uid_t)-1;
@@ -140,9 +140,10 @@ static int run_leases(Invocation *invocation)
 const Verb verb_leases = {
         .name = "leases",
         .arguments = "",
-        .summary = "who has what, since when",
-        .help = "HELD are devices that joined a leased group: kept from host drivers.\n"
-                "Of other users' leases, only root sees more than group, devices, guard and "
+        .summary = "list all leases: owner, groups, start",
+        .help = "HELD: devices that joined a leased group; the daemon keeps host drivers off "
+                "them.\n"
+                "Only root sees more of other users' leases than groups, devices, guard and "
                 "state.\n",
         .host = VERB_HOST_DAEMON,
         .run = run_leases,

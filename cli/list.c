@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Every PCI function, its group, and who has it. */
+/* Every PCI function with its group, driver and lease. */
 
 #include "cli/document.h"
 #include "cli/text.h"
@@ -65,10 +65,9 @@ static int run_list(Invocation *invocation)
 const Verb verb_list = {
         .name = "list",
         .arguments = "",
-        .summary = "all devices: group, driver, state",
-        .help = "States: host (a host driver's, or a bridge), free (no driver), leased (handed "
-                "out),\n"
-                "held (joined a leased group: kept from host drivers).\n",
+        .summary = "list all devices: group, driver, state",
+        .help = "States: host (bound to a host driver, or a bridge), free (no driver), leased,\n"
+                "held (it joined a leased group; the daemon keeps host drivers off it).\n",
         .options = OPTION_FROM,
         .host = VERB_HOST_ANY,
         .run = run_list,

@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * isoctl: isolation groups for people and scripts. A command line becomes a verb and what it needs;
- * the verb does the rest. What was printed has to have arrived: a full disk is a failure.
+ * isoctl: isolation groups on the command line. main() parses the command line, opens the machine
+ * and runs the verb. It fails if standard output could not be written (a full disk).
  */
 
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/isoctl.h"
 
-#define SYSFS "/sys"
-#define NOTES_SHOWN 12
-
-const Verb *const all_verbs[] = {
+/* In the order of the help. */
+static const Verb *const verbs[] = {
         &verb_list,
         &verb_show,
         &verb_groups,
@@ -49,69 +46,9 @@ const Verb *const all_verbs[] = {
         NULL,
 };
 
-const Verb *verb_find(const char *name)
-{
-        for (size_t i = 0; all_verbs[i]; i++)
-                if (strcmp(all_verbs[i]->name, name) == 0)
-                        return all_verbs[i];
-        return NULL;
-}
-
-/* What the reader did not understand. */
-static void print_notes(const Invocation *invocation)
-{
-        size_t n;
-        const iso_note *notes = iso_host_notes(invocation->host, &n);
-
-        for (size_t i = 0; i < n && i < NOTES_SHOWN; i++)
-                note("note: %s", notes[i].text);
-        if (n > NOTES_SHOWN)
-                note("note: and %zu more things were not understood", n - NOTES_SHOWN);
-}
-
-int open_from(Invocation *invocation)
-{
-        int r = iso_host_open_file_with_groups(invocation->from, invocation->groups,
-                                               invocation->verb->reading, &invocation->host);
-
-        if (r != 0)
-                return fail_host(invocation, r);
-        print_notes(invocation);
-        return EXIT_DONE;
-}
-
-static int open_host(Invocation *invocation)
-{
-        int r;
-
-        if (invocation->verb->host == VERB_HOST_NONE)
-                return EXIT_DONE;
-        if (invocation->from)
-                return open_from(invocation);
-        if (invocation->verb->host == VERB_HOST_FILE)
-                r = iso_host_open_file(SYSFS, invocation->verb->reading, &invocation->host);
-        else
-                r = iso_host_open_daemon(&invocation->host);
-        return r == 0 ? EXIT_DONE : fail_host(invocation, r);
-}
-
-int use_tree(Invocation *invocation)
-{
-        int r;
-
-        if (invocation->from || invocation->verb->host == VERB_HOST_FILE)
-                return EXIT_DONE;
-        if (geteuid() != 0)
-                note("only root can read more than 64 bytes of a device: what the rest says is "
-                     "taken for the worst");
-        invocation->host = iso_host_free(invocation->host);
-        r = iso_host_open_file(SYSFS, invocation->verb->reading, &invocation->host);
-        return r == 0 ? EXIT_DONE : fail_host(invocation, r);
-}
-
 int main(int argc, char **argv)
 {
-        Invocation invocation = {0};
+        Invocation invocation = {.verbs = verbs};
         int code;
 
         (void)setlocale(LC_TIME, "");
@@ -123,7 +60,7 @@ int main(int argc, char **argv)
         invocation.host = iso_host_free(invocation.host);
 
         if (fflush(stdout) != 0 || ferror(stdout)) {
-                note("the output could not be written: %s", strerror(errno));
+                note("writing the output failed: %s", strerror(errno));
                 return code == EXIT_DONE ? EXIT_FAILED : code;
         }
         return code;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What becomes of a device that joined a lease: it is taken into the lease, or off the machine.
+ * Takes a device that joined a lease into the lease (`take`), or removes it from the machine
+ * (`expel`).
  *
- * The descriptors that `take` is handed are closed, as those of `acquire` are: the device is made
- * ready for a program that has the lease's own.
+ * isoctl closes the fds that `take` returns, as `acquire` does: the device is then ready for a
+ * program that has the fds of the lease.
  */
 
 #include <stdio.h>
@@ -27,8 +28,7 @@ static int find(Invocation *invocation, uint32_t *ret_lease, const char **ret_ad
         if (r != 0)
                 return fail_host(invocation, r);
         if (!device)
-                return fail_refusal(invocation, ISO_E_INVALID,
-                                    "%s is a group; a device is asked for",
+                return fail_refusal(invocation, ISO_E_INVALID, "%s is a group; name a device",
                                     invocation->arguments[1]);
         *ret_lease = lease->id;
         *ret_address = device->address;
@@ -67,7 +67,7 @@ static int run_take(Invocation *invocation)
                         (void)json_append(names, must(json_object_new_string(grant->fds[i].name)));
                 json_print(document);
         } else {
-                (void)printf("%s is part of lease %u now\n", address, lease);
+                (void)printf("%s now belongs to lease %u\n", address, lease);
         }
         (void)iso_grant_free(grant);
         return EXIT_DONE;
@@ -88,14 +88,15 @@ static int run_expel(Invocation *invocation)
         if (invocation->json)
                 json_print(member_document(invocation, lease, address));
         else
-                (void)printf("%s is off the machine until lease %u ends\n", address, lease);
+                (void)printf("%s is removed from the machine until lease %u ends\n", address,
+                             lease);
         return EXIT_DONE;
 }
 
 const Verb verb_take = {
         .name = "take",
         .arguments = "LEASE DEVICE",
-        .summary = "take a device that joined a lease into it",
+        .summary = "take a held device into the lease that it joined",
         .help = "DEVICE is one that is held: isoctl leases. It is bound to vfio-pci. A program "
                 "that\n"
                 "needs its descriptor (mode iommufd) asks for it itself: libisolation(3).\n",
@@ -108,7 +109,7 @@ const Verb verb_take = {
 const Verb verb_expel = {
         .name = "expel",
         .arguments = "LEASE DEVICE",
-        .summary = "take a held device off the machine",
+        .summary = "remove a held device from the machine",
         .help = "For administrators. It is back when the lease has ended.\n",
         .min_arguments = 2,
         .max_arguments = 2,

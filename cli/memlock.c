@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a program must be allowed to lock so that the devices of some groups can reach its memory,
- * what it may lock, and what to do about it. Nothing is asked of the daemon but which groups there
- * are.
+ * How much memory a program must lock so that the devices of some groups can access it, how much
+ * it may lock, and what to change. The daemon is only asked for the groups.
  */
 
 #include <inttypes.h>
@@ -22,11 +21,11 @@ typedef struct Plan {
         const iso_group *groups[GROUPS_MAX];
         unsigned n_groups;
         unsigned n_devices; /* without bridges */
-        unsigned n_spaces;  /* address spaces that memory is mapped in */
+        unsigned n_spaces;  /* I/O address spaces that map the memory */
         const char *mode;
-        const char *accounting; /* "process", or "owner": whose address space it is */
+        const char *accounting; /* "process", or "owner": depends on the owner's address space */
         uint64_t ram;
-        int pid; /* 0: isoctl's own, which has its caller's limit */
+        int pid; /* 0: isoctl itself, which has its caller's limit */
         iso_memlock memlock;
 } Plan;
 
@@ -53,9 +52,9 @@ static int add_selector(Invocation *invocation, const char *selector, Plan *plan
 }
 
 /*
- * How the kernel counts in a mode, or NULL if there is none such. Where the owner makes the address
- * space it is a container, which counts by process, or an iommufd of its own, which counts all of
- * its user's together; the limit is the process's in both.
+ * How the kernel counts locked memory in a mode; NULL for an unknown mode. If the owner makes the
+ * address space, it is a container, which counts per process, or the owner's iommufd, which counts
+ * per user. The limit is that of the process in both.
  */
 static const char *find_accounting(const char *mode)
 {
@@ -80,29 +79,29 @@ static int read_options(const Invocation *invocation, Plan *plan)
         plan->mode = invocation->mode ? invocation->mode : "vfio";
         plan->accounting = find_accounting(plan->mode);
         if (!plan->accounting)
-                return fail_usage(invocation,
-                                  "there is no mode %s: vfio, iommufd, iommufd-unbound, group-fd "
-                                  "or path",
-                                  plan->mode);
+                return fail_usage(
+                        invocation,
+                        "unknown mode %s; use vfio, iommufd, iommufd-unbound, group-fd or path",
+                        plan->mode);
         plan->ram = invocation->memory;
         if (!invocation->pid)
                 return EXIT_DONE;
         pid = strtol(invocation->pid, &end, 10);
         if (*end || pid <= 0 || pid > INT32_MAX)
-                return fail_usage(invocation, "%s is no process's number", invocation->pid);
+                return fail_usage(invocation, "%s is not a process id", invocation->pid);
         plan->pid = (int)pid;
         return EXIT_DONE;
 }
 
-/* What is to be done, or NULL. Borrowed. */
+/* The next step for the user, or NULL. Borrowed. */
 static const char *advise(const Plan *plan)
 {
         if (!plan->memlock.known)
-                return "the process's limits cannot be read: is it there?";
+                return "the limits of the process cannot be read; check that it exists";
         return *plan->memlock.next ? plan->memlock.next : NULL;
 }
 
-/* null unless it is known and there is one */
+/* null if the size is unknown or there is no limit */
 static void json_add_size(json_object *object, const char *key, uint64_t size, bool is_there)
 {
         (void)json_add(object, key, is_there ? must(json_object_new_uint64(size)) : NULL);
@@ -151,10 +150,11 @@ static void print_text(const Plan *plan, const char *advice)
                      plan->n_devices == 1 ? "" : "s", plan->n_spaces,
                      plan->n_spaces == 1 ? "" : "s", plan->mode);
         if (strcmp(plan->accounting, "owner") == 0)
-                (void)printf("%-10s by process in a container, by user in an iommufd of its own\n",
-                             "counted");
+                (void)printf(
+                        "%-10s per process in a container, per user in the owner's own iommufd\n",
+                        "counted");
         if (plan->ram > 0)
-                print_size("need", memlock->need, "more than there can be");
+                print_size("need", memlock->need, "more than any limit allows");
         if (memlock->known) {
                 print_size("limit", memlock->exempt ? UINT64_MAX : memlock->limit,
                            memlock->exempt ? "none: CAP_IPC_LOCK" : "none");
@@ -190,13 +190,12 @@ static int run_memlock(Invocation *invocation)
 const Verb verb_memlock = {
         .name = "memlock",
         .arguments = "SELECTOR...",
-        .summary = "what a program must be allowed to lock for devices, and is",
-        .help = "--ram SIZE     memory that the devices are to reach: 16G, 512M, bytes\n"
+        .summary = "compare a program's memory lock limit with what devices need",
+        .help = "--ram SIZE     memory that the devices access: 16G, 512M, or bytes\n"
                 "--mode MODE    vfio (the default), iommufd, iommufd-unbound, group-fd or path\n"
-                "--viommu       the guest has an IOMMU of its own: an address space for each "
-                "group\n"
-                "--pid PID      the process that will map it; else who runs this\n"
-                "Ends with 1 if the limit is too small.\n",
+                "--viommu       the guest has an IOMMU: one address space for each group\n"
+                "--pid PID      the process that will map the memory; default: isoctl's caller\n"
+                "Exits with 1 if the limit is too small.\n",
         .options = OPTION_FROM | OPTION_MODE | OPTION_RAM | OPTION_VIOMMU | OPTION_PID,
         .min_arguments = 1,
         .max_arguments = ANY_NUMBER,

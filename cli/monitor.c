@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Changes as they happen, a line each, out at once. After "ready" nothing is missed.
- */
+/* Prints each change as a line, immediately. After "ready" no change is missed. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -73,7 +71,7 @@ static void print_text(const iso_event *event)
                              event->address, event->count);
         if (strcmp(event->event, "revoked") == 0)
                 (void)printf(" · in %u s%s", event->grace_seconds,
-                             event->kill ? ", by killing who has it open" : "");
+                             event->kill ? ", by killing the processes that have it open" : "");
         if (strcmp(event->event, "second-holder") == 0)
                 (void)printf(" · %d %s%s%s", (int)event->pid, event->comm,
                              *event->unit ? " of " : "", event->unit);
@@ -99,16 +97,16 @@ static int run_monitor(Invocation *invocation)
 {
         int r = iso_monitor(invocation->host, on_event, invocation);
 
-        /* That nobody reads is said once, by main(). */
+        /* main() reports a failed write, once. */
         return ferror(stdout) ? EXIT_FAILED : fail_host(invocation, r);
 }
 
 const Verb verb_monitor = {
         .name = "monitor",
         .arguments = "",
-        .summary = "changes as they happen",
-        .help = "A line per event; the first is ready, and comes again when isolationd has\n"
-                "restarted. Ends only with the bus, or when it is interrupted.\n",
+        .summary = "print changes as they happen",
+        .help = "Prints a line per event. The first event is \"ready\"; it comes again after\n"
+                "isolationd restarts. Ends with the bus, or when it is interrupted.\n",
         .host = VERB_HOST_DAEMON,
         .run = run_monitor,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The command line. Options may stand anywhere before `--`; a verb's row says which it takes. What
- * follows the first `--` of a verb that runs a command is that command, untouched.
+ * Parses the command line. Options may stand anywhere before `--`; a verb's row lists the options
+ * that it takes. For a verb that runs a command, the words after the first `--` are that command.
  */
 
 #include <getopt.h>
@@ -17,14 +17,22 @@
 
 #define WAIT_SECONDS_MAX 1e9
 
-/* What one reading of the options has seen. */
+const Verb *verb_find(const Verb *const *verbs, const char *name)
+{
+        for (size_t i = 0; verbs[i]; i++)
+                if (strcmp(verbs[i]->name, name) == 0)
+                        return verbs[i];
+        return NULL;
+}
+
+/* The options that one pass over the command line has seen. */
 typedef struct Seen {
         unsigned options;
         bool help;
         bool version;
 } Seen;
 
-/* Whole seconds, or a fraction; without a number, for as long as it takes. */
+/* Reads seconds, which may have a fraction; without a number, isoctl waits without a limit. */
 static int read_wait(Invocation *invocation)
 {
         char *end = NULL;
@@ -34,12 +42,13 @@ static int read_wait(Invocation *invocation)
         if (!optarg)
                 return EXIT_DONE;
         if (end == optarg || *end || !(seconds > 0 && seconds <= WAIT_SECONDS_MAX))
-                return fail_usage(invocation, "--wait=%s: not a number of seconds", optarg);
+                return fail_usage(invocation, "--wait=%s: give a number of seconds above 0",
+                                  optarg);
         invocation->wait_usec = (uint64_t)(seconds * 1e6);
         return EXIT_DONE;
 }
 
-/* A name before a number: names of digits only are somebody's, too. */
+/* Names go before numbers: a user's name may consist of digits. */
 bool find_user(const char *text, uid_t *ret_uid)
 {
         const struct passwd *user = getpwnam(text);
@@ -47,7 +56,7 @@ bool find_user(const char *text, uid_t *ret_uid)
 
         if (!user &&
             (!*text || strspn(text, "0123456789") != strlen(text) || number >= UINT32_MAX))
-                return false; /* the largest is no uid */
+                return false; /* UINT32_MAX is not a valid uid */
         *ret_uid = (uid_t)number;
         return true;
 }
@@ -55,7 +64,7 @@ bool find_user(const char *text, uid_t *ret_uid)
 static int read_uid(Invocation *invocation)
 {
         if (!find_user(optarg, &invocation->uid_value))
-                return fail_usage(invocation, "there is no user %s", optarg);
+                return fail_usage(invocation, "unknown user %s", optarg);
         invocation->uid = &invocation->uid_value;
         return EXIT_DONE;
 }
@@ -63,15 +72,18 @@ static int read_uid(Invocation *invocation)
 static int read_ram(Invocation *invocation)
 {
         if (!iso_parse_size(optarg, &invocation->memory))
-                return fail_usage(invocation, "%s is no size; 16G, 512M and bytes are", optarg);
+                return fail_usage(
+                        invocation,
+                        "%s is not a size; use for instance 16G, 512M, or a number of bytes",
+                        optarg);
         return EXIT_DONE;
 }
 
-/* An option: a text, a flag, or what `read` makes of its value. */
+/* An option: it sets a text or a flag, or calls `read`. */
 typedef struct Row {
         const char *name;
         unsigned option; /* OPTION_…; 0: every verb takes it */
-        int argument;    /* as getopt_long() has it */
+        int argument;    /* a constant of getopt_long() */
         size_t text;     /* offset of a const char *, or 0 */
         size_t flag;     /* offset of a bool, or 0 */
         int (*read)(Invocation *invocation);
@@ -110,7 +122,7 @@ static const Row rows[] = {
 };
 
 enum {
-        KEY_ROW = 256, /* and the row's number */
+        KEY_ROW = 256, /* plus the row's index */
         KEY_HELP = KEY_ROW + ARRAY_SIZE(rows),
         KEY_VERSION,
 };
@@ -127,7 +139,7 @@ static int read_row(Invocation *invocation, const Row *row, Seen *seen)
         return row->read ? row->read(invocation) : EXIT_DONE;
 }
 
-/* Returns EXIT_DONE, or an exit code when it has said what is wrong. */
+/* Returns EXIT_DONE, or the exit code after reporting the error. */
 static int read_option(Invocation *invocation, int key, const char *word, Seen *seen)
 {
         if (key == ':')
@@ -141,9 +153,9 @@ static int read_option(Invocation *invocation, int key, const char *word, Seen *
         else if (key == KEY_VERSION)
                 seen->version = true;
         else if (optopt != 0 && optopt < KEY_ROW)
-                return fail_usage(invocation, "there is no option -%c", optopt);
+                return fail_usage(invocation, "unknown option -%c", optopt);
         else
-                return fail_usage(invocation, "there is no option like %s", word);
+                return fail_usage(invocation, "unknown option %s", word);
         return EXIT_DONE;
 }
 
@@ -185,7 +197,7 @@ static int check_arguments(Invocation *invocation, unsigned seen)
         return EXIT_DONE;
 }
 
-/* Ends the options of a `run` at its `--`, and finds the command behind it. */
+/* Ends the options at `--` and finds the command after it. */
 static int split_command(int argc, char **argv, Invocation *invocation)
 {
         for (int i = 1; i < argc; i++)
@@ -197,7 +209,7 @@ static int split_command(int argc, char **argv, Invocation *invocation)
         return argc;
 }
 
-/* Errors before --json has been read are told as it demands all the same. */
+/* Finds --json in advance, so that errors in earlier options honor it too. */
 static bool has_json(int argc, char **argv)
 {
         for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -206,11 +218,14 @@ static bool has_json(int argc, char **argv)
         return false;
 }
 
-/* The verb's row decides whether `--` starts a command, so it is looked for before the options. */
-static bool runs_command(int argc, char **argv)
+/*
+ * The verb's row decides whether `--` starts a command, so this looks for the verb before options
+ * are parsed.
+ */
+static bool runs_command(const Verb *const *verbs, int argc, char **argv)
 {
         for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-                const Verb *verb = verb_find(argv[i]);
+                const Verb *verb = verb_find(verbs, argv[i]);
 
                 if (verb)
                         return verb->options & OPTION_COMMAND;
@@ -224,29 +239,28 @@ int options_parse(int argc, char **argv, Invocation *invocation)
         int code;
 
         invocation->json = has_json(argc, argv);
-        if (runs_command(argc, argv))
+        if (runs_command(invocation->verbs, argc, argv))
                 argc = split_command(argc, argv, invocation);
         code = read_options(argc, argv, invocation, &seen);
         if (code != EXIT_DONE)
                 return code;
 
         if (seen.version)
-                invocation->verb = &verb_version;
+                invocation->verb = verb_find(invocation->verbs, "version");
         else if (optind < argc)
-                invocation->verb = verb_find(argv[optind]);
+                invocation->verb = verb_find(invocation->verbs, argv[optind]);
         else if (seen.help)
-                invocation->verb = &verb_help;
+                invocation->verb = verb_find(invocation->verbs, "help");
         if (!invocation->verb)
-                return optind < argc
-                               ? fail_usage(invocation, "there is no verb '%s'", argv[optind])
-                               : fail_usage(invocation, "a verb is needed, for instance: list");
+                return optind < argc ? fail_usage(invocation, "unknown verb '%s'", argv[optind])
+                                     : fail_usage(invocation, "give a verb, for instance: list");
         if (seen.help || seen.version) {
-                /* `isoctl list --help` is `isoctl help list`. */
+                /* `isoctl list --help` means `isoctl help list`. */
                 invocation->arguments =
                         (const char *const *)(argv + (optind < argc ? optind : argc));
                 invocation->n_arguments = seen.help && optind < argc;
                 if (seen.help)
-                        invocation->verb = &verb_help;
+                        invocation->verb = verb_find(invocation->verbs, "help");
                 return EXIT_DONE;
         }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What acquire would do, in its order, and what it would cost the host. Nothing is touched. */
+/*
+ * Prints the steps that acquire would take, in order, and their effect on the host. Changes
+ * nothing.
+ */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +31,7 @@ static size_t count_texts(const char *const *texts)
         return n;
 }
 
-/* How strong the isolation of the plan's groups is, by the index of each. */
+/* The strength of each group of the plan, by the group's index. */
 static int read_strengths(iso_host *host, const iso_plan *plan, Strengths *strengths)
 {
         int r = 0;
@@ -83,7 +86,7 @@ static void print_members(const iso_plan *plan)
                 const iso_plan_member *member = &plan->members[i];
 
                 table_add(&table, "%s", member->address);
-                table_add(&table, "%s", member->is_taken ? "is handed out" : "stays");
+                table_add(&table, "%s", member->is_taken ? "is leased" : "stays");
                 if (member->is_taken)
                         table_add(&table, "%s → %s", *member->driver ? member->driver : "no driver",
                                   member->driver_then);
@@ -109,13 +112,13 @@ static void print_text(const iso_plan *plan, const Strengths *strengths)
         for (size_t i = 0; plan->steps[i]; i++)
                 (void)printf("  %zu. %s\n", i + 1, plan->steps[i]);
         if (plan->critical[0])
-                (void)printf("\nThe host lives on it\n");
+                (void)printf("\nUsed by the host\n");
         for (size_t i = 0; plan->critical[i]; i++)
                 (void)printf("  %s\n", plan->critical[i]);
         if (*plan->memory_warning)
                 (void)printf("\nMemory\n  %s\n", plan->memory_warning);
         if (plan->refusal == 0)
-                (void)printf("\nNothing stands in the way.\n");
+                (void)printf("\nNo obstacle: acquire would succeed.\n");
 }
 
 static int run_plan(Invocation *invocation)
@@ -145,10 +148,10 @@ static int run_plan(Invocation *invocation)
 const Verb verb_plan = {
         .name = "plan",
         .arguments = "SELECTOR...",
-        .summary = "what acquire would do, without doing it",
-        .help = "Members, drivers, steps in their order, the guard that will hold, how strong\n"
-                "the isolation is, what the host lives on. Exits as acquire would.\n"
-                "Takes the options of acquire, without --wait.\n",
+        .summary = "show what acquire would do, without doing it",
+        .help = "Members, drivers, steps in order, the guard, the strength of the isolation, and\n"
+                "the host's uses of the devices. Exits with the code that acquire would have.\n"
+                "Takes the options of acquire, except --wait.\n",
         .options = OPTION_MODE | OPTION_UID | OPTION_MEMBERS | OPTION_FORCE | OPTION_DRIVER |
                    OPTION_TYPE | OPTION_RAM | OPTION_CONSOLE,
         .min_arguments = 1,

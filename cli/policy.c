@@ -1,54 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * The policy, looked at: whether its files are understood, and what they say together.
- */
+/* `isoctl policy`: checks the policy files and shows the rules in force. */
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/document.h"
 #include "cli/policy.h"
-
-int policy_open(Invocation *invocation, const char *const *paths, unsigned flags, iso_policy **ret)
-{
-        int r = iso_policy_open(paths, flags, ret);
-        const char *message = iso_policy_message(*ret);
-
-        if (r == 0)
-                return EXIT_DONE;
-        return fail_refusal(invocation, r, "%s", r > 0 ? message : strerror(-r));
-}
-
-int policy_open_good(Invocation *invocation, const char *const *paths, unsigned flags,
-                     iso_policy **ret)
-{
-        const iso_policy_file *files;
-        size_t n;
-        int code = policy_open(invocation, paths, flags, ret);
-
-        if (code != EXIT_DONE)
-                return code;
-        files = iso_policy_files(*ret, &n);
-        for (size_t i = 0; i < n; i++)
-                if (*files[i].error) {
-                        if (*files[i].excerpt && !invocation->json)
-                                (void)fprintf(stderr, "%s\n", files[i].excerpt);
-                        return fail_refusal(invocation, -EINVAL, "%s", files[i].error);
-                }
-        return EXIT_DONE;
-}
-
-int policy_open_machine(Invocation *invocation)
-{
-        int r;
-
-        if (invocation->from)
-                return open_from(invocation);
-        r = iso_host_open_file("/sys", 0, &invocation->host);
-        return r == 0 ? EXIT_DONE : fail_host(invocation, r);
-}
 
 static const char *file_state(const iso_policy_file *file)
 {
@@ -125,8 +83,8 @@ static int check(Invocation *invocation, const char *const *paths)
                 if (n == 0)
                         (void)printf("no policy files: only root may lease\n");
                 else if (n_refused > 0)
-                        (void)printf("refused as a whole: a daemon keeps the policy it has, and "
-                                     "one that starts lets only root lease\n");
+                        (void)printf("policy refused: a running daemon keeps its current policy; a "
+                                     "daemon that starts lets only root lease\n");
         }
         return n_refused > 0 ? EXIT_FAILED : EXIT_DONE;
 }
@@ -166,7 +124,7 @@ static void show_text(const iso_policy *policy)
         for (size_t i = 0; i < n; i++)
                 (void)printf("%s:%zu: %s\n    %s\n", rules[i].file, rules[i].line, rules[i].name,
                              rules[i].text);
-        (void)printf("what no rule matches: only root may lease it\n");
+        (void)printf("devices that no rule matches: only root may lease them\n");
         files = iso_policy_files(policy, &n);
         for (size_t i = 0; i < n; i++)
                 if (*files[i].shadowed_by || files[i].is_masked)
@@ -187,7 +145,7 @@ static int show(Invocation *invocation, const char *const *paths)
         return EXIT_DONE;
 }
 
-/* The verb's options are not all of each part. */
+/* Each subcommand takes only some of the verb's options. */
 static int run_part(Invocation *invocation, unsigned options,
                     int (*run)(Invocation *invocation, const char *const *arguments))
 {
@@ -219,23 +177,24 @@ static int run_policy(Invocation *invocation)
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
                 if (strcmp(rows[i].name, what) == 0)
                         return run_part(invocation, rows[i].options, rows[i].run);
-        return fail_usage(invocation, "policy does not know '%s'", what);
+        return fail_usage(invocation, "unknown policy subcommand '%s'", what);
 }
 
 const Verb verb_policy = {
         .name = "policy",
         .arguments = "check|show|test|generate [PATH...]",
-        .summary = "who may lease what, and whether it is understood",
-        .help = "check    are the files understood? If not: where, and what was meant; exit 1\n"
-                "show     the rules in force, in their order, and where each is from\n"
-                "test     do the expectations in the files hold? If not, which; exit 1\n"
-                "generate a policy to start from: each device of a group, closed\n"
-                "Of check and show, PATH is a file, or a directory, the first with the highest "
-                "precedence; without,\n"
-                "what the daemon reads: /etc, /run and /usr/lib, isolationd/policy.d in each.\n"
-                "--any-names    check: users and groups need not exist here\n"
-                "--policy PATH  test: the policy, instead of what the daemon reads\n"
-                "--from PATH    test, generate: the machine; /sys otherwise\n",
+        .summary = "check, show, test or generate the policy",
+        .help = "check    check the files; print each error with its place and a hint; exit 1 "
+                "then\n"
+                "show     print the rules in force, in their order, with their files\n"
+                "test     check the expectations in the files; print those that fail; exit 1 then\n"
+                "generate print a first policy: a rule for each device; only root may lease it\n"
+                "PATH of check and show is a file, or a directory (the first has the highest\n"
+                "precedence). Default: the directories that the daemon reads, isolationd/policy.d\n"
+                "in /etc, /run and /usr/lib.\n"
+                "--any-names    check: accept users and groups that do not exist here\n"
+                "--policy PATH  test: the policy to test; default: the one that the daemon reads\n"
+                "--from PATH    test, generate: the machine; default: /sys\n",
         .options = OPTION_ANY_NAMES | OPTION_POLICY | OPTION_FROM,
         .min_arguments = 1,
         .max_arguments = ANY_NUMBER,

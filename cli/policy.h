@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What `isoctl policy` does: each in its own function, with the arguments behind its name. */
+/* The subcommands of `isoctl policy`, each a function that gets the arguments after its name. */
 
 #include "cli/isoctl.h"
 
-/* Reads policy files; returns EXIT_DONE, or the exit code when it has said what is wrong. */
+/* Reads policy files. Returns EXIT_DONE, or the exit code after reporting the error. */
 int policy_open(Invocation *invocation, const char *const *paths, unsigned flags, iso_policy **ret);
 
-/* The same, for what needs rules in force: a file with an error is a failure. */
+/* The same, but a file with an error is a failure: for callers that need the rules in force. */
 int policy_open_good(Invocation *invocation, const char *const *paths, unsigned flags,
                      iso_policy **ret);
-
-/* Opens the machine that --from names, or this one's /sys. Returns EXIT_DONE or the exit code. */
-int policy_open_machine(Invocation *invocation);
 
 int policy_test(Invocation *invocation, const char *const *paths);
 int policy_generate(Invocation *invocation, const char *const *arguments);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A policy to start from: a closed rule for each device that a group would hand out, with its group
- * and what it is in a comment above it.
+ * Generates a first policy: for each device that a lease would include, a rule that lets only root
+ * lease it, with a comment that describes its group.
  */
 
 #include <stdio.h>
@@ -16,10 +16,10 @@
 
 static const char head[] =
         "// SPDX-License-Identifier: CC0-1.0\n"
-        "// Made by isoctl policy generate; isolationd.policy(5) says what may stand here.\n"
+        "// Made by isoctl policy generate; see isolationd.policy(5) for the format.\n"
         "// Every rule lets only root lease. To let others, name them:\n"
         "//     \"lease\": { \"users\": [\"alice\"], \"groups\": [\"libvirt\"] }\n"
-        "// A group is leased as a whole: all rules of a group have to name them.\n"
+        "// A group is leased as a whole: all rules of a group must name them.\n"
         "{\n"
         "        \"rules\": [";
 
@@ -28,7 +28,7 @@ static bool is_listed(const iso_device *device)
         return device->class_code >> 16 != CLASS_BRIDGE;
 }
 
-/* A comment is one line of what can be printed. */
+/* Prints the printable characters of a word, so that a comment stays one line. */
 static void print_word(const char *text)
 {
         for (; *text; text++)
@@ -58,7 +58,7 @@ static void print_comment(const iso_host *host, const iso_group *group)
         }
 }
 
-/* Returns whether it has printed any. */
+/* Returns whether it has printed a rule. */
 static bool print_group(const iso_host *host, const iso_group *group, bool first)
 {
         bool any = false;
@@ -96,9 +96,10 @@ int policy_generate(Invocation *invocation, const char *const *arguments)
         if (*arguments)
                 return fail_usage(invocation, "policy generate takes no '%s'", *arguments);
         if (invocation->json)
-                return fail_usage(invocation, "what policy generate writes is JSON with comments: "
-                                              "there is no --json");
-        code = policy_open_machine(invocation);
+                return fail_usage(
+                        invocation,
+                        "policy generate takes no --json: its output is JSON with comments");
+        code = open_tree(invocation);
         if (code != EXIT_DONE)
                 return code;
         note_obstacle(invocation->host);

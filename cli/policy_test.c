@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What somebody expects of a policy, held against it: who, what and how, the verdict and the rule.
- * The machine is a file, so that a policy can be tested where it is written.
+ * Tests a policy against expectations: user, device, mode, verdict and rule. The machine can be a
+ * file, so that a policy can be tested where it is written.
  */
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "cli/policy.h"
 #include "cli/text.h"
 
-#define EXPECTATIONS_MAX (1 << 22) /* bytes of a file */
+#define EXPECTATIONS_MAX (1 << 22) /* largest file, in bytes */
 
 typedef struct Testing {
         Invocation *invocation;
@@ -58,7 +58,7 @@ static size_t line_of(const char *text, size_t offset)
         return line;
 }
 
-/* Comments are json-c's own liberty. */
+/* json-c accepts comments unless strict. */
 static int read_expectations(const Testing *testing, json_object **ret)
 {
         _cleanup_(free_tokener) json_tokener *tokener = must(json_tokener_new());
@@ -82,7 +82,7 @@ static int read_expectations(const Testing *testing, json_object **ret)
         return EXIT_DONE;
 }
 
-/* *ret is NULL if it is absent; false if it is something else than text. */
+/* *ret is NULL if the key is absent. Returns false if the value is not text. */
 static bool get_text(json_object *object, const char *key, const char **ret)
 {
         json_object *value;
@@ -109,7 +109,7 @@ static bool knows_all(json_object *object, const char *const *keys)
         return true;
 }
 
-/* Fills who asks; `groups` has room for all. Returns what is wrong, or NULL. */
+/* Fills the user of the question; `groups` has room for all groups. Returns the error, or NULL. */
 static const char *read_who(json_object *who, iso_policy_question *question, const char **groups)
 {
         static const char *const keys[] = {"user", "groups", "unit", "label", NULL};
@@ -124,7 +124,7 @@ static const char *read_who(json_object *who, iso_policy_question *question, con
                 return "\"who\" is a user, or an object with user, groups, unit and label";
         if (!get_text(who, "user", &question->user) || !get_text(who, "unit", &question->unit) ||
             !get_text(who, "label", &question->label) || !question->user)
-                return "\"who\" needs a user, and has texts";
+                return "\"who\" needs a user; its values are texts";
         if (!json_object_object_get_ex(who, "groups", &list))
                 return NULL;
         if (!json_object_is_type(list, json_type_array))
@@ -152,13 +152,13 @@ static size_t count_groups(json_object *who)
                        : 0;
 }
 
-/* What is expected, of what. */
+/* An expectation: a question, and the expected answer. */
 typedef struct Expectation {
         iso_policy_question question;
         const char *name;
         const char *verdict;
         bool has_rule;
-        const char *rule; /* NULL: that none matches */
+        const char *rule; /* NULL: no rule matches */
 } Expectation;
 
 static const char *read_expectation(json_object *object, Expectation *ret, const char **groups)
@@ -167,7 +167,7 @@ static const char *read_expectation(json_object *object, Expectation *ret, const
         json_object *who = NULL;
 
         if (!json_object_is_type(object, json_type_object) || !knows_all(object, keys))
-                return "it is an object with name, who, what, mode, verdict and rule";
+                return "give an object with name, who, what, mode, verdict and rule";
         ret->has_rule = json_object_object_get_ex(object, "rule", NULL);
         if (!get_text(object, "name", &ret->name) ||
             !get_text(object, "mode", &ret->question.mode) ||
@@ -281,9 +281,9 @@ int policy_test(Invocation *invocation, const char *const *paths)
         int code = policy_open_good(invocation, policies, ISO_POLICY_ANY_NAMES, &policy);
 
         if (code == EXIT_DONE && !*paths)
-                return fail_usage(invocation, "policy test needs a file of expectations");
+                return fail_usage(invocation, "policy test needs a file with expectations");
         if (code == EXIT_DONE)
-                code = policy_open_machine(invocation);
+                code = open_tree(invocation);
         testing.policy = policy;
         if (invocation->json && code == EXIT_DONE) {
                 document = json_document("policy-test");
@@ -294,11 +294,11 @@ int policy_test(Invocation *invocation, const char *const *paths)
                 code = test_file(&testing);
         }
         if (code == EXIT_DONE && testing.n == 0)
-                code = fail_refusal(invocation, -EINVAL, "nothing is expected");
+                code = fail_refusal(invocation, -EINVAL, "the files have no expectations");
         if (code == EXIT_DONE && testing.n_failed > 0)
                 code = EXIT_FAILED;
         else if (code != EXIT_DONE && document) {
-                json_object_put(document); /* the failure has been told */
+                json_object_put(document); /* the failure was reported */
                 return code;
         }
         if (document) {

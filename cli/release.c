@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A lease given back; done when the host's drivers are bound again. */
-
+/* Releases a lease; returns when the host drivers are bound again. */
 
 #include "cli/lease_text.h"
 
@@ -20,15 +19,16 @@ static int run_release(Invocation *invocation)
         r = iso_release_resets(invocation->host, id, &resets, &n);
         if (r != 0)
                 return fail_host(invocation, r);
-        tell_ended(invocation, id, "given back", resets, n);
+        tell_ended(invocation, id, "released", resets, n);
         return EXIT_DONE;
 }
 
 const Verb verb_release = {
         .name = "release",
         .arguments = "LEASE|SELECTOR",
-        .summary = "give a lease back",
-        .help = "Returns when the host's drivers are bound again, and tells what was reset, and how.\n",
+        .summary = "release a lease",
+        .help = "Returns when the host drivers are bound again. Prints each reset and its "
+                "method.\n",
         .min_arguments = 1,
         .max_arguments = 1,
         .host = VERB_HOST_DAEMON,

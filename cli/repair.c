@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What could not be put back is put back, or at least told of. */
+/* Restores devices that the daemon could not return to the host, or lists them. */
 
 #include <stdio.h>
 
@@ -39,12 +39,11 @@ static int run_repair(Invocation *invocation)
 const Verb verb_repair = {
         .name = "repair",
         .arguments = "[LEASE|SELECTOR...]",
-        .summary = "put back what could not be put back",
-        .help = "Leases in quarantine, and devices that bear a lease's mark while no lease has\n"
-                "them. A device that is merely bound to vfio-pci is told of, and given back to "
-                "the\n"
-                "host only if it is named. Exits with 9 while something needs repair.\n"
-                "--dry-run        say what would be done\n",
+        .summary = "return stuck devices to the host",
+        .help = "Covers leases in quarantine, and devices that bear the mark of a lease although\n"
+                "no lease has them. A device that is only bound to vfio-pci is listed; name it to\n"
+                "bind it to its host driver. Exits with 9 while something needs repair.\n"
+                "--dry-run        print the steps and change nothing\n",
         .options = OPTION_DRY_RUN,
         .max_arguments = ANY_NUMBER,
         .host = VERB_HOST_DAEMON,

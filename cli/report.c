@@ -5,49 +5,11 @@
  * scripts, and the exit code that belongs to the error.
  */
 
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/isoctl.h"
 #include "cli/document.h"
-
-void *must(void *pointer)
-{
-        if (!pointer) {
-                (void)fputs("isoctl: out of memory\n", stderr);
-                exit(EXIT_FAILED);
-        }
-        return pointer;
-}
-
-static char *format_text(const char *format, va_list arguments) _printf_(1, 0);
-
-static char *format_text(const char *format, va_list arguments)
-{
-        char *text;
-
-        if (vasprintf(&text, format, arguments) < 0)
-                text = NULL;
-        return must(text);
-}
-
-char *must_format(const char *format, ...)
-{
-        va_list arguments;
-        char *text;
-
-        va_start(arguments, format);
-        text = format_text(format, arguments);
-        va_end(arguments);
-        return text;
-}
-
-void free_text(char **text)
-{
-        free(*text);
-}
 
 static void print_failure(const Invocation *invocation, const char *name, const char *message)
 {
@@ -69,7 +31,7 @@ int fail_usage(const Invocation *invocation, const char *format, ...)
         va_list arguments;
 
         va_start(arguments, format);
-        text = format_text(format, arguments);
+        text = must_vformat(format, arguments);
         va_end(arguments);
         message = must_format("%s (see: isoctl help%s%s)", text, verb ? " " : "", verb ? verb : "");
         print_failure(invocation, "Usage", message);
@@ -82,7 +44,7 @@ int fail_refusal(const Invocation *invocation, int error, const char *format, ..
         va_list arguments;
 
         va_start(arguments, format);
-        message = format_text(format, arguments);
+        message = must_vformat(format, arguments);
         va_end(arguments);
         print_failure(invocation, error > 0 ? iso_error_name(error) : "Failed", message);
         return iso_error_exit_code(error);
@@ -119,7 +81,7 @@ void note(const char *format, ...)
         va_list arguments;
 
         va_start(arguments, format);
-        text = format_text(format, arguments);
+        text = must_vformat(format, arguments);
         va_end(arguments);
         (void)fprintf(stderr, "isoctl: %s\n", text);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the policy reserves of this machine, or why it does not; and adopting a machine that is
- * another than a rule expects.
+ * Lists the devices that the policy reserves on this machine, or why it does not. Adopts the
+ * present devices for a rule that expects others.
  */
 
 #include <errno.h>
@@ -49,9 +49,9 @@ static int show(Invocation *invocation, iso_policy *policy)
         else
                 json_object_put(document);
         if (n == 0 && !invocation->json)
-                (void)printf("no rule reserves anything that is there\n");
+                (void)printf("no rule reserves a device of this machine\n");
         if (refused)
-                note("if what is there now is what you want: isoctl reserve --accept RULE");
+                note("to accept the present devices, run: isoctl reserve --accept RULE");
         return refused ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -70,10 +70,12 @@ static int accept_rule(Invocation *invocation, iso_policy *policy)
                 json_add_text(document, "file", path);
                 json_print(document);
         } else {
-                (void)printf("%s: rule %s expects what is there now\n", path, invocation->accept);
+                (void)printf("%s: rule %s now expects the present devices\n", path,
+                             invocation->accept);
         }
-        note("it holds from the next boot on, or with: systemctl restart isolationd-reserve "
-             "(and update-initramfs -u or dracut -f for drivers that are loaded there)");
+        note("this takes effect at the next boot, or now with: systemctl restart "
+             "isolationd-reserve (and update-initramfs -u or dracut -f for drivers that the "
+             "initramfs loads)");
         return EXIT_DONE;
 }
 
@@ -84,7 +86,7 @@ static int run_reserve(Invocation *invocation)
         int code = policy_open_good(invocation, paths, ISO_POLICY_ANY_NAMES, &policy);
 
         if (code == EXIT_DONE)
-                code = policy_open_machine(invocation);
+                code = open_tree(invocation);
         if (code != EXIT_DONE)
                 return code;
         return invocation->accept ? accept_rule(invocation, policy) : show(invocation, policy);
@@ -93,12 +95,12 @@ static int run_reserve(Invocation *invocation)
 const Verb verb_reserve = {
         .name = "reserve",
         .arguments = "",
-        .summary = "what the policy reserves, or why not; adopt what is there",
-        .help = "Exit 1 if a rule expects something else than what is there.\n"
-                "--accept RULE  make what is there now what the rule expects\n"
-                "--policy DIR   the policy, and where it is written; else what the daemon reads,\n"
-                "               and /etc/isolationd/policy.d\n"
-                "--from PATH    the machine; /sys otherwise\n",
+        .summary = "list devices that the policy reserves; adopt the present ones",
+        .help = "Exits with 1 if a rule expects other devices than the present ones.\n"
+                "--accept RULE  make the rule expect the present devices\n"
+                "--policy DIR   the policy to read and to write; default: the directories that\n"
+                "               the daemon reads, and /etc/isolationd/policy.d for writing\n"
+                "--from PATH    the machine; default: /sys\n",
         .options = OPTION_ACCEPT | OPTION_POLICY | OPTION_FROM,
         .host = VERB_HOST_NONE,
         .run = run_reserve,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A device reset by hand, and what is printed of resets anywhere. */
+/* Resets a device, and prints resets for all verbs. */
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static void json_add_resets(json_object *document, const iso_reset *resets, size
         }
 }
 
-/* Was it reset, or does the text say why not? */
+/* Was the device reset? If not, the text has the reason. */
 static bool is_reset(const iso_reset *reset)
 {
         return strncmp(reset->text, "not reset", strlen("not reset")) != 0;
@@ -45,8 +45,7 @@ static int run_reset(Invocation *invocation)
 
         r = iso_host_resolve(invocation->host, invocation->arguments[0], &device, &group);
         if (r == 0 && !device)
-                return fail_refusal(invocation, ISO_E_INVALID,
-                                    "%s is a group; a device is asked for",
+                return fail_refusal(invocation, ISO_E_INVALID, "%s is a group; name a device",
                                     invocation->arguments[0]);
         if (r == 0)
                 r = iso_reset_device(invocation->host, device, &resets, &n);
@@ -67,11 +66,10 @@ static int run_reset(Invocation *invocation)
 const Verb verb_reset = {
         .name = "reset",
         .arguments = "DEVICE",
-        .summary = "reset a device that is free, or leased by you",
-        .help = "By the first of the kernel's methods that works and reaches nobody else, or the "
-                "bus\n"
-                "it is on, if all on it is free too, or in the same lease. Exit 1 if there is no "
-                "way.\n",
+        .summary = "reset a device that is unleased, or leased by you",
+        .help = "Uses the first method of the kernel that works and affects no other device. Uses\n"
+                "a bus reset if all devices on the bus are unleased, or in the same lease. Exits\n"
+                "with 1 if no method works. Resetting an unleased device requires root.\n",
         .min_arguments = 1,
         .max_arguments = 1,
         .host = VERB_HOST_DAEMON,

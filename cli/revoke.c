@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A lease taken away from its owner, who is told before. */
+/* Revokes a lease, after notifying its owner. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,12 +48,12 @@ static int run_revoke(Invocation *invocation)
 const Verb verb_revoke = {
         .name = "revoke",
         .arguments = "LEASE|SELECTOR",
-        .summary = "take a lease away from its owner",
-        .help = "The owner is told, and has the grace that the policy gives (10 seconds if it "
-                "does\n"
-                "not say) to let go. Returns when the host's drivers are bound again.\n"
-                "--grace SECONDS  another one; 0: at once\n"
-                "--kill           kill the processes that have it open after that\n",
+        .summary = "revoke a lease: take it away from its owner",
+        .help = "Notifies the owner, who then has the policy's grace time (default: 10 s) to\n"
+                "close the devices. Returns when the host drivers are bound again.\n"
+                "--grace SECONDS  the grace time, 0 to 3600 seconds\n"
+                "--kill           after the grace time, kill the processes that have devices "
+                "open\n",
         .options = OPTION_KILL | OPTION_GRACE,
         .min_arguments = 1,
         .max_arguments = 1,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A program under a lease. The lease is bound to a file descriptor that only isoctl holds: however
- * isoctl ends, the lease does. The program gets the fds that its command line names, and no others.
+ * Runs a program under a lease. The lease depends on a file descriptor that only isoctl holds, so
+ * it ends with isoctl, however isoctl ends. The program inherits only the fds that its command
+ * line names.
  */
 
 #include <stdio.h>
@@ -20,7 +21,7 @@ static void free_grant(iso_grant **grant)
         (void)iso_grant_free(*grant);
 }
 
-/* A line on stderr, and why that mode: stdout is the program's. */
+/* Prints the lease and the reason for its mode on stderr, because stdout belongs to the program. */
 static void announce(const Invocation *invocation, uint32_t id)
 {
         _cleanup_(free_text) char *line = NULL;
@@ -37,12 +38,15 @@ static void announce(const Invocation *invocation, uint32_t id)
         line = lease ? lease_describe(lease) : must_format("lease %u", id);
         (void)fprintf(stderr, "%s\n", line);
         if (lease && !invocation->mode)
-                note("mode %s, by what the command %s; --mode chooses another", lease->mode,
-                     strcmp(lease->mode, "path") == 0 ? "does not name: it opens the nodes itself"
-                                                      : "names");
+                note("mode %s, because the command %s; --mode selects another mode", lease->mode,
+                     strcmp(lease->mode, "path") == 0 ? "names no fd and so opens the nodes itself"
+                                                      : "names its fds");
 }
 
-/* VFIO lets go of a device when its last fd is closed, so ours go before the lease does. */
+/*
+ * VFIO releases a device when its last fd is closed, so isoctl closes its fds before the lease
+ * ends.
+ */
 static int give_back(const Invocation *invocation, iso_grant *grant)
 {
         int r;
@@ -53,9 +57,10 @@ static int give_back(const Invocation *invocation, iso_grant *grant)
                         grant->fds[i].fd = -1;
                 }
         r = iso_release(invocation->host, grant->lease);
-        if (r == 0 || r == ISO_E_NOT_FOUND) /* it may have ended by itself: a device pulled */
+        if (r == 0 ||
+            r == ISO_E_NOT_FOUND) /* the lease may have ended by itself: a device was unplugged */
                 return EXIT_DONE;
-        note("lease %u was not given back: %s", grant->lease, iso_host_message(invocation->host));
+        note("lease %u was not released: %s", grant->lease, iso_host_message(invocation->host));
         return iso_error_exit_code(r);
 }
 
@@ -66,8 +71,8 @@ static int run_command(const Invocation *invocation, iso_grant *grant, const Com
         size_t n = 0;
 
         /*
-         * What the command is given is its alone. The rest stays here: while the daemon is stopped these
-         * copies are what the kernel's claim hangs on.
+         * isoctl closes its copies of the fds that the command gets. It keeps the others: while
+         * the daemon is stopped, they keep the kernel's claim alive.
          */
         for (size_t i = 0; i < grant->n_fds; i++)
                 if (command->is_used[i]) {
@@ -77,7 +82,7 @@ static int run_command(const Invocation *invocation, iso_grant *grant, const Com
         r = child_run(command->words, fds, n, &code, &error);
         free(fds);
         if (r < 0)
-                return fail_refusal(invocation, r, "no process could be started: %s", strerror(-r));
+                return fail_refusal(invocation, r, "starting a process failed: %s", strerror(-r));
         if (error != 0)
                 note("%s: %s", command->words[0], strerror(error));
         return code;
@@ -110,31 +115,28 @@ static int run_run(Invocation *invocation)
 const Verb verb_run = {
         .name = "run",
         .arguments = "SELECTOR...",
-        .summary = "lease groups for a command, give them back",
-        .help = "In COMMAND, the number of an inherited fd replaces {container}, {iommufd}, "
-                "{group},\n"
-                "{group:N} and {device:ADDRESS}. Returns COMMAND's exit code.\n"
-                "--mode MODE[,…]  of several the first that will do; without it, by what COMMAND\n"
-                "                 names: {iommufd}, {device:…}: iommufd-unbound,iommufd;\n"
-                "                 {container}, {group}: vfio; nothing: path\n"
+        .summary = "lease groups for a command, then release them",
+        .help = "In COMMAND, the number of an inherited fd replaces {container}, {iommufd},\n"
+                "{group}, {group:N} and {device:ADDRESS}. Exits with COMMAND's exit code.\n"
+                "--mode MODE[,…]  of several the first that policy and guard allow. Default, by\n"
+                "                 names in COMMAND: {iommufd}, {device}: iommufd-unbound,iommufd;\n"
+                "                 {container}, {group}: vfio; no name: path\n"
                 "                 vfio: {container}, {group:N}\n"
-                "                 iommufd: {iommufd}, {device:ADDRESS}, which is bound to it\n"
+                "                 iommufd: {iommufd}, {device:ADDRESS}, already bound to it\n"
                 "                 iommufd-unbound: the same, for programs that bind, as QEMU does\n"
                 "                 group-fd: {group:N}, for programs that make their container\n"
-                "                 path: none; COMMAND opens the nodes, as DPDK does\n"
-                "--uid USER       path, group-fd: who may open the nodes; another than yourself "
-                "is\n"
-                "                 for root\n"
+                "                 path: no fds; COMMAND opens the nodes, as DPDK does\n"
+                "--uid USER       path, group-fd: the user that may open the nodes; another user\n"
+                "                 than yourself requires root\n"
                 "--with-members   also take members bound to host drivers that no selector names\n"
-                "--driver NAME    a VFIO driver for all, instead of the one made for each device\n"
-                "--type TYPE      DMA or DMA-FQ: of the groups' default domains while the lease "
-                "lasts\n"
-                "--ram SIZE       memory that is to be mapped: warns if the limit on locking is "
-                "too small\n"
-                "--release-console  root only: take the host's console off the screen until "
-                "release\n"
-                "--force          root only: take what the host lives on (the journal says what)\n"
-                "--wait[=SECONDS] wait for who has them, first come, first served\n",
+                "--driver NAME    bind this VFIO driver to all devices, not the one made for each\n"
+                "--type TYPE      DMA or DMA-FQ: the type of the default domains during the lease\n"
+                "--ram SIZE       memory to map: warn if the limit on locked memory is too small\n"
+                "--release-console  root only: unbind the host's console from the screen during\n"
+                "                 the lease\n"
+                "--force          root only: take devices that the host uses (see the journal)\n"
+                "--wait[=SECONDS] wait in the queue if a group is leased (first come first "
+                "served)\n",
         .options = OPTION_MODE | OPTION_UID | OPTION_MEMBERS | OPTION_FORCE | OPTION_DRIVER |
                    OPTION_TYPE | OPTION_RAM | OPTION_CONSOLE | OPTION_WAIT | OPTION_COMMAND,
         .min_arguments = 1,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* One group: its members, its guard, who has it. */
+/* One group: its members, its guard and its lease. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "cli/strength.h"
 #include "cli/text.h"
 
-/* Addresses that an owner must not map; a copied machine has none, an older daemon tells none. */
+/* Addresses that an owner must not map. A copied machine and an older daemon provide none. */
 typedef struct Regions {
         const iso_region *items;
         size_t n;
@@ -76,7 +76,7 @@ static int print_json(const iso_host *host, const iso_group *group, const Streng
         return EXIT_DONE;
 }
 
-/* What holds for all groups of the lease. */
+/* Prints the facts that hold for all groups of the lease. */
 static void print_lease(const iso_lease *lease)
 {
         _cleanup_(free_text) char *nodes = join_texts(lease->nodes, " ");
@@ -84,17 +84,17 @@ static void print_lease(const iso_lease *lease)
 
         (void)printf("Lease %u: mode %s; ", lease->id, lease->mode);
         if (strcmp(lease->address_space, "owner") == 0)
-                (void)printf("I/O address spaces are made by its owner");
+                (void)printf("its owner makes the I/O address spaces");
         else
                 (void)printf("%s one I/O address space", many ? "its groups share" : "it has");
         if (strcmp(lease->accounting, "process") == 0)
-                (void)printf("; pinned memory counts for each process that maps it");
+                (void)printf("; the kernel counts pinned memory for each process that maps it");
         if (*nodes)
-                (void)printf("; to be opened: %s", nodes);
+                (void)printf("; nodes to open: %s", nodes);
         (void)printf(".\n");
         for (size_t i = 0; i < lease->n_faults; i++)
-                (void)printf("%s made the IOMMU fault, %" PRIu64 " times that the kernel has told of, "
-                             "last at 0x%" PRIx64 ".\n",
+                (void)printf("%s caused IOMMU faults: the kernel reported %" PRIu64 ", the last at "
+                             "0x%" PRIx64 ".\n",
                              lease->faults[i].device, lease->faults[i].count,
                              lease->faults[i].address);
 }
@@ -114,7 +114,7 @@ static void print_heading(const iso_host *host, const iso_group *group)
         if (group->n_waiters > 0)
                 (void)printf(" · %u waiting", group->n_waiters);
         (void)printf("\n");
-        /* Of a group that nobody has there is nothing to say. */
+        /* The guard of an unleased group has no evidence. */
         if (group->lease > 0 && *group->guard_evidence)
                 (void)printf("Guard: %s.\n", group->guard_evidence);
         if (lease)
@@ -168,9 +168,9 @@ static int run_show(Invocation *invocation)
 const Verb verb_show = {
         .name = "show",
         .arguments = "SELECTOR",
-        .summary = "one group: members, guard, lease",
+        .summary = "show one group: members, guard, lease",
         .help = "SELECTOR names a device or a group: 01:00.0, 0000:00/1c.4, group:5, enp3s0.\n"
-                "How strong its isolation is comes bit by bit, with the evidence.\n",
+                "Lists each bit of the group's strength with its evidence.\n",
         .options = OPTION_FROM,
         .min_arguments = 1,
         .max_arguments = 1,

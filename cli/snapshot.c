@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * This machine, or any that --from can read, as one file: for a bug report, a test, or a look at it
- * from elsewhere.
+ * Writes this machine, or one that --from can read, to one file: for a bug report, a test, or
+ * analysis on another machine.
  */
 
 #include <errno.h>
@@ -25,13 +25,13 @@ static int run_snapshot(Invocation *invocation)
         int r;
 
         if (!invocation->from && geteuid() != 0)
-                note("only root can read more than 64 bytes of a device: what the rest says is "
-                     "left unknown");
+                note("only root can read more than the first 64 bytes of a configuration space; "
+                     "the snapshot leaves the rest unknown");
         if (invocation->output && strcmp(invocation->output, "-") != 0) {
                 fd = open(invocation->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY,
                           0666);
                 if (fd < 0)
-                        return fail_refusal(invocation, -errno, "%s cannot be written: %s",
+                        return fail_refusal(invocation, -errno, "writing %s failed: %s",
                                             invocation->output, strerror(errno));
         }
         r = iso_host_write_snapshot(invocation->host, flags, fd);
@@ -41,10 +41,10 @@ static int run_snapshot(Invocation *invocation)
 const Verb verb_snapshot = {
         .name = "snapshot",
         .arguments = "",
-        .summary = "the machine as a file that --from reads",
-        .help = "--anonymise    without serial numbers and most of the kernel's command line\n"
-                "-o FILE        write to FILE (--output FILE); standard output otherwise\n"
-                "Without --from, this machine's /sys is read; as root, all of it can be.\n",
+        .summary = "write the machine to a file that --from reads",
+        .help = "--anonymise    leave out serial numbers and most of the kernel's command line\n"
+                "-o FILE        write to FILE (--output FILE); default: standard output\n"
+                "Without --from, reads this machine's /sys; only root can read all of it.\n",
         .options = OPTION_FROM | OPTION_ANONYMISE | OPTION_OUTPUT,
         .host = VERB_HOST_FILE,
         .run = run_snapshot,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A bit that holds is evidence like one that does not: all are told. */
+/* Prints all bits: a bit that holds is evidence too. */
 
 #include "cli/strength.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Braces are common in command lines (QEMU's JSON, shell text), so only the names that a lease can
- * have fds for are taken for names.
+ * Braces are common in command lines (QEMU's JSON, shell text), so only names for which a lease
+ * can have fds are replaced.
  */
 
 #include "cli/substitute.h"
@@ -25,33 +25,33 @@ static bool starts_with(const char *text, const char *prefix)
         return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* What a lease may have descriptors for, and the modes that hand them out, the likeliest first. */
+/* The kinds of descriptors of a lease, and the modes that provide them, the likeliest first. */
 typedef enum FdKind {
         FD_CONTAINER,
         FD_GROUP,
         FD_IOMMUFD,
         FD_DEVICE,
-        _FD_KIND_N, /* no name of a descriptor */
+        _FD_KIND_N, /* not the name of a descriptor */
 } FdKind;
 
 static const struct {
         const char *name;
-        bool has_place;       /* behind a colon */
+        bool has_place;       /* the name has a place after a colon */
         const char *run_mode; /* that `run` asks for */
-        const char *modes;    /* for people */
+        const char *modes;    /* as text */
 } kinds[_FD_KIND_N] = {
-        [FD_CONTAINER] = {"container", false, "vfio", "mode vfio has it"},
+        [FD_CONTAINER] = {"container", false, "vfio", "mode vfio provides it"},
         [FD_GROUP] = {"group", true, "vfio",
-                      "modes vfio (in a container of the daemon's) and group-fd have it"},
+                      "modes vfio (in the daemon's container) and group-fd provide it"},
         [FD_IOMMUFD] = {"iommufd", false, "iommufd-unbound,iommufd",
                         "modes iommufd-unbound (for programs that bind, as QEMU does) and iommufd "
-                        "have it"},
+                        "provide it"},
         [FD_DEVICE] = {"device", true, "iommufd-unbound,iommufd",
                        "modes iommufd-unbound (for programs that bind, as QEMU does) and iommufd "
-                       "have it"},
+                       "provide it"},
 };
 
-/* Of a name in a command line, or of a lease's descriptor. */
+/* The kind of a name in a command line, or of a lease's descriptor. */
 static FdKind kind_of(const char *name)
 {
         for (int i = 0; i < _FD_KIND_N; i++) {
@@ -59,7 +59,7 @@ static FdKind kind_of(const char *name)
 
                 if (strncmp(name, kinds[i].name, n) != 0)
                         continue;
-                /* {group} is the only one there is, {device} says too little. */
+                /* {group} means the only group; {device} without an address is ambiguous. */
                 if ((!name[n] && i != FD_DEVICE) || (kinds[i].has_place && name[n] == ':'))
                         return (FdKind)i;
         }
@@ -71,7 +71,7 @@ static bool is_fd_name(const char *name)
         return kind_of(name) != _FD_KIND_N;
 }
 
-/* The fd of that name, or of the device that is called so; n_fds if there is none. */
+/* The index of the fd of that name, or of the device of that name; n_fds if there is none. */
 static size_t find_named(Invocation *invocation, const iso_grant *grant, const char *name)
 {
         _cleanup_(free_text) char *full = NULL;
@@ -90,7 +90,7 @@ static size_t find_named(Invocation *invocation, const iso_grant *grant, const c
         return i;
 }
 
-/* The fd of the only group; n_fds if there is none, *ret_many set if there are several. */
+/* The index of the only group's fd. n_fds if there is none or several; *ret_many tells which. */
 static size_t find_only_group(const iso_grant *grant, bool *ret_many)
 {
         size_t found = grant->n_fds;
@@ -124,13 +124,13 @@ static int fail_no_fd(const Invocation *invocation, const iso_grant *grant, cons
         free(names);
         if (many)
                 return fail_refusal(invocation, ISO_E_INVALID,
-                                    "{%s} could be several; the lease has %s", name, list);
+                                    "{%s} is ambiguous; the lease has %s", name, list);
         return fail_refusal(invocation, ISO_E_INVALID, "the lease has no fd {%s}; it has %s%s%s",
                             name, *list ? list : "none", has_kind(grant, kind_of(name)) ? "" : "; ",
                             has_kind(grant, kind_of(name)) ? "" : kinds[kind_of(name)].modes);
 }
 
-/* The index of the fd that `name` stands for. Returns EXIT_DONE or the exit code. */
+/* Finds the index of the fd that `name` names. Returns EXIT_DONE or the exit code. */
 static int find_fd(Invocation *invocation, const iso_grant *grant, const char *name, size_t *ret)
 {
         bool many = false;
@@ -144,7 +144,7 @@ static int find_fd(Invocation *invocation, const iso_grant *grant, const char *n
         return EXIT_DONE;
 }
 
-/* Appends to a text that it takes over. */
+/* Appends to a text, which it frees. */
 static char *append(char *text, const char *more, size_t n)
 {
         char *longer = must_format("%s%.*s", text, (int)n, more);
@@ -234,11 +234,10 @@ int command_find_mode(const Invocation *invocation, const char **ret_mode)
                 if (!named[i])
                         continue;
                 if (mode && strcmp(mode, kinds[i].run_mode) != 0)
-                        return fail_usage(
-                                invocation,
-                                "no mode has both {%s} and {%s}: a program speaks to VFIO "
-                                "by containers or by iommufds",
-                                name, kinds[i].name);
+                        return fail_usage(invocation,
+                                          "no mode provides both {%s} and {%s}: a program uses "
+                                          "VFIO through containers or through iommufds",
+                                          name, kinds[i].name);
                 mode = kinds[i].run_mode;
                 name = kinds[i].name;
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A card that moves gets other bus numbers, but the place of its functions on the card stays: a
- * device is found again by its id, of which the part above the card is exchanged.
+ * A moved card gets other bus numbers, but its functions keep their place on the card. A device is
+ * therefore found by its id, after the part above the card is replaced.
  */
 
 #include "cli/suppose.h"

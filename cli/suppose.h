@@ -2,25 +2,25 @@
 #pragma once
 
 /*
- * --what-if: the machine with one thing changed, and where a device of the real one is in it.
+ * --what-if: the machine with one change, and the place in it of each device of the real machine.
  */
 
 #include "cli/isoctl.h"
 
 typedef struct Supposition {
-        iso_host *host; /* the changed machine; NULL if nothing is supposed */
-        char *from;     /* of a move: how ids of what is moved begin, before and after; NULL else */
+        iso_host *host; /* the changed machine; NULL without --what-if */
+        char *from;     /* for a move: the prefix of moved ids, before and after; else NULL */
         char *to;
-        const iso_device *card; /* that was added, or NULL */
+        const iso_device *card; /* the added card, or NULL */
 } Supposition;
 
 void supposition_deinit(Supposition *supposition);
 
 /*
- * Does what --what-if says: "add PORT", "move CARD PORT", "acs BITS@PORT[;…]" or "remove DEVICE". Returns
- * EXIT_DONE, or the exit code when it has said what is wrong.
+ * Executes --what-if: "add PORT", "move CARD PORT", "acs BITS@PORT[;…]" or "remove DEVICE".
+ * Returns EXIT_DONE, or the exit code after reporting the error.
  */
 int suppose(Invocation *invocation, Supposition *ret_supposition);
 
-/* Where `device` of the invocation's host is in the changed machine, or NULL if it is gone. */
+/* Finds `device` of the invocation's host in the changed machine; NULL if it is not there. */
 const iso_device *suppose_find(const Supposition *supposition, const iso_device *device);

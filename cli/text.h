@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * Text for people: columns that line up, and what a device is called.
- */
+/* Text output: aligned columns, and the names of devices and groups. */
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -30,11 +28,11 @@ void table_print(const Table *table, const char *indent);
 /* "Ethernet" for 020000; the name of the base class, or "unclassified", for what has none. */
 const char *class_name(uint32_t class_code);
 
-/* "8086:10d3", "8086:-" or "-": what is known of a device's ids. The caller frees it. */
+/* "8086:10d3", "8086:-" or "-": the known ids of a device. The caller frees it. */
 char *ids_describe(const iso_device *device);
 void table_add_ids(Table *table, const iso_device *device);
 
-/* Adds ADDRESS, vendor:device, what it is, driver: how a device is shown below a group. */
+/* Adds address, vendor:device, class and driver: the row of a device below a group. */
 void table_add_device(Table *table, const iso_device *device);
 
 /* "a, b" for a list; the caller frees it. */
@@ -48,5 +46,5 @@ const iso_lease *lease_find(const iso_host *host, uint32_t id);
 /* "group 0000:00/1c.4 (kernel group 5)"; the caller frees it. */
 char *group_describe(const iso_group *group);
 
-/* Says once, on stderr, why this machine cannot lease, if so. */
+/* If this machine cannot lease, prints the reason on stderr. */
 void note_obstacle(const iso_host *host);

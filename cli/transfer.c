@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A lease given to somebody else; what has been handed out stays where it is. */
+/* Transfers a lease to another owner; fds that were handed out stay valid. */
 
 #include <stdio.h>
 
@@ -33,7 +33,7 @@ static int run_transfer(Invocation *invocation)
                 json_add_text(document, "to", to);
                 json_print(document);
         } else {
-                (void)printf("lease %u is %s's now\n", id, to);
+                (void)printf("lease %u now belongs to %s\n", id, to);
         }
         return EXIT_DONE;
 }
@@ -41,10 +41,9 @@ static int run_transfer(Invocation *invocation)
 const Verb verb_transfer = {
         .name = "transfer",
         .arguments = "LEASE|SELECTOR",
-        .summary = "make somebody else the owner of a lease",
-        .help = "--to OWNER       a user, by name or number (by root), or a connection to the "
-                "bus,\n"
-                "                 \":1.42\"\n",
+        .summary = "give a lease another owner",
+        .help = "--to OWNER       a user, by name or number (requires root), or a connection to\n"
+                "                 the bus, \":1.42\"\n",
         .options = OPTION_TO,
         .min_arguments = 1,
         .max_arguments = 1,

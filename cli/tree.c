@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The buses as a tree, so that one sees what is behind which port, with the groups beside it. */
+/* The buses as a tree: each device below its port, with its group. */
 
 #include <stdio.h>
 #include <string.h>
@@ -83,7 +83,7 @@ static int run_tree(Invocation *invocation)
 const Verb verb_tree = {
         .name = "tree",
         .arguments = "",
-        .summary = "devices below their ports",
+        .summary = "show devices below their ports",
         .help = "",
         .options = OPTION_FROM,
         .host = VERB_HOST_ANY,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The type of a group's default domain: what its devices are in while nobody has leased them. */
+/* The type of a group's default domain, which has its devices while they are not leased. */
 
 #include <stdio.h>
 
@@ -44,9 +44,9 @@ static int run_type(Invocation *invocation)
 const Verb verb_type = {
         .name = "type",
         .arguments = "SELECTOR [TYPE]",
-        .summary = "the type of a group's default domain, shown or set",
-        .help = "TYPE is identity, DMA, DMA-FQ or auto. For administrators. The kernel wants the\n"
-                "group without drivers and without an owner, but for DMA to DMA-FQ.\n",
+        .summary = "show or set the type of a group's default domain",
+        .help = "TYPE is identity, DMA, DMA-FQ or auto. Only administrators may set it. Except\n"
+                "from DMA to DMA-FQ, the kernel requires a group without drivers and owner.\n",
         .min_arguments = 1,
         .max_arguments = 2,
         .host = VERB_HOST_DAEMON,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The version: isoctl's and libisolation's are one. */
+/* The version, which isoctl and libisolation share. */
 
 #include <stdio.h>
 
@@ -24,7 +24,7 @@ static int run_version(Invocation *invocation)
 const Verb verb_version = {
         .name = "version",
         .arguments = "",
-        .summary = "isoctl's version",
+        .summary = "print isoctl's version",
         .help = "",
         .host = VERB_HOST_NONE,
         .run = run_version,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Until groups can be leased: they are there, and nobody has them. Nothing is taken, so that
- * somebody else may be quicker; who wants to have them waits in the queue: acquire --wait.
+ * Waits until groups exist and are unleased. It acquires nothing, so another user may lease them
+ * first; to get them, use the queue: acquire --wait.
  */
 
 #include <signal.h>
@@ -14,30 +14,30 @@
 #include "cli/document.h"
 #include "cli/text.h"
 
-#define TIME_IS_UP "isoctl: the time is up, and not all groups can be leased\n"
-#define TIME_IS_UP_JSON                                                                            \
-        "{\"schema\":\"isolationd.error/1\",\"error\":\"Busy\",\"message\":\"the time is up, "     \
-        "and not all groups can be leased\"}\n"
+#define TIMEOUT "timeout: not all groups can be leased"
+#define TIMEOUT_LINE "isoctl: " TIMEOUT "\n"
+#define TIMEOUT_JSON                                                                               \
+        "{\"schema\":\"isolationd.error/1\",\"error\":\"Busy\",\"message\":\"" TIMEOUT "\"}\n"
 
-/* What the events are held against, and how it ended. */
+/* The selectors to wait for, and the result. */
 typedef struct Wait {
         Invocation *invocation;
         int error; /* of libisolation, or 0 */
 } Wait;
 
-static int time_is_up_code;
-static bool time_is_up_json;
+static int timeout_code;
+static bool timeout_json;
 
-static void on_time_is_up(int signal_number)
+static void on_timeout(int signal_number)
 {
-        ssize_t n = write(STDERR_FILENO, TIME_IS_UP, sizeof(TIME_IS_UP) - 1);
+        ssize_t n = write(STDERR_FILENO, TIMEOUT_LINE, sizeof(TIMEOUT_LINE) - 1);
 
-        if (time_is_up_json && n > 0)
-                n = write(STDOUT_FILENO, TIME_IS_UP_JSON, sizeof(TIME_IS_UP_JSON) - 1);
-        _exit(n > 0 ? time_is_up_code : EXIT_FAILED);
+        if (timeout_json && n > 0)
+                n = write(STDOUT_FILENO, TIMEOUT_JSON, sizeof(TIMEOUT_JSON) - 1);
+        _exit(n > 0 ? timeout_code : EXIT_FAILED);
 }
 
-/* Ends isoctl when the time is up, wherever it is. */
+/* Exits isoctl at the timeout, from wherever it runs. */
 static void set_clock(const Invocation *invocation)
 {
         uint64_t usec = invocation->wait_usec;
@@ -48,13 +48,13 @@ static void set_clock(const Invocation *invocation)
 
         if (usec == 0 || usec == ISO_WAIT_FOREVER)
                 return;
-        time_is_up_code = iso_error_exit_code(ISO_E_STUCK);
-        time_is_up_json = invocation->json;
-        (void)signal(SIGALRM, on_time_is_up);
+        timeout_code = iso_error_exit_code(ISO_E_STUCK);
+        timeout_json = invocation->json;
+        (void)signal(SIGALRM, on_timeout);
         (void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* Returns whether it is over: all can be leased, or wait->error says why nobody can tell. */
+/* Returns whether the wait is over: all groups can be leased, or wait->error is set. */
 static int look(Wait *wait)
 {
         Invocation *invocation = wait->invocation;
@@ -108,9 +108,9 @@ const Verb verb_wait = {
         .name = "wait",
         .arguments = "SELECTOR...",
         .summary = "wait until groups can be leased",
-        .help = "Returns when they are there and nobody has them. It takes nothing: who wants to\n"
-                "have them waits in the queue, with acquire --wait.\n"
-                "--wait=SECONDS   for that long at most (exit code 7)\n",
+        .help = "Returns when the groups exist and are unleased. It acquires nothing: to get\n"
+                "them, wait in the queue with acquire --wait.\n"
+                "--wait=SECONDS   the longest wait, in seconds (exit code 7)\n",
         .options = OPTION_WAIT,
         .min_arguments = 1,
         .max_arguments = ANY_NUMBER,

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a copy of a machine can be asked of all its partitions: how they differ, how strong a group
- * is, what keeps two devices apart. What is answered is kept, like the view, until the next
- * refresh.
+ * Questions about all partitions of a snapshot: how they differ, how strong a group is, what
+ * separates two devices. The host keeps the answers, like the view, until the next refresh.
  */
 
 #include <errno.h>
@@ -188,9 +187,8 @@ int iso_host_separators(iso_host *host, const iso_device *a, const iso_device *b
         if (r < 0)
                 return r;
         if (explanation->together)
-                return host_fail(host, ISO_E_INVALID,
-                                 "%s and %s are together by the kernel's rules", a->address,
-                                 b->address);
+                return host_fail(host, ISO_E_INVALID, "the kernel's rules join %s and %s",
+                                 a->address, b->address);
 
         separators =
                 arena_alloc(tree.arena, ARRAY_SIZE(explanation->separators), sizeof(*separators));

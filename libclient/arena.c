@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Objects one behind the other in large blocks. A gap behind each is forbidden ground to
- * AddressSanitizer, so that it sees a write past any of them.
+ * Objects in sequence in large blocks. AddressSanitizer poisons a gap after each object, so that
+ * it detects a write past the end.
  */
 
 #include "libclient/arena.h"
@@ -49,7 +49,9 @@ void arena_deinit(Arena *arena)
         }
 }
 
-/* A new block in front, with room for an object of `bytes`. Returns NULL if memory is short. */
+/*
+ * Adds a block at the front, with room for an object of `bytes`. Returns NULL if memory is short.
+ */
 static ArenaBlock *add_block(Arena *arena, size_t bytes)
 {
         size_t size = bytes > BLOCK_SIZE ? bytes : BLOCK_SIZE;

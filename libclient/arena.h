@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Many small values with one lifetime.
+ * Allocates many small values that share one lifetime.
  *
- * A view hands out thousands of strings and lists that all die together at the next refresh. They
- * are taken from an arena and never freed one by one. Memory comes zeroed.
+ * A view has thousands of strings and lists, and all end at the next refresh. The arena allocates
+ * them zeroed and frees them all at once.
  */
 
 #include <stddef.h>
@@ -18,7 +18,7 @@ typedef struct Arena {
         ArenaBlock *blocks;
 } Arena;
 
-/* Frees everything taken from the arena; it can be used again. */
+/* Frees all allocations of the arena, which can then be used again. */
 void arena_deinit(Arena *arena);
 
 /* `n` zeroed objects of `size` bytes, or NULL if memory is short. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The doctor, of both kinds of hosts: a machine is examined by the model, a daemon by what it says
- * of itself and of its leases.
+ * The doctor for both kinds of hosts: the model examines a machine; a daemon is examined by its
+ * properties and its leases.
  */
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "core/probe/doctor_read.h"
 #include "libclient/host.h"
 
-/* Findings on their way into an arena. */
+/* A list of findings that grows in an arena. */
 typedef struct Findings {
         Arena *arena;
         iso_finding *list;
@@ -109,12 +109,12 @@ static int diagnose_policy(iso_host *host, Findings *findings)
         finding = add(findings, "policy", *text ? DOCTOR_FAIL : DOCTOR_OK);
         if (!finding)
                 return -ENOMEM;
-        finding->what = *text ? "the policy's files have a mistake" : "the policy is in force";
+        finding->what = *text ? "the policy files have an error" : "the policy is in force";
         finding->evidence =
                 arena_strdup(findings->arena, *text ? text : "The daemon read all its files.");
-        finding->why = "With a mistake the rules before it stay in force; at the start, only root "
-                       "may lease.";
-        finding->fix = *text ? "Mend the file, then systemctl reload isolationd." : "";
+        finding->why = "While the files have an error, a running daemon keeps its previous rules; "
+                       "a daemon that starts lets only root lease.";
+        finding->fix = *text ? "Fix the file, then run: systemctl reload isolationd" : "";
         return finding->evidence ? 0 : -ENOMEM;
 }
 
@@ -125,23 +125,27 @@ static int diagnose_obstacle(iso_host *host, Findings *findings)
 
         if (!finding)
                 return -ENOMEM;
-        finding->what = *obstacle ? "isolationd refuses all leases" : "isolationd leases";
-        finding->evidence = *obstacle ? obstacle : "It answers, and nothing keeps it from leasing.";
-        finding->why = "It is the daemon that keeps drivers away and puts devices back.";
-        finding->fix = *obstacle ? "isolationd(8), \"What a machine needs\", says more." : "";
+        finding->what = *obstacle ? "isolationd refuses all leases" : "isolationd accepts leases";
+        finding->evidence = *obstacle ? obstacle : "It is running, and nothing prevents a lease.";
+        finding->why =
+                "The daemon keeps host drivers off leased devices and returns devices to the host.";
+        finding->fix = *obstacle ? "See isolationd(8), \"What a machine needs\"." : "";
         return 0;
 }
 
-/* Why each thing of which the daemon tells matters; what it has no name for here is told all the
- * same. */
+/*
+ * The reason why each self-check of the daemon matters. A check without a row here is reported
+ * too.
+ */
 static const struct {
         const char *id, *why;
 } self_reasons[] = {
-        {"records", "Without its record a lease cannot be given back as it was."},
-        {"files", "A restarted daemon knows of leases by their records only."},
-        {"aides", "They have the rights that the daemon itself does without."},
-        {"store", "What the service manager does not keep is closed when the daemon ends."},
-        {"downgrade", "A daemon takes up only records that it understands."},
+        {"records", "Without its record, the daemon cannot restore the devices of a lease."},
+        {"files", "A restarted daemon knows leases only from their records."},
+        {"aides", "The helpers have the privileges that the daemon itself gives up."},
+        {"store", "When the daemon ends, the kernel closes every fd that the service manager does "
+                  "not keep."},
+        {"downgrade", "A daemon can continue only leases whose records it understands."},
 };
 
 static const char *find_self_reason(const char *id)
@@ -169,7 +173,7 @@ static int copy_self_finding(Findings *findings, const char *const text[5])
         return finding->id && finding->what && finding->evidence && finding->fix ? 0 : -ENOMEM;
 }
 
-/* What the daemon finds of itself. One of an earlier version is not asked. */
+/* Reads the daemon's self-check. An earlier version does not have it. */
 static int diagnose_self(iso_host *host, Findings *findings)
 {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -190,7 +194,7 @@ static int diagnose_self(iso_host *host, Findings *findings)
         return r < 0 ? r : 0;
 }
 
-/* Where nothing was found, that is the finding. */
+/* If the self-check has no finding, adds one that says so. */
 static int conclude(Findings *findings, size_t n, const iso_finding *well)
 {
         iso_finding *finding = n > 0 ? NULL : add(findings, well->id, DOCTOR_OK);
@@ -203,7 +207,7 @@ static int conclude(Findings *findings, size_t n, const iso_finding *well)
         return n > 0 || finding ? 0 : -ENOMEM;
 }
 
-/* How bad a lease's state is; OK for what passes by itself. */
+/* The severity of a lease's state; OK for a state that passes by itself. */
 static DoctorLevel judge_state(const char *state)
 {
         if (strcmp(state, "quarantined") == 0 || strcmp(state, "stuck") == 0)
@@ -213,7 +217,7 @@ static DoctorLevel judge_state(const char *state)
 
 static int diagnose_leases(iso_host *host, Findings *findings)
 {
-        static const char why[] = "Devices of such a lease are nobody's until it has ended.";
+        static const char why[] = "Nobody can use the devices of such a lease until it has ended.";
         const View *view = host->view;
         iso_finding *finding;
         size_t n = 0;
@@ -231,25 +235,26 @@ static int diagnose_leases(iso_host *host, Findings *findings)
                 n++;
                 (void)snprintf(text, sizeof(text), "lease %u is %s", lease->id, lease->state);
                 finding->what = arena_strdup(findings->arena, text);
-                finding->evidence = *lease->trouble ? lease->trouble : "It is not said why.";
+                finding->evidence =
+                        *lease->trouble ? lease->trouble : "The daemon gives no reason.";
                 finding->why = why;
-                finding->fix = strcmp(lease->state, "quarantined") == 0
-                                       ? "isoctl repair LEASE puts back what is left."
-                                       : "End whoever has it open (isoctl holders LEASE).";
+                finding->fix =
+                        strcmp(lease->state, "quarantined") == 0
+                                ? "Run isoctl repair LEASE, which restores the remaining devices."
+                                : "End the processes that have it open (isoctl holders LEASE).";
                 if (!finding->what)
                         return -ENOMEM;
         }
         return conclude(findings, n,
                         &(iso_finding){.id = "leases",
-                                       .what = "no lease is in trouble",
-                                       .evidence = "None is draining, stuck or quarantined.",
+                                       .what = "no lease has a problem",
+                                       .evidence = "No lease is draining, stuck or quarantined.",
                                        .why = why});
 }
 
 static int diagnose_guards(iso_host *host, Findings *findings)
 {
-        static const char why[] =
-                "A driver of the host has had a device whose group somebody else owns.";
+        static const char why[] = "A host driver was bound to a device of a leased group.";
         const View *view = host->view;
         iso_finding *finding;
         size_t n = 0;
@@ -268,18 +273,17 @@ static int diagnose_guards(iso_host *host, Findings *findings)
                                group->id);
                 finding->what = arena_strdup(findings->arena, text);
                 finding->evidence = *group->guard_evidence ? group->guard_evidence
-                                                           : "The daemon's log says who it was.";
+                                                           : "The daemon's log names the driver.";
                 finding->why = why;
                 finding->fix = "Revoke the lease, and require a stronger guard in the policy.";
                 if (!finding->what)
                         return -ENOMEM;
         }
-        return conclude(
-                findings, n,
-                &(iso_finding){.id = "guards",
-                               .what = "no guard is breached",
-                               .evidence = "No driver of the host has got into a leased group.",
-                               .why = why});
+        return conclude(findings, n,
+                        &(iso_finding){.id = "guards",
+                                       .what = "no guard is breached",
+                                       .evidence = "No host driver was bound in a leased group.",
+                                       .why = why});
 }
 
 static bool is_unleased(const View *view, const iso_device *device)
@@ -292,10 +296,11 @@ static bool is_unleased(const View *view, const iso_device *device)
         return true;
 }
 
-/* A lease whose record was lost leaves its devices so, and the daemon does not know of it. */
+/* A lease whose record was lost leaves its devices bound to vfio-pci, unknown to the daemon. */
 static int diagnose_unleased(iso_host *host, Findings *findings)
 {
-        static const char why[] = "Nobody guards such a device's group, or gives it back.";
+        static const char why[] = "The daemon neither guards the group of such a device nor "
+                                  "returns the device to the host.";
         const View *view = host->view;
         size_t n = 0;
 
@@ -314,18 +319,20 @@ static int diagnose_unleased(iso_host *host, Findings *findings)
                                device->address);
                 finding->what = arena_strdup(findings->arena, text);
                 finding->evidence =
-                        "A lease has left it so whose record was lost or set aside (the "
-                        "daemon's log tells of it), or somebody else has bound it.";
+                        "Either a lease lost its record or the daemon set the record aside (see "
+                        "the daemon's log), or another program bound the device.";
                 finding->why = why;
-                finding->fix = "If it was a lease, isoctl repair DEVICE gives it back to the host.";
+                finding->fix =
+                        "If a lease left it, run isoctl repair DEVICE to return it to the host.";
                 if (!finding->what)
                         return -ENOMEM;
         }
-        return conclude(findings, n,
-                        &(iso_finding){.id = "unleased",
-                                       .what = "no device is left at vfio-pci",
-                                       .evidence = "Whatever vfio-pci drives, a lease has.",
-                                       .why = why});
+        return conclude(
+                findings, n,
+                &(iso_finding){.id = "unleased",
+                               .what = "no stray device is bound to vfio-pci",
+                               .evidence = "Every device bound to vfio-pci belongs to a lease.",
+                               .why = why});
 }
 
 int iso_host_diagnose(iso_host *host, const iso_finding **ret, size_t *ret_n)

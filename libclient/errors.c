@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * How a failed bus call is seen. The daemon's own refusals go by the core's table of names; every
- * other way a call can fail (no daemon, no permission, no such object, no answer) by the one here.
+ * The last failure of a host: its sentence, and the error code for a failed bus call. The table of
+ * refusals (core/model/refusal.h) decodes the daemon's own errors; the table here decodes all
+ * others: no daemon, no permission, no such object, no answer.
  */
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "core/model/refusal.h"
+#include "core/model/text.h"
 #include "libclient/host.h"
 
 #define DBUS_PREFIX "org.freedesktop.DBus.Error."
-/* The service manager's, which the bus passes on when it could not start the daemon for us. */
+/* Errors of the service manager, which the bus forwards if it could not start the daemon. */
 #define SYSTEMD_PREFIX "org.freedesktop.systemd1."
 
 /* The public enum is the core's, under names that a client may see. */
@@ -49,8 +52,8 @@ static const struct {
         {"NoServer", ISO_E_NO_DAEMON},
         {"ServiceUnknown", ISO_E_NO_DAEMON},
         {"Spawn.", ISO_E_NO_DAEMON},
-        {"TimedOut", ISO_E_NO_DAEMON}, /* the bus gave up starting the daemon */
-        {"Timeout", ISO_E_STUCK},      /* we gave up waiting for it */
+        {"TimedOut", ISO_E_NO_DAEMON}, /* the bus timed out while starting the daemon */
+        {"Timeout", ISO_E_STUCK},      /* our call timed out */
         {"UnknownInterface", ISO_E_UNSUPPORTED},
         {"UnknownMethod", ISO_E_UNSUPPORTED},
         {"UnknownObject", ISO_E_NOT_FOUND},
@@ -97,7 +100,7 @@ static int error_from_name(const char *name)
         return ISO_E_SUCCESS;
 }
 
-/* Errors of our own socket: the bus itself is not there, or no longer. */
+/* Errors of our own socket: the bus is not there, or has gone. */
 static bool is_bus_gone(int error)
 {
         switch (-error) {
@@ -115,6 +118,32 @@ static bool is_bus_gone(int error)
         }
 }
 
+int host_fail(iso_host *host, int error, const char *format, ...)
+{
+        va_list arguments;
+        char *message;
+
+        va_start(arguments, format);
+        message = text_vprint(format, arguments);
+        va_end(arguments);
+
+        free(host->message);
+        host->message = message;
+        return error;
+}
+
+int host_fail_without_snapshot(iso_host *host)
+{
+        return host_fail(host, ISO_E_UNSUPPORTED,
+                         "the daemon provides only the groups in force and their reasons: for "
+                         "more, read /sys instead (isoctl --from /sys)");
+}
+
+const char *iso_host_message(const iso_host *host)
+{
+        return host && host->message ? host->message : "";
+}
+
 int host_fail_bus(iso_host *host, int error, const sd_bus_error *bus_error)
 {
         const char *name = bus_error && bus_error->name ? bus_error->name : "";
@@ -129,14 +158,14 @@ int host_fail_bus(iso_host *host, int error, const sd_bus_error *bus_error)
                 known = ISO_E_NO_DAEMON;
 
         if (known == ISO_E_NO_DAEMON)
-                return host_fail(host, known,
-                                 "isolationd cannot be reached: %s (`systemctl status isolationd` "
-                                 "says more)",
-                                 text);
+                return host_fail(
+                        host, known,
+                        "isolationd cannot be reached: %s (see `systemctl status isolationd`)",
+                        text);
         if (known == ISO_E_STUCK && after_prefix(name, DBUS_PREFIX))
                 return host_fail(host, known,
                                  "isolationd does not answer; it may still be waiting for a driver "
-                                 "(`journalctl -u isolationd` says more)");
+                                 "(see `journalctl -u isolationd`)");
         if (known)
                 return host_fail(host, known, "%s", text);
         return host_fail(host, error < 0 ? error : -EIO, "%s", text);

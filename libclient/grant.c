@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * A grant, and descriptors that came beside the message they belong to.
- */
+/* A grant, and descriptors that arrive separately from their message. */
 
 #include "libclient/grant.h"
 
@@ -13,7 +11,7 @@
 #include <unistd.h>
 
 #define PACKET_SIZE 65536
-/* What the kernel takes in one packet (SCM_MAX_FD). */
+/* The kernel's limit for one packet (SCM_MAX_FD). */
 #define PACKET_FDS_MAX 253
 
 iso_grant *grant_new(void)
@@ -56,7 +54,7 @@ int grant_add(iso_grant *grant, const char *name, int fd)
         return 0;
 }
 
-/* Adds one packet's descriptors, all of which are closed or taken over. Returns 0 or -errno. */
+/* Adds one packet's descriptors; it owns or closes each of them. Returns 0 or -errno. */
 static int add_packet(iso_grant *grant, char *names, const int *fds, size_t n)
 {
         char *rest = names;
@@ -64,7 +62,7 @@ static int add_packet(iso_grant *grant, char *names, const int *fds, size_t n)
 
         for (size_t i = 0; i < n; i++) {
                 const char *name = r == 0 ? strsep(&rest, "\n") : NULL;
-                /* Above the three that a program may have closed. */
+                /* Above 2, because a program may have closed stdin, stdout or stderr. */
                 int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
 
                 (void)close(fds[i]);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * What was handed out, as it is read from a reply.
- */
+/* Builds a grant from a reply. */
 
 #include "libclient/host.h"
 
@@ -12,11 +10,11 @@ DEFINE_CLEANUP(iso_grant *, iso_grant_free);
 /* An empty grant, or NULL. */
 iso_grant *grant_new(void);
 
-/* Adds a descriptor, which is taken over also on failure. Returns 0 or -ENOMEM. */
+/* Adds a descriptor, which the grant owns; closes it on failure. Returns 0 or -ENOMEM. */
 int grant_add(iso_grant *grant, const char *name, int fd);
 
 /*
- * Adds what waits in a socket of packets, each with the names, one a line, of the descriptors that
- * come with it, until its end. Returns 0, -EBADMSG or another -errno.
+ * Adds the descriptors of a packet socket, up to its end. Each packet has the names of its
+ * descriptors, one a line. Returns 0, -EBADMSG or another -errno.
  */
 int grant_receive(iso_grant *grant, int socket);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the daemon has put on the journal, read back: its entries are known by their ids, and a
- * field that is missing was not known then.
+ * Reads the daemon's entries from the journal, by their message ids. The daemon leaves out a field
+ * whose value it did not know.
  */
 
 #include <errno.h>
@@ -36,7 +36,7 @@ iso_history *iso_history_free(iso_history *history)
 
 DEFINE_CLEANUP(iso_history *, iso_history_free);
 
-/* What comes from clients may hold anything; it goes to terminals. */
+/* Replaces control characters: clients choose some of the text, and terminals show it. */
 static void tame(char *text)
 {
         for (; *text; text++)
@@ -57,7 +57,7 @@ static char *take_value(Arena *arena, const char *name, const void *data, size_t
         return text;
 }
 
-/* A field of the entry at hand; "" if it has none. Returns 0 or -errno. */
+/* A field of the current entry; "" if it has none. Returns 0 or -errno. */
 static int read_field(sd_journal *journal, Arena *arena, const char *name, const char **ret)
 {
         const void *data;
@@ -100,7 +100,7 @@ static int read_list(sd_journal *journal, Arena *arena, const char *name,
         return 0;
 }
 
-/* -1 for what is no number. */
+/* -1 if the text is not a number. */
 static int64_t to_number(const char *text)
 {
         char *end;
@@ -145,7 +145,10 @@ static int read_entry(sd_journal *journal, Arena *arena, iso_history_entry *entr
         return 0;
 }
 
-/* Anybody can write to the journal under our ids: counted is what root's service has written. */
+/*
+ * Any process can write to the journal with our ids: accept only entries that root's service has
+ * written.
+ */
 static int match(sd_journal *journal)
 {
         int r = sd_journal_add_match(journal, "_UID=0", 0);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Who has a lease or a group open, asked of the daemon; the answer is kept like the view. */
+/*
+ * Asks the daemon which processes have a lease or a group open; the host keeps the answer like the
+ * view.
+ */
 
 #include <errno.h>
 #include <string.h>
@@ -81,7 +84,7 @@ int iso_host_group_holders(iso_host *host, const iso_group *group, const iso_hol
 
         if (!host->bus)
                 return host_fail(host, ISO_E_UNSUPPORTED,
-                                 "who has a group open is asked of isolationd");
+                                 "only isolationd knows which processes have a group open");
         index = (size_t)(group - host->view->groups);
         if (index >= host->view->n_groups)
                 return -EINVAL;

@@ -1,44 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Hosts: opening, refreshing and reading. A refresh makes a whole new view first and only then
- * drops the old one, so that a failed refresh loses nothing.
+ * Opens, refreshes and reads hosts. A refresh replaces the old view only after it has built a
+ * whole new one, so that a failed refresh loses nothing.
  */
 
 #include "libclient/host.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "core/model/text.h"
 #include "core/probe/cleanup.h"
 #include "core/probe/snapshot_json.h"
-
-int host_fail(iso_host *host, int error, const char *format, ...)
-{
-        va_list arguments;
-        char *message;
-
-        va_start(arguments, format);
-        message = text_vprint(format, arguments);
-        va_end(arguments);
-
-        free(host->message);
-        host->message = message;
-        return error;
-}
-
-int host_fail_without_snapshot(iso_host *host)
-{
-        return host_fail(
-                host, ISO_E_UNSUPPORTED,
-                "the daemon tells the groups in force and why they are: for more read /sys "
-                "instead (isoctl --from /sys)");
-}
 
 iso_host *iso_host_free(iso_host *host)
 {
@@ -65,7 +41,7 @@ int iso_host_refresh(iso_host *host)
 
         if (!host->bus && !host->root)
                 return host_fail(host, ISO_E_UNSUPPORTED,
-                                 "a machine that is only supposed cannot be read again");
+                                 "a machine changed by --what-if cannot be read again");
         r = host->bus ? daemon_read_view(host, &view) : tree_read_view(host, &view);
         if (r != 0)
                 return r;
@@ -75,7 +51,7 @@ int iso_host_refresh(iso_host *host)
         return 0;
 }
 
-/* Gives the host away on success, and with a refusal that it carries the sentence for. */
+/* Passes the host to the caller on success, and on a refusal, whose sentence it has. */
 static int host_open_finish(iso_host **host, int r, iso_host **ret)
 {
         if (r < 0)
@@ -116,7 +92,7 @@ static int open_path(const char *path, const char *groups, bool is_file, unsigne
                 return -ENOMEM;
 
         if (flags & ~(unsigned)ISO_OPEN_WITHOUT_DRIVERS)
-                r = host_fail(host, ISO_E_INVALID, "there is no such flag for opening a machine");
+                r = host_fail(host, ISO_E_INVALID, "unknown flag for opening a machine");
         else
                 r = iso_host_refresh(host);
         return host_open_finish(&host, r, ret);
@@ -144,13 +120,13 @@ int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd)
         int copy, r;
 
         if (flags & ~(unsigned)ISO_SNAPSHOT_ANONYMISE)
-                return host_fail(host, ISO_E_INVALID, "there is no such flag for a snapshot");
+                return host_fail(host, ISO_E_INVALID, "unknown flag for a snapshot");
         if (!host->snapshot)
                 return host_fail(host, ISO_E_UNSUPPORTED,
-                                 "the daemon gives no snapshots: read /sys instead");
+                                 "the daemon provides no snapshot: read /sys instead");
         if (host->without_drivers)
                 return host_fail(host, ISO_E_UNSUPPORTED,
-                                 "a machine opened without drivers gives no whole snapshot");
+                                 "a machine opened without drivers has no complete snapshot");
         r = tree_read_traits(host);
         if (r < 0)
                 return r;
@@ -169,11 +145,6 @@ int iso_host_write_snapshot(iso_host *host, unsigned flags, int fd)
         if (r < 0)
                 return host_fail(host, r, "the snapshot cannot be written: %s", strerror(-r));
         return 0;
-}
-
-const char *iso_host_message(const iso_host *host)
-{
-        return host && host->message ? host->message : "";
 }
 
 const iso_device *iso_host_devices(const iso_host *host, size_t *ret_n)

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * A host inside: where views come from, the current one, and the sentence for the last failure.
+ * The inside of a host: the source of its views, the current view, and the sentence for the last
+ * failure.
  *
- * At most one of `bus` and `root` is set; a machine that is only supposed has neither. sd-bus and
- * what is read from files stay below this header: host.c speaks to both through the same
- * operations.
+ * At most one of `bus` and `root` is set; a machine of iso_host_what_if() has neither. host.c
+ * reads the bus and files through the same operations.
  */
 
 #include <systemd/sd-bus.h>
@@ -26,12 +26,12 @@
 
 struct iso_host {
         sd_bus *bus;
-        char *root; /* a sysfs tree or, if `is_file`, anything that holds a machine */
-        char *groups; /* a listing of groups beside the file, or NULL */
+        char *root;   /* a sysfs tree or, if `is_file`, any file that describes a machine */
+        char *groups; /* a separate listing of groups, or NULL */
         bool is_file;
         bool without_drivers;
-        Snapshot *snapshot;     /* that the view was made of; NULL with a bus */
-        bool has_traits;        /* of a tree: tree_read_traits() has been there */
+        Snapshot *snapshot;     /* source of the view; NULL with a bus */
+        bool has_traits;        /* tree_read_traits() has read the tree */
         Partitions *partitions; /* of the snapshot, or NULL */
         View *view;
         char *message;
@@ -39,16 +39,15 @@ struct iso_host {
 
 DEFINE_CLEANUP(iso_host *, iso_host_free);
 
-/* Remembers the sentence and returns `error`, for `return host_fail(…)`. */
+/* Stores the sentence and returns `error`, for `return host_fail(…)`. */
 int host_fail(iso_host *host, int error, const char *format, ...) _printf_(3, 4);
 
-/* For what only a machine's copy can be asked: ISO_E_UNSUPPORTED, and what to do instead. */
+/* Fails a question that only a snapshot can answer: ISO_E_UNSUPPORTED, with the alternative. */
 int host_fail_without_snapshot(iso_host *host);
 
 /*
- * Turns a failed bus call into what isolation.h promises. The daemon's own sentence comes through
- * as it is; a bus or daemon that is not there is ISO_E_NO_DAEMON. Returns `enum iso_error` or
- * -errno.
+ * Converts a failed bus call to the errors of isolation.h. Keeps the daemon's own sentence; an
+ * unreachable bus or daemon is ISO_E_NO_DAEMON. Returns `enum iso_error` or -errno.
  */
 int host_fail_bus(iso_host *host, int error, const sd_bus_error *bus_error);
 
@@ -56,13 +55,13 @@ _nodiscard_ int daemon_connect(iso_host *host);
 _nodiscard_ int daemon_read_view(iso_host *host, View **ret_view);
 
 /*
- * Asks the daemon what a name stands for. *ret_device is NULL where it names a group only. -EINVAL
- * for a text that cannot be sent.
+ * Asks the daemon to resolve a name. *ret_device is NULL if it names a group only. Returns -EINVAL
+ * for a text that D-Bus cannot carry.
  */
 _nodiscard_ int daemon_resolve(iso_host *host, const char *selector, const iso_device **ret_device,
                                const iso_group **ret_group);
 
-/* Asks the daemon how strong a group of the view is; the bits are the view's. */
+/* Asks the daemon for the strength of a group of the view; the view owns the bits. */
 _nodiscard_ int daemon_strength(iso_host *host, const iso_group *group, const iso_strength **ret,
                                 size_t *ret_n);
 
@@ -72,11 +71,13 @@ _nodiscard_ int resets_read(iso_host *host, sd_bus_message *reply, const iso_res
 
 _nodiscard_ int tree_read_view(iso_host *host, View **ret_view);
 
-/* Reads on what a view does without, once; nothing to do for what is no tree. Returns 0 or -errno.
+/*
+ * Reads the traits of the tree, which a view does not need, once. Does nothing if the host is not
+ * a tree. Returns 0 or -errno.
  */
 _nodiscard_ int tree_read_traits(iso_host *host);
 
-/* A view of a snapshot: the kernel's own groups where it has any, else computed ones. */
+/* Makes a view of a snapshot: the kernel's own groups if there are any, else computed ones. */
 _nodiscard_ int tree_make_view(Partitions *partitions, View **ret_view);
 
 /* The device that an interface or block device of the tree belongs to, or NULL. */

@@ -2,7 +2,7 @@
 
 /*
  * The daemon as a source of views: one GetManagedObjects call, so that devices, groups and leases
- * are of one moment; then object paths are replaced by the names that people use.
+ * are consistent. Object paths are then replaced by ids and addresses.
  */
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static int compare_paths(const void *a, const void *b)
         return strcmp(left->path, right->path);
 }
 
-/* By kind, and within a kind as a view sorts. */
+/* Orders by kind, and within a kind as a view sorts. */
 static int compare_keys(const void *a, const void *b)
 {
         const Object *left = a, *right = b;
@@ -94,7 +94,7 @@ static void resolve_device(ObjectList *list, Object *device)
                 return;
         device->device.group = group->group.id;
 
-        /* A bridge in a leased group stays the host's. */
+        /* A bridge in a leased group stays with the host. */
         if (strcmp(device->device.state, "leased") != 0 &&
             strcmp(device->device.state, "held") != 0)
                 return;
@@ -174,7 +174,7 @@ static int fill_view(ObjectList *list, View *view)
         return 0;
 }
 
-/* The daemon's groups are the kernel's, or, where it has none, those that its rules give. */
+/* The daemon's groups are the kernel's or, if it has none, those that its rules give. */
 static void name_partition(View *view)
 {
         const char *partition = "kernel";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Names that a tree or a dump has for its devices, beside address and stable id: interfaces, block
+ * Other names of devices in a tree or a dump than address and stable id: interfaces, block
  * devices, slots, serial numbers.
  */
 
@@ -79,7 +79,7 @@ bool tree_is_label(const char *selector)
                policy_parse_serial(selector, &number);
 }
 
-/* All functions of a card may have the same number; one of 0 was left out of the snapshot. */
+/* All functions of a card may have the same serial number. A snapshot leaves out the number 0. */
 static const iso_device *find_serial(const iso_host *host, const char *text)
 {
         const Snapshot *snapshot = host->snapshot;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A machine's copy as a source of views, a sysfs tree (also the live one) or a file: read into a
- * snapshot, grouped by the same model that the daemon runs. The kernel's own groups are what is
- * shown where there are any; computed ones explain them, and stand in for them where the tree has
- * none.
+ * A sysfs tree (also the live one) or a file as a source of views: read into a snapshot, and
+ * grouped by the model that the daemon uses. The view shows the kernel's own groups if there are
+ * any. Computed groups explain them, and replace them if the tree has none.
  */
 
 #include <errno.h>
@@ -24,9 +23,8 @@ static const char no_iommu[] =
         "Turn it on in the firmware's setup (VT-d, AMD-Vi or IOMMU, SMMU) and, on Intel, boot with "
         "intel_iommu=on";
 
-static const char no_groups[] =
-        "no groups of a kernel are told here: either no IOMMU was in use on that machine, or the "
-        "text leaves them out";
+static const char no_groups[] = "the input has no kernel groups: either that machine used no "
+                                "IOMMU, or the text leaves them out";
 
 static int fill_view(const Tree *tree, PartitionKind kind, const Partition *shown,
                      const Partition *computed)
@@ -96,7 +94,7 @@ static int read_snapshot(iso_host *host, ReadNotes *notes, Snapshot **ret_snapsh
         return r;
 }
 
-/* Keeps the reader's notes with the view. */
+/* Copies the reader's notes into the view. */
 static int keep_notes(const ReadNotes *notes, View *view)
 {
         if (notes->n == 0)
@@ -123,7 +121,10 @@ static int keep_notes(const ReadNotes *notes, View *view)
         return 0;
 }
 
-/* Of a copy nobody knows whether there was none, or whether the copy leaves it out. */
+/*
+ * The obstacle to leases. For a copy it is unknown whether the machine had no IOMMU or the copy
+ * leaves it out.
+ */
 static const char *obstacle_of(const iso_host *host)
 {
         struct stat status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What only the daemon does with a group: the type of its domain changed, its reserved regions
- * read.
+ * Group operations that only the daemon has: setting the type of the domain, and reading reserved
+ * regions.
  */
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #include "libclient/host.h"
 
-/* The group's object, or NULL if it is none of the view's. */
+/* The path of the group's object, or NULL if the group is not of the view. */
 static const char *path_of(const iso_host *host, const iso_group *group)
 {
         size_t index = (size_t)(group - host->view->groups);
@@ -55,7 +55,7 @@ int iso_host_regions(iso_host *host, const iso_group *group, const iso_region **
 
         if (!host->bus)
                 return host_fail(host, ISO_E_UNSUPPORTED,
-                                 "reserved regions are the running kernel's: ask the daemon");
+                                 "only the running kernel has reserved regions: ask the daemon");
         if (!path_of(host, group))
                 return -EINVAL;
         r = sd_bus_call_method(host->bus, HOST_SERVICE, path_of(host, group), HOST_GROUP,

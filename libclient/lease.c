@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Leases taken and given back. The fds of a reply belong to the message, so each is duplicated,
- * above the three that a program may have closed. A lease whose reply cannot be used is given back
- * at once.
+ * Acquires and releases leases. The message owns the fds of a reply, so this file duplicates each,
+ * above 2, because a program may have closed stdin, stdout or stderr. It releases a lease at once
+ * if its reply is unusable.
  */
 
 #include <errno.h>
@@ -19,13 +19,13 @@
 #include "libclient/grant.h"
 #include "libclient/request.h"
 
-/* The name of the socket for what a message has no room for. */
+/* The name of the socket that carries the fds for which the message has no room. */
 #define MORE_FDS "more"
-/* What the policy may give the owner of a lease that is revoked. */
+/* The longest grace that a policy can give on revocation, in seconds. */
 #define GRACE_SECONDS_MAX 3600
 #define DEFAULT_TIMEOUT_USEC (120ULL * 1000 * 1000)
 #define TICKET_BYTES 16
-/* A daemon that ends more often than that while one waits does not answer at all. */
+/* If the daemon ends more often than this during one wait, the request fails. */
 #define RESTARTS_MAX 16
 
 static int read_fd(sd_bus_message *reply, int *ret_fd)
@@ -42,7 +42,10 @@ static int read_fd(sd_bus_message *reply, int *ret_fd)
         return 0;
 }
 
-/* Adds the named fd at the reply's cursor, or what waits in it. Returns 1, 0 at the end, or -errno. */
+/*
+ * Adds the named fd at the reply's cursor, or the fds that wait in that socket. Returns 1, 0 at
+ * the end, or -errno.
+ */
 static int read_named_fd(sd_bus_message *reply, iso_grant *grant)
 {
         const char *name;
@@ -124,7 +127,10 @@ static int read_grant(sd_bus_message *reply, iso_grant **ret_grant)
         return 0;
 }
 
-/* A call about a lease; *ret_message is the caller's. Returns 0, or what host_fail() returned. */
+/*
+ * Makes the message for a call of a lease; the caller owns *ret_message. Returns 0 or an error of
+ * host_fail().
+ */
 static int new_call(iso_host *host, uint32_t lease, const char *method,
                     sd_bus_message **ret_message)
 {
@@ -139,7 +145,10 @@ static int new_call(iso_host *host, uint32_t lease, const char *method,
         return r < 0 ? host_fail_bus(host, r, NULL) : 0;
 }
 
-/* Makes it. `r` is how its arguments could be put in. Returns 0, or what host_fail() returned. */
+/*
+ * Sends the message. `r` is the result of appending its arguments. Returns 0 or an error of
+ * host_fail().
+ */
 static int call(iso_host *host, int r, uint32_t lease, sd_bus_message *message, uint64_t timeout,
                 sd_bus_message **ret_reply)
 {
@@ -163,7 +172,7 @@ static int call_release(iso_host *host, uint32_t lease, sd_bus_message **ret_rep
         return call(host, r, lease, message, DEFAULT_TIMEOUT_USEC, ret_reply);
 }
 
-/* A lease was made, but what came with it cannot be used. */
+/* The daemon made a lease, but its reply is unusable: releases it. */
 static int fail_grant(iso_host *host, sd_bus_message *reply, int error)
 {
         const char *path;
@@ -172,12 +181,13 @@ static int fail_grant(iso_host *host, sd_bus_message *reply, int error)
         if (sd_bus_message_rewind(reply, true) >= 0 &&
             sd_bus_message_read_basic(reply, 'o', &path) > 0 && read_id(path, &lease))
                 (void)call_release(host, lease, NULL);
-        return host_fail(host, error,
-                         "the lease was made and given back: its fds cannot be used: %s",
-                         strerror(-error));
+        return host_fail(
+                host, error,
+                "the lease was acquired and released again, because its fds are unusable: %s",
+                strerror(-error));
 }
 
-/* Asks once. Returns 0 with *ret_reply, or -errno with *error. */
+/* Calls once. Returns 0 with *ret_reply, or -errno with *error. */
 static int call_acquire(iso_host *host, const char *const *selectors,
                         const iso_acquire_options *options, const char *ticket, sd_bus_error *error,
                         sd_bus_message **ret_reply)
@@ -194,7 +204,7 @@ static int call_acquire(iso_host *host, const char *const *selectors,
         return sd_bus_call(host->bus, message, timeout, error, ret_reply);
 }
 
-/* A name for our place in the queue that nobody guesses. Returns 0 or -errno. */
+/* Makes a random ticket, the secret name of our place in the queue. Returns 0 or -errno. */
 static int make_ticket(char ticket[static 2 * TICKET_BYTES + 1])
 {
         uint8_t bytes[TICKET_BYTES];
@@ -214,7 +224,7 @@ static uint64_t now_usec(void)
         return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Asks, and asks again with the same ticket each time that the daemon ends before it answers. */
+/* Calls, and repeats the call with the same ticket if the daemon ends before it answers. */
 static int wait_and_acquire(iso_host *host, const char *const *selectors,
                             iso_acquire_options options, sd_bus_error *error,
                             sd_bus_message **ret_reply)
@@ -246,7 +256,7 @@ int iso_acquire(iso_host *host, const char *const *selectors, const iso_acquire_
 
         if (!host->bus)
                 return host_fail(host, ISO_E_UNSUPPORTED,
-                                 "a sysfs tree cannot lease: isolationd does");
+                                 "a sysfs tree cannot lease; ask isolationd");
         if (!options)
                 options = &defaults;
         if (options->wait_usec > 0)
@@ -325,8 +335,9 @@ int iso_take_device(iso_host *host, uint32_t lease, const char *address, iso_gra
                 return r;
         r = read_named_fds(reply, grant);
         if (r < 0)
-                return host_fail(host, r, "%s is taken, but its fds cannot be used: %s", address,
-                                 strerror(-r));
+                return host_fail(host, r,
+                                 "%s now belongs to the lease, but its fds are unusable: %s",
+                                 address, strerror(-r));
         grant->lease = lease;
         *ret = TAKE_PTR(grant);
         return 0;
@@ -376,7 +387,7 @@ int iso_get_descriptors(iso_host *host, uint32_t lease, iso_grant **ret)
         if (r >= 0)
                 r = read_named_fds(reply, grant);
         if (r < 0)
-                return host_fail(host, r, "the descriptors cannot be used: %s", strerror(-r));
+                return host_fail(host, r, "the descriptors are unusable: %s", strerror(-r));
         grant->lease = lease;
         *ret = TAKE_PTR(grant);
         return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The model's sums over what /proc says of one process. */
+/* Applies the model's memory lock rules to one process in /proc. */
 
 #include <inttypes.h>
 #include <stdio.h>

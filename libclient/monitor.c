@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * In step with the daemon.
+ * Keeps the table of objects in step with the daemon.
  *
- * Subscribe first, then ask for all objects: the bus keeps the order, so signals that come before
- * the answer are already in it and are passed over, and those after it apply to it. A daemon that
- * starts again is asked anew, and the difference to what was known is told. Only its own signals
- * count.
+ * It subscribes first and then reads all objects. The bus keeps the order: the answer already
+ * contains the changes of earlier signals, which are ignored; later signals apply to it. After a
+ * restart of the daemon it reads all objects again and reports the differences. It accepts only
+ * the daemon's own signals.
  */
 
 #include <errno.h>
@@ -79,7 +79,7 @@ static int on_objects(sd_bus_message *reply, void *userdata, sd_bus_error *ret_e
 
         r = host_fail_bus(monitor->host, -sd_bus_message_get_errno(reply),
                           sd_bus_message_get_error(reply));
-        /* Gone again before it could answer: the next one will be asked. */
+        /* The daemon ended before it answered: the next one is asked. */
         if (r == ISO_E_NO_DAEMON && monitor->is_ready)
                 return 0;
         monitor_end(monitor, r);
@@ -97,7 +97,10 @@ static int ask_for_objects(Monitor *monitor)
 
         monitor->is_synced = false;
         monitor->call = sd_bus_slot_unref(monitor->call);
-        /* What is not for everybody is sent to who asks for it. An older daemon sends it to all. */
+        /*
+         * The daemon sends restricted signals only to subscribers. An older daemon sends them to
+         * all.
+         */
         r = sd_bus_call_method_async(monitor->host->bus, NULL, HOST_SERVICE, HOST_PATH,
                                      HOST_MANAGER, "Subscribe", on_subscribed, NULL, "a{sv}", 0);
         if (r < 0)
@@ -123,7 +126,7 @@ static int on_owner(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
         monitor->is_synced = false;
         free(monitor->owner);
         monitor->owner = NULL;
-        /* The first question is under way already, and may be what started this daemon. */
+        /* The first call is already under way, and may have started this daemon. */
         if (!*now || (!monitor->is_ready && monitor->call))
                 return 0;
         r = ask_for_objects(monitor);
@@ -162,7 +165,7 @@ static int apply_added(Monitor *monitor, sd_bus_message *message)
         return 0;
 }
 
-/* An object is gone when the interface that it is known by is. */
+/* An object is gone when its main interface is gone. */
 static int apply_removed(Monitor *monitor, sd_bus_message *message)
 {
         _cleanup_(monitor_entry_freep) MonitorEntry *entry = NULL;
@@ -191,8 +194,8 @@ static int apply_removed(Monitor *monitor, sd_bus_message *message)
 }
 
 /*
- * Whether a value was not sent along that is read with everything else then. Private properties are
- * never sent, and no event tells of them.
+ * Did the signal leave out a value, so that all objects must be read again? The daemon never sends
+ * private properties, and no event has them.
  */
 static int has_lost_values(sd_bus_message *message)
 {
@@ -250,7 +253,7 @@ static int apply_changed(Monitor *monitor, sd_bus_message *message)
         return 0;
 }
 
-/* Reads one value into the place that its name has; what is newer than this is passed over. */
+/* Reads one value into the field of its name; ignores names that this version does not know. */
 static int read_detail(sd_bus_message *message, const char *name, MemberNews *news)
 {
         const struct {
@@ -289,8 +292,7 @@ static int read_detail(sd_bus_message *message, const char *name, MemberNews *ne
         return sd_bus_message_skip(message, "v");
 }
 
-/* Reads what comes with a member's signal; what is not there stays as it is. Strings are borrowed.
- */
+/* Reads the arguments of a member's signal; absent ones stay as they are. Strings are borrowed. */
 static int read_details(sd_bus_message *message, MemberNews *news)
 {
         const char *name;
@@ -329,7 +331,7 @@ static int apply_member(Monitor *monitor, sd_bus_message *message, const char *e
                 .unit = "",
                 .access = "",
         };
-        /* Most are about a device, which comes first. */
+        /* For most signals the first argument is a device. */
         bool is_guard = strcmp(event, "guard-weakened") == 0;
         int r = sd_bus_message_has_signature(message, "ua{sv}") > 0
                         ? sd_bus_message_read_basic(message, 'u', &news.number)
@@ -407,7 +409,7 @@ int iso_monitor(iso_host *host, iso_event_handler handler, void *userdata)
 
         if (!host->bus)
                 return host_fail(host, ISO_E_UNSUPPORTED,
-                                 "a sysfs tree cannot be followed: isolationd is asked for that");
+                                 "a sysfs tree cannot be monitored; ask isolationd");
 
         r = sd_bus_add_match(host->bus, &owner, MATCH_OWNER, on_owner, &monitor);
         if (r >= 0)

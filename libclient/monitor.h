@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * A running iso_monitor(): the daemon's objects as last told, and who is told.
+ * A running iso_monitor(): the last known objects of the daemon, and the handler.
  *
- * monitor.c keeps in step with the daemon over the bus, monitor_tell.c turns changes into events.
+ * monitor.c follows the daemon over the bus; monitor_tell.c turns changes into events.
  */
 
 #include "libclient/host.h"
@@ -15,10 +15,10 @@ typedef struct Monitor {
         iso_event_handler handler;
         void *userdata;
         MonitorTable table;
-        char *owner;       /* unique name of the daemon that `table` is of; NULL while it is away */
+        char *owner;       /* unique bus name of the daemon of `table`; NULL while there is none */
         sd_bus_slot *call; /* the GetManagedObjects under way, or NULL */
         bool is_synced;    /* `table` is the daemon's state: changes apply to it */
-        bool is_ready;     /* "ready" has been told */
+        bool is_ready;     /* "ready" has been reported */
         bool is_ended;
         int result;
 } Monitor;
@@ -31,7 +31,7 @@ typedef enum MonitorChange {
 } MonitorChange;
 
 /*
- * What a signal of a lease says, of one device or (then `address` is "") of its guard or of a process.
+ * A signal of a lease, about one device or (then `address` is "") about its guard or a process.
  * Borrowed from the message.
  */
 typedef struct MemberNews {
@@ -45,7 +45,7 @@ typedef struct MemberNews {
         const char *required_guard;
         bool in_owner_address_space;
         const char *cause;
-        uint32_t number; /* what comes first where no device does: a process, or seconds */
+        uint32_t number; /* the first argument if it is not a device: a process, or seconds */
         bool kill;
         const char *comm;
         const char *unit;
@@ -59,10 +59,10 @@ typedef struct MemberNews {
 /* Ends the monitor with that result; the first one counts. */
 void monitor_end(Monitor *monitor, int result);
 
-/* Each calls the handler, unless the monitor has ended; a nonzero answer ends it. */
+/* Each calls the handler, unless the monitor has ended; a nonzero return ends the monitor. */
 void monitor_tell_ready(Monitor *monitor);
 void monitor_tell_entry(Monitor *monitor, const MonitorEntry *entry, MonitorChange change);
 void monitor_tell_member(Monitor *monitor, const MemberNews *news);
 
-/* Puts `fresh` in the place of the table, and tells what differs. `fresh` is empty after it. */
+/* Replaces the table with `fresh` and reports the differences; leaves `fresh` empty. */
 void monitor_replace_table(Monitor *monitor, MonitorTable *fresh);

@@ -17,7 +17,7 @@ MonitorEntry *monitor_entry_free(MonitorEntry *entry)
         return NULL;
 }
 
-/* The texts of an object by their place in an entry; borrowed. */
+/* The texts of an object, by their index in an entry; borrowed. */
 static void object_texts(const Object *object, const char *texts[static _ENTRY_TEXT_N])
 {
         for (size_t i = 0; i < _ENTRY_TEXT_N; i++)

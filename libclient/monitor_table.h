@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * What a monitor remembers of each object: enough to name it once it is gone, and to see what a
- * restart of the daemon changed.
+ * What a monitor stores of each object: enough to name it after it is gone, and to detect the
+ * changes that happened while the daemon restarted.
  *
- * Each entry owns its texts, so that a monitor that runs for months stays as small as the machine.
+ * Each entry owns its texts, so that the memory of a long-running monitor does not grow.
  */
 
 #include "libclient/object.h"
@@ -39,11 +39,11 @@ MonitorEntry *monitor_entry_new(const Object *object);
 MonitorEntry *monitor_entry_free(MonitorEntry *entry);
 DEFINE_CLEANUP(MonitorEntry *, monitor_entry_free);
 
-/* The object that the entry was made of, as far as it is remembered; texts are the entry's. */
+/* The stored part of the entry's object; the entry owns the texts. */
 void monitor_entry_to_object(const MonitorEntry *entry, const char **group_paths,
                              Object *ret_object);
 
-/* Does anything differ that a monitor would tell? */
+/* Is there a difference that a monitor reports? */
 bool monitor_entry_equal(const MonitorEntry *a, const MonitorEntry *b);
 
 void monitor_table_deinit(MonitorTable *table);
@@ -51,11 +51,13 @@ void monitor_table_deinit(MonitorTable *table);
 /* NULL if there is none. */
 const MonitorEntry *monitor_table_find(const MonitorTable *table, const char *path);
 
-/* Adds the entry, or puts it in the place of the one with its path. Returns it, or NULL if memory
- * is short (then it is freed). */
+/*
+ * Adds the entry, or replaces the one with its path. Returns it, or NULL if memory is short (then
+ * it is freed).
+ */
 const MonitorEntry *monitor_table_put(MonitorTable *table, MonitorEntry *entry);
 
-/* Takes the entry with that path out; the caller frees it. NULL if there is none. */
+/* Removes the entry with that path; the caller frees it. NULL if there is none. */
 MonitorEntry *monitor_table_take(MonitorTable *table, const char *path);
 
 /* Fills an empty table. Returns 0 or -ENOMEM. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Changes as events: paths become the names that people use, and what does not apply is "".
+ * Turns changes into events: replaces paths by ids and addresses; fields that do not apply are "".
  */
 
 #include <string.h>
@@ -53,8 +53,8 @@ void monitor_tell_ready(Monitor *monitor)
 }
 
 /*
- * The id of the group at `path`. A device may be told of before its group is: then the path, which
- * is the id encoded, is all there is; *scratch owns the text decoded from it.
+ * The id of the group at `path`. If a device arrives before its group, decodes the id from the
+ * path; *scratch owns the decoded text.
  */
 static const char *group_name(const Monitor *monitor, const char *path, char **scratch)
 {
@@ -74,7 +74,7 @@ static uint32_t lease_number(const Monitor *monitor, const char *path)
         return lease ? lease->lease : 0;
 }
 
-/* A bridge in a leased group stays the host's: only what was handed out or is held has a lease. */
+/* A bridge in a leased group stays with the host: only leased and held devices have a lease. */
 static uint32_t device_lease(const Monitor *monitor, const MonitorEntry *device)
 {
         const char *state = device->texts[ENTRY_STATE];
@@ -162,7 +162,7 @@ void monitor_replace_table(Monitor *monitor, MonitorTable *fresh)
 {
         MonitorTable old = monitor->table;
 
-        /* What is gone is told while the names around it are still known. */
+        /* Reports removed objects while the names of related objects are still in the table. */
         for (size_t i = 0; i < old.n_entries; i++)
                 if (!monitor_table_find(fresh, old.entries[i]->texts[ENTRY_PATH]))
                         monitor_tell_entry(monitor, old.entries[i], MONITOR_REMOVED);

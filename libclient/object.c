@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Properties by a table: interface, name, D-Bus type and where the value goes. The table is the
- * whole list of what this library reads from the daemon.
+ * A table of properties: interface, name, D-Bus type and target field. The table lists all that
+ * this library reads from the daemon.
  */
 
 #include "libclient/object.h"
@@ -325,7 +325,7 @@ int object_read_properties(Object *object, Arena *arena, sd_bus_message *message
         return r < 0 ? r : 0;
 }
 
-/* What others refer to the object by must be there. */
+/* The property that names the object must be present. */
 static bool object_is_named(const Object *object)
 {
         Bdf bdf;

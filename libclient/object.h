@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * One object of the daemon, as it comes off the bus: the public value, and the paths it refers by.
+ * One object of the daemon, as read from the bus: the public value, and the paths of related
+ * objects.
  *
- * A newer daemon may say more than this library knows: unknown interfaces and properties are passed
- * over. What is known must have its type, and what names an object must be there.
+ * A newer daemon may have interfaces and properties that this library does not know; it ignores
+ * them. Known properties must have their type, and the one that names an object must be present.
  */
 
 #include <systemd/sd-bus.h>
@@ -34,16 +35,16 @@ typedef struct Object {
         };
 } Object;
 
-/* OBJECT_OTHER if the name is none of ours. */
+/* OBJECT_OTHER for an unknown name. */
 ObjectKind object_kind_from_interface(const char *name);
 
 /* An object of that kind with every property absent; `path` is borrowed. */
 void object_init(Object *object, ObjectKind kind, const char *path);
 
 /*
- * Reads a text of that type ('s', 'o', 'g') at the message's cursor, or an array of such; both and what
- * they hold are the arena's, the array NULL-terminated. The first returns 1, or 0 at a container's end;
- * the second 0; both -errno.
+ * Read a text of that type ('s', 'o', 'g') at the message's cursor, or a NULL-terminated array of
+ * such texts; the arena owns them. The first returns 1, or 0 at a container's end; the second
+ * returns 0; both return -errno.
  */
 _nodiscard_ int object_read_string(sd_bus_message *message, char type, Arena *arena,
                                    const char **ret_text);
@@ -71,7 +72,7 @@ typedef struct ObjectList {
 } ObjectList;
 
 /*
- * Reads the answer of GetManagedObjects, an a{oa{sa{sv}}}; the list and all in it is the arena's.
- * Returns 0 or as object_read().
+ * Reads the answer of GetManagedObjects, an a{oa{sa{sv}}}; the arena owns the list and its
+ * contents. Returns 0 or an error of object_read().
  */
 _nodiscard_ int object_list_read(Arena *arena, sd_bus_message *message, ObjectList *ret_list);

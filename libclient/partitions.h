@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * The partitions of one snapshot, each made when it is first asked for, and kept.
- */
+/* The partitions of one snapshot, each computed on first use and kept. */
 
 #include "core/model/groups.h"
 #include "core/model/snapshot.h"
@@ -11,7 +9,7 @@
 
 typedef enum PartitionKind {
         PARTITION_KERNEL,   /* computed */
-        PARTITION_OBSERVED, /* without a group for what has no link */
+        PARTITION_OBSERVED, /* devices without a link are in no group */
         PARTITION_SOUND,
         _PARTITION_N,
 } PartitionKind;
@@ -19,10 +17,10 @@ typedef enum PartitionKind {
 typedef struct Partitions {
         const Snapshot *snapshot; /* borrowed */
         Partition *made[_PARTITION_N];
-        Arena arena; /* of what is told of them beyond the view */
+        Arena arena; /* for values that the view does not have */
 } Partitions;
 
-/* Of a snapshot that outlives them. NULL if memory is short. */
+/* Makes the partitions of a snapshot, which must outlive them. NULL if memory is short. */
 Partitions *partitions_new(const Snapshot *snapshot);
 
 /* NULL is fine; returns NULL. */
@@ -35,5 +33,5 @@ _nodiscard_ int partitions_get(Partitions *partitions, PartitionKind kind, const
 /* "kernel", "observed", "sound". */
 const char *partition_kind_to_string(PartitionKind kind);
 
-/* _PARTITION_N for no such name. */
+/* _PARTITION_N for an unknown name. */
 PartitionKind partition_kind_from_string(const char *name);

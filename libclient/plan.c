@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Plans and repairs: the daemon's answers as values that own their texts, each in an arena of its
- * own. Keys of a plan that are newer than this are passed over.
+ * Plans and repairs: the daemon's answers as values, each with its own arena for its texts.
+ * Unknown keys of a plan are ignored.
  */
 
 #include <errno.h>
@@ -15,11 +15,11 @@
 #include "libclient/request.h"
 
 #define PLAN_TIMEOUT_USEC (60ULL * 1000 * 1000)
-/* Each quarantined lease may take a worker's whole time. */
+/* Each quarantined lease may take up to a worker's timeout. */
 #define REPAIR_TIMEOUT_USEC (600ULL * 1000 * 1000)
 
 typedef struct OwnedPlan {
-        iso_plan plan; /* first: the caller's pointer is to it */
+        iso_plan plan; /* first member: the caller's pointer points to it */
         Arena arena;
 } OwnedPlan;
 
@@ -96,7 +96,7 @@ static int read_members(sd_bus_message *reply, OwnedPlan *owned)
         return r < 0 ? r : sd_bus_message_exit_container(reply);
 }
 
-/* One entry of the plan, at its value. */
+/* Reads the value of one entry of the plan. */
 static int read_value(sd_bus_message *reply, const char *key, OwnedPlan *owned)
 {
         iso_plan *plan = &owned->plan;
@@ -164,7 +164,7 @@ int iso_plan_lease(iso_host *host, const char *const *selectors, const iso_acqui
 
         if (!host->bus)
                 return host_fail(host, ISO_E_UNSUPPORTED,
-                                 "a sysfs tree cannot lease: isolationd does");
+                                 "a sysfs tree cannot lease; ask isolationd");
         owned = calloc(1, sizeof(*owned));
         if (!owned)
                 return -ENOMEM;

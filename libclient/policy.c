@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Files are read one after the other into one policy, past those with mistakes, so that each tells
- * of its own; with a mistake anywhere, no rule is in force.
+ * Reads files in order into one policy. Continues after a file with an error, so that each file
+ * reports its own; if any file has an error, no rule is in force.
  */
 
 #include "libclient/policy.h"
@@ -17,7 +17,7 @@
 #include "core/model/text.h"
 #include "core/probe/policy_names.h"
 
-/* Numbers that no user has: the names of a policy that is read away from its machine. */
+/* Numbers that no user has, for the names of a policy that is read on another machine. */
 #define CROWD_FIRST ((uint32_t)0xf0000000)
 #define CROWD_MAX 65536
 
@@ -97,7 +97,7 @@ iso_policy *iso_policy_free(iso_policy *policy)
 }
 DEFINE_CLEANUP(iso_policy *, iso_policy_free);
 
-/* Rules that are appended to the policy, with where they are from. */
+/* Appends rules to the policy, with their origin. */
 static int add_rules(iso_policy *policy, const char *path, size_t first)
 {
         const Policy *all = policy->policy;
@@ -129,7 +129,7 @@ static int keep_fault(iso_policy *policy, iso_policy_file *file, const PolicyFau
         return file->error && file->excerpt ? 0 : -ENOMEM;
 }
 
-/* Whether a file is in one of the directories that the daemon reads: those are root's alone. */
+/* Is the file in a directory that the daemon reads? Root must own those. */
 static bool is_of_system(const char *path)
 {
         char directory[PATH_MAX], resolved[PATH_MAX], system[PATH_MAX];
@@ -175,7 +175,7 @@ static int read_files(iso_policy *policy)
                 int r = *file->shadowed_by || *file->error ? 0 : read_file(policy, file);
 
                 if (r == -E2BIG)
-                        return policy_fail(policy, r, "there are too many rules or names");
+                        return policy_fail(policy, r, "too many rules or names");
                 if (r != 0)
                         return r;
                 refused |= *file->error != '\0';
@@ -188,7 +188,7 @@ static int read_files(iso_policy *policy)
         return 0;
 }
 
-/* The files of the directories, then those that are named by themselves. */
+/* Lists the files of the directories, then the files that the caller named. */
 static int list_files(iso_policy *policy, const char *const *directories, const Trust *trust,
                       const char *const *paths, size_t n_paths)
 {
@@ -266,7 +266,7 @@ int iso_policy_open(const char *const *paths, unsigned flags, iso_policy **ret)
         if (!policy->policy)
                 return -ENOMEM;
         if (flags & ~(unsigned)ISO_POLICY_ANY_NAMES)
-                r = policy_fail(policy, ISO_E_INVALID, "there is no such flag for a policy");
+                r = policy_fail(policy, ISO_E_INVALID, "unknown flag for a policy");
         else
                 r = open_paths(policy, paths);
         if (r == 0)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Policy files as a library's client sees them: each file by itself, and what all of them together
- * say.
+ * Policy files as a client of the library sees them: each file, and the policy of all files
+ * together.
  */
 
 #include "core/probe/policy_files.h"
@@ -23,9 +23,9 @@ struct iso_policy {
         PolicyCrowd users, groups;
 
         PolicyFiles list;       /* of the directories */
-        iso_policy_file *files; /* of those, and those that were named */
+        iso_policy_file *files; /* of the directories, and the named files */
         size_t n_files;
-        Policy *policy; /* of all that count, in their order; empty if one is refused */
+        Policy *policy; /* of all files in effect, in their order; empty if one is refused */
         iso_policy_rule *rules;
 };
 
@@ -33,8 +33,8 @@ struct iso_policy {
 int policy_fail(iso_policy *policy, int error, const char *format, ...) _printf_(3, 4);
 
 /*
- * Who bears a name, by the system's user database or by a number that nobody else has (any_names).
- * As PolicyNameLookup; `userdata` is the iso_policy.
+ * Finds the number of a name in the system's user database or, with any_names, makes a unique
+ * number. A PolicyNameLookup; `userdata` is the iso_policy.
  */
 _nodiscard_ int policy_find_user(const char *name, void *userdata, uint32_t *ret_id);
 _nodiscard_ int policy_find_group(const char *name, void *userdata, uint32_t *ret_id);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One request against the rules, as the daemon would judge it: every member that would be handed
- * out is asked for, those of groups that a rule takes along too, and the rule of what was named is the
- * one that is told.
+ * Evaluates one request against the rules, as the daemon does: each member that would be leased
+ * must be allowed, also in groups that a rule adds. The verdict names the rule of the named
+ * device.
  */
 
 #include <errno.h>
@@ -20,12 +20,13 @@ typedef struct Asking {
         iso_policy *policy;
         iso_host *host;
         const iso_device *named; /* NULL: a whole group */
-        const iso_group **groups; /* first its own, then those that rules take along; none if it is in none */
+        const iso_group *
+                *groups; /* its own group first, then those that rules add; none without a group */
         size_t n_groups;
         PolicyRequest request;
 } Asking;
 
-/* A number, or a name that the lookup knows. */
+/* Reads a number, or a name that the lookup knows. */
 static int find_number(iso_policy *policy, const char *text, PolicyNameLookup lookup,
                        const char *what, uint32_t *ret_id)
 {
@@ -36,7 +37,7 @@ static int find_number(iso_policy *policy, const char *text, PolicyNameLookup lo
                 unsigned long long number = strtoull(text, NULL, 10);
 
                 if (number >= UINT32_MAX)
-                        return policy_fail(policy, ISO_E_INVALID, "%s is no %s", text, what);
+                        return policy_fail(policy, ISO_E_INVALID, "%s is not a %s", text, what);
                 *ret_id = (uint32_t)number;
                 return 0;
         }
@@ -58,7 +59,7 @@ static int fill_request(Asking *asking, const iso_policy_question *question)
         request->label = question->label;
         request->mode = question->mode ? lease_mode_from_string(question->mode) : LEASE_MODE_NONE;
         if (question->mode && request->mode == LEASE_MODE_NONE)
-                return policy_fail(policy, ISO_E_INVALID, "\"%s\" is no mode", question->mode);
+                return policy_fail(policy, ISO_E_INVALID, "\"%s\" is not a mode", question->mode);
         r = find_number(policy, question->user, policy_find_user, "user", &request->uid);
         while (question->groups && question->groups[n])
                 n++;
@@ -78,9 +79,10 @@ static int find_subject(Asking *asking, const char *selector)
         int r;
 
         if (!asking->host->snapshot)
-                return policy_fail(asking->policy, ISO_E_UNSUPPORTED,
-                                   "a policy is asked about a machine that is read, not about the "
-                                   "daemon's");
+                return policy_fail(
+                        asking->policy, ISO_E_UNSUPPORTED,
+                        "a policy can only be evaluated for a machine that is read, not for the "
+                        "daemon's");
         r = iso_host_resolve(asking->host, selector, &asking->named, &group);
         if (r != 0)
                 return policy_fail(asking->policy, r, "%s", iso_host_message(asking->host));
@@ -104,7 +106,7 @@ static int keep_text(iso_policy *policy, char *text, iso_policy_verdict *verdict
         return verdict->text ? 0 : -ENOMEM;
 }
 
-/* Bridges are part of the path and never handed out. */
+/* Bridges are part of the path and are never leased. */
 static bool is_taken(const PciDevice *device)
 {
         return device->facts.header_known != TRISTATE_YES || device->facts.header_type == 0;
@@ -140,7 +142,7 @@ static int ask_strength(Asking *asking, const iso_group *group, const PolicyRule
         return 0;
 }
 
-/* Is it what the fingerprint says of the rule that reserves it? */
+/* Does the device match the fingerprint of the rule that reserves it? */
 static int ask_expected(Asking *asking, size_t index, iso_policy_verdict *verdict)
 {
         const Snapshot *snapshot = asking->host->snapshot;
@@ -166,7 +168,7 @@ static bool is_denied(const iso_policy_verdict *verdict)
         return strcmp(verdict->verdict, "deny") == 0;
 }
 
-/* Returns 0 with the verdict changed if this device says no, or is the one that was named. */
+/* Returns 0; changes the verdict if the rules deny this device, or if it is the named one. */
 static int ask_device(Asking *asking, const iso_group *group, size_t index,
                       iso_policy_verdict *verdict)
 {
@@ -195,8 +197,8 @@ static int ask_device(Asking *asking, const iso_group *group, size_t index,
 }
 
 /*
- * The next member, from *at on, that would be handed out, as an index of the machine's devices;
- * SNAPSHOT_NONE if there are no more.
+ * The next member, from *at on, that would be leased, as an index of the machine's devices;
+ * SNAPSHOT_NONE if there is none.
  */
 static size_t next_taken(const Asking *asking, const iso_group *group, size_t *at)
 {
@@ -222,7 +224,7 @@ static int ask_group(Asking *asking, const iso_group *group, iso_policy_verdict 
         return r;
 }
 
-/* The rule by which a lease of the group takes along what its devices can reach, or NULL. */
+/* The rule that widens a lease of the group to the devices that its members can reach, or NULL. */
 static const PolicyRule *find_widening(const Asking *asking, const iso_group *group)
 {
         for (size_t at = 0, index; (index = next_taken(asking, group, &at)) != SNAPSHOT_NONE;) {
@@ -236,7 +238,7 @@ static const PolicyRule *find_widening(const Asking *asking, const iso_group *gr
         return NULL;
 }
 
-/* Adds the group of a device that can be reached, once, if there is anything in it to hand out. */
+/* Adds the group of a reachable device, once, if it has a device that can be leased. */
 static int add_group_of(Asking *asking, size_t index, const PolicyRule *rule,
                         iso_policy_verdict *verdict)
 {
@@ -247,8 +249,8 @@ static int add_group_of(Asking *asking, size_t index, const PolicyRule *rule,
 
         if (!group && is_taken(&asking->host->snapshot->devices[index])) {
                 (void)snprintf(text, sizeof(text),
-                               "group %s: policy rule %s widens the lease to what its devices can "
-                               "reach, and %s is in no group",
+                               "group %s: policy rule %s widens the lease to all devices that it "
+                               "can reach, and %s is in no group",
                                asking->groups[0]->id, rule->origin, view->devices[index].address);
                 *verdict = (iso_policy_verdict){"deny", rule->name, rule->origin, ""};
                 return keep_text(asking->policy, strdup(text), verdict);
@@ -280,7 +282,7 @@ static int widen(Asking *asking, const iso_group *group, const PolicyRule *rule,
         return r;
 }
 
-/* What was taken along is followed further, whatever its own rule says. */
+/* Groups that were added are widened too, whatever their own rules say. */
 static int ask_all(Asking *asking, iso_policy_verdict *verdict)
 {
         const PolicyRule *rule = NULL;
@@ -316,7 +318,7 @@ int iso_policy_ask(iso_policy *policy, iso_host *host, const iso_policy_question
                 r = ask_all(&asking, &verdict);
         if (r == 0 && !*verdict.verdict)
                 return policy_fail(policy, ISO_E_INVALID,
-                                   "%s: there are only bridges, and nothing to hand out",
+                                   "%s: the group has only bridges, which cannot be leased",
                                    question->selector);
         if (r == 0)
                 *ret = verdict;

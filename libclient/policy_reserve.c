@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a policy reserves of a machine, and adopting what is there. */
+/* The devices of a machine that a policy reserves, and adopting the present devices. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ static int need_snapshot(iso_policy *policy, const iso_host *host)
                 return 0;
         return policy_fail(
                 policy, ISO_E_UNSUPPORTED,
-                "a policy is asked about a machine that is read, not about the daemon's");
+                "a policy can only be evaluated for a machine that is read, not for the daemon's");
 }
 
 int iso_policy_reservations(iso_policy *policy, iso_host *host, const iso_reservation **ret,
@@ -63,7 +63,7 @@ int iso_policy_reservations(iso_policy *policy, iso_host *host, const iso_reserv
         return 0;
 }
 
-/* The rule that is meant; SIZE_MAX in *ret_rule never is. */
+/* Finds the rule that `name` names; *ret_rule is never SIZE_MAX. */
 static int find_rule(iso_policy *policy, const char *name, size_t *ret_rule)
 {
         const Policy *rules = policy->policy;
@@ -75,9 +75,10 @@ static int find_rule(iso_policy *policy, const char *name, size_t *ret_rule)
                 if (strcmp(rule->name, name) != 0 && strcmp(rule->origin, name) != 0)
                         continue;
                 if (found != SIZE_MAX)
-                        return policy_fail(policy, ISO_E_INVALID,
-                                           "there are several rules \"%s\": say \"%s\" or \"%s\"",
-                                           name, rules->rules[found].origin, rule->origin);
+                        return policy_fail(
+                                policy, ISO_E_INVALID,
+                                "several rules have the name \"%s\": use \"%s\" or \"%s\"", name,
+                                rules->rules[found].origin, rule->origin);
                 found = i;
         }
         if (found == SIZE_MAX)
@@ -89,7 +90,7 @@ static int find_rule(iso_policy *policy, const char *name, size_t *ret_rule)
         return 0;
 }
 
-/* What all devices that a rule decides for have in common. */
+/* The identity that all devices of a rule share. */
 typedef struct Common {
         size_t n;
         bool same_vendor, same_device, same_members, same_group;
@@ -155,7 +156,7 @@ static void write_group(FILE *stream, const Snapshot *snapshot, int32_t group)
         (void)fputs("\"]", stream);
 }
 
-/* Members of several groups are counted; of one they are named. The text is freed by the caller. */
+/* Counts the members of several groups; names those of one group. The caller frees the text. */
 static char *fingerprint_text(const Snapshot *snapshot, const Common *common)
 {
         _cleanup_(freep) char *text = NULL;
@@ -179,7 +180,7 @@ static char *fingerprint_text(const Snapshot *snapshot, const Common *common)
         }
         if (!good)
                 return NULL;
-        text[0] = '{'; /* in place of the first comma, or of the space if there is nothing */
+        text[0] = '{'; /* replaces the first comma, or the space if the list is empty */
         return TAKE_PTR(text);
 }
 
@@ -189,15 +190,16 @@ static int make_fingerprint(iso_policy *policy, const iso_host *host, const Comm
         _cleanup_(freep) char *text = NULL;
 
         if (common->n == 0)
-                return policy_fail(policy, ISO_E_NOT_FOUND, "there is nothing that rule %s is for",
-                                   rule->origin);
+                return policy_fail(policy, ISO_E_NOT_FOUND,
+                                   "rule %s matches no device of this machine", rule->origin);
         text = fingerprint_text(host->snapshot, common);
         if (!text)
                 return -ENOMEM;
         if (strcmp(text, "{}") == 0)
-                return policy_fail(policy, ISO_E_INVALID,
-                                   "what rule %s is for has nothing in common: give each a rule",
-                                   rule->origin);
+                return policy_fail(
+                        policy, ISO_E_INVALID,
+                        "the devices of rule %s have nothing in common: write a rule for each",
+                        rule->origin);
         *ret_text = TAKE_PTR(text);
         return 0;
 }
@@ -216,12 +218,15 @@ static int read_file(iso_policy *policy, const char *path, char **ret_text, mode
         n = fread(text, 1, TEXT_MAX, stream);
         if (ferror(stream) || strlen(text) != n)
                 return policy_fail(policy, -EIO, "%s cannot be read", path);
-        *ret_mode = status.st_mode & 0644; /* what others may write is refused as policy */
+        *ret_mode = status.st_mode & 0644; /* the daemon refuses a policy that others can write */
         *ret_text = TAKE_PTR(text);
         return 0;
 }
 
-/* Whole or not at all: what reads the directory meanwhile does not see it (no *.json). */
+/*
+ * Replaces the file atomically; the temporary name does not end in .json, so that readers of the
+ * directory skip it.
+ */
 static int replace_file(int directory, const char *name, const char *text, mode_t mode)
 {
         char temporary[NAME_MAX + 1];
@@ -271,7 +276,7 @@ static int write_file(iso_policy *policy, const char *directory, const char *fil
         return *ret_path ? 0 : -ENOMEM;
 }
 
-/* The number of a rule in its file. */
+/* The index of a rule in its file. */
 static size_t number_in_file(const iso_policy *policy, size_t rule)
 {
         size_t n = 0;

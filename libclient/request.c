@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Options that were not asked for are not sent: their default is the daemon's. */
+/* Unset options are not sent: the daemon has the defaults. */
 
 #include <errno.h>
 #include <string.h>
@@ -26,7 +26,7 @@ int request_append_option(sd_bus_message *message, const char *name, const char 
         return r;
 }
 
-/* One mode is "mode"; several, between commas, are "modes". */
+/* One mode is sent as "mode"; several, separated by commas, as "modes". */
 static int append_mode(sd_bus_message *message, const char *mode)
 {
         int r;

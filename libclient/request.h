@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * What is asked for, as a message: the same for a lease and for the plan of one.
- */
+/* A request as a message: the same for a lease and for its plan. */
 
 #include "libclient/host.h"
 
-/* Appends {name: <value>}, of a basic type. Returns what sd-bus does. */
+/* Appends {name: <value>}, of a basic type. Returns the result of sd-bus. */
 _nodiscard_ int request_append_option(sd_bus_message *message, const char *name, const char *type,
                                       const void *value);
 
 /*
- * A call of the manager's `method` with the selectors and the options that were asked for; `ticket` may
- * be NULL. Returns 0 and *ret_message, or -errno (-EINVAL: not UTF-8).
+ * Makes a call of the manager's `method` with the selectors and the set options; `ticket` may be
+ * NULL. Returns 0 and *ret_message, or -errno (-EINVAL: not UTF-8).
  */
 _nodiscard_ int request_new(iso_host *host, const char *const *selectors,
                             const iso_acquire_options *options, const char *method,

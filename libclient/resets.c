@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What was reset and how: the daemon's a(ss), and asking for it. */
+/* The resets of devices and their methods: reads the daemon's a(ss), and calls Reset. */
 
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,7 @@ int resets_read(iso_host *host, sd_bus_message *reply, const iso_reset **ret, si
         size_t n = 0, capacity = 0;
         int r;
 
-        /* An older daemon does not tell. */
+        /* An older daemon does not send it. */
         r = sd_bus_message_has_signature(reply, "a(ss)") > 0
                     ? sd_bus_message_enter_container(reply, 'a', "(ss)")
                     : 0;
@@ -47,7 +47,8 @@ int iso_reset_device(iso_host *host, const iso_device *device, const iso_reset *
         int r;
 
         if (!host->bus)
-                return host_fail(host, ISO_E_UNSUPPORTED, "isolationd resets; a sysfs tree cannot");
+                return host_fail(host, ISO_E_UNSUPPORTED,
+                                 "a sysfs tree cannot reset; ask isolationd");
         index = (size_t)(device - host->view->devices);
         if (index >= host->view->n_devices)
                 return -EINVAL;

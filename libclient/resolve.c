@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From what people write to what they mean: addresses, stable ids, kernel group numbers, names of
- * interfaces and block devices, slots, serial numbers, lease numbers. The view is asked first, then
- * the tree or the daemon.
+ * Resolves selectors: addresses, stable ids, kernel group numbers, names of interfaces and block
+ * devices, slots, serial numbers, lease numbers. Searches the view first, then the tree or the
+ * daemon.
  */
 
 #include <errno.h>
@@ -56,8 +56,7 @@ static const iso_group *find_group(const View *view, const char *selector)
         return view_find_group(view, selector);
 }
 
-/* Addresses and group numbers are complete in the view; only other names are asked for elsewhere.
- */
+/* The view has all addresses and group numbers; only other names are searched elsewhere. */
 static bool may_be_name(const char *selector)
 {
         Bdf bdf;
@@ -76,13 +75,13 @@ static int fail_not_found(iso_host *host, const char *selector)
                 return host_fail(host, ISO_E_NOT_FOUND, "there is no kernel group %s",
                                  selector + 6);
         if (strncmp(selector, "slot:", 5) == 0)
-                return host_fail(host, ISO_E_NOT_FOUND,
-                                 "no slot is called '%s', or nothing is in it", selector + 5);
+                return host_fail(host, ISO_E_NOT_FOUND, "there is no slot '%s', or it is empty",
+                                 selector + 5);
         if (!host->bus && tree_is_label(selector))
                 return host_fail(host, ISO_E_NOT_FOUND, "no device has the serial number %s",
                                  strncmp(selector, "serial:", 7) == 0 ? selector + 7 : selector);
         return host_fail(host, ISO_E_NOT_FOUND,
-                         "nothing is called '%s': give an address (01:00.0), a stable id "
+                         "nothing has the name '%s': give an address (01:00.0), a stable id "
                          "(0000:00/1c.4), group:N, or the name of an interface or block device",
                          selector);
 }
@@ -103,7 +102,7 @@ int iso_host_resolve(iso_host *host, const char *selector, const iso_device **re
         if (!device && !group && may_be_name(selector)) {
                 if (host->bus) {
                         r = daemon_resolve(host, selector, &device, &group);
-                        if (r == -EINVAL) /* not UTF-8: cannot be sent, so cannot be a name */
+                        if (r == -EINVAL) /* not UTF-8, so it cannot be a name */
                                 return fail_not_found(host, selector);
                         if (r != 0)
                                 return r;

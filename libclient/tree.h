@@ -2,9 +2,8 @@
 #pragma once
 
 /*
- * A machine's copy while values are made of it: the snapshot, and the view whose devices everything
- * refers to. Strings and lists made are the arena's, but for ids of groups, which are the partition's
- * and live as long.
+ * Makes values of isolation.h from a snapshot and from the view whose devices they refer to. The
+ * arena owns strings and lists, except ids of groups, which the partition owns.
  */
 
 #include "core/model/groups.h"
@@ -22,7 +21,7 @@ typedef struct Tree {
 /* The address of device `index` in the view, "" for SNAPSHOT_NONE. */
 const char *tree_address(const Tree *tree, size_t index);
 
-/* Make one value each. They return 0 or -ENOMEM. */
+/* Each makes one value and returns 0 or -ENOMEM. */
 _nodiscard_ int tree_fill_device(const Tree *tree, const Partition *shown,
                                  const Partition *computed, size_t index, iso_device *ret_device);
 _nodiscard_ int tree_fill_reason(const Tree *tree, const Reason *reason, iso_reason *ret_reason);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * From what the model has computed to the values of isolation.h.
- */
+/* Converts results of the model to the values of isolation.h. */
 
 #include "libclient/tree.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* A copied tree is anybody's text: what reaches a terminal or a JSON document is printable ASCII.
+/*
+ * A copied tree can contain any bytes: only printable ASCII reaches a terminal or a JSON document.
  */
 static const char *arena_strdup_printable(Arena *arena, const char *text)
 {

@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * One consistent reading of a machine: the values that isolation.h shows, and nothing else.
+ * One consistent reading of a machine: only the values of isolation.h.
  *
- * Whoever fills it (the daemon's objects, a sysfs tree), the invariants are the same: devices are
- * sorted by address, groups by id, leases by number; no string and no list is NULL.
+ * Every source (the daemon's objects, a sysfs tree) keeps the same invariants: devices are sorted
+ * by address, groups by id, leases by number; no string and no list is NULL.
  */
 
 #include "libclient/arena.h"
 #include "libclient/isolation.h"
 
-/* Why the members of a group are together. */
+/* The reasons that join the members of a group. */
 typedef struct GroupReasons {
         const iso_reason *reasons;
         size_t n;
@@ -25,11 +25,11 @@ typedef struct View {
         size_t n_groups;
         iso_lease *leases;
         size_t n_leases;
-        const char *obstacle; /* why leases are refused on this machine, "" if they are not */
+        const char *obstacle; /* why this machine refuses leases, "" if it does not */
         iso_note *notes;      /* of the reader */
         size_t n_notes;
 
-        /* Of a view off the bus, parallel to the above; NULL in a view of a tree. */
+        /* Only in a view from the bus, parallel to the above; NULL in a view of a tree. */
         GroupReasons *group_reasons;
         const char **device_paths;
         const char **group_paths;
@@ -47,9 +47,9 @@ void view_init_group(iso_group *group);
 void view_init_lease(iso_lease *lease);
 
 /*
- * The groups that the devices of a view say they are in, by the kernel's rules (`computed`) or by
- * its links, without reasons. What no IOMMU covers is left out of a machine that has one. The list
- * is the view's. Returns 0 or -ENOMEM.
+ * Makes the groups that the devices of a view name, by the kernel's rules (`computed`) or by its
+ * links, without reasons. On a machine with an IOMMU, leaves out devices that no IOMMU covers. The
+ * view owns the list. Returns 0 or -ENOMEM.
  */
 _nodiscard_ int view_partition(View *view, bool computed, const iso_group **ret_groups,
                                size_t *ret_n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Partitions read off a view: what the daemon tells of each device says which devices are together,
- * though not why.
+ * Partitions from a view: the daemon's properties of each device show which devices share a group,
+ * but not the reasons.
  */
 
 #include <errno.h>
@@ -38,7 +38,7 @@ static bool any_is_covered(const View *view)
         return false;
 }
 
-/* Where the group that begins at `first` ends; says if an IOMMU covers a member of it. */
+/* The end of the group that begins at `first`; tells whether an IOMMU covers one of its members. */
 static size_t find_end(const Member *members, size_t n, size_t first, bool *ret_covered)
 {
         size_t end = first;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Hosts that are only supposed: a snapshot changed in memory, and what the rules make of it.
+ * Hosts of iso_host_what_if(): a snapshot changed in memory, with the groups that the rules give.
  */
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "core/model/what_if.h"
 #include "libclient/host.h"
 
-/* Takes `snapshot` over. */
+/* Owns `snapshot` from then on. */
 static int open_supposed(Snapshot *snapshot, bool with_groups, iso_host **ret)
 {
         _cleanup_(iso_host_freep) iso_host *host = calloc(1, sizeof(*host));
@@ -21,7 +21,7 @@ static int open_supposed(Snapshot *snapshot, bool with_groups, iso_host **ret)
                 return -ENOMEM;
         }
         host->snapshot = snapshot;
-        /* The kernel has grouped the machine that there is, not this one. */
+        /* The kernel has grouped the real machine, not this one. */
         for (size_t i = 0; !with_groups && i < snapshot->n_devices; i++)
                 snapshot->devices[i].kernel_group = -1;
         host->partitions = partitions_new(snapshot);
@@ -36,12 +36,12 @@ static int open_supposed(Snapshot *snapshot, bool with_groups, iso_host **ret)
 
 static int fail_daemon(iso_host *host)
 {
-        return host_fail(host, ISO_E_UNSUPPORTED,
-                         "the daemon knows the machine that there is: read /sys instead (isoctl "
-                         "--from /sys)");
+        return host_fail(
+                host, ISO_E_UNSUPPORTED,
+                "the daemon only knows the real machine: read /sys instead (isoctl --from /sys)");
 }
 
-/* `r` is what a change returned, and `changed` what it made. */
+/* `r` is the result of a change, and `changed` the machine that it made. */
 static int finish(iso_host *host, int r, const char *what, Snapshot *changed, iso_host **ret)
 {
         if (r > 0)

@@ -12,6 +12,9 @@
 #include "core/model/groups.h"
 #include "core/model/quirks.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define ACS_REQUIRED (ACS_SV | ACS_RR | ACS_CR | ACS_UF)
 
 /* Where the capability has to speak; a bit it does not offer has nothing to switch on. */
@@ -71,4 +74,29 @@ uint8_t acs_missing(const Snapshot *snapshot, size_t index)
                 return missing;
         return device->facts.pcie == TRISTATE_YES ? missing_by_capability(snapshot, device)
                                                   : ACS_REQUIRED;
+}
+
+char *acs_bits_to_string(uint8_t bits)
+{
+        static const struct {
+                uint8_t bit;
+                const char *name;
+        } rows[] = {
+                {ACS_SV, "SV"}, {ACS_TB, "TB"}, {ACS_RR, "RR"}, {ACS_CR, "CR"},
+                {ACS_UF, "UF"}, {ACS_EC, "EC"}, {ACS_DT, "DT"},
+        };
+        char *text = calloc(ARRAY_SIZE(rows) * 3 + 1, 1);
+        size_t n = 0;
+
+        if (!text)
+                return NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                if (!(bits & rows[i].bit))
+                        continue;
+                if (n > 0)
+                        text[n++] = '|';
+                memcpy(text + n, rows[i].name, 2);
+                n += 2;
+        }
+        return text;
 }

@@ -52,31 +52,6 @@ const char *reason_rule_to_string(ReasonRule rule)
         return "";
 }
 
-char *acs_bits_to_string(uint8_t bits)
-{
-        static const struct {
-                uint8_t bit;
-                const char *name;
-        } rows[] = {
-                {ACS_SV, "SV"}, {ACS_TB, "TB"}, {ACS_RR, "RR"}, {ACS_CR, "CR"},
-                {ACS_UF, "UF"}, {ACS_EC, "EC"}, {ACS_DT, "DT"},
-        };
-        char *text = calloc(ARRAY_SIZE(rows) * 3 + 1, 1);
-        size_t n = 0;
-
-        if (!text)
-                return NULL;
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-                if (!(bits & rows[i].bit))
-                        continue;
-                if (n > 0)
-                        text[n++] = '|';
-                memcpy(text + n, rows[i].name, 2);
-                n += 2;
-        }
-        return text;
-}
-
 /* What kind of thing `at` is, with its article. */
 static const char *port_noun(const PciDevice *device)
 {

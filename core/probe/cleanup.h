@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What closes owning locals that come from the system: for _cleanup_(). Not in base.h, which the
- * pure model includes.
+ * Cleanup functions for files, directories and descriptors, for _cleanup_(). They are not in
+ * base.h, because the pure model includes that.
  */
 
 #include <dirent.h>

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * One small file after the other. What is absent is a "no" only where its directory is there to be
- * absent from.
- */
+/* Reads small files. A missing file means "no" only if its directory exists. */
 
 #include "core/probe/doctor_read.h"
 
@@ -30,7 +27,7 @@ const DoctorPaths doctor_paths_live = {
         .proc = "/proc",
 };
 
-/* Whether a name is in a directory that is there itself. */
+/* Is the name in the directory? UNKNOWN if the directory does not exist. */
 static Tristate is_there(int root, const char *directory, const char *name)
 {
         char path[PATH_MAX];
@@ -46,8 +43,7 @@ static Tristate is_there(int root, const char *directory, const char *name)
         return TRISTATE_UNKNOWN;
 }
 
-/* Reads the first bytes of a table. Returns whether there are as many, and the signature is right.
- */
+/* Reads the first bytes of a table. Returns false if it is shorter or has another signature. */
 static bool read_table(int root, const char *name, uint8_t *bytes, size_t n)
 {
         char path[sizeof(TABLES) + 8];
@@ -108,7 +104,7 @@ static void read_modules(int root, const DoctorPaths *paths, const char *release
         }
 }
 
-/* A module without such a parameter cannot have it switched on. */
+/* A loaded module without the parameter does not have it on. */
 static Tristate read_parameter(int root, const char *module, const char *name)
 {
         char directory[PATH_MAX], path[PATH_MAX], text[16];
@@ -121,7 +117,7 @@ static Tristate read_parameter(int root, const char *module, const char *name)
         return is_there(root, directory, path) == TRISTATE_NO ? TRISTATE_NO : TRISTATE_UNKNOWN;
 }
 
-/* A line that ends in \ goes on in the next: both become one. */
+/* Joins a line that ends in \ with the next one. */
 static void read_options(FILE *file, DoctorSwitch switches[static _DOCTOR_PARAMETER_N])
 {
         char line[4096];
@@ -151,7 +147,7 @@ static void read_options(FILE *file, DoctorSwitch switches[static _DOCTOR_PARAME
         } while (c != EOF);
 }
 
-/* Returns whether all that is in the directory could be read; one that is not there is empty. */
+/* Returns whether all files of the directory could be read; a missing directory is empty. */
 static bool read_modprobe(const char *path, DoctorSwitch switches[static _DOCTOR_PARAMETER_N])
 {
         static const char suffix[] = ".conf";
@@ -196,7 +192,7 @@ static void read_parameters(int root, const DoctorPaths *paths, DoctorFacts *fac
 
 /* --- the rest --------------------------------------------------------------------------------- */
 
-/* "none [integrity] confidentiality": the one in brackets holds. */
+/* "none [integrity] confidentiality": the value in brackets is the current one. */
 static DoctorLockdown read_lockdown(int root)
 {
         char text[64];
@@ -206,7 +202,7 @@ static DoctorLockdown read_lockdown(int root)
                        : strstr(text, "[integrity]")       ? DOCTOR_LOCKDOWN_INTEGRITY
                        : strstr(text, "[confidentiality]") ? DOCTOR_LOCKDOWN_CONFIDENTIALITY
                                                            : DOCTOR_LOCKDOWN_UNKNOWN;
-        /* securityfs is mounted, and has no such file: the kernel is built without. */
+        /* securityfs is mounted without this file: the kernel was built without lockdown. */
         if (is_there(root, "kernel/security", "lsm") == TRISTATE_YES &&
             is_there(root, "kernel/security", "lockdown") == TRISTATE_NO)
                 return DOCTOR_LOCKDOWN_NONE;
@@ -233,7 +229,7 @@ static void read_external_ports(int root, DoctorFacts *facts)
                 (void)snprintf(path, sizeof(path), "%s/iommu_dma_protection", entry->d_name);
                 if (sysfs_read_line(dirfd(directory), path, text, sizeof(text)) == 0)
                         is_protected = tristate_from_bool(strcmp(text, "1") == 0);
-                /* The worst of them: no, then unknown. */
+                /* The weakest value: no, then unknown. */
                 if (facts->external_ports == TRISTATE_NO ||
                     (facts->external_protected != TRISTATE_NO && is_protected != TRISTATE_YES))
                         facts->external_protected = is_protected;
@@ -253,7 +249,7 @@ void doctor_read(const DoctorPaths *paths, const char *release, DoctorFacts *ret
         root = paths->sysfs ? open(paths->sysfs, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
         if (root < 0)
                 return;
-        /* The running kernel says that there is no IOMMU by an empty directory, or by none. */
+        /* Without an IOMMU the running kernel has an empty directory, or none. */
         ret_facts->groups_told =
                 paths->proc ? TRISTATE_YES : is_there(root, "kernel", "iommu_groups");
         read_firmware(root, ret_facts);

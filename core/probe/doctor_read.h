@@ -2,17 +2,17 @@
 #pragma once
 
 /*
- * What the doctor asks beside the snapshot: firmware's tables, modules and their parameters, the
- * kernel's lockdown, Thunderbolt's domains, limits.
+ * Reads the doctor's facts that a snapshot lacks: firmware tables, modules and their parameters,
+ * kernel lockdown, Thunderbolt domains, limits.
  */
 
 #include "core/model/base.h"
 #include "core/model/doctor.h"
 
-/* Where to look; NULL is not looked at, and what it would have told is not known. */
+/* The paths to read. A NULL path is skipped, and its facts are unknown. */
 typedef struct DoctorPaths {
         const char *sysfs;
-        const char *modules;         /* /lib/modules; the release is put behind it */
+        const char *modules;         /* /lib/modules; the kernel release is appended */
         const char *const *modprobe; /* directories of modprobe.d(5), NULL-terminated */
         const char *proc;
 } DoctorPaths;
@@ -21,7 +21,7 @@ typedef struct DoctorPaths {
 extern const DoctorPaths doctor_paths_live;
 
 /*
- * Reads; `release` is of the kernel that the modules are of. What cannot be read is not known. Only
- * reads, wakes no device.
+ * Reads the facts; `release` is the kernel whose modules are read. Facts that cannot be read are
+ * unknown. Wakes no device.
  */
 void doctor_read(const DoctorPaths *paths, const char *release, DoctorFacts *ret_facts);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A walk over blocks, and one over the entries of each block that counts.
+ * Walks over the blocks, and over the entries of each relevant block.
  *
- * Every step goes ahead by a length that was checked to be neither zero nor beyond what is around
- * it, so that a walk ends.
+ * Each step advances by a length that was checked: it is not zero and does not exceed the
+ * enclosing block. So each walk ends.
  */
 
 #include "core/probe/ivrs.h"
@@ -31,7 +31,7 @@
 
 /* Entries: a type, a device id, flags; some have 4 bytes more, or many (48882, 5.2.2). */
 #define ENTRY_DEVICE 1
-#define ENTRY_SOURCE 5 /* of alias entries: whose id is used */
+#define ENTRY_SOURCE 5 /* of alias entries: the requester id that the device uses */
 #define ENTRY_NAME_LENGTH 21
 #define ENTRY_NAME_SIZE 22 /* before the name */
 
@@ -60,7 +60,7 @@ static uint32_t get32(const uint8_t *bytes)
         return get16(bytes) | (uint32_t)get16(bytes + 2) << 16;
 }
 
-/* Takes `n` bytes off the front; false if they are not there. */
+/* Takes `n` bytes off the front; false if there are fewer. */
 static bool take(Span *span, size_t n, Span *ret_front)
 {
         if (n == 0 || n > span->n_bytes)
@@ -85,7 +85,7 @@ static size_t ivhd_header_size(uint8_t type)
         }
 }
 
-/* False at the end of `blocks`, or if no whole block is in front: then something is left there. */
+/* Returns false at the end of `blocks`, or if the next block is incomplete: then bytes remain. */
 static bool take_block(Span *blocks, Span *ret_block)
 {
         size_t n;
@@ -98,7 +98,7 @@ static bool take_block(Span *blocks, Span *ret_block)
         return take(blocks, n, ret_block);
 }
 
-/* Types below 0x80 say their length in the upper bits; beyond, the only known one is a name. */
+/* Types below 0x80 have their length in the upper bits; above, the only known entry is a name. */
 static size_t entry_size(const Span *entries)
 {
         uint8_t type = entries->bytes[0];
@@ -127,7 +127,7 @@ static int add_alias(IvrsTable *table, const IvrsAlias *alias)
         return 0;
 }
 
-/* An end without a start ends what the last start began, as the kernel has it. */
+/* As in the kernel, an end without a start ends the range of the last start. */
 static int read_entries(Span entries, uint16_t segment, IvrsTable *table)
 {
         IvrsAlias range = {.segment = segment};
@@ -161,7 +161,7 @@ static int read_entries(Span entries, uint16_t segment, IvrsTable *table)
                                 r = add_alias(table, &range);
                         break;
                 default:
-                        break; /* it says nothing of aliases */
+                        break; /* it has no alias */
                 }
                 if (r < 0)
                         return r;
@@ -170,8 +170,8 @@ static int read_entries(Span entries, uint16_t segment, IvrsTable *table)
 }
 
 /*
- * The kernel reads the blocks of one type only: the type of the last block about the IOMMU that the
- * first one is about. Later types say more of the same devices. Returns 0 if there is no block.
+ * The kernel reads the blocks of one type only: the type of the last block about the IOMMU of the
+ * first block. Later types have more facts about the same devices. Returns 0 if there is no block.
  */
 static uint8_t choose_type(Span blocks)
 {

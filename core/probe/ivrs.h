@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * The requester ids that AMD firmware says devices borrow: the alias entries of the IVRS table.
+ * Requester id aliases in AMD firmware: the alias entries of the IVRS table.
  *
- * The table (AMD I/O Virtualization Technology (IOMMU) Specification, 48882, section 5.2) is a list
- * of blocks, one or more for each IOMMU, each a list of entries about devices. A device is a bus
- * number and a device.function in a PCI segment.
+ * The table (AMD I/O Virtualization Technology (IOMMU) Specification, 48882, section 5.2) is a
+ * list of blocks, one or more for each IOMMU, each a list of entries about devices. A device is a
+ * bus number and a device.function in a PCI segment.
  */
 
 #include <stdint.h>
@@ -14,7 +14,8 @@
 #include "core/model/base.h"
 #include "core/model/snapshot.h"
 
-#define IVRS_SIZE_MAX 65536 /* what follows is not read: real tables have a few hundred bytes */
+#define IVRS_SIZE_MAX                                                                              \
+        65536 /* the reader ignores bytes beyond; real tables have a few hundred bytes */
 
 /* Devices `first` to `last` (bus << 8 | device.function) use the requester id `alias`. */
 typedef struct IvrsAlias {
@@ -23,7 +24,7 @@ typedef struct IvrsAlias {
         uint16_t alias;
 } IvrsAlias;
 
-/* In the order of the table: the last one that names a device counts. */
+/* In the order of the table; the last alias of a device applies. */
 typedef struct IvrsTable {
         IvrsAlias *aliases; /* owned */
         size_t n_aliases;
@@ -36,10 +37,10 @@ typedef enum IvrsResult {
 } IvrsResult;
 
 /*
- * Reads the aliases of a table; its checksum need not hold. At the first length that cannot be, the
- * reading ends and what was read stands: an alias only ever joins devices. Then the answer is
- * IVRS_E_NOT_WHOLE, and nothing may be concluded from an alias that is not there. Returns that, 0,
- * or -ENOMEM with *ret_table empty; the caller ends *ret_table with ivrs_table_deinit().
+ * Reads the aliases of a table; ignores its checksum. At the first invalid length it stops, keeps
+ * the aliases read so far (an alias only joins devices), and returns IVRS_E_NOT_WHOLE: a missing
+ * alias then proves nothing. Returns that, 0, or -ENOMEM with *ret_table empty; the caller calls
+ * ivrs_table_deinit() on *ret_table.
  */
 _nodiscard_ int ivrs_parse(const uint8_t *bytes, size_t n_bytes, IvrsTable *ret_table);
 
@@ -47,7 +48,7 @@ _nodiscard_ int ivrs_parse(const uint8_t *bytes, size_t n_bytes, IvrsTable *ret_
 void ivrs_table_deinit(IvrsTable *table);
 
 /*
- * Gives each device of `snapshot` its alias if that is on the device's own bus and not its own id:
- * of another the kernel makes no group (kernel-facts 1.4).
+ * Gives each device of `snapshot` its alias, if that is another id on the device's own bus: the
+ * kernel ignores all others for groups (kernel-facts 1.4).
  */
 void ivrs_apply(const IvrsTable *table, Snapshot *snapshot);

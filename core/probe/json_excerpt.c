@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The line somebody has to look at, with a mark under the place. A tab stays one, so that the mark
- * stands where it should, and what a terminal would obey is shown as a question mark.
+ * The line of an error, with a mark below the place. Tabs stay tabs, so that the mark is in the
+ * right column; control characters become question marks.
  */
 
 #include "core/probe/json_places.h"
@@ -18,7 +18,7 @@
 #define BYTES_AFTER 36
 
 typedef struct Excerpt {
-        size_t start, end; /* of what is shown of the line */
+        size_t start, end; /* of the part that is shown */
         size_t mark, mark_end;
         bool cut_before, cut_after;
 } Excerpt;
@@ -33,7 +33,7 @@ static bool is_word(char c)
         return isalnum((unsigned char)c) || strchr("+-._", c);
 }
 
-/* The offset behind the string, the word or the character at `i`. */
+/* The offset after the string, word or character at `i`. */
 static size_t token_end(const char *text, size_t n_text, size_t i)
 {
         if (i >= n_text)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Three passes over one text: comments become spaces, json-c parses what is left, and a scan in
- * parallel with the parsed values notes where each stood. The scan may rely on the syntax, for the
- * parser has been there. An object with a repeated key has fewer members parsed than written.
+ * Three passes over one text: comments become spaces, json-c parses the rest, and a scan in
+ * parallel with the parsed values records the place of each. The scan relies on valid syntax,
+ * which the parser has checked. An object with a repeated key has fewer parsed members than
+ * written ones.
  */
 
 #include "core/probe/json_places.h"
@@ -55,7 +56,7 @@ int json_text_complain(JsonText *json, size_t offset, char **ret_message, const 
         if (!what)
                 return -ENOMEM;
 
-        /* The parser counts the end of the text as a character of its own. */
+        /* The parser counts the end of the text as a character. */
         json->fault = offset < json->n_text ? offset : json->n_text;
         find_line(json, json->fault, &json->fault_line, &json->fault_column);
         if (asprintf(ret_message, "%s:%zu:%zu: %s", json->name, json->fault_line,
@@ -132,7 +133,7 @@ static int parse_values(JsonText *json, char **ret_message)
         if (!tokener)
                 return -ENOMEM;
         json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        /* The final NUL says that nothing follows. */
+        /* The final NUL marks the end of the input. */
         json->root = json_tokener_parse_ex(tokener, json->text, (int)json->n_text + 1);
         error = json_tokener_get_error(tokener);
         if (error == json_tokener_continue)
@@ -144,7 +145,7 @@ static int parse_values(JsonText *json, char **ret_message)
         return 0;
 }
 
-/* The scan; `at` is where it has come to. */
+/* The scan; `at` is its offset. */
 typedef struct Scan {
         JsonText *json;
         size_t at;
@@ -196,8 +197,8 @@ size_t json_text_value_end(const JsonText *json, size_t offset)
 }
 
 /*
- * Walks the keys of the object at the scan's place and comes back; returns how many there are. With
- * `seen`, stops at the first that is in it, whose offset goes to *ret_repeated.
+ * Counts the keys of the object at the scan's offset and returns to that offset. With `seen`,
+ * stops at the first key that is in it, and puts its offset into *ret_repeated.
  */
 static size_t scan_keys(Scan *scan, json_object *seen, size_t *ret_repeated)
 {
@@ -230,7 +231,7 @@ static size_t scan_keys(Scan *scan, json_object *seen, size_t *ret_repeated)
 static int complain_repeated(Scan *scan)
 {
         json_object *seen = json_object_new_object();
-        size_t repeated = scan->at; /* written in two ways: then the object is all we can name */
+        size_t repeated = scan->at; /* if the key is written in two ways, report the object */
 
         if (!seen)
                 return -ENOMEM;
@@ -240,7 +241,7 @@ static int complain_repeated(Scan *scan)
                                   "key appears a second time");
 }
 
-/* Without repeated keys the members were parsed in the order in which they are written. */
+/* Without repeated keys, the parsed members are in the written order. */
 static int scan_object(Scan *scan, json_object *object)
 {
         struct json_object_iterator member = json_object_iter_begin(object);
@@ -313,12 +314,13 @@ static int scan_value(Scan *scan, json_object *value, size_t key)
         JsonPlace *place;
 
         if (!value && c == 'n')
-                return json_text_complain(json, scan->at, scan->ret_message, "null is no value");
-        /* The two readings differ, which only an error in one of them can bring about. */
+                return json_text_complain(json, scan->at, scan->ret_message,
+                                          "null is not allowed as a value");
+        /* Parser and scan differ: a bug in one of them. */
         if (!value || !scan_agrees(c, json_object_get_type(value)) ||
             scan->n_places >= json->n_allocated)
                 return json_text_complain(json, scan->at, scan->ret_message,
-                                          "this is not understood");
+                                          "this value cannot be read");
 
         place = &json->places[scan->n_places++];
         *place = (JsonPlace){.key = key != SIZE_MAX ? key : scan->at, .value = scan->at};
@@ -335,7 +337,10 @@ static int scan_value(Scan *scan, json_object *value, size_t key)
         return 0;
 }
 
-/* Every value but the first follows one of `,`, `:`, `[`, `{`, so these bound their number. */
+/*
+ * Every value except the first follows one of `,`, `:`, `[`, `{`, so their number is an upper
+ * bound.
+ */
 static int scan_places(JsonText *json, char **ret_message)
 {
         Scan scan = {.json = json, .ret_message = ret_message};

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * JSON written by people: with comments, and with the place of every value kept.
+ * JSON with comments, with the place of every value.
  *
- * json-c reads the values; a walk of the same text gives each its place, so that a complaint about
- * what a value means can point at it as well as one about syntax.
+ * json-c reads the values; a scan of the same text finds the place of each, so that an error about
+ * a value can point at it, like an error of syntax.
  */
 
 #include <json-c/json.h>
@@ -18,14 +18,14 @@ typedef struct JsonPlace {
 } JsonPlace;
 
 typedef struct JsonText {
-        const char *name;     /* borrowed: what messages call it */
+        const char *name;     /* borrowed: its name in messages */
         const char *original; /* borrowed */
         char *text;           /* comments blanked out, offsets as in the original */
         size_t n_text;
         json_object *root;
         JsonPlace *places; /* of all values in order of appearance */
         size_t n_places, n_allocated;
-        size_t fault; /* offset of what was last complained of, */
+        size_t fault;                    /* offset of the last error, */
         size_t fault_line, fault_column; /* and where that is, both from 1 */
 } JsonText;
 
@@ -37,13 +37,13 @@ static inline void json_text_deinitp(JsonText *json)
 
 enum {
         _JSON_TEXT_E_SUCCESS,
-        JSON_TEXT_E_INVALID, /* *ret_message says where and what */
+        JSON_TEXT_E_INVALID, /* *ret_message has the place and the error */
 };
 
 /*
- * Parses strictly but for comments; null, a repeated key and a NUL in a string are refused.
- * `json` is initialised (and borrows `name` and `text`); deinit it whatever is returned. Returns 0,
- * JSON_TEXT_E_INVALID with *ret_message (freed by the caller), or -ENOMEM.
+ * Parses strict JSON with comments; refuses null, a repeated key and a NUL in a string.
+ * Initialises `json`, which borrows `name` and `text`; the caller must deinit it, also after a
+ * failure. Returns 0, JSON_TEXT_E_INVALID with *ret_message (freed by the caller), or -ENOMEM.
  */
 _nodiscard_ int json_text_parse(JsonText *json, const char *name, const char *text, size_t n_text,
                                 char **ret_message);
@@ -62,7 +62,7 @@ _printf_(4, 5) _nodiscard_ int json_text_complain(JsonText *json, size_t offset,
                                                   char **ret_message, const char *format, ...);
 
 /*
- * The line that was last complained of, and below it, after a newline, a mark under the place; a
- * long line is cut to what is near it. The caller frees it; NULL if memory is short.
+ * The line of the last error and, after a newline, a mark below the place; a long line is cut to
+ * the part near it. The caller frees it; NULL if memory is short.
  */
 char *json_text_excerpt(const JsonText *json);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From pasted text to entries.
+ * Turns pasted text into entries.
  *
- * A line that begins with an address and has a title starts a function; rows of bytes are put where
- * they belong; all else up to the next function is its words. What quotes, numbers or colours the
- * lines is taken off first, and other shapes of text are looked for. A function that is there
- * several times (a list, then the details) is one.
+ * A line that begins with an address and has a title starts a function. Rows of bytes become its
+ * configuration space; all other lines up to the next function are its words. Quote marks, line
+ * numbers and colours are removed first, and other formats are tried. A function that occurs
+ * several times (a list, then the details) becomes one entry.
  */
 
 #include "core/probe/lspci.h"
@@ -14,12 +14,9 @@
 #include "core/probe/lspci_reader.h"
 #include "core/probe/snapshot_extras.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#define ENTRIES_MAX ((size_t)1 << 20)
 
 static void lspci_free(Lspci *lspci)
 {
@@ -34,160 +31,6 @@ static void lspci_freep(Lspci **lspci)
                 lspci_free(*lspci);
 }
 
-int lspci_note(Lspci *lspci, const char *what, const char *next)
-{
-        return read_notes_add(lspci->notes, lspci->name, lspci->line.number, what, next);
-}
-
-int lspci_ends_in_number(Lspci *lspci)
-{
-        const LspciLine *line = &lspci->line;
-        size_t n = strlen(line->text);
-        int r;
-
-        if (!line->is_unended || n == 0 || !isdigit((unsigned char)line->text[n - 1]))
-                return false;
-        r = lspci_note(lspci, "the text ends in the number of a group, which may lack digits",
-                       "give all of the text, with a newline at its end");
-        return r < 0 ? r : true;
-}
-
-LspciEntry lspci_entry_new(const Lspci *lspci, Bdf bdf)
-{
-        return (LspciEntry){
-                .device = {.bdf = bdf, .kernel_group = KERNEL_GROUP_UNKNOWN},
-                .source = lspci->source,
-                .group_source = lspci->source,
-                .line = lspci->line.number,
-                .listed_group = -1,
-                .maybe_group = -1,
-        };
-}
-
-int lspci_add_entry(Lspci *lspci, const LspciEntry *entry)
-{
-        if (lspci->n == lspci->n_allocated) {
-                size_t n = lspci->n_allocated ? lspci->n_allocated * 2 : 64;
-                LspciEntry *entries;
-
-                if (lspci->n >= ENTRIES_MAX)
-                        return -E2BIG;
-                entries = realloc(lspci->entries, n * sizeof(*entries));
-                if (!entries)
-                        return -ENOMEM;
-                lspci->entries = entries;
-                lspci->n_allocated = n;
-        }
-        lspci->entries[lspci->n] = *entry;
-        lspci->entries[lspci->n].seq = lspci->n;
-        lspci->n++;
-        return 0;
-}
-
-/* A group that a listing tells and one that lspci tells are the same. */
-static int settle_group(Lspci *lspci)
-{
-        LspciEntry *entry = &lspci->entry;
-        char address[BDF_TEXT_SIZE];
-
-        if (entry->listed_group < 0)
-                return 0;
-        if (entry->device.kernel_group >= 0 && entry->device.kernel_group != entry->listed_group)
-                return lspci_refuse(lspci->ret_message, lspci->name, entry->group_line,
-                                    "%s is in group %d here, and in group %d by the heading in "
-                                    "line %zu: give the text of one boot",
-                                    bdf_format(entry->device.bdf, address),
-                                    entry->device.kernel_group, entry->listed_group,
-                                    entry->listed_line);
-        entry->device.kernel_group = entry->listed_group;
-        entry->group_line = entry->listed_line;
-        return 0;
-}
-
-int lspci_close(Lspci *lspci)
-{
-        int r;
-
-        if (!lspci->is_open)
-                return 0;
-        lspci->is_open = false;
-        lspci->words[lspci->n_words] = '\0';
-        lspci_read_title(&lspci->entry, lspci->title);
-        lspci_read_words(&lspci->entry, lspci->words);
-        lspci_read_bytes(&lspci->entry, &lspci->bytes);
-        /* A record has no line that comes behind its group's and shows that there is none. */
-        if (lspci->entry.is_record && lspci->entry.device.kernel_group < 0)
-                lspci->entry.device.kernel_group = KERNEL_GROUP_UNKNOWN;
-        r = settle_group(lspci);
-        if (r == 0 && lspci->acs_line > 0)
-                r = read_notes_add(lspci->notes, lspci->name, lspci->acs_line,
-                                   "the bits of Access Control Services are not shown",
-                                   "run lspci -vvv, or -xxxx, as root");
-        return r == 0 ? lspci_add_entry(lspci, &lspci->entry) : r;
-}
-
-int lspci_open(Lspci *lspci, Bdf bdf, const char *title)
-{
-        int r = lspci_close(lspci);
-
-        if (r != 0)
-                return r;
-        lspci->entry = lspci_entry_new(lspci, bdf);
-        lspci->entry.is_cut = lspci->line.is_cut;
-        memset(&lspci->bytes, 0, sizeof(lspci->bytes));
-        lspci->n_words = lspci->last_words = 0;
-        lspci->acs_line = 0;
-        lspci->is_open = true;
-        lspci->is_behind_blank = false;
-        lspci->in_title = true;
-        (void)snprintf(lspci->title, sizeof(lspci->title), "%s", title);
-        return 0;
-}
-
-/* What the line says about itself. */
-static int note_words(Lspci *lspci, const char *line)
-{
-        if (strstr(line, "<access denied>"))
-                return lspci_note(lspci, "capabilities could not be read", "run lspci as root");
-        if (strstr(line, "] Access Control Services"))
-                lspci->acs_line = lspci->line.number;
-        if (strstr(line, "ACSCtl:"))
-                lspci->acs_line = 0;
-        if (strstr(line, "Unknown header type"))
-                return lspci_note(lspci, "the device does not answer: it is asleep or gone",
-                                  "wake it, for instance with setpci -s ADDRESS 0.l, and run lspci "
-                                  "again");
-        if (strstr(line, "<chain looped>") || strstr(line, "<chain broken>"))
-                return lspci_note(lspci, "the list of capabilities is broken",
-                                  "run lspci -xxxx as root");
-        return 0;
-}
-
-int lspci_add_words(Lspci *lspci, const char *line)
-{
-        size_t n = strlen(line);
-        int r = strstr(line, "IOMMU") ? lspci_ends_in_number(lspci) : 0;
-
-        if (r < 0)
-                return r;
-        while (r > 0 && n > 0 && isdigit((unsigned char)line[n - 1]))
-                n--;
-        if (lspci->n_words + n + 2 > LSPCI_WORDS_SIZE) {
-                lspci->entry.is_cut = true;
-                return lspci_note(lspci,
-                                  "there are more details of one device than lspci prints: the "
-                                  "rest of them is passed over",
-                                  "give the output of lspci -vvv alone");
-        }
-        lspci->last_words = lspci->n_words;
-        memcpy(lspci->words + lspci->n_words, line, n);
-        lspci->words[lspci->n_words + n] = '\n';
-        lspci->n_words += n + 1;
-        if (strstr(line, "IOMMU"))
-                lspci->entry.group_line = lspci->line.number;
-        return note_words(lspci, line);
-}
-
 /* "Control: …": letters up to a colon, and not the rest of a title. */
 static bool has_key(const char *line)
 {
@@ -196,7 +39,10 @@ static bool has_key(const char *line)
         return n > 0 && line[n] == ':';
 }
 
-/* A title that was wrapped goes on at the line's very front. Returns false if it does not. */
+/*
+ * Adds the rest of a wrapped title, which starts at the front of the line. Returns false if the
+ * line is none.
+ */
 static bool add_to_title(Lspci *lspci, const char *line, bool is_indented)
 {
         size_t n = strlen(lspci->title);
@@ -209,7 +55,7 @@ static bool add_to_title(Lspci *lspci, const char *line, bool is_indented)
         return true;
 }
 
-/* "00:1f.3 Audio device: …"; a title has a class and a colon, and may be wrapped behind it. */
+/* "00:1f.3 Audio device: …"; a title has a class and a colon, and may be wrapped after it. */
 static int take_header(Lspci *lspci)
 {
         const char *text = lspci->line.text;
@@ -222,22 +68,22 @@ static int take_header(Lspci *lspci)
         if (path.rest[0] == '"')
                 return lspci_take_quoted(lspci, &path);
         if (!strstr(path.rest - 1, ": ") && text[strlen(text) - 1] != ':') {
-                /* Whatever it is, what follows is not about the function before. */
+                /* The lines that follow are not about the previous function. */
                 r = lspci_close(lspci);
                 return r != 0 ? r
-                              : lspci_note(lspci, "there is an address, but no class behind it",
+                              : lspci_note(lspci, "the address has no class after it",
                                            "give the lines as lspci -nn prints them");
         }
         if (path.is_partial)
                 return lspci_refuse(lspci->ret_message, lspci->name, lspci->line.number,
-                                    "lspci -P leaves out the numbers of the buses: run lspci -PP");
+                                    "lspci -P leaves out the bus numbers: run lspci -PP");
         r = lspci_open(lspci, path.steps[path.n - 1], path.rest);
         if (r == 0 && path.n > 1)
                 r = lspci_add_path(lspci, &path);
         return r;
 }
 
-/* A detail that no function is open for: the text begins, or goes on, in the middle. */
+/* A detail without an open function: part of the text is missing. */
 static int note_orphan(Lspci *lspci)
 {
         static const char *const keys[] = {"Capabilities:", "Control:",      "Flags:",
@@ -250,11 +96,11 @@ static int note_orphan(Lspci *lspci)
                 is_detail = lspci->line.is_indented && strncmp(text, keys[i], strlen(keys[i])) == 0;
         if (!is_detail)
                 return 0;
-        return lspci_note(lspci, "these are details of a device whose first line is missing",
+        return lspci_note(lspci, "these details belong to a device whose first line is missing",
                           "give the output of lspci from its beginning");
 }
 
-/* Is this the first line of a function's details, where there are some already? */
+/* Is this the first line of a function's details, although the open function has some already? */
 static bool begins_details(Lspci *lspci)
 {
         static const char *const later[] = {"Control: I/O", "Status: Cap",  "Flags: ",
@@ -282,13 +128,16 @@ static int take_detail(Lspci *lspci)
         lspci->entry.is_cut |= lspci->line.is_cut;
         if (lspci_take_row(&lspci->bytes, text))
                 return 0;
-        /* An empty line ends a function's lines: what follows is of one whose title is lost. */
+        /*
+         * An empty line ends a function: these details belong to a function whose title is
+         * missing.
+         */
         if (lspci->is_behind_blank && begins_details(lspci)) {
                 int r = lspci_close(lspci);
 
                 return r == 0 ? note_orphan(lspci) : r;
         }
-        /* Behind an empty line, what does not look like lspci's is somebody's remark. */
+        /* After an empty line, a line that is not lspci's is a remark of the writer. */
         if (lspci->is_behind_blank && !lspci->line.is_indented && !has_key(text))
                 return lspci_close(lspci);
         if (add_to_title(lspci, text, lspci->line.is_indented))
@@ -296,7 +145,7 @@ static int take_detail(Lspci *lspci)
         return lspci_add_words(lspci, text);
 }
 
-/* Asks each shape in turn; what is no shape's is a header or a detail. */
+/* Tries each format in turn; other lines are details. */
 static int take_line(Lspci *lspci)
 {
         static int (*const shapes[])(Lspci * lspci) = {
@@ -306,9 +155,10 @@ static int take_line(Lspci *lspci)
         int r = 0;
 
         if (lspci->line.is_cut)
-                r = lspci_note(lspci,
-                               "the line is longer than 4096 characters: its end is passed over",
-                               "give the text with the lines that lspci prints");
+                r = lspci_note(
+                        lspci,
+                        "the line is longer than 4096 characters: the reader ignores its end",
+                        "give the text with the lines that lspci prints");
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Rows of bytes, walked by the same capability walk that reads hardware.
- */
+/* Rows of bytes, read by the capability walk that also reads hardware. */
 
 #include <string.h>
 
@@ -64,11 +62,11 @@ static void read_ids(LspciEntry *entry, LspciBytes *bytes)
         PciDevice *device = &entry->device;
         uint32_t value;
 
-        /* A virtual function has all-ones here, and its ids in the title. */
+        /* A virtual function has all-ones here; its ids are in the title. */
         if (device->device == 0 && read_dword(bytes, 0, &value) && (value & 0xffff) != 0xffff) {
                 device->vendor = (uint16_t)value;
                 device->device = (uint16_t)(value >> 16);
-                entry->is_spt_port = false; /* the id says it better than the name */
+                entry->is_spt_port = false; /* the id is more reliable than the name */
         }
         if (read_dword(bytes, PCI_REVISION_CLASS, &value) && value != 0xffffffff)
                 device->class_code = value >> 8;
@@ -95,7 +93,7 @@ static void read_buses(PciFacts *facts, LspciBytes *bytes)
         }
 }
 
-/* The walk has said that there is the capability; this finds it again, in no more steps. */
+/* The walk has found the capability; this finds its offset, in at most as many steps. */
 static void read_vfs(LspciEntry *entry, LspciBytes *bytes)
 {
         uint32_t value, control, number, numbers;
@@ -171,7 +169,7 @@ void lspci_merge_facts(PciFacts *facts, const PciFacts *other)
 
 void lspci_read_bytes(LspciEntry *entry, const LspciBytes *bytes)
 {
-        LspciBytes *context = (LspciBytes *)bytes; /* only read, as everything here does */
+        LspciBytes *context = (LspciBytes *)bytes; /* this code only reads */
         PciDevice *device = &entry->device;
         const PciFacts words = device->facts;
 
@@ -183,7 +181,7 @@ void lspci_read_bytes(LspciEntry *entry, const LspciBytes *bytes)
         if (!bytes->any || entry->is_mixed)
                 return;
         entry->has_details = true;
-        /* Of a PCI Express function and a host bridge 256 bytes are not all; of others they are. */
+        /* PCI Express functions and host bridges have more than 256 bytes; others do not. */
         pcicap_read(read_dword, context, CONFIG_SIZE_PCI, &device->facts);
         read_ids(entry, context);
         if (bytes->rows[CONFIG_SIZE_PCI / LSPCI_ROW_SIZE] || device->facts.pcie != TRISTATE_NO ||

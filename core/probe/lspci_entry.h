@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * One function as lspci shows it: from its lines to facts, by itself, before it is known what is
- * around it.
+ * One function as lspci shows it: turns its lines into facts, before other functions are
+ * considered.
  */
 
 #include <stdint.h>
@@ -27,23 +27,23 @@ typedef struct LspciEntry {
         LspciVfs vfs;
         char slot[SNAPSHOT_SLOT_SIZE];
         size_t seq;            /* place in the text */
-        unsigned source;       /* which text it is in, */
-        size_t line;           /* and the line there, from 1 */
-        unsigned group_source; /* which text and */
-        size_t group_line;     /* line tell its group; 0: none */
-        int32_t listed_group;  /* of a listing above it, or -1 */
+        unsigned source;       /* index of its text */
+        size_t line;           /* line in that text, from 1 */
+        unsigned group_source; /* text of its group */
+        size_t group_line;     /* line of its group; 0: none */
+        int32_t listed_group;  /* from a listing above it, or -1 */
         size_t listed_line;
-        int32_t maybe_group;     /* of a listing that may have ended before it, or -1 */
+        int32_t maybe_group;     /* from a listing that may have ended before it, or -1 */
         uint64_t title_hash;     /* of the names in its title, 0: none */
-        bool is_logged;          /* by the kernel: in the order of time */
+        bool is_logged;          /* from the kernel's log, in order of time */
         bool is_removed;         /* "Removing from iommu group" */
         bool is_on_root;         /* the text shows that its bus is a root bus */
         bool is_cut;             /* not all of its lines were kept */
-        bool has_partial_title;  /* class or vendor are left out */
+        bool has_partial_title;  /* class or vendor are missing */
         bool is_record;          /* of lspci -vmm */
         bool has_buses_at_least; /* its subordinate bus is this one or a higher one */
         bool has_named_vendor;   /* its vendor's id is from the name */
-        bool has_details;        /* more than its title was there */
+        bool has_details;        /* the text has more than its title */
         bool has_header;         /* its header type is in bytes */
         bool has_acs;            /* its ACS registers are in bytes */
         bool is_vmd;             /* by id or name, a Volume Management Device */
@@ -60,32 +60,32 @@ typedef struct LspciBytes {
         bool is_mixed; /* a row was there twice, and differently */
 } LspciBytes;
 
-/* The title: what follows the address in the first line. Fills ids, class and names. */
+/* Reads the title, the part of the first line after the address. Fills ids, class and names. */
 void lspci_read_title(LspciEntry *entry, const char *title);
 
-/* The lines below it, in one string with single spaces. Fills facts, driver, group and slot. */
+/* Reads the lines below it, one string with single spaces. Fills facts, driver, group and slot. */
 void lspci_read_words(LspciEntry *entry, const char *words);
 
 /* Takes "40: 01 90 …", a row of bytes; returns false if the line is none. */
 bool lspci_take_row(LspciBytes *bytes, const char *line);
 
-/* The bytes' facts take precedence over what the entry has. */
+/* Facts from bytes take precedence over the entry's. */
 void lspci_read_bytes(LspciEntry *entry, const LspciBytes *bytes);
 
-/* Fills what `facts` does not know from `other`. */
+/* Fills unknown `facts` from `other`. */
 void lspci_merge_facts(PciFacts *facts, const PciFacts *other);
 
 /*
- * Fills what the machine as a whole tells of its functions: which IOMMU covers them, and what the
- * kernel has set. Sorted as below.
+ * Fills the facts that follow from the whole machine: the kind of IOMMU, and the settings of the
+ * kernel. Sorted as below.
  */
 void lspci_settle(Snapshot *snapshot, LspciEntry *entries, size_t n_entries);
 
-/* The first of the sorted entries at or behind that address; `n_entries` if there is none. */
+/* The index of the first sorted entry at or after that address; `n_entries` if there is none. */
 size_t lspci_lower_bound(const LspciEntry *entries, size_t n_entries, Bdf bdf);
 
 /*
- * Finds parents, virtual functions, root buses and VMD endpoints of all functions, sorted by
- * address and each there once. Returns 0 or -ENOMEM.
+ * Finds parents, virtual functions, root buses and VMD endpoints of all functions, which are
+ * sorted by address without duplicates. Returns 0 or -ENOMEM.
  */
 _nodiscard_ int lspci_place(LspciEntry *entries, size_t n_entries);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A line ends with a newline, with carriage returns alone, or at a web page's line break. Quoted-
- * printable text (RFC 2045 6.7) also has lines that go on in the next one. Numbers are those of the
- * text as it was given, whatever was joined.
+ * A line ends with a newline, with carriage returns alone, or at a web page's line break. In
+ * quoted-printable text (RFC 2045 6.7) a line may continue in the next one. Line numbers are those
+ * of the original text.
  */
 
 #include "core/probe/lspci_lines.h"
@@ -16,6 +16,8 @@
 
 #include "core/model/text.h"
 #include "core/probe/lspci.h"
+
+#define DIGITS_MAX 9
 
 int lspci_refuse(char **ret_message, const char *name, size_t line, const char *format, ...)
 {
@@ -41,7 +43,9 @@ static size_t break_length(const char *text, size_t n_text)
         return n < n_text && text[n] == '>' ? n + 1 : 0;
 }
 
-/* Behind carriage returns and the newline at `at`; at least one of them is there or it is the end.
+/*
+ * The offset after carriage returns and the newline at `at`; there is at least one, or the text
+ * ends.
  */
 static size_t skip_line_end(const LspciLines *lines, size_t at, bool *ret_is_end)
 {
@@ -84,7 +88,7 @@ static size_t find_line(LspciLines *lines, size_t *ret_n)
         return end;
 }
 
-/* What `c` and what follows stand for in quoted-printable text; the length of it goes to *ret_n. */
+/* Decodes the first character of quoted-printable text; *ret_n gets the length of its code. */
 static char decode(const char *text, size_t n_text, size_t *ret_n)
 {
         *ret_n = 1;
@@ -94,7 +98,7 @@ static char decode(const char *text, size_t n_text, size_t *ret_n)
         return (char)(hex_digit(text[1]) << 4 | hex_digit(text[2]));
 }
 
-/* Appends a line to `raw`. Returns whether it goes on in the next. */
+/* Appends a line to `raw`. Returns whether it continues in the next line. */
 static bool append(const LspciLines *lines, const char *text, size_t n_text, LspciLine *line,
                    size_t *n)
 {
@@ -125,8 +129,8 @@ static bool append(const LspciLines *lines, const char *text, size_t n_text, Lsp
 }
 
 /*
- * Copies `raw` into `text`: words parted by one space, nothing in front or behind. Quote marks in
- * front (of a mail) and a byte order mark are nothing. Curved quotation marks are straight ones.
+ * Copies `raw` into `text`, with single spaces between words and none at the ends. Drops quote
+ * marks of mail and a byte order mark. Curved quotation marks become straight ones.
  */
 static void normalise(LspciLine *line)
 {
@@ -158,7 +162,25 @@ static void normalise(LspciLine *line)
         line->text[n] = '\0';
 }
 
-/* A number in front is replaced by nothing, and what is indented behind it is still indented. */
+const char *lspci_skip_number(const char *text, LspciNumbers numbers, size_t *ret_number)
+{
+        const char *at = text + strspn(text, " \t>");
+        size_t number = 0, n = 0;
+
+        if (*at < '1' || *at > '9')
+                return NULL;
+        for (; n < DIGITS_MAX && at[n] >= '0' && at[n] <= '9'; n++)
+                number = number * 10 + (size_t)(at[n] - '0');
+        if (ret_number)
+                *ret_number = number;
+        at += n;
+        if (numbers == LSPCI_NUMBERS_COLON)
+                return *at == ':' || *at == '-' ? at + 1 : NULL;
+        at += *at == '.' || *at == ')';
+        return *at == ' ' || *at == '\t' ? at + 1 : NULL;
+}
+
+/* Removes a line number at the front; text that is indented after it stays indented. */
 static void strip_number(LspciLine *line, LspciNumbers numbers)
 {
         const char *rest = lspci_skip_number(line->raw, numbers, NULL);
@@ -198,52 +220,4 @@ bool lspci_lines_next(LspciLines *lines, LspciLine *line)
         while (is_there && lines->is_double_spaced && line->text[0] == '\0')
                 is_there = read_line(lines, line);
         return is_there;
-}
-
-/* Is there an empty line behind every other one, though things are listed that stand together? */
-static bool is_double_spaced(LspciLines *lines, LspciLine *line)
-{
-        size_t n_lines = 0, n_indented = 0;
-        bool is_behind_text = false;
-
-        while (read_line(lines, line)) {
-                bool is_empty = line->text[0] == '\0';
-
-                if (!is_empty && is_behind_text)
-                        return false;
-                is_behind_text = !is_empty;
-                n_lines += !is_empty;
-                n_indented += !is_empty && line->is_indented;
-        }
-        return n_lines > 3 && n_indented > 0;
-}
-
-static void rewind_lines(LspciLines *lines)
-{
-        lines->at = lines->number = 0;
-}
-
-int lspci_lines_open(LspciLines *lines, const char *name, const char *text, size_t n_text,
-                     char **ret_message)
-{
-        _cleanup_(freep) LspciLine *line = malloc(sizeof(*line));
-        size_t odd_line;
-        int r;
-
-        *lines = (LspciLines){.name = name, .text = text, .n_text = n_text};
-        if (!line)
-                return -ENOMEM;
-        lines->is_quoted_printable = lspci_is_quoted_printable(text, n_text, &odd_line);
-        if (odd_line > 0)
-                return lspci_refuse(ret_message, name, odd_line,
-                                    "this is quoted-printable, as mails are sent (\"=3D\" for "
-                                    "\"=\"), and other lines are not: save the mail's text as its "
-                                    "reader shows it");
-        r = lspci_find_numbers(lines, line, ret_message);
-        if (r != 0)
-                return r;
-        rewind_lines(lines);
-        lines->is_double_spaced = is_double_spaced(lines, line);
-        rewind_lines(lines);
-        return 0;
 }

@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * Pasted text, line by line, with what mail programs, web pages and terminals did to it taken off.
+ * Reads pasted text line by line, without the marks that mail programs, web pages and terminals
+ * add.
  *
- * Some of that shows only in the text as a whole (quoted-printable, numbers in front of the lines,
- * an empty line behind each), so the text is looked through once before it is read.
+ * Some marks show only in the whole text (quoted-printable, line numbers, an empty line after each
+ * line), so the reader scans the text once before it reads it (lspci_prepare.c).
  */
 
 #include <stdbool.h>
@@ -16,12 +17,13 @@
 #define LSPCI_LINE_SIZE 4096
 
 typedef struct LspciLine {
-        size_t number;    /* in the text as it was given, from 1 */
-        bool is_cut;      /* it was longer than this */
-        bool is_unended;  /* the text ends without a newline behind it: some of it may be missing */
-        bool is_indented; /* behind what quotes it */
-        char raw[LSPCI_LINE_SIZE];  /* with the spaces that it has */
-        char text[LSPCI_LINE_SIZE]; /* words parted by one space, nothing in front or behind */
+        size_t number;    /* in the original text, from 1 */
+        bool is_cut;      /* it was longer than LSPCI_LINE_SIZE */
+        bool is_unended;  /* the text ends without a newline after it: part of the line may be
+                             missing */
+        bool is_indented; /* after any quote mark */
+        char raw[LSPCI_LINE_SIZE];  /* with its original spaces */
+        char text[LSPCI_LINE_SIZE]; /* single spaces between words, none at the ends */
 } LspciLine;
 
 typedef enum LspciNumbers {
@@ -39,7 +41,7 @@ typedef struct LspciLines {
 } LspciLines;
 
 /*
- * Prepares to read `text`, which messages call `name`; both are borrowed. Returns 0,
+ * Scans and prepares `text`, whose name in messages is `name`; borrows both. Returns 0,
  * LSPCI_E_INVALID with a sentence in *ret_message (freed by the caller) that names the line, or
  * -ENOMEM.
  */
@@ -49,22 +51,13 @@ _nodiscard_ int lspci_lines_open(LspciLines *lines, const char *name, const char
 /* Reads the next line. Returns false at the end. */
 bool lspci_lines_next(LspciLines *lines, LspciLine *line);
 
-/* Is it quoted-printable, wholly? *ret_line is that of a part that is and one that is not, or 0. */
+/* Is the whole text quoted-printable? If only part of it is, *ret_line gets a line, else 0. */
 bool lspci_is_quoted_printable(const char *text, size_t n_text, size_t *ret_line);
 
-/*
- * Takes off what marks text up: colour codes, tags, entities, code fences. `raw` is a string and
- * becomes shorter.
- */
+/* Removes markup from the string `raw`: colour codes, tags, entities, code fences. */
 void lspci_strip_markup(char *raw);
 
-/*
- * Looks whether numbers were put in front of the lines. Returns as lspci_lines_open() does; `lines`
- * is read to its end.
- */
-_nodiscard_ int lspci_find_numbers(LspciLines *lines, LspciLine *line, char **ret_message);
-
-/* Behind the number in front of a line, or NULL if there is none. */
+/* The text after the line number at the front, or NULL if there is none. */
 const char *lspci_skip_number(const char *text, LspciNumbers numbers, size_t *ret_number);
 
 /* "NAME:LINE: …" in *ret_message. Returns LSPCI_E_INVALID, or -ENOMEM. */

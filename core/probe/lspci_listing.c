@@ -8,8 +8,8 @@
  *     IOMMU group 1: [8086:1901] 00:01.0 …    and further devices of it below
  *     Group 1: [1022:14db] [R] 00:01.1 PCI bridge …
  *
- * A listing tells groups and names. It does not say where it ends: an empty line behind devices, or
- * a line that is neither a device nor about one, ends what is below a heading.
+ * A listing has groups and names, but no end mark: an empty line after devices, or a line that is
+ * neither a device nor about one, ends the lines below a heading.
  */
 
 #include "core/probe/lspci_reader.h"
@@ -21,7 +21,7 @@
 
 #define TOKENS_MAX 8 /* in brackets, in front of an address */
 
-/* What stands in front of an address: "[8086:1901]", "[R]", "device". */
+/* The text in front of an address: "[8086:1901]", "[R]", "device". */
 typedef struct Front {
         char ids[16]; /* " [8086:1901]", or "" */
         const char *rest;
@@ -66,7 +66,7 @@ static bool is_ids(const char *text)
                strspn(text + 5, "0123456789abcdefABCDEF") == 4;
 }
 
-/* Takes what may stand in front of an address. Returns false if no address follows. */
+/* Takes the text in front of an address. Returns false if no address follows. */
 static bool parse_front(const char *text, Front *ret, LspciPath *ret_path)
 {
         *ret = (Front){.rest = text};
@@ -103,23 +103,6 @@ static void make_title(const Front *front, const char *rest, char title[static L
         else
                 (void)snprintf(title, LSPCI_TITLE_SIZE, "%.*s: %s%s", (int)n_class, rest,
                                rest + n_class + (rest[n_class] == ' '), front->ids);
-}
-
-void lspci_join_listing(Lspci *lspci)
-{
-        LspciScope *scope = &lspci->scope;
-
-        if (!scope->is_open || !lspci->is_open)
-                return;
-        if (scope->has_devices && scope->is_blank) {
-                lspci->entry.maybe_group = scope->group;
-                return;
-        }
-        if (!scope->has_devices)
-                scope->is_indented = lspci->line.is_indented;
-        scope->has_devices = true;
-        lspci->entry.listed_group = scope->group;
-        lspci->entry.listed_line = lspci->line.number;
 }
 
 /* Opens the function at the end of the path, in the group of the scope or in none. */
@@ -177,8 +160,8 @@ static int open_devices(Lspci *lspci, const char *text)
 static int refuse_heading(Lspci *lspci, size_t line)
 {
         return lspci_refuse(lspci->ret_message, lspci->name, line,
-                            "it does not show whether this group is that of the device above or of "
-                            "those below: give the text with its indentation, from its beginning");
+                            "the group may belong to the device above or to those below: give the "
+                            "text with its indentation, from its beginning");
 }
 
 int lspci_end_listing(Lspci *lspci)
@@ -212,8 +195,7 @@ static int open_scope(Lspci *lspci, int32_t group, bool is_one_line)
         return 0;
 }
 
-/* Does the line before this one go on in it, as "Flags: …, IRQ 16, IOMMU" does when it was wrapped?
- */
+/* Does this line continue a wrapped one, like "Flags: …, IRQ 16, IOMMU"? */
 static bool is_continued(const Lspci *lspci)
 {
         const char *end = lspci->words + lspci->n_words;
@@ -244,11 +226,11 @@ static int take_group(Lspci *lspci)
             is_property(lspci, colon_first, rest))
                 return LSPCI_LINE_OTHER;
         has_address = parse_front(rest, &front, &path);
-        /* "Group 1 holds the graphics card": not a heading, but what it says is not read. */
+        /* "Group 1 holds the graphics card" is not a heading; the reader ignores it. */
         if (!has_address && rest[0] != '\0' && !strchr("([{<", rest[0]) &&
             text[strlen(text) - 1] != ':')
                 return LSPCI_LINE_OTHER;
-        /* A heading has a colon or an ornament behind it, or comes behind an empty line. */
+        /* A heading ends with a colon or an ornament, or follows an empty line. */
         if (rest[0] == '\0' && lspci->is_near_device &&
             isdigit((unsigned char)text[strlen(text) - 1]))
                 return refuse_heading(lspci, lspci->line.number);
@@ -262,7 +244,7 @@ static int take_group(Lspci *lspci)
                                         : open_device(lspci, &front, &path, true);
 }
 
-/* A number alone, in what tree(1) shows of /sys/kernel/iommu_groups. */
+/* A number alone is a heading in the output of tree(1) for /sys/kernel/iommu_groups. */
 static int take_number(Lspci *lspci)
 {
         const char *text = lspci->line.text;
@@ -281,16 +263,16 @@ static bool ends_scope(const Lspci *lspci, bool has_brackets)
         if (scope->is_one_line)
                 return !is_indented && !has_brackets;
         if (scope->has_indent && !is_indented)
-                return true; /* it was about something above it */
+                return true; /* the heading was about the text above it */
         return scope->has_devices && scope->is_indented && !is_indented && !has_brackets;
 }
 
-/* May a line that is no device stand below the heading? */
+/* May this line, which is not a device, stand below the heading? */
 static bool is_below(const Lspci *lspci, const char *text)
 {
         const LspciScope *scope = &lspci->scope;
 
-        /* What scripts say of the group, and ls(1) of a directory. */
+        /* Text of scripts about the group, and of ls(1) about a directory. */
         if (!scope->has_devices &&
             (scope->is_numbers || strncasecmp(text, "type", 4) == 0 ||
              strncmp(text, "total ", 6) == 0 || *skip_ornament(text, "-=_*#~+") == '\0'))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * lspci for programs: -mm, a line with quoted fields for each function, and -vmm, a record of
- * "Key: value" lines. Both say what a title says, so a title is made of them and read like any
- * other.
+ * The machine-readable formats of lspci: -mm, a line with quoted fields for each function, and
+ * -vmm, a record of "Key: value" lines. Both have the contents of a title, so the reader makes a
+ * title of them.
  */
 
 #include "core/probe/lspci_reader.h"
@@ -102,8 +102,7 @@ int lspci_take_quoted(Lspci *lspci, const LspciPath *path)
         if (n < 3) {
                 r = lspci_close(lspci);
                 return r != 0 ? r
-                              : lspci_note(lspci,
-                                           "there is an address, but no class and names behind it",
+                              : lspci_note(lspci, "the address has no class and names after it",
                                            "give the lines as lspci -mmnn prints them");
         }
         memcpy(record.class_name, fields[0], sizeof(record.class_name));
@@ -125,7 +124,7 @@ int lspci_close_record(Lspci *lspci)
         return lspci_close(lspci);
 }
 
-/* One line of an open record. Returns whether it is one. */
+/* Takes a line of an open record. Returns false if the line is none. */
 static bool set_key(LspciRecord *record, const char *key, size_t n_key, const char *value)
 {
         const struct {
@@ -148,7 +147,7 @@ static bool set_key(LspciRecord *record, const char *key, size_t n_key, const ch
         return false;
 }
 
-/* What the words of lspci -v say, too, is said in them. */
+/* Translates keys that lspci -v has too into its words. */
 static int add_key(Lspci *lspci, const char *key, size_t n_key, const char *value)
 {
         static const struct {

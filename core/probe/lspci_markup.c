@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What programs put between the words of a text: terminals colours, web pages and forums tags,
- * wikis fences. lspci itself prints words in < > and [ ], so only names of tags that are known are
- * taken off.
+ * Removes markup: colours of terminals, tags of web pages and forums, fences of wikis. lspci
+ * itself prints words in < > and [ ], so this removes only known tags.
  */
 
 #include "core/probe/lspci_lines.h"
@@ -14,7 +13,7 @@
 
 #include "core/model/text.h"
 
-#define TAG_MAX 512 /* attributes of a tag are not longer */
+#define TAG_MAX 512 /* longest tag, with its attributes */
 
 static const char *const html_tags[] = {
         "a",     "b",     "blockquote", "body", "br",   "code",   "div",  "em",
@@ -23,7 +22,7 @@ static const char *const html_tags[] = {
         "table", "tbody", "td",         "tr",   "tt",   "u",      "ul",   NULL,
 };
 
-/* Not "size": that is lspci's. */
+/* Not "size", which lspci prints. */
 static const char *const forum_tags[] = {
         "b",    "code",  "color", "expand", "font", "hide",    "i", "icode", "list",
         "mono", "plain", "pre",   "quote",  "s",    "spoiler", "u", "url",   NULL,
@@ -38,7 +37,7 @@ static const struct {
         {"amp", '&'}, {"apos", '\''}, {"gt", '>'}, {"lt", '<'}, {"nbsp", ' '}, {"quot", '"'},
 };
 
-/* Letters of the alphabet, as terminals end their commands with. */
+/* Letters end the commands of terminals. */
 static bool ends_command(char c)
 {
         return c >= '@' && c <= '~';
@@ -68,7 +67,7 @@ static size_t escape_length(const char *text)
         return n + (text[n] != '\0');
 }
 
-/* "[01;31m" and "[K", whose escape character was lost on the way. */
+/* "[01;31m" and "[K" whose escape character was lost. */
 static size_t bare_colour_length(const char *text, bool *was_colour)
 {
         size_t n = 1 + strspn(text + 1, "0123456789;");
@@ -138,7 +137,7 @@ static size_t entity_length(const char *text, char *ret)
         return n + 1;
 }
 
-/* Fences of backquotes or braces, in front or behind. */
+/* Fences of backquotes or braces, at either end. */
 static size_t fence_length(const char *text)
 {
         if (strncmp(text, "{{{", 3) == 0 || strncmp(text, "}}}", 3) == 0)
@@ -184,7 +183,7 @@ void lspci_strip_markup(char *raw)
                 if (n > 0) {
                         *to++ = c;
                         from += n;
-                } else if (strncmp(from, "\xc2\xa0", 2) == 0) { /* a space that does not break */
+                } else if (strncmp(from, "\xc2\xa0", 2) == 0) { /* a no-break space */
                         *to++ = ' ';
                         from += 2;
                 } else {
@@ -208,8 +207,8 @@ static bool is_capital_hex(char c)
 }
 
 /*
- * In quoted-printable text each "=" begins a code of two digits or ends its line, and a "=" that is
- * meant is "=3D". lspci writes bus numbers in small letters, so "=3D" is not one.
+ * In quoted-printable text each "=" begins a code of two digits or ends its line, and a literal
+ * "=" is "=3D". lspci writes bus numbers in lower case, so "=3D" is not a bus number.
  */
 bool lspci_is_quoted_printable(const char *text, size_t n_text, size_t *ret_line)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One function told several times: in a list, in its details, in a listing of groups.
+ * Merges the entries of one function: from a list, from its details, from a listing of groups.
  *
- * What one of them leaves out the other fills in. Where both know and differ, the text is of two
- * boots or of two machines, and no choice between them is right.
+ * One entry fills the unknown facts of the other. If both know a fact and differ, the text is from
+ * two boots or two machines, and the reader refuses it.
  */
 
 #include "core/probe/lspci_reader.h"
@@ -15,7 +15,7 @@
 
 #include "core/model/text.h"
 
-#define DIFFERENCES_MAX 8 /* that a message names */
+#define DIFFERENCES_MAX 8 /* largest number in a message */
 
 typedef struct Differences {
         char *text;
@@ -43,7 +43,7 @@ static bool acs_differs(const PciFacts *a, const PciFacts *b)
                (a->acs_cap != b->acs_cap || a->acs_ctrl != b->acs_ctrl);
 }
 
-/* A bridge leads to one bus; of the last one, a path knows only the least. */
+/* A bridge has one secondary bus. Of its subordinate bus, a path gives only a lower bound. */
 static bool buses_differ(const LspciEntry *a, const LspciEntry *b)
 {
         const PciFacts *x = &a->device.facts, *y = &b->device.facts;
@@ -60,7 +60,7 @@ static bool buses_differ(const LspciEntry *a, const LspciEntry *b)
         return x->subordinate_bus != y->subordinate_bus;
 }
 
-/* Numbers decide; names only where one of the two has no numbers. */
+/* Ids decide; names only if one of the two has no ids. */
 static bool ids_differ(const LspciEntry *a, const LspciEntry *b)
 {
         const PciDevice *x = &a->device, *y = &b->device;
@@ -72,7 +72,7 @@ static bool ids_differ(const LspciEntry *a, const LspciEntry *b)
         return a->title_hash != 0 && b->title_hash != 0 && a->title_hash != b->title_hash;
 }
 
-/* What two tellings of a function differ in, or NULL. */
+/* The difference of two entries of a function, or NULL. */
 static const char *find_difference(const LspciEntry *a, const LspciEntry *b)
 {
         const PciDevice *x = &a->device, *y = &b->device;
@@ -99,14 +99,14 @@ static int add_difference(Differences *differences, const LspciText *texts, cons
                           const LspciEntry *b, const char *what)
 {
         char address[BDF_TEXT_SIZE], *grown;
-        /* The line that tells the group is nearer to it than the title's. */
+        /* For a group, the line of the group is more useful than that of the title. */
         bool is_group = strstr(what, "group") != NULL;
         const char *name_a = texts[is_group ? a->group_source : a->source].name,
                    *name_b = texts[is_group ? b->group_source : b->source].name;
 
         if (differences->n++ >= DIFFERENCES_MAX)
                 return 0;
-        grown = text_print("%s%s%s is told in %s:%zu and differently in %s:%zu (%s)",
+        grown = text_print("%s%s%s differs between %s:%zu and %s:%zu (%s)",
                            differences->text ? differences->text : "",
                            differences->text ? "; " : "", bdf_format(a->device.bdf, address),
                            name_a, is_group ? a->group_line : a->line, name_b,
@@ -133,7 +133,7 @@ static void merge_buses(LspciEntry *kept, const LspciEntry *other)
         kept->has_buses_at_least &= other->has_buses_at_least;
 }
 
-/* Bytes show registers that words do not. */
+/* Bytes contain registers that words do not show. */
 static void merge_acs(LspciEntry *kept, const LspciEntry *other)
 {
         PciFacts *facts = &kept->device.facts;
@@ -153,7 +153,7 @@ static void merge_acs(LspciEntry *kept, const LspciEntry *other)
 
 static void merge_group(LspciEntry *kept, const LspciEntry *other)
 {
-        /* A number says more than none, and none says more than nothing. */
+        /* A group number takes precedence over "no group", and that over "unknown". */
         if (kept->device.kernel_group < 0 &&
             kept->device.kernel_group < other->device.kernel_group) {
                 kept->device.kernel_group = other->device.kernel_group;
@@ -164,7 +164,7 @@ static void merge_group(LspciEntry *kept, const LspciEntry *other)
                 kept->maybe_group = other->maybe_group;
 }
 
-/* The one with more to it stays, and takes from the other what it lacks. */
+/* Keeps the entry with more facts, and fills its unknown facts from the other. */
 static void merge_entries(LspciEntry *kept, const LspciEntry *other)
 {
         LspciEntry less = *other;
@@ -199,9 +199,9 @@ static void merge_entries(LspciEntry *kept, const LspciEntry *other)
 }
 
 /*
- * What the log tells of a function, entries[first..end) in the order of time, becomes the last of
- * them: a function that was taken away may come back, in another group. Two groups without that
- * between them are two boots.
+ * Merges log entries of a function, entries[first..end) in order of time, into the last: a removed
+ * function may come back in another group. Two groups without a removal between them are from two
+ * boots.
  */
 static void fold_log(LspciEntry *entries, size_t first, size_t end, size_t *ret_last,
                      const LspciEntry *ret_two[static 2])
@@ -224,7 +224,9 @@ static void fold_log(LspciEntry *entries, size_t first, size_t end, size_t *ret_
         *ret_last = last;
 }
 
-/* Makes entries[first..end), of one function, the one at `*to`. Returns whether anything is left.
+/*
+ * Merges entries[first..end) of one function into the entry `*to`. Returns whether an entry
+ * remains.
  */
 static int merge_function(LspciEntry *entries, size_t first, size_t end, LspciEntry *to,
                           const LspciText *texts, Differences *differences)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * What a text as a whole does not tell, and which command tells it.
- */
+/* Notes facts that the whole text lacks, with the command that shows them. */
 
 #include "core/probe/lspci_reader.h"
 
@@ -14,7 +12,7 @@ static int note(Lspci *lspci, const LspciText *texts, const LspciEntry *entry, c
         return read_notes_add(lspci->notes, texts[entry->source].name, entry->line, what, next);
 }
 
-/* The bridge above is not in the text, or which one it is. */
+/* The text does not show the bridge above, or which bridge it is. */
 static bool has_unknown_parent(const PciDevice *device)
 {
         return device->has_parent && bdf_equal(device->parent_bdf, device->bdf);
@@ -27,25 +25,25 @@ static int note_entry(Lspci *lspci, const LspciText *texts, const LspciEntry *en
         int r = 0;
 
         if (device->device == 0 && device->vendor != 0xffff)
-                r = note(lspci, texts, entry, "there are no numeric ids",
+                r = note(lspci, texts, entry, "the text has no numeric ids",
                          "run lspci -nn; rules for single devices need them");
         if (r == 0 && !entry->has_details)
-                r = note(lspci, texts, entry, "there are no details of the device", NEXT_WHOLE);
+                r = note(lspci, texts, entry, "the text has no details of the device", NEXT_WHOLE);
         if (r == 0 && has_unknown_parent(device))
-                r = note(lspci, texts, entry, "the bridge above the device is not in the text",
+                r = note(lspci, texts, entry, "the text lacks the bridge above the device",
                          NEXT_WHOLE);
         if (r == 0 && entry->is_mixed)
                 r = note(lspci, texts, entry,
-                         "the lines below are those of several devices: a first line is missing",
+                         "the lines below belong to several devices: a first line is missing",
                          NEXT_WHOLE);
         if (r != 0 || !has_groups || device->kernel_group != KERNEL_GROUP_UNKNOWN)
                 return r;
         if (entry->maybe_group >= 0)
                 return note(lspci, texts, entry,
-                            "an empty line stands between the device and the listing of a group, "
-                            "so it is not clear whether it is in that group",
-                            "give the listing without empty lines in it");
-        return note(lspci, texts, entry, "no group of the device is told, but of others",
+                            "an empty line separates the device from the listing of a group, so it "
+                            "may or may not be in that group",
+                            "give the listing without empty lines");
+        return note(lspci, texts, entry, "the text has groups, but not the group of this device",
                     "run lspci -v, or list /sys/kernel/iommu_groups");
 }
 

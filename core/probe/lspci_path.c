@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The way to a function: "00:1c.0/02:00.0" of lspci -PP, and ".../pci0000:00/0000:00:1c.0/…" of
- * sysfs.
+ * Reads the path to a function: "00:1c.0/02:00.0" of lspci -PP, and
+ * ".../pci0000:00/0000:00:1c.0/…" of sysfs.
  *
- * A function on the way is a bridge, and the bus of the next one is its secondary bus. Up to which
- * bus it leads is not told: at least to the last one on the way.
+ * Each function on the path except the last is a bridge, and the bus of the next function is its
+ * secondary bus. Its subordinate bus is not known: at least the last bus of the path.
  */
 
 #include "core/probe/lspci_reader.h"
@@ -44,7 +44,7 @@ bool lspci_parse_path(const char *text, LspciPath *ret)
                         return false;
                 if (take_address(text, n, &bdf)) {
                         if (path.n > 0 && n == strlen("02:00.0"))
-                                bdf.domain = path.steps[0].domain; /* told once, in front */
+                                bdf.domain = path.steps[0].domain; /* printed once, at the front */
                         path.steps[path.n++] = bdf;
                 } else if (path.n > 0 && is_short_step(text, n)) {
                         path.is_partial = true;

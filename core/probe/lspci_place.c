@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Who is above whom, by bus numbers.
+ * Finds the parents of functions by bus numbers.
  *
  * A bridge leads to the buses from its secondary to its subordinate one, and a function on its
- * secondary bus is below it. On a bus in that range but not at its start, a bridge in between is
- * not in the text. A bus that no bridge leads to is a root bus only if the text shows it; else its
- * functions are below a bridge that is not in the text.
+ * secondary bus is below it. If a function is on another bus of that range, the text lacks a
+ * bridge in between. A bus that no bridge leads to is a root bus only if the text shows it; else
+ * the text lacks the bridge above its functions.
  */
 
 #include <errno.h>
@@ -17,15 +17,16 @@
 #define CLASS_HOST_BRIDGE 0x0600
 #define CLASS_PERFORMANCE_COUNTERS 0x1101
 #define BUSES 256
-#define VF_STEPS_MAX ((size_t)1 << 22) /* in one text; a real machine has some thousands */
+#define VF_STEPS_MAX                                                                               \
+        ((size_t)1 << 22) /* largest number for one text; a real machine has some thousands */
 
 /* The functions of one domain. */
 typedef struct Domain {
         LspciEntry *entries;
         size_t n;
         size_t covers[BUSES]; /* innermost bridge that leads to a bus, or SNAPSHOT_NONE */
-        bool doubtful[BUSES]; /* another bridge says the same */
-        bool roots[BUSES];    /* something on it is only ever on a root bus */
+        bool doubtful[BUSES]; /* another bridge also leads to it */
+        bool roots[BUSES];    /* it has a function that only exists on a root bus */
 } Domain;
 
 size_t lspci_lower_bound(const LspciEntry *entries, size_t n_entries, Bdf bdf)
@@ -80,9 +81,9 @@ static void mark_vfs(LspciEntry *entries, size_t n_entries)
 }
 
 /*
- * The header does not say in words whether there are more functions, but the others do. That there
- * are none is only known of a domain that is whole: it begins with the first function of a root
- * bus, and no function's bridge is missing.
+ * lspci's words do not show the multi-function bit, but other functions of the slot do. That there
+ * are none is known only in a complete domain, which begins with the first function of a root bus
+ * and lacks no bridge.
  */
 static void mark_multifunction(LspciEntry *entries, size_t n_entries)
 {
@@ -113,14 +114,15 @@ static void mark_multifunction(LspciEntry *entries, size_t n_entries)
                                                            : is_whole ? TRISTATE_NO
                                                                       : TRISTATE_UNKNOWN;
                         else if (n == 1 && !is_whole && facts->multifunction_bit == TRISTATE_YES)
-                                facts->multifunction_bit = TRISTATE_UNKNOWN; /* where are they? */
+                                facts->multifunction_bit =
+                                        TRISTATE_UNKNOWN; /* the others may be missing */
                 }
         }
 }
 
 /*
- * Parts of a root complex: by PCI Express type, or host bridges and the counters of Intel's
- * processors, which have no such type. Below a bridge there is none of these.
+ * Parts of a root complex: by PCI Express type, or host bridges and the counters of Intel
+ * processors, which have no such type. They never exist below a bridge.
  */
 static bool is_on_root_bus(const PciDevice *device)
 {
@@ -135,7 +137,7 @@ static bool is_on_root_bus(const PciDevice *device)
                (class == CLASS_PERFORMANCE_COUNTERS && device->vendor == 0x8086);
 }
 
-/* A bridge leads downwards: what it says is not taken if it leads to itself. */
+/* A bridge leads downwards: ignore its bus numbers if they lead to itself. */
 static void cover_buses(Domain *domain, size_t index)
 {
         const PciDevice *bridge = &domain->entries[index].device;
@@ -174,7 +176,7 @@ static void domain_prepare(Domain *domain)
         }
 }
 
-/* An address on the bus that no function has, or else this one. */
+/* A free address on the bus, or else this function's own. */
 static Bdf unknown_endpoint(const Domain *domain, Bdf bdf)
 {
         for (unsigned devfn = BUSES; devfn-- > 0;) {
@@ -187,8 +189,9 @@ static Bdf unknown_endpoint(const Domain *domain, Bdf bdf)
 }
 
 /*
- * Is this bus, which no bridge leads to, shown to be a root bus? No bridge leads to bus 0, and all
- * functions of a VMD's domain share one requester id whatever is between.
+ * Does the text show that this bus, which no bridge leads to, is a root bus? No bridge leads to
+ * bus 0. In a VMD's domain the answer does not matter, because all functions share one requester
+ * id.
  */
 static bool is_root_bus(const Domain *domain, const PciDevice *device)
 {
@@ -206,7 +209,7 @@ static void place_device(const Domain *domain, PciDevice *device)
                 device->has_parent = false;
                 return;
         }
-        device->parent_bdf = device->bdf; /* not known */
+        device->parent_bdf = device->bdf; /* means unknown */
         if (bridge == SNAPSHOT_NONE || domain->doubtful[device->bdf.bus])
                 return;
         above = &domain->entries[bridge].device;
@@ -214,7 +217,7 @@ static void place_device(const Domain *domain, PciDevice *device)
                 device->parent_bdf = above->bdf;
 }
 
-/* As the kernel has it, a VF is below its PF's bridge, on whatever bus it is. */
+/* As in the kernel, a VF is below its PF's bridge, on whatever bus it is. */
 static void place_vf(const Domain *domain, PciDevice *device)
 {
         size_t at = find_entry(domain->entries, domain->n, device->physfn_bdf);
@@ -228,7 +231,7 @@ static void place_vf(const Domain *domain, PciDevice *device)
         device->parent_bdf = physfn->parent_bdf;
 }
 
-/* Climbs to the root bus. Bus numbers become smaller on the way, so it ends. */
+/* Climbs to the root bus. The loop ends, because bus numbers become smaller. */
 static void find_root(const Domain *domain, PciDevice *device)
 {
         const PciDevice *at = device;
@@ -245,9 +248,9 @@ static void find_root(const Domain *domain, PciDevice *device)
 }
 
 /*
- * A VMD's functions are in a domain of their own and use its requester id. The text does not say
- * whose domain it is unless there is only one VMD and one such domain, or groups tell; all of a
- * domain share an id in any case, that of an endpoint nobody knows.
+ * A VMD's functions are in a domain of their own and use its requester id. The text shows the
+ * endpoint of a domain only if there is one VMD and one such domain, or through groups. Otherwise
+ * all functions of the domain share the id of an unknown endpoint.
  */
 static void place_vmd(Domain *domain, const PciDevice *endpoint)
 {
@@ -264,8 +267,8 @@ static void place_vmd(Domain *domain, const PciDevice *endpoint)
 }
 
 /*
- * The endpoint of a domain where the text has several: the kernel has the functions of a domain in
- * one group with its endpoint.
+ * Finds the endpoint of a domain if the text has several: the kernel puts the functions of a
+ * domain and its endpoint into one group.
  */
 static const PciDevice *find_vmd_by_group(const LspciEntry *entries, size_t n_entries,
                                           const Domain *domain)

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Reading pasted text: what is open while lines come in, and what each shape of text adds.
+ * The state of a reader of pasted text, and the formats of text that add to it.
  *
- * A text may be of several shapes, one after the other: lspci's own, a listing of groups, a tree.
- * Each shape is asked for each line whether it is its own; what it finds becomes entries, and
- * entries of the same function are made one when all is read.
+ * A text may have several formats in sequence: lspci's own, a listing of groups, a tree. The
+ * reader offers each line to each format, which adds entries. At the end it merges the entries of
+ * the same function.
  */
 
 #include <stdbool.h>
@@ -24,18 +24,18 @@
 #define LSPCI_LEVELS_MAX 64 /* of a tree */
 
 enum {
-        LSPCI_LINE_OTHER = 100, /* the line is not of this shape */
+        LSPCI_LINE_OTHER = 100, /* the line has another format */
 };
 
-/* A heading of a group, and whether lines are still below it. */
+/* A heading of a group, and whether its lines continue. */
 typedef struct LspciScope {
         bool is_open;
-        bool is_blank; /* an empty line came behind devices */
+        bool is_blank; /* an empty line followed devices */
         bool has_devices;
         bool has_indent;  /* the heading itself is indented */
         bool is_indented; /* the first device below it is */
         bool is_one_line; /* no heading: a line with a group and a device */
-        bool is_numbers;  /* tree(1) of /sys/kernel/iommu_groups: numbers alone are headings */
+        bool is_numbers;  /* output of tree(1): numbers alone are headings */
         bool colon_first; /* headings are "IOMMU group: 1" */
         int32_t group;
         size_t line;
@@ -48,7 +48,7 @@ typedef struct LspciLevel {
         bool is_top; /* its branches are buses */
 } LspciLevel;
 
-/* The branches of lspci -t that lines may go on from. */
+/* The branches of lspci -t that later lines may continue. */
 typedef struct LspciTree {
         bool is_open;
         uint32_t domain; /* of what is being read */
@@ -67,10 +67,10 @@ typedef enum LspciColumn {
 
 #define LSPCI_TABLE_COLUMNS_MAX 32
 
-/* A table whose first row was seen. */
+/* A table whose heading was read. */
 typedef struct LspciTable {
         bool is_open;
-        int8_t columns[_LSPCI_COLUMN_N]; /* where each is; -1: nowhere */
+        int8_t columns[_LSPCI_COLUMN_N]; /* index of each; -1: missing */
 } LspciTable;
 
 /* One record of lspci -vmm. */
@@ -82,7 +82,7 @@ typedef struct LspciRecord {
 } LspciRecord;
 
 typedef struct Lspci {
-        const char *name; /* of the text that is being read, borrowed */
+        const char *name; /* of the current text, borrowed */
         unsigned source;  /* its number */
         ReadNotes *notes; /* or NULL */
         char **ret_message;
@@ -92,24 +92,24 @@ typedef struct Lspci {
 
         /* The function whose lines are being read. */
         bool is_open;
-        bool is_behind_blank; /* an empty line came since its last line */
+        bool is_behind_blank; /* an empty line followed its last line */
         LspciEntry entry;
         LspciBytes bytes;
         char title[LSPCI_TITLE_SIZE];
-        bool in_title; /* it may go on in the next line */
+        bool in_title; /* the title may continue in the next line */
         char *words;
         size_t n_words, last_words; /* where its last line begins */
-        size_t acs_line;            /* that names ACS and, so far, does not show its bits */
+        size_t acs_line;            /* of a mention of ACS whose bits have not come yet */
 
         LspciLine line;
-        bool is_near_device; /* no empty line since a device that is in no listing */
+        bool is_near_device; /* no empty line since a device outside listings */
         LspciScope scope;
         LspciTree tree;
         LspciTable table;
         LspciRecord record;
 } Lspci;
 
-/* A function's address in front of a line, or the way to it. */
+/* A function's address at the front of a line, or the path to it. */
 typedef struct LspciPath {
         Bdf steps[LSPCI_PATH_MAX];
         size_t n;
@@ -130,16 +130,16 @@ _nodiscard_ int lspci_add_words(Lspci *lspci, const char *line);
 /* Adds an entry that is complete. Returns 0, -ENOMEM or -E2BIG. */
 _nodiscard_ int lspci_add_entry(Lspci *lspci, const LspciEntry *entry);
 
-/* An entry of the current line that nothing is known of. */
+/* An entry for the current line without any facts. */
 LspciEntry lspci_entry_new(const Lspci *lspci, Bdf bdf);
 
 /*
- * Is a number at the end of the current line one that may lack digits? Then it is noted. Returns
- * whether, or -ENOMEM.
+ * If the number at the end of the current line may lack digits, adds a note and returns true; else
+ * returns false, or -ENOMEM.
  */
 _nodiscard_ int lspci_ends_in_number(Lspci *lspci);
 
-/* Notes that the current line was not understood. Returns 0 or -ENOMEM. */
+/* Adds a note about the current line. Returns 0 or -ENOMEM. */
 _nodiscard_ int lspci_note(Lspci *lspci, const char *what, const char *next);
 
 /* Reads "00:1f.3 " or, of lspci -PP, "00:1c.0/02:00.0 " in front of `text`; false if it is none. */
@@ -148,14 +148,14 @@ _nodiscard_ bool lspci_parse_path(const char *text, LspciPath *ret);
 /* Reads "…/pci0000:00/0000:00:1c.0/0000:02:00.0"; false if there is no such path. */
 _nodiscard_ bool lspci_parse_sysfs_path(const char *text, LspciPath *ret);
 
-/* What a path tells of the bridges on it. Returns 0, -ENOMEM or -E2BIG. */
+/* Adds entries for the bridges on a path. Returns 0, -ENOMEM or -E2BIG. */
 _nodiscard_ int lspci_add_path(Lspci *lspci, const LspciPath *path);
 
 /* The length of a class's name in front of a title without a colon, or 0. */
 size_t lspci_class_length(const char *title);
 
 /*
- * The shapes: each takes the current line. They return 0, LSPCI_LINE_OTHER, -errno, or
+ * The formats: each takes the current line. They return 0, LSPCI_LINE_OTHER, -errno, or
  * LSPCI_E_INVALID with a message.
  */
 _nodiscard_ int lspci_take_tree(Lspci *lspci);
@@ -166,21 +166,23 @@ _nodiscard_ int lspci_take_listing(Lspci *lspci);                       /* group
 _nodiscard_ int lspci_take_log(Lspci *lspci);                           /* of the kernel */
 _nodiscard_ int lspci_take_sysfs(Lspci *lspci);                         /* find, ls -l */
 
-/* Puts the function that was just opened into the group of the heading above, if there is one. */
+/* Puts the newly opened function into the group of the heading above, if there is one. */
 void lspci_join_listing(Lspci *lspci);
 
-/* Looks whether the listing that ends here is clear. Returns 0, -ENOMEM, or LSPCI_E_INVALID. */
+/*
+ * Ends a listing; refuses it if its groups are ambiguous. Returns 0, -ENOMEM, or LSPCI_E_INVALID.
+ */
 _nodiscard_ int lspci_end_listing(Lspci *lspci);
 
 /* Ends the record of lspci -vmm that is open. Returns as lspci_close() does. */
 _nodiscard_ int lspci_close_record(Lspci *lspci);
 
 /*
- * Makes entries of the same function one, sorted by address. Two that cannot be the same function
- * of one boot are refused. `names` are those of the texts. Returns 0, LSPCI_E_INVALID with a
- * message, or -ENOMEM.
+ * Sorts entries by address and merges those of the same function; refuses entries that contradict
+ * each other. `texts` give the names for messages. Returns 0, LSPCI_E_INVALID with a message, or
+ * -ENOMEM.
  */
 _nodiscard_ int lspci_merge(Lspci *lspci, const LspciText *texts);
 
-/* Notes what the text as a whole leaves out, once places are known. Returns 0 or -ENOMEM. */
+/* Adds notes about facts that the whole text lacks, after lspci_place(). Returns 0 or -ENOMEM. */
 _nodiscard_ int lspci_note_missing(Lspci *lspci, const LspciText *texts);

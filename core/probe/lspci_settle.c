@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * lspci does not tell which IOMMU there is, but what it lists does; and once an IOMMU is in use,
+ * lspci does not print the kind of IOMMU, but the listed devices show it. With an IOMMU in use,
  * the kernel has switched ACS on wherever it can.
  */
 
@@ -11,7 +11,7 @@
 #define CLASS_HOST_BRIDGE 0x0600
 #define CLASS_IOMMU 0x0806
 
-/* What the kernel turns on at boot (kernel-facts 2). */
+/* The ACS bits that the kernel switches on at boot (kernel-facts 2). */
 #define ACS_ENABLED (ACS_SV | ACS_RR | ACS_CR | ACS_UF)
 
 static bool is_amd(const PciDevice *device)
@@ -33,8 +33,8 @@ static bool has_amd_iommu(const LspciEntry *entries, size_t n_entries)
 }
 
 /*
- * Processors with an IOMMU of their own show their make in a host bridge. Host bridges of another
- * make have IOMMUs with rules of their own; a text without any host bridge tells nothing.
+ * A host bridge shows the maker of a processor with an IOMMU. Host bridges of other makers have
+ * IOMMUs with other rules; a text without a host bridge shows nothing.
  */
 static IommuKind guess_kind(const LspciEntry *entries, size_t n_entries)
 {
@@ -79,7 +79,7 @@ static bool has_spt_layout(const LspciEntry *entry)
 
 /*
  * Are the functions of the bus or slot from `from` on, below the port or beside it, in other
- * groups? YES if there are any and all are, NO if one is not.
+ * groups? YES if there are functions and all are, NO if one is not.
  */
 static Tristate are_elsewhere(const LspciEntry *entries, size_t n_entries, const PciDevice *port,
                               Bdf from, bool below)
@@ -103,8 +103,8 @@ static Tristate are_elsewhere(const LspciEntry *entries, size_t n_entries, const
 }
 
 /*
- * Did the kernel take the port for one that redirects? It did if what is below the port, or beside
- * it in its slot, is in another group. Nothing is concluded where there is nothing of the kind.
+ * Did the kernel treat the port as one that redirects? Yes, if the functions below the port, or
+ * beside it in its slot, are in other groups. Unknown if there are no such functions.
  */
 static bool is_taken_to_redirect(const LspciEntry *entries, size_t n_entries, const PciDevice *port)
 {
@@ -122,9 +122,9 @@ static bool is_taken_to_redirect(const LspciEntry *entries, size_t n_entries, co
 }
 
 /*
- * Registers that words do not show, or show wrongly: of ports with dword registers the upper half
- * of the capability in place of control, of older ones none of it. Both are what the kernel wrote
- * to them at boot if its groups show that it did.
+ * Registers that words show wrongly or not at all: for ports with dword registers lspci prints the
+ * upper half of the capability in place of control, for older ports nothing. If the kernel's
+ * groups show that it set them at boot, they have the kernel's values.
  */
 static void settle_port(LspciEntry *entries, size_t n_entries, size_t port)
 {
@@ -143,7 +143,7 @@ static void settle_port(LspciEntry *entries, size_t n_entries, size_t port)
                 return;
         facts->acs_dword8 = facts->acs_cap & ACS_ENABLED;
         if (entry->is_spt_port) {
-                /* Without an id no rule knows the layout: in the common one it is this. */
+                /* Without an id the layout is unknown: use the common one. */
                 facts->acs_ctrl = (uint16_t)facts->acs_dword8;
                 facts->acs_dword4 = (uint32_t)facts->acs_ctrl << 16 | facts->acs_cap;
         }
@@ -158,7 +158,7 @@ void lspci_settle(Snapshot *snapshot, LspciEntry *entries, size_t n_entries)
                 in_use |= entries[i].device.kernel_group >= 0;
         if (!in_use)
                 return;
-        /* The kernel finds AMD IOMMUs by that table and by nothing else. */
+        /* The kernel finds AMD IOMMUs only through that table. */
         if (has_amd_iommu(entries, n_entries))
                 snapshot->ivrs = TRISTATE_YES;
         for (size_t i = 0; i < n_entries; i++) {

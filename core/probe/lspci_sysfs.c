@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Groups as the kernel tells them: in its log,
+ * Groups from the kernel: in its log,
  *
  *     [    0.5] pci 0000:00:01.0: Adding to iommu group 1        (before Linux 5.3:)
  *     [    0.5] iommu: Adding device 0000:00:01.0 to group 1
  *
- * and as links in /sys/kernel/iommu_groups, which find(1), ls(1) or tree(1) listed. Where the
- * links' targets are shown, they are the way to the device.
+ * and as links in /sys/kernel/iommu_groups, listed by find(1), ls(1) or tree(1). The target of a
+ * link, if shown, is the path to the device.
  */
 
 #include "core/probe/lspci_reader.h"
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* The address that ends right before `end`. */
+/* The address that ends at `end`. */
 static bool address_before(const char *text, const char *end, Bdf *ret)
 {
         const char *start = end;
@@ -36,7 +36,7 @@ static bool address_at(const char *text, Bdf *ret)
 {
         size_t n = strcspn(text, " /");
 
-        /* ls -F puts a mark behind links. */
+        /* ls -F adds a mark to links. */
         while (n > 0 && (text[n - 1] == '@' || text[n - 1] == ':'))
                 n--;
         return address_before(text, text + n, ret);
@@ -52,7 +52,7 @@ static bool number_at(const char *text, int32_t *ret)
         return true;
 }
 
-/* Takes a line of the log apart. */
+/* Parses a line of the log. */
 static bool parse_log(const char *text, Bdf *ret_bdf, int32_t *ret_group, bool *ret_removed)
 {
         static const struct {
@@ -107,7 +107,7 @@ int lspci_take_log(Lspci *lspci)
         return lspci_add_entry(lspci, &entry);
 }
 
-/* A link, by its name and its target; `group` is KERNEL_GROUP_UNKNOWN where nothing tells it. */
+/* Adds a link, by name and target; `group` is KERNEL_GROUP_UNKNOWN if it is not shown. */
 static int add_link(Lspci *lspci, Bdf bdf, int32_t group, const char *target)
 {
         LspciEntry entry;
@@ -157,7 +157,7 @@ static int take_groups_path(Lspci *lspci, const char *at)
 /* "lrwxrwxrwx 1 root root 0 … 0000:00:1c.0 -> ../../../../devices/pci0000:00/0000:00:1c.0" */
 static int take_link(Lspci *lspci, const char *arrow)
 {
-        /* As deep as the links of a group are; those in bus/pci/devices are not. */
+        /* The depth of the links of a group; links in bus/pci/devices have another depth. */
         static const char deep[] = " -> ../../../../devices/pci";
         LspciScope *scope = &lspci->scope;
         const char *text = lspci->line.text;

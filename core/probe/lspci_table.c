@@ -6,7 +6,7 @@
  *     │ class    │ device │ id           │ iommugroup │ vendor │ …
  *     │ 0x030000 │ 0x1b80 │ 0000:01:00.0 │          1 │ 0x10de │ …
  *
- * The first row says which column is which. A row without an address goes on with the one above.
+ * The first row names the columns. A row without an address continues the row above.
  */
 
 #include "core/probe/lspci_reader.h"
@@ -22,13 +22,15 @@ static const char *const columns[_LSPCI_COLUMN_N] = {
         [LSPCI_COLUMN_DEVICE] = "device",
 };
 
-/* The length of what parts two fields, or 0: a bar, drawn in one of two ways. */
+/* The length of the bar between two fields, which has two spellings, or 0. */
 static size_t bar_length(const char *text)
 {
         return text[0] == '|' ? 1 : strncmp(text, "\xe2\x94\x82", 3) == 0 ? 3 : 0;
 }
 
-/* Copies the next field without its blanks. Returns what follows its bar, or NULL behind the last.
+/*
+ * Copies the next field without its blanks. Returns the text after its bar, or NULL after the
+ * last.
  */
 static const char *take_field(const char *at, char field[static FIELD_SIZE])
 {
@@ -43,7 +45,7 @@ static const char *take_field(const char *at, char field[static FIELD_SIZE])
         return at[n] != '\0' ? at + n + bar_length(at + n) : NULL;
 }
 
-/* Finds which column is which. Returns whether this is the first row of such a table. */
+/* Finds the columns. Returns whether this is the first row of such a table. */
 static bool read_columns(LspciTable *table, const char *at)
 {
         char field[FIELD_SIZE];
@@ -62,7 +64,7 @@ static bool read_columns(LspciTable *table, const char *at)
         return true;
 }
 
-/* "0x10de" without its front. */
+/* "0x10de" without "0x". */
 static const char *digits_of(const char *field)
 {
         return strncmp(field, "0x", 2) == 0 ? field + 2 : field;
@@ -78,7 +80,7 @@ static int take_row(Lspci *lspci, const char *at)
         for (int8_t i = 0; at && i < LSPCI_TABLE_COLUMNS_MAX; i++) {
                 at = take_field(at, field);
                 for (size_t k = 0; at && k < _LSPCI_COLUMN_N;
-                     k++) /* without its bar it is cut off */
+                     k++) /* a field without its bar is cut off */
                         if (lspci->table.columns[k] == i)
                                 memcpy(fields[k], field, sizeof(field));
         }

@@ -4,8 +4,8 @@
  * The first line of a function: "PCI bridge [0604]: Intel Corporation … [8086:1901] (rev 07)", or
  * with names only, or ("-n") "0604: 8086:1901 (rev 07)".
  *
- * Without numbers, the vendor's name stands for its id where a rule asks for the vendor alone, and
- * the class's for its code. A device's name stands for nothing but what is said at its use.
+ * Without numbers, the vendor's name gives its id for rules that need only the vendor, and the
+ * class's name gives its code. A device's name is used only at the places that say so.
  */
 
 #include <stdio.h>
@@ -64,7 +64,7 @@ static const struct {
         {"Non-Essential Instrumentation", 0x1300},
 };
 
-/* Volume Management Devices; in other Intel controllers of their class RAID is done in software. */
+/* Volume Management Devices; other Intel controllers of that class are software RAID. */
 static const uint16_t vmd_ids[] = {0x201d, 0x28c0, 0x467f, 0x4c3d, 0x7d0b,
                                    0x9a0b, 0xa77f, 0xad0b, 0xb06f, 0xb60b};
 
@@ -85,7 +85,7 @@ static bool take_id(const char *text, uint16_t *ret_id)
         return true;
 }
 
-/* The last "vvvv:dddd" that stands in brackets or by itself. */
+/* The last "vvvv:dddd" in brackets or as a word. */
 static bool find_ids(const char *text, uint16_t *ret_vendor, uint16_t *ret_device)
 {
         bool found = false;
@@ -106,7 +106,7 @@ static bool find_ids(const char *text, uint16_t *ret_vendor, uint16_t *ret_devic
         return found;
 }
 
-/* A device that lspci has no name for is called "Device dddd". */
+/* lspci prints "Device dddd" for a device that it has no name for. */
 static uint16_t find_unnamed(const char *name)
 {
         const char *last = NULL;
@@ -152,8 +152,8 @@ size_t lspci_class_length(const char *title)
 }
 
 /*
- * A number that is the same for the names in a title, with ids or without, and with what lspci adds
- * behind it or without: FNV-1a of its letters and digits, but for brackets, parentheses and ids.
+ * A hash of the names in a title that does not depend on ids and on additions of lspci: FNV-1a of
+ * its letters and digits, without brackets, parentheses and ids.
  */
 static uint64_t hash_names(const char *title)
 {

@@ -10,11 +10,10 @@
  *                  |                            \-00.1
  *                  \-1f.0
  *
- * Where a branch stands says which bus it is on, so the text needs its spaces. Told are bridges
- * with their bus numbers, and names; classes, groups and capabilities are not. A bus at the front
- * is one that lspci knows no bridge to, which of a part of a machine need not be a root bus. A
- * bridge with buses that are not all its own has them as branches ("02.0-+-[0000:03]-…"), without
- * its numbers.
+ * The column of a branch shows its bus, so the text needs its spaces. The tree has bridges with
+ * their bus numbers, and names, but no classes, groups or capabilities. A bus at the front is one
+ * to which lspci knows no bridge; in a part of a machine it need not be a root bus. A bridge whose
+ * bus range has gaps has its buses as branches ("02.0-+-[0000:03]-…"), without its numbers.
  */
 
 #include "core/probe/lspci_reader.h"
@@ -33,8 +32,10 @@ static bool take_byte(const char *text, uint8_t *ret)
         return true;
 }
 
-/* "[01]", "[01-04]", "[0000:01]"; returns what follows, or NULL. `domain` keeps its value if it is
- * not told. */
+/*
+ * "[01]", "[01-04]", "[0000:01]"; returns the text after it, or NULL. `domain` keeps its value if
+ * the text has none.
+ */
 static const char *take_buses(const char *at, uint32_t *domain, uint8_t *ret_first,
                               uint8_t *ret_last)
 {
@@ -76,8 +77,8 @@ static bool take_device(const char *at, uint8_t *ret_devfn)
 static int refuse(Lspci *lspci)
 {
         return lspci_refuse(lspci->ret_message, lspci->name, lspci->line.number,
-                            "the branches of this tree do not stand below each other: give the "
-                            "output of lspci -t with its spaces, as a file or in a code block");
+                            "the branches of this tree are not aligned: give the output of lspci "
+                            "-t with its spaces, as a file or in a code block");
 }
 
 static int push(Lspci *lspci, const LspciLevel *level)
@@ -90,7 +91,7 @@ static int push(Lspci *lspci, const LspciLevel *level)
         return 0;
 }
 
-/* A function on a bus, and the bridge that it may be. Moves *at behind it. */
+/* Takes a function on a bus, which may be a bridge. Moves *at past it. */
 static int take_function(Lspci *lspci, LspciLevel *level, const char **at)
 {
         LspciEntry *entry = &lspci->entry;
@@ -127,8 +128,7 @@ static int take_function(Lspci *lspci, LspciLevel *level, const char **at)
         return 0;
 }
 
-/* Reads on from a branch at `at`: a root bus or a function, and what hangs below it in this line.
- */
+/* Reads a branch at `at`: a root bus or a function, and all below it in this line. */
 static int take_branch(Lspci *lspci, LspciLevel level, const char *at)
 {
         const char *raw = lspci->line.raw;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What lspci says about a function in words.
+ * Reads lspci's words about a function.
  *
- * A capability is a section of its own: from its "Capabilities: [" to the next. What is not listed
- * does not exist only if the listing was whole: with rights, and the chain not broken.
+ * Each capability is a section, from its "Capabilities: [" to the next. A capability that is not
+ * listed is absent only if the listing is complete: lspci had the rights, and the chain is not
+ * broken.
  */
 
 #include <stdio.h>
@@ -14,7 +15,7 @@
 
 #define ACS_NEEDED (ACS_SV | ACS_RR | ACS_CR | ACS_UF)
 
-/* A stretch of the words; the text goes on behind it. */
+/* A part of the words; the text continues after it. */
 typedef struct Section {
         const char *text;
         size_t n;
@@ -22,7 +23,7 @@ typedef struct Section {
 
 typedef struct Listing {
         bool shown;    /* capabilities were listed */
-        bool in_doubt; /* no rights, or a chain that does not end */
+        bool in_doubt; /* no rights, or a broken chain */
 } Listing;
 
 static const struct {
@@ -50,7 +51,8 @@ static const struct {
         {"DirectTrans", ACS_DT},
 };
 
-/* Does the text go on with `pattern`? A space in it is also the end of a line: lines get wrapped.
+/*
+ * Does the text start with `pattern`? Its spaces also match line ends, because lines get wrapped.
  */
 static bool goes_on(const char *text, size_t n, const char *pattern)
 {
@@ -62,7 +64,7 @@ static bool goes_on(const char *text, size_t n, const char *pattern)
         return true;
 }
 
-/* Behind the first `pattern` of the section, or NULL. */
+/* The text after the first `pattern` of the section, or NULL. */
 static const char *find(Section section, const char *pattern)
 {
         const char *end = section.text + section.n, *p = section.text;
@@ -85,7 +87,7 @@ static bool starts(Section section, const char *pattern)
         return goes_on(section.text, section.n, pattern);
 }
 
-/* A number behind `pattern`; returns false if there is none. */
+/* Reads a number after `pattern`; returns false if there is none. */
 static bool find_number(Section section, const char *pattern, int base, uint32_t *ret)
 {
         const char *at = find(section, pattern);
@@ -104,7 +106,7 @@ static bool find_number(Section section, const char *pattern, int base, uint32_t
         return true;
 }
 
-/* "NAME+" or "NAME-" behind where `section` starts. */
+/* Reads "NAME+" or "NAME-" in the section. */
 static Tristate find_switch(Section section, const char *name)
 {
         const char *at = find(section, name);
@@ -121,7 +123,7 @@ static Section line_of(Section section)
         return (Section){section.text, end ? (size_t)(end - section.text) : section.n};
 }
 
-/* All bits of a line "ACSCap: SrcValid+ …". Returns false unless each that matters is printed. */
+/* Reads the bits of a line "ACSCap: SrcValid+ …". Returns false if a relevant bit is missing. */
 static bool find_acs(Section section, const char *pattern, const char *before, uint16_t *ret_bits)
 {
         const char *at = find(section, pattern), *end = NULL;
@@ -146,7 +148,10 @@ static bool find_acs(Section section, const char *pattern, const char *before, u
         return true;
 }
 
-/* Capability and control, PCIe Base Specification 7.7.11; with -v alone their bits are not told. */
+/*
+ * Capability and control, PCIe Base Specification 7.7.11; lspci -v alone does not print their
+ * bits.
+ */
 static void read_acs(Section section, uint16_t offset, PciFacts *facts)
 {
         uint16_t capability, control;
@@ -162,7 +167,7 @@ static void read_acs(Section section, uint16_t offset, PciFacts *facts)
         facts->acs_dword8_unread = true;
 }
 
-/* "(Slot+)" on the first line; what kind of slot it is is a line of its own, with -vv. */
+/* "(Slot+)" on the first line; the kind of slot is on another line, with -vv. */
 static Tristate read_express_slot(Section section, uint8_t type)
 {
         const char *at = find(section, "SltCap:");
@@ -171,13 +176,13 @@ static Tristate read_express_slot(Section section, uint8_t type)
         if (type == PCIE_TYPE_UPSTREAM)
                 return TRISTATE_NO;
         if (type == PCIE_TYPE_PCIE_TO_PCI)
-                return TRISTATE_UNKNOWN; /* another capability tells */
+                return TRISTATE_UNKNOWN; /* another capability decides */
         if (slot != TRISTATE_YES)
                 return slot;
         return at ? find_switch(rest_of(section, at), "HotPlug") : TRISTATE_UNKNOWN;
 }
 
-/* "(v2) Root Port (Slot+), MSI 00": behind the word Express. */
+/* "(v2) Root Port (Slot+), MSI 00": the text after the word Express. */
 static void read_express(Section section, PciFacts *facts)
 {
         uint32_t number;
@@ -200,7 +205,7 @@ static void read_express(Section section, PciFacts *facts)
         if (facts->hotplug_slot == TRISTATE_UNKNOWN && facts->pcie == TRISTATE_YES)
                 facts->hotplug_slot = read_express_slot(section, facts->pcie_type);
 
-        /* Ports have no such bit, and it is not printed for them. */
+        /* Ports have no such bit, so lspci does not print it for them. */
         if (!find(section, "DevCap:"))
                 return;
         flr = find_switch(section, "FLReset");
@@ -286,7 +291,7 @@ static Listing read_capabilities(Section words, LspciEntry *entry)
                                              "<unreadable>", "<invalid>"};
         static const char start[] = "Capabilities: [";
         const char *at = find(words, start);
-        /* Drivers come behind capabilities: without them, the text may end in between. */
+        /* Drivers come after capabilities: without them, the text may be cut off in between. */
         bool may_go_on = entry->is_last && at && !find(words, "Kernel driver in use:") &&
                          !find(words, "Kernel modules:");
         Listing listing = {.shown = at != NULL, .in_doubt = entry->is_cut || may_go_on};
@@ -305,14 +310,14 @@ static Listing read_capabilities(Section words, LspciEntry *entry)
         return listing;
 }
 
-/* What a whole listing does not show does not exist. */
+/* A capability that a complete listing lacks is absent. */
 static void settle_absent(Section words, Listing listing, PciFacts *facts)
 {
         const char *status = find(words, "Status:");
         bool has_list = !status || find_switch(rest_of(words, status), "Cap") != TRISTATE_NO;
         struct {
                 Tristate *fact;
-                const char *inside; /* a line of such a capability, whose first one may be lost */
+                const char *inside; /* a line of the capability, whose first line may be lost */
         } extended[] = {
                 {&facts->sriov, "IOVCap:"}, {&facts->ari, "ARICap:"},     {&facts->ats, "ATSCap:"},
                 {&facts->pri, "PRICtl:"},   {&facts->pasid, "PASIDCap:"}, {&facts->serial, NULL},
@@ -353,7 +358,7 @@ static void read_header(Section words, PciDevice *device)
                 return;
         }
         facts->present = TRISTATE_YES;
-        facts->header_known = TRISTATE_YES; /* which of several functions it is comes later */
+        facts->header_known = TRISTATE_YES; /* the multi-function bit comes later */
         if (!at) {
                 facts->buses_known = facts->hotplug_slot = TRISTATE_NO;
                 return;
@@ -370,7 +375,7 @@ static void read_header(Section words, PciDevice *device)
         }
 }
 
-/* The rest of the line behind `pattern`, or what of it `stops` allows. */
+/* The rest of the line after `pattern`, up to a character of `stops`. */
 static void copy_value(Section words, const char *pattern, const char *stops, char *text,
                        size_t n_text)
 {
@@ -393,7 +398,7 @@ static void read_subsystem(Section words, PciDevice *device)
         size_t n = at ? strcspn(at, "\n") : 0;
         unsigned vendor, id;
 
-        /* "[1028:0001]" at the end of the line, or ("-n") nothing else in it. */
+        /* "[1028:0001]" at the end of the line, or ("-n") alone. */
         if (n >= 10 && at[n - 1] == ']' && sscanf(at + n - 11, "[%4x:%4x]", &vendor, &id) == 2) {
                 device->subsystem_vendor = (uint16_t)vendor;
                 device->subsystem_device = (uint16_t)id;
@@ -404,8 +409,8 @@ static void read_subsystem(Section words, PciDevice *device)
 }
 
 /*
- * "IOMMU group: 12" is among the details. It comes before resources, capabilities and drivers: of the
- * last function of a text that shows none of these, the line may have been cut off.
+ * Reads "IOMMU group: 12" in the details. It precedes resources, capabilities and drivers: if the
+ * last function of a text has none of these, the line may have been cut off.
  */
 static int32_t read_group(Section words, const LspciEntry *entry)
 {
@@ -427,7 +432,7 @@ static int32_t read_group(Section words, const LspciEntry *entry)
         return KERNEL_GROUP_UNKNOWN;
 }
 
-/* What lspci prints once of a function is there twice: the title in between is missing. */
+/* A line that lspci prints once per function occurs twice: the title in between is missing. */
 static bool is_mixed(Section words)
 {
         static const char *const once[] = {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Content decides: JSON begins with a brace, and what is text and no JSON is tried as lspci's.
+ * Detects the format by content: JSON begins with a brace; other text is read as the output of
+ * lspci.
  */
 
 #include "core/probe/machine.h"
@@ -35,7 +36,7 @@ static int complain(char **ret_message, int error, const char *format, ...)
         return *ret_message ? error : -ENOMEM;
 }
 
-/* Reads up to the largest snapshot and one byte more. */
+/* Reads up to one byte more than the largest snapshot. */
 static int read_all(int fd, char **ret_text, size_t *ret_n)
 {
         _cleanup_(freep) char *text = NULL;
@@ -83,8 +84,10 @@ static bool is_compressed(const char *text, size_t n_text)
         return false;
 }
 
-/* A text that can be JSON or lspci's: neither empty, packed nor binary. `*first` is behind its
- * blanks. */
+/*
+ * Checks that the text can be JSON or lspci's: not empty, compressed or binary. `*first` is its
+ * first non-blank character.
+ */
 static int check_text(const LspciText *text, size_t *first, char **ret_message)
 {
         static const char mark[] = "\xef\xbb\xbf"; /* byte order mark in UTF-8 */
@@ -126,7 +129,7 @@ static int parse_texts(const LspciText *texts, size_t n_texts, ReadNotes *notes,
                 return r;
         if (texts[0].text[first] == '{' && n_texts > 1)
                 return complain(ret_message, MACHINE_E_INVALID,
-                                "%s is a snapshot, which tells its groups itself: leave out %s",
+                                "%s is a snapshot, which has its own groups: leave out %s",
                                 texts[0].name, texts[1].name);
         if (texts[0].text[first] == '{') {
                 r = snapshot_json_read_noted(texts[0].name, texts[0].text + first,
@@ -136,11 +139,11 @@ static int parse_texts(const LspciText *texts, size_t n_texts, ReadNotes *notes,
         }
         r = lspci_read_texts(texts, n_texts, notes, ret_snapshot, ret_message);
         if (r == LSPCI_E_NO_DEVICES)
-                return complain(ret_message, MACHINE_E_INVALID,
-                                "%s is neither a snapshot of isoctl nor the output of lspci: no "
-                                "line in it begins with an address and a class, such as "
-                                "\"00:1f.3 Audio device: \"",
-                                texts[0].name);
+                return complain(
+                        ret_message, MACHINE_E_INVALID,
+                        "%s is neither a snapshot of isoctl nor the output of lspci: no line "
+                        "begins with an address and a class, such as \"00:1f.3 Audio device: \"",
+                        texts[0].name);
         return r == LSPCI_E_INVALID ? MACHINE_E_INVALID : r;
 }
 
@@ -169,7 +172,7 @@ static int read_tree(const char *path, unsigned flags, ReadNotes *notes, Snapsho
         return r;
 }
 
-/* Reads a file whole; the caller frees *ret_text, which ret->text points to. */
+/* Reads a whole file; the caller frees *ret_text, which ret->text points to. */
 static int read_file(const char *path, LspciText *ret, char **ret_text, char **ret_message)
 {
         _cleanup_(closep) int opened = -1;
@@ -205,14 +208,14 @@ int machine_read(const char *path, const char *groups, unsigned flags, ReadNotes
 
         if (is_directory(path) && groups)
                 return complain(ret_message, MACHINE_E_INVALID,
-                                "%s is a directory, whose groups are in it: leave out %s", path,
+                                "%s is a directory, which has its own groups: leave out %s", path,
                                 groups);
         if (is_directory(path))
                 return read_tree(path, flags, notes, ret_snapshot, ret_message);
         if (groups && is_directory(groups))
                 return complain(ret_message, MACHINE_E_INVALID,
-                                "%s is a directory: give a file that lists groups, as find "
-                                "/sys/kernel/iommu_groups -type l prints them",
+                                "%s is a directory: give a file with groups, for instance the "
+                                "output of find /sys/kernel/iommu_groups -type l",
                                 groups);
         r = read_file(path, &texts[0], &text, ret_message);
         if (r == 0 && groups)

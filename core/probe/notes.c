@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * A short list: two notes are the same if they are about the same file and say the same.
- */
+/* A short list of notes: equal notes about one file are merged. */
 
 #include "core/probe/notes.h"
 
@@ -28,7 +26,7 @@ void read_notes_deinit(ReadNotes *notes)
         *notes = (ReadNotes){0};
 }
 
-/* Whole files of a tree are told together, lines of one file together. */
+/* Merges notes about whole files of a tree, and about lines of one file. */
 static bool is_same(const ReadNote *note, const char *file, size_t line, const char *what)
 {
         if ((note->line == 0) != (line == 0) || strcmp(note->what, what) != 0)

@@ -2,25 +2,25 @@
 #pragma once
 
 /*
- * What a reader did not understand, for the person who gave it the text.
+ * Notes of a reader about input that it did not understand, for the user.
  *
- * A note is no error: what it is about is unknown in the snapshot, and never makes a device look
- * isolated. It has a place, what was not understood there, and what to run next. The same thing on
- * many lines is one note with the first line and a count.
+ * A note is not an error: the facts are unknown in the snapshot, and never make a device look
+ * isolated. It has a place, the problem, and the next step. The same problem on many lines is one
+ * note with the first line and a count.
  */
 
 #include <stddef.h>
 
 #include "core/model/base.h"
 
-#define READ_NOTES_MAX 64 /* of one machine; a reader has fewer things to say */
+#define READ_NOTES_MAX 64 /* of one machine; readers have fewer kinds of notes */
 
 typedef struct ReadNote {
-        char *file;       /* as the reader was told its name. Owned, as the other texts are. */
+        char *file;       /* name of the file or text. The note owns all texts. */
         size_t line;      /* the first, from 1; 0: the whole file */
-        size_t n_further; /* lines, or files, of which the same holds */
-        char *what;       /* what was not understood */
-        char *next;       /* what to run or to give instead */
+        size_t n_further; /* number of further lines, or files, with the same problem */
+        char *what;       /* the problem */
+        char *next;       /* the command to run, or the input to give instead */
 } ReadNote;
 
 typedef struct ReadNotes {
@@ -28,7 +28,7 @@ typedef struct ReadNotes {
         size_t n;
 } ReadNotes;
 
-/* Frees what the notes hold, and empties them. */
+/* Frees the contents of the notes, and empties them. */
 void read_notes_deinit(ReadNotes *notes);
 static inline void read_notes_deinitp(ReadNotes *notes)
 {
@@ -36,8 +36,8 @@ static inline void read_notes_deinitp(ReadNotes *notes)
 }
 
 /*
- * Adds a note, or counts another line of one that is there. `notes` may be NULL: nobody asks. Texts
- * are copied. Returns 0 or -ENOMEM.
+ * Adds a note, or counts another line of an existing one. Does nothing if `notes` is NULL. Copies
+ * the texts. Returns 0 or -ENOMEM.
  */
 _nodiscard_ int read_notes_add(ReadNotes *notes, const char *file, size_t line, const char *what,
                                const char *next);

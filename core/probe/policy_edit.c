@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The file is parsed for the places of its values, and put together again from pieces. */
+/* Parses the file for the places of its values, and reassembles it from pieces. */
 
 #include "core/probe/policy_edit.h"
 
@@ -38,13 +38,13 @@ static char *replace(const JsonText *json, const json_object *reserve, const cha
                 return text_print("%.*s%s%s", (int)start, json->original, fingerprint,
                                   json->original + end);
         }
-        /* It has an "at" that it goes before. */
+        /* Insert it before "at", which every reservation has. */
         start = json_text_place(reserve)->value + 1;
         return text_print("%.*s \"fingerprint\": %s,%s", (int)start, json->original, fingerprint,
                           json->original + start);
 }
 
-/* Is the text a policy file still? Names are nobody's business here. */
+/* Is the text still a valid policy file? Does not look up names. */
 static int check(const char *name, const char *text, PolicyFault *ret_fault)
 {
         _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));

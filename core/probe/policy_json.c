@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One policy file's text into rules.
+ * Parses the text of one policy file into rules.
  *
  *   { "rules": [ { "name": …, "match": { … }, "lease": { … } or "deny", "require": { … },
  *                "on_join": …, "on_breach": …, "on_weaker": …, "on_vf_loss": …,
  *                "reserve": { … } } ] }
  *
- * Each object has a table of the keys it may have, so that what is not in a table is refused where
- * it stands. Lists may not be empty: an empty list reads like "nobody" but a rule without the key
- * means "all", and one must not be taken for the other. Two rules of one file may not have the same
- * name, because a verdict names the rule.
+ * Each object has a table of its allowed keys; an error shows the place of any other key. Lists
+ * must not be empty: an empty list reads like "nobody", but a rule without the key means "all".
+ * Two rules of one file must have different names, because a verdict names the rule.
  */
 
 #include "core/probe/policy_json.h"
@@ -28,11 +27,11 @@
 static int read_name(PolicyReader *reader, json_object *value)
 {
         if (json_object_get_string_len(value) == 0)
-                return policy_complain(reader, value, "a rule's name may not be empty");
+                return policy_complain(reader, value, "the name of a rule must not be empty");
         return policy_read_string(value, &reader->rule->name);
 }
 
-/* What is not known when the host boots, or changes while a card is plugged in. */
+/* Facts that are unknown when the host boots, or that change while a card is plugged in. */
 static int check_reservable(PolicyReader *reader, json_object *match)
 {
         static const char *const unfit[] = {"serial", "driver", "group_size"};
@@ -41,32 +40,35 @@ static int check_reservable(PolicyReader *reader, json_object *match)
         for (size_t i = 0; i < ARRAY_SIZE(unfit); i++)
                 if (json_object_object_get_ex(match, unfit[i], &member))
                         return policy_complain(reader, member,
-                                               "a reservation cannot go by that: it is not known "
+                                               "a reservation cannot match this: it is unknown "
                                                "when drivers are bound; see \"fingerprint\"");
         return 0;
 }
 
-/* Whoever reserves what nobody may lease, or demands something of it, meant something else. */
+/* A reservation or a requirement for devices that nobody may lease is an error. */
 static int check_sense(PolicyReader *reader, json_object *value)
 {
         json_object *member;
 
         if (reader->rule->deny && json_object_object_get_ex(value, "reserve", &member))
-                return policy_complain(reader, member,
-                                       "reserved for nobody: the rule denies every lease");
+                return policy_complain(
+                        reader, member,
+                        "a reservation is useless here: the rule denies every lease");
         if (reader->rule->deny && json_object_object_get_ex(value, "require", &member))
-                return policy_complain(reader, member,
-                                       "required of nobody: the rule denies every lease");
+                return policy_complain(
+                        reader, member,
+                        "a requirement is useless here: the rule denies every lease");
         if (reader->rule->guard == GUARD_NONE &&
             json_object_object_get_ex(value, "on_weaker", &member))
-                return policy_complain(reader, member,
-                                       "weaker than what? the rule requires no guard");
+                return policy_complain(
+                        reader, member,
+                        "on_weaker needs a required guard, and the rule requires none");
         if (reader->rule->reserve.at_boot && json_object_object_get_ex(value, "match", &member))
                 return check_reservable(reader, member);
         return 0;
 }
 
-/* A forgotten match would match everything, a forgotten lease mean nothing. */
+/* Without "match" a rule would match everything; without "lease" it would have no effect. */
 static int check_complete(PolicyReader *reader, json_object *value)
 {
         static const char *const needed[] = {"match", "lease"};
@@ -77,17 +79,17 @@ static int check_complete(PolicyReader *reader, json_object *value)
         return 0;
 }
 
-/* What is read of one file. */
+/* The state of reading one file. */
 typedef struct FileReader {
         PolicyReader reader;
         Policy *policy;
         const PolicyOptions *options;
-        size_t first;  /* rule of the file */
-        size_t offset; /* of the last rule, which was in this line: */
+        size_t first;  /* first rule of the file */
+        size_t offset; /* of the last rule, whose line is: */
         unsigned line;
 } FileReader;
 
-/* Rules come in the order of the text, so that the lines are counted once. */
+/* Rules come in the order of the text, so lines are counted once. */
 static unsigned find_line(FileReader *file, size_t offset)
 {
         for (; file->offset < offset; file->offset++)
@@ -117,7 +119,7 @@ static int name_rule(FileReader *file, json_object *value, size_t number)
         for (size_t i = file->first; i + 1 < file->policy->n_rules; i++)
                 if (strcmp(file->policy->rules[i].name, rule->name) == 0)
                         return policy_complain(reader, name,
-                                               "rule \"%s\" has its name from line %u already",
+                                               "the name \"%s\" is already used in line %u",
                                                rule->name, file->policy->rules[i].line);
 
         rule->line = find_line(file, json_text_place(value)->value);
@@ -138,7 +140,7 @@ static int keep_text(FileReader *file, json_object *value)
         return file->reader.rule->text ? 0 : -ENOMEM;
 }
 
-/* The rule is counted before it is filled, so that the policy frees what a failure leaves. */
+/* Counts the rule before it is filled, so that the policy also frees a partial one. */
 static int read_rule(FileReader *file, json_object *value, size_t number)
 {
         static const PolicyMember members[] = {
@@ -198,7 +200,7 @@ static int read_rules(FileReader *file, json_object *list)
         return 0;
 }
 
-/* "rules" is read once it is known that nothing else stands beside it. */
+/* Reads "rules" after all other keys are refused. */
 static int accept_rules(PolicyReader *reader, json_object *value)
 {
         return 0;
@@ -216,7 +218,7 @@ static int read_root(FileReader *file)
         if (r != 0)
                 return r;
         if (!json_object_object_get_ex(root, "rules", &rules))
-                return policy_complain(reader, root, "there are no \"rules\"");
+                return policy_complain(reader, root, "the file has no \"rules\"");
         return read_rules(file, rules);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Who may lease what a rule is about, and how such leases are held and ended. The type of a leased
- * group's default domain is never identity.
+ * Reads "lease": who may lease the devices of a rule, and the modes, limits and ends of such
+ * leases. The type of a leased group's default domain is never identity.
  */
 
 #include <errno.h>
@@ -14,11 +14,11 @@
 #include "core/probe/policy_pattern.h"
 #include "core/probe/policy_reader.h"
 
-/* Digits of a size with a unit, and of one in bytes. */
+/* The most digits of a size with a unit, and of one in bytes. */
 #define MEMLOCK_DIGITS_MAX 6
 #define MEMLOCK_BYTES_DIGITS_MAX 18
 
-/* A number as it stands; (uid_t)-1 means "no user" to the kernel. */
+/* A number of a user or group; for the kernel, (uid_t)-1 means "no user". */
 static int read_id_number(PolicyReader *reader, json_object *value, uint32_t *ret_id)
 {
         int64_t number = json_object_get_int64(value);
@@ -84,13 +84,13 @@ static int read_groups(PolicyReader *reader, json_object *value)
 
 typedef int (*PatternReader)(PolicyReader *reader, json_object *value, char **ret_text);
 
-/* A label may have any character, brackets too. */
+/* A label may have any character, also brackets. */
 static int read_label(PolicyReader *reader, json_object *value, char **ret_text)
 {
         return policy_read_string(value, ret_text);
 }
 
-/* Counted one by one, so that the policy frees what a failure leaves. */
+/* Counts one by one, so that the policy also frees a partial list. */
 static int read_patterns(PolicyReader *reader, json_object *list, PatternReader read,
                          PolicyPatterns *patterns)
 {
@@ -178,7 +178,7 @@ static int read_domain_type(PolicyReader *reader, json_object *value)
         return 0;
 }
 
-/* "16G": few enough digits that no unit takes it beyond what a limit can be. */
+/* "16G": the number of digits is limited, so that no unit overflows. */
 static bool parse_memlock(const char *text, uint64_t *ret)
 {
         size_t n = strspn(text, "0123456789");
@@ -199,10 +199,10 @@ static int read_memlock(PolicyReader *reader, json_object *value)
         else if (is_text && strcmp(text, "unlimited") == 0)
                 reader->rule->memlock = POLICY_MEMLOCK_UNLIMITED;
         else if (!is_text || !parse_memlock(text, &reader->rule->memlock))
-                return policy_complain(reader, value,
-                                       "no limit%s%s: bytes, \"16G\", \"512M\" or "
-                                       "\"unlimited\"",
-                                       is_text ? " is called " : "", text);
+                return policy_complain(
+                        reader, value,
+                        "invalid limit%s%s: use bytes, \"16G\", \"512M\" or \"unlimited\"",
+                        is_text ? " is called " : "", text);
         return 0;
 }
 
@@ -223,11 +223,11 @@ int policy_read_lease(PolicyReader *reader, json_object *value)
 
         if (json_object_get_type(value) == json_type_string) {
                 if (strcmp(json_object_get_string(value), "deny") != 0)
-                        return policy_complain(reader, value, "a lease is an object or \"deny\"");
+                        return policy_complain(reader, value, "\"lease\" is an object or \"deny\"");
                 reader->rule->deny = true;
                 return 0;
         }
         if (json_object_get_type(value) != json_type_object)
-                return policy_complain(reader, value, "a lease is an object or \"deny\"");
+                return policy_complain(reader, value, "\"lease\" is an object or \"deny\"");
         return policy_read_members(reader, value, members, ARRAY_SIZE(members));
 }

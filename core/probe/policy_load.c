@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * From directories to files, from files to text, from there on the parser's.
- */
+/* Lists the directories, reads the files, and passes their text to the parser. */
 
 #include "core/probe/policy_files.h"
 
@@ -45,7 +43,10 @@ bool policy_is_file_name(const char *name)
         return name[0] != '.' && n > n_suffix && strcmp(name + n - n_suffix, ".json") == 0;
 }
 
-/* Takes path and refusal over. Until all are sorted, `shadowed_by` is the directory's number. */
+/*
+ * Adds a file; owns path and refusal. Until the list is sorted, `shadowed_by` is the index of the
+ * directory.
+ */
 static int add(PolicyFiles *files, char *path, size_t n_directory, size_t number, char *refusal)
 {
         _cleanup_(freep) char *owned_path = path, *owned_refusal = refusal;
@@ -77,7 +78,7 @@ static int add_file(PolicyFiles *files, const char *directory, size_t number, co
         return add(files, path, strlen(directory) + 1, number, NULL);
 }
 
-/* As trust_open(); without `trust` as open(). */
+/* Like trust_open(); without `trust` like open(). */
 static int open_trusted(const Trust *trust, const char *path, int *ret_fd, char **ret_reason)
 {
         if (trust)
@@ -183,7 +184,7 @@ static int open_file(const char *path, const Trust *trust, int *ret_fd, PolicyFa
         return 0;
 }
 
-/* Reads one byte more than is allowed, so that the parser sees what is too large. */
+/* Reads one byte more than the limit, so that the parser detects a file that is too large. */
 static int read_text(const char *path, int fd, char *text, size_t *ret_n, PolicyFault *ret_fault)
 {
         size_t n = 0;

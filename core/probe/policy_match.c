@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Which devices a rule is about. */
+/* Reads "match": the devices of a rule. */
 
 #include "core/probe/policy_names.h"
 #include "core/probe/policy_pattern.h"
@@ -36,8 +36,8 @@ static int read_serial(PolicyReader *reader, json_object *value)
 {
         if (!policy_parse_serial(json_object_get_string(value), &reader->rule->serial))
                 return policy_complain(reader, value,
-                                       "\"%s\" is no serial number: eight bytes as lspci prints "
-                                       "them, 00-1b-21-ff-ff-3a-4c-5d",
+                                       "\"%s\" is not a serial number: use eight bytes as lspci "
+                                       "prints them, 00-1b-21-ff-ff-3a-4c-5d",
                                        json_object_get_string(value));
         reader->rule->has_serial = true;
         return 0;
@@ -91,14 +91,12 @@ static int read_group_size(PolicyReader *reader, json_object *value)
         };
 
         if (json_object_object_length(value) == 0)
-                return policy_complain(reader, value, "the size of the group is not limited");
+                return policy_complain(reader, value, "group_size needs \"min\" or \"max\"");
         int r = policy_read_members(reader, value, members, ARRAY_SIZE(members));
 
         if (r == 0 && reader->rule->group_max > 0 &&
             reader->rule->group_min > reader->rule->group_max)
-                return policy_complain(reader, value,
-                                       "no group has more than \"max\" members and "
-                                       "at least \"min\"");
+                return policy_complain(reader, value, "\"min\" is larger than \"max\"");
         return r;
 }
 
@@ -106,11 +104,10 @@ static int read_class(PolicyReader *reader, json_object *value)
 {
         if (!policy_parse_class(json_object_get_string(value), &reader->rule->class_value,
                                 &reader->rule->class_mask))
-                return policy_complain(
-                        reader, value,
-                        "\"%s\" is no class: two, four or six hexadecimal digits, or the "
-                        "name of a base class",
-                        json_object_get_string(value));
+                return policy_complain(reader, value,
+                                       "\"%s\" is not a class: use two, four or six hexadecimal "
+                                       "digits, or the name of a base class",
+                                       json_object_get_string(value));
         reader->rule->has_class = true;
         return 0;
 }

@@ -16,9 +16,9 @@
 
 #define SERIAL_BYTES 8 /* PCIe Base Specification 7.9.3 */
 #define RECORD_SIZE_FIRST ((size_t)1 << 12)
-#define RECORD_SIZE_MAX ((size_t)1 << 24) /* a group may have very many members */
+#define RECORD_SIZE_MAX ((size_t)1 << 24) /* bytes; a group may have very many members */
 
-/* POSIX leaves open how "no such name" is told; these are the ways in use. */
+/* POSIX does not define the error for "no such name"; these are in use. */
 static int lookup_result(int error, bool found)
 {
         if (found)
@@ -75,7 +75,7 @@ static int nobody_by_name(const char *name, void *userdata, uint32_t *ret_id)
 const PolicyLookup policy_lookup_system = {.user = user_by_name, .group = group_by_name};
 const PolicyLookup policy_lookup_nobody = {.user = nobody_by_name, .group = nobody_by_name};
 
-/* Returns how many digits there were, or 0 if the text is not `0x`? and at most `most` digits. */
+/* Returns the number of digits, or 0 if the text is not `0x`? and at most `most` digits. */
 static size_t parse_hex(const char *text, size_t most, uint32_t *ret_value)
 {
         size_t n;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * Names that people write in policy files, turned into the numbers that rules compare.
- */
+/* Converts names in policy files to the numbers that rules compare. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +11,7 @@
 
 enum {
         _POLICY_NAMES_E_SUCCESS,
-        POLICY_NAMES_E_UNKNOWN, /* nobody of that name */
+        POLICY_NAMES_E_UNKNOWN, /* there is no such name */
 };
 
 /* A vendor or device id: one to four hexadecimal digits, with or without 0x. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Patterns of a rule, held against what they are compared with.
+ * Checks the patterns of a rule against the form of the names that they match.
  *
- * A pattern has `*` and `?`, and every other character stands for itself. One that no address, path
- * or name can ever fit is a mistake: its rule would silently match nothing, and the next rule would
+ * `*` and `?` are wildcards; every other character matches itself. A pattern that no address, path
+ * or name can match is an error: its rule would silently match nothing, and the next rule would
  * decide.
  */
 
@@ -23,9 +23,9 @@
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define MEANT_SIZE 256
 
-/* Each row: which characters may stand at one place of an address behind its domain. */
+/* The allowed characters at each place of an address after its domain. */
 static const char *const address_places[] = {":", HEX, HEX, ":", "01", HEX, ".", "01234567"};
-/* The front of a path behind its domain, "0000:00/": the root bus. */
+/* The same for the start of a path after its domain, "0000:00/": the root bus. */
 static const char *const root_places[] = {":", HEX, HEX, "/"};
 
 /* The first character that is neither one of `allowed` nor a wildcard, or the end. */
@@ -36,7 +36,7 @@ static const char *find_foreign(const char *pattern, const char *allowed)
         return pattern;
 }
 
-/* Whether characters stand where they may, from the first on. */
+/* Are the characters allowed at their places, from the first on? */
 static bool fits_places(const char *text, const char *const *places, size_t n_places)
 {
         for (size_t i = 0; i < n_places; i++)
@@ -45,7 +45,7 @@ static bool fits_places(const char *text, const char *const *places, size_t n_pl
         return true;
 }
 
-/* Whether a pattern without `*` fits a domain of any length, the places behind it, and `rest`. */
+/* Can a pattern without `*` match a domain of any length, the places after it, and `rest`? */
 static bool fits_front(const char *pattern, const char *const *places, size_t n_places,
                        bool has_rest)
 {
@@ -75,7 +75,7 @@ static bool is_path(const char *pattern)
                 fits_front(pattern, root_places, ARRAY_SIZE(root_places), true));
 }
 
-/* Processes are in units of these types. */
+/* The types of units that have processes. */
 static bool is_unit(const char *pattern)
 {
         static const char *const ends[] = {".service", ".scope", ".slice",
@@ -94,7 +94,7 @@ static bool is_unit(const char *pattern)
 
 /* --- what was meant --------------------------------------------------------------------------- */
 
-/* Writes the pattern with `before` and `after` around it, in lower case if asked. */
+/* Writes the pattern between `before` and `after`, in lower case if asked. */
 static const char *reword(const char *pattern, const char *before, const char *after, bool lower,
                           char text[static MEANT_SIZE])
 {
@@ -107,7 +107,7 @@ static const char *reword(const char *pattern, const char *before, const char *a
         return text;
 }
 
-/* A pattern near it that could match, or NULL. */
+/* A similar pattern that can match, or NULL. */
 static const char *find_meant(const char *pattern, bool (*is_right)(const char *pattern),
                               char text[static MEANT_SIZE])
 {
@@ -128,14 +128,13 @@ static const char *find_meant(const char *pattern, bool (*is_right)(const char *
 
 static int complain_brackets(PolicyReader *reader, json_object *value)
 {
-        return policy_complain(
-                reader, value,
-                "\"%s\" never matches: a pattern has * and ?, and no brackets; use ? "
-                "for one character, or write a rule for each",
-                json_object_get_string(value));
+        return policy_complain(reader, value,
+                               "\"%s\" never matches: patterns have * and ?, but no brackets; use "
+                               "? for one character, or write a rule for each",
+                               json_object_get_string(value));
 }
 
-/* Reads a pattern that has to be `is_right`, or one that `what` never fits. */
+/* Reads a pattern and refuses it, with the reason `what`, unless `is_right`. */
 static int read_checked(PolicyReader *reader, json_object *value,
                         bool (*is_right)(const char *pattern), const char *what, char **ret_text)
 {
@@ -155,24 +154,22 @@ static int read_checked(PolicyReader *reader, json_object *value,
 int policy_read_address_pattern(PolicyReader *reader, json_object *value, char **ret_text)
 {
         return read_checked(reader, value, is_address,
-                            "it is compared with full addresses in lower case, as "
-                            "in \"" ADDRESS_EXAMPLE "\"",
+                            "use a full address in lower case, as in \"" ADDRESS_EXAMPLE "\"",
                             ret_text);
 }
 
 int policy_read_path_pattern(PolicyReader *reader, json_object *value, char **ret_text)
 {
         return read_checked(reader, value, is_path,
-                            "it is compared with stable paths, as in \"" PATH_EXAMPLE
-                            "\"; isoctl show has them, and \"address\" is for addresses",
+                            "use a stable path, as in \"" PATH_EXAMPLE
+                            "\" (see isoctl show); for an address use \"address\"",
                             ret_text);
 }
 
 int policy_read_unit_pattern(PolicyReader *reader, json_object *value, char **ret_text)
 {
         return read_checked(reader, value, is_unit,
-                            "it is compared with whole names of units, as in \"vm@*.service\"",
-                            ret_text);
+                            "use the whole name of a unit, as in \"vm@*.service\"", ret_text);
 }
 
 int policy_read_name_pattern(PolicyReader *reader, json_object *value, char **ret_text)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What follows when a lease is not what it was: somebody joins, gets in, leaves, or faults. */
+/*
+ * Reads the reactions to events of a lease: a device joins, a driver breaches the guard, the guard
+ * weakens, a VF is lost, the IOMMU faults.
+ */
 
 #include "core/probe/policy_reader.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Tables of keys, lists and words of a policy file. */
+/* Reads the objects, lists and words of a policy file. */
 
 #include "core/probe/policy_reader.h"
 
@@ -92,7 +92,7 @@ int policy_read_id(PolicyReader *reader, json_object *value, const char *what, b
 {
         if (!policy_parse_id(json_object_get_string(value), ret_id))
                 return policy_complain(reader, value,
-                                       "\"%s\" is no %s id: one to four hexadecimal digits",
+                                       "\"%s\" is not a %s id: use one to four hexadecimal digits",
                                        json_object_get_string(value), what);
         *ret_has = true;
         return 0;
@@ -116,6 +116,6 @@ int policy_check_list(PolicyReader *reader, json_object *list, size_t *ret_n)
         if (*ret_n == 0)
                 return policy_complain(reader, list, "the list is empty");
         if (*ret_n > LIST_MAX)
-                return policy_complain(reader, list, "the list is longer than %d", LIST_MAX);
+                return policy_complain(reader, list, "the list has more than %d entries", LIST_MAX);
         return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a lease must have. */
+/* Reads "require": the strength and the guard that a lease must have. */
 
 #include <string.h>
 
@@ -59,11 +59,11 @@ int policy_read_require(PolicyReader *reader, json_object *value)
         };
 
         if (json_object_object_length(value) == 0)
-                return policy_complain(reader, value, "nothing is required");
+                return policy_complain(reader, value, "\"require\" is empty");
         return policy_read_members(reader, value, members, ARRAY_SIZE(members));
 }
 
-/* Beside what is required, since it mends what a strength of `p2p` would refuse. */
+/* "widen" is here because it extends a lease that a required strength of `p2p` would refuse. */
 int policy_read_widen(PolicyReader *reader, json_object *value)
 {
         reader->rule->widen = json_object_get_boolean(value);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a rule keeps from the host's drivers, and what must be there for that. */
+/* Reads "reserve": devices that host drivers must not bind at boot, and their fingerprint. */
 
 #include <errno.h>
 #include <string.h>
@@ -79,8 +79,8 @@ static int read_group(PolicyReader *reader, json_object *list)
                         return r;
                 if (!parse_ids(json_object_get_string(value), &reserve->ids[i]))
                         return policy_complain(reader, value,
-                                               "\"%s\" is not vendor and device: four hexadecimal "
-                                               "digits each, 10de:2484",
+                                               "\"%s\" is not vendor and device: use four "
+                                               "hexadecimal digits each, 10de:2484",
                                                json_object_get_string(value));
                 reserve->n_ids = i + 1;
         }
@@ -117,6 +117,6 @@ int policy_read_reserve(PolicyReader *reader, json_object *value)
         int r = policy_read_members(reader, value, members, ARRAY_SIZE(members));
 
         if (r == 0 && !reader->rule->reserve.at_boot)
-                return policy_complain(reader, value, "the reservation does not say when: \"at\"");
+                return policy_complain(reader, value, "the reservation needs a time: \"at\"");
         return r;
 }

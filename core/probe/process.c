@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Small files of proc(5). The unit is the last part of the control group's path that looks like one
- * (cgroups(7)).
+ * Reads small files of proc(5). The unit is the last component of the control group's path
+ * (cgroups(7)) that is named like a unit.
  */
 
 #include <errno.h>

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A process as /proc tells of it: its command's name and its unit, for a sentence; and what it may
- * lock. Who was told of by a number may be another one by now: a hint, and never more.
+ * Facts about a process from /proc: its command's name and its unit, for messages, and its memory
+ * lock limits. The kernel may have reused a pid since, so these are only hints.
  */
 
 #include "core/model/memlock.h"
@@ -17,16 +17,14 @@ typedef struct Process {
 } Process;
 
 /*
- * A process's directory, `pid` below `proc` ("/proc"), our own if that is 0; while it is open it is that
- * process's, whoever gets its number. Returns the descriptor, the caller's, or -errno.
+ * Opens a process's directory, `pid` below `proc` ("/proc"), our own for 0. The descriptor stays
+ * bound to that process, even if its pid is reused. Returns it, owned by the caller, or -errno.
  */
 _nodiscard_ int process_open(const char *proc, int32_t pid);
 
-/*
- * Reads a small file of a process's directory into a text that is NUL-ended; "" if that cannot be done.
- */
+/* Reads a small file of a process's directory into a NUL-terminated text; "" on failure. */
 void process_read_file(int process, const char *name, char *text, size_t size);
 
-/* What cannot be read stays "", or is not known; so does all of a `process` that is no descriptor. */
+/* Fields that cannot be read stay "" or unknown; all of them if `process` is not a descriptor. */
 void process_describe(int process, Process *ret);
 void process_read_memlock(int process, MemlockLimit *ret);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Growing lists, the one order that they have whoever filled them, and bridges nobody knows.
- */
+/* Growing lists, their canonical order, and unknown bridges. */
 
 #include "core/probe/snapshot_extras.h"
 
@@ -12,7 +10,7 @@
 #define EXTRAS_MAX ((size_t)1 << 20)
 #define ROOM_LEAST ((size_t)16)
 
-/* Makes room for one more element; the room doubles whenever the list is as long as it. */
+/* Makes room for one more element; doubles the capacity when the list is full. */
 static int grow(void **list, size_t n, size_t size)
 {
         size_t room = n < ROOM_LEAST ? ROOM_LEAST : n * 2;
@@ -29,7 +27,7 @@ static int grow(void **list, size_t n, size_t size)
         return 0;
 }
 
-/* Names are printable ASCII: in a forged text they may be anything, and their order has to last. */
+/* Makes names printable ASCII: forged input may have any bytes, and the order must be stable. */
 static void clean_name(char *name)
 {
         for (char *p = name; *p; p++)
@@ -73,7 +71,7 @@ bool snapshot_parent_is_unknown(const Snapshot *snapshot, const PciDevice *devic
         return bdf_equal(above, device->bdf) || snapshot_find(snapshot, above) == SNAPSHOT_NONE;
 }
 
-/* The highest address on the bus that no device has; false if all 256 are taken. */
+/* The highest free address on the bus; false if all 256 are used. */
 static bool find_free(const Snapshot *snapshot, Bdf bdf, Bdf *ret)
 {
         for (unsigned devfn = 256; devfn-- > 0;) {
@@ -112,7 +110,8 @@ int snapshot_complete_domains(Snapshot *snapshot)
 
         for (size_t first = 0, end; first < snapshot->n_devices; first = end) {
                 PciDevice *devices = snapshot->devices;
-                Bdf endpoint = devices[first].bdf; /* no endpoint of another is one: not known */
+                Bdf endpoint = devices[first].bdf; /* a device of the domain is no endpoint of
+                                                      another: means unknown */
 
                 for (end = first; end < snapshot->n_devices &&
                                   devices[end].bdf.domain == devices[first].bdf.domain;
@@ -147,7 +146,7 @@ static int slot_compare(const void *a, const void *b)
         return order != 0 ? order : bdf_compare(x->bdf, y->bdf);
 }
 
-/* Of one group said in two ways the kernel means neither; the first in the order stays. */
+/* If the input has two entries for one group, keeps the first in order. */
 static size_t unique_groups(KernelGroup *groups, size_t n)
 {
         size_t kept = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One member after the other, each with its type and its range.
+ * Reads each member and checks its type and range.
  *
- * An object stands for a fact that is YES and has a value; what belongs to such a value has to be
- * there. All else may be absent and is then unknown.
+ * An object is a fact that is YES, with a value; the required parts of the value must be present.
+ * All other members may be absent, which means unknown.
  */
 
 #include "core/probe/snapshot_fields.h"
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* An object whose members are being read; `prefix` names it in front of theirs. */
+/* The current object; `prefix` precedes the names of its members in errors. */
 typedef struct Entry {
         json_object *object;
         const char *prefix;
@@ -27,7 +27,7 @@ static bool fail(const Entry *entry, const char *key, const char *what)
         return false;
 }
 
-/* NULL for null and for what is not there. */
+/* NULL for null and for an absent member. */
 static json_object *member(const Entry *entry, const char *key)
 {
         json_object *value = NULL;
@@ -96,7 +96,9 @@ static bool read_text(const Entry *entry, const char *key, char *text, size_t n_
         return true;
 }
 
-/* *ret keeps its value where there is none; *ret_has says whether there is (may be NULL). */
+/*
+ * *ret keeps its value if the member is absent; *ret_has (may be NULL) gets whether it is present.
+ */
 static bool read_address(const Entry *entry, const char *key, Bdf *ret, bool *ret_has)
 {
         json_object *value = member(entry, key);
@@ -151,7 +153,7 @@ static bool read_hex32(const Entry *entry, const char *key, uint32_t most, uint3
         return true;
 }
 
-/* 0 to `most`; *ret keeps its value where there is none. */
+/* 0 to `most`; *ret keeps its value if the member is absent. */
 static bool read_number(const Entry *entry, const char *key, int64_t most, bool needed,
                         int64_t *ret)
 {
@@ -166,8 +168,8 @@ static bool read_number(const Entry *entry, const char *key, int64_t most, bool 
 }
 
 /*
- * A fact with a value: null is unknown, false is NO, an object YES, and then *ret_entry is that,
- * `prefix` its name in front of its members'.
+ * A fact with a value: null is unknown, false is NO, an object is YES. *ret_entry gets the object;
+ * `prefix` precedes the names of its members in errors.
  */
 static bool read_fact(const Entry *entry, const char *key, const char *prefix, Tristate *ret,
                       Entry *ret_entry)
@@ -234,14 +236,13 @@ static bool read_acs(const Entry *facts, PciFacts *ret)
             !read_hex32(&acs, "dword4", UINT32_MAX, &ret->acs_dword4) ||
             !read_hex32(&acs, "dword8", UINT32_MAX, &ret->acs_dword8))
                 return false;
-        /* Both words are in it: a capability that is not there must not read as one without bits.
-         */
+        /* Requires both words: an absent capability word must not read as one without bits. */
         if (!member(&acs, "dword4"))
                 ret->acs_dword4 = (uint32_t)ret->acs_ctrl << 16 | ret->acs_cap;
         return true;
 }
 
-/* "serial" is the number, or true where it was left out. */
+/* "serial" is the number, or true in an anonymised snapshot. */
 static bool read_serial(const Entry *facts, PciFacts *ret)
 {
         json_object *value = member(facts, "serial");
@@ -302,14 +303,14 @@ static bool read_facts(const Entry *device, PciFacts *ret)
                read_serial(&facts, ret) && read_buses(&facts, ret);
 }
 
-/* "parent" is an address, "root" on a root bus, and null where it is not known. */
+/* "parent" is an address, "root" on a root bus, or null if unknown. */
 static bool read_parent(const Entry *entry, PciDevice *device)
 {
         json_object *value = member(entry, "parent");
         bool has;
 
         device->has_parent = true;
-        device->parent_bdf = device->bdf; /* nobody is his own bridge: it resolves to "not known" */
+        device->parent_bdf = device->bdf; /* a device's own address as its bridge means unknown */
         if (json_object_is_type(value, json_type_string) &&
             strcmp(json_object_get_string(value), "root") == 0) {
                 device->has_parent = false;
@@ -318,7 +319,7 @@ static bool read_parent(const Entry *entry, PciDevice *device)
         return read_address(entry, "parent", &device->parent_bdf, &has);
 }
 
-/* "root_bus" is "0000:00"; where there is none, the bus that the device is on. */
+/* "root_bus" is "0000:00"; the default is the device's own bus. */
 static bool read_root_bus(const Entry *entry, PciDevice *device)
 {
         char text[BDF_TEXT_SIZE], whole[BDF_TEXT_SIZE + 5];
@@ -380,7 +381,7 @@ static bool read_iommu(const Entry *entry, PciDevice *device)
                         return true;
                 }
         if (kind[0] != '\0')
-                return fail(entry, "iommu_kind", "there is no such kind of IOMMU");
+                return fail(entry, "iommu_kind", "unknown kind of IOMMU");
         device->iommu_kind = iommu_kind_from_name(device->iommu);
         return true;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Reading a document piece by piece.
+ * Reads a document entry by entry.
  *
- * The outermost object and its lists are walked here; json-c parses each entry by itself, which is
- * turned into a value and dropped before the next. A machine of 65,536 functions then needs no more
- * memory than its snapshot, and a mistake has a line to it.
+ * This file scans the outermost object and its lists; json-c parses one entry at a time, which is
+ * converted and freed before the next. So a machine of 65,536 functions needs little more memory
+ * than its snapshot, and an error has a line number.
  */
 
 #include "core/probe/snapshot_json.h"
@@ -24,14 +24,14 @@ typedef struct Reader {
         const char *name;
         const char *text;
         size_t n_text;
-        size_t at;    /* where the reading has come to */
-        size_t start; /* of the value read last */
+        size_t at;    /* offset of the next character */
+        size_t start; /* offset of the last value */
         json_tokener *tokener;
         char **ret_message;
         ReadNotes *notes; /* or NULL */
         Snapshot *snapshot;
         bool has_schema;
-        size_t line, line_at; /* the line at an offset, where lines were last counted */
+        size_t line, line_at; /* a line and its offset, from which lines are counted */
 } Reader;
 
 static void tokener_freep(json_tokener **tokener)
@@ -65,7 +65,7 @@ static int complain(const Reader *reader, size_t offset, const char *where, cons
         return SNAPSHOT_JSON_E_INVALID;
 }
 
-/* The line of the value read last; values come in order, so that lines are counted once. */
+/* The line of the last value; values come in order, so lines are counted once. */
 static size_t line_of_value(Reader *reader)
 {
         for (; reader->line_at < reader->start && reader->line_at < reader->n_text; reader->line_at++)
@@ -73,14 +73,14 @@ static size_t line_of_value(Reader *reader)
         return reader->line + 1;
 }
 
-/* Tells of a key that is passed over; `key` may be NULL. Returns 0 or -ENOMEM. */
+/* Adds a note about an ignored key; `key` may be NULL. Returns 0 or -ENOMEM. */
 static int note_key(Reader *reader, const char *key)
 {
         char what[128];
 
         if (!key || !reader->notes)
                 return 0;
-        (void)snprintf(what, sizeof(what), "the key \"%.48s\" is not known and is passed over", key);
+        (void)snprintf(what, sizeof(what), "the unknown key \"%.48s\" is ignored", key);
         return read_notes_add(reader->notes, reader->name, line_of_value(reader), what,
                               "read it with the version of isoctl that wrote it");
 }
@@ -116,14 +116,14 @@ static int read_value(Reader *reader, json_object **ret_value)
         error = json_tokener_get_error(reader->tokener);
         reader->at += json_tokener_get_parse_end(reader->tokener);
         if (error == json_tokener_continue)
-                return complain(reader, reader->n_text, "", "the text ends too early");
+                return complain(reader, reader->n_text, "", "the text is incomplete");
         if (error != json_tokener_success)
                 return complain(reader, reader->at, "", json_tokener_error_desc(error));
         *ret_value = value;
         return 0;
 }
 
-/* Makes one entry of a list of it. Returns 0, -errno, or 1 with *ret_error. */
+/* Converts a value to an entry of a list. Returns 0, -errno, or 1 with *ret_error. */
 typedef int (*EntryReader)(Snapshot *snapshot, json_object *value, FieldError *ret_error);
 
 static int add_device(Snapshot *snapshot, json_object *value, FieldError *ret_error)
@@ -241,7 +241,7 @@ static int read_plain(Reader *reader, const char *key)
         return ok ? 0 : complain(reader, reader->start, error.where, error.what);
 }
 
-/* Handles the member whose key comes next. `seen` has a bit for each list. */
+/* Reads the next member. `seen` has a bit for each list. */
 static int read_member(Reader *reader, unsigned *seen)
 {
         static const struct {
@@ -293,7 +293,7 @@ static int read_document(Reader *reader)
                 }
         (void)peek(reader);
         if (reader->at != reader->n_text)
-                return complain(reader, reader->at, "", "something follows the document");
+                return complain(reader, reader->at, "", "there is text after the document");
         if (!reader->has_schema)
                 return complain(reader, 0, "schema",
                                 "is missing; \"" SNAPSHOT_JSON_SCHEMA "\" is understood");

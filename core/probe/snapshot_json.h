@@ -4,9 +4,9 @@
 /*
  * Snapshots as JSON, schema "isolationd.snapshot/1": isolationd.snapshot(5).
  *
- * Written are the inputs of the model, never what it derives; a fact is true, false or null for
- * unknown, and one with a value is that value in place of true. Writing is deterministic: the same
- * snapshot is the same text, and what is read and written again is unchanged.
+ * A snapshot has the inputs of the model, not its results. A fact is true, false, or null for
+ * unknown; a fact with a value has that value instead of true. The output is deterministic: equal
+ * snapshots give equal text, and reading and writing a snapshot does not change it.
  */
 
 #include <stdio.h>
@@ -20,11 +20,14 @@
 
 enum {
         _SNAPSHOT_JSON_E_SUCCESS,
-        SNAPSHOT_JSON_E_INVALID, /* *ret_message says where and what */
+        SNAPSHOT_JSON_E_INVALID, /* *ret_message has the place and the error */
 };
 
 enum {
-        /* Leaves out serial numbers, and of the command line all but what is about the IOMMU. */
+        /*
+         * Leaves out serial numbers, and all words of the command line that are not about the
+         * IOMMU.
+         */
         SNAPSHOT_JSON_ANONYMISE = 1 << 0,
 };
 
@@ -32,15 +35,15 @@ enum {
 _nodiscard_ int snapshot_json_write(const Snapshot *snapshot, unsigned flags, FILE *stream);
 
 /*
- * Reads a document; `name` is what messages call it. Keys that are not known are passed over: a
- * newer program may have written them. A known one with a value it cannot have is refused. Returns
- * 0 and a finished snapshot that the caller frees, SNAPSHOT_JSON_E_INVALID with *ret_message (freed
- * by the caller), or -errno.
+ * Reads a document; `name` is its name in messages. Ignores unknown keys, which a newer program
+ * may have written. Refuses a known key with an invalid value. Returns 0 and a finished snapshot
+ * that the caller frees, SNAPSHOT_JSON_E_INVALID with *ret_message (freed by the caller), or
+ * -errno.
  */
 _nodiscard_ int snapshot_json_read(const char *name, const char *text, size_t n_text,
                                    Snapshot **ret_snapshot, char **ret_message);
 
-/* The same, with a note in `notes` (may be NULL) for each key that was passed over. */
+/* The same, with a note in `notes` (may be NULL) for each ignored key. */
 _nodiscard_ int snapshot_json_read_noted(const char *name, const char *text, size_t n_text,
                                          ReadNotes *notes, Snapshot **ret_snapshot,
                                          char **ret_message);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Lists beside the readers of the same keys; a test holds what is written against them.
- */
+/* The lists of the keys that the readers know; a test compares them with written snapshots. */
 
 #include "core/probe/snapshot_keys.h"
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Which keys of a snapshot's document are understood. A newer program may have written others: they
- * are passed over, and told.
+ * The known keys of a snapshot document. Other keys, which a newer program may have written, are
+ * ignored with a note.
  */
 
 #include <json-c/json.h>
@@ -18,8 +18,8 @@ typedef enum SnapshotObject {
         _SNAPSHOT_OBJECT_N,
 } SnapshotObject;
 
-/* Is this a key of such an object? */
+/* Is this a known key of such an object? */
 bool snapshot_key_is_known(SnapshotObject kind, const char *key);
 
-/* A key of the object that is not understood, borrowed from it, or NULL. */
+/* An unknown key of the object, borrowed from it, or NULL. */
 const char *snapshot_find_unknown_key(SnapshotObject kind, json_object *object);

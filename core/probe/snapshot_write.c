@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A snapshot as text, a line for each entry, so that two of them can be compared with diff. What is
- * null is left out of an entry: a large machine has many of them.
+ * Writes a snapshot with a line for each entry, so that diff can compare snapshots. Leaves out
+ * null members, because a large machine has many.
  */
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "core/probe/snapshot_extras.h"
 #include "core/probe/snapshot_json.h"
 
-/* null for ""; names are ASCII, and what is not comes from a forged tree. */
+/* null for ""; names are ASCII, other bytes come from a forged tree. */
 static void put_text(FILE *stream, const char *text)
 {
         if (!text || text[0] == '\0') {
@@ -63,7 +63,7 @@ static void put_address(FILE *stream, const char *key, bool has, Bdf bdf)
                 (void)fprintf(stream, ",\"%s\":\"%s\"", key, bdf_format(bdf, text));
 }
 
-/* Starts the value of a fact that has one: writes it whole and returns false if it is not YES. */
+/* Starts a fact with a value. If the fact is not YES, writes it completely and returns false. */
 static bool put_fact(FILE *stream, const char *key, Tristate value)
 {
         if (value != TRISTATE_YES) {
@@ -178,7 +178,7 @@ static void put_device(FILE *stream, const Snapshot *snapshot, const PciDevice *
         (void)fputc('}', stream);
 }
 
-/* Is this word of a command line about isolation? What else is there may be a secret. */
+/* Is this word of a command line about isolation? Other words may contain secrets. */
 static bool is_about_iommu(const char *word)
 {
         return strstr(word, "iommu") || strstr(word, "vfio") || strncmp(word, "pci=", 4) == 0 ||
@@ -186,7 +186,7 @@ static bool is_about_iommu(const char *word)
                strncmp(word, "pcie_acs_override", strlen("pcie_acs_override")) == 0;
 }
 
-/* Words end at a space that is not quoted, as the kernel has it. */
+/* As in the kernel, words end at a space outside quotes. */
 static char *reduce_command_line(const char *line)
 {
         _cleanup_(freep) char *copy = strdup(line), *kept = calloc(1, strlen(line) + 1);

@@ -3,9 +3,9 @@
 /*
  * One pass over bus/pci/devices.
  *
- * Each function's directory is opened and what it is is read relative to it, so that a function
- * that goes away and comes back in between cannot be mixed up. Whose VF it is is asked afterwards,
- * if there is anything that can have VFs.
+ * Opens the directory of each function and reads its attributes relative to it, so that a function
+ * that goes away and comes back is not mixed up with another. Looks up the PFs of VFs afterwards,
+ * if any function can have VFs.
  */
 
 #include "core/probe/sysfs.h"
@@ -34,20 +34,23 @@
 
 static void read_driver(int directory, PciDevice *device)
 {
-        /* A name too long to keep is still a driver: "" would say that there is none. */
+        /* A name that is too long must not become "", which means no driver. */
         if (sysfs_read_link_name(directory, "driver", device->driver, sizeof(device->driver)) ==
             -ENAMETOOLONG)
                 (void)snprintf(device->driver, sizeof(device->driver), "(name too long)");
 }
 
-/* `known` is what the same device was before, or NULL: its IOMMU is another only in another group. */
+/*
+ * `known` is the earlier reading of the same device, or NULL: its IOMMU changes only with its
+ * group.
+ */
 static void read_kernel_view(int directory, const PciDevice *known, PciDevice *device)
 {
         char name[SNAPSHOT_NAME_SIZE], *end;
         unsigned long group;
 
         device->kernel_group = -1;
-        /* An IOMMU covers what is in a group; a device in none has no link to it either. */
+        /* A device without a group has no link to an IOMMU either. */
         if (sysfs_read_link_name(directory, "iommu_group", name, sizeof(name)) < 0)
                 return;
         if (name[0] >= '0' && name[0] <= '9') {
@@ -63,7 +66,7 @@ static void read_kernel_view(int directory, const PciDevice *known, PciDevice *d
         device->iommu_kind = iommu_kind_from_name(device->iommu);
 }
 
-/* Kernels before 5.15 have no `reset_method`: there, a file `reset` says that a way is known. */
+/* Kernels before 5.15 have no `reset_method`: there, a file `reset` shows that a method exists. */
 static Tristate read_resettable(int directory)
 {
         char text[64];
@@ -87,7 +90,7 @@ static void read_attachment(int directory, PciDevice *device)
                 else if (strcmp(text, "fixed") == 0)
                         device->removable = TRISTATE_NO;
         }
-        /* -1, which is no node, reads as the largest number. */
+        /* -1, which means no node, reads as the largest number. */
         device->has_numa_node =
                 sysfs_read_number(directory, "numa_node", 10, &node) == 0 && node < NUMA_NODES_MAX;
         device->numa_node = device->has_numa_node ? (uint16_t)node : 0;
@@ -99,8 +102,7 @@ static void read_traits(int directory, PciDevice *device)
         device->resettable = read_resettable(directory);
 }
 
-/* Is number `n` of the PF's functions the one at `bdf`? Returns 0 if so, 1 if another, or -errno.
- */
+/* Is VF number `n` of the PF the function at `bdf`? Returns 0 if it is, 1 if not, or -errno. */
 static int check_vf(int directory, unsigned n, Bdf bdf)
 {
         char link[sizeof("physfn/virtfn") + 10], name[BDF_TEXT_SIZE];
@@ -163,13 +165,13 @@ static bool any_has_vfs(const Snapshot *snapshot)
         return false;
 }
 
-/* Not the device's fault: what cannot be opened now may well be there. */
+/* A lack of resources: the device may still exist. */
 static bool is_short_of(int error)
 {
         return error == EMFILE || error == ENFILE || error == ENOMEM;
 }
 
-/* Whose VF each is; where nothing can have VFs, nobody is asked. */
+/* Finds the PF of each VF, if any function can have VFs. */
 static int read_vfs(int devices, Snapshot *snapshot)
 {
         if (!any_has_vfs(snapshot))
@@ -192,14 +194,14 @@ static int read_vfs(int devices, Snapshot *snapshot)
 typedef struct Reading {
         int devices; /* bus/pci/devices */
         bool is_copy;
-        bool once; /* nobody will look for what is still there */
+        bool once; /* there will be no check for removed devices */
         bool without_drivers;
         bool without_facts;
         const Snapshot *before; /* or NULL */
         Snapshot *snapshot;
 } Reading;
 
-/* The device as it was read before, if it is still the same one. */
+/* The earlier reading of the device, if it is still the same device. */
 static const PciDevice *find_known(const Reading *reading, const PciDevice *device)
 {
         size_t index =
@@ -211,7 +213,7 @@ static const PciDevice *find_known(const Reading *reading, const PciDevice *devi
         return &reading->before->devices[index];
 }
 
-/* What the kernel fixes when it finds a device, where and what it is. */
+/* Reads the place and the identity of a device, which do not change. */
 static void copy_fixed(const PciDevice *known, PciDevice *device)
 {
         device->vendor = known->vendor;
@@ -227,12 +229,12 @@ static void copy_fixed(const PciDevice *known, PciDevice *device)
         device->root_bus = known->root_bus;
 }
 
-/* The same, read. Returns 0 or -errno (it vanished). */
+/* The same from sysfs. Returns 0 or -errno (the device has gone). */
 static int read_fixed(const Reading *reading, int directory, const char *name, PciDevice *device)
 {
         char path[PATH_MAX];
 
-        /* A tree copied without its links has no paths: nothing is known of what is above. */
+        /* A tree copied without links has no paths: the bridges above are unknown. */
         if (sysfs_read_link(reading->devices, name, path, sizeof(path)) < 0)
                 path[0] = '\0';
         sysfs_place_parse(device, path);
@@ -245,7 +247,7 @@ static bool has_facts(const PciDevice *known)
         return known->facts.header_known == TRISTATE_YES && known->facts.pcie != TRISTATE_UNKNOWN;
 }
 
-/* Returns 0 (a device that vanished is left out), or -errno. */
+/* Returns 0 (also if the device has gone, which leaves it out), or -errno. */
 static int read_device(const Reading *reading, const char *name)
 {
         _cleanup_(closep) int directory = -1;
@@ -310,7 +312,7 @@ static bool is_live(const char *root)
         return strcmp(root, "/sys") == 0;
 }
 
-/* Runs `read` in the directory of each device that is still there. */
+/* Runs `read` in the directory of each device that still exists. */
 static int read_on(int root, Snapshot *snapshot, void (*read)(int directory, PciDevice *device))
 {
         _cleanup_(closep) int devices =
@@ -372,7 +374,7 @@ static int read_snapshot(const char *root, Reading *reading, Snapshot **ret_snap
         if (r == 0)
                 r = sysfs_groups_read(fd, snapshot);
         if (r == 0 && is_live(root))
-                r = sysfs_live_read(snapshot); /* a copy does not say what it was taken from */
+                r = sysfs_live_read(snapshot); /* a copy has no facts about its running machine */
         if (r < 0)
                 return r;
         r = snapshot_finish(snapshot);

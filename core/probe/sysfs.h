@@ -4,8 +4,8 @@
 /*
  * The PCI part of a sysfs tree, live or copied, read into a snapshot.
  *
- * Only reads. Every device that vanishes while it is read is left out; every attribute that cannot
- * be read is UNKNOWN. A tree is known by the presence of `bus/pci/devices`.
+ * Writes nothing. A device that goes away while it is read is left out; an attribute that cannot
+ * be read is UNKNOWN. A directory with `bus/pci/devices` is a tree.
  */
 
 #include "core/model/base.h"
@@ -22,33 +22,32 @@ enum {
  */
 _nodiscard_ int sysfs_read_snapshot(const char *root, Snapshot **ret_snapshot);
 
-/* The same without drivers, which grouping does not ask for: `driver` of all is "". */
+/* The same without drivers, which grouping does not need: every `driver` is "". */
 _nodiscard_ int sysfs_read_places(const char *root, Snapshot **ret_snapshot);
 
 /*
- * The same without what is in configuration space: no device is woken. Of each, its place, ids,
- * class, driver and kernel group are known, and its `facts` are not.
+ * The same without configuration space, so that no device wakes up. Of each device, place, ids,
+ * class, driver and kernel group are read; its `facts` are unknown.
  */
 _nodiscard_ int sysfs_read_links(const char *root, Snapshot **ret_snapshot);
 
 /*
- * The same, but what is in the configuration space of a device that is in `before` (may be NULL), a
- * snapshot of this tree, and has not gone since, is taken from there: asking wakes a device that
- * sleeps, and takes time. The bits that change while a device is there (ACS and ATS control) may be
- * old then.
+ * The same, but takes the configuration space of a device from `before` (may be NULL), an earlier
+ * snapshot of this tree, if the device is still there: reading wakes a sleeping device and takes
+ * time. Bits that change at run time (ACS and ATS control) may then be old.
  */
 _nodiscard_ int sysfs_read_snapshot_again(const char *root, const Snapshot *before,
                                           Snapshot **ret_snapshot);
 
 /*
- * Reads on, into a snapshot of the same tree, what only some policies ask: `removable` and
- * `numa_node`, a file each per device. Returns 0 or -errno.
+ * Adds facts that only some policies need to a snapshot of the same tree: `removable` and
+ * `numa_node`, one file each per device. Returns 0 or -errno.
  */
 _nodiscard_ int sysfs_read_attachment(const char *root, Snapshot *snapshot);
 
 /*
- * Reads on, into a snapshot of the same tree, what only strength and dumps need and what costs a
- * file or two per device or group: `removable`, `numa_node`, `resettable`, `direct`, `interrupt_remapping`.
- * Returns 0 or -errno.
+ * Adds facts that only strength and dumps need, one or two files per device or group, to a
+ * snapshot of the same tree: `removable`, `numa_node`, `resettable`, `direct`,
+ * `interrupt_remapping`. Returns 0 or -errno.
  */
 _nodiscard_ int sysfs_read_traits(const char *root, Snapshot *snapshot);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * On hardware a dword of configuration space is a bus cycle, and the whole of it would take seconds on
- * a machine with hundreds of functions: the walk asks for what it needs.
+ * On hardware, each dword of configuration space is a bus cycle, and reading all of it would take
+ * seconds on a machine with hundreds of functions. So the walk reads only the dwords that it
+ * needs.
  */
 
 #include "core/probe/sysfs_config.h"
@@ -20,10 +21,13 @@
 #define CONFIG_SIZE_PCIE 4096
 #define SYSFS_FILE_SYSTEM 0x62656572 /* statfs(2): SYSFS_MAGIC */
 
-/* Of a copy, the capabilities of most devices lie in here; the rest is read if they do not. */
+/*
+ * In a copy, the first bytes contain the capabilities of most devices; the rest is read only if
+ * needed.
+ */
 #define COPY_FRONT 1024
 
-/* What has been read of a copy. */
+/* The part of a copy that has been read. */
 typedef struct Copy {
         int fd;
         uint8_t bytes[CONFIG_SIZE_PCIE];
@@ -88,7 +92,10 @@ static void read_from_copy(int directory, PciDevice *device)
                 return;
         copy.fd = fd;
         copy.n = (size_t)n;
-        /* What is longer than its front is taken for whole: of what it lacks nothing is known. */
+        /*
+         * A file that is longer than the first bytes counts as complete: registers that it lacks
+         * are unknown.
+         */
         read_all(read_copy, &copy, n == COPY_FRONT ? CONFIG_SIZE_PCIE : copy.n, device);
 }
 

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * A function's configuration space, as facts.
- */
+/* Reads facts from a function's configuration space. */
 
 #include "core/model/base.h"
 #include "core/model/snapshot.h"
 
 /*
- * Whether the files below `root` are a disk's copies: sysfs asks the hardware at every read, dword by
- * dword; a copy is had whole for the price of one.
+ * Are the files below `root` copies on a disk? sysfs reads the hardware dword by dword; a copy can
+ * be read as a whole.
  */
 bool sysfs_is_copy(int root);
 

@@ -51,12 +51,15 @@ int sysfs_read_text(int directory, const char *name, char *text, size_t n_text)
                         return -errno;
                 }
                 n += (size_t)r;
-                /* A short read is the end: sysfs gives an attribute whole, a disk gives all it has. */
+                /*
+                 * A short read is the end of the file: sysfs returns whole attributes, a disk all
+                 * its data.
+                 */
                 if ((size_t)r < room)
                         break;
         }
         text[n] = '\0';
-        /* Nothing at all may be an empty attribute, or a FIFO that nobody writes to. */
+        /* An empty read is an empty attribute, or a FIFO without a writer. */
         return n > 0 || (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) ? 0 : -EINVAL;
 }
 

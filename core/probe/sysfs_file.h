@@ -4,8 +4,8 @@
 /*
  * Small files and links below a directory, read with bounds.
  *
- * sysfs attributes are one short line. A copied tree may hold anything under the same name: long
- * files are cut off, and nothing is waited for.
+ * sysfs attributes are one short line. A copied tree may have any file of the same name: long
+ * files are cut off, and no read blocks.
  */
 
 #include <stdint.h>
@@ -36,8 +36,8 @@ _nodiscard_ int sysfs_read_line(int directory, const char *name, char *text, siz
 /* Reads a number as strtoul() does, with or without 0x. Returns 0 or -errno. */
 _nodiscard_ int sysfs_read_number(int directory, const char *name, int base, uint32_t *ret_value);
 
-/* Reads where a link points to; too long is -ENAMETOOLONG. Returns 0 or -errno. */
+/* Reads the target of a link; -ENAMETOOLONG if it is too long. Returns 0 or -errno. */
 _nodiscard_ int sysfs_read_link(int directory, const char *name, char *text, size_t n_text);
 
-/* The last component of where a link points to. Returns 0 or -errno, and "" then. */
+/* Reads the last component of the target of a link. Returns 0, or -errno with "". */
 _nodiscard_ int sysfs_read_link_name(int directory, const char *name, char *text, size_t n_text);

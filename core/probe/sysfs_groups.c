@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Two small directories of directories, read entry by entry. Their contents may be anybody's copy:
- * the number of entries and the size of each file are bounded, names are cut to nothing rather than
- * to something else.
+ * Reads two directories, entry by entry. A copy may have any contents, so the number of entries
+ * and the size of each file are limited, and a name that is too long becomes empty, not another
+ * name.
  */
 
 #include "core/probe/sysfs_groups.h"
@@ -81,7 +81,9 @@ static int read_slot(int slots, const char *name, Snapshot *snapshot)
         fd = openat(slots, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0 || sysfs_read_line(fd, "address", address, sizeof(address)) < 0)
                 return 0;
-        /* A slot's address names a device, not a function; without one there is no bus below yet.
+        /*
+         * A slot's address names a device, not a function; a slot without an address has no bus
+         * yet.
          */
         (void)snprintf(whole, sizeof(whole), "%s.0", address);
         if (!bdf_parse(whole, &slot.bdf))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The `modalias` file has all ids in one read, from what the kernel has kept: no bus cycle. A
- * copied tree may lack it; then there is a file for each. (`uevent` has the driver too, but some
- * kernels take the device's lock to show it, which a driver that hangs holds for ever.)
+ * The `modalias` file has all ids in one read, from the kernel's memory, without a bus cycle. A
+ * copied tree may lack it, but has a file for each id. (`uevent` has the driver too, but some
+ * kernels take the device's lock to show it, and a hanging driver holds that lock forever.)
  */
 
 #include "core/probe/sysfs_identity.h"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * What a function calls itself.
- */
+/* Reads the ids and the class of a function. */
 
 #include "core/model/base.h"
 #include "core/model/snapshot.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Whether the table is there shows its name; what is in it only root may read.
- */
+/* Everybody can see whether the table exists; only root can read it. */
 
 #include "core/probe/sysfs_ivrs.h"
 
@@ -26,7 +24,10 @@ static Tristate find_table(int root)
         return TRISTATE_UNKNOWN;
 }
 
-/* sysfs gives a page at a time. Returns how many bytes there are, at most `size`; 0 if none. */
+/*
+ * sysfs returns a page at a time. Returns the number of bytes, at most `size`; 0 if there are
+ * none.
+ */
 static size_t read_bytes(int fd, uint8_t *bytes, size_t size)
 {
         size_t n = 0;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Facts of the running kernel that are not in a tree one could copy.
- */
+/* Facts of the running kernel that a copied tree lacks. */
 
 #include "core/probe/sysfs_live.h"
 
@@ -14,11 +12,11 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#define COMMAND_LINE_SIZE 8192 /* no architecture takes a longer one */
+#define COMMAND_LINE_SIZE 8192 /* longer than any architecture allows */
 
 /*
- * The interrupts of an AMD IOMMU itself are plain PCI messages also where all others are remapped,
- * so these count only if nothing else is there.
+ * An AMD IOMMU's own interrupts are plain PCI messages even if all others are remapped, so they
+ * count only if there are no others.
  */
 Tristate sysfs_live_remapping(FILE *interrupts)
 {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What only the running machine says, outside of its sysfs: the kernel's release, its command line,
- * and whether interrupt messages pass the IOMMU.
+ * Facts of the running machine outside sysfs: the kernel's release, its command line, and whether
+ * interrupt messages pass the IOMMU.
  */
 
 #include <stdio.h>
@@ -12,8 +12,9 @@
 #include "core/model/snapshot.h"
 
 /*
- * Fill those fields of a snapshot of this machine; what cannot be read stays unknown. The interrupts
- * are read apart: on a big machine that is a long file. The first returns 0 or -ENOMEM.
+ * Fill those fields of a snapshot of this machine; fields that cannot be read stay unknown.
+ * Interrupts have their own function, because that file is long on a big machine. The first
+ * returns 0 or -ENOMEM.
  */
 _nodiscard_ int sysfs_live_read(Snapshot *snapshot);
 void sysfs_live_read_remapping(Snapshot *snapshot);

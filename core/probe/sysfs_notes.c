@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * What is unknown of a device is told by the file that would have said it.
- */
+/* For each unknown fact, notes the file that would contain it. */
 
 #include "core/probe/sysfs_notes.h"
 
@@ -25,12 +23,11 @@ static int note_device(ReadNotes *notes, const char *root, const PciDevice *devi
 
         if (device->facts.header_known != TRISTATE_YES)
                 r = note(notes, root, device->bdf, "/config",
-                         "the configuration space cannot be read",
-                         "read the tree, or copy it, as root");
+                         "the configuration space cannot be read", "read or copy the tree as root");
         else if (device->facts.pcie == TRISTATE_UNKNOWN)
                 r = note(notes, root, device->bdf, "/config",
                          "the capabilities in the configuration space cannot be read",
-                         "read the tree, or copy it, as root");
+                         "read or copy the tree as root");
         if (r == 0 && device->has_parent && bdf_equal(device->parent_bdf, device->bdf))
                 r = note(notes, root, device->bdf, "",
                          "the link does not show which bridge is above the device",

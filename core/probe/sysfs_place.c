@@ -11,7 +11,7 @@
 /* "pciffffffff:ff" and its NUL. */
 #define COMPONENT_SIZE 24
 
-/* Cuts the last component off `path[0..*n]`; returns false at the front or if it is too long. */
+/* Removes the last component of `path[0..*n]`; returns false at the front or if it is too long. */
 static bool take_last(const char *path, size_t *n, char component[static COMPONENT_SIZE])
 {
         size_t end = *n, start, length;
@@ -27,7 +27,7 @@ static bool take_last(const char *path, size_t *n, char component[static COMPONE
         if (length == 0)
                 return false;
         if (length >= COMPONENT_SIZE)
-                length = 0; /* no address is that long */
+                length = 0; /* longer than any address */
         memcpy(component, path + start, length);
         component[length] = '\0';
         return true;
@@ -55,7 +55,7 @@ void sysfs_place_parse(PciDevice *device, const char *path)
         device->root_domain = device->bdf.domain;
         device->root_bus = device->bdf.bus;
         device->has_parent = true;
-        device->parent_bdf = device->bdf; /* nobody is his own bridge: resolves to "not known" */
+        device->parent_bdf = device->bdf; /* a device's own address as its bridge means unknown */
 
         if (!take_last(path, &n, component) || !bdf_parse(component, &bdf) ||
             !bdf_equal(bdf, device->bdf))

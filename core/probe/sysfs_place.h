@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Where a PCI function hangs, read off the path of its sysfs directory.
+ * Finds the bridge above a PCI function from the path of its sysfs directory.
  *
  * `…/pci0000:00/0000:00:1c.0/0000:01:00.0`: below the host bridge `pci0000:00`, each function lies
  * in the directory of the bridge above it. A host bridge below a function is a VMD's own domain,
@@ -13,7 +13,7 @@
 
 /*
  * Fills parent, root bus and VMD endpoint of `device` (its address is set) from the target of its
- * link in bus/pci/devices. What the path does not say becomes a parent that is not in the snapshot:
- * nothing is known to be between the device and its neighbours.
+ * link in bus/pci/devices. If the path does not show the bridge, the parent is an address that is
+ * not in the snapshot, which means unknown.
  */
 void sysfs_place_parse(PciDevice *device, const char *path);

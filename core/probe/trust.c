@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * The way to a file, name by name, with links followed by hand.
- */
+/* Walks to a file, name by name, and follows links itself. */
 
 #include "core/probe/trust.h"
 
@@ -18,8 +16,8 @@
 
 #include "core/probe/cleanup.h"
 
-#define LINKS_MAX 40    /* as many as the kernel follows */
-#define NAMES_MAX 4096U /* of which a path, with all its links, may consist */
+#define LINKS_MAX 40    /* the kernel's limit */
+#define NAMES_MAX 4096U /* longest path, with all links, in names */
 #define ACL_ATTRIBUTE "system.posix_acl_access"
 
 const Trust trust_root = {.owner = 0, .above = NULL};
@@ -28,7 +26,7 @@ typedef struct Way {
         const Trust *trust;
         int fd;              /* the directory that has been reached */
         char path[PATH_MAX]; /* its path, "" for the root: without links and dots */
-        char rest[PATH_MAX]; /* what is still to be walked */
+        char rest[PATH_MAX]; /* the rest of the path */
         unsigned n_links;
         char **ret_reason;
 } Way;
@@ -38,7 +36,7 @@ static void way_leave(Way *way)
         closep(&way->fd);
 }
 
-/* Whether the file has an access control list: only for the words. */
+/* Does the file have an access control list? Only for the message. */
 static bool has_acl(int fd)
 {
         char path[64];
@@ -47,12 +45,10 @@ static bool has_acl(int fd)
         return getxattr(path, ACL_ATTRIBUTE, NULL, 0) > 0;
 }
 
-/* Says which file, why, and what to do. */
+/* Reports the file, the reason, and the command that fixes it. */
 static int refuse(const Way *way, const char *path, const char *why, const char *remedy)
 {
-        if (asprintf(way->ret_reason,
-                     "%s: %s; only root may change what decides who gets devices: "
-                     "%s %s",
+        if (asprintf(way->ret_reason, "%s: %s; only root may be able to change policy files: %s %s",
                      path, why, remedy, path) < 0) {
                 *way->ret_reason = NULL;
                 return -ENOMEM;
@@ -60,7 +56,7 @@ static int refuse(const Way *way, const char *path, const char *why, const char 
         return TRUST_E_REFUSED;
 }
 
-/* Refuses an open file, whose path it is told, that others may change. */
+/* Refuses an open file that others than root can change; `path` is for the message. */
 static int look(const Way *way, int fd, const char *path)
 {
         struct stat st;
@@ -69,13 +65,13 @@ static int look(const Way *way, int fd, const char *path)
         if (fstat(fd, &st) < 0)
                 return -errno;
         if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
-                return 0; /* /dev/null is everybody's, and says nothing */
+                return 0; /* everybody may write /dev/null, which is empty */
         if (st.st_uid != 0 && st.st_uid != way->trust->owner) {
                 (void)snprintf(why, sizeof(why), "belongs to uid %u", st.st_uid);
                 return refuse(way, path, why, "chown root");
         }
         if (st.st_mode & S_IWOTH)
-                return refuse(way, path, "anybody may write it", "chmod go-w");
+                return refuse(way, path, "everybody may write it", "chmod go-w");
         if (!(st.st_mode & S_IWGRP))
                 return 0;
         if (has_acl(fd))
@@ -85,7 +81,7 @@ static int look(const Way *way, int fd, const char *path)
         return refuse(way, path, why, "chmod g-w");
 }
 
-/* Whether a directory is on the way to what is trusted for a test. */
+/* Is the directory above the directory that a test trusts? */
 static bool is_above(const Trust *trust, const char *path)
 {
         size_t n = strlen(path);
@@ -94,7 +90,7 @@ static bool is_above(const Trust *trust, const char *path)
                (trust->above[n] == '/' || trust->above[n] == '\0');
 }
 
-/* Goes on from a directory, which it takes over. */
+/* Continues at a directory; owns its descriptor. */
 static int enter(Way *way, int fd)
 {
         closep(&way->fd);
@@ -126,7 +122,7 @@ static int enter_above(Way *way)
         return enter(way, fd);
 }
 
-/* Cuts the next name off; false if there is none. */
+/* Removes the next name from the path; false if there is none. */
 static bool next_name(Way *way, char name[static NAME_MAX + 1], int *ret_error)
 {
         char *at = way->rest + strspn(way->rest, "/");
@@ -151,7 +147,7 @@ static int append(Way *way, const char *name)
                        : -ENAMETOOLONG;
 }
 
-/* Puts a link's target in front of what is still to be walked. */
+/* Puts a link's target in front of the rest of the path. */
 static int follow(Way *way, int link)
 {
         char target[PATH_MAX], rest[PATH_MAX];
@@ -168,7 +164,7 @@ static int follow(Way *way, int link)
         return target[0] == '/' ? enter_root(way) : 0;
 }
 
-/* Opens the name to read; what is opened is what is looked at. */
+/* Opens the name for reading; later checks use the open file. */
 static int open_last(Way *way, const char *name, int *ret_fd)
 {
         _cleanup_(closep) int fd =
@@ -184,7 +180,7 @@ static int open_last(Way *way, const char *name, int *ret_fd)
         return r;
 }
 
-/* Takes one name; *ret_fd is no longer -1 if it was the last one. */
+/* Walks one name; *ret_fd is no longer -1 if it was the last one. */
 static int step(Way *way, const char *name, int *ret_fd)
 {
         struct stat st;
@@ -219,7 +215,7 @@ int trust_open(const Trust *trust, const char *path, int *ret_fd, char **ret_rea
         int r = enter_root(&way);
         for (unsigned i = 0; r == 0 && fd < 0 && next_name(&way, name, &error); i++)
                 r = i < NAMES_MAX ? step(&way, name, &fd) : -ELOOP;
-        if (r == 0 && fd < 0) /* the path ends in a directory's own name for itself, or above */
+        if (r == 0 && fd < 0) /* the path ends in "." or ".." */
                 r = error < 0 ? error : -EISDIR;
         if (r == 0)
                 *ret_fd = fd;

@@ -18,7 +18,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "core/model/strength.h"
 #include "core/model/uevent.h"
@@ -38,20 +37,6 @@ typedef struct Watch {
         int errands; /* to the usher, or -1 */
         bool owes;   /* the daemon does not know yet that something was lost */
 } Watch;
-
-uint64_t watch_now(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
-bool watch_report(int socket_fd, const GuardReport *report, int flags)
-{
-        return TEMP_FAILURE_RETRY(send(socket_fd, report, sizeof(*report), flags | MSG_NOSIGNAL)) >=
-               0;
-}
 
 /* Never waits for a daemon that does not listen: it hears later that there was more. */
 static void tell(Watch *watch, const GuardReport *report)

@@ -8,9 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -22,34 +20,6 @@
 #include "daemon/host/vfio_abi.h"
 
 #define AWAIT_STEP_NSEC 20000000L
-
-void vfio_fds_close(VfioFds *fds)
-{
-        for (size_t i = 0; i < fds->n_items; i++)
-                closep(&fds->items[i].fd);
-        fds->n_items = 0;
-}
-
-int vfio_fds_open(VfioFds *fds, const char *path, const char *name)
-{
-        if (fds->n_items >= VFIO_FDS_MAX)
-                return -E2BIG;
-        int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0)
-                return -errno;
-        VfioFd *item = &fds->items[fds->n_items++];
-        (void)snprintf(item->name, sizeof(item->name), "%s", name);
-        item->fd = fd;
-        return fd;
-}
-
-int vfio_fds_find(const VfioFds *fds, const char *name)
-{
-        for (size_t i = 0; i < fds->n_items; i++)
-                if (strcmp(fds->items[i].name, name) == 0)
-                        return fds->items[i].fd;
-        return -1;
-}
 
 static int check_viable(int fd, int32_t group, char **ret_message)
 {
@@ -133,23 +103,6 @@ static int refuse_address_space(int32_t group, char **ret_message)
                            errno == EPERM ? " (no interrupt remapping; see "
                                             "allow_unsafe_interrupts of vfio_iommu_type1)"
                                           : "");
-}
-
-int vfio_read_group(const HostPaths *host, Bdf bdf, int32_t *ret_group)
-{
-        char path[PATH_MAX], text[BDF_TEXT_SIZE], *end;
-        _cleanup_(freep) char *name = NULL;
-
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group", host->sysfs,
-                       bdf_format(bdf, text));
-        int r = host_read_link_name(path, &name);
-        if (r < 0)
-                return r;
-        long number = strtol(name, &end, 10);
-        if (end == name || *end || number < 0 || number > INT32_MAX)
-                return -EBADMSG;
-        *ret_group = (int32_t)number;
-        return 0;
 }
 
 /* Attaches the group of that index to the container that those before it are in. */

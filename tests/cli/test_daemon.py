@@ -175,11 +175,11 @@ class Leasing(WithBus):
 
         self.assertEqual(self.isoctl("acquire", "01:00.0").stdout,
                          "lease 2 · group 0000:00/01.0 · vfio · guard owned\n")
-        self.assertIn("Lease 2: mode vfio; it has one I/O address space; pinned memory counts",
+        self.assertIn("Lease 2: mode vfio; it has one I/O address space; the kernel counts pinned memory",
                       self.isoctl("show", "01:00.0").stdout)
         self.assertEqual(self.isoctl("release", "2").stdout,
                          "0000:01:00.0 reset: flr\n"
-                         "0000:01:00.1 not reset: the kernel knows no way\nlease 2 given back\n")
+                         "0000:01:00.1 not reset: the kernel knows no way\nlease 2 released\n")
 
     def test_revoke(self):
         self.isoctl("acquire", "01:00.0")
@@ -217,7 +217,7 @@ class Leasing(WithBus):
         self.isoctl("release", "1")
         for user in ("no-such-user", "-1", "12x", "4294967295", ""):
             result = self.isoctl("acquire", "01:00.0", "--uid", user)
-            self.assertEqual((result.returncode, f"there is no user {user}" in result.stderr),
+            self.assertEqual((result.returncode, f"unknown user {user}" in result.stderr),
                              (2, True), result.stderr)
         self.assertEqual(self.isoctl("leases", "--uid", "1").returncode, 2)
 
@@ -260,12 +260,12 @@ class Leasing(WithBus):
             "fds": ["device:0000:03:00.0"]})
         self.await_daemon("TakeDevice 1 0000:03:00.0")
         self.assertEqual(self.isoctl("take", "01:00.0", "0000:03:00.0").stdout,
-                         "0000:03:00.0 is part of lease 1 now\n")
+                         "0000:03:00.0 now belongs to lease 1\n")
         self.assertEqual(self.json("expel", "1", "03:00.0"), {
             "schema": "isolationd.expel/1", "lease": 1, "device": "0000:03:00.0"})
         self.await_daemon("ExpelDevice 1 0000:03:00.0")
         self.assertEqual(self.isoctl("expel", "1", "0000:03:00.0").stdout,
-                         "0000:03:00.0 is off the machine until lease 1 ends\n")
+                         "0000:03:00.0 is removed from the machine until lease 1 ends\n")
         for verb in ("take", "expel"):
             with self.subTest(verb):
                 result = self.isoctl(verb, "1", "01:00.0")
@@ -323,16 +323,16 @@ class Leasing(WithBus):
                 result = self.isoctl("run", "01:00.0", "--", "true", *names)
                 self.assertIn(result.returncode, (0, 2), result.stderr)
                 first = asked.split(",")[0]
-                self.assertIn(f"isoctl: mode {first}, by what the command ", result.stderr)
+                self.assertIn(f"isoctl: mode {first}, because the command ", result.stderr)
                 self.await_daemon(f"acquire mode={first} lifetime=fd with-members=0 force=0 01:00.0")
                 for other in asked.split(",") if "," in asked else ():
                     self.await_daemon(f"or mode={other}")
                 self.daemon.await_line(lambda line: line.startswith("released"))
         result = self.isoctl("run", "01:00.0", "--", "true", "{iommufd}", "{group}")
         self.assertEqual(result.returncode, 2)
-        self.assertIn("no mode has both {group} and {iommufd}", result.stderr)
+        self.assertIn("no mode provides both {group} and {iommufd}", result.stderr)
         result = self.isoctl("run", "--mode", "path", "01:00.0", "--", "true")
-        self.assertNotIn("by what", result.stderr)
+        self.assertNotIn("because the command", result.stderr)
 
     def test_more_fds_than_a_message_carries(self):
         script = "for fd; do cat <&$fd; echo; done"
@@ -358,13 +358,13 @@ class Leasing(WithBus):
 
     def test_run_names_that_are_not_there(self):
         """The error says what there is, and which mode has what is named."""
-        unbound = "iommufd-unbound (for programs that bind, as QEMU does) and iommufd have it\n"
+        unbound = "iommufd-unbound (for programs that bind, as QEMU does) and iommufd provide it\n"
         for mode, name, told in (("vfio", "iommufd", unbound),
                                  ("vfio", "group:9", "it has container, group:5, device:0000:01:00.0\n"),
                                  ("vfio", "device:02:00.0", "device:0000:01:00.0\n"),
                                  ("vfio", "device:nothing", "device:0000:01:00.0\n"),
-                                 ("iommufd", "container", "; mode vfio has it\n"),
-                                 ("iommufd", "group", "and group-fd have it\n")):
+                                 ("iommufd", "container", "; mode vfio provides it\n"),
+                                 ("iommufd", "group", "and group-fd provide it\n")):
             with self.subTest(name):
                 result = self.isoctl("run", "--mode", mode, "01:00.0", "--", "false", "{%s}" % name)
                 self.assertEqual(result.returncode, 2)
@@ -412,7 +412,7 @@ class Leasing(WithBus):
         self.daemon.kill()
         run.process.send_signal(signal.SIGTERM)
         self.assertEqual(run.wait(), 8)
-        run.await_line(lambda line: "lease 1 was not given back" in line, run.err)
+        run.await_line(lambda line: "lease 1 was not released" in line, run.err)
 
 
 class Monitoring(WithBus):

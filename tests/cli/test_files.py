@@ -114,7 +114,7 @@ class Files(unittest.TestCase):
             code, answer = self._memlock(limit, "03:00.0", "--ram", "193M", "--mode", mode)
             self.assertEqual((code, answer["verdict"], answer["accounting"]), (1, "too-small", "owner"))
         result = isoctl("memlock", "--from", self.root, "03:00.0", "--mode=path", "--ram=1G")
-        self.assertIn("counted    by process in a container, by user in an iommufd", result.stdout)
+        self.assertIn("counted    per process in a container, per user in the owner's own iommufd", result.stdout)
         code, answer = self._memlock(limit, "03:00.0", "--pid", str(2 ** 31 - 2))
         self.assertEqual((code, answer["limit"], answer["verdict"]), (0, None, "unknown"))
         self.assertIn("cannot be read", answer["next"])
@@ -132,19 +132,19 @@ class Files(unittest.TestCase):
                          [(0, ["0000:00:00.0"]), (3, ["0000:00:02.0"])])
         other = self.write("other", "pci 0000:00:00.0: Adding to iommu group 7\n"
                                     "IOMMU Group 0 00:00.0\n")
-        self.refused(2, f"0000:00:00.0 is told in {other}:1 and differently in {other}:2 ",
+        self.refused(2, f"0000:00:00.0 differs between {other}:1 and {other}:2 ",
                      "groups", "--from", dump, "--groups", other)
         self.refused(2, "--groups needs --from", "groups", "--groups", groups)
         self.refused(2, "takes no --groups", "leases", "--groups", groups)
-        self.refused(2, "whose groups are in it", "groups", "--from", self.root, "--groups", groups)
+        self.refused(2, "which has its own groups", "groups", "--from", self.root, "--groups", groups)
 
     def test_notes(self):
         path = self.write("cut", "\tIOMMU group: 1\n00:00.0 0600: 8086:1234\n")
         result = isoctl("list", "--from", path)
         self.assertEqual(result.returncode, 0)
-        self.assertIn(f"isoctl: note: {path}:1: these are details of a device whose first line is "
-                      "missing: give the output of lspci from its beginning\n", result.stderr)
-        self.assertIn(f"isoctl: note: {path}:2: there are no details of the device: run lspci -vvvnn "
+        self.assertIn(f"isoctl: note: {path}:1: these details belong to a device whose first line "
+                      "is missing: give the output of lspci from its beginning\n", result.stderr)
+        self.assertIn(f"isoctl: note: {path}:2: the text has no details of the device: run lspci -vvvnn "
                       "as root", result.stderr)
 
     def test_the_same_from_a_snapshot(self):
@@ -173,7 +173,7 @@ class Files(unittest.TestCase):
             self.assertEqual(self.snapshot("--from", self.dump, option, self.path("out")), "")
             with open(self.path("out"), encoding="utf-8") as file:
                 self.assertEqual(file.read(), self.snapshot("--from", self.dump, option, "-"))
-        self.refused(1, "cannot be written", "snapshot", "--from", self.dump, "-o",
+        self.refused(1, "writing ", "snapshot", "--from", self.dump, "-o",
                      self.path("nowhere/out"))
         self.refused(1, "No space left", "snapshot", "--from", self.root, "-o", "/dev/full")
 
@@ -207,10 +207,10 @@ class Files(unittest.TestCase):
         self.assertIn("0000:03:00.0", json.dumps(answer))
         self.assertNotIn("0000:01:00.0", json.dumps(answer))
         for selector, message in {
-            "slot:9": "no slot is called '9'",
+            "slot:9": "there is no slot '9'",
             "serial:00-11-22-ff-fe-33-44-56": "no device has the serial number 00-11-22",
             "serial:1": "no device has the serial number 1",
-            "00-11-22": "nothing is called",
+            "00-11-22": "nothing has the name",
         }.items():
             with self.subTest(selector):
                 self.refused(3, message, "show", selector, "--from", self.dump)
@@ -218,7 +218,7 @@ class Files(unittest.TestCase):
     def test_no_groups_told(self):
         result = isoctl("groups", "--from", "-", input="00:00.0 0600: 8086:29c0\n")
         self.assertEqual(result.returncode, 0)
-        self.assertIn("no groups of a kernel are told here", result.stderr)
+        self.assertIn("the input has no kernel groups", result.stderr)
 
     def test_refused(self):
         self.refused(3, "there is no", "list", "--from", self.path("nothing"))

@@ -25,7 +25,7 @@ class History(unittest.TestCase):
             with self.subTest(text):
                 result = isoctl("history", "--since", text)
                 self.assertEqual(result.returncode, 2)
-                self.assertIn("is no time", result.stderr)
+                self.assertIn("is not a time", result.stderr)
 
     def test_usage(self):
         self.assertEqual(isoctl("history", "more").returncode, 2)

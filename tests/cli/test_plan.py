@@ -35,7 +35,7 @@ class Planning(WithBus):
                       "  p2p         unknown  Nobody knows.\n\nSteps\n"
                       f"  1. {STEPS[0]}\n  2. {STEPS[1]}\n", text)
         self.assertEqual(text.count("Strength"), 1)
-        self.assertTrue(text.endswith("\nNothing stands in the way.\n"), text)
+        self.assertTrue(text.endswith("\nNo obstacle: acquire would succeed.\n"), text)
 
     def test_refusal(self):
         result = self.isoctl("plan", "02:00.0")

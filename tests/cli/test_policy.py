@@ -49,7 +49,7 @@ class Check(Directories):
             f'{path}:3:16: unknown key "vendr"; did you mean "vendor"?',
             '    \t\t{ "match": { "vendr": "8086" }, "lease": "deny" }',
             '    \t\t             ^~~~~~~'])
-        self.assertIn("refused as a whole", lines[4])
+        self.assertIn("policy refused: ", lines[4])
 
     def test_document(self):
         path = self.put("etc/60-typo.json", TYPO)
@@ -77,7 +77,7 @@ class Check(Directories):
         path = self.put("etc/n.json", '{ "rules": [\n'
                         '{ "name": "a", "match": {}, "lease": {} },\n'
                         '{ "name": "a", "match": {}, "lease": {} } ] }')
-        self.assertIn(f'{path}:3:11: rule "a" has its name from line 2 already',
+        self.assertIn(f'{path}:3:11: the name "a" is already used in line 2',
                       self.policy("check", path, code=1).stdout)
         # What other packages call their rules is no concern of a file's.
         self.put("etc/n.json", GOOD)
@@ -241,16 +241,16 @@ class Expectations(Directories):
         for spoilt, code, words in (
                 ({**good, "what": "0f:00.0"}, 3, "0f:00.0"),
                 ({**good, "verdict": "no"}, 1, "a verdict is"),
-                ({**good, "rules": "never"}, 1, "it is an object with"),
+                ({**good, "rules": "never"}, 1, "give an object with"),
                 ({**good, "who": {"unit": "a"}}, 1, "needs a user"),
                 ({**good, "who": {"user": "a", "groups": [7]}}, 1, "list of names"),
-                ({**good, "mode": "vfoi"}, 2, "is no mode"),
+                ({**good, "mode": "vfoi"}, 2, "is not a mode"),
                 ({"who": "lab", "what": "03:00.0"}, 1, "are needed"), (7, 1, "an object")):
             result = self.expect(good, spoilt, code=code)
             self.assertIn("expectation 2", result.stderr)
             self.assertIn(words, result.stderr)
         self.assertIn("expect.json:2: ", self.expect(code=1, text='{ // a comment\n "expect" }').stderr)
-        self.assertIn("nothing is expected", self.expect(code=1).stderr)
+        self.assertIn("the files have no expectations", self.expect(code=1).stderr)
         self.policy("test", "--policy", self.etc, "--from", self.machine, code=2)
         self.policy("show", self.etc, "--from", self.machine, code=2)
 

@@ -88,7 +88,7 @@ class Reserve(unittest.TestCase):
         """One value of the file is another; comments and all else stay, and so does its mode."""
         os.chmod(self.file, 0o640)
         said = self.reserve("--accept", "cards")
-        self.assertIn(f"{self.file}: rule cards expects", said.stdout)
+        self.assertIn(f"{self.file}: rule cards now expects", said.stdout)
         self.assertEqual(self.text(), POLICY % (IS + "\n  , "))
         self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o640)
         self.assertEqual(os.listdir(self.policy), ["50.json"])
@@ -113,7 +113,7 @@ class Reserve(unittest.TestCase):
         self.assertIn("there is no rule", self.reserve("--accept", "x", code=3).stderr)
         self.assertIn("reserves nothing", self.reserve("--accept", "other", code=2).stderr)
         self.put(before.replace("0000:00/06.0/*", "0000:00/07.0/*"))
-        self.assertIn("there is nothing", self.reserve("--accept", "lone", code=3).stderr)
+        self.assertIn("matches no device of this machine", self.reserve("--accept", "lone", code=3).stderr)
         with open(os.path.join(self.policy, "60.json"), "w", encoding="utf-8") as file:
             file.write(before)
         self.assertIn("several rules", self.reserve("--accept", "cards", code=2).stderr)
@@ -123,7 +123,7 @@ class Reserve(unittest.TestCase):
 
     def test_nothing(self):
         self.put('{ "rules": [] }')
-        self.assertIn("no rule reserves anything", self.reserve().stdout)
+        self.assertIn("no rule reserves a device of this machine", self.reserve().stdout)
 
 
 if __name__ == "__main__":

@@ -266,7 +266,7 @@ class Failures(WithTrees):
         with open("/dev/full", "w", encoding="ascii") as full:
             result = isoctl_to(full, "list", "--from", self.root)
         self.assertEqual(result.returncode, 1)
-        self.assertIn("could not be written", result.stderr)
+        self.assertIn("writing the output failed", result.stderr)
 
 
 def isoctl_to(stream, *arguments):

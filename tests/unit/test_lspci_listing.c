@@ -122,7 +122,7 @@ static void test_second_file(void)
                 lspci_text_check(same[i].name, HOST "\n" PORT "\n" CARD "\n", same[i].text, GROUPS);
         lspci_text_check_refused(
                 HOST "\n\tIOMMU group: 3\n", "IOMMU Group 0 00:00.0\n",
-                "0000:00:00.0 is told in t:2 and differently in g:1 (another group)");
+                "0000:00:00.0 differs between t:2 and g:1 (another group)");
 }
 
 static int32_t group_of(const Snapshot *snapshot, Bdf bdf)
@@ -261,20 +261,20 @@ static void test_refused(void)
                 const char *text, *message;
         } rows[] = {
                 {"IOMMU Group 1:\n\t" PORT "\nIOMMU Group 2:\n\t" PORT "\n",
-                 "0000:00:01.0 is told in t:2 and differently in t:4 (another group)"},
+                 "0000:00:01.0 differs between t:2 and t:4 (another group)"},
                 {"pci 0000:00:01.0: Adding to iommu group 1\npci 0000:00:01.0: Adding to iommu "
                  "group 2\n",
-                 "0000:00:01.0 is told in t:1 and differently in t:2 (another group)"},
+                 "0000:00:01.0 differs between t:1 and t:2 (another group)"},
                 {"IOMMU Group 1:\n\t" PORT "\n\t\tIOMMU group: 2\n",
-                 "t:3: 0000:00:01.0 is in group 2 here, and in group 1 by the heading in line"},
+                 "t:3: 0000:00:01.0 is in group 2 here, but in group 1 by the heading in line"},
                 {"IOMMU group: 0\n" HOST "\nIOMMU group: 1\n",
-                 "t:3: it does not show whether this group"},
+                 "t:3: the group may belong to the device above"},
                 {HOST "\nIOMMU group 0\n\n" PORT "\nIOMMU group 1\n",
-                 "t:2: it does not show whether this group"},
+                 "t:2: the group may belong to the device above"},
                 {"00:00.0 Host Bridge - A\n- memory\n- IOMMU group 1\n\n" PORT "\n",
-                 "t:3: it does not show whether this group"},
-                {"1 " PORT "\n1 " CARD "\n2 " HOST "\n", "t:1: the number in front of the address"},
-                {"1: 0000:00:01.0\n2: 0000:01:00.0\n", "t:1: there is a number in front"},
+                 "t:3: the group may belong to the device above"},
+                {"1 " PORT "\n1 " CARD "\n2 " HOST "\n", "t:1: the number before the address may be"},
+                {"1: 0000:00:01.0\n2: 0000:01:00.0\n", "t:1: this address has a line number of grep -n"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -156,7 +156,7 @@ static void test_quoted_printable(void)
                 NULL, "00:00.0=0 00:01.0=1");
         lspci_text_check_refused("a =\n00:01.0 PCI bridge: A\n"
                                  "\tBus: primary=3D00, secondary=01, subordinate=01\n\tx=y\n",
-                                 NULL, "t:3: this is quoted-printable");
+                                 NULL, "t:3: this line is quoted-printable");
         /* A bus 3d is no code. */
         lspci_text_check("small letters",
                          "00:01.0 PCI bridge: A\n\tBus: primary=00, secondary=3d, subordinate=3d, "
@@ -186,13 +186,13 @@ static void test_numbers(void)
         lspci_text_check("buses", "10:00.0 USB controller: A\n11:00.0 USB controller: B\n", NULL,
                          "10:00.0=- 11:00.0=-");
         lspci_text_check_refused("1:00:00.0 Host bridge: A\n\tIOMMU group: 0\n", NULL,
-                                 "t:1: there is a number in front of the address");
+                                 "t:1: this address has a line number of grep -n");
         lspci_text_check_refused("00:00.0 Host bridge: A\n17:03:00.0 USB controller: B\n", NULL,
-                                 "t:2: there is a number in front of the address");
+                                 "t:2: this address has a line number of grep -n");
         lspci_text_check_refused("1042:03:00.0 USB controller: A\n1050:04:00.0 USB controller: B\n",
-                                 NULL, "t:1: the number in front may be a line number");
+                                 NULL, "t:1: the number at the front may be a line number");
         lspci_text_check_refused("1 00:00.0 Host bridge: A\n2 00:01.0 PCI bridge: B\n", NULL,
-                                 "t:1: the number in front of the address may be that of a line");
+                                 "t:1: the number before the address may be that of a line");
 }
 
 static void test_twice(void)
@@ -218,8 +218,8 @@ static void test_twice(void)
                         lspci_text_read(rows[i].text, NULL, NULL, &message);
 
                 CHECK(!snapshot);
-                CHECK(message && strstr(message, rows[i].message) && strstr(message, "t:1 and") &&
-                      strstr(message, "differently in t:"));
+                CHECK(message && strstr(message, rows[i].message) && strstr(message, "t:1 and t:") &&
+                      strstr(message, " differs between "));
         }
         lspci_text_check("a list, then details, then numbers",
                          "00:01.0 PCI bridge: Intel Corporation A (rev 07)\n"
@@ -240,27 +240,27 @@ static void test_notes(void)
                 {"00:00.0 0600: 8086:1\n\tStatus: Cap+\n\tCapabilities: <access denied>\n",
                  "t:3: capabilities could not be read: run lspci as root"},
                 {"00:00.0 Host bridge: A\n\n00:02.0 Bridge: B\n",
-                 "t:1: there are no numeric ids (and in 1 more line): run lspci -nn;"},
+                 "t:1: the text has no numeric ids (and in 1 more line): run lspci -nn;"},
                 {"00:00.0 0600: 8086:1234\n",
-                 "t:1: there are no details of the device: run lspci -vvvnn"},
+                 "t:1: the text has no details of the device: run lspci -vvvnn"},
                 {"00:00.0 0600: 8086:1234\n\n05:00.0 0200: 8086:1234\n\tStatus: Cap+\n"
                  "\tCapabilities: [40] Express Endpoint\n",
-                 "t:3: the bridge above the device is not in the text: run lspci -vvvnn"},
+                 "t:3: the text lacks the bridge above the device: run lspci -vvvnn"},
                 {"\tCapabilities: [40] Express\n00:00.0 0600: 8086:1234\n",
-                 "t:1: these are details of a device whose first line is missing: give"},
+                 "t:1: these details belong to a device whose first line is missing: give"},
                 {"00:00.0 0600: 8086:1234\n\n00:02.0 VGA compat\n\tIOMMU group: 7\n",
-                 "t:3: there is an address, but no class behind it: give"},
+                 "t:3: the address has no class after it: give"},
                 {"00:00.0 0600: 8086:1234\n\tStatus: Cap+\n"
                  "\tCapabilities: [140] Access Control Services\n",
-                 "t:3: the bits of Access Control Services are not shown: run lspci -vvv"},
+                 "t:3: the text lacks the bits of Access Control Services: run lspci -vvv"},
                 {"00:00.0 0600: 8086:1234\n\tControl: I/O+\n\tControl: I/O-\n",
-                 "t:1: the lines below are those of several devices: a first line is missing: run"},
+                 "t:1: the lines below belong to several devices: a first line is missing: run"},
                 {"00:00.0 0600: 8086:1234\n\t!!! Unknown header type 7f\n",
                  "t:2: the device does not answer: it is asleep or gone: wake it"},
                 {"IOMMU Group 0:\n00:00.0 0600: 8086:1234\n\n00:02.0 0300: 8086:1234\n",
-                 "t:4: an empty line stands between the device and the listing of a group"},
+                 "t:4: an empty line separates the device from the listing of a group"},
                 {"IOMMU Group 0 00:00.0 0600: 8086:1234\n00:02.0 0300: 8086:1234\n",
-                 "t:2: no group of the device is told, but of others: run lspci -v"},
+                 "t:2: the text has groups, but not the group of this device: run lspci -v"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -300,7 +300,7 @@ static void test_too_long(void)
         if (!CHECK(snapshot && notes.n > 0))
                 return;
         CHECK_STRING(notes.notes[0].what,
-                     "the line is longer than 4096 characters: its end is passed over");
+                     "the line is longer than 4096 characters: the reader ignores its end");
         CHECK_NUMBER(notes.notes[0].line, 3);
         CHECK_NUMBER(snapshot->devices[0].facts.pcie, TRISTATE_UNKNOWN);
         CHECK_NUMBER(snapshot->devices[0].facts.acs, TRISTATE_UNKNOWN);
@@ -312,7 +312,7 @@ static void test_too_long(void)
         second = lspci_text_read(text, NULL, &more, &message);
         if (!CHECK(second && more.n > 0))
                 return;
-        CHECK(strncmp(more.notes[0].what, "there are more details of one device", 36) == 0);
+        CHECK(strncmp(more.notes[0].what, "the device has more details than lspci", 38) == 0);
         CHECK_NUMBER(second->devices[0].facts.pcie, TRISTATE_UNKNOWN);
 }
 

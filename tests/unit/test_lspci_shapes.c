@@ -192,11 +192,11 @@ static void test_paths(void)
         CHECK_NUMBER(snapshot->devices[0].device, 0x464d);
         CHECK_NUMBER(snapshot->devices[2].device, 0x1960);
         lspci_text_check_refused("00:06.0 PCI bridge: A\n00:06.0/00.0 USB controller: B\n", NULL,
-                                 "t:2: lspci -P leaves out the numbers of the buses");
+                                 "t:2: lspci -P leaves out the bus numbers");
         lspci_text_check_refused("00:06.0 PCI bridge: A\n\tBus: primary=00, secondary=03, "
                                  "subordinate=04\n00:06.0/02:00.0 USB controller: B\n",
                                  NULL,
-                                 "0000:00:06.0 is told in t:1 and differently in t:3 (other bus");
+                                 "0000:00:06.0 differs between t:1 and t:3 (other bus");
         lspci_text_check("the last bus is not told by a path",
                          "00:06.0 PCI bridge: A\n\tBus: primary=00, secondary=02, subordinate=09\n"
                          "00:06.0/02:00.0 USB controller: B\n",

@@ -29,7 +29,7 @@ static void test_refused(void)
         check_refused("\xff\xfe" "0\0", 4,
                       "t is text in UTF-16: convert it with iconv -f UTF-16 -t UTF-8");
         check_refused("hello\n", 6,
-                      "t is neither a snapshot of isoctl nor the output of lspci: no line in it "
+                      "t is neither a snapshot of isoctl nor the output of lspci: no line "
                       "begins with an address and a class, such as \"00:1f.3 Audio device: \"");
         check_refused("  {}", 4,
                       "t:1:1: schema: is missing; \"isolationd.snapshot/1\" is understood");
@@ -78,17 +78,17 @@ static void test_notes(void)
         const char *root = tree_make();
 
         CHECK_NUMBER(machine_parse("t", json, strlen(json), &a, &snapshot, &message), 0);
-        check_note(&a, "t:4: the key \"colour\" is not known and is passed over (and in 1 more line): "
+        check_note(&a, "t:4: the unknown key \"colour\" is ignored (and in 1 more line): "
                        "read it with the version of isoctl that wrote it");
         CHECK_NUMBER(machine_parse("t", "00:02.0 0300: 8086:1912\n", 24, &b, &text, &message), 0);
-        check_note(&b, "t:1: there are no details of the device: run lspci -vvvnn as root");
+        check_note(&b, "t:1: the text has no details of the device: run lspci -vvvnn as root");
 
         /* A tree whose configuration space was not copied. */
         tree_device("devices/pci0000:00/0000:00:02.0", 0x1234, 0x5678, 0x020000);
         tree_device("devices/pci0000:00/0000:00:03.0", 0x1234, 0x5678, 0x020000);
         CHECK_NUMBER(machine_read(root, NULL, 0, &c, &tree, &message), 0);
         check_note(&c, "/bus/pci/devices/0000:00:02.0/config: the configuration space cannot be read "
-                       "(and in 1 more file): read the tree, or copy it, as root");
+                       "(and in 1 more file): read or copy the tree as root");
         tree_remove();
 }
 
@@ -115,11 +115,12 @@ static void test_groups(void)
 
         tree_file("groups", "IOMMU Group 5 00:02.0\n");
         CHECK_NUMBER(machine_read(text, groups, 0, NULL, &none, &differ), MACHINE_E_INVALID);
-        CHECK(differ && strstr(differ, "text:2 and differently in ") && strstr(differ, "groups:1 "));
+        CHECK(differ && strstr(differ, "differs between ") && strstr(differ, "text:2 and ") &&
+              strstr(differ, "groups:1 "));
         CHECK_NUMBER(machine_read(json, groups, 0, NULL, &none, &odd), MACHINE_E_INVALID);
-        CHECK(odd && strstr(odd, "is a snapshot, which tells its groups itself: leave out "));
+        CHECK(odd && strstr(odd, "is a snapshot, which has its own groups: leave out "));
         CHECK_NUMBER(machine_read(root, groups, 0, NULL, &none, &needless), MACHINE_E_INVALID);
-        CHECK(needless && strstr(needless, "is a directory, whose groups are in it"));
+        CHECK(needless && strstr(needless, "is a directory, which has its own groups"));
         CHECK_NUMBER(machine_read(text, "/nothing/here", 0, NULL, &none, &missing),
                      MACHINE_E_NOT_FOUND);
         CHECK_STRING(missing, "there is no /nothing/here");

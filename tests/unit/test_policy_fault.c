@@ -70,10 +70,10 @@ static void test_repeated_names(void)
         expect_refusal("{\"rules\":[{\"name\":\"a\",\"match\":{},\"lease\":{}},\n"
                        "{\"name\":\"b\",\"match\":{},\"lease\":{}},\n"
                        "{\"match\":{},\"name\":\"a\",\"lease\":{}}]}",
-                       "p.json:3:20: rule \"a\" has its name from line 1 already");
+                       "p.json:3:20: the name \"a\" is already used in line 1");
         expect_refusal("{\"rules\":[{\"name\":\"rule 2\",\"match\":{},\"lease\":{}},\n"
                        "{\"match\":{},\"lease\":{}}]}",
-                       "p.json:2:1: rule \"rule 2\" has its name from line 1 already");
+                       "p.json:2:1: the name \"rule 2\" is already used in line 1");
 }
 
 #define RULE(match, rest) "{\"rules\":[{\"match\":" match ",\"lease\":{}" rest "}]}"
@@ -81,17 +81,17 @@ static void test_repeated_names(void)
 static void test_meaning(void)
 {
         expect_refusal(RULE("{\"serial\":\"1\"}", ""),
-                       "p.json:1:30: \"1\" is no serial number: eight bytes as lspci prints them, "
+                       "p.json:1:30: \"1\" is not a serial number: use eight bytes as lspci prints them, "
                        "00-1b-21-ff-ff-3a-4c-5d");
         expect_refusal(RULE("{\"numa_node\":65536}", ""),
                        "p.json:1:33: a node's number is 0 to 65535");
         expect_refusal(RULE("{\"group_size\":{}}", ""),
-                       "p.json:1:34: the size of the group is not limited");
+                       "p.json:1:34: group_size needs \"min\" or \"max\"");
         expect_refusal(RULE("{\"group_size\":{\"min\":3,\"max\":2}}", ""),
-                       "p.json:1:34: no group has more than \"max\" members and at least \"min\"");
+                       "p.json:1:34: \"min\" is larger than \"max\"");
         expect_refusal(RULE("{\"driver\":\"nvme\"}", ",\"reserve\":{\"at\":\"boot\"}"),
-                       "p.json:1:30: a reservation cannot go by that: it is not known when drivers "
-                       "are bound; see \"fingerprint\"");
+                       "p.json:1:30: a reservation cannot match this: it is unknown when "
+                       "drivers are bound; see \"fingerprint\"");
         expect_refusal(RULE("{}", ",\"require\":{\"strength\":[\"p2\"]}"),
                        "p.json:1:57: unknown strength \"p2\": translated, p2p, msi, claimable, "
                        "resettable, trusted-ats or pasid; did you mean \"p2p\"?");
@@ -137,12 +137,12 @@ static void test_memlock(void)
 }
 
 #define BRACKETS                                                                                   \
-        "a pattern has * and ?, and no brackets; use ? for one character, or write a rule for "    \
+        "patterns have * and ?, but no brackets; use ? for one character, or write a rule for "    \
         "each"
-#define ADDRESSES "it is compared with full addresses in lower case, as in \"0000:01:00.*\""
+#define ADDRESSES "use a full address in lower case, as in \"0000:01:00.*\""
 #define PATHS                                                                                      \
-        "it is compared with stable paths, as in \"0000:00/1c.*\"; isoctl show has them, and "     \
-        "\"address\" is for addresses"
+        "use a stable path, as in \"0000:00/1c.*\" (see isoctl show); for an address use "           \
+        "\"address\""
 
 /* Each with what is right about it. */
 static void test_patterns_that_never_match(void)
@@ -184,8 +184,8 @@ static void test_patterns_that_never_match(void)
                        "p.json:1:28: \"0000:01:00.0\" never matches: " PATHS);
         expect_refusal(
                 "{\"rules\":[{\"match\":{},\"lease\":{\"units\":[\"libvirtd\"]}}]}",
-                "p.json:1:41: \"libvirtd\" never matches: it is compared with whole names of "
-                "units, as in \"vm@*.service\"; did you mean \"libvirtd.service\"?");
+                "p.json:1:41: \"libvirtd\" never matches: use the whole name of a unit, as "
+                "in \"vm@*.service\"; did you mean \"libvirtd.service\"?");
         expect_refusal("{\"rules\":[{\"match\":{},\"lease\":{\"units\":[\"a[0-9].service\"]}}]}",
                        "p.json:1:41: \"a[0-9].service\" never matches: " BRACKETS);
 }

@@ -100,9 +100,9 @@ static void test_syntax(void)
         expect_refusal("{\n  \"rules\": [] }\n  x", "p.json:3:3: unexpected character");
         expect_refusal("{\n  \"rules\": [],\n}", "p.json:3:1: unexpected character");
         expect_refusal("{'rules': []}", "p.json:1:2: text is quoted with \"");
-        expect_refusal("{\"rules\": null}", "p.json:1:11: null is no value");
+        expect_refusal("{\"rules\": null}", "p.json:1:11: null is not allowed as a value");
         expect_refusal("[]", "p.json:1:1: expected object, not array");
-        expect_refusal("{}", "p.json:1:1: there are no \"rules\"");
+        expect_refusal("{}", "p.json:1:1: the file has no \"rules\"");
         expect_refusal("{\"rules\": [\"\\u0000\"]}", "p.json:1:12: text contains a NUL");
 }
 
@@ -146,17 +146,17 @@ static void test_meaning(void)
         expect_rule_refusal("{\"match\":{\"vendor\":1},\"lease\":\"deny\"}",
                             "20: expected string, not int");
         expect_rule_refusal("{\"match\":{\"vendor\":\"12345\"},\"lease\":\"deny\"}",
-                            "20: \"12345\" is no vendor id: one to four hexadecimal digits");
+                            "20: \"12345\" is not a vendor id: use one to four hexadecimal digits");
         expect_rule_refusal("{\"match\":{\"class\":\"020\"},\"lease\":\"deny\"}",
-                            "19: \"020\" is no class: two, four or six hexadecimal digits, or the "
-                            "name of a base class");
+                            "19: \"020\" is not a class: use two, four or six hexadecimal digits, or "
+                            "the name of a base class");
         expect_rule_refusal("{\"match\":{}}", "1: the rule has no \"lease\"");
         expect_rule_refusal("{\"lease\":\"deny\"}", "1: the rule has no \"match\"");
         expect_rule_refusal("{\"match\":{},\"lease\":\"allow\"}",
-                            "21: a lease is an object or \"deny\"");
-        expect_rule_refusal("{\"match\":{},\"lease\":[]}", "21: a lease is an object or \"deny\"");
+                            "21: \"lease\" is an object or \"deny\"");
+        expect_rule_refusal("{\"match\":{},\"lease\":[]}", "21: \"lease\" is an object or \"deny\"");
         expect_rule_refusal("{\"name\":\"\",\"match\":{},\"lease\":\"deny\"}",
-                            "9: a rule's name may not be empty");
+                            "9: the name of a rule must not be empty");
         expect_rule_refusal("7", "1: expected object, not int");
 }
 
@@ -294,17 +294,17 @@ static void test_memory(void)
 static void test_require_meaning(void)
 {
         expect_rule_refusal(REQUIRE("\"owned\""), "34: expected object, not string");
-        expect_rule_refusal(REQUIRE("{}"), "34: nothing is required");
+        expect_rule_refusal(REQUIRE("{}"), "34: \"require\" is empty");
         expect_rule_refusal(REQUIRE("{\"guard\":1}"), "43: expected string, not int");
         expect_rule_refusal(REQUIRE("{\"guard\":\"none\"}"),
                             "43: unknown guard \"none\": owned, sealed, gated or reactive");
         expect_rule_refusal(REQUIRE("{\"guards\":\"owned\"}"), "35: unknown key \"guards\"; did you mean \"guard\"?");
         expect_rule_refusal("{\"match\":{},\"lease\":\"deny\",\"require\":{\"guard\":\"owned\"}}",
-                            "38: required of nobody: the rule denies every lease");
+                            "38: a requirement is useless here: the rule denies every lease");
         expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_join\":\"keep\"}",
                             "34: unknown reaction \"keep\": hold or expel");
         expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_weaker\":\"keep\"}",
-                            "36: weaker than what? the rule requires no guard");
+                            "36: on_weaker needs a required guard, and the rule requires none");
         expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_weaker\":\"tell\"}",
                             "36: unknown reaction \"tell\": keep, revoke or quarantine");
 }
@@ -315,7 +315,7 @@ static void test_require_meaning(void)
 static void test_reserve_meaning(void)
 {
         expect_rule_refusal(RESERVE("true"), "34: expected object, not boolean");
-        expect_rule_refusal(RESERVE("{}"), "34: the reservation does not say when: \"at\"");
+        expect_rule_refusal(RESERVE("{}"), "34: the reservation needs a time: \"at\"");
         expect_rule_refusal(RESERVE("{\"at\":\"noon\"}"),
                             "40: unknown time \"noon\": a reservation is at \"boot\"");
         expect_rule_refusal(RESERVE("{\"at\":\"boot\",\"serial\":\"1\"}"),
@@ -324,12 +324,12 @@ static void test_reserve_meaning(void)
         expect_rule_refusal(FINGERPRINT("[]"), "61: expected object, not array");
         expect_rule_refusal(FINGERPRINT("{\"slot\":1}"), "62: unknown key \"slot\"");
         expect_rule_refusal(FINGERPRINT("{\"vendor\":\"10dg\"}"),
-                            "71: \"10dg\" is no vendor id: one to four hexadecimal digits");
+                            "71: \"10dg\" is not a vendor id: use one to four hexadecimal digits");
         expect_rule_refusal(FINGERPRINT("{\"device\":2484}"), "71: expected string, not int");
         expect_rule_refusal(FINGERPRINT("{\"members\":0}"), "72: a group's number of members is 1 to 4096");
         expect_rule_refusal(FINGERPRINT("{\"members\":4097}"), "72: a group's number of members is 1 to 4096");
         expect_rule_refusal("{\"match\":{},\"reserve\":{\"at\":\"boot\"},\"lease\":\"deny\"}",
-                            "23: reserved for nobody: the rule denies every lease");
+                            "23: a reservation is useless here: the rule denies every lease");
         expect_rule_refusal("{\"match\":{},\"reserve\":{\"at\":\"boot\"}}",
                             "1: the rule has no \"lease\"");
 }

@@ -297,7 +297,7 @@ static void test_refused(void)
                 {"{}", "t:1:1: schema: is missing; \"isolationd.snapshot/1\" is understood"},
                 {"{\"schema\": \"isolationd.snapshot/2\"}",
                  "t:1:12: schema: only \"isolationd.snapshot/1\" is understood"},
-                {HEAD "\"devices\": []} x", "t:1:52: something follows the document"},
+                {HEAD "\"devices\": []} x", "t:1:52: there is text after the document"},
                 {HEAD "\"devices\": {}}", "t:1:48: devices: expected a list"},
                 {HEAD "\"devices\": [], \"devices\": []}",
                  "t:1:52: devices: the key appears a second time"},
@@ -320,7 +320,7 @@ static void test_refused(void)
                  "t:1:49: devices[0].ivrs_alias: expected another function of the same bus"},
                 {HEAD "\"devices\": [{\"address\": \"00:00.0\", \"ivrs_alias\": \"00:00.0\"}]}",
                  "t:1:49: devices[0].ivrs_alias: expected another function of the same bus"},
-                {HEAD "\"devices\": [{\"address\": \"00:00.0\"", "t:1:70: the text ends too early"},
+                {HEAD "\"devices\": [{\"address\": \"00:00.0\"", "t:1:70: the text is incomplete"},
                 {HEAD "\"slots\": [{\"name\": \"1\", \"address\": 1}], \"devices\": []}",
                  "t:1:47: slots[0].address: expected an address like \"0000:01:00.0\""},
         };

@@ -115,11 +115,11 @@ static void test_modes(void)
         const char *const above[] = {"etc/policy.d/a.json", "etc/policy.d/near.json",
                                      "etc/policy.d", "etc/linked.d", NULL};
 
-        check_mode("etc/policy.d/a.json", 0646, "a.json: anybody may write", file);
+        check_mode("etc/policy.d/a.json", 0646, "a.json: everybody may write", file);
         check_mode("etc/policy.d/a.json", 0664, "a.json: group ", file);
-        check_mode("srv/b.json", 0666, "srv/b.json: anybody", linked);
-        check_mode("srv", 0777, "srv: anybody", linked);
-        check_mode("srv", 01777, "srv: anybody", linked);
+        check_mode("srv/b.json", 0666, "srv/b.json: everybody", linked);
+        check_mode("srv", 0777, "srv: everybody", linked);
+        check_mode("srv", 01777, "srv: everybody", linked);
         check_mode("etc", 0775, "etc: group ", above);
 }
 
@@ -170,7 +170,7 @@ static void test_outside(void)
         CHECK(chmod(at("etc"), 0777) == 0);
         CHECK_NUMBER(trust_open(&elsewhere, at("etc/linked.d/b.json"), &fd, &said),
                      TRUST_E_REFUSED);
-        CHECK(said && strstr(said, "/etc: anybody"));
+        CHECK(said && strstr(said, "/etc: everybody"));
         CHECK(chmod(at("etc"), 0755) == 0);
 }
 
@@ -187,17 +187,17 @@ static void test_policy(void)
         CHECK_NUMBER(policy_load(directories, &trust, &policy, &message), 0);
         CHECK(chmod(at("srv/b.json"), 0666) == 0);
         CHECK_NUMBER(policy_load(directories, &trust, &policy, &message), POLICY_E_INVALID);
-        CHECK(message && strstr(message, "srv/b.json: anybody may write it"));
+        CHECK(message && strstr(message, "srv/b.json: everybody may write it"));
         freep(&message);
         message = NULL;
         CHECK(chmod(at("srv/b.json"), 0644) == 0 && chmod(at("srv"), 0777) == 0);
         CHECK_NUMBER(policy_load(directories, &trust, &policy, &message), POLICY_E_INVALID);
-        CHECK(message && strstr(message, "srv: anybody may write it"));
+        CHECK(message && strstr(message, "srv: everybody may write it"));
         freep(&message);
         message = NULL;
         CHECK(unlink(at("srv/b.json")) == 0);
         CHECK_NUMBER(policy_load(directories, &trust, &policy, &message), POLICY_E_INVALID);
-        CHECK(message && strstr(message, "srv: anybody may write it"));
+        CHECK(message && strstr(message, "srv: everybody may write it"));
 }
 
 static void stop(void)

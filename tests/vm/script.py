@@ -194,8 +194,8 @@ def clean(terminal):
 def queue(terminal):
     terminal.chapter("5 · Before, in the queue, by force, and when it went wrong")
     terminal.say("What a lease would do, in its order, without doing it; and what the host lives on:")
-    terminal.run("isoctl plan 01:00.0", "lab", answer="(?s)unbind e1000e.*Nothing stands in the way")
-    terminal.run("isoctl plan 00:10.0", code=6, answer="(?s)The host lives on it.*→ /")
+    terminal.run("isoctl plan 01:00.0", "lab", answer="(?s)unbind e1000e.*No obstacle: acquire would succeed")
+    terminal.run("isoctl plan 00:10.0", code=6, answer="(?s)Used by the host.*→ /")
     terminal.say("Who waits is served in the order of arrival; who does not wait does not overtake.")
     holder = terminal.start(f"isoctl run {EDU} -- {BY_GROUP} --hold", "lab", "^round 1 ok$")
     waiter = terminal.start(f"isoctl run --wait {EDU} -- sh -c 'echo mine now; exec cat'", "lab")

@@ -293,9 +293,9 @@ def run_finds_the_mode(context):
     for mode, command in cases:
         result = context.isoctl(f"run {EDU} -- {command}", LAB)
         context.ok("roundtrip ok" in result.out, f"no round trip: {result.out}")
-        context.ok(f"isoctl: mode {mode}, by what the command" in result.err, result.err)
+        context.ok(f"isoctl: mode {mode}, because the command" in result.err, result.err)
     result = context.isoctl(f"run --mode path {EDU} -- true {{container}}", LAB, code=2)
-    context.ok("it has none; mode vfio has it" in result.err, result.err)
+    context.ok("it has none; mode vfio provides it" in result.err, result.err)
 
 
 @test(on=("basic",))

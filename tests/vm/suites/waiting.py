@@ -68,7 +68,7 @@ def a_wait_has_an_end(context):
     words = context.refused(f"acquire --wait=1 {EDU}", TIME_IS_UP, r"has it since .*waited [1-9]\d* s", LAB)
     context.note(words)
     context.equal(_waiters(context), 0, "who waits after the time is up")
-    context.refused(f"wait --wait=1 {EDU}", TIME_IS_UP, "the time is up", LAB)
+    context.refused(f"wait --wait=1 {EDU}", TIME_IS_UP, "timeout: not all groups can be leased", LAB)
     watcher = context.spawn(f"exec isoctl wait {EDU}", LAB)
     places.let_go(holder)
     context.equal(watcher.wait().code, 0, "isoctl wait's exit code")
@@ -161,7 +161,7 @@ def a_plan_touches_nothing(context):
 def a_plan_names_what_the_host_lives_on(context):
     result = context.run(f"isoctl plan {places.ROOT_DISK}")
     context.equal(result.code, CRITICAL, "the plan for the root disk")
-    context.ok(re.search(f"The host lives on it\n +{places.ROOT_DISK}.*→ /", result.out),
+    context.ok(re.search(f"Used by the host\n +{places.ROOT_DISK}.*→ /", result.out),
                f"the plan for the root disk:\n{result.out}")
 
 
