@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "daemon/guard/block.h"
 #include "daemon/guard/console.h"
 #include "daemon/guard/enforce.h"
 #include "daemon/guard/expel.h"
 #include "daemon/guard/seal.h"
+#include "daemon/host/block.h"
 #include "daemon/lease/joiner.h"
 
 /* What several steps came to. */

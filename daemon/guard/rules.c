@@ -17,8 +17,8 @@
 
 #include "core/model/guard.h"
 #include "core/probe/cleanup.h"
-#include "daemon/guard/block.h"
 #include "daemon/guard/places.h"
+#include "daemon/host/block.h"
 #include "daemon/host/file.h"
 
 /* After the reservations' own, which stay where both would write. */

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "core/probe/cleanup.h"
-#include "daemon/guard/block.h"
 #include "daemon/guard/gate.h"
+#include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/host/vfio.h"
 

@@ -22,8 +22,8 @@
 #include "core/model/strength.h"
 #include "core/model/uevent.h"
 #include "core/probe/cleanup.h"
-#include "daemon/guard/block.h"
 #include "daemon/guard/gate.h"
+#include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 
 /* Bytes of kernel buffer, as for the daemon's own socket. */

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/guard/block.h"
+#include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/clean.h"
 #include "daemon/lease/joiner.h"

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/guard/block.h"
+#include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/joiner.h"
 #include "daemon/lease/steps.h"

@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
-#include "daemon/guard/block.h"
 #include "daemon/guard/console.h"
 #include "daemon/guard/enforce.h"
 #include "daemon/guard/rules.h"
 #include "daemon/guard/seal_record.h"
+#include "daemon/host/block.h"
 #include "daemon/host/critical.h"
 #include "daemon/host/driver.h"
 #include "daemon/host/packet.h"

@@ -19,7 +19,7 @@
 #include "core/model/strength.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
-#include "daemon/guard/block.h"
+#include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/state.h"
 #include "daemon/lifecycle/lifecycle.h"

@@ -18,7 +18,7 @@
 #include "core/model/text.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
-#include "daemon/guard/block.h"
+#include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/host/worker.h"
 #include "daemon/lease/state.h"

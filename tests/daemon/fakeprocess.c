@@ -13,9 +13,9 @@
 #include <sys/mman.h>
 
 #include "core/model/strength.h"
-#include "daemon/guard/block.h"
 #include "daemon/guard/gate.h"
 #include "daemon/guard/guard_process.h"
+#include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 #include "tests/daemon/fakehost.h"
 

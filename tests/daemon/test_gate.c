@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/guard/block.h"
 #include "daemon/guard/gate.h"
 #include "daemon/guard/sweep.h"
 #include "daemon/guard/udev_hook.h"
+#include "daemon/host/block.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 

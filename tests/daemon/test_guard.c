@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/guard/block.h"
 #include "daemon/guard/enforce.h"
 #include "daemon/guard/rules.h"
 #include "daemon/guard/seal.h"
 #include "daemon/guard/slot.h"
+#include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/topology.h"

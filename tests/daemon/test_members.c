@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/guard/block.h"
 #include "daemon/guard/enforce.h"
 #include "daemon/guard/expel.h"
+#include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/joiner.h"
 #include "daemon/lease/steps.h"

@@ -15,7 +15,7 @@
 
 #include "core/model/pcicap.h"
 #include "daemon/descriptors/descriptors.h"
-#include "daemon/guard/block.h"
+#include "daemon/host/block.h"
 #include "daemon/host/critical.h"
 #include "daemon/limits/request.h"
 #include "daemon/requests/requests.h"

@@ -44,8 +44,12 @@ const char *tree_make(void)
         (void)umask(022); /* files that others may write are no files of the daemon */
         char text[512];
 
-        (void)snprintf(root, sizeof(root), "/tmp/isolationd-tree-XXXXXX");
-        must(mkdtemp(root) != NULL, root);
+        /* In memory where that is possible: thousands of small files keep a disk's journal busy. */
+        (void)snprintf(root, sizeof(root), "/dev/shm/isolationd-tree-XXXXXX");
+        if (!mkdtemp(root)) {
+                (void)snprintf(root, sizeof(root), "/tmp/isolationd-tree-XXXXXX");
+                must(mkdtemp(root) != NULL, root);
+        }
         must(mkdir(full("bus/pci/devices", text), 0700) == 0, text);
         return root;
 }

@@ -1,21 +1,30 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Everything that is tested, in order, and how much of it passed: what ./test runs.
+"""Run all tests and report how many passed: what ./test runs.
 
-Two builds with the address and undefined-behaviour sanitizers (gcc's is the one that goes into the
-machines), the tests of each, an optimised build that tries every point where the sanitizers try some
-and whose programs are looked at for what hardens them, an installation that is taken away again, and
-the VM suites. The long reference sweeps of a --full run are the optimised build's too, and so are the
-programs that it has valgrind watch.
+./test builds the project three times: with gcc and with clang, both with the address and
+undefined-behaviour sanitizers, and with gcc and all optimisation. It runs the tests of each build.
+The sanitized builds try some points of failure, the optimised one tries all. ./test also checks the
+hardening of the optimised programs, installs and uninstalls a build, and runs the VM suites with the
+two builds of gcc.
+
+The virtual machines start as soon as the builds of gcc are there. The other tests run beside them, and
+the output of the machines follows after theirs.
+
+--quick takes about two minutes on two cores. It makes only gcc's build with sanitizers and runs its
+unit, cli and daemon tests and the lint. It leaves out clang, the optimised build (all points of
+failure, hardening), the fuzz corpora, the reference sweeps, the installation and all machines.
 """
 
 import argparse
 import json
 import os
+import queue
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import builds
@@ -48,6 +57,8 @@ BUILDS = {
 # What the usual run leaves to the other compiler's sanitizers: whole lives of the daemon on a host made
 # of files, and thousands of made machines.
 SHORT = {"clang": ["--no-suite", "daemon", "--no-suite", "reference"]}
+# The tests of the daemon mostly wait: for their workers, and for time to pass.
+MANY = ("--num-processes", str(2 * (os.cpu_count() or 1)))
 VALGRIND = "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite"
 SWEEPS = r"daemon_(lives|manager_.*|modes_.*|.*_all)"
 # Programs that begin with a worker, a process held by a descriptor (pidfd_open).
@@ -78,31 +89,77 @@ INSTALLED = ("libexec/isolationd", "bin/isoctl", "include/isolation.h",
 
 
 class Tally:
-    """What passed and what failed, told as it happens."""
+    """What passed and what failed, printed as it happens. Each thread has its own."""
 
-    def __init__(self):
+    def __init__(self, started=None):
         self.passed = 0
         self.skipped = 0
         self.failures = []
-        self._started = time.monotonic()
+        self._started = started or time.monotonic()
+        self._lock = threading.Lock()
+        self._held = None
+
+    def say(self, text):
+        with self._lock:
+            if self._held is None:
+                print(text, flush=True)
+            else:
+                self._held.append(text)
 
     def count(self, good, name, details=""):
         if good:
             self.passed += 1
-            print(f"PASS {name}", flush=True)
+            self.say(f"PASS {name}")
             return
         self.failures.append(name)
-        print(f"FAIL {name}", flush=True)
-        for line in details.splitlines()[-60:]:
-            print(f"     {line}", flush=True)
+        self.say("\n     ".join([f"FAIL {name}", *details.splitlines()[-60:]]))
 
     def skip(self, name, reason):
         self.skipped += 1
-        print(f"SKIP {name}: {reason}", flush=True)
+        self.say(f"SKIP {name}: {reason}")
 
     def section(self, title):
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
-        print(f"\n== {title} [{minutes}:{seconds:02}]", flush=True)
+        self.say(f"\n== {title} [{minutes}:{seconds:02}]")
+
+    def beside(self):
+        """A tally for a thread that runs beside; it prints nothing until release()."""
+        other = Tally(self._started)
+        other._held = []
+        return other
+
+    def release(self):
+        """Print what was held back, and from now on at once."""
+        with self._lock:
+            for text in self._held:
+                print(text, flush=True)
+            self._held = None
+
+    def add(self, other):
+        self.passed += other.passed
+        self.skipped += other.skipped
+        self.failures += other.failures
+
+
+class Beside:
+    """Work in a thread of its own, with a tally of its own that finish() adds to the first."""
+
+    def __init__(self, tally, function, *arguments):
+        self._tally = tally
+        self._own = tally.beside()
+        self._thread = threading.Thread(target=self._run, args=(function, arguments), daemon=True)
+        self._thread.start()
+
+    def _run(self, function, arguments):
+        try:
+            function(*arguments, self._own)
+        except Exception as error:  # a thread's exceptions are lost otherwise
+            self._own.count(False, function.__name__, repr(error))
+
+    def finish(self):
+        self._own.release()
+        self._thread.join()
+        self._tally.add(self._own)
 
 
 def run(command, **options):
@@ -112,8 +169,8 @@ def run(command, **options):
     return result.returncode == 0, result.stdout
 
 
-def build(kind, tally):
-    """Configure and compile; the build directory, or None."""
+def build(kind, tally, beside=False):
+    """Configure and compile; the build directory, or None. Beside machines it leaves them the processors."""
     directory = os.path.join(LAB, f"build-{kind}")
     compiler, *options = BUILDS[kind]
     name = f"build ({compiler} {' '.join(options)})"
@@ -121,13 +178,13 @@ def build(kind, tally):
     if not good:
         tally.count(False, name, out)
         return None
-    good, out = run(["ninja", "-k", "0", "-C", directory])
+    good, out = run([*(["nice"] if beside else []), "ninja", "-k", "0", "-C", directory])
     tally.count(good, name, re.sub(r"(?m)^\[\d+/\d+\] (Comp|Link|Gen).*\n", "", out))
     return directory if good else None
 
 
 def run_meson_tests(directory, kind, tally, *options, log="testlog", **variables):
-    """`meson test`, counted test by test."""
+    """Run `meson test` and count each test."""
     log = os.path.join(directory, f"meson-logs/{log}.json")
     if os.path.exists(log):
         os.unlink(log)
@@ -153,7 +210,7 @@ def run_meson_tests(directory, kind, tally, *options, log="testlog", **variables
             else:
                 tally.count(result["result"] in ("OK", "EXPECTEDFAIL"), name, details)
                 for told in re.findall(r"(?m)^# tell: (.*)", details):
-                    print(f"     {told}", flush=True)
+                    tally.say(f"     {told}")
 
 
 def _files(top):
@@ -207,7 +264,7 @@ def run_in_machines(command, name, tally):
         for line in process.stdout:
             total = re.fullmatch(r"(\d+) passed, (\d+) failed\n", line)
             if not total:
-                print(line, end="", flush=True)
+                tally.say(line.rstrip("\n"))
                 failure = re.match(r"FAIL\s+(\S+)\s+(\S+)\s+(\S+)", line)
                 if failure:
                     tally.failures.append(" ".join(failure.groups()))
@@ -217,59 +274,97 @@ def run_in_machines(command, name, tally):
     tally.passed += int(total.group(1))
 
 
-def test_in_machines(directory, optimised, arguments, tally):
-    """The VM suites, and random machines."""
+def test_in_machines(built, is_full, tally):
+    """The VM suites, and random machines; `built` is a queue that gives the two builds, or None."""
+    tally.section("image and kernels of the machines")
+    good, out = run([os.path.join(HERE, "run"), "--prepare"])
+    tally.count(good, "image and kernels of the machines", out)
+    directories = built.get()
+    if not directories:
+        return
+    directory, optimised = directories
     commands = {
         "VM suites": ["run", "--build", directory, "--optimised", optimised]
-                     + (["--full"] if arguments.full else []),
+                     + (["--full"] if is_full else []),
         "random machines": ["sweep", "--build", optimised, "--count",
-                            str(LONG_SWEEP_MACHINES if arguments.full else SWEEP_MACHINES)],
+                            str(LONG_SWEEP_MACHINES if is_full else SWEEP_MACHINES)],
     }
     for name, (program, *options) in commands.items():
         tally.section(name)
-        if arguments.no_vm:
-            tally.skip(name, "--no-vm was asked for")
-        else:
-            run_in_machines([os.path.join(HERE, program), *options], name, tally)
+        run_in_machines([os.path.join(HERE, program), *options], name, tally)
+
+
+def test_quickly(tally):
+    """One build, and those of its tests that find most mistakes."""
+    tally.section("gcc: build")
+    directory = build("gcc", tally)
+    if directory:
+        tally.section("gcc: unit, cli and daemon tests")
+        run_meson_tests(directory, "gcc", tally, *MANY, "--suite", "unit", "--suite", "cli",
+                        "--suite", "daemon")
+
+
+def test_builds(directories, is_full, tally):
+    """The tests that need no machine, of each build."""
+    tally.section("gcc: tests")
+    if directories["gcc"]:
+        run_meson_tests(directories["gcc"], "gcc", tally)
+    tally.section("clang: build and its tests")
+    directories["clang"] = build("clang", tally, beside=True)
+    if directories["clang"]:
+        run_meson_tests(directories["clang"], "clang", tally,
+                        *([] if is_full else SHORT.get("clang", [])))
+    directory = directories["optimised"]
+    tally.section("gcc, optimised: all that is tried thousands of times")
+    if directory:
+        run_meson_tests(directory, "optimised", tally, *MANY, "--suite", "daemon", "--suite", "hardening")
+    if not is_full or not directory:
+        return
+    for kind in ("optimised", "clang-optimised"):
+        tally.section(f"{kind}: valgrind")
+        built = directory if kind == "optimised" else build(kind, tally, beside=True)
+        if built:
+            watch_memory(built, kind, tally)
+    tally.section(f"reference, on {LONG_SWEEP} machines")
+    run_meson_tests(directory, "optimised", tally, "--suite", "reference",
+                    ISO_REFERENCE_COUNT=str(LONG_SWEEP), ISO_THIN_MOST="0")
+
+
+def test_all(arguments, tally):
+    built = queue.SimpleQueue()
+    machines = None if arguments.no_vm else Beside(tally, test_in_machines, built, arguments.full)
+    directories = {}
+    for kind in ("gcc", "optimised"):
+        tally.section(f"{kind}: build")
+        directories[kind] = build(kind, tally)
+    are_built = directories["gcc"] and directories["optimised"]
+    if are_built:
+        tally.section("installation")
+        check_installation(directories["gcc"], tally)
+    built.put((directories["gcc"], directories["optimised"]) if are_built else None)
+    test_builds(directories, arguments.full, tally)
+    if machines:
+        machines.finish()
+    for name in ("VM suites", "random machines") if arguments.no_vm else ():
+        tally.skip(name, "--no-vm was asked for")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="./test", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true",
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--quick", action="store_true",
+                        help="one build and its unit, cli and daemon tests")
+    length.add_argument("--full", action="store_true",
                         help="every kernel on every topology, and the long reference sweeps")
     parser.add_argument("--no-vm", action="store_true", help="leave the VM suites out")
     arguments = parser.parse_args()
     os.makedirs(LAB, exist_ok=True)
     tally = Tally()
-    directories = {}
-    for kind in ("gcc", "clang"):
-        tally.section(f"{kind}: build and its tests")
-        directories[kind] = build(kind, tally)
-        if directories[kind]:
-            run_meson_tests(directories[kind], kind, tally,
-                            *([] if arguments.full else SHORT.get(kind, [])))
-    tally.section("gcc, optimised: build, and all that is tried thousands of times")
-    directory = build("optimised", tally)
-    directories["optimised"] = directory
-    if directory:
-        run_meson_tests(directory, "optimised", tally, "--suite", "daemon",
-                        "--suite", "hardening")
-    if arguments.full and directory:
-        for kind in ("optimised", "clang-optimised"):
-            tally.section(f"{kind}: valgrind")
-            built = directory if kind == "optimised" else build(kind, tally)
-            if built:
-                watch_memory(built, kind, tally)
-    if arguments.full:
-        tally.section(f"reference, on {LONG_SWEEP} machines")
-        if directory:
-            run_meson_tests(directory, "optimised", tally, "--suite", "reference",
-                            ISO_REFERENCE_COUNT=str(LONG_SWEEP), ISO_THIN_MOST="0")
-    if directories["gcc"] and directories["optimised"]:
-        tally.section("installation")
-        check_installation(directories["gcc"], tally)
-        test_in_machines(directories["gcc"], directories["optimised"], arguments, tally)
+    if arguments.quick:
+        test_quickly(tally)
+    else:
+        test_all(arguments, tally)
     tally.section("result")
     for name in tally.failures:
         print(f"failed: {name}")

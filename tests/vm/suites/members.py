@@ -89,7 +89,7 @@ def the_owner_takes_a_joiner(context):
         events = places.watch(context, LAB)
         number = _acquire(context, mode)
         _join(context, events)
-        context.refused(f"take {number} {JOINER}", 5, "not yours", STRANGER)
+        context.refused(f"take {number} {JOINER}", 5, "belongs to another user", STRANGER)
         context.refused(f"take {number} {JOIN_CARD}", 2, "in the owner's hands", LAB)
         context.refused(f"take {number} {JOIN_PORTS[1]}", 2, "bridge", LAB)
         context.refused(f"take {number} {places.EDU}", 3, "no device of this lease", LAB)

@@ -115,8 +115,8 @@ def a_lease_may_end_with_a_connection(context):
 @test(on=("basic",), any_kernel=True)
 def a_lease_changes_hands(context):
     number = context.json(f"acquire {EDU}")["lease"]
-    context.refused(f"transfer {number} --to lab", DENIED, "not yours|polkit", STRANGER)
-    context.refused(f"release {number}", DENIED, "not yours", LAB)
+    context.refused(f"transfer {number} --to lab", DENIED, "belongs to another user|polkit", STRANGER)
+    context.refused(f"release {number}", DENIED, "belongs to another user", LAB)
     context.isoctl(f"transfer {number} --to lab")
     lease, = context.json("leases")["leases"]
     context.equal(lease["uid"], LAB, "the owner")

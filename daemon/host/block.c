@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/model/strength.h"
-#include "daemon/guard/block.h"
+#include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 
 int block_device(const HostPaths *host, Bdf bdf, const char *own, char **ret_evicted,
