@@ -258,7 +258,7 @@ def a_dialog_stops_nobody_else(context):
     stream.send("secret\n")
     result = stream.wait()
     context.equal(result.code, CHANGED, "the release's code")
-    context.ok("while the call waited; ask again" in result.out, f"the release says:\n{result.out}")
+    context.ok("while the call waited; retry" in result.out, f"the release says:\n{result.out}")
     lease, = context.json("leases")["leases"]
     context.equal((lease["lease"], lease["uid"]), (number, OTHER), "the lease, and whose it is")
     context.isoctl(f"release {number}", ROOT)
