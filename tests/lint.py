@@ -23,6 +23,7 @@ BANNED = re.compile(r"\b(system|popen|strcpy|strcat|sprintf|vsprintf|gets|atoi|a
                     r"strtok|tmpnam|mktemp|alloca)\s*\(")
 
 READING = re.compile(r"sd_bus_message_(read\w*|enter_container|exit_container|skip|peek_type|rewind)\b")
+LEDGER_WRITE = re.compile(r"\bledger->\w+(\[[^\]]*\])?\s*([-+|&]?=(?!=)|\+\+|--)")
 COSTLY_READING = re.compile(r"sd_bus_message_(read_strv\w*|skip|dump|copy)\b")
 # credentials, names, polkit: what the bus daemon and polkit say.
 MAY_READ_MESSAGES = {"daemon/bus/call/arguments.c", "daemon/bus/access/credentials.c",
@@ -116,6 +117,15 @@ def rule_bounded_reading(path, text):
             yield number, f"reads a message by {match[0]}, not by daemon/bus/call/arguments.h"
 
 
+def rule_ledger_is_read(path, text):
+    """Only the ledger itself and the reconciler write the ledger's fields."""
+    if not path.startswith("daemon/") or path.startswith(("daemon/ledger/", "daemon/reconcile/")):
+        return
+    for number, line in enumerate(blank(text).splitlines(), 1):
+        if LEDGER_WRITE.search(line):
+            yield number, "writes a field of the ledger"
+
+
 def rule_no_costly_reading(path, text):
     """Costs more than what it returns: sd_bus_message_read_strv() of systemd 252 is quadratic."""
     if not path.startswith("daemon/"):
@@ -139,7 +149,8 @@ def rule_white_space(path, text):
 
 
 RULES = [rule_spdx, rule_file_length, rule_function_length, rule_concept, rule_includes, rule_banned,
-         rule_bounded_reading, rule_no_costly_reading, rule_white_space]
+         rule_bounded_reading, rule_no_costly_reading, rule_ledger_is_read,
+         rule_white_space]
 
 HEAD = "/* SPDX-License-Identifier: LGPL-2.1-or-later */\n\n/*\n * What this is.\n */\n\n"
 # rule: (path, text that offends, line at fault, text that does not)
@@ -170,6 +181,10 @@ SNIPPETS = {
         ("daemon/bus/a.c", "\nsd_bus_message_read_strv(m, &t);\n", 2,
          "sd_bus_message_append(m);\n"),
         ("daemon/a.c", 'sd_bus_message_skip(m, "v");\n', 1, "/* sd_bus_message_skip() */\n"),
+    ],
+    rule_ledger_is_read: [
+        ("daemon/queue/a.c", "\nledger->n_leases = 0;\n", 2, "a = ledger->n_leases == 0;\n"),
+        ("daemon/queue/a.c", "ledger->leases[i] = NULL;\n", 1, "ledger_set_bus(ledger, id);\n"),
     ],
     rule_no_costly_reading: [
         ("daemon/bus/call/arguments.c", "sd_bus_message_read_strv(m, &t);\n", 1,

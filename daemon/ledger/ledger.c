@@ -31,8 +31,10 @@ static size_t find_module(const Ledger *ledger, const Module *module)
 {
         size_t i = 0;
 
-        while (ledger->modules->modules[i] != module)
+        while (i < ledger->modules->n && ledger->modules->modules[i] != module)
                 i++;
+        if (i == ledger->modules->n)
+                abort(); /* the list of modules lacks it: no input can bring this about */
         return i;
 }
 

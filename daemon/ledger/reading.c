@@ -119,7 +119,7 @@ int ledger_read_now(Ledger *ledger)
 {
         /* What the reading was asked for is seen now. */
         (void)evtimer_del(ledger->reading->timer);
-        return ledger->reading->reader->read(ledger);
+        return ledger->reading->reader ? ledger->reading->reader->read(ledger) : 0;
 }
 
 void ledger_read_again(Ledger *ledger)

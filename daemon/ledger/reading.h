@@ -31,7 +31,7 @@ _nodiscard_ int reading_new(Ledger *ledger, struct event_base *base, Reading **r
 Reading *reading_free(Reading *reading);
 DEFINE_CLEANUP(Reading *, reading_free);
 
-/* `reader` must last. */
+/* `reader` must last. Without one nothing is read. */
 void reading_set_reader(Reading *reading, const Reader *reader);
 
 /* Whether a reading is asked for that has not been done. */
