@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The conventions that a compiler does not check, one rule per function.
+"""Check the conventions that a compiler does not check, one rule per function.
 
 A rule gets a file's path (below the root) and text and yields (line, message). The rules are run on
 bad snippets first: a rule that finds nothing there would find nothing anywhere.
@@ -40,7 +40,7 @@ def is_source(path):
 
 
 def blank(text):
-    """C without the contents of comments and strings; lines stay."""
+    """C without the contents of comments and strings; the lines keep their numbers."""
     def spaces(match):
         kept = re.sub(r"[^\n]", " ", match[0])
         return kept if match[0][0] == "/" else match[0][0] + kept[1:-1] + match[0][-1]
@@ -86,7 +86,7 @@ def rule_concept(path, text):
 
 
 def rule_includes(path, text):
-    """Which module may include which is for tests/modules.py."""
+    """tests/modules.py checks which module may include which."""
     if not is_c(path):
         return
     for number, line in enumerate(text.splitlines(), 1):
@@ -197,7 +197,7 @@ SNIPPETS = {
 
 
 def test_rules():
-    """Returns what is wrong with the rules themselves."""
+    """Returns the faults of the rules themselves."""
     wrong = []
     for rule in RULES:
         for path, bad, line, good in SNIPPETS[rule]:

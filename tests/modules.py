@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The modules use each other in one direction, and no files call each other in a circle.
+"""Check that modules use each other in one direction, and that no files call each other in a circle.
 
 tests/modules.txt lists the modules in their order. This test compares the list with the `#include`
 lines of the sources and with the symbols (`nm`) of the objects of a build. A function that is only
@@ -41,7 +41,7 @@ class Module:
 
 @dataclasses.dataclass
 class Facts:
-    """What the sources and the objects say; paths are below the root of the project."""
+    """Facts from the sources and the objects; paths are below the root of the project."""
 
     lines: dict     # file: how many lines it has
     includes: dict  # (file, header): the first line with it; only headers of the project
@@ -51,7 +51,7 @@ class Facts:
 # -- reading --
 
 def read_list(text):
-    """The modules by their folders, the parts that each part may use, and what is wrong."""
+    """Returns the modules by their folders, the parts that each part may use, and the faults of the list."""
     modules, parts, wrong, part = {}, {"": {""}}, [], ""
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
@@ -79,7 +79,7 @@ def read_known(text):
 
 
 def read_symbols(text):
-    """What `nm -A -P` says: the names each object defines for others, and those it needs."""
+    """Returns from `nm -A -P` the names that each object defines for others, and those that it needs."""
     defines, needs = collections.defaultdict(set), collections.defaultdict(set)
     for line in text.splitlines():
         found = re.match(r"(.+): (\S+) (\S)( |$)", line)
@@ -251,14 +251,14 @@ RULES = [rule_every_file_has_a_module, rule_includes_point_down, rule_private_he
 
 
 def is_known(entry, known):
-    """A circle may be smaller than the known one: part of the way is done."""
+    """A circle may be smaller than the known one, after a part of it has been broken up."""
     if entry and entry[0] == "circle":
         return any(each[0] == "circle" and set(entry) <= set(each) for each in known)
     return entry in known
 
 
 def find_outdated(known, entries):
-    """Known entries, or files of a known circle, that offend no more."""
+    """Known entries, and files of known circles, that are no offence any more."""
     in_circles = {file for entry in entries if entry[0] == "circle" for file in entry[1:]}
     for each in known:
         if each[0] == "circle":
@@ -272,7 +272,7 @@ def find_outdated(known, entries):
 # -- the picture --
 
 def draw(facts, modules, parts):
-    """One line per module: those it uses, but for what these use themselves."""
+    """One line for each module with the modules that it uses, without those that they use themselves."""
     uses = {folder: set() for folder in modules}
     for a, b in itertools.chain(facts.includes, facts.calls):
         user, used = module_of(modules, a), module_of(modules, b)
@@ -289,7 +289,7 @@ def draw(facts, modules, parts):
 
 
 def compare_picture(text, picture):
-    """What is wrong with the picture between the markers of a document."""
+    """Returns the faults of the picture between the markers of a document."""
     found = re.search(f"{re.escape(BEGIN)}\n(.*){re.escape(END)}", text, flags=re.S)
     if not found:
         return [f"ARCHITECTURE.md: no lines {BEGIN} and {END}"]
@@ -333,7 +333,7 @@ SYMBOLS_MEAN = {("a/1.c", "b/c/2.c"): {"wanted"}, ("a/1.c", "b/3.c"): {"soft"},
 
 
 def test_rules():
-    """What is wrong with the rules themselves."""
+    """Returns the faults of the rules themselves."""
     modules, parts, wrong = read_list(LIST)
     for rule, sources, calls, expected in EXAMPLES:
         found = list(rule(Facts(*read_sources(sources), calls), modules, parts))
@@ -399,7 +399,7 @@ def print_entries(found):
 
 
 def check(facts, modules, parts, known):
-    """The TAP report; whether something failed."""
+    """Prints the TAP report; returns whether something failed."""
     print(f"1..{len(RULES) + 3}")
     failed = report(1, "the rules find what they are for", test_rules())
     all_found = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the tests share: running isoctl, and programs whose lines are awaited with a deadline."""
+"""Run isoctl, and run programs and wait for their lines with a deadline."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import time
 ISOCTL = os.environ["ISOCTL"]
 DEADLINE = 60  # seconds; a failing test takes this long, a passing one never waits for it
 
-# Under nohup, or a job of a shell, these come ignored, and what is started here would inherit that.
+# nohup and job control may ignore these signals, and the programs started here would inherit that.
 for each in (signal.SIGHUP, signal.SIGQUIT):
     signal.signal(each, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -58,7 +58,7 @@ class Program:
         return lines
 
     def await_line(self, wanted, stream=None):
-        """The first line that `wanted` accepts; others are passed over, and shown if none comes."""
+        """The first line that `wanted` accepts. Other lines are skipped, and shown if none is accepted."""
         stream = stream or self.out
         deadline = time.monotonic() + DEADLINE
         while True:

@@ -69,7 +69,7 @@ class Trees(unittest.TestCase):
         return self.findings()[name]["level"]
 
     def test_copied_tree(self):
-        """A copy without the rest of the machine: what it does not tell is not well."""
+        """A copy without the rest of the machine: facts that it does not have are not ok."""
         tree.build(self.root)
         found = self.findings()
         self.assertEqual([name for name in found if name in MACHINE], MACHINE)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""isoctl history where there is nothing to tell: its arguments and its documents. What a journal
-holds, and what becomes of it, the VM suite `audit` tries."""
+"""isoctl history without entries: its arguments and its documents. The VM suite `audit` tests it with
+a journal."""
 
 import unittest
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""isoctl plan: what the daemon says, and how strong the isolation is."""
+"""isoctl plan: the answer of the daemon, and the strength of the isolation."""
 
 import unittest
 

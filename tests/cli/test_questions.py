@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What only a copy of a machine can be asked: compare, what-if, what separates two devices."""
+"""Questions that only a copy of a machine answers: compare, what-if, the separation of two devices."""
 
 import os
 import tempfile

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """isolationd-reserve on a machine made of files, and the scripts that bring it into an initramfs.
 
-The kernel's part (reserve_kernel.c) is linked into the program: a driver is bound where a link
-says so.
+The tests link the kernel's part (reserve_kernel.c) into the program. A link stands for a bound
+driver.
 """
 
 import glob
@@ -208,7 +208,7 @@ class Boot(WithMachine):
         self.assertEqual(self.machine.rules(), rules)
 
     def test_a_policy_that_others_may_write(self):
-        """File and directories; what was done by the policy before stays."""
+        """File and directories; changes by the former policy stay."""
         self.machine.policy(CARD_RULE)
         self.run_it()
         rules = self.machine.rules()
@@ -392,7 +392,7 @@ class ForUdev(WithMachine):
         self.assertEqual((self.machine.overrides(), self.machine.recorded()), ({}, []))
 
     def test_without_rules_nobody_asks(self):
-        """udev may know rules for some seconds that are gone."""
+        """udev may use rules for some seconds after they are removed."""
         self.machine.policy(CARD_RULE)
         self.run_it()
         self.run_it("--undo")
@@ -435,7 +435,7 @@ class Initramfs(unittest.TestCase):
         return os.path.join(self.root, name)
 
     def program(self, code):
-        """In the program's place, one that writes down how it was called."""
+        """Replaces the program by one that records its arguments."""
         path = self.path("reserve")
         with open(path, "w", encoding="ascii") as file:
             file.write(f"#!/bin/sh\necho \"called $*\" >> {self.root}/calls\nexit {code}\n")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""isoctl against small texts in the shapes that people paste, with what each tells.
+"""isoctl on small texts in the shapes that people paste, with the facts that each has.
 
-ISO_CASES names a directory whose `field` holds the texts; they are not part of the project. A text is
-read right, or refused with the line that is wrong with it. No command says more of it than it tells.
+ISO_CASES names a directory whose `field` holds the texts; they are not part of the project. isoctl reads
+a text right, or refuses it with the faulty line. No command claims more than the text shows.
 """
 
 import json

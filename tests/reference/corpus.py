@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The model against machines that exist: lspci dumps and the groups their kernels reported.
+"""Compare the model with real machines: lspci dumps and the groups that their kernels reported.
 
 ISO_CORPUS names a directory of NAME.txt (output of lspci) and NAME.groups ("address group" per
-line). The reader under test reads each dump; compared is who is together with whom, among the
-devices that have a group. A table of all machines is printed.
+line). The reader under test reads each dump. The test compares the groups of the devices that have one,
+as sets, and prints a table of all machines.
 """
 
 import os
@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 SLOT = re.compile(r"^((?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) .*: ", re.M)
-# Machines whose groups are made by other rules than these, and by what the dump shows it.
+# Machines whose groups follow other rules, and the word of the dump that shows it.
 OTHER_RULES = [("PHB", "its groups are PEs, which the platform makes")]
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The installed programs and the library have what Debian's hardening=+all gives.
+"""Check that the installed programs and the library have the features of Debian's hardening=+all.
 
 Each property is read from the ELF files of an optimised build, by readelf and objdump, not from the
-compiler's arguments. A program that has none of them is made first: each check must reject it.
+compiler's arguments. The test first makes a program without any of them; each check must reject it.
 """
 
 import json

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How much the units leave open, as systemd-analyze counts it; no more than is known to be needed.
+"""Hold each unit to a limit of exposure, as systemd-analyze counts it.
 
-The limit of isolationd.service is what is left when everything is taken away that it can do
-without: ARCHITECTURE.md ("What holds the daemon in") names what each of the rest is for.
+The limit of isolationd.service is the rest after all rights are removed that the daemon does not
+need: ARCHITECTURE.md ("What holds the daemon in") names what each of the rest is for.
 """
 
 import os

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Build directories: configured once, and never used half-configured.
 
-While meson configures one, there is a file beside it. A run that finds the file knows that the run
-before it was interrupted there, and begins anew. A directory that somebody has configured by hand
-has no such file and is used as it is.
+While meson configures a directory, a file is beside it. If a run finds the file, the run before it was
+interrupted, and it configures the directory anew. A directory that was configured by hand has no such
+file and is used as it is.
 """
 
 import fcntl

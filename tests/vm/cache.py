@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Things that are expensive to make, kept under a hash of what they are made from.
+"""A cache of expensive files, under a hash of their inputs.
 
 An entry is a directory ${cache}/KIND-HASH. It is built in a work directory beside its final name and
 renamed into place, so that it is either there and whole, or not there. An entry that is removed is

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A machine of the lab: QEMU, its console, its monitor, and the agent inside.
 
-Everything is driven by one loop, Machine._pump(): it waits on the console, the monitor, the
-agent's port and QEMU's end at once, until what the caller awaits has happened or its deadline
-has passed. Nothing sleeps; a condition that asks the guest is asked again now and then.
+One loop, Machine._pump(), waits on the console, the monitor, the agent's port and QEMU's end at once,
+until the condition of the caller is true or its deadline has passed. Nothing sleeps. The loop evaluates a
+condition that asks the guest again from time to time.
 """
 
 import collections
@@ -18,7 +18,7 @@ import time
 import cache
 import qemu
 
-# Software emulation on a busy machine is slow: deadlines are for hangs, not for slowness.
+# Software emulation is slow on a busy host: the deadlines are for hangs only.
 BOOT_SECONDS = 180
 COMMAND_SECONDS = 120
 # What is asked of the guest, and not told by it, is asked again after so long without a message.
@@ -28,7 +28,7 @@ Result = collections.namedtuple("Result", "code out err")
 
 
 class LabError(Exception):
-    """Something that was awaited did not happen; the text says what."""
+    """An awaited event did not happen; the text names it."""
 
 
 class Stream:
@@ -268,7 +268,7 @@ class Machine:
         self.qmp("device_add", driver=driver, id=name, bus=bus, **properties)
 
     def unplug(self, name, *others, timeout=COMMAND_SECONDS):
-        """Ask the guest to let a device go, and await that it is gone; `others` go with it."""
+        """Ask the guest to release a device, and wait until it is gone; `others` go with it."""
         seen = len(self._events)
         self.qmp("device_del", id=name)
         gone = {name, *others}

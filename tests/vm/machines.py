@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Random machines: PCI topologies drawn from a seed, out of all the parts that QEMU has.
 
-The same seed draws the same machine, on every host. A machine is small (tens of functions): what
-matters for grouping is what stands next to what, not how often.
+The same seed draws the same machine on every host. A machine is small (tens of functions), because
+grouping depends on the neighbours of a function, not on the number of functions.
 """
 
 import dataclasses

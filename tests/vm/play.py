@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The demo: isolationd at work in a machine of the lab, played as a terminal session.
+"""The demo: isolationd in a virtual machine, played as a terminal session.
 
-Every line behind a prompt is a command that is really run in the machine, and what follows is what
-it answered. A step that does not end as it must ends the demo, with a nonzero code.
+The demo runs every command behind a prompt in the machine and prints its real output. If a command does
+not end as expected, the demo ends with a nonzero exit code.
 """
 
 import argparse
@@ -27,12 +27,12 @@ TOP = os.path.normpath(os.path.join(HERE, "../.."))
 BUILD = os.path.join(TOP, ".lab/build-demo")
 
 SHELL_HELP = """
-This is a machine with an emulated VT-d. You are root; `su - lab` is the user whom the policy in
-/etc/isolationd/policy.d lets lease edu (00:05.0) and the cards of the join slot (00:02.*).
+This is a machine with an emulated VT-d. You are root. `su - lab` is the user that the policy in
+/etc/isolationd/policy.d allows to lease edu (00:05.0) and the cards of the join slot (00:02.*).
     isoctl list            isoctl tree            isoctl explain 01:00.0
     isoctl run 00:05.0 -- dma-client vfio --container {container} --group {group} \\
                                      --device 0000:00:05.0
-Leave with `exit` (or Ctrl-D): the machine is switched off and forgotten.
+Leave with `exit` (or Ctrl-D). The machine is then switched off, and its changes are lost.
 """
 
 
@@ -46,7 +46,7 @@ def must(*command):
 
 
 def build():
-    """A plain build of what is installed, of the tree as it is now."""
+    """Build the programs to install, from the present tree, without sanitizers."""
     good, out = builds.configure(BUILD)
     if not good:
         sys.exit(f"{out}\ndemo: `meson setup {BUILD}` failed")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which tests run where, in as few boots as possible, and how it all went.
+"""Run the tests in as few boots as possible, and report the results.
 
-A boot is one kernel on one topology; it serves all the tests that fit there. A machine in which
-a test has failed is not trusted any more: the tests after it get a new one.
+A boot is one kernel on one topology; it runs all the tests that fit there. After a failed test the
+machine is not used any more: the next tests get a new one.
 """
 
 import concurrent.futures
@@ -16,11 +16,11 @@ import traceback
 import lab
 import suite
 
-# A kernel × topology where so many machines had a failure is given up: what is left there fails.
+# After failures in so many machines of one kernel × topology, the tests that are left there fail.
 MACHINES_MAX = 8
 
-# Every test leaves the machine like this: nothing leased, the daemon not restarted by surprise,
-# no sanitizer's report in its journal.
+# After every test nothing is leased, the daemon has not restarted unexpectedly, and its journal has no
+# report of a sanitizer.
 AFTER = ("isoctl leases --json; "
          "systemctl show isolationd.service -p NRestarts -p Result; "
          "journalctl -u 'isolationd*' -o cat --no-pager | "
@@ -38,13 +38,13 @@ class Outcome:
 
 
 class Boot:
-    """One kernel × topology and the tests to run there; `part` tells two of the same apart."""
+    """One kernel × topology and the tests to run there; `part` distinguishes two of the same."""
 
     def __init__(self, kernel, topology, tests, payload, directory, report, part=""):
         self.kernel = kernel
         self.topology = topology
         self.tests = list(tests)
-        # About how long it takes, in usual tests.
+        # About how long it takes, in units of a usual test.
         self.weight = sum(each.weight for each in self.tests)
         self._payload = payload
         self._base = os.path.join(directory, f"{kernel}-{topology.name}{part}")
@@ -124,7 +124,7 @@ class Boot:
 
     @staticmethod
     def _keep_journal(machine, notes):
-        """What the machine can still tell after a failure."""
+        """Record the journal and the kernel's log after a failure."""
         try:
             for command in ("journalctl -u isolationd -o short-monotonic --no-pager -n 200",
                             "dmesg | tail -60"):
@@ -134,7 +134,7 @@ class Boot:
 
 
 class Report:
-    """Lines as things happen, and the table at the end."""
+    """Prints lines as tests end, and the table at the end."""
 
     def __init__(self):
         self._lock = threading.Lock()

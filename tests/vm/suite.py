@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a VM test is, and what it has at hand.
+"""VM tests and their context.
 
-A test is a function of one argument, the Context: a machine that is up, shared with the tests
-before and after it. It says on which kernels and topologies it fits, ends by returning, and fails
-by an exception. Whatever it changes in the machine it registers an undo for: undos run, last
-first, whether the test went well or not.
+A test is a function of one argument, the Context: a running machine, shared with the tests before and
+after it. The test's decorator names the kernels and topologies where it runs. It passes by returning and
+fails by an exception. It registers an undo for each change of the machine; the undos run in reverse order,
+whether the test passes or fails.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ REGISTRY = []
 
 
 class Failure(Exception):
-    """Something was not as it must be; the text says what was seen."""
+    """A condition of the test was false; the text says what the test saw."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,12 +69,12 @@ class Context:
     # -- telling --
 
     def note(self, text):
-        """Into the log of this boot, which is kept."""
+        """Write to the log of this boot, which is kept."""
         self._notes.write(text.rstrip("\n") + "\n")
         self._notes.flush()
 
     def tell(self, text):
-        """Into the report, below the test's own line: for what is worth being seen each time."""
+        """Print in the report, below the line of the test, in every run."""
         self.told += text.splitlines()
         self.note(text)
 
@@ -119,7 +119,7 @@ class Context:
         return answer
 
     def refused(self, arguments, code, pattern, uid=ROOT):
-        """isoctl must refuse with this exit code, in words that match the pattern."""
+        """isoctl must refuse with this exit code and a message that matches the pattern."""
         result = self.isoctl(arguments, uid, code)
         if not re.search(pattern, result.err):
             raise Failure(f"`isoctl {arguments}` refuses in other words than /{pattern}/:\n"
@@ -150,7 +150,7 @@ class Context:
             raise Failure(f"{what}:\n   seen   {seen!r}\n   wanted {wanted!r}")
 
     def same_lines(self, before, after, what):
-        """Two listings must be equal; the lines that differ are told."""
+        """Two listings must be equal; the failure shows the lines that differ."""
         if before != after:
             old, new = before.splitlines(), after.splitlines()
             lines = [f"  - {line}" for line in old if line not in new]
@@ -160,7 +160,7 @@ class Context:
     # -- undoing --
 
     def undo(self, command):
-        """A shell command that puts right what the test has changed."""
+        """Register a shell command that undoes a change of the test."""
         self._undos.append(command)
 
     def write(self, path, text):

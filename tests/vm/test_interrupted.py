@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What an interrupted run leaves in the cache, or half-configured, the next run removes.
+"""A run removes what an interrupted run has left in the cache or half-configured.
 
-A process makes an entry, or configures a build, and is ended in the middle by a signal. The next
-one has to find the entry missing, make it whole, and leave nothing else behind.
+A process makes an entry, or configures a build, and a signal ends it in the middle. The next process must
+find the entry missing, make it whole, and leave nothing else behind.
 """
 
 import os

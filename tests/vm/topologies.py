@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The machines of the lab: what sits where on their PCI buses.
+"""The machines of the lab: the devices on their PCI buses.
 
 Slots that tests name are fixed here. Every machine also has, from QEMU's q35: the host bridge
 00:00.0 and the ICH9 functions 00:1f.0, 1f.2, 1f.3 (one slot, no ACS: one group).
