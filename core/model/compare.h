@@ -44,8 +44,7 @@ typedef struct Comparison {
         size_t n_observed_groups;
         size_t n_unread;   /* devices whose PCI Express capability is unknown */
         size_t n_unplaced; /* devices below a bridge that is not in the snapshot */
-        size_t *too_fine;  /* observed groups with a peer in another group: indices into `observed`
-                            */
+        size_t *too_fine;  /* observed groups with a peer elsewhere: indices into `observed` */
         size_t n_too_fine;
 } Comparison;
 

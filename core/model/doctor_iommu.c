@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-#define CLASS_BRIDGE 0x06 /* base classes that need no IOMMU, because they do no DMA of their own  \
-                           */
+#define CLASS_BRIDGE 0x06 /* base classes that need no IOMMU: they do no DMA */
 #define CLASS_SYSTEM 0x08 /* for instance an IOMMU */
 
 static const char *advise_iommu(const DoctorCase *subject)
