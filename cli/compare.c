@@ -2,7 +2,7 @@
 
 /*
  * Compares the kernel's groups with the groups that its rules give and with the sound groups,
- * which account for every DMA path. The exit code reports a difference.
+ * which no path past the IOMMU leaves. The exit code reports a difference.
  */
 
 #include <stdio.h>
@@ -109,7 +109,7 @@ static int run_compare(Invocation *invocation)
 const Verb verb_compare = {
         .name = "compare",
         .arguments = "",
-        .summary = "compare the kernel's groups with its rules and with all DMA paths",
+        .summary = "compare the kernel's groups with its rules and the sound groups",
         .help = "Prints each difference with its cause, if there is evidence for one. Exits with\n"
                 "1 if a device is not in the group that the kernel's rules give. Without --from,\n"
                 "reads this machine's /sys; only root can read all of it.\n",

@@ -2,7 +2,8 @@
 
 /*
  * All groups: those in force, or one of three partitions. `kernel` replays the kernel's rules,
- * `observed` follows its iommu_group links, `sound` accounts for every DMA path.
+ * `observed` follows its iommu_group links, `sound` joins all devices that can reach each other
+ * past the IOMMU.
  */
 
 #include <string.h>
@@ -103,7 +104,7 @@ const Verb verb_groups = {
         .summary = "list all groups and their devices",
         .help = "--partition observed  the groups of the kernel's iommu_group links\n"
                 "--partition kernel    the groups that the kernel's rules give, for comparison\n"
-                "--partition sound     groups that no DMA path leaves; without --from, reads /sys\n"
+                "--partition sound     groups that no path past the IOMMU leaves (reads /sys)\n"
                 "Without --partition: the groups in force, which are the observed groups if the\n"
                 "kernel has any.\n",
         .options = OPTION_FROM | OPTION_PARTITION,

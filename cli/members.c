@@ -13,7 +13,8 @@
 #include "cli/document.h"
 #include "cli/text.h"
 
-/* Finds the lease and the device that the two arguments name. Returns EXIT_DONE or the exit code.
+/*
+ * Finds the lease and the device that the two arguments name. Returns EXIT_DONE or the exit code.
  */
 static int find(Invocation *invocation, uint32_t *ret_lease, const char **ret_address)
 {

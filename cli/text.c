@@ -59,7 +59,9 @@ void table_print(const Table *table, const char *indent)
         }
 }
 
-/* PCI Code and ID Assignment Specification: base class and subclass; 0x100 stands for any subclass.
+/*
+ * PCI Code and ID Assignment Specification: base class and subclass; 0x100 stands for any
+ * subclass.
  */
 static const struct {
         unsigned base;

@@ -25,7 +25,9 @@ static bool is_below(const Devices *devices, const iso_device *device, const cha
         return parent ? strcmp(device->parent, parent) == 0 : is_root(devices, device);
 }
 
-/* The roots if `parent` is NULL. Every level takes a device from the list, so the depth is bounded.
+/*
+ * The roots if `parent` is NULL. Every level takes a device from the list, so the depth is
+ * bounded.
  */
 static void add_children(const Devices *devices, const char *parent, json_object *array)
 {

@@ -36,8 +36,7 @@ enum iso_error {
         ISO_E_NOT_FOUND,      /* there is no device, group or lease of that name */
         ISO_E_BUSY,           /* leased to another owner */
         ISO_E_NOT_VIABLE,     /* the group cannot be leased in its present state */
-        ISO_E_CRITICAL,       /* the host uses a device in the group, for instance for its root file
-                                 system */
+        ISO_E_CRITICAL,       /* the host uses a device in the group */
         ISO_E_POLICY_DENIED,  /* a policy rule, or the default, denies it */
         ISO_E_NOT_AUTHORIZED, /* the caller may not do this with this object */
         ISO_E_TOO_WEAK,       /* the isolation is weaker than required */
@@ -220,10 +219,10 @@ int iso_host_resolve_lease(iso_host *host, const char *selector, const iso_lease
 
 /*
  * The groups of one partition, sorted by id: "kernel" replays the kernel's rules; "observed"
- * follows its iommu_group links; "sound" joins all devices between which a DMA path exists. On a
- * machine with an IOMMU, devices that it does not cover are in no group of "kernel". A daemon host
- * has no "sound" partition. Valid as long as the view. Returns 0, ISO_E_INVALID (no such
- * partition), ISO_E_UNSUPPORTED (not for a daemon host) or -errno.
+ * follows its iommu_group links; "sound" joins all devices that can reach each other past the
+ * IOMMU. On a machine with an IOMMU, devices that it does not cover are in no group of "kernel". A
+ * daemon host has no "sound" partition. Valid as long as the view. Returns 0, ISO_E_INVALID (no
+ * such partition), ISO_E_UNSUPPORTED (not for a daemon host) or -errno.
  */
 int iso_host_partition(iso_host *host, const char *name, const iso_group **ret_groups,
                        size_t *ret_n);
@@ -304,8 +303,8 @@ typedef struct iso_acquire_options {
                                   ISO_WAIT_FOREVER: no limit. First come, first served; a place in the
                                   queue survives a restart of the daemon. On a timeout: ISO_E_BUSY */
         const char *driver;    /* a VFIO driver for all devices; NULL: the best for each */
-        const uid_t *uid; /* "path", "group-fd": the user that may open the nodes; NULL: the caller;
-                             another user requires root */
+        const uid_t *uid; /* "path", "group-fd": may open the nodes; NULL: the caller; other users:
+                             root only */
         const char *type; /* type of the groups' domains, "DMA" or "DMA-FQ"; NULL: by the policy */
         uint64_t memory;  /* bytes that the devices will access; 0: unknown */
         bool release_console; /* root only: unbind the host's console from their screens */
@@ -388,8 +387,7 @@ int iso_release(iso_host *host, uint32_t lease);
 
 typedef struct iso_reset {
         const char *device; /* address */
-        const char *text; /* the method: "flr", "bus below 0000:00:02.0", …; or "not reset: " and
-                             the reason */
+        const char *text; /* "flr", "bus below 0000:00:02.0", …; or "not reset: " and the reason */
 } iso_reset;
 
 /* The same, with the resets of the devices; valid as long as the view. */
@@ -455,20 +453,17 @@ typedef struct iso_event {
         bool in_owner_address_space; /* device-joined: the kernel attached the device to the I/O
                                       * address space of the lease's owner (from 6.12 on) */
         const char *cause;           /* device-lost, pf-changed: the cause as text; "" otherwise */
-        bool same; /* device-returned: it is the same device that was lost; follows device-joined
-                    */
+        bool same; /* device-returned: the same device as before; after device-joined */
         const char *difference; /* device-returned: the difference if it is another device, or "" */
         const char *guard;      /* guard-weakened: the present guard; "" otherwise */
-        const char *required_guard; /* guard-weakened: the guard that the policy requires; ""
-                                       otherwise */
+        const char *required_guard; /* guard-weakened: the required guard; "" otherwise */
         pid_t pid;        /* second-holder: the process, its command's name and systemd unit; */
         const char *comm; /* 0 and "" otherwise */
         const char *unit;
         const char *access; /* fault: "read", "write", "interrupt", "unknown"; "" otherwise */
         uint64_t address;   /* fault: where, I/O virtual, and how many there were of this device */
         uint64_t count;
-        uint32_t grace_seconds; /* revoked: seconds until the daemon takes the devices; 0 otherwise
-                                 */
+        uint32_t grace_seconds; /* revoked: seconds until the daemon takes it; 0 otherwise */
         bool kill;              /* revoked: the daemon then kills the processes that have it open */
 } iso_event;
 

@@ -42,13 +42,11 @@ typedef struct iso_mismatch {
 typedef struct iso_comparison {
         size_t n_devices;
         size_t n_observed_groups;
-        size_t n_unread; /* devices whose capabilities were not read, so that the rules do not apply
-                          */
+        size_t n_unread;                /* devices with unknown capabilities, without rules */
         size_t n_unplaced;              /* devices below a bridge that the input lacks */
         const iso_mismatch *mismatches; /* by address */
         size_t n_mismatches;
-        const char *const *too_fine; /* NULL-terminated ids of observed groups that a device outside
-                                        can reach */
+        const char *const *too_fine; /* NULL-terminated ids: observed groups with a peer outside */
 } iso_comparison;
 
 /*

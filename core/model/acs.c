@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Does a function, alone, keep its peers apart?
+ * Does a function by itself isolate its peers from each other?
  *
  * Access Control Services (PCIe Base Specification 6.12) let a port or function send peer-to-peer
  * requests up to the IOMMU instead of turning them around. The kernel's test (kernel-facts 1.2):
@@ -17,7 +17,7 @@
 
 #define ACS_REQUIRED (ACS_SV | ACS_RR | ACS_CR | ACS_UF)
 
-/* Where the capability has to speak; a bit it does not offer has nothing to switch on. */
+/* For types that need the capability. A bit that it does not offer cannot be missing. */
 static uint8_t missing_by_capability(const Snapshot *snapshot, const PciDevice *device)
 {
         if (device->facts.acs != TRISTATE_YES)
@@ -45,12 +45,12 @@ static uint8_t missing_by_type(const Snapshot *snapshot, const PciDevice *device
         case PCIE_TYPE_LEGACY_ENDPOINT:
         case PCIE_TYPE_UPSTREAM:
         case PCIE_TYPE_RC_ENDPOINT:
-                /* Alone in its slot, it has no peer that does not pass a port. */
+                /* A single function of a slot can only reach peers through a port. */
                 if (device->multifunction == TRISTATE_NO)
                         return 0;
                 return missing_by_capability(snapshot, device);
         default:
-                return 0; /* reserved encodings: the kernel lets them pass */
+                return 0; /* reserved encodings: the kernel accepts them */
         }
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The table. An id is never used again for anything else: journals are kept for long. */
+/*
+ * The table of events. Never reuse an id for another event, because journals are kept for a long
+ * time.
+ */
 
 #include "core/model/audit.h"
 
@@ -9,7 +12,7 @@
 #include <string.h>
 
 #define FIELD_PREFIX "ISOLATIOND_"
-/* The kernel cuts a message at 8560 bytes, and so not in the middle of a value. */
+/* The kernel cuts messages at 8560 bytes; a smaller limit keeps values whole. */
 #define KERNEL_TEXT_MAX 8000
 
 static const struct {
@@ -61,7 +64,9 @@ static bool is_plain(const char *value)
         return true;
 }
 
-/* ` name="value"`, or what it is in hexadecimal digits; there is room. Returns what comes after. */
+/*
+ * Appends ` name="value"`, or the value in hexadecimal digits; there is room. Returns the new end.
+ */
 static char *write_field(char *at, const char *field)
 {
         static const char digits[] = "0123456789ABCDEF";

@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * The few words of C that every file here speaks.
+ * Macros that every file uses.
  *
  * Ownership: a local that owns something is always cleanup-typed (`_cleanup_(…)`), a local that
- * borrows never is; ownership moves by TAKE_PTR()/TAKE_FD(), which leave an empty owner behind.
+ * borrows never is. TAKE_PTR() and TAKE_FD() move ownership and leave the local empty.
  *
- * Errors: one int carries two kinds of failure. Negative values are -errno: something is broken, and
- * the caller only passes it on. Positive values come from the module's own enum (`_X_E_SUCCESS = 0`):
- * an expected outcome that the direct caller must handle. Every such function is `_nodiscard_`.
+ * Errors: an int has two kinds of failure. Negative values are -errno: something is broken, and
+ * the caller passes it on. Positive values are of the module's own enum (`_X_E_SUCCESS = 0`): an
+ * expected outcome, which the direct caller must handle. Every such function is `_nodiscard_`.
  */
 
 #include <stddef.h>

@@ -3,8 +3,8 @@
 /*
  * Addresses as text.
  *
- * The parser takes exactly what the kernel prints, plus the short form without a domain; anything
- * else (signs, spaces, a device beyond 1f) is no address.
+ * The parser accepts the kernel's form and the short form without a domain; it refuses all else
+ * (signs, spaces, a device beyond 1f).
  */
 
 #include "core/model/bdf.h"
@@ -20,7 +20,7 @@ int bdf_compare(Bdf a, Bdf b)
         return (int)a.devfn - (int)b.devfn;
 }
 
-/* Reads up to `most` hexadecimal digits; returns how many there were. */
+/* Reads up to `most` hexadecimal digits; returns their number. */
 static size_t take_hex(const char *text, size_t most, uint32_t *ret_value)
 {
         uint32_t value = 0;
@@ -63,7 +63,7 @@ bool bdf_parse(const char *text, Bdf *ret)
         return true;
 }
 
-/* Writes `n` digits and what follows them; returns where that ends. */
+/* Writes `n` digits and a separator; returns the new end. */
 static char *put_hex(char *text, unsigned n, uint32_t value, char end)
 {
         for (unsigned i = n; i > 0; i--, value >>= 4)
@@ -72,7 +72,7 @@ static char *put_hex(char *text, unsigned n, uint32_t value, char end)
         return text + n + 1;
 }
 
-/* Without snprintf(), which was a third of what a listing of a large machine took. */
+/* Without snprintf(), which took a third of the time of listing a large machine. */
 const char *bdf_format(Bdf bdf, char text[static BDF_TEXT_SIZE])
 {
         unsigned n_domain = 4;

@@ -4,9 +4,9 @@
 /*
  * The address of a PCI function: domain (segment), bus, device, function.
  *
- * Written as the kernel writes it, `0000:01:00.0`; people may leave the domain away. With ARI (PCIe
+ * The text has the kernel's form, `0000:01:00.0`; users may leave out the domain. With ARI (PCIe
  * Base Specification 6.13) the function number has eight bits; the kernel still prints
- * device.function, and so do we.
+ * device.function, and so does this file.
  */
 
 #include <stdbool.h>
@@ -47,7 +47,7 @@ static inline bool bdf_same_bus(Bdf a, Bdf b)
         return a.domain == b.domain && a.bus == b.bus;
 }
 
-/* Functions of one device number of one bus. */
+/* Do both have the same bus and device number? */
 static inline bool bdf_same_slot(Bdf a, Bdf b)
 {
         return bdf_same_bus(a, b) && bdf_device(a) == bdf_device(b);

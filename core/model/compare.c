@@ -3,9 +3,8 @@
 /*
  * Finding the differences, and a cause for each.
  *
- * Only devices that are in one of the kernel's groups can be compared. Two partitions have a device
- * in the same company if all of its group here are in one group there and no others are; that is
- * counted per group, so that the whole comparison takes one pass.
+ * Only devices in a kernel group can be compared. Two partitions agree about a device if its two
+ * groups have the same members. The comparison counts members per group, so it takes one pass.
  */
 
 #include "core/model/compare.h"
@@ -18,10 +17,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* How another partition has the observed groups. */
+/* The observed groups in another partition. */
 typedef struct Fit {
         size_t *group; /* per observed group: the one group of all its members, or NONE */
-        size_t *n;     /* per group of the other: how many of its members are in observed groups */
+        size_t *n;     /* per group of the other: the number of its members in observed groups */
 } Fit;
 
 static void fit_deinitp(Fit *fit)
@@ -50,7 +49,7 @@ static int fit_init(const Partition *observed, const Partition *other, Fit *fit)
         return 0;
 }
 
-/* Does the other partition have the device in the company in which it is observed? */
+/* Does the other partition have the device with the members of its observed group? */
 static bool fits(const Snapshot *snapshot, const Partition *observed, const Partition *other,
                  const Fit *fit, size_t index)
 {
@@ -143,7 +142,7 @@ static bool contains(const size_t *members, size_t n, size_t index)
         return n > 0 && bsearch(&index, members, n, sizeof(*members), index_compare);
 }
 
-/* Is somebody computed to be with the device whom the kernel does not have there? */
+/* Does the computed group of the device have a member that its kernel group lacks? */
 static bool is_finer(const Mismatch *mismatch)
 {
         for (size_t i = 0; i < mismatch->n_computed; i++)
@@ -152,7 +151,7 @@ static bool is_finer(const Mismatch *mismatch)
         return false;
 }
 
-/* Did the function lack something that decides whether it redirects, or where it is? */
+/* Is a fact of the function unknown that decides whether it redirects, or where it is? */
 static bool is_unreadable(const PciDevice *device)
 {
         return device->facts.pcie == TRISTATE_UNKNOWN ||
@@ -162,7 +161,7 @@ static bool is_unreadable(const PciDevice *device)
                (quirk_unread_register(device) && !device->facts.redirect_inferred);
 }
 
-/* A function that joins the computed group because it could not be read, or NONE. */
+/* A function that joins the computed group because its facts are unknown, or NONE. */
 static size_t find_unreadable(const Snapshot *snapshot, const Partition *kernel, size_t index)
 {
         const Group *group = &kernel->groups[kernel->group_of[index]];
@@ -173,7 +172,7 @@ static size_t find_unreadable(const Snapshot *snapshot, const Partition *kernel,
         return SNAPSHOT_NONE;
 }
 
-/* The same of one that no quirk can be known of, because its ids are not. */
+/* The same for a function whose unknown ids hide its quirks. */
 static size_t find_nameless(const Snapshot *snapshot, const Partition *kernel, size_t index)
 {
         const Group *group = &kernel->groups[kernel->group_of[index]];
@@ -184,7 +183,10 @@ static size_t find_nameless(const Snapshot *snapshot, const Partition *kernel, s
         return SNAPSHOT_NONE;
 }
 
-/* AMD firmware lists ids that devices of one bus share; was the table read, that is no cause. */
+/*
+ * AMD firmware lists shared ids of devices on one bus. If the table was read, this is not the
+ * cause.
+ */
 static bool may_be_aliased(const Snapshot *snapshot, const Mismatch *mismatch)
 {
         const PciDevice *device = &snapshot->devices[mismatch->device];
@@ -205,14 +207,14 @@ static bool may_be_aliased(const Snapshot *snapshot, const Mismatch *mismatch)
         return found && device->iommu_kind == IOMMU_KIND_IVHD && !is_finer(mismatch);
 }
 
-/* Only an IOMMU that has a name is known to be of another kind. */
+/* Only an IOMMU with a name is known to be of another kind. */
 static bool is_behind_other(const Snapshot *snapshot, size_t index)
 {
         return snapshot->devices[index].iommu_kind == IOMMU_KIND_OTHER &&
                snapshot->devices[index].iommu[0] != '\0';
 }
 
-/* A device of either group behind an IOMMU with rules of its own, or NONE. */
+/* A device of either group behind an IOMMU with other grouping rules, or NONE. */
 static size_t find_other_iommu(const Snapshot *snapshot, const Mismatch *mismatch)
 {
         if (is_behind_other(snapshot, mismatch->device))
@@ -226,7 +228,7 @@ static size_t find_other_iommu(const Snapshot *snapshot, const Mismatch *mismatc
         return SNAPSHOT_NONE;
 }
 
-/* What the facts themselves say; fills *ret_other with the device to name. */
+/* Finds a cause in the facts; fills *ret_other with the device to name. */
 static CompareCause cause_by_facts(const Snapshot *snapshot, const Partition *kernel,
                                    const Mismatch *mismatch, size_t *ret_other)
 {
@@ -242,7 +244,7 @@ static CompareCause cause_by_facts(const Snapshot *snapshot, const Partition *ke
         return COMPARE_UNKNOWN;
 }
 
-/* Tries one supposition on all that has no cause yet. */
+/* Tries one supposition on all mismatches without a cause. */
 static int try_supposition(const Snapshot *snapshot, const Partition *observed,
                            const Supposition *supposition, Comparison *comparison)
 {
@@ -302,7 +304,7 @@ static int find_causes(const Snapshot *snapshot, const Partition *observed, cons
         return 0;
 }
 
-/* Observed groups that share one of the sound groups with another. */
+/* Finds observed groups that share a sound group with another observed group. */
 static int find_too_fine(const Partition *observed, const Partition *sound, Comparison *comparison)
 {
         _cleanup_(freep) size_t *owner = calloc(sound->n_groups + 1, sizeof(*owner));

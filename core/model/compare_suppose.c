@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * The suppositions. All leave out what no IOMMU covers, as the kernel does.
- */
+/* The suppositions. Like the kernel, all leave out devices that no IOMMU covers. */
 
 #include "core/model/compare_suppose.h"
 
@@ -22,7 +20,7 @@ const char *compare_find_token(const Snapshot *snapshot, const char *token)
         return NULL;
 }
 
-/* A capability that offers nothing has nothing to switch on. */
+/* A capability without any ACS bit has nothing to switch on. */
 static void vouch_for(PciDevice *device)
 {
         device->facts.acs = TRISTATE_YES;
@@ -30,7 +28,7 @@ static void vouch_for(PciDevice *device)
         device->facts.acs_dword4 = device->facts.acs_dword8 = 0;
 }
 
-/* The groups' numbers are given out in the order in which the kernel meets their first devices. */
+/* The kernel numbers groups in the order in which it adds their first devices. */
 typedef struct Met {
         int32_t kernel_group;
         size_t place;
@@ -66,7 +64,7 @@ static bool suppose_order(Snapshot *snapshot)
         return changed;
 }
 
-/* Is "id:VVVV:DDDD" of this device among the patch's words? */
+/* Does the option have "id:VVVV:DDDD" of this device? */
 static bool is_named(const char *words, const PciDevice *device)
 {
         char id[sizeof("id:ffff:ffff")];
@@ -84,7 +82,7 @@ static bool has_word(const char *words, const char *word)
         return found && found < words + strcspn(words, " ");
 }
 
-/* What the patch does to functions without ACS (kernel-facts 2). */
+/* The effect of the patch on functions without ACS (kernel-facts 2). */
 static bool suppose_override(Snapshot *snapshot)
 {
         const char *words = compare_find_token(snapshot, "pcie_acs_override=");

@@ -2,22 +2,24 @@
 #pragma once
 
 /*
- * Suppositions about why the kernel's groups are not those computed: a changed machine each, on
- * which the kernel's algorithm is run again.
+ * Suppositions that may explain why the kernel's groups differ from the computed ones. Each
+ * changes a copy of the machine, on which the kernel's algorithm runs again.
  */
 
 #include "core/model/compare.h"
 
 typedef struct Supposition {
         CompareCause cause;
-        /* What a machine needs for this to be worth a try: a token of the command line, or NULL. */
+        /* The token that the command line must have for this supposition, or NULL. */
         const char *token;
-        /* Changes a copy of the machine; NULL changes nothing. Returns false if there is nothing.
+        /*
+         * Changes a copy of the machine; NULL changes nothing. Returns false if there is nothing
+         * to change.
          */
         bool (*apply)(Snapshot *snapshot);
 } Supposition;
 
-/* In the order in which they are tried; the first that fits is the cause. */
+/* In the order of the attempts; the first one that fits is the cause. */
 extern const Supposition compare_suppositions[];
 extern const size_t compare_n_suppositions;
 
@@ -25,8 +27,8 @@ extern const size_t compare_n_suppositions;
 const char *compare_find_token(const Snapshot *snapshot, const char *token);
 
 /*
- * Runs the kernel's algorithm on the machine as supposed. Returns 0 and *ret (NULL if there is
- * nothing to suppose), which the caller frees, or -ENOMEM.
+ * Runs the kernel's algorithm on the changed machine. Returns 0 and *ret (NULL if the supposition
+ * does not apply), which the caller frees, or -ENOMEM.
  */
 _nodiscard_ int compare_suppose(const Snapshot *snapshot, const Supposition *supposition,
                                 Partition **ret_partition);

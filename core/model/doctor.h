@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Whether a host is fit to keep devices apart: what is known of it, turned into findings.
+ * Checks whether a host can keep devices apart: turns facts into findings.
  *
- * Each check is about one thing that isolation rests on, and ends in one finding with its evidence,
- * why it matters and what to do. What does not apply to a machine has no finding. UNKNOWN is a
- * level of its own: what could not be looked at is never called well.
+ * Each check is about one condition of isolation, and gives one finding with its evidence, why it
+ * matters and how to fix it. A check that does not apply to a machine gives no finding. UNKNOWN is
+ * a level of its own: a check that could not be made never counts as passed.
  */
 
 #include <stdint.h>
@@ -20,8 +20,8 @@
 typedef enum DoctorLevel {
         DOCTOR_UNKNOWN = 0,
         DOCTOR_OK,
-        DOCTOR_WARN, /* weaker than it could be, or not all of it works */
-        DOCTOR_FAIL, /* devices are not kept apart, or cannot be leased */
+        DOCTOR_WARN, /* weaker than possible, or partly not working */
+        DOCTOR_FAIL, /* devices are not isolated, or cannot be leased */
         _DOCTOR_LEVEL_N,
 } DoctorLevel;
 
@@ -32,7 +32,7 @@ typedef enum DoctorModule {
         _DOCTOR_MODULE_N,
 } DoctorModule;
 
-/* Parameters of modules that give isolation up. */
+/* Parameters of modules that reduce isolation. */
 typedef enum DoctorParameter {
         DOCTOR_TYPE1_UNSAFE,   /* vfio_iommu_type1.allow_unsafe_interrupts */
         DOCTOR_IOMMUFD_UNSAFE, /* iommufd.allow_unsafe_interrupts */
@@ -41,8 +41,8 @@ typedef enum DoctorParameter {
 } DoctorParameter;
 
 typedef struct DoctorSwitch {
-        Tristate loaded;     /* as the module that is there has it */
-        Tristate configured; /* as modprobe would set it: modprobe.d(5) */
+        Tristate loaded;     /* the value of the loaded module */
+        Tristate configured; /* the value that modprobe sets: modprobe.d(5) */
 } DoctorSwitch;
 
 typedef enum DoctorLockdown {
@@ -59,25 +59,25 @@ enum {
         DMAR_PLATFORM_OPT_IN = 0x04, /* DMA_CTRL_PLATFORM_OPT_IN_FLAG */
 };
 
-/* What is known beside the snapshot; all zero is nothing. */
+/* Facts that the snapshot lacks; all zero means all unknown. */
 typedef struct DoctorFacts {
-        Tristate groups_told; /* the source tells of the kernel's groups, if there are any */
-        Tristate modules[_DOCTOR_MODULE_N]; /* loaded, built in, or there to be loaded */
+        Tristate groups_told; /* the source shows the kernel's groups, if there are any */
+        Tristate modules[_DOCTOR_MODULE_N]; /* loaded, built in, or available */
         DoctorSwitch parameters[_DOCTOR_PARAMETER_N];
         DoctorLockdown lockdown;
-        Tristate dmar;      /* there is such a table (Intel) */
+        Tristate dmar;      /* firmware has this table (Intel) */
         Tristate dmar_read; /* the next is valid */
         uint8_t dmar_flags;
-        Tristate ivrs_opt_in;        /* AMD's table says that firmware keeps DMA out */
+        Tristate ivrs_opt_in;        /* AMD's table says that firmware blocks DMA */
         Tristate external_ports;     /* there is a Thunderbolt or USB4 domain */
-        Tristate external_protected; /* all of them say that the IOMMU guards them */
-        bool is_live;                /* of this machine: the next counts */
+        Tristate external_protected; /* all of them report protection by the IOMMU */
+        bool is_live;                /* of this machine: the next field is valid */
         MemlockLimit memlock;
 } DoctorFacts;
 
-/* What is looked at. Borrowed. */
+/* The machine to check. Borrowed. */
 typedef struct DoctorCase {
-        const Snapshot *snapshot;     /* with its traits, as far as there are any */
+        const Snapshot *snapshot;     /* with its traits, if known */
         const Partition *observed;    /* its partition */
         const Comparison *comparison; /* of its partitions */
         const DoctorFacts *facts;
@@ -89,7 +89,7 @@ typedef struct DoctorFinding {
         const char *what; /* a few words */
         char *evidence;   /* a sentence. Owned. */
         const char *why;  /* it matters */
-        const char *fix;  /* "" if there is nothing to be done */
+        const char *fix;  /* "" if no fix is needed */
 } DoctorFinding;
 
 typedef struct Diagnosis {
@@ -106,14 +106,14 @@ DEFINE_CLEANUP(Diagnosis *, diagnosis_free);
 /* "unknown", "ok", "warn", "fail". */
 const char *doctor_level_to_string(DoctorLevel level);
 
-/* The module's name as the kernel writes it, and a parameter's with its module's. */
+/* The kernel's name of a module, and the names of a parameter and its module. */
 const char *doctor_module_name(DoctorModule module);
 void doctor_parameter_name(DoctorParameter parameter, const char **ret_module,
                            const char **ret_name);
 
 /*
- * Is this line of modules.dep or modules.builtin about the module? In names of modules, - and _ are
- * the same.
+ * Is this line of modules.dep or modules.builtin about the module? In module names, - and _ are
+ * equal.
  */
 bool doctor_line_is_module(const char *line, const char *module);
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What a check of the doctor is made of: a row with its id and why it matters, and a function that
- * looks at the case.
+ * A check of the doctor: a row with its id and why it matters, and a function that examines the
+ * machine.
  */
 
 #include "core/model/doctor.h"
@@ -15,10 +15,12 @@ typedef struct DoctorCheck {
         bool (*examine)(const DoctorCase *subject, DoctorFinding *finding);
 } DoctorCheck;
 
-/* NULL-terminated by id; in the order in which findings are told. */
+/* NULL-terminated by id, in the order of the findings. */
 extern const DoctorCheck doctor_iommu_checks[], doctor_group_checks[], doctor_kernel_checks[];
 
-/* Fills a finding; returns true. Without memory there is no evidence, which doctor_examine() sees.
+/*
+ * Fills a finding; returns true. If memory is short, evidence is NULL, which doctor_examine()
+ * reports.
  */
 _printf_(5, 6) bool doctor_answer(DoctorFinding *finding, DoctorLevel level, const char *what,
                                   const char *fix, const char *format, ...);
@@ -31,19 +33,19 @@ typedef struct DoctorNames {
 } DoctorNames;
 
 void doctor_names_add(DoctorNames *names, const char *name);
-/* The text, for a sentence; "" if there is none. Nothing may be added then. */
+/* Ends the list and returns its text; "" if it is empty. Add no names after this. */
 const char *doctor_names_end(DoctorNames *names);
 void doctor_names_clear(DoctorNames *names);
 
-/* How many functions are in one of the kernel's groups. */
+/* The number of functions in kernel groups. */
 size_t doctor_n_covered(const Snapshot *snapshot);
 
-/* Major and minor version and what comes third; false if the release does not begin so. */
+/* Reads major, minor and patch version; false if the release has another form. */
 typedef struct DoctorVersion {
         unsigned major, minor, patch;
 } DoctorVersion;
 bool doctor_version(const Snapshot *snapshot, DoctorVersion *ret);
 bool doctor_version_is(const DoctorVersion *version, unsigned major, unsigned minor);
 
-/* A word of the kernel's command line that begins so, up to its end, for "%.*s"; NULL if none. */
+/* The first word of the kernel's command line with this prefix, for "%.*s"; NULL if none. */
 const char *doctor_word(const Snapshot *snapshot, const char *begin, int *ret_n);

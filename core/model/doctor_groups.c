@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Checks of the kernel's groups: what they rest on, and whether they are what they should be. */
+/* Checks of the kernel's groups: their basis, and whether they match the rules. */
 
 #include "core/model/doctor_check.h"
 
-/* The ids of groups that members with a mismatch of that kind are in, each once. */
+/* The ids of the groups that have members with a mismatch of that kind, each once. */
 static void name_groups(const DoctorCase *subject, bool by_override, DoctorNames *names)
 {
         const Comparison *comparison = subject->comparison;
@@ -38,27 +38,26 @@ static bool check_override(const DoctorCase *subject, DoctorFinding *finding)
                 return false;
         if (!subject->snapshot->command_line)
                 return doctor_answer(finding, DOCTOR_UNKNOWN,
-                                     "whether ACS is overridden is not known",
-                                     "Ask on the machine itself.",
-                                     "The kernel's command line is not in what was read.");
+                                     "it is unknown whether ACS is overridden",
+                                     "Run this on the machine itself.",
+                                     "The input lacks the kernel's command line.");
         word = doctor_word(subject->snapshot, "pcie_acs_override=", &n);
         if (!word)
                 return doctor_answer(finding, DOCTOR_OK, "ACS is not overridden", "",
                                      "The kernel's command line has no pcie_acs_override=.");
         name_groups(subject, true, &names);
         if (names.n > 0)
-                return doctor_answer(finding, DOCTOR_FAIL,
-                                     "groups exist only because ACS is overridden", fix,
-                                     "By %.*s: %s. The hardware does not isolate them.", n, word,
-                                     doctor_names_end(&names));
-        return doctor_answer(
-                finding, DOCTOR_WARN, "ACS is to be overridden", fix,
-                "The command line has %.*s; no group is due to it, as this kernel does "
-                "not know it or nothing here needs it.",
-                n, word);
+                return doctor_answer(
+                        finding, DOCTOR_FAIL, "groups exist only because ACS is overridden", fix,
+                        "Because of %.*s: %s. The hardware does not isolate these groups.", n, word,
+                        doctor_names_end(&names));
+        return doctor_answer(finding, DOCTOR_WARN, "the command line overrides ACS", fix,
+                             "The command line has %.*s, but no group depends on it: this kernel "
+                             "ignores it, or no device needs it.",
+                             n, word);
 }
 
-/* Was something not read that the rules go by? */
+/* Are facts unknown that the rules need? */
 static bool is_in_doubt(const DoctorCase *subject)
 {
         return subject->comparison->n_unread > 0 || subject->comparison->n_unplaced > 0;
@@ -67,8 +66,8 @@ static bool is_in_doubt(const DoctorCase *subject)
 static bool answer_doubt(const DoctorCase *subject, DoctorFinding *finding, const char *what)
 {
         return doctor_answer(finding, DOCTOR_UNKNOWN, what, "Read the whole machine, as root.",
-                             "%zu functions were not read whole, and %zu are below bridges that "
-                             "were not read.",
+                             "%zu functions were not completely read, and %zu are below bridges "
+                             "that were not read.",
                              subject->comparison->n_unread, subject->comparison->n_unplaced);
 }
 
@@ -80,17 +79,16 @@ static bool check_rules(const DoctorCase *subject, DoctorFinding *finding)
                 return false;
         name_groups(subject, false, &names);
         if (names.n > 0)
-                return doctor_answer(finding, DOCTOR_WARN,
-                                     "the kernel's groups are not what its rules give",
-                                     "isoctl compare names each difference and its cause.",
-                                     "%zu groups differ: %s.", names.n, doctor_names_end(&names));
+                return doctor_answer(
+                        finding, DOCTOR_WARN,
+                        "the kernel's groups differ from those that its rules give",
+                        "Run isoctl compare, which shows each difference and its cause.",
+                        "%zu groups differ: %s.", names.n, doctor_names_end(&names));
         if (is_in_doubt(subject))
                 return answer_doubt(subject, finding,
-                                    "whether the kernel's groups are what its rules give is not "
-                                    "known");
-        return doctor_answer(finding, DOCTOR_OK, "the kernel's groups are what its rules give", "",
-                             "All of %zu groups were worked out alike.",
-                             subject->observed->n_groups);
+                                    "it is unknown whether the kernel's groups match its rules");
+        return doctor_answer(finding, DOCTOR_OK, "the kernel's groups match its rules", "",
+                             "The rules give all %zu groups.", subject->observed->n_groups);
 }
 
 static bool check_reach(const DoctorCase *subject, DoctorFinding *finding)
@@ -103,34 +101,37 @@ static bool check_reach(const DoctorCase *subject, DoctorFinding *finding)
         for (size_t i = 0; i < comparison->n_too_fine; i++)
                 doctor_names_add(&names, subject->observed->groups[comparison->too_fine[i]].id);
         if (names.n == 0 && is_in_doubt(subject))
-                return answer_doubt(subject, finding,
-                                    "whether a group is reached from outside is not known");
+                return answer_doubt(
+                        subject, finding,
+                        "it is unknown whether devices can reach into groups past the IOMMU");
         if (names.n == 0)
-                return doctor_answer(finding, DOCTOR_OK, "no group is reached from outside", "",
-                                     "No way leads into any of %zu groups past the IOMMU.",
+                return doctor_answer(finding, DOCTOR_OK,
+                                     "no device can reach into a group past the IOMMU", "",
+                                     "No path leads into any of %zu groups past the IOMMU.",
                                      subject->observed->n_groups);
-        return doctor_answer(
-                finding, DOCTOR_WARN,
-                comparison->n_unread + comparison->n_unplaced > 0
-                        ? "devices may reach into groups past the IOMMU"
-                        : "devices reach into groups past the IOMMU",
-                "Lease such groups together, or give their owners the same trust; "
-                "isoctl explain --from /sys --partition sound GROUP tells the way.",
-                "Reached from outside%s: %s.",
-                comparison->n_unread + comparison->n_unplaced > 0 ? ", or not shown not to be" : "",
-                doctor_names_end(&names));
+        return doctor_answer(finding, DOCTOR_WARN,
+                             comparison->n_unread + comparison->n_unplaced > 0
+                                     ? "devices may reach into groups past the IOMMU"
+                                     : "devices can reach into groups past the IOMMU",
+                             "Lease such groups together, or only to owners that trust each other; "
+                             "isoctl explain --from /sys --partition sound GROUP shows the path.",
+                             "Groups that can be reached%s: %s.",
+                             comparison->n_unread + comparison->n_unplaced > 0
+                                     ? ", or that nothing shows to be isolated"
+                                     : "",
+                             doctor_names_end(&names));
 }
 
 const DoctorCheck doctor_group_checks[] = {
         {"acs-override",
-         "The option has the kernel assume an isolation that is not there: a device in one such "
+         "The option makes the kernel assume isolation that does not exist: a device in one such "
          "group can write into another.",
          check_override},
         {"groups", "Groups that nobody can account for may separate what is not apart.",
          check_rules},
         {"reach",
-         "The kernel asks only whether requests go up, not who may come down: a neighbour of "
-         "another owner can write there.",
+         "The kernel only checks that requests go up to the IOMMU, not which requests come down: "
+         "another owner's device can write into the group.",
          check_reach},
         {.id = NULL},
 };

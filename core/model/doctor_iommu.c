@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Checks of the IOMMU itself: is it on, does it translate, do interrupts pass it, and who may go
- * around it.
+ * Checks of the IOMMU: is it on, does it translate, does it remap interrupts, and can devices
+ * bypass it?
  */
 
 #include "core/model/doctor_check.h"
 
 #include <string.h>
 
-#define CLASS_BRIDGE                                                                               \
-        0x06 /* base classes whose functions need no IOMMU: they do no DMA for anybody */
-#define CLASS_SYSTEM 0x08 /* an IOMMU is one */
+#define CLASS_BRIDGE 0x06 /* base classes that need no IOMMU: they do no DMA */
+#define CLASS_SYSTEM 0x08 /* for instance an IOMMU */
 
 static const char *advise_iommu(const DoctorCase *subject)
 {
@@ -20,8 +19,8 @@ static const char *advise_iommu(const DoctorCase *subject)
         if (subject->snapshot->ivrs == TRISTATE_YES)
                 return "Boot without amd_iommu=off and iommu=off.";
         if (subject->facts->dmar == TRISTATE_NO && subject->snapshot->ivrs == TRISTATE_NO)
-                return "Turn VT-d, AMD-Vi or IOMMU on in the firmware's setup: the kernel gets no "
-                       "table of one.";
+                return "Turn VT-d, AMD-Vi or IOMMU on in the firmware's setup: firmware gives the "
+                       "kernel no IOMMU table.";
         return "Turn it on in the firmware's setup (VT-d, AMD-Vi, IOMMU, SMMU) and, on Intel, boot "
                "with intel_iommu=on.";
 }
@@ -38,9 +37,9 @@ static bool check_iommu(const DoctorCase *subject, DoctorFinding *finding)
                 return doctor_answer(finding, DOCTOR_FAIL, "no IOMMU is on", advise_iommu(subject),
                                      "The kernel has no group for any of %zu functions.",
                                      subject->snapshot->n_devices);
-        return doctor_answer(finding, DOCTOR_UNKNOWN, "whether an IOMMU is on is not known",
-                             "Ask on the machine itself.",
-                             "What was read does not tell of the kernel's groups.");
+        return doctor_answer(finding, DOCTOR_UNKNOWN, "it is unknown whether an IOMMU is on",
+                             "Run this on the machine itself.",
+                             "The input lacks the kernel's groups.");
 }
 
 static bool check_coverage(const DoctorCase *subject, DoctorFinding *finding)
@@ -62,23 +61,23 @@ static bool check_coverage(const DoctorCase *subject, DoctorFinding *finding)
         }
         if (names.n == 0 && unknown.n > 0)
                 return doctor_answer(finding, DOCTOR_UNKNOWN,
-                                     "whether the IOMMU covers all devices is not known",
-                                     "Read all of each function: lspci -vvv, as root.",
-                                     "What was read does not tell the group of %s.",
+                                     "it is unknown whether the IOMMU covers all devices",
+                                     "Read each function completely: lspci -vvv, as root.",
+                                     "The input lacks the group of %s.",
                                      doctor_names_end(&unknown));
         if (names.n == 0)
-                return doctor_answer(finding, DOCTOR_OK, "the IOMMU covers all devices", "",
-                                     "Bridges and the system's own functions apart, every function "
-                                     "is in a group.");
+                return doctor_answer(
+                        finding, DOCTOR_OK, "the IOMMU covers all devices", "",
+                        "Every function except bridges and system functions is in a group.");
         return doctor_answer(finding, DOCTOR_WARN, "the IOMMU does not cover all devices",
-                             "intel_iommu=igfx_off leaves out graphics; for others, the firmware's "
-                             "tables say what an IOMMU covers: look for an update.",
+                             "intel_iommu=igfx_off leaves out graphics. For other devices, the "
+                             "firmware's tables define the coverage: look for a firmware update.",
                              "In no group: %s.", doctor_names_end(&names));
 }
 
 static bool check_default_domain(const DoctorCase *subject, DoctorFinding *finding)
 {
-        static const char what_unknown[] = "whether default domains translate is not known";
+        static const char what_unknown[] = "it is unknown whether default domains translate";
         const Snapshot *snapshot = subject->snapshot;
         _cleanup_(doctor_names_clear) DoctorNames identity = {.n = 0}, unknown = {.n = 0};
 
@@ -95,20 +94,18 @@ static bool check_default_domain(const DoctorCase *subject, DoctorFinding *findi
                         doctor_names_add(&unknown, group->id);
         }
         if (identity.n > 0)
-                return doctor_answer(
-                        finding, DOCTOR_WARN, "default domains do not translate",
-                        "Boot without iommu=pt and iommu.passthrough=1, or set the type of the "
-                        "groups that matter: isoctl type GROUP DMA.",
-                        "%zu groups are of type identity: %s.", identity.n,
-                        doctor_names_end(&identity));
+                return doctor_answer(finding, DOCTOR_WARN, "default domains do not translate",
+                                     "Boot without iommu=pt and iommu.passthrough=1, or set the "
+                                     "type of single groups: isoctl type GROUP DMA.",
+                                     "%zu groups have type identity: %s.", identity.n,
+                                     doctor_names_end(&identity));
         if (unknown.n > 0)
                 return doctor_answer(finding, DOCTOR_UNKNOWN, what_unknown,
-                                     "Ask on the machine itself, as root.",
-                                     "The types of %zu groups are not known: %s.", unknown.n,
+                                     "Run this on the machine itself, as root.",
+                                     "The types of %zu groups are unknown: %s.", unknown.n,
                                      doctor_names_end(&unknown));
         return doctor_answer(finding, DOCTOR_OK, "default domains translate", "",
-                             "None of %zu groups is of type identity.",
-                             subject->observed->n_groups);
+                             "None of %zu groups has type identity.", subject->observed->n_groups);
 }
 
 static bool check_remapping(const DoctorCase *subject, DoctorFinding *finding)
@@ -124,21 +121,23 @@ static bool check_remapping(const DoctorCase *subject, DoctorFinding *finding)
                         finding, DOCTOR_FAIL, "interrupts are not remapped",
                         "Boot without intremap=off and nointremap; turn x2APIC and interrupt "
                         "remapping on in the firmware's setup.",
-                        "/proc/interrupts has PCI messages, and none that passes the IOMMU%s.",
+                        "/proc/interrupts shows PCI messages, and none passes the IOMMU%s.",
                         facts->dmar_read == TRISTATE_YES && !(facts->dmar_flags & DMAR_INTR_REMAP)
-                                ? "; the firmware's DMAR table says that the platform cannot"
+                                ? "; by the firmware's DMAR table, the platform does not support it"
                                 : "");
         if (snapshot->interrupt_remapping != TRISTATE_YES || !snapshot->command_line)
                 return doctor_answer(finding, DOCTOR_UNKNOWN,
-                                     "whether interrupts are remapped is not known",
-                                     "Ask on the machine itself.", "%s is not in what was read.",
-                                     snapshot->command_line ? "It" : "The kernel's command line");
+                                     "it is unknown whether interrupts are remapped",
+                                     "Run this on the machine itself.", "The input lacks %s.",
+                                     snapshot->command_line ? "the names of interrupt chips"
+                                                            : "the kernel's command line");
         if (doctor_word(snapshot, "intremap=nosid", &n))
-                return doctor_answer(finding, DOCTOR_FAIL, "who sends an interrupt is not verified",
+                return doctor_answer(finding, DOCTOR_FAIL,
+                                     "the IOMMU does not verify the sender of an interrupt",
                                      "Boot without intremap=nosid.",
                                      "The kernel's command line has %s.", "intremap=nosid");
         return doctor_answer(finding, DOCTOR_OK, "interrupts are remapped", "",
-                             "Interrupt chips are the IOMMU's (IR- in /proc/interrupts).");
+                             "Interrupts use the IOMMU's chips (IR- in /proc/interrupts).");
 }
 
 static bool check_ats(const DoctorCase *subject, DoctorFinding *finding)
@@ -164,15 +163,13 @@ static bool check_ats(const DoctorCase *subject, DoctorFinding *finding)
         if (bad.n > 0)
                 return doctor_answer(
                         finding, DOCTOR_FAIL, "removable devices translate by themselves", fix,
-                        "ATS is switched on in %s, which somebody may have plugged in.",
-                        doctor_names_end(&bad));
+                        "ATS is on in %s, which is removable.", doctor_names_end(&bad));
         if (unknown.n > 0)
-                return doctor_answer(finding, DOCTOR_UNKNOWN,
-                                     "devices may translate by themselves that can be plugged in",
-                                     fix,
-                                     "Whether ATS is on, or whether they can be plugged in, is not "
-                                     "known of %s.",
-                                     doctor_names_end(&unknown));
+                return doctor_answer(
+                        finding, DOCTOR_UNKNOWN, "removable devices may translate by themselves",
+                        fix,
+                        "It is unknown whether ATS is on, or whether the device is removable: %s.",
+                        doctor_names_end(&unknown));
         return doctor_answer(finding, DOCTOR_OK, "no removable device translates by itself", "",
                              "ATS is off in every function that may be removable.");
 }
@@ -189,28 +186,29 @@ static bool check_preboot(const DoctorCase *subject, DoctorFinding *finding)
 
         if (!table)
                 return facts->dmar == TRISTATE_UNKNOWN &&
-                       doctor_answer(finding, DOCTOR_UNKNOWN,
-                                     "whether firmware guards memory before the kernel is not "
-                                     "known",
-                                     "Ask on the machine itself.",
-                                     "The firmware's tables are not in what was read.");
+                       doctor_answer(
+                               finding, DOCTOR_UNKNOWN,
+                               "it is unknown whether firmware blocks DMA before the kernel starts",
+                               "Run this on the machine itself.",
+                               "The input lacks the firmware's tables.");
         if (facts->dmar == TRISTATE_YES)
                 opted = facts->dmar_read != TRISTATE_YES
                                 ? TRISTATE_UNKNOWN
                                 : tristate_from_bool(facts->dmar_flags & DMAR_PLATFORM_OPT_IN);
         switch (opted) {
         case TRISTATE_YES:
-                return doctor_answer(finding, DOCTOR_OK, "firmware guards memory before the kernel",
-                                     "", "The %s table says so.", table);
+                return doctor_answer(finding, DOCTOR_OK,
+                                     "firmware blocks DMA before the kernel starts", "",
+                                     "The %s table reports it.", table);
         case TRISTATE_NO:
                 return doctor_answer(finding, DOCTOR_WARN,
-                                     "firmware does not guard memory before the kernel", fix,
-                                     "The %s table does not say that it does.", table);
+                                     "firmware does not block DMA before the kernel starts", fix,
+                                     "The %s table does not report it.", table);
         case TRISTATE_UNKNOWN:
                 break;
         }
         return doctor_answer(finding, DOCTOR_UNKNOWN,
-                             "whether firmware guards memory before the kernel is not known",
+                             "it is unknown whether firmware blocks DMA before the kernel starts",
                              "Run this as root.", "The %s table could not be read.", table);
 }
 
@@ -237,7 +235,8 @@ const DoctorCheck doctor_iommu_checks[] = {
         {"coverage", "What no IOMMU covers reaches all memory, and can never be leased.",
          check_coverage},
         {"default-domain",
-         "Between two owners a group is in its default domain: with identity its devices reach all "
+         "Between two owners a group is in its default domain: with identity its devices can reach "
+         "all "
          "memory.",
          check_default_domain},
         {"interrupt-remapping",
@@ -247,8 +246,7 @@ const DoctorCheck doctor_iommu_checks[] = {
         {"ats", "A device with ATS calls addresses translated, and the IOMMU believes it.",
          check_ats},
         {"preboot",
-         "Between firmware and the kernel's IOMMU driver, a device that somebody planted can write "
-         "into memory.",
+         "Before the kernel's IOMMU driver starts, a malicious device can write into memory.",
          check_preboot},
         {"external-ports", "Through such a port PCI Express leaves the case.",
          check_external_ports},

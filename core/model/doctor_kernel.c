@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Checks of the kernel: its version, modules and their parameters, and what it lets one do. */
+/* Checks of the kernel: version, modules and their parameters, lockdown, limits. */
 
 #include "core/model/doctor_check.h"
 
@@ -15,26 +15,26 @@ static bool check_version(const DoctorCase *subject, DoctorFinding *finding)
         DoctorVersion version;
 
         if (!doctor_version(subject->snapshot, &version))
-                return doctor_answer(finding, DOCTOR_UNKNOWN, "the kernel's version is not known",
-                                     "Ask on the machine itself.",
-                                     "No release of a kernel is in what was read.");
+                return doctor_answer(finding, DOCTOR_UNKNOWN, "the kernel's version is unknown",
+                                     "Run this on the machine itself.",
+                                     "The input lacks the kernel's release.");
         if (!doctor_version_is(&version, 5, 19))
                 return doctor_answer(
                         finding, DOCTOR_FAIL, "the kernel is too old", "Use Linux 5.19 or newer.",
-                        "Linux %s cannot keep a host's driver out of a group in use.", release);
+                        "Linux %s cannot keep host drivers out of a leased group.", release);
         return doctor_answer(
-                finding, DOCTOR_OK, "the kernel keeps drivers out of groups in use", "",
+                finding, DOCTOR_OK, "the kernel keeps host drivers out of leased groups", "",
                 "Linux %s%s%s%s.", release,
                 doctor_version_is(&version, 6, 5)
                         ? ""
-                        : "; changes the type of groups of one device only (more: 6.5)",
+                        : "; changes the type only of groups with one device (others: 6.5)",
                 doctor_version_is(&version, 6, 6) ? "" : "; has no mode iommufd (6.6)",
                 doctor_version_is(&version, 6, 19)
                         ? ""
-                        : "; cannot hold back drivers of new functions at the gate (6.19)");
+                        : "; cannot keep drivers from new functions (gate: 6.19)");
 }
 
-/* Appends the name of a module that is known not to be there, or not known to be. */
+/* Appends the name of a missing module, or of one whose presence is unknown. */
 static void sort_module(const DoctorCase *subject, DoctorModule module, DoctorNames *missing,
                         DoctorNames *unknown)
 {
@@ -66,22 +66,20 @@ static bool check_modules(const DoctorCase *subject, DoctorFinding *finding)
                     (modules[DOCTOR_MODULE_TYPE1] == TRISTATE_NO &&
                      modules[DOCTOR_MODULE_IOMMUFD] == TRISTATE_NO);
         if (missing.n > 0)
-                return doctor_answer(finding, is_needed ? DOCTOR_FAIL : DOCTOR_WARN,
-                                     "modules are missing", fix,
-                                     "Neither loaded, built in nor there to be loaded: %s.",
-                                     doctor_names_end(&missing));
+                return doctor_answer(
+                        finding, is_needed ? DOCTOR_FAIL : DOCTOR_WARN, "modules are missing", fix,
+                        "Neither loaded, built in nor available: %s.", doctor_names_end(&missing));
         if (unknown.n > 0)
                 return doctor_answer(finding, DOCTOR_UNKNOWN,
-                                     "whether all modules are there is not known",
-                                     "Ask on the machine itself.", "Nothing is known of %s.",
+                                     "it is unknown whether all modules are available",
+                                     "Run this on the machine itself.", "Unknown: %s.",
                                      doctor_names_end(&unknown));
-        return doctor_answer(finding, DOCTOR_OK, "VFIO's modules are there", "",
+        return doctor_answer(finding, DOCTOR_OK, "VFIO's modules are available", "",
                              "vfio_pci, vfio_iommu_type1%s are loaded, built in or can be loaded.",
                              has_iommufd ? ", iommufd" : "");
 }
 
-/* What says that a parameter is on, now or as soon as its module is loaded; "" if it is not known.
- */
+/* The place that switches a parameter on, now or when its module is loaded; "" if unknown. */
 static Tristate judge_parameter(const DoctorCase *subject, DoctorParameter parameter,
                                 const char **ret_by)
 {
@@ -91,7 +89,7 @@ static Tristate judge_parameter(const DoctorCase *subject, DoctorParameter param
 
         *ret_by = "";
         if (its->loaded != TRISTATE_UNKNOWN) {
-                *ret_by = its->loaded == TRISTATE_YES ? "as it runs" : "";
+                *ret_by = its->loaded == TRISTATE_YES ? "in the running kernel" : "";
                 return its->loaded;
         }
         doctor_parameter_name(parameter, &module, &name);
@@ -127,15 +125,15 @@ static bool answer_parameters(const DoctorCase *subject, DoctorFinding *finding,
                         doctor_names_add(&unknown, text);
         }
         if (on.n > 0)
-                return doctor_answer(
-                        finding, DOCTOR_FAIL, what,
-                        "Take it out of the kernel's command line and of modprobe.d(5), "
-                        "and write N to the parameter in /sys/module.",
-                        "Switched on: %s.", doctor_names_end(&on));
+                return doctor_answer(finding, DOCTOR_FAIL, what,
+                                     "Remove it from the kernel's command line and from "
+                                     "modprobe.d(5), and write N to the parameter in /sys/module.",
+                                     "Switched on: %s.", doctor_names_end(&on));
         if (unknown.n > 0)
-                return doctor_answer(
-                        finding, DOCTOR_UNKNOWN, "an unsafe parameter may be switched on",
-                        "Ask on the machine itself.", "Not known: %s.", doctor_names_end(&unknown));
+                return doctor_answer(finding, DOCTOR_UNKNOWN,
+                                     "an unsafe parameter may be switched on",
+                                     "Run this on the machine itself.", "Unknown: %s.",
+                                     doctor_names_end(&unknown));
         finding->what = "";
         return false;
 }
@@ -145,7 +143,7 @@ static bool check_unsafe_interrupts(const DoctorCase *subject, DoctorFinding *fi
         static const DoctorParameter parameters[] = {DOCTOR_TYPE1_UNSAFE, DOCTOR_IOMMUFD_UNSAFE};
 
         if (answer_parameters(subject, finding, parameters, ARRAY_SIZE(parameters),
-                              "devices may be handed out whose interrupts are not remapped"))
+                              "VFIO accepts devices whose interrupts are not remapped"))
                 return true;
         return doctor_answer(finding, DOCTOR_OK, "unsafe interrupts are not allowed", "",
                              "allow_unsafe_interrupts of vfio_iommu_type1 and iommufd is off, or "
@@ -157,9 +155,9 @@ static bool check_noiommu(const DoctorCase *subject, DoctorFinding *finding)
         static const DoctorParameter parameters[] = {DOCTOR_NOIOMMU};
 
         if (answer_parameters(subject, finding, parameters, ARRAY_SIZE(parameters),
-                              "VFIO hands out devices that no IOMMU covers"))
+                              "VFIO accepts devices that no IOMMU covers"))
                 return true;
-        return doctor_answer(finding, DOCTOR_OK, "VFIO wants an IOMMU", "",
+        return doctor_answer(finding, DOCTOR_OK, "VFIO requires an IOMMU", "",
                              "enable_unsafe_noiommu_mode of vfio is off, or nothing sets it.");
 }
 
@@ -171,19 +169,19 @@ static bool check_lockdown(const DoctorCase *subject, DoctorFinding *finding)
                                      "Root may write to configuration space.");
         case DOCTOR_LOCKDOWN_INTEGRITY:
         case DOCTOR_LOCKDOWN_CONFIDENTIALITY:
-                return doctor_answer(finding, DOCTOR_WARN, "the kernel is locked down",
-                                     "Leave it so if it is meant to be; expect leases to end in "
-                                     "quarantine where a device does not let go by its reset.",
-                                     "lockdown is %s: nobody may write to configuration space.",
-                                     subject->facts->lockdown == DOCTOR_LOCKDOWN_INTEGRITY
-                                             ? "integrity"
-                                             : "confidentiality");
+                return doctor_answer(
+                        finding, DOCTOR_WARN, "the kernel is locked down",
+                        "If this is intended, leave it; a lease ends in quarantine if a device "
+                        "keeps bus mastering on after its reset.",
+                        "lockdown is %s: user space cannot write to configuration space.",
+                        subject->facts->lockdown == DOCTOR_LOCKDOWN_INTEGRITY ? "integrity"
+                                                                              : "confidentiality");
         case DOCTOR_LOCKDOWN_UNKNOWN:
                 break;
         }
         return doctor_answer(finding, DOCTOR_UNKNOWN,
-                             "whether the kernel is locked down is not known",
-                             "Ask on the machine itself, with securityfs mounted.",
+                             "it is unknown whether the kernel is locked down",
+                             "Run this on the machine itself, with securityfs mounted.",
                              "/sys/kernel/security/lockdown could not be read.");
 }
 
@@ -195,25 +193,26 @@ static bool check_memlock(const DoctorCase *subject, DoctorFinding *finding)
                 return false;
         if (!limit->known)
                 return doctor_answer(finding, DOCTOR_UNKNOWN,
-                                     "how much memory may be locked is not known",
+                                     "the limit on locked memory is unknown",
                                      "Run this where /proc is mounted.",
                                      "The limits in /proc could not be read.");
         if (limit->exempt || limit->unlimited)
-                return doctor_answer(finding, DOCTOR_OK, "memory may be locked", "",
-                                     "Who runs this %s; of others, isoctl memlock tells.",
+                return doctor_answer(finding, DOCTOR_OK, "memory can be locked", "",
+                                     "This process %s; for others, use isoctl memlock.",
                                      limit->exempt ? "has CAP_IPC_LOCK" : "has no limit");
-        return doctor_answer(finding, limit->limit < MEMLOCK_HEADROOM ? DOCTOR_WARN : DOCTOR_OK,
-                             limit->limit < MEMLOCK_HEADROOM ? "little memory may be locked"
-                                                             : "memory may be locked",
-                             limit->limit < MEMLOCK_HEADROOM
-                                     ? "Root raises it: \"memlock\" in the policy's rule, "
-                                       "LimitMEMLOCK= of the unit, or limits.conf(5) and a new "
-                                       "login; isoctl memlock --ram SIZE GROUP tells how far."
-                                     : "",
-                             "RLIMIT_MEMLOCK of who runs this is %" PRIu64 " bytes.", limit->limit);
+        return doctor_answer(
+                finding, limit->limit < MEMLOCK_HEADROOM ? DOCTOR_WARN : DOCTOR_OK,
+                limit->limit < MEMLOCK_HEADROOM ? "the limit on locked memory is small"
+                                                : "memory can be locked",
+                limit->limit < MEMLOCK_HEADROOM
+                        ? "Root can raise it: \"memlock\" in the policy's rule, LimitMEMLOCK= of "
+                          "the unit, or limits.conf(5) and a new login; isoctl memlock --ram SIZE "
+                          "GROUP shows the needed size."
+                        : "",
+                "RLIMIT_MEMLOCK of this process is %" PRIu64 " bytes.", limit->limit);
 }
 
-/* Kernels that were seen to keep stale tables from devices, or to have it switched off. */
+/* Kernels that are known to avoid stale tables, or to have the feature switched off. */
 static bool sva_is_mended(const DoctorVersion *version)
 {
         return doctor_version_is(version, 7, 0) ||
@@ -238,42 +237,41 @@ static bool check_sva(const DoctorCase *subject, DoctorFinding *finding)
                                          bdf_format(device->bdf, text));
         }
         if (names.n == 0 && unknown.n == 0)
-                return doctor_answer(finding, DOCTOR_OK, "no device shares a process's memory", "",
-                                     "No function has PASID, or none on an x86 machine.");
+                return doctor_answer(finding, DOCTOR_OK, "no device can share a process's memory",
+                                     "", "No function has PASID, or none on an x86 machine.");
         if (names.n == 0)
                 return doctor_answer(finding, DOCTOR_UNKNOWN,
-                                     "whether devices can share a process's memory is not known",
-                                     "Run this as root.", "PASID could not be read of %s.",
+                                     "it is unknown whether devices can share a process's memory",
+                                     "Run this as root.", "PASID could not be read for %s.",
                                      doctor_names_end(&unknown));
         if (doctor_version(snapshot, &version) && sva_is_mended(&version))
                 return doctor_answer(finding, DOCTOR_OK,
-                                     "devices that share a process's memory hold no stale tables",
-                                     "", "Linux %s; PASID is offered by %s.",
+                                     "devices that share a process's memory have no stale tables",
+                                     "", "Linux %s; functions with PASID: %s.",
                                      snapshot->kernel_release, doctor_names_end(&names));
         return doctor_answer(finding, DOCTOR_UNKNOWN,
                              "devices that share a process's memory may hold stale tables",
-                             "Use Linux 7.0, or a stable kernel of 2026 (6.1.192, 6.12.117), or no "
-                             "driver that shares a process's memory.",
-                             "PASID is offered by %s; the number of Linux %s does not tell.",
+                             "Use Linux 7.0 or a stable kernel of 2026 (6.1.192, 6.12.117), or "
+                             "avoid drivers that share a process's memory.",
+                             "Functions with PASID: %s; the version of Linux %s does not show "
+                             "whether it has the fix.",
                              doctor_names_end(&names),
                              *snapshot->kernel_release ? snapshot->kernel_release : "(unknown)");
 }
 
 const DoctorCheck doctor_kernel_checks[] = {
-        {"kernel",
-         "Up to Linux 5.18 a host's driver can take a device of a group that somebody else owns.",
+        {"kernel", "Up to Linux 5.18 a host driver can bind a device of a leased group.",
          check_version},
         {"modules", "Nothing can be leased without vfio_pci and a container.", check_modules},
         {"unsafe-interrupts", "With it any owner of a device can raise any interrupt on the host.",
          check_unsafe_interrupts},
         {"noiommu", "Such a device reaches all memory, and its owner with it.", check_noiommu},
         {"lockdown",
-         "What a lease leaves behind is switched off in configuration space before the host gets "
-         "the "
+         "The daemon switches bus mastering off in configuration space before the host gets a "
          "device back.",
          check_lockdown},
         {"memlock",
-         "What a device may reach is locked in memory; where that is not allowed, mapping fails.",
+         "Memory that a device can access must be locked; above the limit, mapping fails.",
          check_memlock},
         {"sva",
          "A device that walks a process's page tables may keep entries of the kernel's that are "

@@ -54,7 +54,7 @@ bool doctor_line_is_module(const char *line, const char *module)
         return n > 0 && strncmp(base + n, ".ko", 3) == 0;
 }
 
-/* What the kernel takes for a value of that kind; a name alone switches on. */
+/* Parses a value like the kernel; a name without a value means on. */
 static Tristate read_value(const char *text)
 {
         if (*text != '=')

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The conditions in the order in which the kernel has them; what it refuses besides (memory
- * encryption, hardware that cannot pass through) only the kernel knows.
+ * Checks the kernel's conditions in the kernel's order. Only the kernel knows its other conditions
+ * (memory encryption, hardware without passthrough).
  */
 
 #include <errno.h>
@@ -46,9 +46,10 @@ static int check_from(const DomainTypeChange *change, DomainType *ret_from, char
 
         *ret_from = domain_type_from_string(type);
         if (change->group->kernel_group < 0 || !type[0])
-                return refuse(REFUSAL_UNSUPPORTED,
-                              text_print("group %s: the kernel has no type of its domain", id),
-                              ret_text);
+                return refuse(
+                        REFUSAL_UNSUPPORTED,
+                        text_print("group %s: the kernel shows no type of its default domain", id),
+                        ret_text);
         if (*ret_from == DOMAIN_TYPE_NONE)
                 return refuse(REFUSAL_UNSUPPORTED,
                               text_print("group %s: its domain is of type %s now, which no write "
@@ -66,16 +67,16 @@ static int check_member(const DomainTypeChange *change, const PciDevice *device,
         (void)bdf_format(device->bdf, address);
         if (change->to != DOMAIN_TYPE_DMA && device->removable == TRISTATE_YES)
                 return refuse(REFUSAL_NOT_VIABLE,
-                              text_print("group %s: %s can be unplugged by anybody, and the kernel "
-                                         "keeps such at type DMA",
+                              text_print("group %s: %s is an untrusted removable device, and the "
+                                         "kernel keeps such devices at type DMA",
                                          id, address),
                               ret_text);
         if (change->is_unbound ||
             (change->is_single_only ? !device->driver[0] : driver_is_harmless(device->driver)))
                 return 0;
         return refuse(REFUSAL_NOT_VIABLE,
-                      text_print("group %s: %s is bound to %s, and the kernel changes the type of "
-                                 "a group without drivers only; unbind it",
+                      text_print("group %s: %s is bound to %s, but the kernel changes the type "
+                                 "only of a group without drivers; unbind it",
                                  id, address, device->driver),
                       ret_text);
 }
@@ -91,8 +92,8 @@ int domain_type_check(const DomainTypeChange *change, char **ret_text)
                 return r;
         if (change->is_single_only && group->n_members != 1)
                 return refuse(REFUSAL_NOT_VIABLE,
-                              text_print("group %s has %zu devices: before 6.5 the kernel changes "
-                                         "the type of groups of one device only",
+                              text_print("group %s has %zu devices, but before 6.5 the kernel "
+                                         "changes the type only of groups with one device",
                                          group->id, group->n_members),
                               ret_text);
         for (size_t i = 0; r == 0 && i < group->n_members; i++)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From orphans to the places where the missing bridges may be, and from there to the devices that
- * such a bridge may tie to the orphans.
+ * Finds the places where the bridges missing above orphans may be, and the devices that such a
+ * bridge may join with the orphans.
  *
- * A place is a shown bridge with the missing one below it (`opens`), or a slot that may hold the
- * missing one as another of its functions (`beside`). Where neither an address nor the bus numbers
- * of a shown bridge tell, every root bus of the domain is such a place, and every function that may
- * be a bridge and does not tell its buses.
+ * A place is a known bridge with the missing one below it (`opens`), or a slot in which the
+ * missing one may be another function (`beside`). If neither an address nor the bus numbers of a
+ * known bridge show the place, every root bus of the domain is one, and every function that may be
+ * a bridge with unknown buses.
  */
 
 #include "core/model/doubt.h"
@@ -20,7 +20,7 @@
 
 #define BUSES 256
 
-/* Who may have a function together with one that is missing. */
+/* A cause that may join a function with a missing one. */
 typedef enum Tie {
         TIE_NONE = 0,
         TIE_SOUND,
@@ -30,14 +30,14 @@ typedef enum Tie {
 typedef struct Places {
         const Snapshot *snapshot;
         bool *opens;    /* a missing bridge may be below this one */
-        bool *open_bus; /* and in any slot of the bus right below */
+        bool *open_bus; /* in any slot of its secondary bus */
         bool *beside;   /* a missing bridge may be another function of this slot */
         bool *on_bus;   /* a missing bridge may be on this bus */
 
-        /* What was looked up in the domain at hand. */
+        /* The state of the search in the current domain. */
         size_t begin, end;    /* its devices */
-        bool is_marked;       /* all of it is a place */
-        bool is_asked[BUSES]; /* bridges that cover the bus are marked, if there are any */
+        bool is_marked;       /* every place in it is marked */
+        bool is_asked[BUSES]; /* the bridges that cover the bus are marked */
 } Places;
 
 static void places_deinitp(Places *places)
@@ -77,7 +77,7 @@ const char *doubt_missing_noun(const PciDevice *device)
                                                                          : "PF of";
 }
 
-/* Not excluded by its header (PCIe 7.5.1.3) or, without one, by its class. */
+/* Can the function be a bridge, by its header (PCIe 7.5.1.3) or else by its class? */
 static bool may_be_bridge(const PciDevice *device)
 {
         unsigned base = device->class_code >> 16, sub = device->class_code >> 8 & 0xff;
@@ -91,7 +91,7 @@ static bool may_be_bridge(const PciDevice *device)
         return base == 0x06 && sub != 0x00 && sub != 0x01 && sub != 0x02 && sub != 0x80;
 }
 
-/* A bridge that does not tell its buses may lead to any. */
+/* A bridge with unknown bus numbers may lead to any bus. */
 static void mark_silent_bridges(Places *places)
 {
         for (size_t i = places->begin; i < places->end; i++) {
@@ -120,7 +120,7 @@ static void enter_domain(Places *places, size_t orphan)
         mark_silent_bridges(places);
 }
 
-/* Nothing tells where: any slot of the domain's root buses. */
+/* The place is unknown: any slot of the domain's root buses. */
 static void mark_root_buses(Places *places)
 {
         for (size_t i = places->begin; !places->is_marked && i < places->end; i++)
@@ -129,7 +129,7 @@ static void mark_root_buses(Places *places)
         places->is_marked = true;
 }
 
-/* The bridges whose bus numbers reach nearest to `bus`; without any, it is a root bus's. */
+/* The innermost bridges that lead to `bus`; without any, a root bus. */
 static void mark_covering(Places *places, unsigned bus)
 {
         int nearest = -1;
@@ -154,7 +154,10 @@ static void mark_covering(Places *places, unsigned bus)
                 mark_root_buses(places);
 }
 
-/* The missing bridge has an address: it is beside the functions of that slot. False: none there. */
+/*
+ * The missing bridge has an address: marks the functions of its slot. Returns false if there are
+ * none.
+ */
 static bool mark_address(Places *places, Bdf missing)
 {
         const Snapshot *snapshot = places->snapshot;
@@ -181,16 +184,16 @@ static void mark_place(Places *places, size_t orphan)
         Bdf above = device->parent_bdf;
 
         enter_domain(places, orphan);
-        /* A reader that knows no address gives one on the orphan's own bus. */
+        /* For an unknown bridge, readers use an address on the orphan's own bus. */
         if (!bdf_same_bus(above, device->bdf) && mark_address(places, above))
                 return;
         mark_covering(places, above.domain == device->bdf.domain ? above.bus : device->bdf.bus);
 }
 
 /*
- * A function that is not there but has an address: the kernel may have it in one group with those
- * of its slot and with what uses its id. Inside the device it may reach those of its slot and,
- * below a link, all of its bus, where there is but one device (6.13). Returns what it tied.
+ * A missing function with a known address: the kernel may group it with the functions of its slot
+ * and with the users of its id. Inside the device it may reach the functions of its slot and,
+ * below a link, all of its bus, which has only one device (6.13). Returns the cause.
  */
 static Tie mark_function(const Places *places, Bdf missing, Doubt *doubt)
 {
@@ -221,7 +224,7 @@ static Tie mark_function(const Places *places, Bdf missing, Doubt *doubt)
         return found;
 }
 
-/* PFs and VMD endpoints that are not there, and what names them. */
+/* Missing PFs and VMD endpoints, and the functions that refer to them. */
 static void mark_functions(const Places *places, Doubt *doubt)
 {
         const Snapshot *snapshot = places->snapshot;
@@ -245,7 +248,7 @@ static void mark_functions(const Places *places, Doubt *doubt)
         }
 }
 
-/* Any function on a bus that is open may share its slot with the missing bridge. */
+/* Any function on an open bus may share its slot with the missing bridge. */
 static void mark_open_buses(Places *places)
 {
         for (size_t i = 0; i < places->snapshot->n_devices; i++) {
@@ -256,7 +259,9 @@ static void mark_open_buses(Places *places)
         }
 }
 
-/* May the kernel have what is below this bridge in its group, or in that of one above? */
+/*
+ * May the kernel put the devices below this bridge into its group, or into that of a bridge above?
+ */
 static bool ties_what_is_below(const Snapshot *snapshot, size_t bridge)
 {
         for (size_t i = bridge; i != SNAPSHOT_NONE; i = snapshot->devices[i].parent) {
@@ -289,8 +294,8 @@ static bool is_tied_by_kernel(const Places *places, size_t i)
 }
 
 /*
- * Requests also come down: from the missing bridge to what is below the ports beside it, and, where
- * no port above checks requester ids, to all below the port on the root bus.
+ * Requests also come down: from the missing bridge to the devices below its neighbour ports and,
+ * if no port above checks requester ids, to all below the port on the root bus.
  */
 static void mark_sound(const Places *places, Doubt *doubt)
 {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * What the name of a driver tells of it.
- */
+/* Classifies drivers by name. */
 
 #include <string.h>
 

@@ -11,12 +11,12 @@
 
 #include <errno.h>
 
-/* The reasons at each member, as one list of reason numbers and where each member's begin. */
+/* The reasons of each member: one list of reason numbers, and the start of each member's part. */
 typedef struct Graph {
         const Group *group;
         size_t *begin;
         size_t *reasons;
-        size_t *before; /* the reason by which a member was reached, or NONE */
+        size_t *before; /* the reason that reached a member, or NONE */
         size_t *queue;
 } Graph;
 
@@ -54,7 +54,7 @@ static int graph_init(Graph *graph)
         if (!graph->begin || !graph->reasons || !graph->before || !graph->queue)
                 return -ENOMEM;
 
-        /* Counted one place on; filling then moves each beginning to where it belongs. */
+        /* Counts at the next index; filling then moves each start to its place. */
         for (size_t i = 0; i < group->n_reasons; i++) {
                 graph->begin[place_of(group, group->reasons[i].a) + 1]++;
                 graph->begin[place_of(group, group->reasons[i].b) + 1]++;
@@ -116,7 +116,7 @@ static int find_chain(const Group *group, size_t a, size_t b, Explanation *expla
         if (from == to)
                 return 0;
 
-        /* Searched from `b`, so that going back from `a` meets the reasons in order. */
+        /* Searches from `b`, so that the way back from `a` has the reasons in order. */
         graph_search(&graph, from, to);
         for (size_t at = to; at != from && graph.before[at] != SNAPSHOT_NONE;
              at = other_end(group, graph.before[at], at))
@@ -131,7 +131,7 @@ static bool is_port(const PciDevice *device)
                 device->pcie_type == PCIE_TYPE_DOWNSTREAM);
 }
 
-/* Might it redirect, had it been read? */
+/* Can it be that the function redirects, with unknown facts? */
 static bool is_unread(const PciDevice *device)
 {
         return device->facts.pcie == TRISTATE_UNKNOWN || device->pcie_type_uncertain ||
@@ -140,8 +140,8 @@ static bool is_unread(const PciDevice *device)
 }
 
 /*
- * The first port from `port` up that redirects, or NONE; *ret_top is the last function passed, and
- * *ret_unread the first of them that was not read, or NONE.
+ * The first port from `port` up that redirects, or NONE. *ret_top is the last function passed, and
+ * *ret_unread the first passed function with unknown facts, or NONE.
  */
 static size_t climb(const Snapshot *snapshot, size_t index, size_t *ret_top, size_t *ret_unread)
 {
@@ -168,11 +168,10 @@ static char *describe_port(const Snapshot *snapshot, size_t port, const char *be
 
         (void)bdf_format(snapshot->devices[port].bdf, text);
         if (facts->redirect_inferred)
-                return text_print(
-                        "%s above %s redirected when the kernel made its groups; whether it "
-                        "does now is in a register that was not read (%s).",
-                        text, below,
-                        quirk_unread_register(&snapshot->devices[port]) ?: "ACS control");
+                return text_print("%s above %s redirected when the kernel made its groups. Its "
+                                  "present state is in a register that was not read (%s).",
+                                  text, below,
+                                  quirk_unread_register(&snapshot->devices[port]) ?: "ACS control");
         if (facts->acs == TRISTATE_YES)
                 return text_print("%s above %s redirects: of %s its ACS control has %s.", text,
                                   below, has && *has ? has : "nothing", on && *on ? on : "nothing");
@@ -189,13 +188,13 @@ static int find_separator(const Snapshot *snapshot, size_t index, Separator *sep
         if (separator->port != SNAPSHOT_NONE)
                 separator->text = describe_port(snapshot, separator->port, text);
         else if (device_is_orphan(&snapshot->devices[top]))
-                separator->text = text_print("The bridge above %s is not in what was read: whether "
-                                             "anything above %s redirects is not known.",
+                separator->text = text_print("The input lacks the bridge above %s: it is unknown "
+                                             "whether a port above %s redirects.",
                                              bdf_format(snapshot->devices[top].bdf, above), text);
         else if (unread != SNAPSHOT_NONE)
                 separator->text =
-                        text_print("Whether %s above %s redirects could not be read; above "
-                                   "that is the root complex.",
+                        text_print("It could not be read whether %s above %s redirects; above it "
+                                   "is the root complex.",
                                    bdf_format(snapshot->devices[unread].bdf, above), text);
         else
                 separator->text =

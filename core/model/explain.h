@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * Two devices: what ties them together, or what keeps them apart.
- */
+/* Explains two devices: the reasons that join them, or the ports that separate them. */
 
 #include "core/model/base.h"
 #include "core/model/groups.h"
 #include "core/model/snapshot.h"
 
-/* On the way up from one device: the first port that redirects everything. */
+/* The first port on the way up from a device that redirects all requests. */
 typedef struct Separator {
-        size_t port; /* SNAPSHOT_NONE: none, only the root complex is between */
+        size_t port; /* SNAPSHOT_NONE: none, only the root complex separates */
         char *text;  /* a sentence, with the ACS bits seen */
 } Separator;
 
 typedef struct Explanation {
         bool together;
-        Reason *chain; /* a shortest one, from `a` to `b`; empty if they are apart or the same */
+        Reason *chain; /* a shortest one, from `a` to `b`; empty if they are separate or the same */
         size_t n_chain;
-        Separator separators[2]; /* of `a` and of `b`; without text if they are together */
+        Separator separators[2]; /* of `a` and of `b`; without text if they share a group */
 } Explanation;
 
 /*
- * Explains a pair by the reasons of `partition`. A device in no group is with nobody. Returns 0 or
- * -ENOMEM; the caller frees *ret.
+ * Explains a pair by the reasons of `partition`. A device without a group shares none. Returns 0
+ * or -ENOMEM; the caller frees *ret.
  */
 _nodiscard_ int explain_pair(const Snapshot *snapshot, const Partition *partition, size_t a,
                              size_t b, Explanation **ret_explanation);

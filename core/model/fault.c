@@ -31,7 +31,7 @@ const char *fault_access_to_string(FaultAccess access)
         return access_names[access];
 }
 
-/* Where the text goes on after `word`, or NULL. */
+/* The text after `word`, or NULL. */
 static const char *after(const char *text, const char *word)
 {
         const char *at = text ? strstr(text, word) : NULL;
@@ -39,7 +39,7 @@ static const char *after(const char *text, const char *word)
         return at ? at + strlen(word) : NULL;
 }
 
-/* An address of a function that begins there and ends at one of `ends` or with the text. */
+/* Reads a function's address that ends at one of `ends` or with the text. */
 static bool take_bdf(const char *at, const char *ends, Bdf *ret)
 {
         char text[BDF_TEXT_SIZE];
@@ -52,7 +52,9 @@ static bool take_bdf(const char *at, const char *ends, Bdf *ret)
         return bdf_parse(text, ret);
 }
 
-/* A hexadecimal number, "0x" in front or not; of one that is too long, its end. */
+/*
+ * Reads a hexadecimal number, with or without "0x"; of a number that is too long, its last digits.
+ */
 static bool take_number(const char *at, uint64_t *ret)
 {
         const char *first;
@@ -90,8 +92,7 @@ static bool parse_intel(const char *record, IommuFault *fault)
         return true;
 }
 
-/* The function that a driver's message is about: "vfio-pci 0000:00:05.0: …", and the record's own.
- */
+/* The function of a driver's message: "vfio-pci 0000:00:05.0: …", or the record's DEVICE. */
 static bool take_subject(const char *record, const char *limit, Bdf *ret)
 {
         if (take_bdf(after(record, "\n DEVICE=+pci:"), "\n", ret))

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * What the kernel's log says of a device that went where the IOMMU did not let it.
+ * Reads IOMMU faults of devices from the kernel's log.
  *
- * Drivers of IOMMUs word their reports each in their own way; what is not one of the known wordings is
- * no fault. A record is a line as /dev/kmsg gives it, with the lines below it that name its device.
+ * Each IOMMU driver has its own form of report; this file knows those of kernel-facts and ignores
+ * other lines. A record is a line of /dev/kmsg, with the lines below it that name its device.
  */
 
 #include <stdbool.h>
@@ -19,12 +19,12 @@ typedef enum FaultAccess {
         FAULT_ACCESS_UNKNOWN,
         FAULT_ACCESS_READ,
         FAULT_ACCESS_WRITE,
-        FAULT_ACCESS_INTERRUPT, /* an interrupt that no entry lets pass */
+        FAULT_ACCESS_INTERRUPT, /* an interrupt without a valid entry */
         _FAULT_ACCESS_N,
 } FaultAccess;
 
 typedef struct IommuFault {
-        Bdf bdf; /* the requester id, which may be a bridge's for what is below it */
+        Bdf bdf; /* the requester id, which may be that of a bridge above the device */
         FaultAccess access;
         bool has_address;
         uint64_t address; /* I/O virtual; of an interrupt: the index */
@@ -34,13 +34,12 @@ typedef struct IommuFault {
 const char *fault_access_to_string(FaultAccess access);
 
 /*
- * Reads one record, NUL-terminated. Returns true and *ret if it is the report of a fault of a PCI
- * function.
+ * Reads one record, NUL-terminated. Returns true and *ret if it reports a fault of a PCI function.
  */
 _nodiscard_ bool fault_parse(const char *record, IommuFault *ret);
 
 /*
- * The number of reports that the kernel says it has kept back ("fault: 17 callbacks suppressed"), of
- * whatever device; 0 if the record says nothing of the kind.
+ * The number of reports, of all devices, that the kernel says it has suppressed ("fault: 17
+ * callbacks suppressed"); 0 for other records.
  */
 unsigned fault_parse_suppressed(const char *record);

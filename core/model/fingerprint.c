@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Fields side by side; the first that differs names the difference. */
+/* Compares fields in order; the first that differs names the difference. */
 
 #include "core/model/fingerprint.h"
 
@@ -74,7 +74,7 @@ const char *fingerprint_format(const Fingerprint *fingerprint,
         return text;
 }
 
-/* Takes `digits` digits and the `end` behind them off the front, or "-" where that may stand. */
+/* Takes `digits` digits, or "-" if allowed, and the `end` after them off the front. */
 static bool take_field(const char **text, int digits, char end, bool *ret_has, uint64_t *ret_value)
 {
         const char *at = *text;

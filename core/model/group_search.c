@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A device looks for a group that is already there, in four places: (A) its topological aliases,
- * the bridges under whose requester id the IOMMU may see it; (B) the ports above it, up to the
- * first from which the way to the root redirects everything; (C) functions of its bus that share a
- * requester id by a quirk; (D) functions of its slot that, like itself, lack ACS
- * (kernel-facts 1.3).
+ * A device searches for an existing group in four places (kernel-facts 1.3): (A) its topological
+ * aliases, the bridges whose requester id the IOMMU may see for it; (B) the ports above it, up to
+ * the first with a path to the root that redirects all requests; (C) functions of its bus that
+ * share a requester id by a quirk; (D) functions of its slot that, like itself, lack ACS.
  *
- * The searches stay on the way to the root and within one bus, at most 256 functions.
+ * The searches only visit the path to the root and one bus, at most 256 functions.
  */
 
 #include "core/model/group_search.h"
@@ -68,7 +67,7 @@ static bool bus_has_aliases(const GroupSearch *search, size_t at)
         return !search->facts || search->facts->bus_aliases[search->facts->bus_first[at]];
 }
 
-/* Does `a` use the id of `b`, of the same bus? */
+/* Does `a` use the requester id of `b`, which is on the same bus? */
 static bool sends_as(const GroupSearch *search, size_t a, size_t b)
 {
         const PciDevice *devices = search->snapshot->devices;
@@ -119,7 +118,7 @@ static size_t first_behind_lost(const GroupSearch *search, const PciDevice *devi
 
 /* --- the search ------------------------------------------------------------------------------- */
 
-/* Notes a step of the search; returns how many there were before, to take it back with. */
+/* Adds a step of the search; returns the earlier number of steps, for undoing it. */
 static size_t step_push(GroupSearch *search, ReasonRule rule, size_t a, size_t b, size_t at)
 {
         Reason reason = {.rule = rule, .a = (uint32_t)a, .b = (uint32_t)b, .at = (uint32_t)at};
@@ -141,7 +140,7 @@ static void step_pop(GroupSearch *search, size_t n)
         search->steps.n_reasons = n;
 }
 
-/* Does the IOMMU see what is below this bridge under the bridge's own id? Unknown counts as yes. */
+/* Does the IOMMU see the bridge's own id for devices below it? Unknown counts as yes. */
 static bool bridge_aliases(const Snapshot *snapshot, const PciDevice *bridge)
 {
         if (bridge->facts.pcie != TRISTATE_YES)
@@ -169,7 +168,7 @@ static size_t search_bridges(GroupSearch *search, size_t first, size_t *at)
         return SNAPSHOT_NONE;
 }
 
-/* Whose id does `of`, or what is below it, use (VMD)? Moves *at there. */
+/* Follows `of` to the VMD endpoint whose id it uses. Moves *at there. */
 static size_t search_real_dma(GroupSearch *search, size_t of, size_t *at)
 {
         const PciDevice *devices = search->snapshot->devices;
@@ -213,7 +212,7 @@ static size_t search_upstream(GroupSearch *search, size_t first, size_t *at)
         return SNAPSHOT_NONE;
 }
 
-/* Do two functions of one bus share a requester id? If so, *ret_rule and *ret_at say by what. */
+/* Do two functions of one bus share a requester id? If so, *ret_rule and *ret_at give the cause. */
 static bool is_alias(const GroupSearch *search, size_t a, size_t b, ReasonRule *ret_rule,
                      size_t *ret_at)
 {
@@ -261,7 +260,7 @@ static size_t search_aliases(GroupSearch *search, size_t at)
         return SNAPSHOT_NONE;
 }
 
-/* (D) Only the function that starts must know itself one of several; ACS decides for the others. */
+/* (D) Only the starting function must be marked as multi-function; ACS decides for the others. */
 static size_t search_slot(GroupSearch *search, size_t at)
 {
         const PciDevice *devices = search->snapshot->devices;
@@ -285,8 +284,8 @@ static size_t search_slot(GroupSearch *search, size_t at)
 }
 
 /*
- * Below a bridge that is not in the snapshot: with what else is there. The replay joins all of the
- * doubtful set at its end instead (doubt.h).
+ * Below a missing bridge: joins the other devices there. The replay instead joins the whole
+ * doubtful set at its end (doubt.h).
  */
 static size_t search_orphans(GroupSearch *search, size_t at)
 {
@@ -306,7 +305,7 @@ static size_t search_orphans(GroupSearch *search, size_t at)
         return SNAPSHOT_NONE;
 }
 
-/* What is left to try once nothing above has a group. */
+/* The remaining places if no function above has a group. */
 static size_t search_beside(GroupSearch *search, size_t at)
 {
         size_t label = search_orphans(search, at);

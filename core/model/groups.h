@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * A partition of a snapshot's devices into groups, and why.
+ * A partition of a snapshot's devices into groups, with reasons.
  *
- * Three come from here: `kernel`, the kernel's own algorithm replayed so that it can be explained,
- * `observed`, what the kernel's iommu_group links say, and `sound`, who can really reach whom. Each
- * merge keeps its reason.
+ * There are three partitions: `kernel` replays the kernel's own algorithm, so that it can be
+ * explained; `observed` follows the kernel's iommu_group links; `sound` joins all devices that can
+ * reach each other past the IOMMU. Each merge keeps its reason.
  */
 
 #include <stdbool.h>
@@ -18,13 +18,13 @@
 typedef enum __attribute__((packed)) ReasonRule {
         REASON_UPSTREAM_ACS, /* the port `at` above `a` does not redirect: joined to `b` there */
         REASON_MULTIFUNCTION_ACS, /* a and b are functions of one slot, both without ACS */
-        REASON_BRIDGE_ALIAS,      /* a is seen by the IOMMU under bridge b's requester id */
+        REASON_BRIDGE_ALIAS,      /* the IOMMU sees bridge b's requester id for a */
         REASON_DMA_ALIAS,         /* a quirk: a and b share a requester id */
         REASON_REAL_DMA_DEVICE,   /* a's requests carry b's id (VMD) */
-        REASON_UNKNOWN_PARENT, /* the bridge above `at` is not in the snapshot: doubt.h */
-        REASON_OBSERVED,          /* the kernel says so; no rule here explains it */
+        REASON_UNKNOWN_PARENT,    /* the bridge above `at` is not in the snapshot: doubt.h */
+        REASON_OBSERVED,          /* from the kernel's links; no known rule explains it */
 
-        /* Of the sound partition only: b, or what is below `at`, reaches a. */
+        /* Only in the sound partition: b, or a device below `at`, reaches a. */
         REASON_SHARED_BUS,       /* a is on the conventional bus that b owns */
         REASON_FUNCTION_PEER,    /* b is a function of the same device and lacks RR */
         REASON_SWITCH_PEER,      /* the downstream port `at` lacks RR */
@@ -36,22 +36,22 @@ typedef enum __attribute__((packed)) ReasonRule {
 } ReasonRule;
 
 /*
- * One edge: why `a` is in the group that `b` is in. As small as it can be, there is about one for
- * each device; indices fit, a snapshot has 1 << 20 devices at most.
+ * An edge: the reason why `a` is in the group of `b`. It is small, because there is about one per
+ * device; 32 bits suffice for indices, because a snapshot has at most 1 << 20 devices.
  */
 typedef struct Reason {
         uint32_t a;
         uint32_t b;
         uint32_t at; /* the port or bridge that causes it (may equal a or b) */
         ReasonRule rule;
-        uint8_t missing; /* ACS bits of SV|RR|CR|UF that `at` lacks and that matter here, or 0 */
-        Tristate acs;    /* whether `at` has an ACS capability at all */
+        uint8_t missing; /* relevant ACS bits of SV|RR|CR|UF that `at` lacks, or 0 */
+        Tristate acs;    /* whether `at` has an ACS capability */
 } Reason;
 
-/* What the sound partition takes for granted about a group. */
+/* Assumptions of the sound partition about a group. */
 enum {
-        SOUND_ASSUMES_ROOT_COMPLEX = 1 << 0, /* that routes between its slots only by the IOMMU */
-        SOUND_ASSUMES_SRIOV = 1 << 1, /* functions of an SR-IOV device without ACS do not talk */
+        SOUND_ASSUMES_ROOT_COMPLEX = 1 << 0, /* it routes between slots through the IOMMU */
+        SOUND_ASSUMES_SRIOV = 1 << 1,        /* its functions without ACS are separate */
 };
 
 typedef struct Group {
@@ -63,7 +63,7 @@ typedef struct Group {
         int32_t kernel_group; /* the number all members share in the snapshot, or -1 */
         const char *id;       /* the partition's */
 
-        /* Of the sound partition only. */
+        /* Only in the sound partition. */
         uint8_t assumes; /* SOUND_ASSUMES_* */
         bool spoofable;  /* no port up to the root checks a member's requester id */
 } Group;
@@ -73,10 +73,10 @@ typedef struct Partition {
         size_t n_groups;
         size_t *group_of; /* per device: index into groups, or SNAPSHOT_NONE */
         size_t n_devices;
-        /* Of all groups, what they point into. Owned. */
+        /* The arrays of all groups. Owned. */
         size_t *members;
         Reason *reasons;
-        char *ids; /* one after the other, each with its NUL */
+        char *ids; /* in sequence, each with its NUL */
 } Partition;
 
 Partition *partition_free(Partition *partition);
@@ -91,37 +91,37 @@ size_t partition_find_group(const Partition *partition, const char *id);
  */
 _nodiscard_ int kernel_groups_compute(const Snapshot *snapshot, Partition **ret_partition);
 
-/* The same, but a device that is in none of the kernel's groups is in none here. */
+/* The same, but a device without a kernel group is in no group. */
 _nodiscard_ int kernel_groups_compute_covered(const Snapshot *snapshot, Partition **ret_partition);
 
 /*
- * The kernel's group that takes in a device which comes last, after all others have theirs: a
- * hot-added one, whose `kernel_group` is not looked at. *ret_group is -1 if it gets one of its own;
- * else *ret_reason (may be NULL) joins it with a member. Costs what is above the device and beside
- * it, not what else there is. Returns 0 or -ENOMEM.
+ * Predicts the kernel's group of a hot-added device, which comes after all others; ignores its
+ * `kernel_group`. *ret_group is -1 if it gets its own group; else *ret_reason (may be NULL) joins
+ * it with a member. The cost depends on the devices above and beside it, not on the size of the
+ * machine. Returns 0 or -ENOMEM.
  */
 _nodiscard_ int kernel_groups_predict(const Snapshot *snapshot, size_t index, int32_t *ret_group,
                                       Reason *ret_reason);
 
 /*
- * The kernel's group that a card of one plain function would be in if it were plugged in below the
- * bridge `port` now; -1 if it would get one of its own. Costs as little. Returns 0 or -ENOMEM.
+ * Predicts the kernel's group of a card with one plain function that is plugged in below the
+ * bridge `port` now; -1 if it gets its own group. The cost is as low. Returns 0 or -ENOMEM.
  */
 _nodiscard_ int kernel_groups_predict_below(const Snapshot *snapshot, size_t port,
                                             int32_t *ret_group);
 
 /*
- * The partition the kernel's links show. Devices without a link are in none. Reasons are taken from
- * `computed` (may be NULL) where it explains the merge, REASON_OBSERVED otherwise. Returns 0 or
- * -ENOMEM; the caller frees *ret.
+ * The partition of the kernel's links. Devices without a link are in no group. Reasons are from
+ * `computed` (may be NULL) if it explains the merge, else REASON_OBSERVED. Returns 0 or -ENOMEM;
+ * the caller frees *ret.
  */
 _nodiscard_ int observed_groups_compute(const Snapshot *snapshot, const Partition *computed,
                                         Partition **ret_partition);
 
 /*
- * Who can really reach whom: the closure of what `kernel` has together (its reasons must connect
- * its groups) and of the requests that the kernel does not ask about. Every device gets a group.
- * Returns 0 or -ENOMEM; the caller frees *ret.
+ * The sound partition: the closure of the groups of `kernel` (whose reasons must connect its
+ * groups) and of all further paths past the IOMMU, which the kernel does not check. Every device
+ * gets a group. Returns 0 or -ENOMEM; the caller frees *ret.
  */
 _nodiscard_ int sound_groups_compute(const Snapshot *snapshot, const Partition *kernel,
                                      Partition **ret_partition);
@@ -130,14 +130,14 @@ _nodiscard_ int sound_groups_compute(const Snapshot *snapshot, const Partition *
 const char *sound_assumption_to_string(unsigned bit);
 
 /*
- * A literal reading of `acs_ok` (kernel-facts 1.2): does this function, alone, keep its peers
- * apart? *ret_missing gets the bits of SV|RR|CR|UF it lacks (may be NULL).
+ * A literal reading of `acs_ok` (kernel-facts 1.2): does this function by itself isolate its
+ * peers? *ret_missing (may be NULL) gets the bits of SV|RR|CR|UF that it lacks.
  */
 bool acs_isolated(const Snapshot *snapshot, size_t index, uint8_t *ret_missing);
 
 /*
- * Which of SV|RR|CR|UF a function really lacks, whatever its type: bits that are on, that its ACS
- * capability does not offer, or that a quirk row vouches for are not lacking.
+ * The bits of SV|RR|CR|UF that a function of any type lacks. Bits that are on, that its ACS
+ * capability does not offer, or that a quirk row provides, do not count as lacking.
  */
 uint8_t acs_missing(const Snapshot *snapshot, size_t index);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Which layer holds and which is needed, from facts alone. */
+/* Computes the present guard layer, and the needed one, from facts. */
 
 #include "core/model/guard.h"
 
@@ -41,7 +41,7 @@ bool guard_needs_seal(const GuardFacts *facts)
 
 bool guard_can_seal(const GuardFacts *facts)
 {
-        /* Without a port a rescan may still bring something, and nothing stops that. */
+        /* Without a port, a rescan may still find a new device, which no seal prevents. */
         return facts->n_ports > 0 && facts->n_unsealable == 0;
 }
 
@@ -49,12 +49,12 @@ bool guard_needs_gate(const GuardFacts *facts)
 {
         GuardFacts without = *facts;
 
-        /* A claim that may end unheard is not relied on. */
+        /* A claim that may end without notice does not count. */
         without.owned = guard_is_firm(facts);
         return facts->assigned && guard_holds(&without) < GUARD_SEALED;
 }
 
-/* Is there, or may there be, a bus below it? */
+/* Does it, or may it, have a bus below? */
 static bool may_be_bridge(const PciDevice *device)
 {
         return !device->is_vf &&

@@ -2,18 +2,19 @@
 #pragma once
 
 /*
- * What keeps host drivers from a device that joins an assigned group, and what is needed for it.
+ * The guard: the layers that keep host drivers off a device that joins a leased group.
  *
- * Layers, from the weakest up. `reactive`: a newcomer is blocked when the kernel tells of it, which
- * may be too late. `gated`: the kernel binds no driver by itself. `sealed`: no newcomer is brought
- * in where it would join. `owned`: the kernel refuses every host driver (kernel-facts 3.2).
+ * Layers, the weakest first. `reactive`: the daemon blocks a new device after the kernel reports
+ * it, which may be too late. `gated`: the kernel does not bind drivers automatically. `sealed`: no
+ * new device can appear where it would join. `owned`: the kernel refuses every host driver
+ * (kernel-facts 3.2).
  */
 
 #include "core/model/base.h"
 #include "core/model/snapshot.h"
 
 typedef enum GuardLayer {
-        GUARD_NONE, /* the group is nobody's: nothing is kept from it */
+        GUARD_NONE, /* the group is not leased, so nothing is guarded */
         GUARD_REACTIVE,
         GUARD_GATED,
         GUARD_SEALED,
@@ -21,39 +22,39 @@ typedef enum GuardLayer {
         _GUARD_N,
 } GuardLayer;
 
-/* "none", "reactive", …; "" for what is no layer. */
+/* "none", "reactive", …; "" for other values. */
 const char *guard_layer_to_string(GuardLayer layer);
 
-/* What there is to know about one group. */
+/* The facts about one group. */
 typedef struct GuardFacts {
-        bool assigned;   /* somebody has it */
-        bool owned;      /* and the kernel knows: a claim on its DMA stands */
-        size_t n_ports;      /* bridges below which a newcomer would be in it */
-        size_t n_slots;      /* of these, those that a card may come into while the machine runs */
-        size_t n_unsealable; /* of the slots, those that nobody can shut */
-        size_t n_sealed;     /* of the slots, those that are shut */
-        bool gated;          /* the kernel binds no driver to new functions by itself */
-        bool lent;           /* a claim would be its owner's, who may end it and nobody hears of it */
+        bool assigned;       /* it is leased */
+        bool owned;          /* and claimed: the kernel has an owner of its DMA */
+        size_t n_ports;      /* bridges below which a new device would join it */
+        size_t n_slots;      /* of these, hot-plug slots */
+        size_t n_unsealable; /* of the slots, those that cannot be disabled */
+        size_t n_sealed;     /* of the slots, those that are disabled */
+        bool gated;          /* the kernel does not bind drivers to new functions */
+        bool lent;           /* the lease's owner claims, and may end the claim without notice */
 } GuardFacts;
 
 /* The strongest layer that holds. */
 GuardLayer guard_holds(const GuardFacts *facts);
 
-/* Whether the kernel guards, and goes on until the daemon lets go. */
+/* Does the kernel guard the group until the daemon releases it? */
 bool guard_is_firm(const GuardFacts *facts);
 
-/* Whether there are slots to be sealed: nothing on the host is touched while the guard is firm. */
+/* Are there slots to seal? No, while the kernel guards the group firmly. */
 bool guard_needs_seal(const GuardFacts *facts);
 
-/* Whether the kernel has to be kept from binding drivers by itself, if it can be. */
+/* Must the daemon stop the kernel from binding drivers automatically, if it can? */
 bool guard_needs_gate(const GuardFacts *facts);
 
-/* Whether sealing would keep all newcomers out but those that a rescan by hand brings. */
+/* Would sealing keep out all new devices except those of a manual rescan? */
 bool guard_can_seal(const GuardFacts *facts);
 
 /*
- * The bridges below which a card that is plugged in would be in the kernel's group `number`, as
- * indices in *ret_ports (freed by the caller). Returns 0 or -ENOMEM.
+ * Finds the bridges below which a new card would join the kernel's group `number`: indices in
+ * *ret_ports (freed by the caller). Returns 0 or -ENOMEM.
  */
 _nodiscard_ int guard_find_ports(const Snapshot *snapshot, int32_t number, size_t **ret_ports,
                                  size_t *ret_n);

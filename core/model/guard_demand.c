@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The facts as they will be, and the words for a layer. */
+/* Predicts the facts of a lease, and parses layer names. */
 
 #include "core/model/guard_demand.h"
 
 #include <string.h>
 
-/* The DMA of a group is claimed through the devices that VFIO drives in it; an owner may never. */
+/* A claim needs a device with a VFIO driver; an owner may never make one. */
 static bool will_be_owned(const GuardProspect *prospect)
 {
         return lease_mode_claims(prospect->mode) && prospect->n_handed_out > 0;
@@ -18,7 +18,8 @@ GuardLayer guard_foresee(const GuardProspect *prospect)
 
         facts.assigned = true;
         facts.owned = will_be_owned(prospect);
-        facts.n_sealed = facts.n_slots - facts.n_unsealable; /* what can be shut will be */
+        facts.n_sealed =
+                facts.n_slots - facts.n_unsealable; /* every slot that can be sealed will be */
         facts.gated = prospect->may_gate;
         return guard_holds(&facts);
 }

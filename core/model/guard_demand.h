@@ -2,25 +2,25 @@
 #pragma once
 
 /*
- * What a policy demands of the guard, and what a lease that is not there yet would have.
+ * The guard that a policy requires, and a prediction of the guard of a future lease.
  *
- * The forecast is the same judgement as that of a lease that is there (guard.h), over the facts as
- * they will be: the two cannot come apart.
+ * The prediction applies the rules of guard.h to predicted facts, so it cannot differ from the
+ * guard of the real lease.
  */
 
 #include "core/model/guard.h"
 #include "core/model/policy.h"
 
-/* A group that is about to be leased. */
+/* A group that will be leased. */
 typedef struct GuardProspect {
         LeaseMode mode;      /* NONE claims nothing */
-        size_t n_handed_out; /* members that VFIO will drive */
-        GuardFacts places;   /* the ways into it: its ports and slots as they are */
-        bool may_gate;       /* the kernel could be kept from binding drivers by itself */
+        size_t n_handed_out; /* members that will have a VFIO driver */
+        GuardFacts places;   /* its ports and slots, in their present state */
+        bool may_gate;       /* the daemon can stop the kernel from binding drivers */
 } GuardProspect;
 
-/* The layer that will hold once it is leased. */
+/* The layer that the group will have when leased. */
 GuardLayer guard_foresee(const GuardProspect *prospect);
 
-/* The layer of that name; returns false for "none" and for what is no layer. */
+/* Finds the layer of that name; returns false for "none" and for other texts. */
 _nodiscard_ bool guard_layer_from_string(const char *text, GuardLayer *ret);

@@ -3,15 +3,15 @@
 /*
  * The kernel's grouping, replayed device by device in probe order (kernel-facts 1.3).
  *
- * Each device is put into the group that the search (group_search.c) finds for it, and the steps
- * that led there are the reason. Where there is none it founds one.
+ * Each device joins the group that the search (group_search.c) finds, with the steps of the search
+ * as reasons; without one it gets a new group.
  *
- * The kernel groups only what an IOMMU covers; here every device gets a group, so that uncovered
- * ones can be explained too. What the snapshot does not know keeps nothing apart: below a bridge
- * that is not in the snapshot all functions of the bus are together.
+ * The kernel groups only devices that an IOMMU covers; here every device gets a group, so that
+ * uncovered ones can be explained too. Unknown facts never separate: below a missing bridge, all
+ * functions of the bus share a group.
  *
- * What the kernel asks again for every device is computed once: ACS per function, the way to the
- * root per bridge, aliases per function.
+ * Facts that the kernel computes again for every device are computed once: ACS and aliases per
+ * function, the path to the root per bridge.
  */
 
 #include "core/model/groups.h"
@@ -22,11 +22,14 @@
 
 #include <errno.h>
 
-/* Steps to a group by way of devices not grouped yet: reasons only if those end up there too. */
+/*
+ * Steps to a group through devices without a group: they are reasons only if those devices join
+ * the same group.
+ */
 typedef struct Chain {
         size_t first; /* into the replay's chained steps */
         size_t n;
-        Reason direct; /* otherwise: from the device to the group */
+        Reason direct; /* the alternative: from the device to the group */
 } Chain;
 
 typedef struct Replay {
@@ -99,7 +102,7 @@ static int replay_allocate(Replay *replay)
         return lost_prepare(replay);
 }
 
-/* Few machines have aliases, so there is no room for them before the first. */
+/* Few machines have aliases, so the array is allocated for the first one. */
 static int note_aliases(Replay *replay, size_t i)
 {
         const PciDevice *device = &replay->snapshot->devices[i];
@@ -119,9 +122,8 @@ static int note_aliases(Replay *replay, size_t i)
 }
 
 /*
- * What holds for a device whatever is grouped. Devices are looked at once: on a large machine it is
- * fetching them that takes the time. Until all are known, `blame` of one that itself is not to
- * blame is its parent.
+ * Computes facts that do not depend on groups, in one pass over the devices, because fetching them
+ * dominates on a large machine. Until the end, `blame` of a function that redirects is its parent.
  */
 static int replay_prepare(Replay *replay)
 {
@@ -144,7 +146,7 @@ static int replay_prepare(Replay *replay)
                         return r;
         }
 
-        /* Bridges come before what is below them. */
+        /* Bridges precede the devices below them. */
         for (size_t k = 0; k < snapshot->n_devices; k++) {
                 size_t i = snapshot->probe_order[k];
 
@@ -180,7 +182,7 @@ static int chain_add(Replay *replay, const Reason *direct)
         return 0;
 }
 
-/* The missing endpoint that the device is behind, or NULL. */
+/* The missing endpoint of the device, or NULL. */
 static LostEndpoint *find_lost(Replay *replay, const PciDevice *device)
 {
         const LostEndpoint *lost = search_find_lost(replay->lost, replay->n_lost, device);
@@ -196,7 +198,9 @@ static int replay_device(Replay *replay, size_t index)
         Reason reason;
         size_t label;
 
-        /* A quirk's aliases are known beforehand, firmware's when the kernel comes to the device.
+        /*
+         * The aliases of quirks exist from the start, those of firmware when the kernel adds the
+         * device.
          */
         if (device->has_ivrs_alias)
                 alias_mask_add(&replay->facts.aliases[index], device->ivrs_alias_devfn);
@@ -218,7 +222,7 @@ static int replay_device(Replay *replay, size_t index)
         return chain_add(replay, &reason);
 }
 
-/* Now that every device is somewhere: which chains hold? */
+/* After all devices are grouped: keeps the chains that hold. */
 static int replay_settle_chains(Replay *replay)
 {
         for (size_t c = 0; c < replay->n_chains; c++) {
@@ -241,7 +245,7 @@ static int replay_settle_chains(Replay *replay)
         return 0;
 }
 
-/* All of the doubtful set that is grouped becomes one group (doubt.h). */
+/* Joins all grouped devices of the doubtful set (doubt.h). */
 static int replay_join_doubtful(Replay *replay)
 {
         const Snapshot *snapshot = replay->snapshot;

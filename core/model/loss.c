@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The kernel unlinks a driver before it calls its remove function, so that a VF is never seen gone
- * before the unbinding of its PF that took it along is. And a PF lets go of a VF, in sysfs, before
- * the VF's driver and then the VF go; that may take as long as somebody has it open.
+ * The kernel unlinks a driver before it calls the driver's remove function. So a reading never
+ * shows a VF as gone before it shows that its PF was unbound. In sysfs, a PF drops the link to a
+ * VF first; then the VF's driver goes, and then the VF, which may take until every process has
+ * closed it.
  */
 
 #include "core/model/loss.h"
@@ -65,7 +66,7 @@ static const PciDevice *find(const Snapshot *snapshot, Bdf bdf)
         return index == SNAPSHOT_NONE ? NULL : &snapshot->devices[index];
 }
 
-/* The driver that the PF had last. */
+/* The last driver of the PF. */
 static const char *pf_driver_before(const Loss *loss)
 {
         const PciDevice *pf = find(loss->before, loss->place->pf);
@@ -80,7 +81,7 @@ static bool is_pf_unbound(const Loss *loss, const PciDevice *pf)
         return before[0] && strcmp(before, pf->driver) != 0;
 }
 
-/* Is it in both readings, and has not gone in between? */
+/* Is the device in both readings, and was it never gone in between? */
 static bool has_stayed(const Loss *loss, const PciDevice *device)
 {
         const PciDevice *before = find(loss->before, loss->bdf);
@@ -88,7 +89,7 @@ static bool has_stayed(const Loss *loss, const PciDevice *device)
         return before && before->inode != 0 && before->inode == device->inode;
 }
 
-/* Is a VF that is still there being taken away? Its PF has let go of it, which comes first. */
+/* Is a VF about to be removed? Its PF has dropped the link already. */
 static bool is_ending(const Loss *loss, const PciDevice *device)
 {
         return loss->place && !device->is_vf && has_stayed(loss, device);
@@ -100,7 +101,7 @@ bool loss_is_settled(const Loss *loss)
         const PciDevice *pf = loss->place ? find(loss->now, loss->place->pf) : NULL;
         const PciDevice *pf_before = loss->place ? find(loss->before, loss->place->pf) : NULL;
 
-        /* What loses its driver may be about to go, a VF's PF as well. */
+        /* A device, or the PF of a VF, that loses its driver may be about to go. */
         if (device && has_stayed(loss, device) && !is_ending(loss, device))
                 return strcmp(find(loss->before, loss->bdf)->driver, device->driver) == 0;
         if (!pf || !pf_before || (device && !is_ending(loss, device)))
@@ -124,7 +125,7 @@ LossCause loss_find_cause(const Loss *loss)
                 return LOSS_PF_GONE;
         if (is_pf_unbound(loss, pf))
                 return LOSS_PF_UNBOUND;
-        /* The kernel takes all or none, and none by a file of its own. */
+        /* The kernel removes all VFs of a PF or none. */
         if (device || vf_place_count(loss->now, loss->place->pf) == 0)
                 return LOSS_NUMVFS;
         return LOSS_UNPLUGGED;
@@ -157,9 +158,9 @@ char *loss_describe(const Loss *loss)
         case LOSS_UNPLUGGED:
                 return text_print("unplugged or removed");
         case LOSS_REPLACED:
-                return text_print("unplugged or removed, and in its place again since");
+                return text_print("unplugged or removed, and now back in its place");
         case LOSS_DRIVER:
-                return text_print("its driver vfio-pci was taken away");
+                return text_print("its driver vfio-pci was unbound");
         case LOSS_NUMVFS:
                 if (!find(loss->now, loss->bdf) || is_ending(loss, find(loss->now, loss->bdf)))
                         return text_print("sriov_numvfs of %s went from %u to 0", pf,

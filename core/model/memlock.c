@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Sums that stop at the largest number, and three files of proc(5). */
+/* Sums without overflow, and the parsers of three files of proc(5). */
 
 #include <inttypes.h>
 #include <string.h>
@@ -59,7 +59,7 @@ bool memlock_parse_size(const char *text, uint64_t *ret)
         if (unit) {
                 shift = 10 * (unsigned)(unit - units + 1);
                 text++;
-                /* 16G and 16GiB are the same. */
+                /* 16G and 16GiB are equal. */
                 if (strcmp(text, "iB") == 0)
                         text += 2;
         }
@@ -125,7 +125,7 @@ char *memlock_advise(const MemlockCase *subject)
                 subject->limit->hard, total, *unit ? ", " : "", unit, in_kib(total));
 }
 
-/* What follows a line's first word and blanks, or NULL if there is no such line. */
+/* The text after a line's first word and blanks, or NULL if there is no such line. */
 static const char *find_line(const char *text, const char *key)
 {
         size_t n = strlen(key);
@@ -151,7 +151,7 @@ static bool has_ipc_lock(const char *status)
         return bits >> CAP_IPC_LOCK & 1;
 }
 
-/* "0 0 4294967295" is the first user namespace: capabilities of others do not count here. */
+/* "0 0 4294967295" is the initial user namespace; capabilities in other namespaces do not count. */
 static bool is_first_namespace(const char *uid_map)
 {
         uint64_t numbers[3];
@@ -164,7 +164,7 @@ static bool is_first_namespace(const char *uid_map)
         return numbers[0] == 0 && numbers[1] == 0 && numbers[2] == UINT32_MAX;
 }
 
-/* One of the two limits of a line, and the blanks behind it; UINT64_MAX if there is none. */
+/* Takes one of the two limits of a line, and the blanks after it; UINT64_MAX if unlimited. */
 static bool take_limit(const char **text, uint64_t *ret)
 {
         static const char none[] = "unlimited";

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The partition the kernel's iommu_group links show.
+ * The partition of the kernel's iommu_group links.
  *
- * The links are the truth for enforcement whatever the model computes. Where the computed partition
- * explains why two members are together its reasons are kept; what they leave unconnected is joined
- * by "the kernel says so".
+ * The daemon enforces the links, whatever the model computes. If the computed partition explains
+ * why two members share a group, its reasons are kept; other members are joined by
+ * REASON_OBSERVED.
  */
 
 #include "core/model/groups.h"
@@ -28,7 +28,7 @@ static int link_compare(const void *a, const void *b)
         return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* Kernel numbers may be sparse (a forged tree: any), so labels are dense ones of our own. */
+/* Kernel numbers may be sparse (in a forged tree, any), so this uses its own dense labels. */
 static int label_links(const Snapshot *snapshot, size_t *labels, size_t *ret_n_labels)
 {
         _cleanup_(freep) Link *links = calloc(snapshot->n_devices + 1, sizeof(*links));
@@ -52,7 +52,7 @@ static int label_links(const Snapshot *snapshot, size_t *labels, size_t *ret_n_l
         return 0;
 }
 
-/* Keeps the computed reasons whose two ends the kernel has together as well. */
+/* Keeps the computed reasons that join two members of one kernel group. */
 static int keep_computed(const Partition *computed, const size_t *labels, size_t *above,
                          ReasonList *list)
 {
@@ -73,7 +73,7 @@ static int keep_computed(const Partition *computed, const size_t *labels, size_t
         return 0;
 }
 
-/* Joins what is left apart to the group's first member. */
+/* Joins unconnected members to the group's first member. */
 static int add_observed(const Snapshot *snapshot, const size_t *labels, size_t *firsts,
                         size_t *above, ReasonList *list)
 {

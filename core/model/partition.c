@@ -3,8 +3,8 @@
 /*
  * Building and freeing partitions.
  *
- * A group is known by its anchor, the topmost member: its path does not move when bus numbers do,
- * and no two devices share one.
+ * The anchor of a group is its topmost member: its path does not change with bus numbers, and no
+ * two devices have the same path.
  */
 
 #include "core/model/partition.h"
@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The least by which the block of ids grows. */
+/* The smallest growth of the block of ids. */
 #define ID_BLOCK_SIZE 256
 
 int reason_list_add(ReasonList *list, const Reason *reason)
@@ -62,7 +62,7 @@ size_t partition_find_group(const Partition *partition, const char *id)
         return SNAPSHOT_NONE;
 }
 
-/* What is known of a label's group before it has a place among the groups. */
+/* The facts about a label's group before the groups are ordered. */
 typedef struct Found {
         size_t anchor; /* topmost member, or SNAPSHOT_NONE: the label is not in use */
         uint32_t n_members;
@@ -131,8 +131,9 @@ static int partition_allocate(Partition *partition, size_t n_devices, size_t n_r
 }
 
 /*
- * Puts the groups into the order of their anchors. Members and reasons of all groups are one block
- * each, as a machine has many groups of one device; each group gets its part, to be filled.
+ * Orders the groups by their anchors. Members and reasons of all groups are one block each,
+ * because a machine has many groups with one device; each group gets a part of the block, to be
+ * filled later.
  */
 static void number_groups(const size_t *labels, Found *founds, Partition *partition)
 {
@@ -176,7 +177,7 @@ static void fill_groups(const size_t *labels, const Found *founds, const ReasonL
         }
 }
 
-/* Ids are written into one block that grows, and found in it once it grows no more. */
+/* Writes ids into one growing block; pointers are set after its last growth. */
 static int fill_ids(const Snapshot *snapshot, Partition *partition)
 {
         size_t size = 0, used = 0;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * From "which group is each device in" to a Partition: members sorted, anchors and ids found,
- * reasons handed to their groups.
+ * Builds a Partition from a label for each device: sorts members, finds anchors and ids, and
+ * assigns reasons to groups.
  */
 
 #include "core/model/base.h"
@@ -19,13 +19,13 @@ typedef struct ReasonList {
 /* Appends a copy. Returns 0 or -ENOMEM. */
 _nodiscard_ int reason_list_add(ReasonList *list, const Reason *reason);
 
-/* Frees what the list holds, not the list. */
+/* Frees the contents of the list. */
 static inline void reason_list_deinitp(ReasonList *list)
 {
         free(list->reasons);
 }
 
-/* The root of a device's set in a forest where `above[i] == i` is a root; shortens the way. */
+/* The root of a device's set in a forest where `above[i] == i` is a root; compresses the path. */
 size_t partition_find(size_t *above, size_t index);
 
 /*

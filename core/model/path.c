@@ -3,9 +3,9 @@
 /*
  * Steps and places.
  *
- * What is above a device on its path: for a virtual function its physical function, for a VMD child
- * on the domain's root bus the VMD endpoint, else its bridge. One bus hangs below each of these in
- * any real machine; in a forged tree there may be several, and then only the first is "the" bus.
+ * The device above another on its path is the physical function of a virtual one, the VMD endpoint
+ * of a VMD child on the domain's root bus, else its bridge. In a real machine each of these has
+ * one bus below it; in a forged tree it may have several, of which only the first counts.
  */
 
 #include "core/model/path.h"
@@ -32,11 +32,14 @@ static size_t step_above(const Snapshot *snapshot, size_t index)
         return device->parent != SNAPSHOT_NONE ? device->parent : device->real_dma;
 }
 
-/* Is the device's step not its own: its bridge is missing, or its bus is not its bridge's first? */
+/*
+ * Is the device's step ambiguous: is its bridge missing, or is its bus not the first of its
+ * bridge?
+ */
 static bool is_off_bus(const PciDevice *device, Bdf first)
 {
         if (device->is_vf)
-                return true; /* VFs with a known place are sorted out by number */
+                return true; /* VFs with a known place are compared by number */
         if (device->has_parent && device->parent == SNAPSHOT_NONE)
                 return true;
         if (device->parent == SNAPSHOT_NONE && device->real_dma == SNAPSHOT_NONE)
@@ -147,7 +150,7 @@ size_t path_write(const Snapshot *snapshot, size_t index, char *text, size_t siz
                 length += step_format(&snapshot->devices[i], step);
                 top = i;
         }
-        /* A root bus is written like the front of an address. */
+        /* A root bus has the form of the start of an address. */
         device = &snapshot->devices[top];
         bdf_format((Bdf){device->root_domain, device->root_bus, 0}, root);
         n_root = strlen(root) - strlen(":00.0");
@@ -155,7 +158,7 @@ size_t path_write(const Snapshot *snapshot, size_t index, char *text, size_t siz
         if (size <= length)
                 return length;
 
-        /* Filled from the end: the climb meets the last step first. */
+        /* Fills the text from the end, because the climb starts at the last step. */
         memcpy(text, root, n_root);
         text[length] = '\0';
         end = length;
@@ -216,7 +219,7 @@ int path_compare(const Snapshot *snapshot, size_t a, size_t b)
         if (devices[a].depth != devices[b].depth)
                 return devices[a].depth < devices[b].depth ? -1 : 1;
 
-        /* Climb to where the two paths part; equally deep, one of them may still be a VF. */
+        /* Climbs to the point where the two paths divide; at equal depth, one may still be a VF. */
         n_a = count_steps(snapshot, a);
         n_b = count_steps(snapshot, b);
         if (n_a != n_b)

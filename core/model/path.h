@@ -2,19 +2,19 @@
 #pragma once
 
 /*
- * Stable places: where a device is, said without bus numbers.
+ * Stable places: the position of a device without bus numbers.
  *
- * A place is a chain of steps from a root bus; each step is a device.function below the step before
- * it. Two devices never share a place: where a tree would have it so, the lower-addressed one keeps
- * it and the others are *displaced*, their step names their whole address.
+ * A place is a chain of steps from a root bus; each step is a device.function below the previous
+ * step. Two devices never share a place: if a tree gives them the same one, the device with the
+ * lowest address keeps it, and the others are *displaced*: their step is their whole address.
  */
 
 #include "core/model/base.h"
 #include "core/model/snapshot.h"
 
 /*
- * Writes the path of a device of a finished snapshot (snapshot_path()) and a NUL, if they fit into
- * `size` bytes; else nothing. Returns the length of the path either way.
+ * Writes the path of a device of a finished snapshot (snapshot_path()) and a NUL if they fit into
+ * `size` bytes, else nothing. Returns the length of the path in both cases.
  */
 size_t path_write(const Snapshot *snapshot, size_t index, char *text, size_t size);
 
@@ -22,7 +22,7 @@ size_t path_write(const Snapshot *snapshot, size_t index, char *text, size_t siz
 _nodiscard_ int path_mark_displaced(Snapshot *snapshot);
 
 /*
- * Orders devices of a finished snapshot from the top down, by depth and then by place. Bus numbers
- * below the root buses play no part, so the order survives renumbering. Returns <0, 0, >0.
+ * Orders devices of a finished snapshot from the top down, by depth and then by place. The order
+ * does not depend on bus numbers below the root buses. Returns <0, 0, >0.
  */
 int path_compare(const Snapshot *snapshot, size_t a, size_t b);

@@ -3,15 +3,15 @@
 /*
  * The capability walk.
  *
- * Two linked lists live in configuration space: the standard one from a pointer in the header, in
- * the first 256 bytes, and the extended one from 0x100. Both are the device's word and neither is
- * believed: a walk remembers where it has been and ends at the first step that leads back, into the
- * header or nowhere. What was found before that is a fact. What was not found is NO only if the
- * list ended properly, else UNKNOWN.
+ * Configuration space has two linked lists: the standard one, from a pointer in the header, in the
+ * first 256 bytes, and the extended one from 0x100. The device provides both, so neither is
+ * trusted: a walk remembers its offsets and ends at the first step that leads back, into the
+ * header or to an invalid offset. Capabilities found before that are facts. Others are NO only if
+ * the list ended properly, else UNKNOWN.
  *
- * Nothing is read twice and nothing beyond what the model asks: two dwords for a conventional
+ * The walk reads no dword twice and only those that the model needs: two for a conventional
  * function without capabilities, one more for a bridge's buses, then one per capability up to the
- * last one of interest and one or two for the registers of those that are there.
+ * last relevant one, and one or two for the registers of each present one.
  */
 
 #include "core/model/pcicap.h"
@@ -57,10 +57,10 @@
 
 #define ATS_ENABLE (1U << (16 + 15)) /* 10.5.1.3, control word at +6 */
 
-/* One step of a walk, by what it means for capabilities not found yet. */
+/* The result of a step of a walk, for capabilities not found yet. */
 typedef enum WalkEnd {
-        WALK_ENDED, /* the list ended properly: they do not exist */
-        WALK_BROKE, /* the list is bad or unreadable: nobody knows */
+        WALK_ENDED, /* the list ended properly: they are absent */
+        WALK_BROKE, /* the list is invalid or unreadable: they are unknown */
 } WalkEnd;
 
 typedef struct Walk {
@@ -69,7 +69,7 @@ typedef struct Walk {
         uint32_t visited[CONFIG_SIZE_PCIE / 4 / 32]; /* one bit per dword */
 } Walk;
 
-/* All-ones is what a bus answers for a device that is not there; no register here can hold it. */
+/* A bus answers all-ones for a missing device; no register here can have that value. */
 static bool walk_read(Walk *walk, unsigned offset, uint32_t *ret_value)
 {
         uint32_t value;
@@ -97,7 +97,7 @@ static Tristate walk_absent(WalkEnd end)
         return end == WALK_ENDED ? TRISTATE_NO : TRISTATE_UNKNOWN;
 }
 
-/* 7.5.3.3: a function level reset is something that only endpoints have. */
+/* 7.5.3.3: only endpoints have a function level reset. */
 static Tristate read_express_flr(Walk *walk, unsigned offset, const PciFacts *facts)
 {
         uint32_t value;
@@ -109,8 +109,7 @@ static Tristate read_express_flr(Walk *walk, unsigned offset, const PciFacts *fa
         return tristate_from_bool(value & EXP_DEVCAP_FLR);
 }
 
-/* 7.5.3.2, 7.5.3.9: is there a slot below the port, and one that a card can come into at any time?
- */
+/* 7.5.3.2, 7.5.3.9: is there a hot-plug slot below the port? */
 static Tristate read_express_slot(Walk *walk, unsigned offset, uint32_t capability)
 {
         uint32_t value;
@@ -122,13 +121,13 @@ static Tristate read_express_slot(Walk *walk, unsigned offset, uint32_t capabili
         return tristate_from_bool(value & EXP_SLTCAP_HOTPLUG);
 }
 
-/* Is the bus below, if there is one, conventional PCI? UNKNOWN may be. */
+/* May the bus below, if there is one, be conventional PCI? UNKNOWN counts as yes. */
 static bool may_lead_to_pci(const PciFacts *facts)
 {
         return facts->pcie != TRISTATE_YES || facts->pcie_type == PCIE_TYPE_PCIE_TO_PCI;
 }
 
-/* May what follows in the list still answer one of the questions? */
+/* Can later entries of the list still answer a question? */
 static bool is_answered(const PciFacts *facts)
 {
         if (facts->pcie != TRISTATE_YES)
@@ -140,10 +139,9 @@ static bool is_answered(const PciFacts *facts)
 }
 
 /*
- * Follows the standard list until all questions are answered: is it PCI Express, can it reset
- * itself alone, which a function may say there or in its Advanced Features, and has it a slot for
- * hot-plug, which a bridge says there, or has a controller for if what is below is conventional
- * PCI.
+ * Follows the standard list until all questions are answered. Is it PCI Express? Has it a function
+ * level reset, by PCI Express or Advanced Features? Has it a hot-plug slot, by PCI Express or,
+ * above conventional PCI, by a controller?
  */
 static WalkEnd walk_standard(Walk *walk, unsigned pointer_offset, PciFacts *facts)
 {
@@ -178,7 +176,7 @@ static WalkEnd walk_standard(Walk *walk, unsigned pointer_offset, PciFacts *fact
         }
 
         if (facts->flr != TRISTATE_YES)
-                facts->flr = express; /* NO, or what could not be read */
+                facts->flr = express; /* NO, or UNKNOWN if it could not be read */
         return WALK_ENDED;
 }
 
@@ -224,7 +222,7 @@ static void read_serial(Walk *walk, unsigned offset, PciFacts *facts)
         facts->serial_number = (uint64_t)high << 32 | low;
 }
 
-/* Which capabilities were met, whether or not their registers could be read. */
+/* The capabilities in the list, even if their registers could not be read. */
 enum {
         SEEN_ACS = 1 << 0,
         SEEN_ARI = 1 << 1,
@@ -258,7 +256,7 @@ static unsigned seen_bit(unsigned id)
         }
 }
 
-/* The first capability of each kind counts. */
+/* Takes the first capability of each kind. */
 static void read_capability(Walk *walk, unsigned offset, unsigned bit, PciFacts *facts)
 {
         if (bit == SEEN_ACS)
@@ -312,7 +310,7 @@ static void read_extended(Walk *walk, unsigned config_size, PciFacts *facts)
         else if (config_size >= CONFIG_SIZE_PCIE)
                 absent = walk_absent(walk_extended(walk, facts, &seen));
 
-        /* What was met but not read stays UNKNOWN. */
+        /* Capabilities whose registers were not read stay UNKNOWN. */
         if (!(seen & SEEN_ACS))
                 facts->acs = absent;
         if (!(seen & SEEN_ARI))
@@ -335,8 +333,8 @@ static bool read_header(Walk *walk, PciFacts *facts, uint32_t *ret_status)
         uint32_t value;
 
         /*
-         * The status register has bits that are always zero, so all-ones here means that nobody
-         * answers. The ids do not tell: a virtual function has all-ones there (9.3.4.1.1).
+         * The status register has bits that are always zero, so all-ones here means that no device
+         * answers. The ids do not show this: a virtual function has all-ones there (9.3.4.1.1).
          */
         if (!walk->read(walk->context, PCI_COMMAND_STATUS, &value))
                 return false;
@@ -367,14 +365,14 @@ static void read_buses(Walk *walk, PciFacts *facts)
         }
 }
 
-/* Only PCI Express has these: what says that it is none was not read right. */
+/* Only PCI Express has these: a reading without PCI Express is wrong. */
 static void settle_express(PciFacts *facts)
 {
         if (facts->pcie == TRISTATE_NO && pcicap_needs_express(facts))
                 facts->pcie = TRISTATE_UNKNOWN;
 }
 
-/* What no capability need be asked for: an endpoint has no slot, and a CardBus bridge is one. */
+/* Answers that need no capability: an endpoint has no slot, and a CardBus bridge has one. */
 static void settle_slot(PciFacts *facts)
 {
         if (facts->header_type == PCI_HEADER_ENDPOINT)

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Configuration space turned into facts.
+ * Reads facts from configuration space.
  *
- * The reader gives dwords, the walk decides which: on hardware each one is a bus cycle. The walk is
- * bounded whatever the device says: looping lists, pointers into the header, short reads and
- * all-ones (a device that is gone) end in UNKNOWN facts, never in a wrong one.
+ * The walk asks the reader for single dwords, because each is a bus cycle on hardware. It always
+ * ends: looping lists, pointers into the header, short reads and all-ones (a missing device) give
+ * UNKNOWN facts, never wrong ones.
  */
 
 #include <stdint.h>
@@ -48,11 +48,11 @@ typedef struct PciFacts {
         Tristate present;       /* NO: reads all-ones */
         Tristate header_known;      /* the next two are valid */
         uint8_t header_type;        /* 0x0E bits 6:0: 0 endpoint, 1 bridge, 2 CardBus bridge */
-        Tristate multifunction_bit; /* 0x0E bit 7; UNKNOWN where a text does not show it */
+        Tristate multifunction_bit; /* 0x0E bit 7; UNKNOWN if a text does not show it */
 
         Tristate pcie;         /* has a PCI Express capability */
         uint8_t pcie_type;     /* PcieType as read; valid if pcie is YES */
-        Tristate hotplug_slot; /* a bridge, and a slot below with a controller of its own */
+        Tristate hotplug_slot; /* a bridge with a hot-plug slot below */
         Tristate acs;          /* has an ACS capability */
         uint16_t acs_offset;   /* valid if acs is YES, as are the next four */
         uint16_t acs_cap;      /* word at +4 */
@@ -66,20 +66,20 @@ typedef struct PciFacts {
         Tristate ats_enabled; /* NO without the capability */
         Tristate pri;
         Tristate pasid;
-        Tristate flr;    /* can reset itself alone, by PCI Express or Advanced Features */
+        Tristate flr;    /* has a function level reset, by PCI Express or Advanced Features */
         Tristate serial; /* has a serial number, the next field */
         uint64_t serial_number;
 
-        Tristate buses_known;    /* of a bridge; NO for what is none */
+        Tristate buses_known;    /* of a bridge; NO for other functions */
         uint8_t secondary_bus;   /* 0x19 */
         uint8_t subordinate_bus; /* 0x1a */
 
-        /* Intel root ports without ACS that redirect otherwise; only pcicap_read_pch() asks. */
+        /* Intel root ports that redirect without ACS; only pcicap_read_pch() reads it. */
         Tristate pch_redirect;
 
         /*
-         * The register that a quirk asks for was not read, and what it says was concluded from the
-         * kernel's groups: good enough to replay them, no proof that the port redirects now.
+         * The register of a quirk was not read, and its value was inferred from the kernel's
+         * groups: enough to replay them, but no proof that the port redirects now.
          */
         bool redirect_inferred;
 } PciFacts;
@@ -90,11 +90,11 @@ typedef struct PciFacts {
  */
 void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFacts *ret_facts);
 
-/* Has the function a capability that only PCI Express functions have? */
+/* Does the function have a capability that only PCI Express functions have? */
 bool pcicap_needs_express(const PciFacts *facts);
 
 /*
- * Asks an Intel 5- to 9-series PCH root port (quirk_is_intel_pch_port()) whether its own form of
- * redirection is on, one dword; fills `facts->pch_redirect`.
+ * Reads one dword of an Intel 5- to 9-series PCH root port (quirk_is_intel_pch_port()), which
+ * shows whether its own form of redirection is on; fills `facts->pch_redirect`.
  */
 void pcicap_read_pch(PciConfigRead read, void *context, PciFacts *facts);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * The verdict: a walk down the rules to the first that matches.
- */
+/* The verdict: finds the first rule that matches. */
 
 #include "core/model/policy.h"
 
@@ -115,8 +113,8 @@ bool policy_join_from_string(const char *text, PolicyJoin *ret)
 }
 
 /*
- * Only the last star is ever retried: what an earlier one matched stays matched, so the work is at
- * most the product of the two lengths, and there is no recursion.
+ * Only the last star is retried; the matches of earlier stars stay. So the cost is at most the
+ * product of the two lengths, without recursion.
  */
 bool policy_glob(const char *pattern, const char *text)
 {
@@ -142,10 +140,10 @@ bool policy_glob(const char *pattern, const char *text)
         return *pattern == '\0';
 }
 
-/* A card's own bridges, and the function that a virtual one is of, are in the slot with it. */
+/* A card's own bridges, and the PF of a VF, are in the same slot. */
 static bool is_in_slot(const Snapshot *snapshot, size_t device, Bdf slot)
 {
-        /* In a forged machine virtual functions may be each other's. */
+        /* In a forged machine, VFs may be each other's PF. */
         for (size_t n = 0; device != SNAPSHOT_NONE && n < snapshot->n_devices; n++) {
                 const PciDevice *pci = &snapshot->devices[device];
 
@@ -242,7 +240,7 @@ static bool patterns_fit(const PolicyPatterns *patterns, const char *text)
         return patterns->n_globs == 0;
 }
 
-/* Who is not named by user or group may be by what runs, if that is all the rule says. */
+/* If the rule names neither users nor groups, its units and labels decide. */
 static bool rule_knows_user(const PolicyRule *rule, const PolicyRequest *request)
 {
         for (size_t i = 0; i < rule->n_uids; i++)
@@ -263,8 +261,8 @@ static bool rule_knows(const PolicyRule *rule, const PolicyRequest *request)
 }
 
 /*
- * A request without a mode asks whether any would do. Who may have devices bound to an iommufd may
- * bind them too.
+ * A request without a mode asks for any mode. A rule that allows iommufd also allows
+ * iommufd-unbound.
  */
 static bool rule_has_mode(const PolicyRule *rule, LeaseMode mode)
 {
@@ -324,7 +322,7 @@ char *policy_describe_refusal(const PolicyVerdict *verdict, const PolicySubject 
                                   "add a rule to /etc/isolationd/policy.d (isolationd.policy(5))",
                                   text);
         if (rule->deny)
-                return text_print("%s: policy rule %s denies it to everybody", text, rule->origin);
+                return text_print("%s: policy rule %s denies all leases of it", text, rule->origin);
         if (verdict->mode_refused)
                 return text_print("%s: policy rule %s does not allow mode %s", text, rule->origin,
                                   lease_mode_to_string(request->mode));

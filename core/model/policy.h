@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Who may take what: an ordered list of rules, compiled and immutable.
+ * The policy: an ordered, immutable list of rules on who may lease which devices.
  *
- * The verdict is a function of facts and rules and names the rule that decided. The first rule that
- * matches a device decides for it; a group is allowed only if every member that would be handed out
- * is. Without a matching rule only root may lease.
+ * The verdict is a function of facts and rules, and names the deciding rule. The first rule that
+ * matches a device decides; a group is allowed only if every member that would be leased is.
+ * Without a matching rule only root may lease.
  */
 
 #include <stdint.h>
@@ -28,76 +28,77 @@ typedef enum LeaseMode {
 } LeaseMode;
 
 /*
- * Whether the daemon claims the DMA of the groups itself, so that they are owned from the first
- * instant and the groups of one lease are known to share one address space.
+ * Does the daemon itself claim the DMA of the groups, so that they are owned from the start, and
+ * the groups of one lease share one address space?
  */
 bool lease_mode_claims(LeaseMode mode);
 
 const char *lease_mode_to_string(LeaseMode mode);
-/* LEASE_MODE_NONE if the text is no mode. */
+/* LEASE_MODE_NONE for an unknown text. */
 LeaseMode lease_mode_from_string(const char *text);
 
 /*
- * What follows when what was promised did not hold: a host driver got into a leased group (besides
- * that it is thrown out), or the guard is weaker than the rule demands.
+ * The reaction if a host driver was bound in a leased group (the daemon unbinds it in any case),
+ * or if the guard is weaker than the rule requires.
  */
 typedef enum PolicyBreach {
-        POLICY_BREACH_KEEP = 0,   /* the lease goes on; its owner is told */
-        POLICY_BREACH_REVOKE,     /* it is given back */
-        POLICY_BREACH_QUARANTINE, /* nobody gets the group before somebody has looked at it */
+        POLICY_BREACH_KEEP = 0,   /* the lease continues; its owner is notified */
+        POLICY_BREACH_REVOKE,     /* the daemon revokes the lease */
+        POLICY_BREACH_QUARANTINE, /* nobody can lease the group before root releases it */
         _POLICY_BREACH_N,
 } PolicyBreach;
 
-/* Returns true and *ret, or false if the text is none of "keep", "revoke" and "quarantine". */
+/* Parses "keep", "revoke" or "quarantine". Returns true and *ret, or false. */
 _nodiscard_ bool policy_breach_from_string(const char *text, PolicyBreach *ret);
 
-/* What follows when somebody took a leased virtual function away by its PF's sriov_numvfs. */
+/* The reaction if a write to sriov_numvfs of its PF removed a leased virtual function. */
 typedef enum PolicyVfLoss {
-        POLICY_VF_LOSS_KEEP = 0, /* the lease goes on without it; its owner is told */
-        POLICY_VF_LOSS_RECREATE, /* the number is written back, and the lease gets it again */
+        POLICY_VF_LOSS_KEEP = 0, /* the lease continues without it; its owner is notified */
+        POLICY_VF_LOSS_RECREATE, /* the daemon restores the number, and the lease gets the VF again
+                                  */
         _POLICY_VF_LOSS_N,
 } PolicyVfLoss;
 
-/* Returns true and *ret, or false if the text is neither "keep" nor "recreate". */
+/* Parses "keep" or "recreate". Returns true and *ret, or false. */
 _nodiscard_ bool policy_vf_loss_from_string(const char *text, PolicyVfLoss *ret);
 
-/* What becomes of a device that joins a leased group. */
+/* The reaction if a device joins a leased group. */
 typedef enum PolicyJoin {
         POLICY_JOIN_HOLD = 0, /* it stays, without a driver */
-        POLICY_JOIN_EXPEL,    /* it is taken off the machine until the lease ends */
+        POLICY_JOIN_EXPEL,    /* it is removed from the machine until the lease ends */
         _POLICY_JOIN_N,
 } PolicyJoin;
 
-/* Returns true and *ret, or false if the text is neither "hold" nor "expel". */
+/* Parses "hold" or "expel". Returns true and *ret, or false. */
 _nodiscard_ bool policy_join_from_string(const char *text, PolicyJoin *ret);
 
-/* So many faults of the IOMMU within ten seconds are a storm; the kernel tells of few of them. */
+/* This number of IOMMU faults within 10 s is a storm; the kernel reports only some of them. */
 #define POLICY_FAULT_STORM_DEFAULT 10
 #define POLICY_FAULT_STORM_MAX 1000000
 
-#define POLICY_GRACE_DEFAULT 10 /* seconds; also of what no rule speaks of */
+#define POLICY_GRACE_DEFAULT 10 /* seconds; also without a rule */
 #define POLICY_GRACE_MAX 3600
 #define POLICY_COOLDOWN_MAX 3600 /* seconds */
 
-/* The largest limit on locked memory that is a number, and what stands for none. */
+/* The largest numeric limit on locked memory, and the value for no limit. */
 #define POLICY_MEMLOCK_MAX ((int64_t)1 << 62)
 #define POLICY_MEMLOCK_UNLIMITED ((uint64_t)INT64_MAX)
 
-/* Keeping a device from the host's drivers: core/model/reserve.h. */
+/* A reservation, which keeps host drivers off a device: core/model/reserve.h. */
 typedef struct PolicyReserve {
-        bool at_boot; /* there is a reservation */
-        bool park;    /* the daemon owns the group while nobody has it */
+        bool at_boot; /* the rule reserves */
+        bool park;    /* the daemon owns the group while it is not leased */
 
-        /* Fingerprint, of what must be there: what is unset is not asked. */
+        /* Fingerprint of the expected device; unset fields are not compared. */
         bool has_vendor, has_device;
         uint16_t vendor;
         uint16_t device;
-        unsigned n_members; /* of the device's group, ports included; 0: not asked */
-        uint32_t *ids;      /* of all members, vendor in the high half; NULL: not asked */
+        unsigned n_members; /* number of members of its group, ports included; 0: not compared */
+        uint32_t *ids;      /* ids of all members, vendor in the high half; NULL: not compared */
         size_t n_ids;
 } PolicyReserve;
 
-/* Globs of which one has to fit. */
+/* Globs; one of them must match. */
 typedef struct PolicyPatterns {
         char **globs;
         size_t n_globs;
@@ -107,9 +108,9 @@ typedef struct PolicyRule {
         char *name;
         char *origin; /* file, line and name, "50-lab.json:12: dpdk-nics" */
         unsigned line;
-        char *text; /* as it is written, JSON on one line; NULL if that was not kept */
+        char *text; /* the rule's text, JSON on one line; NULL if not kept */
 
-        /* Match: what is unset matches everything. */
+        /* Match: unset fields match everything. */
         bool has_vendor, has_device, has_class;
         uint16_t vendor;
         uint16_t device;
@@ -119,12 +120,12 @@ typedef struct PolicyRule {
         uint16_t subsystem_vendor, subsystem_device;
         uint64_t serial;    /* of its Device Serial Number capability */
         uint16_t numa_node;
-        Tristate removable; /* UNKNOWN: not asked */
+        Tristate removable; /* UNKNOWN: not compared */
         char *path;         /* glob over the device's stable path, or NULL */
         char *address;      /* glob over the full BDF, or NULL */
         char *slot;         /* glob over the name of the slot that it or its card is in, or NULL */
         char *driver;       /* glob over its driver's name, "" if it has none; or NULL */
-        unsigned group_min, group_max; /* members of its group, ports included; 0: not asked */
+        unsigned group_min, group_max; /* members of its group, ports included; 0: not compared */
 
         /* Lease. */
         bool deny;
@@ -132,26 +133,26 @@ typedef struct PolicyRule {
         size_t n_uids;
         gid_t *gids;
         size_t n_gids;
-        PolicyPatterns units, labels; /* one of each must fit, where there are any */
+        PolicyPatterns units, labels; /* one of each non-empty list must match */
         unsigned modes;               /* bit 1 << LeaseMode; 0 means all */
         PolicyBreach on_breach;
         PolicyVfLoss on_vf_loss;
         PolicyJoin on_join;
         PolicyBreach on_fault_storm;
         unsigned fault_storm;
-        bool exclusive_process; /* a second process that has a lease open is told of */
-        unsigned cooldown;      /* seconds until a user may have a group again that he gave back */
-        unsigned revoke_grace;  /* seconds from the word that a lease is revoked until it is */
-        DomainType type; /* of its groups' domains while it lasts; NONE: as they are */
-        uint64_t memlock; /* bytes that who asks may lock while it lasts; 0: as many as before */
+        bool exclusive_process; /* report a second process that has the lease open */
+        unsigned cooldown;      /* seconds before a user may lease a released group again */
+        unsigned revoke_grace;  /* seconds between the notice of a revocation and the revocation */
+        DomainType type;        /* type of its groups' domains during the lease; NONE: unchanged */
+        uint64_t memlock; /* bytes that the requester may lock during the lease; 0: unchanged */
 
-        /* Demands. */
-        GuardLayer guard; /* the weakest that will do; NONE: whatever there is */
-        unsigned strength;  /* bits that must be known to hold, 1 << StrengthBit */
-        bool needs_memlock; /* who says how much memory it will map must be allowed to */
+        /* Requirements. */
+        GuardLayer guard;   /* the weakest acceptable guard; NONE: any */
+        unsigned strength;  /* bits that must be YES, 1 << StrengthBit */
+        bool needs_memlock; /* the requester's lock limit must suffice for its memory */
         PolicyBreach on_weaker;
 
-        bool widen; /* a lease takes all groups in whose devices can reach each other */
+        bool widen; /* a lease includes all groups whose devices can reach each other */
         PolicyReserve reserve;
 } PolicyRule;
 
@@ -167,12 +168,12 @@ typedef struct PolicyRequest {
         uid_t uid;
         const gid_t *gids;
         size_t n_gids;
-        const char *unit;  /* the service manager's, of the process that asks; NULL or "": none */
+        const char *unit;  /* systemd unit of the requesting process; NULL or "": none */
         const char *label; /* of the security module; NULL or "": none */
         LeaseMode mode;
 } PolicyRequest;
 
-/* A device that a policy is asked about. All is borrowed. */
+/* A device of a request. All fields are borrowed. */
 typedef struct PolicySubject {
         const Snapshot *snapshot;
         size_t device;
@@ -182,30 +183,30 @@ typedef struct PolicySubject {
 typedef struct PolicyVerdict {
         bool allowed;
         const PolicyRule *rule; /* borrowed from the policy; NULL: the default decided */
-        bool mode_refused;      /* the rule knows the requester, but not for this mode */
+        bool mode_refused;      /* the rule allows the requester, but not in this mode */
 } PolicyVerdict;
 
-/* Glob with `*` and `?` over the whole text. */
+/* Matches a glob with `*` and `?` against the whole text. */
 bool policy_glob(const char *pattern, const char *text);
 
 /*
- * Whether a rule matches. What is not known of a device fits nothing; UNKNOWN is said only of a serial
- * number that may yet be read, as at boot, where no device is woken.
+ * Does a rule match? Unknown facts of a device match nothing. The result is UNKNOWN only for a
+ * serial number that may be read later, as at boot, when no device is woken.
  */
 Tristate policy_rule_matches(const PolicyRule *rule, const PolicySubject *subject);
 
 /* The rule that decides for a device: the first that matches, or NULL. */
 const PolicyRule *policy_find_rule(const Policy *policy, const PolicySubject *subject);
 
-/* Does any rule ask what only sysfs_read_attachment() finds out? */
+/* Does a rule need facts of sysfs_read_attachment()? */
 bool policy_asks_attachment(const Policy *policy);
 
-/* The verdict for one device. Root is allowed whatever the rules say, except where a rule says deny. */
+/* The verdict for one device. Root is always allowed, except by a rule with "deny". */
 PolicyVerdict policy_check(const Policy *policy, const PolicySubject *subject,
                            const PolicyRequest *request);
 
 /*
- * Why a verdict says no, and what to do about it, in a sentence that starts with the device's address.
+ * A sentence, which starts with the device's address: why the verdict denies, and the next step.
  * The caller frees it; NULL if memory is short.
  */
 char *policy_describe_refusal(const PolicyVerdict *verdict, const PolicySubject *subject,

@@ -19,7 +19,7 @@ static bool ids_contain(const IdRanges *ids, uint16_t id)
         return false;
 }
 
-/* The major number of the kernel's release, or 0 if it is not known. */
+/* The major number of the kernel's release, or 0 if unknown. */
 static unsigned kernel_major(const Snapshot *snapshot)
 {
         unsigned major = 0;
@@ -29,7 +29,7 @@ static unsigned kernel_major(const Snapshot *snapshot)
         return major;
 }
 
-/* A type that may be either end of a switch is neither for certain. */
+/* A type that may be either end of a switch counts as neither. */
 static bool is_pcie_type(const PciDevice *device, PcieType type)
 {
         return device->facts.pcie == TRISTATE_YES && !device->pcie_type_uncertain &&
@@ -122,7 +122,7 @@ QuirkAnswer quirk_acs(const Snapshot *snapshot, size_t index, uint8_t *ret_missi
 {
         const PciDevice *device = &snapshot->devices[index];
 
-        /* Functions of some vendors do not isolate whatever ACS says: this one may be theirs. */
+        /* Some functions do not isolate, regardless of ACS: with unknown ids this may be one. */
         if (device->vendor == 0 && device->device != 0) {
                 if (ret_missing)
                         *ret_missing = ACS_REQUIRED;
@@ -180,11 +180,11 @@ const char *quirk_unread_register(const PciDevice *device)
                 return "MPC at D8h";
         if (quirk_is_intel_spt_port(device->vendor, device->device) && facts->acs == TRISTATE_YES &&
             facts->acs_dword8_unread)
-                return "ACS control, eight bytes behind the start of the capability";
+                return "ACS control, 8 bytes after the start of the capability";
         return NULL;
 }
 
-/* The rows are about endpoints, and those that reach beyond a slot about cards. */
+/* The rows apply to endpoints, and those that reach beyond a slot apply to cards. */
 static bool may_be_alias(const PciDevice *device, AliasRule rule)
 {
         unsigned class = device->class_code >> 8;
@@ -202,7 +202,8 @@ static bool may_be_alias(const PciDevice *device, AliasRule rule)
                (class == 0 || class == 0x0680 || class == 0x0880 || class == 0x0b40);
 }
 
-/* May the row be the device's? An id that is not known may be any; without both, no row is told of.
+/*
+ * Can the row apply to the device? An unknown id matches any; if both are unknown, no row applies.
  */
 static bool may_be_row(const AliasQuirk *row, const PciDevice *device)
 {

@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * What the kernel knows about particular devices and configuration space does not say.
+ * The kernel's quirks: facts about particular devices that configuration space does not show.
  *
- * Two kinds: devices that keep their peers apart without (or with a misprinted) ACS capability, and
- * devices that send requests under another function's id. Both are facts about hardware that the
- * kernel's grouping uses; the rows are in quirk_rows.c, the rules here (kernel-facts 1.5, 1.6).
+ * There are two kinds: devices that isolate their peers without a (correct) ACS capability, and
+ * devices that send requests under another function's id. The kernel's grouping uses both; the
+ * rows are in quirk_rows.c, the rules here (kernel-facts 1.5, 1.6).
  *
- * A rule that depends on an unknown fact answers as the least isolating of its possible answers.
+ * A rule that depends on an unknown fact gives the least isolating of its possible answers.
  */
 
 #include "core/model/base.h"
@@ -23,8 +23,8 @@ typedef enum QuirkAnswer {
 typedef enum AcsRule {
         ACS_RULE_AMD_SOUTHBRIDGE,
         ACS_RULE_ISOLATED,    /* endpoints and root ports known to redirect */
-        ACS_RULE_INTEL_RCIEP, /* root complex integrated endpoints never talk to each other */
-        ACS_RULE_INTEL_PCH,   /* redirection by another register */
+        ACS_RULE_INTEL_RCIEP, /* root complex integrated endpoints never reach each other */
+        ACS_RULE_INTEL_PCH,   /* another register controls redirection */
         ACS_RULE_INTEL_SPT,   /* ACS with dword registers */
         ACS_RULE_CAVIUM,
         ACS_RULE_ROOT_PORT,    /* isolated if it is a root port */
@@ -39,7 +39,7 @@ typedef enum AliasRule {
         ALIAS_RULE_MIC_X200,
         ALIAS_RULE_VCA,
         ALIAS_RULE_WHOLE_BUS,
-        ALIAS_RULE_SWITCHTEC_NTB, /* which ids is only in a BAR: taken as the whole bus */
+        ALIAS_RULE_SWITCHTEC_NTB, /* only a BAR has the ids: assumes the whole bus */
 } AliasRule;
 
 #define QUIRK_ANY_DEVICE 0x10000U
@@ -68,7 +68,7 @@ typedef struct IdRanges {
 /* Ordered: the first row that matches and has an opinion decides. */
 extern const AcsQuirk quirk_acs_rows[];
 extern const size_t quirk_n_acs_rows;
-extern const uint16_t quirk_acs_vendors[]; /* each vendor of a row, once: most devices have no row */
+extern const uint16_t quirk_acs_vendors[]; /* each vendor of a row, once, for a quick check */
 extern const size_t quirk_n_acs_vendors;
 extern const AliasQuirk quirk_alias_rows[];
 extern const size_t quirk_n_alias_rows;
@@ -99,38 +99,37 @@ static inline void alias_mask_add(AliasMask *mask, uint8_t devfn)
 /* The rows' opinion on a device's ACS; *ret_missing as in acs_isolated(). */
 QuirkAnswer quirk_acs(const Snapshot *snapshot, size_t index, uint8_t *ret_missing);
 
-/* The capability word as the kernel keeps it: from 7.0 on, some switches' SV bit is not believed.
- */
+/* The capability word that the kernel uses: from 7.0 on, it ignores the SV bit of some switches. */
 uint16_t quirk_acs_capability(const Snapshot *snapshot, const PciDevice *device);
 
-/* Whether pcicap_read_pch() should be asked, given the ids. */
+/* By its ids, is this a port for pcicap_read_pch()? */
 bool quirk_is_intel_pch_port(uint16_t vendor, uint16_t device);
 
-/* Has a root port of these ids ACS registers of one dword each? */
+/* Does a root port with these ids have ACS registers of one dword each? */
 bool quirk_is_intel_spt_port(uint16_t vendor, uint16_t device);
 
 /*
- * The register that decides by a quirk row whether this port redirects, if it was not read: a name
- * with its offset, for people. NULL if no row asks for one, or it was read.
+ * If a quirk row needs a register of this port that was not read: its name and offset, as text.
+ * NULL if no row needs one, or it was read.
  */
 const char *quirk_unread_register(const PciDevice *device);
 
-/* Are the ids that the rows go by known? A text without numbers has none. */
+/* Are the ids known that the rows compare? A text without numbers has none. */
 static inline bool quirk_has_ids(const PciDevice *device)
 {
         return device->vendor != 0 && device->device != 0;
 }
 
 /*
- * The device.functions of its own bus whose ids the device also uses, by the rows alone; returns
- * false if none.
+ * The device.functions of its own bus whose ids the device also uses, by the rows only; returns
+ * false if there are none.
  */
 bool quirk_alias_mask(const PciDevice *device, AliasMask *ret_mask);
 
-/* The same, by the rows and by what firmware says of the device. */
+/* The same, by the rows and by firmware. */
 bool known_alias_mask(const PciDevice *device, AliasMask *ret_mask);
 
-/* Is this bridge where requester ids are translated, so that nothing above it aliases? */
+/* Are requester ids translated at this bridge, so that no bridge above it aliases? */
 bool quirk_is_translation_root(const PciDevice *bridge);
 
 /* Does this PCIe-to-PCI bridge keep the requester ids of what is below it? */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Reasons in words: one sentence that names the devices, what is missing where, and what follows.
- */
+/* Sentences for reasons: each names the devices, the missing facts or ACS bits, and the effect. */
 
 #include "core/model/doubt.h"
 #include "core/model/groups.h"
@@ -52,7 +50,7 @@ const char *reason_rule_to_string(ReasonRule rule)
         return "";
 }
 
-/* What kind of thing `at` is, with its article. */
+/* The kind of the function `at`, with its article. */
 static const char *port_noun(const PciDevice *device)
 {
         if (device->facts.pcie == TRISTATE_UNKNOWN)
@@ -82,7 +80,7 @@ static const char *lack(const PciDevice *device, const Reason *reason, char text
         _cleanup_(freep) char *bits = acs_bits_to_string(reason->missing);
 
         if (reason->acs == TRISTATE_YES)
-                (void)snprintf(text, TERM_SIZE, "has ACS but not %s switched on",
+                (void)snprintf(text, TERM_SIZE, "has ACS, but without %s switched on",
                                bits ?: "all of it");
         else if (device->facts.pcie == TRISTATE_UNKNOWN || reason->acs == TRISTATE_UNKNOWN)
                 (void)snprintf(text, TERM_SIZE, "has no ACS that could be read");
@@ -94,9 +92,9 @@ static const char *lack(const PciDevice *device, const Reason *reason, char text
 static char *describe_unknown(const PciDevice *device, const char *a, const char *b,
                               const char *at)
 {
-        return text_print("The %s %s is not in what was read, so nothing shows that %s and %s are "
-                          "kept apart.",
-                          doubt_missing_noun(device), at, a, b);
+        return text_print(
+                "The input lacks the %s %s, so nothing shows that %s and %s are separate.",
+                doubt_missing_noun(device), at, a, b);
 }
 
 static char *describe_upstream(const Snapshot *snapshot, const Reason *reason, const char *a,
@@ -129,11 +127,11 @@ static char *describe_bridge(const Snapshot *snapshot, const Reason *reason, con
 
         if (bridge->facts.pcie == TRISTATE_UNKNOWN)
                 return text_print("%s is above %s and cannot be read: it may be a bridge to "
-                             "conventional PCI, whose requester id would stand for both.",
-                             b, a);
-        return text_print("%s (%s above %s) puts its own requester id on what passes from conventional "
-                     "PCI, so the IOMMU cannot tell %s from it.",
-                     b, port_noun(bridge), a, a);
+                                  "conventional PCI, which would use its requester id for both.",
+                                  b, a);
+        return text_print("%s (%s above %s) replaces requester ids of conventional PCI by its own, "
+                          "so the IOMMU cannot distinguish %s from it.",
+                          b, port_noun(bridge), a, a);
 }
 
 static char *describe_alias(const Snapshot *snapshot, const Reason *reason, const char *a,
@@ -148,9 +146,9 @@ static char *describe_alias(const Snapshot *snapshot, const Reason *reason, cons
                              "requests under the id of %s.",
                              a, b, at, reason->at == reason->a ? b : a);
         if ((device->vendor == 0) != (device->device == 0))
-                return text_print("%s and %s may share a requester id: the ids of %s are not in what "
-                                  "was read, and some of its kind send requests under another "
-                                  "function's id (lspci -nn shows them).",
+                return text_print("%s and %s may share a requester id: the input lacks the ids of "
+                                  "%s, and some devices of its kind send requests under another "
+                                  "function's id (lspci -nn shows the ids).",
                                   a, b, at);
         return text_print("%s and %s share a requester id: %s is known to send requests under "
                      "another function's id.",
@@ -177,18 +175,17 @@ char *reason_describe(const Snapshot *snapshot, const Reason *reason)
         case REASON_REAL_DMA_DEVICE:
                 if (snapshot->devices[reason->a].has_real_dma &&
                     snapshot->devices[reason->a].real_dma == SNAPSHOT_NONE)
-                        return text_print("%s and %s are behind one VMD endpoint, which is not known; "
-                                     "their requests carry its id.",
-                                     a, b);
-                return text_print("%s sits behind the VMD endpoint %s and its requests carry the "
-                             "endpoint's id.",
-                             reason->a == reason->at ? b : a, at);
+                        return text_print("%s and %s are behind one unknown VMD endpoint; their "
+                                          "requests have its id.",
+                                          a, b);
+                return text_print("%s is behind the VMD endpoint %s, and its requests have the "
+                                  "endpoint's id.",
+                                  reason->a == reason->at ? b : a, at);
         case REASON_UNKNOWN_PARENT:
                 return describe_unknown(&snapshot->devices[reason->at], a, b, at);
         case REASON_OBSERVED:
-                return text_print("The kernel has %s and %s in one group; no rule known here explains "
-                             "why.",
-                             a, b);
+                return text_print(
+                        "The kernel has %s and %s in one group; no known rule explains why.", a, b);
         case REASON_SHARED_BUS:
         case REASON_FUNCTION_PEER:
         case REASON_SWITCH_PEER:

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * The one table between refusals, bus error names and exit codes.
- */
+/* The table of refusals with their bus error names and exit codes. */
 
 #include <string.h>
 

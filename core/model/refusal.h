@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * The expected ways to say no, once for everybody.
+ * Expected refusals, shared by all programs.
  *
- * A refusal is a D-Bus error `org.isolationd1.Error.NAME` on the wire and an exit code at the shell.
- * The daemon, the library and isoctl read the same table.
+ * A refusal is a D-Bus error `org.isolationd1.Error.NAME` on the wire and an exit code at the
+ * shell. The daemon, the library and isoctl read the same table.
  */
 
 #include "core/model/base.h"
@@ -26,7 +26,7 @@ typedef enum Refusal {
         REFUSAL_UNSUPPORTED,
         REFUSAL_KERNEL_REFUSED,
         REFUSAL_QUARANTINED,
-        REFUSAL_NO_DAEMON, /* never sent: the client found nobody to ask */
+        REFUSAL_NO_DAEMON, /* never sent: the client could not reach the daemon */
         _REFUSAL_N,
 } Refusal;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* As the kernel prints them: sixteen digits, but any number up to that is read. */
+/* Parses the kernel's form, which has 16 digits; accepts fewer. */
 
 #include <string.h>
 

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Reserved regions of a group: addresses that its devices may not be given by whoever owns them.
+ * Reserved regions of a group: addresses that the owner of its devices must not map.
  *
- * "direct" ones are the firmware's and must stay mapped as they are (such a group cannot be
- * leased), "direct-relaxable" ones may be given up, "msi" ones are where interrupts are written to
+ * Firmware needs "direct" regions, which must stay identity-mapped (such a group cannot be
+ * leased); "direct-relaxable" regions may be unmapped; devices write interrupts to "msi" regions
  * (kernel-facts 5).
  */
 
@@ -17,12 +17,12 @@
 #define REGION_KIND_SIZE 24
 
 typedef struct ReservedRegion {
-        uint64_t start, end;         /* both are of it */
-        char kind[REGION_KIND_SIZE]; /* the kernel's word */
+        uint64_t start, end;         /* inclusive */
+        char kind[REGION_KIND_SIZE]; /* the kernel's name */
 } ReservedRegion;
 
 /*
- * Takes the first region off a text of lines "0xstart 0xend kind". Returns false at its end, or at
- * a line of another form (then *text is not at its end).
+ * Takes the first line "0xstart 0xend kind" off a text. Returns false at its end, or at a line of
+ * another form (then *text is not at the end).
  */
 _nodiscard_ bool region_next(const char **text, ReservedRegion *ret);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * The rule that decides, held against what is in the slot.
- */
+/* Compares the deciding rule with the present device. */
 
 #include "core/model/reserve.h"
 
@@ -46,7 +44,7 @@ bool reserve_is_asked(const Policy *policy)
         return false;
 }
 
-/* By class or by header: one of them may be odd, and each is reason enough. */
+/* By class or by header: one may be wrong, and either suffices. */
 static bool is_bridge(const PciDevice *device)
 {
         return device->class_code >> 16 == CLASS_BRIDGE ||
@@ -86,7 +84,7 @@ static size_t count_present(const Snapshot *snapshot, int32_t group, uint32_t id
         return n;
 }
 
-/* The first member of a group that there is more often than expected, or SNAPSHOT_NONE. */
+/* The first member of a group whose id is more frequent than expected, or SNAPSHOT_NONE. */
 static size_t find_unexpected(const PolicyReserve *reserve, const Snapshot *snapshot, int32_t group)
 {
         for (size_t i = 0; i < snapshot->n_devices; i++) {
@@ -99,7 +97,7 @@ static size_t find_unexpected(const PolicyReserve *reserve, const Snapshot *snap
         return SNAPSHOT_NONE;
 }
 
-/* The first id that there is less often than expected; n_ids if there is none. */
+/* The first id that is less frequent than expected; n_ids if there is none. */
 static size_t find_missing(const PolicyReserve *reserve, const Snapshot *snapshot, int32_t group)
 {
         size_t i = 0;
@@ -135,8 +133,8 @@ static ReserveVerdict compare_group(const PolicyReserve *reserve, const Snapshot
 }
 
 /*
- * The rule that decides, and nobody's reservation if an earlier one may: at boot serial numbers are
- * not known yet.
+ * Finds the deciding rule. At boot, serial numbers are unknown: if an earlier rule may match
+ * later, there is no reservation.
  */
 static const PolicyRule *find_rule(const Policy *policy, const PolicySubject *subject)
 {

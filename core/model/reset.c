@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Methods sorted by what they reach (kernel-facts 4.5), and a walk up from each device to see
- * whether it is below the bridge.
+ * Classifies reset methods by the devices that they affect (kernel-facts 4.5). Walks up from each
+ * device to check whether it is below the bridge.
  */
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include "core/model/reset.h"
 
-/* Of the kernel's names, those that are about one function. */
+/* The kernel's methods that affect only one function. */
 static const char *const function_methods[] = {"device_specific", "acpi", "flr", "af_flr", "pm"};
 
 static bool is_function_method(const char *name, size_t n)
@@ -23,7 +23,7 @@ static bool is_function_method(const char *name, size_t n)
 
 bool reset_reaches(const Snapshot *snapshot, size_t bridge, size_t device)
 {
-        /* A finished snapshot has no loops. A VF is where its PF is. */
+        /* A finished snapshot has no loops. A VF has the place of its PF. */
         for (size_t i = device; i != SNAPSHOT_NONE; i = snapshot->devices[i].parent) {
                 const PciDevice *each = &snapshot->devices[i];
 
@@ -37,8 +37,8 @@ bool reset_reaches(const Snapshot *snapshot, size_t bridge, size_t device)
 }
 
 /*
- * What a reset of the bus below `bridge` reaches and `mine` (one per device) does not say is the
- * caller's: the first, or SNAPSHOT_NONE.
+ * The first device that a reset of the bus below `bridge` affects and that is not the caller's
+ * (`mine`, one per device), or SNAPSHOT_NONE.
  */
 static size_t find_outsider(const Snapshot *snapshot, size_t bridge, const bool *mine)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From a heap of functions to a machine.
+ * Builds a machine from single functions.
  *
- * Readers add functions in any order, as readdir gives them; finishing sorts them by address and
- * then derives what no single function knows: who is above whom, how deep, which end of a switch a
- * port is, whether a slot has several functions. The tree may be forged, so every link is checked
- * before it is followed: after finishing, parents and VMD endpoints form a forest, a physical
- * function is not virtual, and no two devices have the same place.
+ * Readers add functions in any order. Finishing sorts them by address and derives facts that need
+ * several functions: parents, depth, the end of a switch that a port is, and whether a slot has
+ * several functions. The tree may be forged, so every link is checked before it is followed. After
+ * finishing, parents and VMD endpoints form a forest, a physical function is not virtual, and no
+ * two devices have the same place.
  */
 
 #include "core/model/snapshot.h"
@@ -178,8 +178,8 @@ size_t snapshot_find(const Snapshot *snapshot, Bdf bdf)
 }
 
 /*
- * Resolves one device's links. A virtual function is nobody's bridge and nobody's physical
- * function; a VMD endpoint uses its own requester id.
+ * Resolves one device's links. A virtual function is never a bridge or a physical function; a VMD
+ * endpoint uses its own requester id.
  */
 static void resolve_links(Snapshot *snapshot, PciDevice *device)
 {
@@ -212,7 +212,7 @@ static size_t place_above(const PciDevice *device)
         return device->parent != SNAPSHOT_NONE ? device->parent : device->real_dma;
 }
 
-/* How far the ordering walk has come with a device. */
+/* The state of a device in the ordering walk. */
 typedef enum Visit {
         VISIT_NONE = 0,
         VISIT_ON_PATH,
@@ -220,8 +220,8 @@ typedef enum Visit {
 } Visit;
 
 /*
- * Climbs from `index` to the first device that is in the order already, or to the top, and puts
- * what it passed into the order from the top down. A link that leads back into the climb is cut.
+ * Climbs from `index` to the first device that is in the order already, or to the top, and adds
+ * the passed devices from the top down. Cuts a link that leads back into the climb.
  */
 static size_t order_upward(Snapshot *snapshot, size_t index, uint8_t *visits, size_t n_ordered)
 {
@@ -268,8 +268,8 @@ static int order_devices(Snapshot *snapshot)
 }
 
 /*
- * Whether the kernel takes the device for one function of several: bit 7 of the header type, or
- * that it was found at a function number above 0. Below a port there is only device 0, so any other
+ * Does the kernel treat the device as one function of several? Yes, if bit 7 of the header type is
+ * set, or if its function number is above 0. Below a port there is only device 0, so any other
  * number is an ARI function (PCIe 6.13). Virtual functions never count.
  */
 static Tristate derive_multifunction(const PciDevice *device, const PciDevice *parent)
@@ -288,8 +288,8 @@ static Tristate derive_multifunction(const PciDevice *device, const PciDevice *p
 }
 
 /*
- * Some switches call their upstream port a downstream port or the reverse; the port above tells, as
- * the kernel has it (kernel-facts 1.1). Where that is not known neither is this.
+ * Some switches report their upstream port as a downstream port or the reverse. As in the kernel,
+ * the port above decides (kernel-facts 1.1); if that is unknown, so is this.
  */
 static void derive_pcie_type(PciDevice *device, const PciDevice *parent)
 {
@@ -396,7 +396,7 @@ IommuKind iommu_kind_from_name(const char *name)
                 return IOMMU_KIND_IVHD;
         if (strncmp(name, "smmu3", 5) == 0)
                 return IOMMU_KIND_SMMU3;
-        /* virtio-iommu goes by the name of the device that carries it. */
+        /* A virtio-iommu has the name of its virtio device. */
         if (strncmp(name, "virtio", 6) == 0 || strstr(name, ".virtio_mmio") ||
             bdf_parse(name, &bdf))
                 return IOMMU_KIND_VIRTIO;

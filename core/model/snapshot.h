@@ -4,9 +4,9 @@
 /*
  * A whole machine's PCI functions as one value.
  *
- * Everything the model decides, it decides from a snapshot: the live daemon, a copied sysfs tree
- * and a unit test all go this way. Devices are sorted by address; the index into `devices` is how
- * the model names a device, and a snapshot never changes once finished.
+ * The model decides everything from a snapshot: of the live machine, a copied sysfs tree or a unit
+ * test. Devices are sorted by address, and the model refers to a device by its index in `devices`.
+ * A finished snapshot never changes.
  */
 
 #include <stdint.h>
@@ -18,8 +18,8 @@
 
 #define SNAPSHOT_NONE ((size_t)-1)   /* no such device */
 #define KERNEL_GROUP_NONE (-1)
-#define KERNEL_GROUP_UNKNOWN (-2)    /* what was read does not tell whether it is in one */
-#define VF_INDEX_NONE ((unsigned)-1) /* a VF whose PF does not name it */
+#define KERNEL_GROUP_UNKNOWN (-2)    /* the input does not show whether it is in a group */
+#define VF_INDEX_NONE ((unsigned)-1) /* a VF without a link from its PF */
 #define SNAPSHOT_NAME_SIZE 64        /* longest driver or IOMMU name kept, with NUL */
 #define SNAPSHOT_TYPE_SIZE 16        /* longest domain type kept, with NUL */
 #define SNAPSHOT_SLOT_SIZE 32        /* longest slot name kept, with NUL */
@@ -30,12 +30,12 @@ typedef enum __attribute__((packed)) IommuKind {
         IOMMU_KIND_IVHD,     /* AMD-Vi */
         IOMMU_KIND_VIRTIO,
         IOMMU_KIND_SMMU3,
-        IOMMU_KIND_OTHER, /* rules not known: the kernel's groups are taken as given */
+        IOMMU_KIND_OTHER, /* its rules are unknown: the kernel's groups apply */
 } IommuKind;
 
 /*
- * What grouping looks at comes first, so that it is fetched together: on a large machine that is
- * what takes the time.
+ * Fields that grouping reads come first, so that the processor fetches them together: this
+ * dominates the time on a large machine.
  */
 typedef struct PciDevice {
         Bdf bdf;
@@ -44,12 +44,12 @@ typedef struct PciDevice {
         size_t parent;            /* index, or SNAPSHOT_NONE */
         size_t real_dma;          /* index, or SNAPSHOT_NONE */
         unsigned depth;           /* bridges above, a VMD endpoint counted as one */
-        Tristate multifunction;   /* as the kernel keeps it: kernel-facts 1.1 */
+        Tristate multifunction;   /* the kernel's value: kernel-facts 1.1 */
         uint8_t pcie_type;        /* corrected upstream/downstream; valid if facts.pcie is YES */
-        bool pcie_type_uncertain; /* upstream or downstream: the port above is not known */
-        bool is_displaced;        /* its place is taken or not known: its path names its address */
+        bool pcie_type_uncertain; /* upstream or downstream: the port above is unknown */
+        bool is_displaced;        /* its place is used or unknown: its path has its address */
 
-        int32_t kernel_group; /* N of iommu_groups/N: what the kernel says; or KERNEL_GROUP_… */
+        int32_t kernel_group; /* N of iommu_groups/N, from the kernel; or KERNEL_GROUP_… */
         uint16_t vendor;
         uint16_t device;
         uint16_t subsystem_vendor;
@@ -60,7 +60,7 @@ typedef struct PciDevice {
         bool has_parent;
         bool has_real_dma;
         bool is_vf;
-        bool has_ivrs_alias; /* by AMD's IVRS table it uses `ivrs_alias_devfn` of its bus */
+        bool has_ivrs_alias; /* by AMD's IVRS table it uses the id `ivrs_alias_devfn` of its bus */
         uint32_t root_domain;
         uint8_t root_bus; /* bus number of the host bridge above */
         uint8_t ivrs_alias_devfn;
@@ -71,39 +71,39 @@ typedef struct PciDevice {
         Bdf physfn_bdf;    /* a VF's PF */
         size_t physfn;     /* index, or SNAPSHOT_NONE */
         unsigned vf_index; /* N of the PF's virtfnN link, or VF_INDEX_NONE; only if is_vf */
-        uint64_t inode;    /* of its sysfs directory, another if it comes back; 0: not known */
+        uint64_t inode;    /* of its sysfs directory; changes if the device returns; 0: unknown */
 
-        /* What the kernel says of it otherwise. */
+        /* Other facts from the kernel. */
         bool has_numa_node;
-        uint16_t numa_node;  /* whose memory is nearest */
-        Tristate removable;  /* the platform calls it so: Thunderbolt, ExpressCard */
-        Tristate resettable; /* the kernel knows a way: `reset_method` is not empty */
+        uint16_t numa_node;  /* the node of the nearest memory */
+        Tristate removable;  /* by the platform: Thunderbolt, ExpressCard */
+        Tristate resettable; /* `reset_method` is not empty */
         IommuKind iommu_kind;
         char iommu[SNAPSHOT_NAME_SIZE];
         char driver[SNAPSHOT_NAME_SIZE]; /* "" if unbound */
 } PciDevice;
 
-/* What the kernel says about one of its groups. */
+/* The kernel's facts about one of its groups. */
 typedef struct KernelGroup {
         int32_t number;
         char type[SNAPSHOT_TYPE_SIZE]; /* default domain: "DMA", "DMA-FQ", "identity", "" unknown */
-        Tristate direct; /* firmware demands an identity mapping that cannot be given up */
+        Tristate direct;               /* firmware requires a permanent identity mapping */
 } KernelGroup;
 
-/* A slot that the platform has a name for. */
+/* A slot with a name from the platform. */
 typedef struct PciSlot {
         char name[SNAPSHOT_SLOT_SIZE];
-        Bdf bdf; /* function 0 of what is or would be in it */
+        Bdf bdf; /* function 0 of a device in it */
 } PciSlot;
 
 typedef struct Snapshot {
         PciDevice *devices;
         size_t n_devices;
         size_t n_allocated;
-        size_t *probe_order;  /* indices, bridges before what is below, else by address */
-        bool without_drivers; /* not asked for: none is known to be unbound */
+        size_t *probe_order;  /* indices, bridges before the devices below them, else by address */
+        bool without_drivers; /* drivers were not read: unbound devices are unknown */
         Tristate ivrs;        /* an IVRS table exists (AMD) */
-        Tristate ivrs_read;   /* its aliases are with the devices, all of them */
+        Tristate ivrs_read;   /* all its aliases are in the devices */
         bool finished;
         bool has_lost;                           /* some VMD child's endpoint is missing; derived */
         char kernel_release[SNAPSHOT_NAME_SIZE]; /* uname -r, "" if unknown */
@@ -119,12 +119,12 @@ typedef struct Snapshot {
 _nodiscard_ int snapshot_new(Snapshot **ret_snapshot);
 
 /*
- * Makes a copy that owns all it has, finished if `snapshot` is. Returns 0 or -ENOMEM; the caller
- * frees *ret.
+ * Makes an independent copy, finished if `snapshot` is. Returns 0 or -ENOMEM; the caller frees
+ * *ret.
  */
 _nodiscard_ int snapshot_copy(const Snapshot *snapshot, Snapshot **ret_snapshot);
 
-/* Frees a snapshot (NULL is fine); returns NULL. */
+/* Frees a snapshot (NULL is allowed); returns NULL. */
 Snapshot *snapshot_free(Snapshot *snapshot);
 DEFINE_CLEANUP(Snapshot *, snapshot_free);
 
@@ -140,22 +140,25 @@ _nodiscard_ int snapshot_add(Snapshot *snapshot, const PciDevice *device);
  */
 _nodiscard_ int snapshot_finish(Snapshot *snapshot);
 
-/* Index of the first device at or behind that address; `n_devices` if there is none. Sorted ones. */
+/*
+ * Index of the first device at or after that address, in a sorted snapshot; `n_devices` if there
+ * is none.
+ */
 size_t snapshot_lower_bound(const Snapshot *snapshot, Bdf bdf);
 
 /* Index of the device with this address in a finished snapshot, or SNAPSHOT_NONE. */
 size_t snapshot_find(const Snapshot *snapshot, Bdf bdf);
 
 /*
- * The stable path of a device: root bus and device.function steps, `0000:00/1c.4/00.0`; a VF is its
- * PF's path and `/vfN`, a VMD child hangs below its endpoint. Returns a string the caller frees, or
- * NULL if memory is short.
+ * The stable path of a device: root bus and device.function steps, `0000:00/1c.4/00.0`. A VF has
+ * its PF's path and `/vfN`; a VMD child is below its endpoint. Returns a string that the caller
+ * frees, or NULL if memory is short.
  */
 char *snapshot_path(const Snapshot *snapshot, size_t index);
 
 /*
- * Asks the processor to fetch what grouping looks at in a device, of any index: a large machine
- * does not fit its caches. Callers ask some devices ahead.
+ * Prefetches the fields of a device that grouping reads; any index is allowed. A large machine
+ * does not fit into the caches, so callers prefetch some devices ahead.
  */
 #define PREFETCH_AHEAD 6
 static inline void snapshot_prefetch(const Snapshot *snapshot, size_t index)
@@ -166,10 +169,10 @@ static inline void snapshot_prefetch(const Snapshot *snapshot, size_t index)
         __builtin_prefetch(&snapshot->devices[index].facts.acs_dword8);
 }
 
-/* What is known of the kernel's group of that number, or NULL. */
+/* The facts about the kernel's group of that number, or NULL. */
 const KernelGroup *snapshot_kernel_group(const Snapshot *snapshot, int32_t number);
 
-/* The type of a group's default domain; "" if it is not known. */
+/* The type of a group's default domain; "" if unknown. */
 const char *snapshot_group_type(const Snapshot *snapshot, int32_t number);
 
 /* The kind of IOMMU that a /sys/class/iommu name belongs to ("" is NONE). */

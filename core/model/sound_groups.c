@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The sound partition: who can really reach whom.
+ * The sound partition: joins all devices that can reach each other past the IOMMU.
  *
- * The kernel looks upward from a device: does every port on its way to the root redirect? Here the
- * question is also who may come down to it. The partition is the closure of what the kernel has
- * together and of eight kinds of edges, applied one after the other; each names the function that
- * lets a request pass and what would have had to be on there (PCIe Base Specification 6.12).
+ * The kernel only looks upward from a device: does every port on the path to the root redirect?
+ * This file also asks which requests may come down to it. The partition is the closure of the
+ * kernel's groups and of eight kinds of edges, applied in order. Each edge names the function that
+ * lets a request pass, and the ACS bits that would stop it (PCIe Base Specification 6.12).
  *
- * What is below a port is joined as a whole or not at all, so an edge marks ports with a *culprit*
- * and one sweep from the top down hands it to everything below. Two devices that are together keep
- * the first reason found.
+ * The devices below a port are joined completely or not at all. So an edge marks ports with a
+ * *culprit*, and one pass from the top down applies it to all devices below. Two devices that are
+ * already joined keep their first reason.
  *
- * A function of unknown type counts as every type it may be.
+ * A function of unknown type counts as every type that is possible.
  */
 
 #include "core/model/doubt.h"
@@ -25,12 +25,11 @@
 
 typedef struct Sound {
         const Snapshot *snapshot;
-        size_t *above;    /* the forest of what is together so far */
+        size_t *above;    /* the forest of joined devices */
         uint8_t *missing; /* ACS bits each function lacks */
-        size_t *leaf;     /* a function below each bridge that has nothing below it, or NONE */
-        size_t *culprit;  /* of the edge at hand, by what it joins: who lets requests pass, or NONE
-                           */
-        size_t *first;    /* of the edge at hand, by bridge or PF: the first culprit, or NONE */
+        size_t *leaf;     /* per bridge: a leaf function below it, or NONE */
+        size_t *culprit;  /* current edge, per device: what lets requests pass, or NONE */
+        size_t *first;    /* of the current edge, per bridge or PF: the first culprit, or NONE */
         ReasonList reasons;
         int error; /* of the first allocation that failed */
 } Sound;
@@ -79,7 +78,7 @@ static void forget(size_t *list, size_t n)
                 list[i] = SNAPSHOT_NONE;
 }
 
-/* Joins two devices unless they are together; `bits` are those of SV|RR|CR|UF that matter. */
+/* Joins two devices unless they are joined already; `bits` are the relevant ones of SV|RR|CR|UF. */
 static void join(Sound *sound, ReasonRule rule, size_t a, size_t b, size_t at, uint8_t bits)
 {
         size_t x = partition_find(sound->above, a), y = partition_find(sound->above, b);
@@ -101,7 +100,7 @@ static void join(Sound *sound, ReasonRule rule, size_t a, size_t b, size_t at, u
                 sound->error = r;
 }
 
-/* Joins `index` to what sends requests through the culprit `at`. */
+/* Joins `index` with the devices that send requests through the culprit `at`. */
 static void join_to_culprit(Sound *sound, ReasonRule rule, size_t index, size_t at, uint8_t bits)
 {
         size_t source = sound->leaf[at] != SNAPSHOT_NONE ? sound->leaf[at] : at;
@@ -138,7 +137,7 @@ static size_t slot_end(const Snapshot *snapshot, size_t start)
         return end;
 }
 
-/* What the kernel has together. */
+/* Joins the members of the kernel's groups. */
 static int join_kernel(Sound *sound, const Partition *kernel)
 {
         for (size_t g = 0; g < kernel->n_groups; g++) {
@@ -169,7 +168,10 @@ static void edge_shared_bus(Sound *sound)
         }
 }
 
-/* 2. One requester id for several. Bridges' and lost endpoints' ids are the kernel's already. */
+/*
+ * 2. Functions that share a requester id. The kernel's groups already cover ids of bridges and
+ * missing endpoints.
+ */
 static void edge_alias(Sound *sound)
 {
         const Snapshot *snapshot = sound->snapshot;
@@ -193,7 +195,9 @@ static void edge_alias(Sound *sound)
         }
 }
 
-/* 3. Functions of one device: of one slot, and below a link, where there is but one device (6.13).
+/*
+ * 3. Functions of one device: of one slot or, below a link, of the bus, which has only one device
+ * (6.13).
  */
 static void edge_functions(Sound *sound)
 {
@@ -245,7 +249,7 @@ static void edge_switch(Sound *sound)
         join_below(sound, REASON_SWITCH_PEER, ACS_RR);
 }
 
-/* 5. What a port turns around reaches the port itself, or the switch that it is a part of. */
+/* 5. A request that a port turns around reaches the port itself, or its switch. */
 static void edge_turn_around(Sound *sound)
 {
         const Snapshot *snapshot = sound->snapshot;
@@ -265,7 +269,9 @@ static void edge_turn_around(Sound *sound)
         join_below(sound, REASON_TURNED_AROUND, ACS_UF | ACS_CR);
 }
 
-/* 6. Where a device's port lets any requester id pass, the next port up that does not is the end.
+/*
+ * 6. If a device's port accepts any requester id, the edge reaches up to the next port that
+ * checks.
  */
 static int edge_forged_id(Sound *sound)
 {
@@ -291,7 +297,7 @@ static int edge_forged_id(Sound *sound)
         return 0;
 }
 
-/* 7. Root ports of one slot: as 3, and what is below them. */
+/* 7. Root ports of one slot: as 3, and the devices below them. */
 static void edge_root_ports(Sound *sound)
 {
         const Snapshot *snapshot = sound->snapshot;
@@ -311,7 +317,7 @@ static void edge_root_ports(Sound *sound)
         join_below(sound, REASON_ROOT_PORT_PEER, ACS_RR);
 }
 
-/* 8. Functions of one SR-IOV device that has ACS and does not use it. */
+/* 8. Functions of one SR-IOV device that has ACS, but switched off. */
 static void edge_virtual_functions(Sound *sound)
 {
         const Snapshot *snapshot = sound->snapshot;
@@ -339,7 +345,7 @@ static void edge_virtual_functions(Sound *sound)
         }
 }
 
-/* What a bridge that is not in the snapshot may lead to (doubt.h). */
+/* Devices that a missing bridge may lead to (doubt.h). */
 static int edge_unknown(Sound *sound)
 {
         _cleanup_(doubt_deinitp) Doubt doubt = {0};
@@ -351,7 +357,7 @@ static int edge_unknown(Sound *sound)
         return r;
 }
 
-/* Builds the partition from what is together. */
+/* Builds the partition from the joined devices. */
 static int sound_finish(Sound *sound, Partition **ret_partition)
 {
         _cleanup_(partition_freep) Partition *partition = NULL;

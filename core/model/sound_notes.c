@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Ports by role, where requester ids are checked, and what a group takes for granted.
+ * Roles of ports, the ports that check requester ids, and the assumptions about a group.
  *
- * A role is certain, possible or excluded. Edges that join take what is possible; what ends an
- * edge, a port that checks ids, has to be certain.
+ * A role is certain, possible or excluded. A possible role suffices for an edge that joins; a port
+ * that ends an edge, because it checks ids, must be certain.
  */
 
 #include "core/model/sound_notes.h"
@@ -13,7 +13,7 @@
 
 #include <errno.h>
 
-/* Not excluded by its header: bridges have a header of their own (7.5.1.3). */
+/* Can the function be a bridge by its header? Bridges have their own type (7.5.1.3). */
 static bool may_be_bridge(const PciDevice *device)
 {
         return device->facts.header_known != TRISTATE_YES || device->facts.header_type != 0;
@@ -57,14 +57,20 @@ bool port_may_be_downstream(const Snapshot *snapshot, size_t index)
         if (device->facts.pcie == TRISTATE_YES)
                 return device->pcie_type_uncertain || device->pcie_type == PCIE_TYPE_DOWNSTREAM;
 
-        /* Below a link there is no downstream port, whatever it calls itself (kernel-facts 1.1). */
+        /*
+         * Below a link there is no downstream port, regardless of its reported type (kernel-facts
+         * 1.1).
+         */
         if (!may_be_bridge(device) || device->parent == SNAPSHOT_NONE)
                 return may_be_bridge(device);
         parent = &snapshot->devices[device->parent];
         return parent->pcie_type_uncertain || !port_is_link(parent);
 }
 
-/* A row that only denies what ACS says does not make functions talk: without ACS they would not. */
+/*
+ * A quirk row that only overrides ACS does not join functions: without ACS they do not reach each
+ * other.
+ */
 bool function_may_talk(const Snapshot *snapshot, size_t index)
 {
         const PciFacts *facts = &snapshot->devices[index].facts;
@@ -109,7 +115,7 @@ int source_checks_find(const Snapshot *snapshot, const uint8_t *missing, SourceC
         return 0;
 }
 
-/* Functions on root buses in different slots: only the root complex is between them. */
+/* Functions on root buses in different slots: only the root complex separates them. */
 static bool has_several_slots(const Snapshot *snapshot)
 {
         const PciDevice *first = NULL;

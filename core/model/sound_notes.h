@@ -2,31 +2,31 @@
 #pragma once
 
 /*
- * What the sound partition asks about ports, and what it says besides who is together: where
- * requester ids are checked, what a group takes for granted.
+ * Questions of the sound partition about ports, and its notes about groups: the ports that check
+ * requester ids, and the assumptions.
  */
 
 #include "core/model/base.h"
 #include "core/model/groups.h"
 #include "core/model/snapshot.h"
 
-/* Roles. What is not known may be anything that the header and the port above leave open. */
+/* Roles. An unknown type may be any type that the header and the port above allow. */
 bool port_may_be_root(const Snapshot *snapshot, size_t index);
 bool port_may_be_downstream(const Snapshot *snapshot, size_t index);
 
-/* May the function have an ACS capability that offers RR and has it off? */
+/* Can the function have an ACS capability with RR that is off? */
 bool function_may_talk(const Snapshot *snapshot, size_t index);
 
 /* Is there a link with one device below: a root port, downstream port or PCI-to-PCIe bridge? */
 bool port_is_link(const PciDevice *device);
 
-/* A switch's upstream port, or an end of a switch that may be either. */
+/* A switch's upstream port, or a port that may be either end of a switch. */
 bool port_is_upstream(const PciDevice *device);
 
 /* Which ports at or above a device check requester ids (SV). */
 typedef struct SourceCheck {
-        size_t lacking;  /* the nearest port does not, or may not: which one; else NONE */
-        size_t checking; /* the nearest that certainly does, or NONE */
+        size_t lacking;  /* the nearest port, if it may not check; else NONE */
+        size_t checking; /* the nearest port that certainly checks, or NONE */
         size_t top;      /* the topmost port, or NONE */
 } SourceCheck;
 

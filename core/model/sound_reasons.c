@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The edges of the sound partition in words: the way that a request takes from one device to the
- * other, and what does not stop it.
+ * Sentences for the edges of the sound partition: the path of a request from one device to the
+ * other, and the missing ACS bits.
  */
 
 #include "core/model/sound_notes.h"
@@ -25,7 +25,7 @@ static const char *lack(const Reason *reason, char text[static LACK_SIZE])
 static const char *port_noun(const PciDevice *device)
 {
         if (device->facts.pcie != TRISTATE_YES || device->pcie_type_uncertain)
-                return "what may be a port,";
+                return "a possible port,";
         return device->pcie_type == PCIE_TYPE_ROOT_PORT ? "root port" : "downstream port";
 }
 
@@ -44,13 +44,13 @@ static char *describe_switch(const Snapshot *snapshot, const Reason *reason, con
 
         (void)lack(reason, text);
         if (reason->b == reason->at && !is_below(snapshot, reason->a, reason->at))
-                return text_print("A write from whatever is below %s %s, which does not redirect "
-                             "requests (%s), is routed to %s.",
-                             noun, at, text, a);
+                return text_print("A write from a device below %s %s, which does not redirect "
+                                  "requests (%s), is routed to %s.",
+                                  noun, at, text, a);
         if (reason->b == reason->at)
                 return text_print("A write from %s enters %s %s, which does not redirect requests "
-                             "(%s), and is routed to whatever it is addressed to.",
-                             a, noun, at, text);
+                                  "(%s), and is routed to any device that it addresses.",
+                                  a, noun, at, text);
         return text_print("A write from %s enters %s %s, which does not redirect requests (%s), and is "
                      "routed to %s.",
                      b, noun, at, text, a);
@@ -90,13 +90,13 @@ char *sound_reason_describe(const Snapshot *snapshot, const Reason *reason)
         (void)bdf_format(snapshot->devices[reason->at].bdf, at);
 
         if (reason->rule == REASON_SHARED_BUS)
-                return text_print("%s is on the conventional bus below %s: every master there reaches "
-                             "every target, before the bridge passes anything on.",
-                             a, at);
+                return text_print("%s is on the conventional bus below %s: every master there "
+                                  "reaches every target without passing the bridge.",
+                                  a, at);
         if (reason->rule == REASON_FUNCTION_PEER)
-                return text_print("A write from %s, which does not redirect requests (%s), reaches %s "
-                             "inside the device that both are functions of.",
-                             b, lack(reason, text), a);
+                return text_print("A write from %s, which does not redirect requests (%s), reaches "
+                                  "%s inside their common device.",
+                                  b, lack(reason, text), a);
         if (reason->rule == REASON_SWITCH_PEER)
                 return describe_switch(snapshot, reason, a, b, at);
         if (reason->rule == REASON_TURNED_AROUND)

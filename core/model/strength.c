@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One function per bit. Each goes through what the bit rests on and stops at the first thing that
- * speaks against it; what is not known is remembered and decides if nothing does.
+ * One function per bit. Each checks the conditions of the bit and stops at the first that does not
+ * hold; otherwise an unknown condition decides.
  */
 
 #include "core/model/strength.h"
@@ -24,7 +24,7 @@ typedef struct Question {
         const Group *group;
 } Question;
 
-/* Answers with a sentence; an answer given before is taken back. */
+/* Sets the answer and its sentence; replaces an earlier answer. */
 _printf_(3, 4) static void answer(StrengthFact *fact, Tristate value, const char *format, ...)
 {
         va_list arguments;
@@ -54,7 +54,7 @@ static bool is_bridge(const PciDevice *device)
         return device->facts.header_known == TRISTATE_YES && device->facts.header_type != 0;
 }
 
-/* Does the snapshot come from a reader that sees the kernel's groups, so that none means none? */
+/* Did the reader see the kernel's groups, so that no group really means none? */
 static bool knows_groups(const Snapshot *snapshot)
 {
         if (snapshot->kernel_release[0] || snapshot->n_kernel_groups > 0)
@@ -65,7 +65,7 @@ static bool knows_groups(const Snapshot *snapshot)
         return false;
 }
 
-/* YES if the kernel has all members in groups; otherwise the answer is given. */
+/* YES if all members have kernel groups; otherwise sets the answer. */
 static bool is_grouped(const Question *question, StrengthFact *fact)
 {
         for (size_t i = 0; i < question->group->n_members; i++) {
@@ -78,8 +78,8 @@ static bool is_grouped(const Question *question, StrengthFact *fact)
                 if (number == KERNEL_GROUP_NONE && knows_groups(question->snapshot))
                         answer(fact, TRISTATE_NO, "No IOMMU covers %s.", text);
                 else
-                        answer(fact, TRISTATE_UNKNOWN,
-                               "Whether an IOMMU covers %s is not in the snapshot.", text);
+                        answer(fact, TRISTATE_UNKNOWN, "It is unknown whether an IOMMU covers %s.",
+                               text);
                 return false;
         }
         return true;
@@ -103,7 +103,7 @@ static void ask_translated(const Question *question, StrengthFact *fact)
                 if (group && strcmp(group->type, "identity") == 0) {
                         answer(fact, TRISTATE_NO,
                                "The default domain of %s's group is identity: it reaches all "
-                               "memory when nobody owns it.",
+                               "memory while nobody owns it.",
                                text);
                         return;
                 }
@@ -126,13 +126,19 @@ static bool is_unknown(const Snapshot *snapshot, size_t index)
                (device->facts.pcie == TRISTATE_YES && device->facts.acs == TRISTATE_UNKNOWN);
 }
 
-/* What is not known of this function on a member's way up that p2p rests on; answers if so. */
+/*
+ * Sets the answer if a fact about this function, on a member's way up, is unknown and p2p depends
+ * on it.
+ */
 static bool is_in_doubt(const Question *question, size_t index, size_t at, StrengthFact *fact)
 {
         const Snapshot *snapshot = question->snapshot;
         const PciDevice *device = &snapshot->devices[at];
         char text[BDF_TEXT_SIZE], member_text[BDF_TEXT_SIZE];
-        /* A register that was not read and not inferred counts as off: the partition has it. */
+        /*
+         * A register that was neither read nor inferred counts as off, which the partition already
+         * reflects.
+         */
         const char *register_name =
                 device->facts.redirect_inferred ? quirk_unread_register(device) : NULL;
 
@@ -140,29 +146,29 @@ static bool is_in_doubt(const Question *question, size_t index, size_t at, Stren
         (void)bdf_format(snapshot->devices[index].bdf, member_text);
         if (device_shows_missing(device))
                 answer(fact, TRISTATE_UNKNOWN,
-                       "The %s %s is not in what was read: what else it leads to is not known.",
+                       "The input lacks the %s %s: it is unknown which other devices it leads to.",
                        doubt_missing_noun(device), text);
         else if (device_lacks_first_function(snapshot, at))
                 answer(fact, TRISTATE_UNKNOWN,
-                       "The first function of the device of %s is not in what was read: whether it "
-                       "reaches %s is not known.",
+                       "The input lacks the first function of the device of %s: it is unknown "
+                       "whether it reaches %s.",
                        text, index == at ? "it" : member_text);
         else if (register_name)
                 answer(fact, TRISTATE_UNKNOWN,
-                       "Whether %s redirects is in a register that was not read (%s): lspci -xxxx "
-                       "as root shows it.",
+                       "It is unknown whether %s redirects: a register was not read (%s). Run "
+                       "lspci -xxxx as root.",
                        text, register_name);
         else if (device->multifunction == TRISTATE_UNKNOWN && acs_missing(snapshot, at) & ACS_RR)
                 answer(fact, TRISTATE_UNKNOWN,
-                       "Whether %s has other functions beside it, which might reach %s, is not "
-                       "known.",
+                       "It is unknown whether %s has other functions beside it, which might reach "
+                       "%s.",
                        text, index == at ? "it" : member_text);
         else
                 return false;
         return true;
 }
 
-/* Of each member and what is above it: is anything of it, or of a port beside it, in doubt? */
+/* Is a fact about a member, a function above it, or a port beside one, unknown? */
 static bool find_doubt(const Question *question, StrengthFact *fact)
 {
         const Snapshot *snapshot = question->snapshot;
@@ -188,7 +194,9 @@ static bool find_doubt(const Question *question, StrengthFact *fact)
         return false;
 }
 
-/* Somebody outside in the sound group of a member: the reason that leads there is the evidence. */
+/*
+ * Finds a device outside in the sound group of a member; the reason that joins it is the evidence.
+ */
 static void ask_p2p(const Question *question, StrengthFact *fact)
 {
         const Reason *crossing = NULL;
@@ -198,7 +206,7 @@ static void ask_p2p(const Question *question, StrengthFact *fact)
                 const Group *group = &question->sound->groups[s];
 
                 if (i > 0 && question->sound->group_of[question->group->members[i - 1]] == s)
-                        continue; /* asked about already */
+                        continue; /* already checked */
                 for (size_t k = 0; k < group->n_reasons; k++) {
                         const Reason *reason = &group->reasons[k];
 
@@ -239,8 +247,7 @@ static void ask_msi(const Question *question, StrengthFact *fact)
                        "Interrupts are not remapped: a member can raise any on the host.");
                 break;
         case TRISTATE_UNKNOWN:
-                answer(fact, TRISTATE_UNKNOWN,
-                       "Whether interrupts are remapped is not in the snapshot.");
+                answer(fact, TRISTATE_UNKNOWN, "It is unknown whether interrupts are remapped.");
                 break;
         }
 }
@@ -252,8 +259,7 @@ static void ask_claimable(const Question *question, StrengthFact *fact)
         if (!is_grouped(question, fact))
                 return;
         answer(fact, TRISTATE_YES,
-               "No region has to stay mapped, and every driver can be taken "
-               "away or may stay.");
+               "No region must stay mapped, and every driver can be unbound or may stay.");
         for (size_t i = 0; i < question->group->n_members; i++) {
                 char text[BDF_TEXT_SIZE];
                 const PciDevice *device = member(question, i, text);
@@ -262,32 +268,30 @@ static void ask_claimable(const Question *question, StrengthFact *fact)
 
                 if (group && group->direct == TRISTATE_YES) {
                         answer(fact, TRISTATE_NO,
-                               "Firmware demands a fixed mapping for %s's group that cannot be "
-                               "given up.",
-                               text);
+                               "Firmware requires a permanent mapping for %s's group.", text);
                         return;
                 }
                 if (is_bridge(device) && !driver_is_harmless(device->driver)) {
                         answer(fact, TRISTATE_NO,
-                               "Bridge %s is bound to %s, which does DMA in the host's name.", text,
+                               "Bridge %s is bound to %s, which uses the kernel's DMA API.", text,
                                device->driver);
                         return;
                 }
                 if (known && (!group || group->direct == TRISTATE_UNKNOWN))
                         answer(fact, TRISTATE_UNKNOWN,
-                               "Whether firmware demands a fixed mapping for %s's group is not "
-                               "known.",
+                               "It is unknown whether firmware requires a permanent mapping for "
+                               "%s's group.",
                                text);
                 else if (known && device->facts.header_known != TRISTATE_YES &&
                          !driver_is_harmless(device->driver))
                         answer(fact, TRISTATE_UNKNOWN,
-                               "Whether %s, bound to %s, is a bridge is not known.", text,
+                               "It is unknown whether %s, bound to %s, is a bridge.", text,
                                device->driver);
                 known = fact->value == TRISTATE_YES;
         }
 }
 
-/* A function that a reset of the whole bus would reach and that is not in the group, or NONE. */
+/* A function outside the group that a bus reset would affect, or NONE. */
 static size_t find_bus_neighbour(const Question *question, size_t index)
 {
         const PciDevice *devices = question->snapshot->devices;
@@ -305,7 +309,7 @@ static size_t find_bus_neighbour(const Question *question, size_t index)
         return SNAPSHOT_NONE;
 }
 
-/* May a function that is not in the snapshot be on the bus of this one? */
+/* Can a missing function be on the bus of this one? */
 static bool may_have_unread_neighbour(const Snapshot *snapshot, size_t index)
 {
         const Bdf bdf = snapshot->devices[index].bdf;
@@ -313,7 +317,7 @@ static bool may_have_unread_neighbour(const Snapshot *snapshot, size_t index)
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 const PciDevice *device = &snapshot->devices[i];
 
-                /* Without an address the bridge above may be anywhere in the domain. */
+                /* A missing bridge without an address may be anywhere in the domain. */
                 if (device_is_orphan(device) && device->bdf.domain == bdf.domain &&
                     (bdf_same_bus(device->parent_bdf, bdf) ||
                      bdf_same_bus(device->parent_bdf, device->bdf)))
@@ -328,7 +332,7 @@ static bool may_have_unread_neighbour(const Snapshot *snapshot, size_t index)
         return false;
 }
 
-/* Of one member; returns false if nothing more need be asked. */
+/* Checks one member; returns false if the answer is final. */
 static bool ask_reset_of(const Question *question, size_t index, StrengthFact *fact)
 {
         const PciDevice *device = &question->snapshot->devices[index];
@@ -339,7 +343,7 @@ static bool ask_reset_of(const Question *question, size_t index, StrengthFact *f
         if (is_bridge(device))
                 return true;
         if (device->resettable == TRISTATE_NO) {
-                answer(fact, TRISTATE_NO, "The kernel knows no way to reset %s.", text);
+                answer(fact, TRISTATE_NO, "The kernel has no method to reset %s.", text);
                 return false;
         }
         if (device->facts.flr == TRISTATE_YES)
@@ -347,26 +351,26 @@ static bool ask_reset_of(const Question *question, size_t index, StrengthFact *f
         neighbour = find_bus_neighbour(question, index);
         if (device->resettable == TRISTATE_UNKNOWN)
                 answer(fact, TRISTATE_UNKNOWN,
-                       "%s cannot reset itself%s, and whether the kernel "
-                       "knows a way is not known.",
+                       "%s has no function level reset%s, and it is unknown whether the kernel has "
+                       "another method.",
                        text, device->facts.flr == TRISTATE_UNKNOWN ? " as far as is known" : "");
         else if (neighbour != SNAPSHOT_NONE)
                 answer(fact, TRISTATE_UNKNOWN,
-                       "%s cannot reset itself%s; a reset of its bus would reach %s, which is in "
+                       "%s has no function level reset%s; a bus reset would affect %s, which is in "
                        "another group.",
                        text, device->facts.flr == TRISTATE_UNKNOWN ? " as far as is known" : "",
                        bdf_format(question->snapshot->devices[neighbour].bdf, other));
         else if (may_have_unread_neighbour(question->snapshot, index))
                 answer(fact, TRISTATE_UNKNOWN,
-                       "%s cannot reset itself%s; whether a reset of its bus would reach anything "
-                       "that is not in what was read is not known.",
+                       "%s has no function level reset%s; it is unknown whether a bus reset would "
+                       "affect functions that the input lacks.",
                        text, device->facts.flr == TRISTATE_UNKNOWN ? " as far as is known" : "");
         return true;
 }
 
 static void ask_resettable(const Question *question, StrengthFact *fact)
 {
-        answer(fact, TRISTATE_YES, "Every member can be reset without anybody else.");
+        answer(fact, TRISTATE_YES, "Every member can be reset without affecting another group.");
         for (size_t i = 0; i < question->group->n_members; i++)
                 if (!ask_reset_of(question, question->group->members[i], fact))
                         return;
@@ -384,8 +388,8 @@ static void ask_trusted_ats(const Question *question, StrengthFact *fact)
                 if (device->facts.ats_enabled == TRISTATE_YES &&
                     device->removable == TRISTATE_YES) {
                         answer(fact, TRISTATE_NO,
-                               "%s is removable and has ATS switched on: what it calls translated "
-                               "passes the IOMMU unchecked.",
+                               "%s is removable and has ATS switched on: its translated requests "
+                               "pass the IOMMU unchecked.",
                                text);
                         return;
                 }
@@ -395,7 +399,9 @@ static void ask_trusted_ats(const Question *question, StrengthFact *fact)
         }
 }
 
-/* Requests with a PASID must reach the IOMMU from the device itself on (kernel-facts 6c). */
+/*
+ * Requests with a PASID must be redirected to the IOMMU from the device upward (kernel-facts 6c).
+ */
 static void ask_pasid(const Question *question, StrengthFact *fact)
 {
         bool capable = false, known = true;
@@ -425,8 +431,8 @@ static void ask_pasid(const Question *question, StrengthFact *fact)
         }
         if (capable)
                 answer(fact, TRISTATE_UNKNOWN,
-                       "The devices and the way up allow it; whether the "
-                       "IOMMU does is not in the snapshot.");
+                       "The devices and the ports above allow it; it is unknown whether the IOMMU "
+                       "does.");
         else
                 answer(fact, known ? TRISTATE_NO : TRISTATE_UNKNOWN,
                        "No member is known to have "

@@ -4,8 +4,8 @@
 /*
  * How strong the isolation of a group is, bit by bit, each with its evidence.
  *
- * A bit is YES only if everything it rests on is known and says so, NO if something known speaks
- * against it, and UNKNOWN otherwise.
+ * A bit is YES only if all its conditions are known to hold, NO if one is known not to hold, and
+ * UNKNOWN otherwise.
  */
 
 #include "core/model/base.h"
@@ -14,12 +14,12 @@
 
 typedef enum StrengthBit {
         STRENGTH_TRANSLATED, /* an IOMMU covers all members and does not pass addresses unchanged */
-        STRENGTH_P2P,        /* nobody else reaches a member past the IOMMU */
+        STRENGTH_P2P,        /* no device outside can reach a member past the IOMMU */
         STRENGTH_MSI,        /* interrupts are remapped */
-        STRENGTH_CLAIMABLE,  /* the kernel will let the group be owned */
-        STRENGTH_RESETTABLE, /* members can be reset, and nobody else is with them */
-        STRENGTH_TRUSTED_ATS, /* no device that somebody plugged in may translate by itself */
-        STRENGTH_PASID,       /* address spaces per process are possible */
+        STRENGTH_CLAIMABLE,  /* the kernel allows an owner of the group */
+        STRENGTH_RESETTABLE, /* members can be reset without affecting another group */
+        STRENGTH_TRUSTED_ATS, /* no removable device may translate by itself */
+        STRENGTH_PASID,       /* per-process address spaces are possible */
         _STRENGTH_N,
 } StrengthBit;
 
@@ -43,13 +43,13 @@ Strength *strength_free(Strength *strength);
 DEFINE_CLEANUP(Strength *, strength_free);
 
 /*
- * Whether a driver of that name ("" is none) may stay bound in a group whose DMA somebody owns: it
- * does no DMA of its own (kernel-facts 4.2).
+ * May a driver of that name ("" is none) stay bound in an owned group, because it does no DMA of
+ * its own (kernel-facts 4.2)?
  */
 bool driver_is_harmless(const char *driver);
 
-/* Whether a driver stands in for a program: vfio-pci, or one of those that are built on it. */
+/* Is this a driver for user space: vfio-pci, or one that is built on it? */
 bool driver_is_vfio(const char *driver);
 
-/* "translated", "p2p", …; "" for what is no bit. */
+/* "translated", "p2p", …; "" for other values. */
 const char *strength_bit_to_string(StrengthBit bit);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Text made and read. */
+/* Formats and parses text. */
 
 #include "core/model/text.h"
 
@@ -62,9 +62,9 @@ int hex_digit(char c)
         return -1;
 }
 
-#define WORD_MAX 32      /* letters; what is longer is near to nothing */
-#define PREFIX_LEAST 3   /* letters that say something */
-#define LETTERS_A_SLIP 3 /* one wrong letter in so many, and one in any word */
+#define WORD_MAX 32      /* letters; longer words are not compared */
+#define PREFIX_LEAST 3   /* letters of a significant prefix */
+#define LETTERS_A_SLIP 3 /* allow one wrong letter per this many, and at least one */
 
 static char fold(char c)
 {
@@ -72,8 +72,8 @@ static char fold(char c)
 }
 
 /*
- * How many letters have to be changed, added, left out or swapped with the next to make one text of
- * the other. Three rows of the usual table are kept.
+ * The edit distance: the number of letters to change, add, remove or swap with the next. Keeps
+ * three rows of the usual table.
  */
 static size_t distance(const char *a, const char *b)
 {

@@ -4,9 +4,9 @@
 /*
  * A fact that may be unknown.
  *
- * Hardware cannot always be asked: config space beyond the header needs privilege, a dump may lack a
- * field, a device may be gone. The zero value is UNKNOWN, so that a fact nobody filled in can never
- * look like proof. The one rule of the model: UNKNOWN never separates devices.
+ * Facts about hardware may be unavailable: configuration space beyond the header needs privilege,
+ * a dump may lack a field, a device may be gone. The zero value is UNKNOWN, so that an unset fact
+ * never looks like proof. The rule of the model: UNKNOWN never separates devices.
  */
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The texts are walked once; the head is believed only if the texts say the same subsystem. */
+/* Reads the texts once; accepts the head only if the texts have the same subsystem. */
 
 #include "core/model/uevent.h"
 
@@ -13,7 +13,7 @@
 
 #define DRIVERS "/bus/pci/drivers/"
 
-/* Where the value of `name` begins in a text "NAME=VALUE", or NULL if it is of another name. */
+/* The value in a text "NAME=VALUE", or NULL if it has another name. */
 static const char *value_of(const char *text, const char *name)
 {
         size_t n = strlen(name);

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * An event of the kernel, as it comes over the netlink socket: "ACTION@DEVPATH", then NAME=VALUE
- * texts, each ended by a NUL.
+ * Parses an event of the kernel from the netlink socket: "ACTION@DEVPATH", then NAME=VALUE texts,
+ * each with a NUL.
  *
- * Only what matters to whom binds which driver is told apart: a PCI function has been added, one has
- * been bound, a driver of the PCI bus has been registered.
+ * Distinguishes only events that matter for driver binding: a PCI function was added, a function
+ * was bound, a PCI driver was registered.
  */
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 #include "core/model/base.h"
 #include "core/model/bdf.h"
 
-/* Most that the kernel puts into one event, and a NUL (2048 for the texts, and the path). */
+/* The largest event of the kernel, with a NUL (2048 bytes for the texts, and the path). */
 #define UEVENT_SIZE 8192
 
 typedef enum UeventKind {
@@ -29,12 +29,12 @@ typedef struct Uevent {
         UeventKind kind;
         const char *path;   /* of the function, below /sys: "/devices/pci0000:00/0000:00:02.0" */
         Bdf bdf;            /* of the function */
-        bool is_bridge;     /* the function says that it is a bridge to another PCI bus */
-        const char *driver; /* that was bound or added; "" if the event does not say */
+        bool is_bridge;     /* by its class, the function is a bridge to another PCI bus */
+        const char *driver; /* the driver that was bound or added; "" if the event lacks it */
 } Uevent;
 
 /*
- * Reads an event of `n` bytes; `message[n]` must be NUL. What *ret points to is in the message.
- * Anything that is not whole is UEVENT_OTHER, as far as it shows: a cut message is not to be given.
+ * Parses an event of `n` bytes; `message[n]` must be NUL. *ret borrows from the message. An
+ * incomplete event is UEVENT_OTHER if that is visible; callers must not pass a truncated message.
  */
 void uevent_parse(const char *message, size_t n, Uevent *ret);

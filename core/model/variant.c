@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Aliases taken apart field by field: a name, then its digits or `*`. What has another form fits
+ * Parses aliases field by field: a name, then its digits or `*`. An alias of another form matches
  * nothing.
  */
 
@@ -17,7 +17,7 @@
 #define KEY "alias "
 #define MODINFO_KEY ".alias="
 
-/* The fields of a PCI alias, in the order in which they stand, with how many digits each has. */
+/* The fields of a PCI alias in order, with their numbers of digits. */
 static const struct {
         const char *name;
         unsigned n_digits;
@@ -57,7 +57,7 @@ static bool read_field(const char **text, const char *end, size_t field, Alias *
         return true;
 }
 
-/* Takes apart what follows the prefix, which `text` up to `end` must begin with. */
+/* Parses the text after the prefix, with which `text` up to `end` must begin. */
 static bool read_alias(const char *text, const char *end, const char *prefix, Alias *ret)
 {
         size_t n_prefix = strlen(prefix);
@@ -80,7 +80,7 @@ static bool fits(const Alias *pattern, const Alias *device)
         return true;
 }
 
-/* One entry of a table: a pattern, and the module whose it is. */
+/* One entry of a table: a pattern and its module. */
 typedef struct Entry {
         const char *pattern, *pattern_end;
         const char *module, *module_end;
@@ -114,7 +114,7 @@ static bool next_alias(const char *start, const char **text, Entry *ret)
 
                 *text = pattern + strcspn(pattern, "\n");
                 if (line > start && line[-1] != '\n')
-                        continue; /* in the middle of something else */
+                        continue; /* inside other text */
                 ret->pattern = pattern;
                 ret->pattern_end = pattern + strcspn(pattern, " \n");
                 ret->module = ret->pattern_end + strspn(ret->pattern_end, " ");

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Which module has the VFIO driver that is made for a device.
+ * Finds the module with the VFIO driver that is made for a device.
  *
- * Besides vfio-pci there are drivers for single devices that can more (migration, coherent memory).
- * Each names its devices by aliases "vfio_pci:v…d…sv…sd…bc…sc…i…", which the kernel's module tables
- * list. Of those that fit a device's modalias the one that says the most about it is taken: the
- * most fields that are not `*`, and of several such the first.
+ * Besides vfio-pci there are VFIO drivers for particular devices with more features (migration,
+ * coherent memory). Each lists its devices in aliases "vfio_pci:v…d…sv…sd…bc…sc…i…" in the
+ * kernel's module tables. Of the aliases that match a device's modalias, the most specific wins:
+ * the one with the most fields that are not `*`, and of several such the first.
  */
 
 #include <stdbool.h>
@@ -19,22 +19,24 @@
 
 typedef struct VariantMatch {
         char module[VARIANT_NAME_SIZE]; /* "" if none fits */
-        unsigned n_fields;              /* that it names, of seven */
+        unsigned n_fields;              /* number of specified fields, of seven */
 } VariantMatch;
 
 /*
- * Looks through the text of a modules.alias for the device of that modalias ("pci:v…"), and puts
- * into *match what is better than what is there. Lines that are no such alias are passed over.
+ * Searches the text of a modules.alias for the device of that modalias ("pci:v…"), and replaces
+ * *match by a more specific alias. Ignores other lines.
  */
 void variant_search_aliases(const char *text, const char *modalias, VariantMatch *match);
 
-/* The same in a modules.builtin.modinfo: "MODULE.alias=PATTERN", each with its NUL, n_bytes in all.
+/*
+ * The same in a modules.builtin.modinfo: "MODULE.alias=PATTERN", each with its NUL, n_bytes in
+ * all.
  */
 void variant_search_modinfo(const char *bytes, size_t n_bytes, const char *modalias,
                             VariantMatch *match);
 
-/* Whether any such alias, of whatever device, belongs to a module of that name; - and _ are one. */
+/* Does a module of that name have any such alias? - and _ are equal. */
 bool variant_has_module(const char *text, const char *bytes, size_t n_bytes, const char *name);
 
-/* Whether two names of modules are the same: - and _ are one. */
+/* Are two module names equal? - and _ are equal. */
 bool variant_same_name(const char *a, const char *b);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Changing a copy. Finishing it again derives from the changed facts what follows from them: types,
- * depth, order, places.
+ * Changes a copy of a snapshot. Finishing it again derives types, depth, order and places from the
+ * changed facts.
  */
 
 #include "core/model/what_if.h"
@@ -16,12 +16,12 @@
 #define ACS_BITS 7
 #define N_BUSES 256
 
-/* Adds to `chosen` whatever is below what is chosen, and the VFs of chosen functions. */
+/* Adds to `chosen` all devices below chosen ones, and the VFs of chosen functions. */
 static void choose_below(const Snapshot *snapshot, bool *chosen)
 {
         bool grew = true;
 
-        /* A VF comes with its PF, and what is below a bridge after the bridge: few passes do. */
+        /* Each pass adds VFs of PFs and devices below bridges; few passes suffice. */
         while (grew) {
                 grew = false;
                 for (size_t k = 0; k < snapshot->n_devices; k++) {
@@ -37,7 +37,7 @@ static void choose_below(const Snapshot *snapshot, bool *chosen)
         }
 }
 
-/* Is there room for but one device below? */
+/* Can there be only one device below? */
 static bool is_link(const PciDevice *port)
 {
         return port->facts.pcie == TRISTATE_YES &&
@@ -54,7 +54,7 @@ static bool can_hold_cards(const PciDevice *port)
         return port->facts.header_known == TRISTATE_YES && port->facts.header_type != 0;
 }
 
-/* All functions of one device, and what is below: the card. */
+/* The card: all functions of one device, and all below. */
 static void choose_card(const Snapshot *snapshot, size_t card, bool *chosen)
 {
         const PciDevice *devices = snapshot->devices;
@@ -67,7 +67,7 @@ static void choose_card(const Snapshot *snapshot, size_t card, bool *chosen)
         choose_below(snapshot, chosen);
 }
 
-/* Marks the bus numbers of a domain that stay in use, or that a bridge there has for itself. */
+/* Marks the bus numbers of a domain that stay in use, or that belong to a bridge's range. */
 static void mark_buses(const Snapshot *snapshot, uint32_t domain, const bool *chosen, bool *used)
 {
         for (size_t i = 0; i < snapshot->n_devices; i++) {
@@ -95,7 +95,10 @@ static int take_bus(bool *used, uint8_t *ret_bus)
         return WHAT_IF_E_NO_BUS;
 }
 
-/* The bus below the port: that of what is there, else the port's own number, else a free one. */
+/*
+ * The bus below the port: that of the devices there, else the port's secondary bus, else a free
+ * number.
+ */
 static int find_target_bus(const Snapshot *snapshot, size_t port, const bool *chosen, bool *used,
                            uint8_t *ret_bus)
 {
@@ -146,7 +149,7 @@ static int map_buses(const Snapshot *snapshot, size_t card, size_t port, const b
         return 0;
 }
 
-/* Is the address free once the card has left? */
+/* Is the address free after the card has moved? */
 static bool is_free(const Snapshot *snapshot, const bool *chosen, Bdf bdf)
 {
         size_t index = snapshot_find(snapshot, bdf);
@@ -355,7 +358,7 @@ static PciDevice plain_card(const PciDevice *port, Bdf bdf)
         return card;
 }
 
-/* The kernel does not group anew: it looks where the newcomer belongs. */
+/* The kernel keeps its groups and only finds the group of the new device. */
 static int join_kernel_group(Snapshot *snapshot, size_t card)
 {
         PciDevice *device = &snapshot->devices[card];
@@ -438,13 +441,14 @@ const char *what_if_error_to_string(int error)
 {
         static const char *const texts[_WHAT_IF_N] = {
                 [WHAT_IF_E_NO_DEVICE] = "no function has that address",
-                [WHAT_IF_E_NO_CARD] = "it is on a root bus: a part of the machine, not a card",
-                [WHAT_IF_E_NO_PORT] = "nothing can be put below it",
+                [WHAT_IF_E_NO_CARD] =
+                        "it is on a root bus, so it is part of the machine and not a card",
+                [WHAT_IF_E_NO_PORT] = "it has no bus below it for a card",
                 [WHAT_IF_E_LOOP] = "the port is on the card itself",
-                [WHAT_IF_E_OCCUPIED] = "something is below the port already",
+                [WHAT_IF_E_OCCUPIED] = "the port already has a device below it",
                 [WHAT_IF_E_NO_BUS] = "no bus number is left",
-                [WHAT_IF_E_NO_ACS] = "it is not known to have ACS",
-                [WHAT_IF_E_MALFORMED] = "not of the form BITS@ADDRESS, as in 1x0@0000:00:1c.0",
+                [WHAT_IF_E_NO_ACS] = "it has no known ACS capability",
+                [WHAT_IF_E_MALFORMED] = "the form is BITS@ADDRESS, as in 1x0@0000:00:1c.0",
         };
 
         return error > 0 && error < _WHAT_IF_N ? texts[error] : "";

@@ -2,31 +2,31 @@
 #pragma once
 
 /*
- * Machines that are not: a copy of a snapshot with one thing changed, to see which groups it would
- * have. Nothing is done to the machine itself.
+ * Hypothetical machines: a copy of a snapshot with one change, to see its groups. The real machine
+ * does not change.
  */
 
 #include "core/model/base.h"
 #include "core/model/snapshot.h"
 
-/* What speaks against a change. */
+/* Obstacles to a change. */
 enum {
         _WHAT_IF_E_SUCCESS = 0,
         WHAT_IF_E_NO_DEVICE, /* no function with that address */
-        WHAT_IF_E_NO_CARD,   /* it is on a root bus: a part of the machine, not a card */
-        WHAT_IF_E_NO_PORT,   /* nothing can be put below it */
+        WHAT_IF_E_NO_CARD,   /* it is on a root bus, so it is part of the machine and not a card */
+        WHAT_IF_E_NO_PORT,   /* it has no bus below it for a card */
         WHAT_IF_E_LOOP,      /* the port is on the card itself */
-        WHAT_IF_E_OCCUPIED,  /* something is below the port already */
+        WHAT_IF_E_OCCUPIED,  /* the port already has a device below it */
         WHAT_IF_E_NO_BUS,    /* no bus number is left */
-        WHAT_IF_E_NO_ACS,    /* the port has no ACS capability, or it is not known */
+        WHAT_IF_E_NO_ACS,    /* the port has no ACS capability, or it is unknown */
         WHAT_IF_E_MALFORMED, /* not of the form BITS@ADDRESS[;…] */
         _WHAT_IF_N,
 };
 
 /*
- * Moves the device that `card` is a function of, and all below it, to `port`. What is moved gets
- * new bus numbers where it must and is in none of the kernel's groups. Returns 0 and a finished
- * snapshot that the caller frees, WHAT_IF_E_* or -ENOMEM.
+ * Moves the device of the function `card`, and all below it, to `port`. Moved functions get new
+ * bus numbers if needed, and are in no kernel group. Returns 0 and a finished snapshot that the
+ * caller frees, WHAT_IF_E_* or -ENOMEM.
  */
 _nodiscard_ int what_if_move(const Snapshot *snapshot, Bdf card, Bdf port, Snapshot **ret_snapshot);
 
@@ -37,14 +37,14 @@ _nodiscard_ int what_if_move(const Snapshot *snapshot, Bdf card, Bdf port, Snaps
  */
 _nodiscard_ int what_if_acs(const Snapshot *snapshot, const char *spec, Snapshot **ret_snapshot);
 
-/* Takes a function out, its VFs and all that is below. Returns as what_if_move(). */
+/* Removes a function, its VFs and all devices below. Returns as what_if_move(). */
 _nodiscard_ int what_if_remove(const Snapshot *snapshot, Bdf function, Snapshot **ret_snapshot);
 
 /*
  * Plugs a card with one plain function (PCI Express below such a port) into `port` while the
- * machine runs: all others stay in the kernel's groups that they are in, and it joins one of them
- * or gets the next number, if the port is in any. *ret_card (may be NULL) is its address. Returns
- * as what_if_move().
+ * machine runs. All other devices stay in their kernel groups; the card joins one of them or gets
+ * the next number, if the port is in a group. *ret_card (may be NULL) is its address. Returns as
+ * what_if_move().
  */
 _nodiscard_ int what_if_add(const Snapshot *snapshot, Bdf port, Snapshot **ret_snapshot,
                             Bdf *ret_card);

@@ -19,8 +19,7 @@
 typedef struct LspciLine {
         size_t number;    /* in the original text, from 1 */
         bool is_cut;      /* it was longer than LSPCI_LINE_SIZE */
-        bool is_unended;  /* the text ends without a newline after it: part of the line may be
-                             missing */
+        bool is_unended;  /* the text ends without a newline: the line may be incomplete */
         bool is_indented; /* after any quote mark */
         char raw[LSPCI_LINE_SIZE];  /* with its original spaces */
         char text[LSPCI_LINE_SIZE]; /* single spaces between words, none at the ends */

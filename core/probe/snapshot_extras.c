@@ -110,8 +110,7 @@ int snapshot_complete_domains(Snapshot *snapshot)
 
         for (size_t first = 0, end; first < snapshot->n_devices; first = end) {
                 PciDevice *devices = snapshot->devices;
-                Bdf endpoint = devices[first].bdf; /* a device of the domain is no endpoint of
-                                                      another: means unknown */
+                Bdf endpoint = devices[first].bdf; /* of the domain itself: means unknown */
 
                 for (end = first; end < snapshot->n_devices &&
                                   devices[end].bdf.domain == devices[first].bdf.domain;

@@ -184,7 +184,7 @@ class Expectations(Directories):
         lines = result.stdout.splitlines()
         self.assertEqual(lines[0], f"{self.root}/expect.json: expectation 2, wrong: lab, 03:00.0: "
                          "expected allow by vms, is deny by 10.json:2: never")
-        self.assertIn("denies it to everybody", lines[1])
+        self.assertIn("denies all leases of it", lines[1])
         self.assertEqual(lines[2], "2 expectations, 1 failed")
 
     def test_who(self):

@@ -35,9 +35,9 @@ REFUSED = {
 # What commands say and never say; no command on any device of the text says the last.
 SAYS = {
     "partial-one-device": [
-        (["show", "03:00.0"], r"p2p +unknown +The bridge above 0000:03:00\.0 is not in"),
-        (["explain", "03:00.0"], r"The bridge above 0000:03:00\.0 is not in what was read"),
-        (["doctor"], r"reach +.*is not known"),
+        (["show", "03:00.0"], r"p2p +unknown +The input lacks the bridge above 0000:03:00\.0"),
+        (["explain", "03:00.0"], r"The input lacks the bridge above 0000:03:00\.0"),
+        (["doctor"], r"reach +.*it is unknown whether"),
     ],
     "nn-only": [
         (["compare"], r"The input has none of the facts that the rules need"),
@@ -48,16 +48,16 @@ SAYS = {
     "listing-flat": [(["compare"], r"unreadable: ")],
     "pch-8-series-text": [
         (["show", "07:00.0"], r"p2p +unknown .*MPC at D8h.*lspci -xxxx as root"),
-        (["explain", "07:00.0", "09:00.0"], r"whether it does now is in a register .*MPC at D8h"),
+        (["explain", "07:00.0", "09:00.0"], r"Its present state is in a register .*MPC at D8h"),
     ],
     "iommu-kind-empty": [
         (["compare"], r"0000:03:00\.3  unreadable: "),
         (["explain", "03:00.3"], r"\(unreadable\): "),
     ],
-    "path-style": [(["explain", "02:00.0", "00:00.0"], r"Whether 0000:00:06\.0 .* could not be read")],
+    "path-style": [(["explain", "02:00.0", "00:00.0"], r"It could not be read whether 0000:00:06\.0 ")],
 }
 NEVER = {
-    "*": r"can be handed out|all match its rules|p2p +yes|quirk that is not known",
+    "*": r"can be leased by itself|all match its rules|p2p +yes|quirk that isolationd does not know",
     "nn-only": r"are apart|root complex",
     "iommu-kind-empty": r"iommu-kind|IOMMU of \(\)|IOMMU \"\"",
     "path-style": r"No port above 0000:02",

@@ -63,8 +63,8 @@ static void test_live(void)
 static void test_drivers(void)
 {
         static const char words[] =
-                "group 0000:00/05.0: 0000:00:06.0 is bound to e1000e, and the kernel changes the "
-                "type of a group without drivers only; unbind it";
+                "group 0000:00/05.0: 0000:00:06.0 is bound to e1000e, but the kernel changes the "
+                "type only of a group without drivers; unbind it";
 
         make("DMA", 2, "e1000e");
         CHECK_NUMBER(ask((DomainTypeChange){.to = DOMAIN_TYPE_IDENTITY}, words),
@@ -83,14 +83,14 @@ static void test_old_kernels(void)
         const DomainTypeChange identity = {.to = DOMAIN_TYPE_IDENTITY, .is_single_only = true};
 
         make("DMA", 2, "");
-        CHECK_NUMBER(ask(identity, "group 0000:00/05.0 has 2 devices: before 6.5 the kernel "
-                                   "changes the type of groups of one device only"),
+        CHECK_NUMBER(ask(identity, "group 0000:00/05.0 has 2 devices, but before 6.5 the kernel "
+                                   "changes the type only of groups with one device"),
                      REFUSAL_NOT_VIABLE);
         make("DMA", 1, "");
         CHECK_NUMBER(ask(identity, ""), 0);
         make("DMA", 1, "vfio-pci");
-        CHECK_NUMBER(ask(identity, "group 0000:00/05.0: 0000:00:05.0 is bound to vfio-pci, and the "
-                                   "kernel changes the type of a group without drivers only; "
+        CHECK_NUMBER(ask(identity, "group 0000:00/05.0: 0000:00:05.0 is bound to vfio-pci, but the "
+                                   "kernel changes the type only of a group without drivers; "
                                    "unbind it"),
                      REFUSAL_NOT_VIABLE);
 }
@@ -100,8 +100,8 @@ static void test_untrusted(void)
         make("DMA", 1, "");
         devices[0].removable = TRISTATE_YES;
         CHECK_NUMBER(ask((DomainTypeChange){.to = DOMAIN_TYPE_IDENTITY},
-                         "group 0000:00/05.0: 0000:00:05.0 can be unplugged by anybody, and the "
-                         "kernel keeps such at type DMA"),
+                         "group 0000:00/05.0: 0000:00:05.0 is an untrusted removable device, "
+                         "and the kernel keeps such devices at type DMA"),
                      REFUSAL_NOT_VIABLE);
         make("identity", 1, "");
         devices[0].removable = TRISTATE_YES;
@@ -117,7 +117,7 @@ static void test_other_types(void)
                      REFUSAL_UNSUPPORTED);
         make("", 1, "");
         CHECK_NUMBER(ask((DomainTypeChange){.to = DOMAIN_TYPE_DMA},
-                         "group 0000:00/05.0: the kernel has no type of its domain"),
+                         "group 0000:00/05.0: the kernel shows no type of its default domain"),
                      REFUSAL_UNSUPPORTED);
 }
 

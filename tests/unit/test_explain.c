@@ -129,12 +129,12 @@ static void test_thin(void)
         pair = explain(snapshot, "01:00.0", "02:00.0", false);
         CHECK(!pair->together);
         CHECK_STRING(pair->separators[0].text,
-                     "0000:00:1c.0 above 0000:01:00.0 redirected when the kernel made its groups; "
-                     "whether it does now is in a register that was not read (MPC at D8h).");
+                     "0000:00:1c.0 above 0000:01:00.0 redirected when the kernel made its groups. "
+                     "Its present state is in a register that was not read (MPC at D8h).");
         CHECK_STRING(
                 pair->separators[1].text,
-                "The bridge above 0000:02:00.0 is not in what was read: whether anything above "
-                "0000:02:00.0 redirects is not known.");
+                "The input lacks the bridge above 0000:02:00.0: it is unknown whether a port above "
+                "0000:02:00.0 redirects.");
 }
 
 int main(void)

@@ -149,12 +149,11 @@ static void test_causes_of_others(void)
 
         check_loss(CARD, &usual, &gone, true, "unplugged or removed");
         check_loss(CARD, NULL, &gone, true, "unplugged or removed");
-        check_loss(CARD, &usual, &again, true,
-                   "unplugged or removed, and in its place again since");
+        check_loss(CARD, &usual, &again, true, "unplugged or removed, and now back in its place");
         /* Whose driver has gone may be going itself. */
-        check_loss(CARD, &usual, &driverless, false, "its driver vfio-pci was taken away…");
-        check_loss(CARD, &driverless, &driverless, true, "its driver vfio-pci was taken away…");
-        check_loss(VF, &driverless, &driverless, true, "its driver vfio-pci was taken away…");
+        check_loss(CARD, &usual, &driverless, false, "its driver vfio-pci was unbound…");
+        check_loss(CARD, &driverless, &driverless, true, "its driver vfio-pci was unbound…");
+        check_loss(VF, &driverless, &driverless, true, "its driver vfio-pci was unbound…");
 }
 
 /* What is told of the PF while the VF is still there. */

@@ -188,7 +188,7 @@ static void test_unit(void)
         expect_who("{\"units\":[\"a.service\"]}", &root, "allowed");
         expect_who("{}", &vm, REFUSED "does not name you");
         expect_who("{\"users\":[7],\"modes\":[\"path\"]}", &vm, REFUSED "does not allow mode vfio");
-        expect_who("\"deny\"", &root, REFUSED "denies it to everybody");
+        expect_who("\"deny\"", &root, REFUSED "denies all leases of it");
 }
 
 static void test_label(void)

@@ -42,7 +42,8 @@ static void test_sentences(void)
                "it "
                "may turn around before the IOMMU: 0000:02:00.0 joins 0000:00:1c.4.");
         expect(REASON_UPSTREAM_ACS, "04:00.0", "00:1d.0", "00:1d.0", ACS_RR | ACS_CR, TRISTATE_YES,
-               "0000:00:1d.0 (a root port above 0000:04:00.0) has ACS but not RR|CR switched on, "
+               "0000:00:1d.0 (a root port above 0000:04:00.0) has ACS, but without RR|CR switched "
+               "on, "
                "so "
                "requests from below it may turn around before the IOMMU: 0000:04:00.0 joins "
                "0000:00:1d.0.");
@@ -50,18 +51,18 @@ static void test_sentences(void)
                "0000:04:00.0 and 0000:03:00.0 are functions of one slot that may reach each other "
                "inside it: neither isolates itself (0000:04:00.0 has no ACS).");
         expect(REASON_BRIDGE_ALIAS, "03:00.0", "02:00.0", "02:00.0", 0, TRISTATE_UNKNOWN,
-               "0000:02:00.0 (a PCIe-to-PCI bridge above 0000:03:00.0) puts its own requester id "
-               "on "
-               "what passes from conventional PCI, so the IOMMU cannot tell 0000:03:00.0 from it.");
+               "0000:02:00.0 (a PCIe-to-PCI bridge above 0000:03:00.0) replaces requester ids of "
+               "conventional PCI by its own, so the IOMMU cannot distinguish 0000:03:00.0 from "
+               "it.");
         expect(REASON_DMA_ALIAS, "03:00.0", "02:00.0", "03:00.0", 0, TRISTATE_UNKNOWN,
                "0000:03:00.0 and 0000:02:00.0 share a requester id: 0000:03:00.0 is known to send "
                "requests under another function's id.");
         expect(REASON_REAL_DMA_DEVICE, "03:00.0", "02:00.0", "02:00.0", 0, TRISTATE_UNKNOWN,
-               "0000:03:00.0 sits behind the VMD endpoint 0000:02:00.0 and its requests carry the "
+               "0000:03:00.0 is behind the VMD endpoint 0000:02:00.0, and its requests have the "
                "endpoint's id.");
         expect(REASON_OBSERVED, "03:00.0", "02:00.0", "02:00.0", 0, TRISTATE_UNKNOWN,
-               "The kernel has 0000:03:00.0 and 0000:02:00.0 in one group; no rule known here "
-               "explains why.");
+               "The kernel has 0000:03:00.0 and 0000:02:00.0 in one group; no known rule explains "
+               "why.");
 }
 
 static void test_unknown(void)
@@ -71,11 +72,11 @@ static void test_unknown(void)
                "requests from below it may turn around before the IOMMU: 0000:04:00.0 joins "
                "0000:00:1d.0.");
         expect(REASON_UNKNOWN_PARENT, "05:00.0", "04:00.0", "05:00.0", 0, TRISTATE_UNKNOWN,
-               "The bridge above 0000:05:00.0 is not in what was read, so nothing shows that "
-               "0000:05:00.0 and 0000:04:00.0 are kept apart.");
+               "The input lacks the bridge above 0000:05:00.0, so nothing shows that 0000:05:00.0 "
+               "and 0000:04:00.0 are separate.");
         expect(REASON_BRIDGE_ALIAS, "04:00.0", "05:00.0", "05:00.0", 0, TRISTATE_UNKNOWN,
                "0000:05:00.0 is above 0000:04:00.0 and cannot be read: it may be a bridge to "
-               "conventional PCI, whose requester id would stand for both.");
+               "conventional PCI, which would use its requester id for both.");
 }
 
 static void test_bits(void)

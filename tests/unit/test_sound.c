@@ -147,8 +147,8 @@ static void test_switch_without_acs(void)
         EXPECT(empty, "00:1c.0 | 01:00.0 | 02:00.0 02:01.0 03:00.0", "03:00.0",
                "switch-peer switch-peer");
         expect_sentence(empty, ARRAY_SIZE(empty), REASON_SWITCH_PEER,
-                        "A write from whatever is below downstream port 0000:02:01.0, which does "
-                        "not redirect requests (no RR), is routed to 0000:02:00.0.");
+                        "A write from a device below downstream port 0000:02:01.0, which does not "
+                        "redirect requests (no RR), is routed to 0000:02:00.0.");
 }
 
 /* 3: a function without ACS pulls the others in. */
@@ -173,7 +173,7 @@ static void test_function_peer(void)
                "function-peer function-peer");
         expect_sentence(parts, ARRAY_SIZE(parts), REASON_FUNCTION_PEER,
                         "A write from 0000:01:00.2, which does not redirect requests (no RR), "
-                        "reaches 0000:01:00.0 inside the device that both are functions of.");
+                        "reaches 0000:01:00.0 inside their common device.");
         EXPECT(ari, "00:1c.0 | 01:00.0 01:01.0", "01:00.0", "function-peer");
 }
 
@@ -255,13 +255,13 @@ static void test_missing_functions(void)
         EXPECT(vfs, "00:1c.0 | 01:00.1 01:10.0 01:10.2", "01:10.0",
                "unknown-parent unknown-parent");
         expect_sentence(vfs, ARRAY_SIZE(vfs), REASON_UNKNOWN_PARENT,
-                        "The PF of 0000:01:10.0 is not in what was read, so nothing shows that "
-                        "0000:01:00.1 and 0000:01:10.0 are kept apart.");
+                        "The input lacks the PF of 0000:01:10.0, so nothing shows that "
+                        "0000:01:00.1 and 0000:01:10.0 are separate.");
         EXPECT(vmd, "00:0e.1 10000:00:01.0 10000:01:00.0 | 00:0f.0", "00:0e.1",
                "real-dma-device unknown-parent");
         expect_sentence(vmd, ARRAY_SIZE(vmd), REASON_UNKNOWN_PARENT,
-                        "The VMD endpoint above 10000:00:01.0 is not in what was read, so nothing "
-                        "shows that 10000:00:01.0 and 0000:00:0e.1 are kept apart.");
+                        "The input lacks the VMD endpoint above 10000:00:01.0, so nothing shows "
+                        "that 10000:00:01.0 and 0000:00:0e.1 are separate.");
 }
 
 /* 1 and 2: a conventional bus is one whether or not the bridge keeps ids. */

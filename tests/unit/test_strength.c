@@ -66,9 +66,9 @@ static void test_strong(void)
                "No path leads to or from a member past the IOMMU.");
         expect(snapshot, STRENGTH_MSI, TRISTATE_YES, "Interrupts pass the IOMMU.");
         expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_YES,
-               "No region has to stay mapped, and every driver can be taken away or may stay.");
+               "No region must stay mapped, and every driver can be unbound or may stay.");
         expect(snapshot, STRENGTH_RESETTABLE, TRISTATE_YES,
-               "Every member can be reset without anybody else.");
+               "Every member can be reset without affecting another group.");
         expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_YES,
                "No removable member translates addresses by itself (ATS).");
         expect(snapshot, STRENGTH_PASID, TRISTATE_NO, "No member is known to have PASID.");
@@ -85,8 +85,8 @@ static void test_thin(void)
         port->vendor = 0x8086;
         port->device = 0x8c10;
         expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
-               "Whether 0000:00:1c.0 redirects is in a register that was not read (MPC at D8h): "
-               "lspci -xxxx as root shows it.");
+               "It is unknown whether 0000:00:1c.0 redirects: a register was not read (MPC at "
+               "D8h). Run lspci -xxxx as root.");
         port->facts.redirect_inferred = false;
         expect(snapshot, STRENGTH_P2P, TRISTATE_YES,
                "No path leads to or from a member past the IOMMU.");
@@ -96,10 +96,10 @@ static void test_thin(void)
         snapshot->devices[2].facts.acs_ctrl = 0;
         device->kernel_group = KERNEL_GROUP_UNKNOWN;
         expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
-               "Whether 0000:01:00.0 has other functions beside it, which might reach it, is not "
-               "known.");
+               "It is unknown whether 0000:01:00.0 has other functions beside it, which might "
+               "reach it.");
         expect(snapshot, STRENGTH_TRANSLATED, TRISTATE_UNKNOWN,
-               "Whether an IOMMU covers 0000:01:00.0 is not in the snapshot.");
+               "It is unknown whether an IOMMU covers 0000:01:00.0.");
 }
 
 /* The port is not in the snapshot: alone in its group, a card is not known to be isolated. */
@@ -112,9 +112,8 @@ static void test_orphan(void)
         _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(cut, ARRAY_SIZE(cut));
 
         expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
-               "The bridge above 0000:01:00.0 is not in what was read: what else it leads to is "
-               "not "
-               "known.");
+               "The input lacks the bridge above 0000:01:00.0: it is unknown which other devices "
+               "it leads to.");
 }
 
 static void test_translated(void)
@@ -126,15 +125,15 @@ static void test_translated(void)
                "The default domain of 0000:01:00.0's group is not known.");
         (void)snprintf(snapshot->kernel_groups[1].type, SNAPSHOT_TYPE_SIZE, "identity");
         expect(snapshot, STRENGTH_TRANSLATED, TRISTATE_NO,
-               "The default domain of 0000:01:00.0's group is identity: it reaches all memory when "
-               "nobody owns it.");
+               "The default domain of 0000:01:00.0's group is identity: it reaches all memory "
+               "while nobody owns it.");
         snapshot->devices[1].kernel_group = -1;
         expect(snapshot, STRENGTH_TRANSLATED, TRISTATE_NO, "No IOMMU covers 0000:01:00.0.");
         for (size_t i = 0; i < snapshot->n_devices; i++)
                 snapshot->devices[i].kernel_group = -1;
         snapshot->n_kernel_groups = 0;
         expect(snapshot, STRENGTH_TRANSLATED, TRISTATE_UNKNOWN,
-               "Whether an IOMMU covers 0000:01:00.0 is not in the snapshot.");
+               "It is unknown whether an IOMMU covers 0000:01:00.0.");
 }
 
 static void test_p2p(void)
@@ -144,11 +143,11 @@ static void test_p2p(void)
         snapshot->devices[2].facts.acs = TRISTATE_NO;
         expect(snapshot, STRENGTH_P2P, TRISTATE_NO,
                "A write from 0000:01:00.1, which does not redirect requests (no RR), reaches "
-               "0000:01:00.0 inside the device that both are functions of.");
+               "0000:01:00.0 inside their common device.");
         snapshot->devices[2].facts.acs = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
                "A write from 0000:01:00.1, which does not redirect requests (no RR that could be "
-               "read), reaches 0000:01:00.0 inside the device that both are functions of.");
+               "read), reaches 0000:01:00.0 inside their common device.");
 }
 
 /* A function above 0 is found by function 0, and a VF by its PF: they are somewhere. */
@@ -163,10 +162,10 @@ static void test_p2p_of_a_part(void)
                  .kernel_group = 4},
         };
         static const char *const wanted[] = {
-                "The first function of the device of 0000:01:00.1 is not in what was read: whether "
-                "it reaches it is not known.",
-                "The PF of 0000:02:10.0 is not in what was read: what else it leads to is not "
-                "known.",
+                "The input lacks the first function of the device of 0000:01:00.1: it is unknown "
+                "whether it reaches it.",
+                "The input lacks the PF of 0000:02:10.0: it is unknown which other devices it "
+                "leads to.",
         };
         _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(some, ARRAY_SIZE(some));
         _cleanup_(partition_freep) Partition *kernel = NULL, *sound = NULL;
@@ -193,7 +192,7 @@ static void test_msi(void)
                "Interrupts are not remapped: a member can raise any on the host.");
         snapshot->interrupt_remapping = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_MSI, TRISTATE_UNKNOWN,
-               "Whether interrupts are remapped is not in the snapshot.");
+               "It is unknown whether interrupts are remapped.");
 }
 
 static void test_claimable(void)
@@ -202,22 +201,22 @@ static void test_claimable(void)
 
         (void)snprintf(snapshot->devices[1].driver, SNAPSHOT_NAME_SIZE, "e1000e");
         expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_YES,
-               "No region has to stay mapped, and every driver can be taken away or may stay.");
+               "No region must stay mapped, and every driver can be unbound or may stay.");
         snapshot->kernel_groups[1].direct = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_UNKNOWN,
-               "Whether firmware demands a fixed mapping for 0000:01:00.0's group is not known.");
+               "It is unknown whether firmware requires a permanent mapping for 0000:01:00.0's "
+               "group.");
         snapshot->kernel_groups[1].direct = TRISTATE_YES;
         expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_NO,
-               "Firmware demands a fixed mapping for 0000:01:00.0's group that cannot be given "
-               "up.");
+               "Firmware requires a permanent mapping for 0000:01:00.0's group.");
         snapshot->kernel_groups[1].direct = TRISTATE_NO;
         snapshot->devices[1].facts.header_type = 1;
         (void)snprintf(snapshot->devices[1].driver, SNAPSHOT_NAME_SIZE, "shpchp");
         expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_NO,
-               "Bridge 0000:01:00.0 is bound to shpchp, which does DMA in the host's name.");
+               "Bridge 0000:01:00.0 is bound to shpchp, which uses the kernel's DMA API.");
         snapshot->devices[1].facts.header_known = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_UNKNOWN,
-               "Whether 0000:01:00.0, bound to shpchp, is a bridge is not known.");
+               "It is unknown whether 0000:01:00.0, bound to shpchp, is a bridge.");
 }
 
 static void test_resettable(void)
@@ -226,16 +225,16 @@ static void test_resettable(void)
 
         snapshot->devices[1].facts.flr = TRISTATE_NO;
         expect(snapshot, STRENGTH_RESETTABLE, TRISTATE_UNKNOWN,
-               "0000:01:00.0 cannot reset itself; a reset of its bus would reach 0000:01:00.1, "
+               "0000:01:00.0 has no function level reset; a bus reset would affect 0000:01:00.1, "
                "which is in another group.");
         snapshot->devices[1].facts.flr = TRISTATE_UNKNOWN;
         snapshot->devices[1].resettable = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_RESETTABLE, TRISTATE_UNKNOWN,
-               "0000:01:00.0 cannot reset itself as far as is known, and whether the kernel knows "
-               "a way is not known.");
+               "0000:01:00.0 has no function level reset as far as is known, and it is unknown "
+               "whether the kernel has another method.");
         snapshot->devices[1].resettable = TRISTATE_NO;
         expect(snapshot, STRENGTH_RESETTABLE, TRISTATE_NO,
-               "The kernel knows no way to reset 0000:01:00.0.");
+               "The kernel has no method to reset 0000:01:00.0.");
 }
 
 static void test_trusted_ats(void)
@@ -247,7 +246,7 @@ static void test_trusted_ats(void)
                "0000:01:00.0: whether ATS is switched on is not known.");
         snapshot->devices[1].facts.ats_enabled = TRISTATE_YES;
         expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_NO,
-               "0000:01:00.0 is removable and has ATS switched on: what it calls translated passes "
+               "0000:01:00.0 is removable and has ATS switched on: its translated requests pass "
                "the IOMMU unchecked.");
         snapshot->devices[1].removable = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_UNKNOWN,
@@ -263,8 +262,7 @@ static void test_pasid(void)
 
         snapshot->devices[1].facts.pasid = TRISTATE_YES;
         expect(snapshot, STRENGTH_PASID, TRISTATE_UNKNOWN,
-               "The devices and the way up allow it; whether the IOMMU does is not in the "
-               "snapshot.");
+               "The devices and the ports above allow it; it is unknown whether the IOMMU does.");
         snapshot->devices[0].facts.acs_ctrl = ACS_SV | ACS_RR | ACS_CR;
         expect(snapshot, STRENGTH_PASID, TRISTATE_NO,
                "0000:00:1c.0 does not redirect and forward all requests of 0000:01:00.0 (RR, UF).");
