@@ -432,6 +432,19 @@ static int32_t read_group(Section words, const LspciEntry *entry)
         return KERNEL_GROUP_UNKNOWN;
 }
 
+/* Whether a text occurs twice. A bridge's subsystem is a line of its own, and a capability as well. */
+static bool occurs_twice(Section words, const char *text)
+{
+        const size_t back = strlen(text) + strlen("] "); /* find() returns the end of the match */
+        size_t n = 0;
+
+        for (const char *at = find(words, text); at; at = find(words, text)) {
+                n += (size_t)(at - words.text) < back || strncmp(at - back, "] ", 2) != 0;
+                words = rest_of(words, at);
+        }
+        return n > 1;
+}
+
 /* A line that lspci prints once per function occurs twice: the title in between is missing. */
 static bool is_mixed(Section words)
 {
@@ -439,12 +452,9 @@ static bool is_mixed(Section words)
                 "Control: I/O", "Status: Cap",  "Flags: ",    "IOMMU group",
                 "Subsystem: ",  "Bus: primary", "] Express ", "Kernel driver in use:"};
 
-        for (size_t i = 0; i < ARRAY_SIZE(once); i++) {
-                const char *at = find(words, once[i]);
-
-                if (at && find(rest_of(words, at), once[i]))
+        for (size_t i = 0; i < ARRAY_SIZE(once); i++)
+                if (occurs_twice(words, once[i]))
                         return true;
-        }
         return false;
 }
 
