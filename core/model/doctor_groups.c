@@ -2,6 +2,8 @@
 
 /* Checks of the kernel's groups: their basis, and whether they match the rules. */
 
+#include <string.h>
+
 #include "core/model/doctor_check.h"
 
 /* The ids of the groups that have members with a mismatch of that kind, each once. */
@@ -55,6 +57,27 @@ static bool check_override(const DoctorCase *subject, DoctorFinding *finding)
                              "The command line has %.*s, but no group depends on it: this kernel "
                              "ignores it, or no device needs it.",
                              n, word);
+}
+
+static bool check_acs_setting(const DoctorCase *subject, DoctorFinding *finding)
+{
+        int n = 0;
+        const char *word = doctor_word(subject->snapshot, "pci=", &n);
+        const char *at = word ? strstr(word, "acs") : NULL; /* disable_acs_redir=, config_acs= */
+
+        if (doctor_n_covered(subject->snapshot) == 0)
+                return false;
+        if (!subject->snapshot->command_line)
+                return doctor_answer(finding, DOCTOR_UNKNOWN,
+                                     "it is unknown whether the command line sets ACS",
+                                     "Run this on the machine itself.",
+                                     "The input lacks the kernel's command line.");
+        if (!at || at >= word + n)
+                return doctor_answer(finding, DOCTOR_OK, "the command line leaves ACS as it is", "",
+                                     "It has neither disable_acs_redir= nor config_acs=.");
+        return doctor_answer(finding, DOCTOR_WARN, "the command line sets ACS of ports",
+                             "Boot without it, unless it is meant; isoctl groups shows the groups.",
+                             "The command line has %.*s.", n, word);
 }
 
 /* Are facts unknown that the rules need? */
@@ -127,6 +150,8 @@ const DoctorCheck doctor_group_checks[] = {
          "The option makes the kernel assume isolation that does not exist: a device in one such "
          "group can write into another.",
          check_override},
+        {"acs-setting", "Without redirection, devices below a port reach each other past the IOMMU.",
+         check_acs_setting},
         {"groups", "Groups that nobody can account for may separate what is not apart.",
          check_rules},
         {"reach",

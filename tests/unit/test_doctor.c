@@ -127,7 +127,7 @@ static void test_healthy(void)
         _cleanup_(machine_clear) Machine machine = healthy();
         _cleanup_(diagnosis_freep) Diagnosis *diagnosis = examine(&machine);
 
-        CHECK_NUMBER(diagnosis->n_findings, 17);
+        CHECK_NUMBER(diagnosis->n_findings, 18);
         for (size_t i = 0; i < diagnosis->n_findings; i++)
                 if (!CHECK_NUMBER(diagnosis->findings[i].level, DOCTOR_OK))
                         printf("# %s: %s\n", diagnosis->findings[i].id,
@@ -214,6 +214,10 @@ static void override(Machine *machine)
 static void idle_override(Machine *machine)
 {
         set_text(&machine->snapshot->command_line, "pcie_acs_override=downstream quiet");
+}
+static void acs_setting(Machine *machine)
+{
+        set_text(&machine->snapshot->command_line, "quiet pci=noaer,disable_acs_redir=pci:8086:9d10");
 }
 static void other_groups(Machine *machine)
 {
@@ -321,6 +325,7 @@ static const struct {
         {"acs-override", override, DOCTOR_FAIL, "Because of pcie_acs_override=downstream: "},
         {"acs-override", idle_override, DOCTOR_WARN, "no group depends on it"},
         {"acs-override", no_command_line, DOCTOR_UNKNOWN, "command line"},
+        {"acs-setting", acs_setting, DOCTOR_WARN, "pci=noaer,disable_acs_redir=pci:8086:9d10."},
         {"groups", other_groups, DOCTOR_WARN, "groups differ: "},
         {"reach", override, DOCTOR_WARN, "Groups that can be reached: "},
         {"kernel", old_kernel, DOCTOR_FAIL, "5.15.0-91-generic"},
