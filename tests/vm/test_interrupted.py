@@ -62,8 +62,10 @@ class Interrupted(unittest.TestCase):
                             "PYTHONDONTWRITEBYTECODE": "1"}
 
     def start(self, *command, **environment):
+        # A shell starts a background job with SIGINT ignored, and that is inherited.
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                env={**self.environment, **environment})
+                                env={**self.environment, **environment},
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def interrupt(self, how, *command, **environment):
         """Start the command and end it when it says that it is half-way."""
