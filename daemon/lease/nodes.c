@@ -160,9 +160,9 @@ int nodes_grant(const HostPaths *host, const LeaseRecord *record, char **ret_mes
                                            "(CONFIG_TMPFS_POSIX_ACL); use another mode",
                                            nodes.paths[i]);
                 if (r < 0)
-                        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                                           "%s: its access control list cannot be set: %s",
-                                           nodes.paths[i], strerror(-r));
+                        return host_refuse_write(r, ret_message,
+                                                 "%s: its access control list cannot be set",
+                                                 nodes.paths[i]);
         }
         return r;
 }
@@ -190,8 +190,7 @@ bool nodes_are_granted(const HostPaths *host, const LeaseRecord *record)
                 return false;
         for (size_t i = 0; i < nodes.n; i++)
                 /* One that has gone meanwhile is nobody's to open. */
-                if (!acl_has(nodes.paths[i], record->path_uid) &&
-                    access(nodes.paths[i], F_OK) == 0)
+                if (!acl_has(nodes.paths[i], record->path_uid) && access(nodes.paths[i], F_OK) == 0)
                         return false;
         return true;
 }
