@@ -5,6 +5,7 @@
  * policy's that is in force: another one changes it for those that cool down already.
  */
 
+#include "daemon/base/event.h"
 #include "daemon/limits/cooldown.h"
 
 #include <errno.h>
@@ -176,8 +177,7 @@ static void clear(void *data)
 
         while (cooldown->n_coolings > 0)
                 drop(cooldown, cooldown->n_coolings - 1);
-        if (cooldown->timer)
-                event_free(cooldown->timer);
+        event_freep(&cooldown->timer);
         free(cooldown->coolings);
 }
 

@@ -43,10 +43,7 @@ typedef struct GroupRequests {
         GroupJob *jobs; /* under way */
 } GroupRequests;
 
-static GroupRequests *requests_of(const Ledger *ledger)
-{
-        return module_data(ledger, &group_requests_module);
-}
+DEFINE_MODULE_DATA(GroupRequests, requests_of, group_requests_module);
 
 static void answer(LeaseDone done, void *userdata, int code, const char *message)
 {
@@ -231,8 +228,7 @@ static bool has_quota(const Ledger *ledger, uid_t uid, LeaseDone done, void *use
         return false;
 }
 
-void group_read_regions(Ledger *ledger, size_t group, uid_t uid, LeaseDone done,
-                          void *userdata)
+void group_read_regions(Ledger *ledger, size_t group, uid_t uid, LeaseDone done, void *userdata)
 {
         int32_t number = ledger->world->groups->groups[group].kernel_group;
 
@@ -274,8 +270,7 @@ static int check_type(Ledger *ledger, const Group *group, size_t index, DomainTy
         return domain_type_check(&change, ret_message);
 }
 
-void group_set_type(Ledger *ledger, const char *id, DomainType type, LeaseDone done,
-                      void *userdata)
+void group_set_type(Ledger *ledger, const char *id, DomainType type, LeaseDone done, void *userdata)
 {
         _cleanup_(freep) char *message = NULL, *name = strdup(id);
         const Partition *groups;
