@@ -145,6 +145,28 @@ static void on_exit_seen(evutil_socket_t fd, short what, void *userdata)
         worker->handler.done(&result, worker->handler.userdata);
 }
 
+int worker_send(VfioFds *fds, const void *data, size_t n)
+{
+        int fd = packet_memory_make("answer", data, n);
+        if (fd < 0)
+                return fd;
+        fds->items[0] = (VfioFd){.name = "answer", .fd = fd};
+        fds->n_items = 1;
+        return 0;
+}
+
+int worker_receive(const WorkerResult *result, size_t max, char **ret, size_t *ret_n)
+{
+        void *data;
+
+        if (result->fds->n_items != 1)
+                return -EBADMSG;
+        int r = packet_memory_read(result->fds->items[0].fd, max, &data, ret_n);
+        if (r == 0)
+                *ret = data;
+        return r;
+}
+
 static int watch(Worker *worker, struct event_base *base, unsigned deadline_seconds)
 {
         int r = event_watch(&worker->socket_event, base, worker->socket, EV_READ | EV_PERSIST,

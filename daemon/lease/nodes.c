@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/array.h"
 #include "daemon/host/acl.h"
 #include "daemon/host/vfio.h"
 
@@ -23,14 +24,10 @@ void nodes_clear(Nodes *nodes)
 /* Takes `path` over. */
 static int append(Nodes *nodes, char *path)
 {
-        if (!path)
-                return -ENOMEM;
-        char **paths = reallocarray(nodes->paths, nodes->n + 1, sizeof(*paths));
-        if (!paths) {
+        if (!path || !ARRAY_GROW(nodes->paths, nodes->n)) {
                 free(path);
                 return -ENOMEM;
         }
-        nodes->paths = paths;
         nodes->paths[nodes->n++] = path;
         return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/array.h"
 #include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/joiner.h"
@@ -138,21 +139,15 @@ static const struct {
 
 int lease_step_texts_add(LeaseStepTexts *texts, char *text)
 {
-        char **items;
+        bool is_line = text && text[0];
 
-        if (!text)
-                return -ENOMEM;
-        if (!text[0]) {
+        if (!is_line || !ARRAY_GROW(texts->items, texts->n_items)) {
+                int r = text && !is_line ? 0 : -ENOMEM;
+
                 free(text);
-                return 0;
+                return r;
         }
-        items = reallocarray(texts->items, texts->n_items + 1, sizeof(*items));
-        if (!items) {
-                free(text);
-                return -ENOMEM;
-        }
-        texts->items = items;
-        items[texts->n_items++] = text;
+        texts->items[texts->n_items++] = text;
         return 0;
 }
 
@@ -187,8 +182,8 @@ int lease_steps_describe(const LeaseRecord *record, LeaseStepTexts *texts)
         int r = 0;
 
         for (size_t s = 0; s < ARRAY_SIZE(take_steps); s++) {
-                for (size_t i = 0; take_steps[s].step == step_bind && r == 0 && i < record->n_groups;
-                     i++)
+                for (size_t i = 0;
+                     take_steps[s].step == step_bind && r == 0 && i < record->n_groups; i++)
                         r = lease_step_texts_add(texts, describe_type(&record->groups[i]));
                 for (size_t i = 0; r == 0 && i < record->n_devices; i++) {
                         const LeaseDevice *device = &record->devices[i];

@@ -5,6 +5,7 @@
  * way. A request for a parked group is kept until that is done, and then decided anew.
  */
 
+#include "daemon/base/array.h"
 #include "daemon/base/event.h"
 #include "daemon/park/park.h"
 
@@ -133,12 +134,8 @@ static bool has_failed(const Park *park, const char *id)
 
 static void note_failed(Park *park)
 {
-        char **failed = realloc(park->failed, (park->n_failed + 1) * sizeof(*failed));
-
-        if (!failed)
-                return;
-        park->failed = failed;
-        failed[park->n_failed++] = TAKE_PTR(park->group);
+        if (ARRAY_GROW(park->failed, park->n_failed))
+                park->failed[park->n_failed++] = TAKE_PTR(park->group);
 }
 
 /* Takes it off the list and decides about it anew. */
