@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/model/text.h"
 #include "daemon/base/array.h"
 #include "daemon/host/block.h"
 #include "daemon/host/driver.h"
@@ -99,32 +100,25 @@ static int claim(const HostPaths *host, const LeaseRecord *record, VfioFds *ret_
 
 static char *describe_override(const LeaseDevice *device, const char *address)
 {
-        char *text;
-
-        return asprintf(&text, "%s: driver_override %s%s%s", address, device->driver,
-                        device->override_before[0] ? ", was " : "", device->override_before) < 0
-                       ? NULL
-                       : text;
+        return text_print("%s: driver_override %s%s%s", address, device->driver,
+                          device->override_before[0] ? ", was " : "", device->override_before);
 }
 
 static char *describe_unbind(const LeaseDevice *device, const char *address)
 {
-        char *text;
         bool is_free =
                 !device->driver_before[0] || strcmp(device->driver_before, device->driver) == 0;
 
         if (is_free)
                 return strdup("");
-        return asprintf(&text, "%s: unbind %s", address, device->driver_before) < 0 ? NULL : text;
+        return text_print("%s: unbind %s", address, device->driver_before);
 }
 
 static char *describe_bind(const LeaseDevice *device, const char *address)
 {
-        char *text;
-
         if (strcmp(device->driver_before, device->driver) == 0)
                 return strdup("");
-        return asprintf(&text, "%s: bind %s", address, device->driver) < 0 ? NULL : text;
+        return text_print("%s: bind %s", address, device->driver);
 }
 
 /* Each for all devices before the next. What describes a step returns "" where it does nothing. */
@@ -153,27 +147,19 @@ int lease_step_texts_add(LeaseStepTexts *texts, char *text)
 
 static char *describe_type(const LeaseGroup *group)
 {
-        char *text;
-
         if (!group->type[0])
                 return strdup("");
-        return asprintf(&text, "group %s: domain type %s, was %s", group->id, group->type,
-                        group->type_before) < 0
-                       ? NULL
-                       : text;
+        return text_print("group %s: domain type %s, was %s", group->id, group->type,
+                          group->type_before);
 }
 
 static char *describe_claim(const LeaseRecord *record, const LeaseGroup *group)
 {
-        char *text;
-
-        return asprintf(&text, "%s group %s (kernel group %d), mode %s",
-                        lease_mode_claims(record->mode)   ? "claim"
-                        : record->mode == LEASE_MODE_PATH ? "open and close"
-                                                          : "open",
-                        group->id, group->number, lease_mode_to_string(record->mode)) < 0
-                       ? NULL
-                       : text;
+        return text_print("%s group %s (kernel group %d), mode %s",
+                          lease_mode_claims(record->mode)   ? "claim"
+                          : record->mode == LEASE_MODE_PATH ? "open and close"
+                                                            : "open",
+                          group->id, group->number, lease_mode_to_string(record->mode));
 }
 
 int lease_steps_describe(const LeaseRecord *record, LeaseStepTexts *texts)
