@@ -18,6 +18,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "core/probe/policy_json.h"
+#include "daemon/base/event.h"
 #include "daemon/base/log.h"
 #include "daemon/bus/bus.h"
 #include "daemon/claims/claims.h"
@@ -57,10 +58,8 @@ static void daemon_clear(Daemon *daemon)
         audit_set_host(NULL);
         ledger_free(daemon->ledger);
         for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
-                if (daemon->signals[i])
-                        event_free(daemon->signals[i]);
-        if (daemon->watchdog)
-                event_free(daemon->watchdog);
+                event_freep(&daemon->signals[i]);
+        event_freep(&daemon->watchdog);
         if (daemon->base)
                 event_base_free(daemon->base);
 }
@@ -146,10 +145,10 @@ static int watch_signals(Daemon *daemon)
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-                daemon->signals[i] =
-                        evsignal_new(daemon->base, wanted[i].number, wanted[i].handler, daemon);
-                if (!daemon->signals[i] || evsignal_add(daemon->signals[i], NULL) < 0)
-                        return -ENOMEM;
+                int r = event_watch(&daemon->signals[i], daemon->base, wanted[i].number,
+                                    EV_SIGNAL | EV_PERSIST, wanted[i].handler, daemon);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -192,7 +191,8 @@ static int start(Daemon *daemon)
         HostPaths host = HOST_PATHS_LIVE;
 
         host.helpers = HELPER_DIRECTORY;
-        /* Our unit hides /usr/lib/modules, and shows it there; or there was none when it started. */
+        /* Our unit hides /usr/lib/modules, and shows it there; or there was none when it started.
+         */
         const char *modules = getenv("ISOLATIOND_MODULES");
         if (modules && access(modules, F_OK) == 0)
                 host.modules = modules;

@@ -5,6 +5,7 @@
  * So there is less to do with every turn.
  */
 
+#include "daemon/base/event.h"
 #include "daemon/stop.h"
 
 #include "daemon/base/log.h"
@@ -34,20 +35,18 @@ static void on_late(evutil_socket_t fd, short what, void *userdata)
 
 void stop_in_order(Bus *bus, Ledger *ledger, struct event_base *base, const bool *stop)
 {
-        const struct timeval patience = {.tv_sec = STOP_SECONDS};
+        _cleanup_(event_freep) struct event *end = NULL;
         bool late = false;
-        struct event *end = evtimer_new(base, on_late, &late);
 
         queue_close(ledger);
-        if (!end || evtimer_add(end, &patience) < 0)
+        if (timer_start(&end, base, on_late, &late, STOP_SECONDS * USEC_PER_SEC) < 0)
                 late = true;
         while (!late && !*stop && bus_turn(bus) >= 0 && has_work(bus, ledger))
                 if (event_base_loop(base, EVLOOP_ONCE) < 0)
                         break;
         if (has_work(bus, ledger))
-                log_warning("isolationd ends before all is done that it was asked: %zu requests are "
-                            "not answered",
-                            bus_count_open(bus) - queue_count_callers(ledger));
-        if (end)
-                event_free(end);
+                log_warning(
+                        "isolationd ends before all is done that it was asked: %zu requests are "
+                        "not answered",
+                        bus_count_open(bus) - queue_count_callers(ledger));
 }

@@ -19,6 +19,7 @@
 
 #include "core/probe/cleanup.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/event.h"
 #include "daemon/bus/access/gate.h"
 #include "daemon/bus/call/call.h"
 
@@ -171,12 +172,10 @@ Connection *connection_close(Connection *connection)
 {
         if (!connection)
                 return NULL;
-        struct event *const events[] = {connection->io, connection->out, connection->gate_io,
-                                        connection->timer};
-
-        for (size_t i = 0; i < ARRAY_SIZE(events); i++)
-                if (events[i])
-                        event_free(events[i]);
+        event_freep(&connection->io);
+        event_freep(&connection->out);
+        event_freep(&connection->gate_io);
+        event_freep(&connection->timer);
         sd_bus_flush_close_unref(connection->bus);
         gate_free(connection->gate);
         free(connection);

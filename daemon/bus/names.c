@@ -9,6 +9,7 @@
  * questions doubles until the first answer.
  */
 
+#include "daemon/base/event.h"
 #include "daemon/bus/names.h"
 
 #include <errno.h>
@@ -37,8 +38,7 @@ static void name_free(BusNames *entry)
 {
         sd_bus_slot_unref(entry->match);
         sd_bus_slot_unref(entry->question);
-        if (entry->retry)
-                event_free(entry->retry);
+        event_freep(&entry->retry);
         free(entry->name);
         free(entry);
 }
@@ -60,8 +60,7 @@ static void prune(Bus *bus)
         for (BusNames **at = &bus->names; *at;) {
                 BusNames *entry = *at;
 
-                if (names_need(bus->ledger, entry->name) ||
-                    subscribers_have(bus, entry->name)) {
+                if (names_need(bus->ledger, entry->name) || subscribers_have(bus, entry->name)) {
                         at = &entry->next;
                         continue;
                 }
@@ -99,7 +98,7 @@ static void on_retry(evutil_socket_t fd, short what, void *userdata)
 {
         BusNames *entry = userdata;
 
-        event_free(TAKE_PTR(entry->retry));
+        event_freep(&entry->retry);
         watch(entry);
 }
 
@@ -111,12 +110,10 @@ static void ask_later(BusNames *entry, const char *why)
                 entry->retry_seconds = RETRY_SECONDS_MAX;
         log_warning("cannot ask the bus daemon whether %s exists: %s; retrying in %u s",
                     entry->name, why, entry->retry_seconds);
-        const struct timeval delay = {.tv_sec = (time_t)entry->retry_seconds};
-        entry->retry = evtimer_new(entry->bus->base, on_retry, entry);
-        if (entry->retry && evtimer_add(entry->retry, &delay) == 0)
+        if (timer_start(&entry->retry, entry->bus->base, on_retry, entry,
+                        entry->retry_seconds * USEC_PER_SEC) == 0)
                 return;
-        if (entry->retry)
-                event_free(TAKE_PTR(entry->retry));
+        event_freep(&entry->retry);
         log_broken(-ENOMEM);
 }
 

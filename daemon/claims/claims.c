@@ -2,6 +2,7 @@
 
 /* A timer and a worker for each lease whose claims can be seen. */
 
+#include "daemon/base/event.h"
 #include "daemon/claims/claims.h"
 
 #include <errno.h>
@@ -29,8 +30,7 @@ static void forget(Claims *own)
         if (own->worker)
                 worker_kill(own->worker);
         own->worker = worker_free(own->worker);
-        if (own->timer)
-                event_free(TAKE_PTR(own->timer));
+        event_freep(&own->timer);
         free(TAKE_PTR(own->claimed));
 }
 
@@ -41,10 +41,7 @@ static void clear(void *part)
 
 const Module claims_module = {.name = "claims", .lease_size = sizeof(Claims), .lease_clear = clear};
 
-static Claims *of(const Lease *lease)
-{
-        return module_part(lease, &claims_module);
-}
+DEFINE_LEASE_PART(Claims, of, claims_module);
 
 /* Whether the owner's claim can be seen by our copies of the descriptors. */
 static bool can_ask(const Lease *lease)

@@ -2,6 +2,7 @@
 
 /* The copies, and the pipe whose end is the end of the lease. */
 
+#include "daemon/base/event.h"
 #include "daemon/descriptors/descriptors.h"
 
 #include <errno.h>
@@ -10,9 +11,9 @@
 #include <unistd.h>
 
 typedef struct Descriptors {
-        VfioFds fds;               /* they own the groups */
-        int owner_fd;              /* write end of the pipe whose read ends are the lease fd, or -1 */
-        int client_fd;             /* read end, until it has been handed out, or -1 */
+        VfioFds fds;   /* they own the groups */
+        int owner_fd;  /* write end of the pipe whose read ends are the lease fd, or -1 */
+        int client_fd; /* read end, until it has been handed out, or -1 */
         struct event *owner_event; /* or NULL */
 } Descriptors;
 
@@ -25,8 +26,7 @@ static void init(void *part)
 
 static void forget_owner(Descriptors *own)
 {
-        if (own->owner_event)
-                event_free(TAKE_PTR(own->owner_event));
+        event_freep(&own->owner_event);
         closep(&own->owner_fd);
         closep(&own->client_fd);
         own->owner_fd = own->client_fd = -1;
@@ -47,10 +47,7 @@ const Module descriptors_module = {
         .lease_clear = clear,
 };
 
-static Descriptors *of(const Lease *lease)
-{
-        return module_part(lease, &descriptors_module);
-}
+DEFINE_LEASE_PART(Descriptors, of, descriptors_module);
 
 VfioFds *descriptors_of(const Lease *lease)
 {
@@ -109,11 +106,8 @@ int descriptors_watch_owner(Lease *lease)
         if (lease->record->lifetime != LEASE_LIFETIME_FD)
                 return 0;
         /* To epoll, the write end of a pipe without readers is readable: it has an error. */
-        own->owner_event =
-                event_new(lease->ledger->base, own->owner_fd, EV_READ, on_owner_gone, lease);
-        if (!own->owner_event || event_add(own->owner_event, NULL) < 0)
-                return -ENOMEM;
-        return 0;
+        return event_watch(&own->owner_event, lease->ledger->base, own->owner_fd, EV_READ,
+                           on_owner_gone, lease);
 }
 
 void descriptors_forget_owner(Lease *lease)

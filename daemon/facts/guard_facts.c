@@ -29,10 +29,7 @@ static void clear(void *part)
 const Module guard_facts_module = {
         .name = "guard facts", .lease_size = sizeof(LeaseGuardFacts), .lease_clear = clear};
 
-static LeaseGuardFacts *of(const Lease *lease)
-{
-        return module_part(lease, &guard_facts_module);
-}
+DEFINE_LEASE_PART(LeaseGuardFacts, of, guard_facts_module);
 
 bool guard_is_owned(const Lease *lease, int32_t number)
 {
@@ -71,8 +68,7 @@ static int look_at_group(Lease *lease, int32_t number, bool is_gated, GuardPortF
                 r = guard_find_ports(snapshot, number, &ports, &facts.n_ports);
         }
         if (r == 0 && facts.n_ports > 0)
-                r = slot_survey(&lease->ledger->host, snapshot, ports, facts.n_ports, &facts,
-                                NULL);
+                r = slot_survey(&lease->ledger->host, snapshot, ports, facts.n_ports, &facts, NULL);
         for (size_t i = 0; r == 0 && found && guard_needs_seal(&facts) && i < facts.n_ports; i++)
                 r = found(lease, snapshot->devices[ports[i]].bdf);
         *ret_facts = facts;
@@ -99,8 +95,7 @@ int guard_facts_look(Lease *lease, bool is_gated, GuardPortFound found)
 
         int r = make_facts(own, record);
         for (size_t i = 0; r == 0 && i < record->n_groups; i++)
-                r = look_at_group(lease, record->groups[i].number, is_gated, found,
-                                  &own->facts[i]);
+                r = look_at_group(lease, record->groups[i].number, is_gated, found, &own->facts[i]);
         if (r == 0)
                 note_held(lease);
         return r;

@@ -5,6 +5,7 @@
  * storm of messages does not keep it from everything else.
  */
 
+#include "daemon/base/event.h"
 #include "daemon/faults/faults.h"
 
 #include <errno.h>
@@ -40,10 +41,7 @@ typedef struct LeaseFaults {
         unsigned n;          /* faults since then */
 } LeaseFaults;
 
-static LeaseFaults *of(const Lease *lease)
-{
-        return module_part(lease, &faults_module);
-}
+DEFINE_LEASE_PART(LeaseFaults, of, faults_module);
 
 static void react(Lease *lease, unsigned n)
 {
@@ -116,8 +114,7 @@ static void attribute_suppressed(const Faults *faults, unsigned n)
 
 static void close_log(Faults *faults)
 {
-        if (faults->event)
-                event_free(TAKE_PTR(faults->event));
+        event_freep(&faults->event);
         closep(&faults->fd);
         faults->fd = -1;
 }
@@ -170,11 +167,8 @@ static int open_log(Faults *faults)
                 faults->fd = open(KMSG, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
         if (faults->fd < 0 || lseek(faults->fd, 0, SEEK_END) < 0)
                 return -errno;
-        faults->event = event_new(faults->ledger->base, faults->fd, EV_READ | EV_PERSIST,
-                                  on_record, faults);
-        if (!faults->event || event_add(faults->event, NULL) < 0)
-                return -ENOMEM;
-        return 0;
+        return event_watch(&faults->event, faults->ledger->base, faults->fd, EV_READ | EV_PERSIST,
+                           on_record, faults);
 }
 
 /* Reads the log from now on if there is a lease, and no more if there is none. */

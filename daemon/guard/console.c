@@ -14,6 +14,9 @@
 #include "daemon/guard/console.h"
 #include "daemon/host/critical.h"
 
+#define CONSOLE "%s/class/vtconsole/%s/bind"
+#define FRAMEBUFFERS "%s/bus/platform/devices"
+
 bool console_is_change(const LeaseChange *change)
 {
         return change->kind == LEASE_CHANGE_CONSOLE || change->kind == LEASE_CHANGE_FRAMEBUFFER;
@@ -42,16 +45,10 @@ static void note(Search *search, LeaseChangeKind kind, const char *place)
 static void note_firmwares(Search *search, const char *framebuffer)
 {
         _cleanup_(freep) char *device = NULL;
-        char path[PATH_MAX];
-        struct stat status;
 
-        (void)snprintf(path, sizeof(path), "%s/class/graphics/%s/device", search->host->sysfs,
-                       framebuffer);
-        if (host_read_link_name(path, &device) < 0)
-                return;
-        (void)snprintf(path, sizeof(path), "%s/bus/platform/devices/%s/driver", search->host->sysfs,
-                       device);
-        if (stat(path, &status) == 0)
+        int r = host_read_link_at(&device, "%s/class/graphics/%s/device", search->host->sysfs,
+                                  framebuffer);
+        if (r == 0 && host_has(FRAMEBUFFERS "/%s/driver", search->host->sysfs, device))
                 note(search, LEASE_CHANGE_FRAMEBUFFER, device);
 }
 
@@ -93,10 +90,8 @@ int console_find(const HostPaths *host, LeaseRecord *record, bool *ret_changed)
 static int read_bound(const HostPaths *host, const char *console, bool *ret_bound)
 {
         _cleanup_(freep) char *text = NULL;
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/class/vtconsole/%s/bind", host->sysfs, console);
-        int r = host_read_text(path, &text);
+        int r = host_read_at(&text, CONSOLE, host->sysfs, console);
         if (r == 0)
                 *ret_bound = text[0] == '1';
         return r;
@@ -105,72 +100,55 @@ static int read_bound(const HostPaths *host, const char *console, bool *ret_boun
 /* One that is gone needs neither: it went with its driver, and comes bound with it. */
 static int bind_console(const HostPaths *host, const char *console, bool bound, char **ret_message)
 {
-        char path[PATH_MAX];
         bool now = bound;
 
         int r = read_bound(host, console, &now);
         if (r < 0 || now == bound)
                 return r == -ENOENT ? 0 : r;
-        (void)snprintf(path, sizeof(path), "%s/class/vtconsole/%s/bind", host->sysfs, console);
-        int w = host_write_text(path, bound ? "1" : "0");
+        int w = host_write_at(bound ? "1" : "0", CONSOLE, host->sysfs, console);
         r = read_bound(host, console, &now);
         if (r < 0 || now == bound)
                 return r == -ENOENT ? 0 : r;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "console %s is still %s%s%s",
-                           console, now ? "bound" : "unbound", w < 0 ? ": " : "",
-                           w < 0 ? strerror(-w) : "");
+        return host_refuse_write(w, ret_message, "console %s is still %s", console,
+                                 now ? "bound" : "unbound");
 }
 
-static bool has_driver(const HostPaths *host, const char *device)
+/* One that is gone is neither bound nor unbound. */
+static bool is_framebuffer(const HostPaths *host, const char *device, bool bound)
 {
-        char path[PATH_MAX];
-        struct stat status;
-
-        (void)snprintf(path, sizeof(path), "%s/bus/platform/devices/%s/driver", host->sysfs,
-                       device);
-        return stat(path, &status) == 0;
-}
-
-static bool is_there(const HostPaths *host, const char *device)
-{
-        char path[PATH_MAX];
-        struct stat status;
-
-        (void)snprintf(path, sizeof(path), "%s/bus/platform/devices/%s", host->sysfs, device);
-        return stat(path, &status) == 0;
+        return host_has(FRAMEBUFFERS "/%s", host->sysfs, device) &&
+               host_has(FRAMEBUFFERS "/%s/driver", host->sysfs, device) == bound;
 }
 
 /* The kernel takes the firmware's framebuffer away for good when a card's own driver comes. */
 static int bind_framebuffer(const HostPaths *host, const char *device, bool bound,
                             char **ret_message)
 {
-        char path[PATH_MAX];
+        if (!is_framebuffer(host, device, !bound))
+                return 0;
+        int w = bound ? host_write_at(device, "%s/bus/platform/drivers_probe", host->sysfs)
+                      : host_write_at(device, FRAMEBUFFERS "/%s/driver/unbind", host->sysfs,
+                                      device);
+        if (!is_framebuffer(host, device, !bound))
+                return 0;
+        return host_refuse_write(w, ret_message, "%s: its driver did not %s", device,
+                                 bound ? "come back" : "let go");
+}
 
-        if (!is_there(host, device) || has_driver(host, device) == bound)
-                return 0;
-        if (bound)
-                (void)snprintf(path, sizeof(path), "%s/bus/platform/drivers_probe", host->sysfs);
-        else
-                (void)snprintf(path, sizeof(path), "%s/bus/platform/devices/%s/driver/unbind",
-                               host->sysfs, device);
-        int w = host_write_text(path, device);
-        if (!is_there(host, device) || has_driver(host, device) == bound)
-                return 0;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "%s: its driver did not %s%s%s",
-                           device, bound ? "come back" : "let go", w < 0 ? ": " : "",
-                           w < 0 ? strerror(-w) : "");
+static int switch_console(const HostPaths *host, const LeaseChange *change, bool bound,
+                          char **ret_message)
+{
+        return change->kind == LEASE_CHANGE_CONSOLE
+                       ? bind_console(host, change->place, bound, ret_message)
+                       : bind_framebuffer(host, change->place, bound, ret_message);
 }
 
 int console_make(const HostPaths *host, const LeaseChange *change, char **ret_message)
 {
-        return change->kind == LEASE_CHANGE_CONSOLE
-                       ? bind_console(host, change->place, false, ret_message)
-                       : bind_framebuffer(host, change->place, false, ret_message);
+        return switch_console(host, change, false, ret_message);
 }
 
 int console_undo(const HostPaths *host, const LeaseChange *change, char **ret_message)
 {
-        return change->kind == LEASE_CHANGE_CONSOLE
-                       ? bind_console(host, change->place, true, ret_message)
-                       : bind_framebuffer(host, change->place, true, ret_message);
+        return switch_console(host, change, true, ret_message);
 }

@@ -22,53 +22,39 @@ const char *expel_place(const PciDevice *device, char place[static EXPEL_PLACE_S
 
 int expel_device(const HostPaths *host, Bdf bdf, char **ret_message)
 {
-        char device[PATH_MAX], file[PATH_MAX], text[BDF_TEXT_SIZE];
-        struct stat st;
+        char text[BDF_TEXT_SIZE];
 
-        (void)snprintf(device, sizeof(device), "%s/bus/pci/devices/%s", host->sysfs,
-                       bdf_format(bdf, text));
-        (void)snprintf(file, sizeof(file), "%s/bus/pci/devices/%s/remove", host->sysfs, text);
-        int w = host_write_text(file, "1");
-        if (lstat(device, &st) < 0)
-                return errno == ENOENT ? 0 : -errno;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                           "%s: still there after it was removed%s%s", text, w < 0 ? ": " : "",
-                           w < 0 ? strerror(-w) : "");
+        int w = host_write_device(host, bdf, "remove", "1");
+        if (!host_has_device(host, bdf))
+                return 0;
+        return host_refuse_write(w, ret_message, "%s: still there after it was removed",
+                                 bdf_format(bdf, text));
 }
 
-/* The one bus right below a bridge. Returns 0 and the path of its rescan file, or -errno. */
-static int bus_below(const HostPaths *host, Bdf bridge, char path[static PATH_MAX])
+/* Has the kernel look over the one bus right below a bridge. Returns 0 or -errno. */
+static int rescan_below(const HostPaths *host, Bdf bridge)
 {
-        char text[BDF_TEXT_SIZE], directory[PATH_MAX - NAME_MAX - sizeof("//rescan")];
+        char directory[PATH_MAX];
 
-        (void)snprintf(directory, sizeof(directory), "%s/bus/pci/devices/%s/pci_bus", host->sysfs,
-                       bdf_format(bridge, text));
-        _cleanup_(closedirp) DIR *dir = opendir(directory);
+        _cleanup_(closedirp) DIR *dir =
+                opendir(host_device_path(host, bridge, "pci_bus", directory));
         if (!dir)
                 return -errno;
         for (struct dirent *entry; (entry = readdir(dir));)
-                if (entry->d_name[0] != '.') {
-                        (void)snprintf(path, PATH_MAX, "%s/%s/rescan", directory, entry->d_name);
-                        return 0;
-                }
+                if (entry->d_name[0] != '.')
+                        return host_write_at("1", "%s/%s/rescan", directory, entry->d_name);
         return -ENOENT;
 }
 
 int expel_undo(const HostPaths *host, const char *place, char **ret_message)
 {
-        char path[PATH_MAX];
         Bdf bridge;
-        int r = 0;
 
-        if (bdf_parse(place, &bridge))
-                r = bus_below(host, bridge, path);
-        else
-                (void)snprintf(path, sizeof(path), "%s/class/pci_bus/%s/rescan", host->sysfs,
-                               place);
-        if (r == 0)
-                r = host_write_text(path, "1");
+        int r = bdf_parse(place, &bridge)
+                        ? rescan_below(host, bridge)
+                        : host_write_at("1", "%s/class/pci_bus/%s/rescan", host->sysfs, place);
         if (r == 0 || r == -ENOENT)
                 return 0;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                           "the bus at %s cannot be looked over again: %s", place, strerror(-r));
+        return host_refuse_write(r, ret_message, "the bus at %s cannot be looked over again",
+                                 place);
 }

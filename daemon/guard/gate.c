@@ -29,10 +29,8 @@
 int gate_read(const HostPaths *host, bool *ret_open)
 {
         _cleanup_(freep) char *text = NULL;
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/" GATE, host->sysfs);
-        int r = host_read_text(path, &text);
+        int r = host_read_at(&text, "%s/" GATE, host->sysfs);
         if (r == 0)
                 *ret_open = strcmp(text, "0") != 0;
         return r;
@@ -40,17 +38,14 @@ int gate_read(const HostPaths *host, bool *ret_open)
 
 int gate_write(const HostPaths *host, bool open, char **ret_message)
 {
-        char path[PATH_MAX];
         bool now = !open;
 
-        (void)snprintf(path, sizeof(path), "%s/" GATE, host->sysfs);
-        int w = host_write_text(path, open ? "1" : "0");
+        int w = host_write_at(open ? "1" : "0", "%s/" GATE, host->sysfs);
         int r = gate_read(host, &now);
         if (r < 0 || now == open)
                 return r;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                           "drivers_autoprobe of the PCI bus still reads %d%s%s", now,
-                           w < 0 ? ": " : "", w < 0 ? strerror(-w) : "");
+        return host_refuse_write(w, ret_message, "drivers_autoprobe of the PCI bus still reads %d",
+                                 now);
 }
 
 /* Of the directory of the aides' sockets, which all of them see, and none of them writes to. */
@@ -101,15 +96,10 @@ bool gate_has_added(const HostPaths *host, Bdf bdf)
 /* Waits until the kernel has as good as added a function, or it is gone, or it takes too long. */
 static void await_added(const HostPaths *host, Bdf bdf)
 {
-        char directory[PATH_MAX], device[PATH_MAX], text[BDF_TEXT_SIZE];
-
-        (void)snprintf(directory, sizeof(directory), "%s/bus/pci", host->proc);
-        (void)snprintf(device, sizeof(device), "%s/bus/pci/devices/%s", host->sysfs,
-                       bdf_format(bdf, text));
-        if (access(directory, F_OK) < 0)
+        if (!host_has("%s/bus/pci", host->proc))
                 return;
         for (unsigned i = 0; i < ADDING_MILLISECONDS_MAX; i++) {
-                if (gate_has_added(host, bdf) || access(device, F_OK) < 0)
+                if (gate_has_added(host, bdf) || !host_has_device(host, bdf))
                         return;
                 pause_for(1);
         }
@@ -139,11 +129,9 @@ int gate_let_in(const HostPaths *host, Bdf bdf, bool is_new, char **ret_driver)
 
 int gate_admit(const HostPaths *host, const char *driver, const Places *kept)
 {
-        char path[PATH_MAX], bind[PATH_MAX];
+        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices", host->sysfs);
-        (void)snprintf(bind, sizeof(bind), "%s/bus/pci/drivers/%s/bind", host->sysfs, driver);
-        _cleanup_(closedirp) DIR *dir = opendir(path);
+        _cleanup_(closedirp) DIR *dir = host_open_directory("%s/bus/pci/devices", host->sysfs);
         if (!dir)
                 return -errno;
         for (struct dirent *entry; (entry = readdir(dir));) {
@@ -154,7 +142,8 @@ int gate_admit(const HostPaths *host, const char *driver, const Places *kept)
                     bound[0] || place_of(host, bdf, path) < 0 || places_contain(kept, path))
                         continue;
                 /* That it is not for this driver, or that the driver fails, is none of ours. */
-                if (host_write_text(bind, entry->d_name) != -ENOENT)
+                if (host_write_at(entry->d_name, "%s/bus/pci/drivers/%s/bind", host->sysfs,
+                                  driver) != -ENOENT)
                         continue;
                 if (!driver_exists(host, driver))
                         return -ENOENT;

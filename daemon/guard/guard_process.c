@@ -3,6 +3,7 @@
 /* The daemon's side: a packet socket, on which reports come, and whose shutting is the order to go.
  */
 
+#include "daemon/base/event.h"
 #include "daemon/guard/guard_process.h"
 
 #include <errno.h>
@@ -54,16 +55,16 @@ static int hear(struct event_base *base, int fd, const GuardProcessHandler *hand
                 return -ENOMEM;
         process->handler = *handler;
         process->socket = TAKE_FD(socket_fd);
-        process->event = event_new(base, process->socket, EV_READ | EV_PERSIST, on_readable,
-                                    process);
-        if (!process->event || event_add(process->event, NULL) < 0)
-                return -ENOMEM;
+        int r = event_watch(&process->event, base, process->socket, EV_READ | EV_PERSIST,
+                            on_readable, process);
+        if (r < 0)
+                return r;
         *ret_sentinel = TAKE_PTR(process);
         return 0;
 }
 
 int guard_process_start_helper(struct event_base *base, const GuardOrders *orders,
-                        const GuardProcessHandler *handler, GuardProcess **ret_sentinel)
+                               const GuardProcessHandler *handler, GuardProcess **ret_sentinel)
 {
         _cleanup_(closep) int fd = helper_connect(&orders->host, HELPER_WATCH, SOCK_NONBLOCK);
         if (fd < 0)
@@ -73,7 +74,7 @@ int guard_process_start_helper(struct event_base *base, const GuardOrders *order
 }
 
 int guard_process_start(struct event_base *base, const GuardOrders *orders,
-                   const GuardProcessHandler *handler, GuardProcess **ret_sentinel)
+                        const GuardProcessHandler *handler, GuardProcess **ret_sentinel)
 {
         int sockets[2];
 
@@ -100,8 +101,7 @@ GuardProcess *guard_process_free(GuardProcess *process)
 {
         if (!process)
                 return NULL;
-        if (process->event)
-                event_free(process->event);
+        event_freep(&process->event);
         closep(&process->socket);
         free(process);
         return NULL;

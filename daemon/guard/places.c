@@ -3,6 +3,7 @@
 /* A function's path is its link's target; in a place every address loses its bus number. */
 
 #include "daemon/guard/places.h"
+#include "daemon/base/array.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -59,14 +60,10 @@ int places_add(Places *places, const char *place)
         for (size_t i = 0; i < places->n_texts; i++)
                 if (strcmp(places->texts[i], place) == 0)
                         return 0;
-        char **texts = realloc(places->texts, (places->n_texts + 1) * sizeof(*texts));
-        if (!texts)
+        char *copy = ARRAY_GROW(places->texts, places->n_texts) ? strdup(place) : NULL;
+        if (!copy)
                 return -ENOMEM;
-        places->texts = texts;
-        texts[places->n_texts] = strdup(place);
-        if (!texts[places->n_texts])
-                return -ENOMEM;
-        places->n_texts++;
+        places->texts[places->n_texts++] = copy;
         return 0;
 }
 

@@ -20,23 +20,12 @@
 #include "daemon/lease/steps.h"
 #include "daemon/lease/vfs.h"
 
-static void attribute_path(const HostPaths *host, Bdf bdf, const char *name,
-                           char path[static PATH_MAX])
-{
-        char text[BDF_TEXT_SIZE];
-
-        (void)snprintf(path, PATH_MAX, "%s/bus/pci/devices/%s/%s", host->sysfs,
-                       bdf_format(bdf, text), name);
-}
-
 /* A number of a device's, in any base that says itself. Returns 0 or -errno. */
 static int read_number(const HostPaths *host, Bdf bdf, const char *name, unsigned long *ret_number)
 {
         _cleanup_(freep) char *text = NULL;
-        char path[PATH_MAX];
 
-        attribute_path(host, bdf, name, path);
-        int r = host_read_text(path, &text);
+        int r = host_read_device(host, bdf, name, &text);
         if (r == 0)
                 *ret_number = strtoul(text, NULL, 0);
         return r;
@@ -45,21 +34,19 @@ static int read_number(const HostPaths *host, Bdf bdf, const char *name, unsigne
 /* Writes the number of VFs back, if there are none. */
 static int write_numvfs(const HostPaths *host, const VfPlace *place, char **ret_message)
 {
-        char path[PATH_MAX], number[16], text[BDF_TEXT_SIZE];
+        char number[16], text[BDF_TEXT_SIZE];
         unsigned long now = 0;
 
         int r = read_number(host, place->pf, "sriov_numvfs", &now);
         if (r < 0 || now != 0)
                 return r;
-        attribute_path(host, place->pf, "sriov_numvfs", path);
         (void)snprintf(number, sizeof(number), "%u", place->n_vfs);
-        int w = host_write_text(path, number);
+        int w = host_write_device(host, place->pf, "sriov_numvfs", number);
         r = read_number(host, place->pf, "sriov_numvfs", &now);
         if (r < 0 || now == place->n_vfs)
                 return r;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                           "%s: sriov_numvfs is %lu, not %u%s%s", bdf_format(place->pf, text), now,
-                           place->n_vfs, w < 0 ? ": " : "", w < 0 ? strerror(-w) : "");
+        return host_refuse_write(w, ret_message, "%s: sriov_numvfs is %lu, not %u",
+                                 bdf_format(place->pf, text), now, place->n_vfs);
 }
 
 /* Is what is at the VF's address what was there? */
@@ -118,10 +105,8 @@ static int claim_vf(const HostPaths *host, const LeaseRecord *record, const Leas
 {
         _cleanup_(freep) char *group = NULL;
         VfioFds found = {.n_items = 0};
-        char path[PATH_MAX];
 
-        attribute_path(host, vf->bdf, "iommu_group", path);
-        int r = host_read_link_name(path, &group);
+        int r = host_read_device_link(host, vf->bdf, "iommu_group", &group);
         if (r == 0)
                 r = vfio_claim_again(host, record->mode, fds, vf->bdf,
                                      (int32_t)strtol(group, NULL, 10), &found, ret_message);
@@ -162,13 +147,13 @@ static void let_others_in(const HostPaths *host, const LeaseRecord *record, cons
 {
         for (unsigned n = 0; n < place->n_vfs; n++) {
                 _cleanup_(freep) char *name = NULL, *driver = NULL, *message = NULL;
-                char path[PATH_MAX], link[32];
+                char link[32];
                 Bdf bdf;
 
                 (void)snprintf(link, sizeof(link), "virtfn%u", n);
-                attribute_path(host, place->pf, link, path);
-                if (host_read_link_name(path, &name) < 0 || !bdf_parse(name, &bdf) ||
-                    lease_record_find_vf(record, bdf) || driver_read(host, bdf, &driver) < 0)
+                if (host_read_device_link(host, place->pf, link, &name) < 0 ||
+                    !bdf_parse(name, &bdf) || lease_record_find_vf(record, bdf) ||
+                    driver_read(host, bdf, &driver) < 0)
                         continue;
                 if (!driver[0])
                         (void)!driver_probe_any(host, bdf, &message);

@@ -14,21 +14,16 @@
 
 #define PCIEHP "bus/pci_express/drivers/pciehp"
 
-static bool exists(const char *path)
-{
-        struct stat st;
-
-        return lstat(path, &st) == 0;
-}
+#define SERVICES "bus/pci_express/devices"
+#define AUTOPROBE "%s/bus/pci/devices/%s/sriov_drivers_autoprobe"
 
 int seal_find_slot(const HostPaths *host, Bdf bdf, char **ret_service)
 {
-        char path[PATH_MAX], port[BDF_TEXT_SIZE];
+        char port[BDF_TEXT_SIZE];
 
         *ret_service = NULL;
-        (void)snprintf(path, sizeof(path), "%s/" PCIEHP, host->sysfs);
         size_t n = strlen(bdf_format(bdf, port));
-        _cleanup_(closedirp) DIR *dir = opendir(path);
+        _cleanup_(closedirp) DIR *dir = host_open_directory("%s/" PCIEHP, host->sysfs);
         if (!dir)
                 return errno == ENOENT ? 0 : -errno;
         for (struct dirent *entry; (entry = readdir(dir));) {
@@ -41,20 +36,12 @@ int seal_find_slot(const HostPaths *host, Bdf bdf, char **ret_service)
         return 0;
 }
 
-static void autoprobe_path(const HostPaths *host, const char *place, char path[static PATH_MAX])
-{
-        (void)snprintf(path, PATH_MAX, "%s/bus/pci/devices/%s/sriov_drivers_autoprobe", host->sysfs,
-                       place);
-}
-
 /* The text of a function's switch. Returns 0 and *ret_on, or -errno. */
 static int read_autoprobe(const HostPaths *host, const char *place, bool *ret_on)
 {
         _cleanup_(freep) char *text = NULL;
-        char path[PATH_MAX];
 
-        autoprobe_path(host, place, path);
-        int r = host_read_text(path, &text);
+        int r = host_read_at(&text, AUTOPROBE, host->sysfs, place);
         if (r == 0)
                 *ret_on = strcmp(text, "0") != 0;
         return r;
@@ -70,11 +57,9 @@ bool seal_finds_vfs(const HostPaths *host, Bdf bdf)
 
 static int write_autoprobe(const HostPaths *host, const char *place, bool on, char **ret_message)
 {
-        char path[PATH_MAX];
         bool now = !on;
 
-        autoprobe_path(host, place, path);
-        int w = host_write_text(path, on ? "1" : "0");
+        int w = host_write_at(on ? "1" : "0", AUTOPROBE, host->sysfs, place);
         int r = read_autoprobe(host, place, &now);
         if (r == -ENOENT)
                 return 0; /* the function is gone, and its virtual ones with it */
@@ -82,54 +67,47 @@ static int write_autoprobe(const HostPaths *host, const char *place, bool on, ch
                 return r;
         if (now == on)
                 return 0;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                           "%s: sriov_drivers_autoprobe still reads %d%s%s", place, now,
-                           w < 0 ? ": " : "", w < 0 ? strerror(-w) : "");
-}
-
-/* Hands a service to pciehp or takes it away; a port that is gone needs neither. */
-static int write_slot(const HostPaths *host, const char *service, bool bound, char **ret_message)
-{
-        char device[PATH_MAX], link[PATH_MAX], file[PATH_MAX];
-
-        (void)snprintf(device, sizeof(device), "%s/bus/pci_express/devices/%s", host->sysfs,
-                       service);
-        (void)snprintf(link, sizeof(link), "%s/" PCIEHP "/%s", host->sysfs, service);
-        (void)snprintf(file, sizeof(file), "%s/" PCIEHP "/%s", host->sysfs,
-                       bound ? "bind" : "unbind");
-        if (!exists(device) || exists(link) == bound)
-                return 0;
-        int w = host_write_text(file, service);
-        if (exists(link) == bound || !exists(device))
-                return 0;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "%s: pciehp did not %s%s%s",
-                           service, bound ? "bind again" : "let go", w < 0 ? ": " : "",
-                           w < 0 ? strerror(-w) : "");
-}
-
-int seal_make(const HostPaths *host, const LeaseChange *change, char **ret_message)
-{
-        return change->kind == LEASE_CHANGE_SEAL
-                       ? write_slot(host, change->place, false, ret_message)
-                       : write_autoprobe(host, change->place, false, ret_message);
-}
-
-int seal_undo(const HostPaths *host, const LeaseChange *change, char **ret_message)
-{
-        return change->kind == LEASE_CHANGE_SEAL
-                       ? write_slot(host, change->place, true, ret_message)
-                       : write_autoprobe(host, change->place, true, ret_message);
+        return host_refuse_write(w, ret_message, "%s: sriov_drivers_autoprobe still reads %d",
+                                 place, now);
 }
 
 /* Is there such a slot, and has pciehp got it? */
 static bool slot_exists(const HostPaths *host, const char *service, bool *ret_bound)
 {
-        char path[PATH_MAX];
+        *ret_bound = host_has("%s/" PCIEHP "/%s", host->sysfs, service);
+        return host_has("%s/" SERVICES "/%s", host->sysfs, service);
+}
 
-        (void)snprintf(path, sizeof(path), "%s/" PCIEHP "/%s", host->sysfs, service);
-        *ret_bound = exists(path);
-        (void)snprintf(path, sizeof(path), "%s/bus/pci_express/devices/%s", host->sysfs, service);
-        return exists(path);
+/* Hands a service to pciehp or takes it away; a port that is gone needs neither. */
+static int write_slot(const HostPaths *host, const char *service, bool bound, char **ret_message)
+{
+        bool now;
+
+        if (!slot_exists(host, service, &now) || now == bound)
+                return 0;
+        int w = host_write_at(service, "%s/" PCIEHP "/%s", host->sysfs, bound ? "bind" : "unbind");
+        if (!slot_exists(host, service, &now) || now == bound)
+                return 0;
+        return host_refuse_write(w, ret_message, "%s: pciehp did not %s", service,
+                                 bound ? "bind again" : "let go");
+}
+
+static int switch_seal(const HostPaths *host, const LeaseChange *change, bool on,
+                       char **ret_message)
+{
+        return change->kind == LEASE_CHANGE_SEAL
+                       ? write_slot(host, change->place, on, ret_message)
+                       : write_autoprobe(host, change->place, on, ret_message);
+}
+
+int seal_make(const HostPaths *host, const LeaseChange *change, char **ret_message)
+{
+        return switch_seal(host, change, false, ret_message);
+}
+
+int seal_undo(const HostPaths *host, const LeaseChange *change, char **ret_message)
+{
+        return switch_seal(host, change, true, ret_message);
 }
 
 bool seal_is_open(const HostPaths *host, const LeaseChange *change)

@@ -24,10 +24,6 @@
 #define SLOTS "bus/pci/slots"
 #define ACPIPHP "module/acpiphp"
 
-/* As long as any of them is; together with what follows they fit into PATH_MAX. */
-#define DIRECTORY "%.2000s"
-#define NAME "%.255s"
-
 /* A service's name ends in its kind as a bit of the last two digits, ":pcie204". */
 #define SERVICE_HOTPLUG 0x4
 
@@ -35,29 +31,17 @@
 typedef bool (*EntryMatches)(const HostPaths *host, const char *directory, const char *name,
                              const void *context);
 
-static bool exists(const char *directory, const char *name)
-{
-        char path[PATH_MAX + NAME_MAX + 2];
-        struct stat st;
-
-        (void)snprintf(path, sizeof(path), DIRECTORY "/" NAME, directory, name);
-        return lstat(path, &st) == 0;
-}
-
 /* Finds the first entry that matches. Returns 0 and *ret (freed by the caller), NULL if there is
  * none or no such directory, or -errno. */
 static int find_entry(const HostPaths *host, const char *directory, EntryMatches matches,
                       const void *context, char **ret_name)
 {
-        char path[PATH_MAX];
-
         *ret_name = NULL;
-        (void)snprintf(path, sizeof(path), DIRECTORY "/%.2000s", host->sysfs, directory);
-        _cleanup_(closedirp) DIR *dir = opendir(path);
+        _cleanup_(closedirp) DIR *dir = host_open_directory("%s/%s", host->sysfs, directory);
         if (!dir)
                 return errno == ENOENT ? 0 : -errno;
         for (struct dirent *entry; (entry = readdir(dir));) {
-                if (entry->d_name[0] == '.' || !matches(host, path, entry->d_name, context))
+                if (entry->d_name[0] == '.' || !matches(host, directory, entry->d_name, context))
                         continue;
                 *ret_name = strdup(entry->d_name);
                 return *ret_name ? 0 : -ENOMEM;
@@ -80,21 +64,16 @@ static bool is_hotplug_service(const HostPaths *host, const char *directory, con
 static bool is_place(const HostPaths *host, const char *directory, const char *name,
                      const void *context)
 {
-        char path[PATH_MAX];
-
-        (void)snprintf(path, sizeof(path), DIRECTORY "/" NAME, directory, name);
-        return exists(path, "adr");
+        return host_has("%s/%s/%s/adr", host->sysfs, directory, name);
 }
 
 /* The number of the bus below as the kernel has it now. */
 static bool read_secondary_bus(const HostPaths *host, Bdf port, unsigned long *ret_bus)
 {
         _cleanup_(freep) char *text = NULL;
-        char path[PATH_MAX], name[BDF_TEXT_SIZE], *end;
+        char *end;
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/secondary_bus_number",
-                       host->sysfs, bdf_format(port, name));
-        if (host_read_text(path, &text) < 0)
+        if (host_read_device(host, port, "secondary_bus_number", &text) < 0)
                 return false;
         *ret_bus = strtoul(text, &end, 10);
         return end != text && *end == '\0' && *ret_bus <= UINT8_MAX;
@@ -106,15 +85,12 @@ static bool is_served_slot(const HostPaths *host, const char *directory, const c
 {
         const PciDevice *port = context;
         _cleanup_(freep) char *address = NULL;
-        char path[PATH_MAX], whole[BDF_TEXT_SIZE + 2];
+        char whole[BDF_TEXT_SIZE + 2];
         unsigned long bus;
         Bdf bdf;
 
-        (void)snprintf(path, sizeof(path), DIRECTORY "/" NAME, directory, name);
-        if (!exists(path, "power"))
-                return false;
-        (void)snprintf(path, sizeof(path), DIRECTORY "/" NAME "/address", directory, name);
-        if (host_read_text(path, &address) < 0)
+        if (!host_has("%s/%s/%s/power", host->sysfs, directory, name) ||
+            host_read_at(&address, "%s/%s/%s/address", host->sysfs, directory, name) < 0)
                 return false;
         (void)snprintf(whole, sizeof(whole), "%.*s.0", BDF_TEXT_SIZE - 1, address);
         if (!bdf_parse(whole, &bdf) || bdf.domain != port->bdf.domain)
@@ -125,13 +101,11 @@ static bool is_served_slot(const HostPaths *host, const char *directory, const c
 static bool acpiphp_is_off(const HostPaths *host)
 {
         _cleanup_(freep) char *text = NULL;
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/" ACPIPHP, host->sysfs);
-        if (!exists(path, "."))
+        if (!host_has("%s/" ACPIPHP, host->sysfs))
                 return true;
-        (void)snprintf(path, sizeof(path), "%s/" ACPIPHP "/parameters/disable", host->sysfs);
-        return host_read_text(path, &text) == 0 && strcmp(text, "Y") == 0;
+        int r = host_read_at(&text, "%s/" ACPIPHP "/parameters/disable", host->sysfs);
+        return r == 0 && strcmp(text, "Y") == 0;
 }
 
 /* Is there a place below the port where ACPI may tell of a card? Returns 0 or -errno. */
@@ -151,7 +125,6 @@ int slot_find(const HostPaths *host, const PciDevice *port, Slot *ret_slot)
 {
         _cleanup_(freep) char *service = NULL, *place = NULL, *slot = NULL;
         Slot found = {.server = SLOT_SERVER_UNKNOWN};
-        char path[PATH_MAX];
 
         int r = find_entry(host, SERVICES, is_hotplug_service, port, &service);
         if (r == 0 && !service)
@@ -161,9 +134,8 @@ int slot_find(const HostPaths *host, const PciDevice *port, Slot *ret_slot)
         if (r < 0)
                 return r;
         if (service) {
-                (void)snprintf(path, sizeof(path), "%s/" PCIEHP, host->sysfs);
                 found.server = SLOT_SERVER_PCIEHP;
-                found.is_shut = !exists(path, service);
+                found.is_shut = !host_has("%s/" PCIEHP "/%s", host->sysfs, service);
         } else if (strcmp(port->driver, "shpchp") == 0) {
                 found.server = SLOT_SERVER_SHPCHP;
         } else if (place) {
@@ -184,8 +156,7 @@ static void describe(const Slot *slot, const char *port, FILE *stream)
         switch (slot->server) {
         case SLOT_SERVER_UNKNOWN:
                 (void)fprintf(stream,
-                              "a card may come in below %s, and who would bring it is not "
-                              "known",
+                              "a card may come in below %s, and who would bring it is not known",
                               port);
                 return;
         case SLOT_SERVER_PCIEHP:

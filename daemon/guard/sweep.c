@@ -26,8 +26,8 @@ typedef enum Side {
 } Side;
 
 /*
- * Whose a function is now. Its group is known before the kernel tells of it, and forgotten after its
- * file in /proc/bus/pci has gone: one with a file and without a group is in none.
+ * Whose a function is now. Its group is known before the kernel tells of it, and forgotten after
+ * its file in /proc/bus/pci has gone: one with a file and without a group is in none.
  */
 static Side find_side(const HostPaths *host, const Sweep *sweep, Bdf bdf)
 {
@@ -123,7 +123,7 @@ static int open_gate(const HostPaths *host, char **ret_message)
 
 int sweep_run(const HostPaths *host, const Sweep *sweep, char **ret_message)
 {
-        char path[PATH_MAX], *text = NULL;
+        char *text = NULL;
         int code = 0;
 
         *ret_message = NULL;
@@ -139,8 +139,7 @@ int sweep_run(const HostPaths *host, const Sweep *sweep, char **ret_message)
         if (!sweep->every_override && !sweep->former)
                 return code;
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices", host->sysfs);
-        _cleanup_(closedirp) DIR *dir = opendir(path);
+        _cleanup_(closedirp) DIR *dir = host_open_directory("%s/bus/pci/devices", host->sysfs);
         if (!dir)
                 return -errno;
         for (struct dirent *entry; (entry = readdir(dir)); text = NULL) {

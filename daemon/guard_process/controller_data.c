@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/base/event.h"
 #include "daemon/guard_process/controller.h"
 #include "daemon/guard_process/controller_internal.h"
 
@@ -18,8 +19,7 @@ static void clear(void *data)
 {
         GuardController *controller = data;
 
-        if (controller->late_event)
-                event_free(controller->late_event);
+        event_freep(&controller->late_event);
         worker_free(controller->worker);
         guard_process_free(controller->process);
         guard_process_free(controller->former);

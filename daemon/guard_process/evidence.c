@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/text.h"
 #include "daemon/facts/guard_facts.h"
 #include "daemon/guard/slot.h"
 #include "daemon/guard_process/controller.h"
@@ -90,16 +91,11 @@ static const char *describe_layer(GuardLayer layer, const GuardFacts *facts)
 /* The first of it: what the layer is, and why it is no stronger one. */
 static char *describe(GuardLayer layer, const GuardFacts *facts, const Lease *lease)
 {
-        char *text;
-
         if (layer == GUARD_NONE)
                 return strdup("nobody has the group: host drivers are free to come");
         if (layer == GUARD_OWNED)
                 return strdup(describe_owned(facts));
-        return asprintf(&text, "%s%s" BY_HAND, describe_cause(lease),
-                        describe_layer(layer, facts)) < 0
-                       ? NULL
-                       : text;
+        return text_print("%s%s" BY_HAND, describe_cause(lease), describe_layer(layer, facts));
 }
 
 /* Who may bring newcomers into the group though it is guarded, in words; NULL if nobody could. */

@@ -3,15 +3,16 @@
 /*
  * Questions, each with a worker of its own, and a timer for leases of one process only.
  *
- * A question has a copy of what it looks for, so its lease may end before the answer. A question that
- * hangs (the kernel stopped its worker in /proc) is answered at its deadline, and stays in the list
- * until its worker has ended.
+ * A question has a copy of what it looks for, so its lease may end before the answer. A question
+ * that hangs (the kernel stopped its worker in /proc) is answered at its deadline, and stays in the
+ * list until its worker has ended.
  *
- * Users have a quota of questions. The daemon's own questions do not count: a flood of requests must
- * not keep it from finding the processes that it has to kill. The daemon asks one question of a kind
- * for a lease at a time.
+ * Users have a quota of questions. The daemon's own questions do not count: a flood of requests
+ * must not keep it from finding the processes that it has to kill. The daemon asks one question of
+ * a kind for a lease at a time.
  */
 
+#include "daemon/base/event.h"
 #include "daemon/holders/tracker.h"
 
 #include <errno.h>
@@ -50,18 +51,12 @@ typedef struct HolderTracker {
 /* Of a lease. */
 typedef struct LeaseHolders {
         HolderSearch nodes; /* its nodes, from when they had names */
-        HolderList seen;    /* its holders when the tracker looked last, its owner's process first */
+        HolderList seen; /* its holders when the tracker looked last, its owner's process first */
 } LeaseHolders;
 
-static HolderTracker *tracker_of(const Ledger *ledger)
-{
-        return module_data(ledger, &holders_module);
-}
+DEFINE_MODULE_DATA(HolderTracker, tracker_of, holders_module);
 
-static LeaseHolders *of(const Lease *lease)
-{
-        return module_part(lease, &holders_module);
-}
+DEFINE_LEASE_PART(LeaseHolders, of, holders_module);
 
 /* --- questions -------------------------------------------------------------------------------- */
 
@@ -167,7 +162,8 @@ static bool has_quota(Question *question)
         Quota quota = {.uid = question->uid};
         char text[96];
 
-        for (const Question *each = tracker_of(question->ledger)->questions; each; each = each->next)
+        for (const Question *each = tracker_of(question->ledger)->questions; each;
+             each = each->next)
                 if (!each->is_own)
                         quota_count(&quota, each->uid);
         if (quota_is_full(&quota)) {
@@ -188,7 +184,8 @@ static bool is_answerable(Question *question)
 {
         size_t n = 0;
 
-        for (const Question *each = tracker_of(question->ledger)->questions; each; each = each->next)
+        for (const Question *each = tracker_of(question->ledger)->questions; each;
+             each = each->next)
                 n += each->is_own && !each->done;
         if (n < HANGING_MAX)
                 return true;
@@ -349,7 +346,8 @@ static const Holder *find(const HolderList *list, const Holder *holder)
 /* Whose the lease is: the one that was first when it was last looked, else the eldest. */
 static const Holder *find_first(const HolderList *list, const Lease *lease)
 {
-        const Holder *first = of(lease)->seen.n_items > 0 ? find(list, &of(lease)->seen.items[0]) : NULL;
+        const Holder *first =
+                of(lease)->seen.n_items > 0 ? find(list, &of(lease)->seen.items[0]) : NULL;
 
         for (size_t i = 0; !(first && of(lease)->seen.n_items > 0) && i < list->n_items; i++)
                 if (list->items[i].certain && (!first || list->items[i].start < first->start))
@@ -469,8 +467,7 @@ static void clear(void *data)
                 (void)question_free(tracker->questions);
                 tracker->questions = next;
         }
-        if (tracker->timer)
-                event_free(tracker->timer);
+        event_freep(&tracker->timer);
 }
 
 static void clear_lease(void *part)

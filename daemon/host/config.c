@@ -14,11 +14,9 @@
 
 static int open_config(const HostPaths *host, Bdf bdf, int flags)
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/config", host->sysfs,
-                       bdf_format(bdf, text));
-        int fd = open(path, flags | O_CLOEXEC);
+        int fd = open(host_device_path(host, bdf, "config", path), flags | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
 

@@ -16,27 +16,15 @@
 #include "daemon/host/driver.h"
 #include "daemon/host/program.h"
 
-static void device_path(const HostPaths *host, Bdf bdf, const char *attribute,
-                        char path[static PATH_MAX])
-{
-        char text[BDF_TEXT_SIZE];
-
-        (void)snprintf(path, PATH_MAX, "%s/bus/pci/devices/%s/%s", host->sysfs,
-                       bdf_format(bdf, text), attribute);
-}
-
 int driver_read(const HostPaths *host, Bdf bdf, char **ret_driver)
 {
         char path[PATH_MAX];
         struct stat st;
 
-        device_path(host, bdf, "driver", path);
-        int r = host_read_link_name(path, ret_driver);
+        int r = host_read_device_link(host, bdf, "driver", ret_driver);
         if (r != -ENOENT)
                 return r;
-
-        device_path(host, bdf, ".", path);
-        if (stat(path, &st) < 0)
+        if (stat(host_device_path(host, bdf, ".", path), &st) < 0)
                 return -errno;
         char *none = strdup("");
         if (!none)
@@ -47,10 +35,7 @@ int driver_read(const HostPaths *host, Bdf bdf, char **ret_driver)
 
 int driver_override_read(const HostPaths *host, Bdf bdf, char **ret_override)
 {
-        char path[PATH_MAX];
-
-        device_path(host, bdf, "driver_override", path);
-        int r = host_read_text(path, ret_override);
+        int r = host_read_device(host, bdf, "driver_override", ret_override);
         if (r < 0)
                 return r == -ENODEV ? -ENOENT : r; /* it goes while it is read */
         if (strcmp(*ret_override, DRIVER_OVERRIDE_NONE) == 0)
@@ -60,21 +45,19 @@ int driver_override_read(const HostPaths *host, Bdf bdf, char **ret_override)
 
 int driver_override_write(const HostPaths *host, Bdf bdf, const char *override, char **ret_message)
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
         _cleanup_(freep) char *now = NULL;
+        char text[BDF_TEXT_SIZE];
 
         /* An empty write does nothing; a newline clears. */
-        device_path(host, bdf, "driver_override", path);
-        int w = host_write_text(path, override[0] ? override : "\n");
+        int w = host_write_device(host, bdf, "driver_override", override[0] ? override : "\n");
         int r = driver_override_read(host, bdf, &now);
         if (r < 0)
                 return r;
         if (strcmp(now, override) == 0)
                 return 0;
         if (w < 0)
-                return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                                   "%s: writing driver_override failed: %s", bdf_format(bdf, text),
-                                   strerror(-w));
+                return host_refuse_write(w, ret_message, "%s: writing driver_override failed",
+                                         bdf_format(bdf, text));
         return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
                            "%s: driver_override reads \"%s\" after writing \"%s\"",
                            bdf_format(bdf, text), now, override);
@@ -82,8 +65,8 @@ int driver_override_write(const HostPaths *host, Bdf bdf, const char *override, 
 
 int driver_unbind(const HostPaths *host, Bdf bdf, char **ret_message)
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
         _cleanup_(freep) char *before = NULL, *after = NULL;
+        char text[BDF_TEXT_SIZE];
 
         int r = driver_read(host, bdf, &before);
         if (r < 0)
@@ -91,25 +74,23 @@ int driver_unbind(const HostPaths *host, Bdf bdf, char **ret_message)
         if (!before[0])
                 return 0;
 
-        device_path(host, bdf, "driver/unbind", path);
-        int w = host_write_text(path, bdf_format(bdf, text));
+        int w = host_write_device(host, bdf, "driver/unbind", bdf_format(bdf, text));
         r = driver_read(host, bdf, &after);
         if (r < 0)
                 return r;
         if (!after[0])
                 return 0;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                           "%s: still bound to %s after unbinding%s%s", text, after,
-                           w < 0 ? ": " : "", w < 0 ? strerror(-w) : "");
+        return host_refuse_write(w, ret_message, "%s: still bound to %s after unbinding", text,
+                                 after);
 }
 
 /* Asks the kernel to match, and returns the driver that is bound afterwards. */
 static int probe_and_read(const HostPaths *host, Bdf bdf, int *ret_write_error, char **ret_driver)
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+        char text[BDF_TEXT_SIZE];
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/drivers_probe", host->sysfs);
-        *ret_write_error = host_write_text(path, bdf_format(bdf, text));
+        *ret_write_error =
+                host_write_at(bdf_format(bdf, text), "%s/bus/pci/drivers_probe", host->sysfs);
         return driver_read(host, bdf, ret_driver);
 }
 
@@ -123,15 +104,15 @@ int driver_probe_any(const HostPaths *host, Bdf bdf, char **ret_message)
         if (r < 0)
                 return r;
         if (w < 0 && !driver[0])
-                return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "%s: probing failed: %s",
-                                   bdf_format(bdf, text), strerror(-w));
+                return host_refuse_write(w, ret_message, "%s: probing failed",
+                                         bdf_format(bdf, text));
         return 0;
 }
 
 int driver_bind(const HostPaths *host, Bdf bdf, const char *driver, char **ret_message)
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
         _cleanup_(freep) char *first = NULL, *second = NULL;
+        char text[BDF_TEXT_SIZE];
         int w;
 
         int r = probe_and_read(host, bdf, &w, &first);
@@ -144,25 +125,18 @@ int driver_bind(const HostPaths *host, Bdf bdf, const char *driver, char **ret_m
                                    "%s: %s took the device instead of %s", bdf_format(bdf, text),
                                    first, driver);
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/drivers/%s/bind", host->sysfs, driver);
-        w = host_write_text(path, bdf_format(bdf, text));
+        w = host_write_at(bdf_format(bdf, text), "%s/bus/pci/drivers/%s/bind", host->sysfs, driver);
         r = driver_read(host, bdf, &second);
         if (r < 0)
                 return r;
         if (strcmp(second, driver) == 0)
                 return 0;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "%s: %s did not bind%s%s",
-                           bdf_format(bdf, text), driver, w < 0 ? ": " : "",
-                           w < 0 ? strerror(-w) : "");
+        return host_refuse_write(w, ret_message, "%s: %s did not bind", text, driver);
 }
 
 bool driver_exists(const HostPaths *host, const char *driver)
 {
-        char path[PATH_MAX];
-        struct stat st;
-
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/drivers/%s", host->sysfs, driver);
-        return stat(path, &st) == 0;
+        return host_has("%s/bus/pci/drivers/%s", host->sysfs, driver);
 }
 
 void driver_await_udev(void)

@@ -43,9 +43,9 @@ static int check_answers(const HostPaths *host, Bdf bdf, char **ret_message)
         if (r == -ENOENT || r == -ENODEV)
                 return -ENOENT;
         if (r < 0)
-                return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                                   "%s: its configuration space cannot be read: %s",
-                                   bdf_format(bdf, text), strerror(-r));
+                return host_refuse_write(r, ret_message,
+                                         "%s: its configuration space cannot be read",
+                                         bdf_format(bdf, text));
         while (n < sizeof(header) && header[n] == 0xff)
                 n++;
         if (n < sizeof(header))
@@ -76,15 +76,6 @@ static unsigned read_power_state(const HostPaths *host, Bdf bdf)
         return 0;
 }
 
-static int wake(const HostPaths *host, Bdf bdf)
-{
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
-
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/power/control", host->sysfs,
-                       bdf_format(bdf, text));
-        return host_write_text(path, "on");
-}
-
 int health_check(const HostPaths *host, Bdf bdf, char **ret_message)
 {
         const struct timespec pause = {.tv_nsec = WAKE_STEP_NSEC};
@@ -93,7 +84,7 @@ int health_check(const HostPaths *host, Bdf bdf, char **ret_message)
         int r = check_answers(host, bdf, ret_message);
         if (r != 0 || read_power_state(host, bdf) != PM_D3)
                 return r;
-        int w = wake(host, bdf);
+        int w = host_write_device(host, bdf, "power/control", "on");
         /* The device tells nobody when it has come up. */
         for (int i = 0; i < WAKE_TRIES && read_power_state(host, bdf) == PM_D3; i++)
                 (void)nanosleep(&pause, NULL);
@@ -129,19 +120,16 @@ int health_stop_master(const HostPaths *host, Bdf bdf, char **ret_message)
                 r = read_command(host, bdf, &command);
         if (r == 0 && !(command & PCI_COMMAND_MASTER))
                 return 0;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                           "%s: its bus mastering cannot be switched off%s%s",
-                           bdf_format(bdf, text), w < 0 ? ": " : "", w < 0 ? strerror(-w) : "");
+        return host_refuse_write(w, ret_message, "%s: its bus mastering cannot be switched off",
+                                 bdf_format(bdf, text));
 }
 
 bool health_reaches_memory(const HostPaths *host, int32_t group)
 {
         static const char *const translated[] = {"DMA", "DMA-FQ", "blocked"};
         _cleanup_(freep) char *type = NULL;
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/kernel/iommu_groups/%d/type", host->sysfs, group);
-        if (host_read_text(path, &type) < 0)
+        if (host_read_at(&type, "%s/kernel/iommu_groups/%d/type", host->sysfs, group) < 0)
                 return true;
         for (size_t i = 0; i < ARRAY_SIZE(translated); i++)
                 if (strcmp(type, translated[i]) == 0)

@@ -35,6 +35,17 @@ int host_refuse(Refusal refusal, char **ret_message, const char *format, ...)
         return (int)refusal;
 }
 
+int host_refuse_write(int error, char **ret_message, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        _cleanup_(freep) char *text = text_vprint(format, args);
+        va_end(args);
+        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "%s%s%s", text ? text : "",
+                           error < 0 ? ": " : "", error < 0 ? strerror(-error) : "");
+}
+
 int host_read_text(const char *path, char **ret_text)
 {
         _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

@@ -8,6 +8,7 @@
  * returns 0, -errno, or a positive Refusal with a sentence for people; none of it logs.
  */
 
+#include <dirent.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +24,8 @@ typedef struct HostPaths {
         const char *dev;     /* "/dev" */
         const char *proc;    /* "/proc" */
         const char *modules; /* "/lib/modules"; NULL: the kernel has none */
-        const char *helpers; /* where their sockets are (daemon/host/helper.h); NULL: there are none */
+        const char
+                *helpers; /* where their sockets are (daemon/host/helper.h); NULL: there are none */
 } HostPaths;
 
 #define HOST_PATHS_LIVE                                                                            \
@@ -35,6 +37,12 @@ typedef struct HostPaths {
 /* Formats a sentence into *ret (freed by the caller; NULL if memory is short) and returns
  * `refusal`. */
 int host_refuse(Refusal refusal, char **ret_message, const char *format, ...) _printf_(3, 4);
+
+/*
+ * Refuses because the kernel did not take what was written: the sentence, and the reason if the
+ * write failed with `error`.
+ */
+int host_refuse_write(int error, char **ret_message, const char *format, ...) _printf_(3, 4);
 
 /* Where an attribute of a function is; returns `path`, which holds PATH_MAX. */
 const char *host_device_path(const HostPaths *host, Bdf bdf, const char *name,
@@ -51,3 +59,21 @@ _nodiscard_ int host_write_text(const char *path, const char *text);
 
 /* The last path element of a link's target. Returns 0 and *ret (freed by the caller) or -errno. */
 _nodiscard_ int host_read_link_name(const char *path, char **ret_name);
+
+/* The same three, of the path that the format makes (attribute.c). */
+_nodiscard_ int host_read_at(char **ret_text, const char *format, ...) _printf_(2, 3);
+_nodiscard_ int host_write_at(const char *text, const char *format, ...) _printf_(2, 3);
+_nodiscard_ int host_read_link_at(char **ret_name, const char *format, ...) _printf_(2, 3);
+
+/* Whether the path, be it a broken link, exists; the directory there (closed by the caller), or
+ * NULL. */
+bool host_has(const char *format, ...) _printf_(1, 2);
+DIR *host_open_directory(const char *format, ...) _printf_(1, 2);
+
+/* The same of an attribute of a PCI function. */
+_nodiscard_ int host_read_device(const HostPaths *host, Bdf bdf, const char *name, char **ret_text);
+_nodiscard_ int host_write_device(const HostPaths *host, Bdf bdf, const char *name,
+                                  const char *text);
+_nodiscard_ int host_read_device_link(const HostPaths *host, Bdf bdf, const char *name,
+                                      char **ret_name);
+bool host_has_device(const HostPaths *host, Bdf bdf);

@@ -13,19 +13,11 @@
 
 #include "daemon/host/iommu_group.h"
 
-static void group_path(const HostPaths *host, int32_t group, const char *attribute,
-                       char path[static PATH_MAX])
-{
-        (void)snprintf(path, PATH_MAX, "%s/kernel/iommu_groups/%" PRId32 "/%s", host->sysfs, group,
-                       attribute);
-}
+#define GROUP_TYPE "%s/kernel/iommu_groups/%" PRId32 "/type"
 
 int iommu_group_read_type(const HostPaths *host, int32_t group, char **ret_type)
 {
-        char path[PATH_MAX];
-
-        group_path(host, group, "type", path);
-        return host_read_text(path, ret_type);
+        return host_read_at(ret_type, GROUP_TYPE, host->sysfs, group);
 }
 
 /* What the kernel means by an error here. */
@@ -48,11 +40,9 @@ static const char *explain(int error)
 static int write_type(const HostPaths *host, int32_t group, const char *type, char **ret_message)
 {
         _cleanup_(freep) char *now = NULL;
-        char path[PATH_MAX];
 
-        group_path(host, group, "type", path);
-        int w = host_write_text(path, type);
-        int r = host_read_text(path, &now);
+        int w = host_write_at(type, GROUP_TYPE, host->sysfs, group);
+        int r = iommu_group_read_type(host, group, &now);
         if (r < 0)
                 return r;
         if (w < 0)
@@ -85,8 +75,8 @@ int iommu_group_write_type(const HostPaths *host, int32_t group, const char *typ
                               : reply.code;
 }
 
-int iommu_group_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
-                      int *ret_fd)
+int iommu_group_serve(const HostPaths *host, const HelperRequest *request, int fd,
+                      HelperReply *reply, int *ret_fd)
 {
         _cleanup_(freep) char *message = NULL;
 
@@ -97,8 +87,6 @@ int iommu_group_serve(const HostPaths *host, const HelperRequest *request, int f
 
 int iommu_group_read_regions(const HostPaths *host, int32_t group, char **ret_text)
 {
-        char path[PATH_MAX];
-
-        group_path(host, group, "reserved_regions", path);
-        return host_read_text(path, ret_text);
+        return host_read_at(ret_text, "%s/kernel/iommu_groups/%" PRId32 "/reserved_regions",
+                            host->sysfs, group);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "daemon/host/net_table.h"
+#include "daemon/base/array.h"
 #include "daemon/host/netlink.h"
 
 #define ADDRESS_MAX 16 /* bytes, of IPv6 */
@@ -23,12 +24,9 @@ void net_table_clear(NetTable *table)
 
 static int add_use(NetTable *table, const NetUse *use)
 {
-        NetUse *uses = reallocarray(table->uses, table->n_uses + 1, sizeof(*uses));
-
-        if (!uses)
+        if (!ARRAY_GROW(table->uses, table->n_uses))
                 return -ENOMEM;
-        table->uses = uses;
-        uses[table->n_uses++] = *use;
+        table->uses[table->n_uses++] = *use;
         return 0;
 }
 

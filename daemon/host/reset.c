@@ -24,9 +24,8 @@ typedef struct Work {
 void reset_read_methods(const HostPaths *host, Bdf bdf, char text[static RESET_TEXT_SIZE])
 {
         _cleanup_(freep) char *methods = NULL;
-        char path[PATH_MAX];
 
-        int r = host_read_text(host_device_path(host, bdf, "reset_method", path), &methods);
+        int r = host_read_device(host, bdf, "reset_method", &methods);
         (void)snprintf(text, RESET_TEXT_SIZE, "%s", r == 0 ? methods : "");
 }
 
@@ -45,10 +44,8 @@ int reset_write_methods(const HostPaths *host, Bdf bdf, const char *text, char *
         reset_read_methods(host, bdf, now);
         if (strcmp(now, text) == 0)
                 return 0;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                           "%s: reset_method reads \"%s\" and not \"%s\"%s%s",
-                           bdf_format(bdf, address), now, text, r < 0 ? ": " : "",
-                           r < 0 ? strerror(-r) : "");
+        return host_refuse_write(r, ret_message, "%s: reset_method reads \"%s\" and not \"%s\"",
+                                 bdf_format(bdf, address), now, text);
 }
 
 /* Returns the method that did it, or NULL with *ret_error, 0 if there was none to try. */
@@ -57,13 +54,12 @@ static const char *reset_function(const Work *work, Bdf bdf, const ResetPlan *pl
 {
         _cleanup_(freep) char *message = NULL;
         const char *used = NULL;
-        char path[PATH_MAX];
 
         *ret_error = 0;
         for (size_t i = 0; !used && i < plan->n_methods; i++) {
                 int r = reset_write_methods(work->host, bdf, plan->methods[i], &message);
                 if (r == 0)
-                        r = host_write_text(host_device_path(work->host, bdf, "reset", path), "1");
+                        r = host_write_device(work->host, bdf, "reset", "1");
                 if (r == 0)
                         used = plan->methods[i];
                 else
@@ -80,9 +76,9 @@ static const char *reset_function(const Work *work, Bdf bdf, const ResetPlan *pl
 static int reset_bus(const Work *work, size_t bridge)
 {
         const PciDevice *device = &work->snapshot->devices[bridge];
-        char path[PATH_MAX], address[BDF_TEXT_SIZE];
+        char address[BDF_TEXT_SIZE];
 
-        int r = host_write_text(host_device_path(work->host, device->bdf, "reset_subordinate", path), "1");
+        int r = host_write_device(work->host, device->bdf, "reset_subordinate", "1");
         if (r < 0)
                 return r;
         (void)bdf_format(device->bdf, address);

@@ -80,11 +80,8 @@ int variant_find(const HostPaths *host, const VariantTables *tables, Bdf bdf, Va
 {
         VariantMatch match = {.module = ""};
         _cleanup_(freep) char *modalias = NULL;
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/modalias", host->sysfs,
-                       bdf_format(bdf, text));
-        int r = host_read_text(path, &modalias);
+        int r = host_read_device(host, bdf, "modalias", &modalias);
         if (r < 0)
                 return r;
         variant_search_aliases(tables->aliases, modalias, &match);
@@ -97,14 +94,14 @@ int variant_driver(const HostPaths *host, const char *module,
                    char ret_driver[static VARIANT_NAME_SIZE])
 {
         static const char bus[] = "pci:";
-        char path[PATH_MAX], name[VARIANT_NAME_SIZE];
+        char name[VARIANT_NAME_SIZE];
 
         /* The kernel writes its modules' names with _, whatever their files' are. */
         (void)snprintf(name, sizeof(name), "%s", module);
         for (char *c = name; (c = strchr(c, '-'));)
                 *c = '_';
-        (void)snprintf(path, sizeof(path), "%s/module/%s/drivers", host->sysfs, name);
-        _cleanup_(closedirp) DIR *directory = opendir(path);
+        _cleanup_(closedirp) DIR *directory =
+                host_open_directory("%s/module/%s/drivers", host->sysfs, name);
         if (!directory)
                 return -errno;
         for (struct dirent *entry; (entry = readdir(directory));) {

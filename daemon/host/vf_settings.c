@@ -33,27 +33,24 @@ static bool parse_virtfn(const char *name, unsigned *ret_number)
 int vf_settings_find(const HostPaths *host, Bdf vf, Bdf *ret_pf, unsigned *ret_number)
 {
         _cleanup_(freep) char *pf = NULL;
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+        char text[BDF_TEXT_SIZE];
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/physfn", host->sysfs,
-                       bdf_format(vf, text));
-        int r = host_read_link_name(path, &pf);
+        int r = host_read_device_link(host, vf, "physfn", &pf);
         if (r < 0)
                 return r == -ENOENT ? VF_SETTINGS_E_NONE : r;
         if (!bdf_parse(pf, ret_pf))
                 return VF_SETTINGS_E_NONE;
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s", host->sysfs, pf);
-        _cleanup_(closedirp) DIR *dir = opendir(path);
+        (void)bdf_format(vf, text);
+        _cleanup_(closedirp) DIR *dir =
+                host_open_directory("%s/bus/pci/devices/%s", host->sysfs, pf);
         if (!dir)
                 return errno == ENOENT ? VF_SETTINGS_E_NONE : -errno;
         for (struct dirent *entry; (entry = readdir(dir));) {
                 _cleanup_(freep) char *name = NULL;
 
-                if (!parse_virtfn(entry->d_name, ret_number))
-                        continue;
-                (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/%s", host->sysfs, pf,
-                               entry->d_name);
-                if (host_read_link_name(path, &name) == 0 && strcmp(name, text) == 0)
+                if (parse_virtfn(entry->d_name, ret_number) &&
+                    host_read_device_link(host, *ret_pf, entry->d_name, &name) == 0 &&
+                    strcmp(name, text) == 0)
                         return 0;
         }
         return VF_SETTINGS_E_NONE;
@@ -68,22 +65,17 @@ static int compare_int(const void *a, const void *b)
 
 int vf_settings_interfaces(const HostPaths *host, Bdf pf, int interfaces[static VF_INTERFACES_MAX])
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+        char path[PATH_MAX];
         int n = 0;
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/net", host->sysfs,
-                       bdf_format(pf, text));
-        _cleanup_(closedirp) DIR *dir = opendir(path);
+        _cleanup_(closedirp) DIR *dir = opendir(host_device_path(host, pf, "net", path));
         if (!dir)
                 return errno == ENOENT ? 0 : -errno;
         for (struct dirent *entry; n < VF_INTERFACES_MAX && (entry = readdir(dir));) {
                 _cleanup_(freep) char *index = NULL;
 
-                if (entry->d_name[0] == '.')
-                        continue;
-                (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/net/%s/ifindex",
-                               host->sysfs, text, entry->d_name);
-                if (host_read_text(path, &index) < 0)
+                if (entry->d_name[0] == '.' ||
+                    host_read_at(&index, "%s/%s/ifindex", path, entry->d_name) < 0)
                         continue; /* it has gone meanwhile */
                 long number = strtol(index, NULL, 10);
                 if (number > 0 && number <= INT_MAX)

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "daemon/base/event.h"
 #include "daemon/host/child.h"
 #include "daemon/host/packet.h"
 #include "daemon/host/worker.h"
@@ -144,19 +145,38 @@ static void on_exit_seen(evutil_socket_t fd, short what, void *userdata)
         worker->handler.done(&result, worker->handler.userdata);
 }
 
+int worker_send(VfioFds *fds, const void *data, size_t n)
+{
+        int fd = packet_memory_make("answer", data, n);
+        if (fd < 0)
+                return fd;
+        fds->items[0] = (VfioFd){.name = "answer", .fd = fd};
+        fds->n_items = 1;
+        return 0;
+}
+
+int worker_receive(const WorkerResult *result, size_t max, char **ret, size_t *ret_n)
+{
+        void *data;
+
+        if (result->fds->n_items != 1)
+                return -EBADMSG;
+        int r = packet_memory_read(result->fds->items[0].fd, max, &data, ret_n);
+        if (r == 0)
+                *ret = data;
+        return r;
+}
+
 static int watch(Worker *worker, struct event_base *base, unsigned deadline_seconds)
 {
-        struct timeval deadline = {.tv_sec = deadline_seconds};
-
-        worker->socket_event =
-                event_new(base, worker->socket, EV_READ | EV_PERSIST, on_socket, worker);
-        worker->exit_event = event_new(base, worker->pid_fd, EV_READ, on_exit_seen, worker);
-        worker->deadline_event = evtimer_new(base, on_deadline, worker);
-        if (!worker->socket_event || !worker->exit_event || !worker->deadline_event ||
-            event_add(worker->socket_event, NULL) < 0 || event_add(worker->exit_event, NULL) < 0 ||
-            evtimer_add(worker->deadline_event, &deadline) < 0)
-                return -ENOMEM;
-        return 0;
+        int r = event_watch(&worker->socket_event, base, worker->socket, EV_READ | EV_PERSIST,
+                            on_socket, worker);
+        if (r == 0)
+                r = event_watch(&worker->exit_event, base, worker->pid_fd, EV_READ, on_exit_seen,
+                                worker);
+        return r < 0 ? r
+                     : timer_start(&worker->deadline_event, base, on_deadline, worker,
+                                   deadline_seconds * USEC_PER_SEC);
 }
 
 int worker_start(struct event_base *base, WorkerJob job, const void *context, const VfioFds *fds,
@@ -205,12 +225,9 @@ Worker *worker_free(Worker *worker)
 {
         if (!worker)
                 return NULL;
-        if (worker->socket_event)
-                event_free(worker->socket_event);
-        if (worker->exit_event)
-                event_free(worker->exit_event);
-        if (worker->deadline_event)
-                event_free(worker->deadline_event);
+        event_freep(&worker->socket_event);
+        event_freep(&worker->exit_event);
+        event_freep(&worker->deadline_event);
         vfio_fds_close(&worker->fds);
         closep(&worker->socket);
         closep(&worker->pid_fd);

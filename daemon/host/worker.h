@@ -4,9 +4,9 @@
 /*
  * Work that may block, done in a process of its own.
  *
- * Unbinding, binding and claiming can hang for as long as a driver or a VFIO user pleases. A worker is
- * a forked child that runs one job, sends back what it opened and how it ended, and exits. The event
- * loop never waits for it: it hears of the end, of a deadline passed, or of a death.
+ * Unbinding, binding and claiming can hang for as long as a driver or a VFIO user pleases. A worker
+ * is a forked child that runs one job, sends back what it opened and how it ended, and exits. The
+ * event loop never waits for it: it hears of the end, of a deadline passed, or of a death.
  */
 
 #include <event2/event.h>
@@ -23,10 +23,19 @@ typedef struct Worker Worker;
 typedef int (*WorkerJob)(const void *context, VfioFds *fds, char **ret_message);
 
 typedef struct WorkerResult {
-        int code;            /* what the job returned; REFUSAL_STUCK if it died, or not all its fds came */
+        int code; /* what the job returned; REFUSAL_STUCK if it died, or not all its fds came */
         const char *message; /* "" if there is none. Borrowed. */
-        VfioFds *fds;        /* the callee may take them (and set n_items to 0); the rest is closed */
+        VfioFds *fds; /* the callee may take them (and set n_items to 0); the rest is closed */
 } WorkerResult;
+
+/*
+ * In the worker: sends `n` bytes, in memory of their own, as they may be more than a message takes.
+ * In the daemon: reads them, with a NUL behind them. Return 0, *ret (freed by the caller) and
+ * *ret_n, or -errno
+ * (-EBADMSG: none were sent, or more than `max`).
+ */
+_nodiscard_ int worker_send(VfioFds *fds, const void *data, size_t n);
+_nodiscard_ int worker_receive(const WorkerResult *result, size_t max, char **ret, size_t *ret_n);
 
 typedef struct WorkerHandler {
         /* The worker has exited. It is freed after this returns. Called exactly once. */
@@ -37,14 +46,15 @@ typedef struct WorkerHandler {
 } WorkerHandler;
 
 /*
- * Starts `job`. `fds` stay the caller's; the child has its own copies. The handler is called from the
- * event loop, never from here. Returns 0 or -errno.
+ * Starts `job`. `fds` stay the caller's; the child has its own copies. The handler is called from
+ * the event loop, never from here. Returns 0 or -errno.
  */
 _nodiscard_ int worker_start(struct event_base *base, WorkerJob job, const void *context,
                              const VfioFds *fds, unsigned deadline_seconds,
                              const WorkerHandler *handler, Worker **ret_worker);
 
-/* Forgets a worker without waiting for it (NULL is fine); its handler is not called. Returns NULL. */
+/* Forgets a worker without waiting for it (NULL is fine); its handler is not called. Returns NULL.
+ */
 Worker *worker_free(Worker *worker);
 DEFINE_CLEANUP(Worker *, worker_free);
 

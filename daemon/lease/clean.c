@@ -38,9 +38,8 @@ void lease_clean_clear(Cleaning *cleaning)
 static void read_setting(const HostPaths *host, Bdf bdf, const char *name, char *text, size_t size)
 {
         _cleanup_(freep) char *value = NULL;
-        char path[PATH_MAX];
 
-        int r = host_read_text(host_device_path(host, bdf, name, path), &value);
+        int r = host_read_device(host, bdf, name, &value);
         if (r < 0 || strlen(value) >= size)
                 text[0] = '\0';
         else
@@ -151,19 +150,17 @@ int lease_clean(const HostPaths *host, const LeaseRecord *record, Cleaning *clea
 static int put_back(const HostPaths *host, Bdf bdf, const char *name, const char *before,
                     char **ret_message)
 {
-        char path[PATH_MAX], now[LEASE_POWER_SIZE], text[BDF_TEXT_SIZE];
+        char now[LEASE_POWER_SIZE], text[BDF_TEXT_SIZE];
 
         read_setting(host, bdf, name, now, sizeof(now));
         if (!before[0] || !now[0] || strcmp(now, before) == 0)
                 return 0;
-        int w = host_write_text(host_device_path(host, bdf, name, path), before);
+        int w = host_write_device(host, bdf, name, before);
         read_setting(host, bdf, name, now, sizeof(now));
         if (!now[0] || strcmp(now, before) == 0)
                 return 0;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                           "%s: %s reads \"%s\" and not \"%s\" as before%s%s",
-                           bdf_format(bdf, text), name, now, before, w < 0 ? ": " : "",
-                           w < 0 ? strerror(-w) : "");
+        return host_refuse_write(w, ret_message, "%s: %s reads \"%s\" and not \"%s\" as before",
+                                 bdf_format(bdf, text), name, now, before);
 }
 
 int lease_clean_settle(const HostPaths *host, const LeaseDevice *device, char **ret_message)

@@ -2,8 +2,10 @@
 #pragma once
 
 /*
- * Members of JSON objects, read strictly: what is not there, of another type or out of its range is
- * not there.
+ * Structures as JSON objects, by tables: one row for each field drives writing and reading.
+ *
+ * Reading is strict: a field that is missing, of another type or out of its range makes the whole
+ * object invalid. json-c itself is lenient (a missing number is 0).
  */
 
 #include <json.h>
@@ -11,6 +13,61 @@
 #include <stdint.h>
 
 #include "core/model/base.h"
+
+typedef enum JsonKind {
+        JSON_NUMBER,         /* of 1, 2, 4 or 8 bytes, from `min` to `max` */
+        JSON_FLAG,           /* a bool */
+        JSON_STRING,         /* a char * that its structure owns, of `min` to `max` bytes */
+        JSON_STRING_OR_NULL, /* the same; NULL is written as "" */
+        JSON_TEXT,           /* an array of char */
+        JSON_HEX,            /* an array of bytes, as hexadecimal digits */
+        JSON_BDF,
+        JSON_FINGERPRINT,
+} JsonKind;
+
+typedef struct JsonField {
+        const char *key; /* NULL: the value stands for itself, as an entry of an array */
+        JsonKind kind;
+        size_t offset, size; /* of the field in its structure */
+        int64_t min, max;    /* of a string, `max` 0 is no limit */
+        unsigned since;      /* the first version of the file that has it */
+        bool is_name;        /* one line that has no '/': it may be written to sysfs */
+        bool may_miss;       /* a file without it leaves the field as it is */
+        bool omit_empty;     /* NULL, "" and false are not written */
+} JsonField;
+
+#define JSON_FIELD(type, name, member, its_kind, ...)                                              \
+        {                                                                                          \
+                .key = (name), .kind = (its_kind), .offset = offsetof(type, member),               \
+                .size = sizeof(((type *)NULL)->member), __VA_ARGS__                                \
+        }
+
+typedef struct JsonTable {
+        const JsonField *fields;
+        size_t n;
+} JsonTable;
+
+#define JSON_TABLE(array)                                                                          \
+        {                                                                                          \
+                (array), ARRAY_SIZE(array)                                                         \
+        }
+
+/* An array that a structure owns, with the number of its entries. */
+typedef struct JsonList {
+        const char *key;
+        JsonTable table;       /* of an entry */
+        size_t items, n_items; /* offsets in the structure */
+        size_t size;           /* of an entry */
+        size_t max;            /* entries */
+        unsigned since;
+} JsonList;
+
+#define JSON_LIST(type, name, member, fields, most, version)                                       \
+        {                                                                                          \
+                .key = (name), .table = JSON_TABLE(fields), .items = offsetof(type, member),       \
+                .n_items = offsetof(type, n_##member), .size = sizeof(*((type *)NULL)->member),    \
+                .max = (most), .since = (version)                                                  \
+        }
 
 static inline void json_putp(struct json_object **object)
 {
@@ -21,14 +78,23 @@ static inline void json_putp(struct json_object **object)
 _nodiscard_ int json_put(struct json_object *object, const char *key, struct json_object *value);
 _nodiscard_ int json_append(struct json_object *array, struct json_object *value);
 
-/* Reads an integer within [0, max]. */
+/* Adds the fields, or the list, of the structure `from`. Return 0 or -ENOMEM. */
+_nodiscard_ int json_put_fields(struct json_object *object, JsonTable table, const void *from);
+_nodiscard_ int json_put_list(struct json_object *object, const JsonList *list, const void *from);
+
+/*
+ * Reads the fields, or the list, that a file of `version` has into the structure `to`, which owns
+ * what has been read also if this fails. Return 0, -EBADMSG or -ENOMEM.
+ */
+_nodiscard_ int json_get_fields(struct json_object *object, JsonTable table, unsigned version,
+                                void *to);
+_nodiscard_ int json_get_list(struct json_object *object, const JsonList *list, unsigned version,
+                              void *to);
+
+/* Reads an integer within [min, max]; the second one reads it from a member of an object. */
+_nodiscard_ bool json_to_number(struct json_object *value, int64_t min, int64_t max, int64_t *ret);
 _nodiscard_ bool json_get_number(struct json_object *object, const char *key, int64_t max,
                                  int64_t *ret);
-
-_nodiscard_ bool json_get_flag(struct json_object *object, const char *key, bool *ret);
-
-/* Borrowed from `object`, or NULL. */
-const char *json_get_string(struct json_object *object, const char *key);
 
 /* Borrowed from `object`; NULL unless an array of at most `max` entries. */
 struct json_object *json_get_array(struct json_object *object, const char *key, size_t max);

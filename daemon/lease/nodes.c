@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/model/text.h"
+#include "daemon/base/array.h"
 #include "daemon/host/acl.h"
 #include "daemon/host/vfio.h"
 
@@ -23,14 +25,10 @@ void nodes_clear(Nodes *nodes)
 /* Takes `path` over. */
 static int append(Nodes *nodes, char *path)
 {
-        if (!path)
-                return -ENOMEM;
-        char **paths = reallocarray(nodes->paths, nodes->n + 1, sizeof(*paths));
-        if (!paths) {
+        if (!path || !ARRAY_GROW(nodes->paths, nodes->n)) {
                 free(path);
                 return -ENOMEM;
         }
-        nodes->paths = paths;
         nodes->paths[nodes->n++] = path;
         return 0;
 }
@@ -59,9 +57,7 @@ static int add_device(Nodes *nodes, const HostPaths *host, const LeaseDevice *de
 
 static int add_in_dev(Nodes *nodes, const HostPaths *host, const char *name)
 {
-        char *path = NULL;
-
-        return add(nodes, asprintf(&path, "%s/%s", host->dev, name) < 0 ? NULL : path);
+        return add(nodes, text_print("%s/%s", host->dev, name));
 }
 
 bool nodes_are_for(LeaseMode mode)
@@ -97,27 +93,21 @@ int nodes_find(const HostPaths *host, const LeaseRecord *record, Nodes *ret_node
 /* What the kernel need not have, if it does not have it now. */
 static int foresee_shared(Nodes *nodes, const HostPaths *host, const char *name)
 {
-        char *path = NULL;
+        bool is_there = host_has("%s/%s", host->dev, name);
 
-        if (asprintf(&path, "%s/%s", host->dev, name) < 0)
-                return -ENOMEM;
-        if (access(path, F_OK) == 0)
-                return append(nodes, path);
-        char *text = NULL;
-        int n = asprintf(&text, "%s, if it is there by then", path);
-        free(path);
-        return append(nodes, n < 0 ? NULL : text);
+        return append(nodes, text_print("%s/%s%s", host->dev, name,
+                                        is_there ? "" : ", if it is there by then"));
 }
 
 static int foresee_device(Nodes *nodes, const HostPaths *host, const LeaseDevice *device)
 {
-        char *text = NULL, address[BDF_TEXT_SIZE];
+        char address[BDF_TEXT_SIZE];
 
         if (device->role != LEASE_ROLE_TAKEN || device->lost)
                 return 0;
-        int n = asprintf(&text, "the node of %s in %s/vfio/devices, if this kernel makes one",
-                         bdf_format(device->bdf, address), host->dev);
-        return append(nodes, n < 0 ? NULL : text);
+        return append(nodes,
+                      text_print("the node of %s in %s/vfio/devices, if this kernel makes one",
+                                 bdf_format(device->bdf, address), host->dev));
 }
 
 int nodes_foresee(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
@@ -125,12 +115,8 @@ int nodes_foresee(const HostPaths *host, const LeaseRecord *record, Nodes *ret_n
         _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
         int r = 0;
 
-        for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_groups; i++) {
-                char *path = NULL;
-                int n = asprintf(&path, "%s/vfio/%d", host->dev, record->groups[i].number);
-
-                r = append(&nodes, n < 0 ? NULL : path);
-        }
+        for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_groups; i++)
+                r = append(&nodes, text_print("%s/vfio/%d", host->dev, record->groups[i].number));
         for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_devices; i++)
                 r = foresee_device(&nodes, host, &record->devices[i]);
         nodes.n_own = nodes.n;
@@ -160,9 +146,9 @@ int nodes_grant(const HostPaths *host, const LeaseRecord *record, char **ret_mes
                                            "(CONFIG_TMPFS_POSIX_ACL); use another mode",
                                            nodes.paths[i]);
                 if (r < 0)
-                        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                                           "%s: its access control list cannot be set: %s",
-                                           nodes.paths[i], strerror(-r));
+                        return host_refuse_write(r, ret_message,
+                                                 "%s: its access control list cannot be set",
+                                                 nodes.paths[i]);
         }
         return r;
 }
@@ -190,8 +176,7 @@ bool nodes_are_granted(const HostPaths *host, const LeaseRecord *record)
                 return false;
         for (size_t i = 0; i < nodes.n; i++)
                 /* One that has gone meanwhile is nobody's to open. */
-                if (!acl_has(nodes.paths[i], record->path_uid) &&
-                    access(nodes.paths[i], F_OK) == 0)
+                if (!acl_has(nodes.paths[i], record->path_uid) && access(nodes.paths[i], F_OK) == 0)
                         return false;
         return true;
 }

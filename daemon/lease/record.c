@@ -9,12 +9,11 @@
 #include <string.h>
 
 #include "daemon/lease/record.h"
+#include "daemon/base/array.h"
 
 static const char *const state_names[_LEASE_STATE_N] = {
-        [LEASE_PREPARING] = "preparing",
-        [LEASE_LEASED] = "leased",
-        [LEASE_RELEASING] = "releasing",
-        [LEASE_DRAINING] = "draining",
+        [LEASE_PREPARING] = "preparing",     [LEASE_LEASED] = "leased",
+        [LEASE_RELEASING] = "releasing",     [LEASE_DRAINING] = "draining",
         [LEASE_QUARANTINED] = "quarantined",
 };
 
@@ -88,13 +87,7 @@ int lease_record_add_group(LeaseRecord *record, int32_t number, const char *id)
 {
         if (record->n_groups >= LEASE_GROUPS_MAX)
                 return -E2BIG;
-        LeaseGroup *groups =
-                reallocarray(record->groups, record->n_groups + 1, sizeof(*record->groups));
-        if (!groups)
-                return -ENOMEM;
-        record->groups = groups;
-
-        char *copy = strdup(id);
+        char *copy = ARRAY_GROW(record->groups, record->n_groups) ? strdup(id) : NULL;
         if (!copy)
                 return -ENOMEM;
         record->groups[record->n_groups++] = (LeaseGroup){.number = number, .id = copy};
@@ -106,15 +99,9 @@ int lease_record_add_device(LeaseRecord *record, Bdf bdf, LeaseRole role, const 
 {
         if (record->n_devices >= LEASE_DEVICES_MAX)
                 return -E2BIG;
-        LeaseDevice *devices =
-                reallocarray(record->devices, record->n_devices + 1, sizeof(*record->devices));
-        if (!devices)
-                return -ENOMEM;
-        record->devices = devices;
-
         _cleanup_(freep) char *driver = strdup(driver_before);
         _cleanup_(freep) char *override = strdup(override_before);
-        if (!driver || !override)
+        if (!driver || !override || !ARRAY_GROW(record->devices, record->n_devices))
                 return -ENOMEM;
         record->devices[record->n_devices++] = (LeaseDevice){
                 .bdf = bdf,
@@ -128,13 +115,7 @@ int lease_record_add_device(LeaseRecord *record, Bdf bdf, LeaseRole role, const 
 
 int lease_record_add_fd_name(LeaseRecord *record, const char *name)
 {
-        char **names =
-                reallocarray(record->fd_names, record->n_fd_names + 1, sizeof(*record->fd_names));
-        if (!names)
-                return -ENOMEM;
-        record->fd_names = names;
-
-        char *copy = strdup(name);
+        char *copy = ARRAY_GROW(record->fd_names, record->n_fd_names) ? strdup(name) : NULL;
         if (!copy)
                 return -ENOMEM;
         record->fd_names[record->n_fd_names++] = copy;
@@ -145,13 +126,7 @@ int lease_record_add_change(LeaseRecord *record, LeaseChangeKind kind, const cha
 {
         if (record->n_changes >= LEASE_CHANGES_MAX)
                 return -E2BIG;
-        LeaseChange *changes =
-                reallocarray(record->changes, record->n_changes + 1, sizeof(*record->changes));
-        if (!changes)
-                return -ENOMEM;
-        record->changes = changes;
-
-        char *copy = strdup(place);
+        char *copy = ARRAY_GROW(record->changes, record->n_changes) ? strdup(place) : NULL;
         if (!copy)
                 return -ENOMEM;
         record->changes[record->n_changes++] = (LeaseChange){.kind = kind, .place = copy};
@@ -162,10 +137,8 @@ int lease_record_add_vf(LeaseRecord *record, const LeaseVf *vf)
 {
         if (record->n_vfs >= LEASE_DEVICES_MAX)
                 return -E2BIG;
-        LeaseVf *vfs = reallocarray(record->vfs, record->n_vfs + 1, sizeof(*record->vfs));
-        if (!vfs)
+        if (!ARRAY_GROW(record->vfs, record->n_vfs))
                 return -ENOMEM;
-        record->vfs = vfs;
         record->vfs[record->n_vfs++] = *vf;
         return 0;
 }

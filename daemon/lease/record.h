@@ -9,7 +9,6 @@
  * not care at which step a crash came.
  */
 
-#include <json.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -240,14 +239,6 @@ bool lease_record_has_group(const LeaseRecord *record, int32_t number);
 
 /* Writes the record as JSON. Returns 0 and *ret (freed by the caller) or -ENOMEM. */
 _nodiscard_ int lease_record_to_json(const LeaseRecord *record, char **ret_text);
-
-/* The part of it that is about virtual functions (record_vfs.c): the same returns. */
-_nodiscard_ int lease_record_put_vfs(const LeaseRecord *record, struct json_object *root);
-_nodiscard_ int lease_record_parse_vfs(LeaseRecord *record, struct json_object *root);
-
-/* The part of it that version 5 has added (record_terms.c): the same returns. */
-_nodiscard_ int lease_record_put_terms(const LeaseRecord *record, struct json_object *root);
-_nodiscard_ int lease_record_parse_terms(LeaseRecord *record, struct json_object *root);
 
 /*
  * Reads a record back. Returns 0, or -EBADMSG for anything that is not a complete record of a

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease record as a file: version 5, every field required but "owed" of devices, which its first
- * writers did not know. Version 4 knew none of the terms
- * (record_terms.c); version 3 no joiners that were taken and nothing that is required; version 2 no
- * virtual functions, version 1 no changes and no breach either.
+ * A lease record as a file, by tables: a row for each field, which says since which version of the
+ * file it is there. Version 2 added changes and the breach, version 3 virtual functions, version 4
+ * what is required of the guard and joiners that were taken, version 5 the terms.
  *
- * Reading is strict. A half-written file or one from a later version is not guessed at: the manager
+ * Reading is strict. A half-written file or one from a later version is not guessed at: the daemon
  * sets it aside and takes the truth from the kernel.
  */
 
@@ -17,95 +16,161 @@
 #include "daemon/lease/record.h"
 
 #define RECORD_VERSION 5
-#define RECORD_VERSION_BEFORE_TERMS 4
-#define RECORD_VERSION_BEFORE_MEMBERS 3
-#define RECORD_VERSION_BEFORE_VFS 2
-#define RECORD_VERSION_BEFORE_GUARD 1
+#define WITH_GUARD 2
+#define WITH_VFS 3
+#define WITH_MEMBERS 4
+#define WITH_TERMS 5
 
-static int put_devices(struct json_object *root, const LeaseRecord *record)
+#define FLAG(type, key, member, ...) JSON_FIELD(type, key, member, JSON_FLAG, __VA_ARGS__)
+#define STRING(type, key, member, ...) JSON_FIELD(type, key, member, JSON_STRING, __VA_ARGS__)
+#define TEXT(type, key, member, ...) JSON_FIELD(type, key, member, JSON_TEXT, __VA_ARGS__)
+#define NUMBER(type, key, member, most, ...)                                                       \
+        JSON_FIELD(type, key, member, JSON_NUMBER, .max = (most), __VA_ARGS__)
+#define MESSAGE(key, member, ...)                                                                  \
+        JSON_FIELD(LeaseRecord, key, member, JSON_STRING_OR_NULL, __VA_ARGS__)
+
+static const JsonField record_fields[] = {
+        NUMBER(LeaseRecord, "id", id, UINT32_MAX, .min = 1),
+        NUMBER(LeaseRecord, "state", state, _LEASE_STATE_N - 1),
+        NUMBER(LeaseRecord, "mode", mode, _LEASE_MODE_N - 1, .min = LEASE_MODE_NONE + 1),
+        NUMBER(LeaseRecord, "lifetime", lifetime, _LEASE_LIFETIME_N - 1),
+        NUMBER(LeaseRecord, "uid", uid, UINT32_MAX),
+        STRING(LeaseRecord, "unit", unit),
+        STRING(LeaseRecord, "rule", rule),
+        NUMBER(LeaseRecord, "since_usec", since_usec, INT64_MAX),
+        MESSAGE("trouble", trouble),
+        NUMBER(LeaseRecord, "on_breach", on_breach, _POLICY_BREACH_N - 1, .since = WITH_GUARD),
+        MESSAGE("breach", breach, .since = WITH_GUARD),
+        NUMBER(LeaseRecord, "on_join", on_join, _POLICY_JOIN_N - 1, .since = WITH_MEMBERS),
+        NUMBER(LeaseRecord, "on_weaker", on_weaker, _POLICY_BREACH_N - 1, .since = WITH_MEMBERS),
+        NUMBER(LeaseRecord, "guard", guard, _GUARD_N - 1, .since = WITH_MEMBERS),
+        FLAG(LeaseRecord, "is_weaker", is_weaker, .since = WITH_MEMBERS),
+        FLAG(LeaseRecord, "parked", parked, .since = WITH_MEMBERS),
+};
+
+static const JsonField group_fields[] = {
+        NUMBER(LeaseGroup, "number", number, INT32_MAX),
+        STRING(LeaseGroup, "id", id),
+};
+
+static const JsonField device_fields[] = {
+        JSON_FIELD(LeaseDevice, "device", bdf, JSON_BDF),
+        NUMBER(LeaseDevice, "role", role, _LEASE_ROLE_N - 1),
+        FLAG(LeaseDevice, "lost", lost),
+        STRING(LeaseDevice, "driver_before", driver_before, .is_name = true),
+        STRING(LeaseDevice, "override_before", override_before, .is_name = true),
+        FLAG(LeaseDevice, "joined", joined, .since = WITH_MEMBERS),
+        FLAG(LeaseDevice, "taking", taking, .since = WITH_MEMBERS),
+        FLAG(LeaseDevice, "returned", returned, .since = WITH_MEMBERS),
+        FLAG(LeaseDevice, "owed", owed, .since = WITH_MEMBERS, .may_miss = true),
+        JSON_FIELD(LeaseDevice, "fingerprint", fingerprint, JSON_FINGERPRINT,
+                   .since = WITH_MEMBERS),
+};
+
+static const JsonField fd_name_fields[] = {
+        {.kind = JSON_STRING, .size = sizeof(char *)},
+};
+
+static const JsonField change_fields[] = {
+        NUMBER(LeaseChange, "kind", kind, _LEASE_CHANGE_N - 1),
+        STRING(LeaseChange, "place", place, .is_name = true, .min = 1),
+};
+
+static const JsonField vf_fields[] = {
+        JSON_FIELD(LeaseVf, "device", bdf, JSON_BDF),
+        JSON_FIELD(LeaseVf, "pf", place.pf, JSON_BDF),
+        TEXT(LeaseVf, "pf_driver", place.pf_driver),
+        JSON_FIELD(LeaseVf, "mac", settings.mac, JSON_HEX),
+        FLAG(LeaseVf, "returning", returning),
+        FLAG(LeaseVf, "returned", returned),
+        NUMBER(LeaseVf, "index", place.index, UINT32_MAX),
+        NUMBER(LeaseVf, "n_vfs", place.n_vfs, UINT16_MAX),
+        NUMBER(LeaseVf, "vendor", place.vendor, UINT16_MAX),
+        NUMBER(LeaseVf, "device_id", place.device, UINT16_MAX),
+        NUMBER(LeaseVf, "group", group, INT32_MAX),
+        NUMBER(LeaseVf, "known", settings.known, (1 << _VF_SETTING_N) - 1),
+        NUMBER(LeaseVf, "vlan", settings.vlan, UINT32_MAX),
+        NUMBER(LeaseVf, "qos", settings.qos, UINT32_MAX),
+        NUMBER(LeaseVf, "vlan_protocol", settings.vlan_protocol, UINT16_MAX),
+        NUMBER(LeaseVf, "min_rate", settings.min_rate, UINT32_MAX),
+        NUMBER(LeaseVf, "max_rate", settings.max_rate, UINT32_MAX),
+        NUMBER(LeaseVf, "spoofchk", settings.spoofchk, UINT32_MAX),
+        NUMBER(LeaseVf, "link_state", settings.link_state, UINT32_MAX),
+        NUMBER(LeaseVf, "trust", settings.trust, UINT32_MAX),
+};
+
+static const JsonList lists[] = {
+        JSON_LIST(LeaseRecord, "groups", groups, group_fields, LEASE_GROUPS_MAX, 1),
+        JSON_LIST(LeaseRecord, "devices", devices, device_fields, LEASE_DEVICES_MAX, 1),
+        JSON_LIST(LeaseRecord, "fds", fd_names, fd_name_fields, LEASE_DEVICES_MAX, 1),
+        JSON_LIST(LeaseRecord, "changes", changes, change_fields, LEASE_CHANGES_MAX, WITH_GUARD),
+        JSON_LIST(LeaseRecord, "vfs", vfs, vf_fields, LEASE_DEVICES_MAX, WITH_VFS),
+};
+
+static const JsonField loss_fields[] = {
+        NUMBER(LeaseRecord, "on_vf_loss", on_vf_loss, _POLICY_VF_LOSS_N - 1, .since = WITH_VFS),
+        NUMBER(LeaseRecord, "recreated_usec", recreated_usec, INT64_MAX, .since = WITH_VFS),
+};
+
+/* The terms are an array: those of the record, then of each group, then of each device. */
+static const JsonField record_terms[] = {
+        TEXT(LeaseRecord, "owner_name", owner_name),
+        NUMBER(LeaseRecord, "path_uid", path_uid, UINT32_MAX),
+        NUMBER(LeaseRecord, "on_fault_storm", on_fault_storm, _POLICY_BREACH_N - 1),
+        NUMBER(LeaseRecord, "fault_storm", fault_storm, POLICY_FAULT_STORM_MAX),
+        NUMBER(LeaseRecord, "handed_out", handed_out, 1),
+        NUMBER(LeaseRecord, "exclusive_process", exclusive_process, 1),
+        NUMBER(LeaseRecord, "revoke_grace", revoke_grace, POLICY_GRACE_MAX),
+        NUMBER(LeaseRecord, "worker_pid", worker_pid, INT32_MAX),
+        NUMBER(LeaseRecord, "worker_start", worker_start, INT64_MAX),
+        NUMBER(LeaseRecord, "revoke_usec", revoke_usec, INT64_MAX),
+        NUMBER(LeaseRecord, "revoke_kill", revoke_kill, 1),
+        NUMBER(LeaseRecord, "in_hand", in_hand, 1, .may_miss = true),
+        TEXT(LeaseRecord, "owner_bus", owner_bus, .may_miss = true),
+        NUMBER(LeaseRecord, "memlock", memlock, INT64_MAX, .may_miss = true),
+        NUMBER(LeaseRecord, "memlock_soft", memlock_soft, INT64_MAX, .may_miss = true),
+        NUMBER(LeaseRecord, "memlock_hard", memlock_hard, INT64_MAX, .may_miss = true),
+        NUMBER(LeaseRecord, "memlock_pid", memlock_pid, INT32_MAX, .may_miss = true),
+        NUMBER(LeaseRecord, "memlock_start", memlock_start, INT64_MAX, .may_miss = true),
+};
+
+static const JsonField group_terms[] = {
+        TEXT(LeaseGroup, "type", type, .is_name = true),
+        TEXT(LeaseGroup, "type_before", type_before, .is_name = true),
+};
+
+static const JsonField device_terms[] = {
+        TEXT(LeaseDevice, "driver", driver, .is_name = true),
+        TEXT(LeaseDevice, "power_before", power_before, .is_name = true),
+        TEXT(LeaseDevice, "d3cold_before", d3cold_before, .is_name = true),
+        TEXT(LeaseDevice, "reset_before", reset_before, .is_name = true),
+};
+
+static const JsonTable record_table = JSON_TABLE(record_fields);
+static const JsonTable loss_table = JSON_TABLE(loss_fields);
+static const JsonTable record_term_table = JSON_TABLE(record_terms);
+static const JsonTable group_term_table = JSON_TABLE(group_terms);
+static const JsonTable device_term_table = JSON_TABLE(device_terms);
+
+static int append_terms(struct json_object *array, JsonTable table, const void *from)
 {
-        struct json_object *array = json_object_new_array();
-        int r = json_put(root, "devices", array);
+        struct json_object *entry = json_object_new_object();
 
-        for (size_t i = 0; r == 0 && i < record->n_devices; i++) {
-                const LeaseDevice *device = &record->devices[i];
-                struct json_object *entry = json_object_new_object();
-                char text[BDF_TEXT_SIZE], fingerprint[FINGERPRINT_TEXT_SIZE];
-
-                r = json_append(array, entry);
-                if (r == 0)
-                        r = json_put(entry, "device",
-                                     json_object_new_string(bdf_format(device->bdf, text)));
-                if (r == 0)
-                        r = json_put(entry, "role", json_object_new_int((int)device->role));
-                if (r == 0)
-                        r = json_put(entry, "lost", json_object_new_boolean(device->lost));
-                if (r == 0)
-                        r = json_put(entry, "driver_before",
-                                     json_object_new_string(device->driver_before));
-                if (r == 0)
-                        r = json_put(entry, "override_before",
-                                     json_object_new_string(device->override_before));
-                if (r == 0)
-                        r = json_put(entry, "joined", json_object_new_boolean(device->joined));
-                if (r == 0)
-                        r = json_put(entry, "taking", json_object_new_boolean(device->taking));
-                if (r == 0)
-                        r = json_put(entry, "returned", json_object_new_boolean(device->returned));
-                if (r == 0)
-                        r = json_put(entry, "owed", json_object_new_boolean(device->owed));
-                if (r == 0)
-                        r = json_put(entry, "fingerprint",
-                                     json_object_new_string(fingerprint_format(&device->fingerprint,
-                                                                               fingerprint)));
-        }
-        return r;
+        int r = json_append(array, entry);
+        return r < 0 ? r : json_put_fields(entry, table, from);
 }
 
-static int put_groups(struct json_object *root, const LeaseRecord *record)
+static int put_terms(struct json_object *root, const LeaseRecord *record)
 {
         struct json_object *array = json_object_new_array();
-        int r = json_put(root, "groups", array);
 
-        for (size_t i = 0; r == 0 && i < record->n_groups; i++) {
-                struct json_object *entry = json_object_new_object();
-
-                r = json_append(array, entry);
-                if (r == 0)
-                        r = json_put(entry, "number",
-                                     json_object_new_int(record->groups[i].number));
-                if (r == 0)
-                        r = json_put(entry, "id", json_object_new_string(record->groups[i].id));
-        }
-        return r;
-}
-
-static int put_fd_names(struct json_object *root, const LeaseRecord *record)
-{
-        struct json_object *array = json_object_new_array();
-        int r = json_put(root, "fds", array);
-
-        for (size_t i = 0; r == 0 && i < record->n_fd_names; i++)
-                r = json_append(array, json_object_new_string(record->fd_names[i]));
-        return r;
-}
-
-static int put_changes(struct json_object *root, const LeaseRecord *record)
-{
-        struct json_object *array = json_object_new_array();
-        int r = json_put(root, "changes", array);
-
-        for (size_t i = 0; r == 0 && i < record->n_changes; i++) {
-                struct json_object *entry = json_object_new_object();
-
-                r = json_append(array, entry);
-                if (r == 0)
-                        r = json_put(entry, "kind",
-                                     json_object_new_int((int)record->changes[i].kind));
-                if (r == 0)
-                        r = json_put(entry, "place",
-                                     json_object_new_string(record->changes[i].place));
-        }
+        int r = json_put(root, "terms", array);
+        if (r == 0)
+                r = append_terms(array, record_term_table, record);
+        for (size_t i = 0; r == 0 && i < record->n_groups; i++)
+                r = append_terms(array, group_term_table, &record->groups[i]);
+        for (size_t i = 0; r == 0 && i < record->n_devices; i++)
+                r = append_terms(array, device_term_table, &record->devices[i]);
         return r;
 }
 
@@ -115,47 +180,15 @@ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
         if (!root)
                 return -ENOMEM;
 
-        const struct {
-                const char *key;
-                struct json_object *value;
-        } fields[] = {
-                {"version", json_object_new_int(RECORD_VERSION)},
-                {"id", json_object_new_int64(record->id)},
-                {"state", json_object_new_int((int)record->state)},
-                {"mode", json_object_new_int((int)record->mode)},
-                {"lifetime", json_object_new_int((int)record->lifetime)},
-                {"uid", json_object_new_int64(record->uid)},
-                {"unit", json_object_new_string(record->unit)},
-                {"rule", json_object_new_string(record->rule)},
-                {"since_usec", json_object_new_int64((int64_t)record->since_usec)},
-                {"trouble", json_object_new_string(record->trouble ? record->trouble : "")},
-                {"on_breach", json_object_new_int((int)record->on_breach)},
-                {"breach", json_object_new_string(record->breach ? record->breach : "")},
-                {"on_join", json_object_new_int((int)record->on_join)},
-                {"on_weaker", json_object_new_int((int)record->on_weaker)},
-                {"guard", json_object_new_int((int)record->guard)},
-                {"is_weaker", json_object_new_boolean(record->is_weaker)},
-                {"parked", json_object_new_boolean(record->parked)},
-        };
-        int r = 0;
-        for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-                if (r == 0)
-                        r = json_put(root, fields[i].key, fields[i].value);
-                else
-                        (void)json_object_put(fields[i].value);
-        }
+        int r = json_put(root, "version", json_object_new_int(RECORD_VERSION));
         if (r == 0)
-                r = put_groups(root, record);
+                r = json_put_fields(root, record_table, record);
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
+                r = json_put_list(root, &lists[i], record);
         if (r == 0)
-                r = put_devices(root, record);
+                r = json_put_fields(root, loss_table, record);
         if (r == 0)
-                r = put_fd_names(root, record);
-        if (r == 0)
-                r = put_changes(root, record);
-        if (r == 0)
-                r = lease_record_put_vfs(record, root);
-        if (r == 0)
-                r = lease_record_put_terms(record, root);
+                r = put_terms(root, record);
         if (r < 0)
                 return r;
 
@@ -167,141 +200,14 @@ int lease_record_to_json(const LeaseRecord *record, char **ret_text)
         return 0;
 }
 
-/* What is written to `bind` and `driver_override` at restore: one name, never a path or two lines.
- */
-static bool is_driver_name(const char *name)
-{
-        return !strpbrk(name, "/\n");
-}
-
-static int parse_device(LeaseRecord *record, struct json_object *entry)
-{
-        struct json_object *lost;
-        int64_t role;
-        Bdf bdf;
-
-        const char *text = json_get_string(entry, "device");
-        const char *driver = json_get_string(entry, "driver_before");
-        const char *override = json_get_string(entry, "override_before");
-        if (!text || !bdf_parse(text, &bdf) || !driver || !is_driver_name(driver) || !override ||
-            !is_driver_name(override) ||
-            !json_get_number(entry, "role", _LEASE_ROLE_N - 1, &role) ||
-            !json_object_object_get_ex(entry, "lost", &lost))
-                return -EBADMSG;
-        int r = lease_record_add_device(record, bdf, (LeaseRole)role, driver, override);
-        if (r == 0)
-                record->devices[record->n_devices - 1].lost = json_object_get_boolean(lost);
-        return r;
-}
-
-/* What older records do not know of a device. */
-static int parse_member(LeaseRecord *record, struct json_object *entry)
-{
-        int r = parse_device(record, entry);
-        if (r < 0)
-                return r;
-        LeaseDevice *device = &record->devices[record->n_devices - 1];
-        const char *fingerprint = json_get_string(entry, "fingerprint");
-        if (json_object_object_get_ex(entry, "owed", NULL) &&
-            !json_get_flag(entry, "owed", &device->owed))
-                return -EBADMSG;
-        if (!json_get_flag(entry, "joined", &device->joined) ||
-            !json_get_flag(entry, "taking", &device->taking) ||
-            !json_get_flag(entry, "returned", &device->returned) || !fingerprint ||
-            !fingerprint_parse(fingerprint, &device->fingerprint))
-                return -EBADMSG;
-        return 0;
-}
-
-static int parse_group(LeaseRecord *record, struct json_object *entry)
-{
-        int64_t number;
-
-        const char *id = json_get_string(entry, "id");
-        if (!id || !json_get_number(entry, "number", INT32_MAX, &number))
-                return -EBADMSG;
-        return lease_record_add_group(record, (int32_t)number, id);
-}
-
-static int parse_fd_name(LeaseRecord *record, struct json_object *entry)
-{
-        if (!json_object_is_type(entry, json_type_string))
-                return -EBADMSG;
-        return lease_record_add_fd_name(record, json_object_get_string(entry));
-}
-
-static int parse_change(LeaseRecord *record, struct json_object *entry)
-{
-        int64_t kind;
-
-        const char *place = json_get_string(entry, "place");
-        if (!place || !place[0] || place[0] == '.' || !is_driver_name(place) ||
-            !json_get_number(entry, "kind", _LEASE_CHANGE_N - 1, &kind))
-                return -EBADMSG;
-        return lease_record_add_change(record, (LeaseChangeKind)kind, place);
-}
-
-static int parse_array(LeaseRecord *record, struct json_object *root, const char *key, size_t max,
-                       int (*parse)(LeaseRecord *, struct json_object *))
-{
-        struct json_object *array = json_get_array(root, key, max);
-        if (!array)
-                return -EBADMSG;
-        size_t n = json_object_array_length(array);
-        for (size_t i = 0; i < n; i++) {
-                struct json_object *entry = json_object_array_get_idx(array, i);
-                int r = entry ? parse(record, entry) : -EBADMSG;
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int parse_strings(LeaseRecord *record, struct json_object *root, bool with_guard)
-{
-        const char *unit = json_get_string(root, "unit");
-        const char *rule = json_get_string(root, "rule");
-        const char *trouble = json_get_string(root, "trouble");
-        const char *breach = with_guard ? json_get_string(root, "breach") : "";
-        if (!unit || !rule || !trouble || !breach)
-                return -EBADMSG;
-
-        free(record->unit);
-        free(record->rule);
-        record->unit = strdup(unit);
-        record->rule = strdup(rule);
-        record->trouble = trouble[0] ? strdup(trouble) : NULL;
-        record->breach = breach[0] ? strdup(breach) : NULL;
-        if (!record->unit || !record->rule || (trouble[0] && !record->trouble) ||
-            (breach[0] && !record->breach))
-                return -ENOMEM;
-        return 0;
-}
-
-static int parse_demands(LeaseRecord *record, struct json_object *root)
-{
-        int64_t on_join, on_weaker, guard;
-
-        if (!json_get_number(root, "on_join", _POLICY_JOIN_N - 1, &on_join) ||
-            !json_get_number(root, "on_weaker", _POLICY_BREACH_N - 1, &on_weaker) ||
-            !json_get_number(root, "guard", _GUARD_N - 1, &guard) ||
-            !json_get_flag(root, "is_weaker", &record->is_weaker) ||
-            !json_get_flag(root, "parked", &record->parked))
-                return -EBADMSG;
-        record->on_join = (PolicyJoin)on_join;
-        record->on_weaker = (PolicyBreach)on_weaker;
-        record->guard = (GuardLayer)guard;
-        return 0;
-}
-
 unsigned lease_record_version(void)
 {
         return RECORD_VERSION;
 }
 
 /*
- * Fields that came without a new version and that an older daemon loses: a lease is then not put back
- * whole. `owner_bus` is not one of them: without it an owner's name is taken as it always was.
+ * Fields that came without a new version and that an older daemon loses: a lease is then not put
+ * back whole. `owner_bus` is not one of them: without it an owner's name is taken as it always was.
  */
 const char *lease_record_first_optional(const LeaseRecord *record)
 {
@@ -324,54 +230,49 @@ bool lease_record_is_newer(const char *text)
                json_get_number(root, "version", INT64_MAX, &version) && version > RECORD_VERSION;
 }
 
+static int parse_terms(struct json_object *root, unsigned version, LeaseRecord *record)
+{
+        struct json_object *array =
+                json_get_array(root, "terms", 1 + LEASE_GROUPS_MAX + LEASE_DEVICES_MAX);
+        size_t next = 0;
+
+        if (!array || json_object_array_length(array) != 1 + record->n_groups + record->n_devices)
+                return -EBADMSG;
+        int r = json_get_fields(json_object_array_get_idx(array, next++), record_term_table,
+                                version, record);
+        for (size_t i = 0; r == 0 && i < record->n_groups; i++)
+                r = json_get_fields(json_object_array_get_idx(array, next++), group_term_table,
+                                    version, &record->groups[i]);
+        for (size_t i = 0; r == 0 && i < record->n_devices; i++)
+                r = json_get_fields(json_object_array_get_idx(array, next++), device_term_table,
+                                    version, &record->devices[i]);
+        return r;
+}
+
 int lease_record_from_json(const char *text, LeaseRecord **ret_record)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
         _cleanup_(json_putp) struct json_object *root = json_tokener_parse(text);
-        int64_t version, id, state, mode, lifetime, uid, since, on_breach = POLICY_BREACH_KEEP;
+        int64_t number;
 
         if (!json_object_is_type(root, json_type_object) ||
-            !json_get_number(root, "version", RECORD_VERSION, &version) ||
-            version < RECORD_VERSION_BEFORE_GUARD ||
-            !json_get_number(root, "id", UINT32_MAX, &id) || id == 0 ||
-            !json_get_number(root, "state", _LEASE_STATE_N - 1, &state) ||
-            !json_get_number(root, "mode", _LEASE_MODE_N - 1, &mode) || mode == LEASE_MODE_NONE ||
-            !json_get_number(root, "lifetime", _LEASE_LIFETIME_N - 1, &lifetime) ||
-            !json_get_number(root, "uid", UINT32_MAX, &uid) ||
-            !json_get_number(root, "since_usec", INT64_MAX, &since))
+            !json_get_number(root, "version", RECORD_VERSION, &number) || number == 0)
                 return -EBADMSG;
-
+        unsigned version = (unsigned)number;
         int r = lease_record_new(&record);
-        if (r < 0)
-                return r;
-        record->id = (uint32_t)id;
-        record->state = (LeaseState)state;
-        record->mode = (LeaseMode)mode;
-        record->lifetime = (LeaseLifetime)lifetime;
-        record->uid = (uid_t)uid;
-        record->since_usec = (uint64_t)since;
-        bool with_guard = version > RECORD_VERSION_BEFORE_GUARD;
-        if (with_guard && !json_get_number(root, "on_breach", _POLICY_BREACH_N - 1, &on_breach))
-                return -EBADMSG;
-        record->on_breach = (PolicyBreach)on_breach;
-        bool with_members = version > RECORD_VERSION_BEFORE_MEMBERS;
-        if (with_members)
-                r = parse_demands(record, root);
         if (r == 0)
-                r = parse_strings(record, root, with_guard);
+                r = json_get_fields(root, record_table, version, record);
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
+                r = json_get_list(root, &lists[i], version, record);
         if (r == 0)
-                r = parse_array(record, root, "groups", LEASE_GROUPS_MAX, parse_group);
-        if (r == 0)
-                r = parse_array(record, root, "devices", LEASE_DEVICES_MAX,
-                                with_members ? parse_member : parse_device);
-        if (r == 0)
-                r = parse_array(record, root, "fds", LEASE_DEVICES_MAX, parse_fd_name);
-        if (r == 0 && with_guard)
-                r = parse_array(record, root, "changes", LEASE_CHANGES_MAX, parse_change);
-        if (r == 0 && version > RECORD_VERSION_BEFORE_VFS)
-                r = lease_record_parse_vfs(record, root);
-        if (r == 0 && version > RECORD_VERSION_BEFORE_TERMS)
-                r = lease_record_parse_terms(record, root);
+                r = json_get_fields(root, loss_table, version, record);
+        for (size_t i = 0; r == 0 && i < record->n_devices; i++)
+                memcpy(record->devices[i].driver, LEASE_DRIVER, sizeof(LEASE_DRIVER));
+        for (size_t i = 0; r == 0 && i < record->n_changes; i++)
+                if (record->changes[i].place[0] == '.')
+                        r = -EBADMSG;
+        if (r == 0 && version >= WITH_TERMS)
+                r = parse_terms(root, version, record);
         if (r < 0)
                 return r;
         *ret_record = TAKE_PTR(record);

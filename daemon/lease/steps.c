@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/model/text.h"
+#include "daemon/base/array.h"
 #include "daemon/host/block.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/joiner.h"
@@ -98,32 +100,25 @@ static int claim(const HostPaths *host, const LeaseRecord *record, VfioFds *ret_
 
 static char *describe_override(const LeaseDevice *device, const char *address)
 {
-        char *text;
-
-        return asprintf(&text, "%s: driver_override %s%s%s", address, device->driver,
-                        device->override_before[0] ? ", was " : "", device->override_before) < 0
-                       ? NULL
-                       : text;
+        return text_print("%s: driver_override %s%s%s", address, device->driver,
+                          device->override_before[0] ? ", was " : "", device->override_before);
 }
 
 static char *describe_unbind(const LeaseDevice *device, const char *address)
 {
-        char *text;
         bool is_free =
                 !device->driver_before[0] || strcmp(device->driver_before, device->driver) == 0;
 
         if (is_free)
                 return strdup("");
-        return asprintf(&text, "%s: unbind %s", address, device->driver_before) < 0 ? NULL : text;
+        return text_print("%s: unbind %s", address, device->driver_before);
 }
 
 static char *describe_bind(const LeaseDevice *device, const char *address)
 {
-        char *text;
-
         if (strcmp(device->driver_before, device->driver) == 0)
                 return strdup("");
-        return asprintf(&text, "%s: bind %s", address, device->driver) < 0 ? NULL : text;
+        return text_print("%s: bind %s", address, device->driver);
 }
 
 /* Each for all devices before the next. What describes a step returns "" where it does nothing. */
@@ -138,47 +133,33 @@ static const struct {
 
 int lease_step_texts_add(LeaseStepTexts *texts, char *text)
 {
-        char **items;
+        bool is_line = text && text[0];
 
-        if (!text)
-                return -ENOMEM;
-        if (!text[0]) {
+        if (!is_line || !ARRAY_GROW(texts->items, texts->n_items)) {
+                int r = text && !is_line ? 0 : -ENOMEM;
+
                 free(text);
-                return 0;
+                return r;
         }
-        items = reallocarray(texts->items, texts->n_items + 1, sizeof(*items));
-        if (!items) {
-                free(text);
-                return -ENOMEM;
-        }
-        texts->items = items;
-        items[texts->n_items++] = text;
+        texts->items[texts->n_items++] = text;
         return 0;
 }
 
 static char *describe_type(const LeaseGroup *group)
 {
-        char *text;
-
         if (!group->type[0])
                 return strdup("");
-        return asprintf(&text, "group %s: domain type %s, was %s", group->id, group->type,
-                        group->type_before) < 0
-                       ? NULL
-                       : text;
+        return text_print("group %s: domain type %s, was %s", group->id, group->type,
+                          group->type_before);
 }
 
 static char *describe_claim(const LeaseRecord *record, const LeaseGroup *group)
 {
-        char *text;
-
-        return asprintf(&text, "%s group %s (kernel group %d), mode %s",
-                        lease_mode_claims(record->mode)   ? "claim"
-                        : record->mode == LEASE_MODE_PATH ? "open and close"
-                                                          : "open",
-                        group->id, group->number, lease_mode_to_string(record->mode)) < 0
-                       ? NULL
-                       : text;
+        return text_print("%s group %s (kernel group %d), mode %s",
+                          lease_mode_claims(record->mode)   ? "claim"
+                          : record->mode == LEASE_MODE_PATH ? "open and close"
+                                                            : "open",
+                          group->id, group->number, lease_mode_to_string(record->mode));
 }
 
 int lease_steps_describe(const LeaseRecord *record, LeaseStepTexts *texts)
@@ -187,8 +168,8 @@ int lease_steps_describe(const LeaseRecord *record, LeaseStepTexts *texts)
         int r = 0;
 
         for (size_t s = 0; s < ARRAY_SIZE(take_steps); s++) {
-                for (size_t i = 0; take_steps[s].step == step_bind && r == 0 && i < record->n_groups;
-                     i++)
+                for (size_t i = 0;
+                     take_steps[s].step == step_bind && r == 0 && i < record->n_groups; i++)
                         r = lease_step_texts_add(texts, describe_type(&record->groups[i]));
                 for (size_t i = 0; r == 0 && i < record->n_devices; i++) {
                         const LeaseDevice *device = &record->devices[i];

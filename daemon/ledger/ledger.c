@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/array.h"
 #include "daemon/base/log.h"
 #include "daemon/lease/state.h"
 
@@ -201,17 +202,14 @@ int ledger_add_lease(Ledger *ledger, LeaseRecord *record, Lease **ret_lease)
 {
         _cleanup_(lease_record_freep) LeaseRecord *owned = record;
         Lease *lease = NULL;
-        Lease **leases =
-                realloc(ledger->leases, (ledger->n_leases + 1) * sizeof(*ledger->leases));
 
-        if (!leases)
+        if (!ARRAY_GROW(ledger->leases, ledger->n_leases))
                 return -ENOMEM;
-        ledger->leases = leases;
         int r = make_lease(ledger, &lease);
         if (r < 0)
                 return r;
         lease->record = TAKE_PTR(owned);
-        leases[ledger->n_leases++] = lease;
+        ledger->leases[ledger->n_leases++] = lease;
         if (record->id >= ledger->next_lease)
                 ledger->next_lease = record->id + 1;
         *ret_lease = lease;

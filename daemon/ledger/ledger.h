@@ -4,8 +4,8 @@
 /*
  * The ledger: the machine as last read, the policy in force, and the list of leases.
  *
- * It decides nothing and starts nothing. Other modules look leases up here, set their state, and ask
- * for the next reading of the machine (daemon/ledger/reading.h). Only files of this folder, and
+ * It decides nothing and starts nothing. Other modules look leases up here, set their state, and
+ * ask for the next reading of the machine (daemon/ledger/reading.h). Only files of this folder, and
  * daemon/reconcile, write the ledger's fields; everybody else reads them.
  */
 
@@ -20,20 +20,36 @@
 #include "daemon/ledger/reading.h"
 #include "daemon/machine/world.h"
 
-/* The longest time a worker may take before its lease is called draining and the caller is answered. */
+/* The longest time a worker may take before its lease is called draining and the caller is
+ * answered. */
 #define WORKER_DEADLINE_SECONDS 15
 
 /* Limits of time, in seconds. Tests set shorter ones. */
 typedef struct LedgerTimes {
-        unsigned worker; /* WORKER_DEADLINE_SECONDS */
-        unsigned stuck;  /* how long a restore drains before it is called stuck */
-        unsigned killed; /* how long a killed worker has to die before it is called stuck */
+        unsigned worker;  /* WORKER_DEADLINE_SECONDS */
+        unsigned stuck;   /* how long a restore drains before it is called stuck */
+        unsigned killed;  /* how long a killed worker has to die before it is called stuck */
         unsigned holders; /* between two looks at a lease for one process only */
 } LedgerTimes;
 
 #define LEASES_PER_UID_MAX 64
 #define LEDGER_PATH_SIZE 256
 #define LEDGER_MODULES_MAX 32
+
+/* Define the function that returns a module's part of a lease, or its own data: each typed.
+ * Borrowed. */
+#define DEFINE_LEASE_PART(type, function, module)                                                  \
+        static type *function(const Lease *lease)                                                  \
+        {                                                                                          \
+                return module_part(lease, &(module));                                              \
+        }                                                                                          \
+        struct base_swallow_semicolon
+#define DEFINE_MODULE_DATA(type, function, module)                                                 \
+        static type *function(const Ledger *ledger)                                                \
+        {                                                                                          \
+                return module_data(ledger, &(module));                                             \
+        }                                                                                          \
+        struct base_swallow_semicolon
 
 /* A lease's identity. All else about it belongs to a module (module_part()). */
 struct Lease {
@@ -64,8 +80,8 @@ struct Ledger {
 };
 
 /*
- * Creates a ledger with these modules (NULL-terminated; it and they must last). Returns 0 and *ret, or
- * -errno; the caller frees *ret after the event loop has ended.
+ * Creates a ledger with these modules (NULL-terminated; it and they must last). Returns 0 and *ret,
+ * or -errno; the caller frees *ret after the event loop has ended.
  */
 _nodiscard_ int ledger_new(struct event_base *base, const HostPaths *host,
                            const char *state_directory, const Module *const *modules,
@@ -122,7 +138,8 @@ bool ledger_is_revoking(const Lease *lease);
 /* Notes the id of the bus that is served; names on record that another bus gave have ended. */
 void ledger_set_bus(Ledger *ledger, const char *id);
 
-/* Whether a name on record, with the id of the bus that gave it, is of another bus than this one. */
+/* Whether a name on record, with the id of the bus that gave it, is of another bus than this one.
+ */
 bool ledger_is_other_bus(const Ledger *ledger, const char *bus_id);
 
 /*

@@ -4,6 +4,7 @@
  * One timer. A reading serves all who asked for it before.
  */
 
+#include "daemon/base/event.h"
 #include "daemon/ledger/reading.h"
 
 #include <errno.h>
@@ -64,8 +65,7 @@ Reading *reading_free(Reading *reading)
 {
         if (!reading)
                 return NULL;
-        if (reading->timer)
-                event_free(reading->timer);
+        event_freep(&reading->timer);
         free(reading);
         return NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/event.h"
 #include "daemon/base/log.h"
 #include "daemon/guard/rules.h"
 #include "daemon/lease/state.h"
@@ -23,8 +24,7 @@ static void clear_lease(void *part)
 {
         LeaseLife *life = part;
 
-        if (life->grace)
-                event_free(life->grace);
+        event_freep(&life->grace);
         closep(&life->forced_fd);
         free(life->memory_warning);
         free(life->report);

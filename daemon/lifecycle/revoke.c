@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Taking a lease away: its owner is told and has a grace period; then it is given back as if the owner
- * had let go. Processes that still have it open are waited for, or killed first if that was asked.
+ * Taking a lease away: its owner is told and has a grace period; then it is given back as if the
+ * owner had let go. Processes that still have it open are waited for, or killed first if that was
+ * asked.
  *
- * The end of the grace period is on record, so that a daemon that dies meanwhile is followed by one that
- * keeps to it.
+ * The end of the grace period is on record, so that a daemon that dies meanwhile is followed by one
+ * that keeps to it.
  */
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/event.h"
 #include "daemon/base/log.h"
 #include "daemon/holders/tracker.h"
 #include "daemon/lifecycle/life_internal.h"
@@ -75,15 +77,7 @@ static void on_grace_over(evutil_socket_t fd, short what, void *userdata)
 
 static int arm(Lease *lease, uint64_t usec)
 {
-        const struct timeval delay = {
-                .tv_sec = (time_t)(usec / USEC_PER_SEC),
-                .tv_usec = (suseconds_t)(usec % USEC_PER_SEC),
-        };
-        LeaseLife *life = life_of(lease);
-
-        if (!life->grace)
-                life->grace = evtimer_new(lease->ledger->base, on_grace_over, lease);
-        return life->grace && evtimer_add(life->grace, &delay) == 0 ? 0 : -ENOMEM;
+        return timer_start(&life_of(lease)->grace, lease->ledger->base, on_grace_over, lease, usec);
 }
 
 bool life_resume_grace(Lease *lease, const LifeNews *news)

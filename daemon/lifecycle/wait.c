@@ -3,8 +3,9 @@
 /*
  * Workers that take long: what the lease is called meanwhile, and what its requesters are told.
  *
- * A worker is never given up: whatever it hangs in, it goes on when the kernel lets go, and until then
- * nobody gets the groups. Its process is on record, so that a later daemon does not start another.
+ * A worker is never given up: whatever it hangs in, it goes on when the kernel lets go, and until
+ * then nobody gets the groups. Its process is on record, so that a later daemon does not start
+ * another.
  */
 
 #include <errno.h>
@@ -15,16 +16,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "daemon/base/event.h"
 #include "daemon/base/log.h"
 #include "daemon/holders/tracker.h"
 #include "daemon/lifecycle/life_internal.h"
 #include "daemon/work/work.h"
 
 typedef struct LifeHang {
-        char *text;                 /* for whom a worker waits, or NULL */
-        struct event *stuck;        /* when the lease is called stuck, or NULL */
-        struct event *former;       /* the end of a former daemon's worker, or NULL */
-        int former_fd;              /* its pidfd, or -1 */
+        char *text;           /* for whom a worker waits, or NULL */
+        struct event *stuck;  /* when the lease is called stuck, or NULL */
+        struct event *former; /* the end of a former daemon's worker, or NULL */
+        int former_fd;        /* its pidfd, or -1 */
 } LifeHang;
 
 static void init_lease(void *part)
@@ -34,8 +36,7 @@ static void init_lease(void *part)
 
 static void forget_former(LifeHang *hang)
 {
-        if (hang->former)
-                event_free(TAKE_PTR(hang->former));
+        event_freep(&hang->former);
         closep(&hang->former_fd);
         hang->former_fd = -1;
 }
@@ -45,8 +46,7 @@ static void clear_lease(void *part)
         LifeHang *hang = part;
 
         forget_former(hang);
-        if (hang->stuck)
-                event_free(hang->stuck);
+        event_freep(&hang->stuck);
         free(hang->text);
 }
 
@@ -57,10 +57,7 @@ const Module life_wait_module = {
         .lease_clear = clear_lease,
 };
 
-static LifeHang *of(const Lease *lease)
-{
-        return module_part(lease, &life_wait_module);
-}
+DEFINE_LEASE_PART(LifeHang, of, life_wait_module);
 
 const char *life_waits_for(const Lease *lease)
 {
@@ -92,7 +89,8 @@ static void set_text(Lease *lease, const char *text)
         hang->text = strdup(text);
 }
 
-/* --- for whom the kernel waits ------------------------------------------------------------------ */
+/* --- for whom the kernel waits ------------------------------------------------------------------
+ */
 
 static void on_holders(Ledger *ledger, uint32_t id, const HoldersResult *result, void *userdata)
 {
@@ -110,14 +108,14 @@ static void on_holders(Ledger *ledger, uint32_t id, const HoldersResult *result,
                                "`isoctl revoke --kill %" PRIu32 "` ends them",
                                lease->record->groups[0].id, names ? names : "somebody", id);
         else
-                (void)snprintf(text, sizeof(text),
-                               "group %s: the kernel takes long%s%s%s; the kernel log may say more; "
-                               "it is given back when the kernel lets go",
-                               lease->record->groups[0].id,
-                               result->code == 0 ? ", and no process has it open" : ": ",
-                               is_unseen && lease->record->revoke_kill ? "nobody was killed, as "
-                                                                       : "",
-                               result->code == 0 ? "" : result->message);
+                (void)snprintf(
+                        text, sizeof(text),
+                        "group %s: the kernel takes long%s%s%s; the kernel log may say more; "
+                        "it is given back when the kernel lets go",
+                        lease->record->groups[0].id,
+                        result->code == 0 ? ", and no process has it open" : ": ",
+                        is_unseen && lease->record->revoke_kill ? "nobody was killed, as " : "",
+                        result->code == 0 ? "" : result->message);
         set_text(lease, text);
         log_warning("lease %" PRIu32 " is %s: %s", id, ledger_lease_state(lease), text);
         if (lease->record->state == LEASE_PREPARING)
@@ -165,14 +163,11 @@ static void record_worker(Lease *lease)
 
 void life_expect_end(Lease *lease, unsigned seconds)
 {
-        const struct timeval delay = {.tv_sec = seconds};
-        LifeHang *hang = of(lease);
-
         record_worker(lease);
-        if (!hang->stuck)
-                hang->stuck = evtimer_new(lease->ledger->base, on_stuck, lease);
-        if (!hang->stuck || evtimer_add(hang->stuck, &delay) < 0)
-                log_broken(-ENOMEM);
+        int r = timer_start(&of(lease)->stuck, lease->ledger->base, on_stuck, lease,
+                            seconds * USEC_PER_SEC);
+        if (r < 0)
+                log_broken(r);
 }
 
 void life_end_wait(Lease *lease)
@@ -222,7 +217,8 @@ bool life_join_wait(Lease *lease, const LifeNews *news)
         return true;
 }
 
-/* --- a former daemon's worker ------------------------------------------------------------------ */
+/* --- a former daemon's worker ------------------------------------------------------------------
+ */
 
 static void on_former_ended(evutil_socket_t fd, short what, void *userdata)
 {
@@ -246,11 +242,10 @@ bool life_await_former(Lease *lease)
         if (hang->former_fd < 0)
                 return false;
         /* The number may be another process's by now. */
-        if (holder_read_start(&lease->ledger->host, (int32_t)record->worker_pid, &start) &&
-            start == record->worker_start)
-                hang->former = event_new(lease->ledger->base, hang->former_fd, EV_READ,
-                                         on_former_ended, lease);
-        if (!hang->former || event_add(hang->former, NULL) < 0) {
+        if (!holder_read_start(&lease->ledger->host, (int32_t)record->worker_pid, &start) ||
+            start != record->worker_start ||
+            event_watch(&hang->former, lease->ledger->base, hang->former_fd, EV_READ,
+                        on_former_ended, lease) < 0) {
                 forget_former(hang);
                 return false;
         }

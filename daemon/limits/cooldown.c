@@ -5,6 +5,8 @@
  * policy's that is in force: another one changes it for those that cool down already.
  */
 
+#include "daemon/base/array.h"
+#include "daemon/base/event.h"
 #include "daemon/limits/cooldown.h"
 
 #include <errno.h>
@@ -103,17 +105,13 @@ static bool rate(const Ledger *ledger, Cooling *cooling)
 static void add(Cooldown *cooldown, const char *group, uid_t uid)
 {
         Cooling cooling = {.uid = uid, .since = clock_usec(CLOCK_BOOTTIME)};
-        Cooling *coolings = NULL;
+        size_t n = cooldown->n_coolings;
 
-        if (cooldown->n_coolings < COOLINGS_MAX)
-                coolings = reallocarray(cooldown->coolings, cooldown->n_coolings + 1,
-                                        sizeof(*coolings));
-        if (!coolings)
+        if (n >= COOLINGS_MAX || !ARRAY_GROW(cooldown->coolings, n))
                 return;
-        cooldown->coolings = coolings;
         cooling.group = strdup(group);
-        coolings[cooldown->n_coolings++] = cooling;
-        if (!cooling.group || !rate(cooldown->ledger, &coolings[cooldown->n_coolings - 1]))
+        cooldown->coolings[cooldown->n_coolings++] = cooling;
+        if (!cooling.group || !rate(cooldown->ledger, &cooldown->coolings[n]))
                 drop(cooldown, cooldown->n_coolings - 1);
 }
 
@@ -176,8 +174,7 @@ static void clear(void *data)
 
         while (cooldown->n_coolings > 0)
                 drop(cooldown, cooldown->n_coolings - 1);
-        if (cooldown->timer)
-                event_free(cooldown->timer);
+        event_freep(&cooldown->timer);
         free(cooldown->coolings);
 }
 

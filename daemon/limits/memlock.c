@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * If one process has several leases, the highest limit counts. Each record has the limits as they were
- * before the first lease, so whichever lease ends last puts them back.
+ * If one process has several leases, the highest limit counts. Each record has the limits as they
+ * were before the first lease, so whichever lease ends last puts them back.
  */
 
 #include "daemon/limits/memlock.h"
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/model/memlock.h"
+#include "core/model/text.h"
 #include "core/probe/process.h"
 #include "daemon/base/log.h"
 
@@ -176,18 +177,14 @@ char *memlock_describe_shortfall(const Lease *lease)
         const MemlockPair wanted = find_limits(lease->ledger, record, true);
         MemlockProcess process;
         MemlockPair limits;
-        char *text;
 
         if (record->memlock == 0 ||
             memlock_look(&lease->ledger->host, (int32_t)record->memlock_pid, record->uid, &process,
                          &limits) != 0 ||
             limits.soft >= wanted.soft)
                 return NULL;
-        return asprintf(&text,
-                        "process %" PRIu32 " may lock %" PRIu64
-                        " bytes, and could not be given more, as "
-                        "the policy has it; the daemon's log says why",
-                        record->memlock_pid, limits.soft) < 0
-                       ? NULL
-                       : text;
+        return text_print("process %" PRIu32 " may lock %" PRIu64
+                          " bytes, and could not be given more, as "
+                          "the policy has it; the daemon's log says why",
+                          record->memlock_pid, limits.soft);
 }

@@ -5,6 +5,7 @@
  * set, the next component is looked for again: it may have come in between.
  */
 
+#include "daemon/base/event.h"
 #include "daemon/machine/policy_watch.h"
 
 #include <errno.h>
@@ -182,8 +183,8 @@ int policy_watch_new(struct event_base *base, const char *const *directories,
         while (directories[watch->n_places])
                 watch->n_places++;
         watch->places = calloc(watch->n_places + 1, sizeof(*watch->places));
-        watch->event = event_new(base, watch->fd, EV_READ | EV_PERSIST, on_readable, watch);
-        if (!watch->places || !watch->event || event_add(watch->event, NULL) < 0)
+        if (!watch->places || event_watch(&watch->event, base, watch->fd, EV_READ | EV_PERSIST,
+                                          on_readable, watch) < 0)
                 return -ENOMEM;
         for (size_t i = 0; i < watch->n_places; i++)
                 watch->places[i] = (Place){.path = directories[i], .watch = -1};
@@ -197,8 +198,7 @@ PolicyWatch *policy_watch_free(PolicyWatch *watch)
 {
         if (!watch)
                 return NULL;
-        if (watch->event)
-                event_free(watch->event);
+        event_freep(&watch->event);
         closep(&watch->fd);
         free(watch->places);
         free(watch);

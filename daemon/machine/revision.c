@@ -11,12 +11,10 @@
 Fingerprint world_fingerprint(const HostPaths *host, const PciDevice *device)
 {
         Fingerprint fingerprint = fingerprint_of(device);
-        char path[PATH_MAX], text[BDF_TEXT_SIZE], *end;
         _cleanup_(freep) char *value = NULL;
+        char *end;
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/revision", host->sysfs,
-                       bdf_format(device->bdf, text));
-        if (host_read_text(path, &value) < 0)
+        if (host_read_device(host, device->bdf, "revision", &value) < 0)
                 return fingerprint;
         unsigned long revision = strtoul(value, &end, 16);
         fingerprint.has_revision = end != value && !*end && revision <= UINT8_MAX;

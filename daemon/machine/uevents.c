@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "daemon/base/event.h"
 #include "daemon/base/log.h"
 #include "daemon/machine/uevents.h"
 
@@ -47,7 +48,8 @@ static uint64_t known_from(struct udev_device *device)
         const char *action = udev_device_get_action(device);
         uint64_t number = udev_device_get_seqnum(device);
 
-        if (number == 0 || !action || (strcmp(action, "bind") != 0 && strcmp(action, "unbind") != 0))
+        if (number == 0 || !action ||
+            (strcmp(action, "bind") != 0 && strcmp(action, "unbind") != 0))
                 return UEVENTS_UNKNOWN;
         return number;
 }
@@ -118,11 +120,8 @@ static int watch_nodes(Uevents *uevents, struct event_base *base)
                 r = udev_monitor_enable_receiving(uevents->nodes);
         if (r < 0)
                 return r;
-        uevents->nodes_event = event_new(base, udev_monitor_get_fd(uevents->nodes),
-                                         EV_READ | EV_PERSIST, on_node, uevents);
-        if (!uevents->nodes_event || event_add(uevents->nodes_event, NULL) < 0)
-                return -ENOMEM;
-        return 0;
+        return event_watch(&uevents->nodes_event, base, udev_monitor_get_fd(uevents->nodes),
+                           EV_READ | EV_PERSIST, on_node, uevents);
 }
 
 int uevents_new(struct event_base *base, void (*changed)(uint64_t number, void *userdata),
@@ -146,13 +145,11 @@ int uevents_new(struct event_base *base, void (*changed)(uint64_t number, void *
                 r = udev_monitor_set_receive_buffer_size(uevents->monitor, RECEIVE_BUFFER);
         if (r >= 0)
                 r = udev_monitor_enable_receiving(uevents->monitor);
-        if (r < 0)
-                return r;
-        uevents->event = event_new(base, udev_monitor_get_fd(uevents->monitor),
-                                   EV_READ | EV_PERSIST, on_readable, uevents);
-        if (!uevents->event || event_add(uevents->event, NULL) < 0)
-                return -ENOMEM;
-        r = watch_nodes(uevents, base);
+        if (r >= 0)
+                r = event_watch(&uevents->event, base, udev_monitor_get_fd(uevents->monitor),
+                                EV_READ | EV_PERSIST, on_readable, uevents);
+        if (r >= 0)
+                r = watch_nodes(uevents, base);
         if (r < 0)
                 return r;
         *ret_uevents = TAKE_PTR(uevents);
@@ -163,10 +160,8 @@ Uevents *uevents_free(Uevents *uevents)
 {
         if (!uevents)
                 return NULL;
-        if (uevents->event)
-                event_free(uevents->event);
-        if (uevents->nodes_event)
-                event_free(uevents->nodes_event);
+        event_freep(&uevents->event);
+        event_freep(&uevents->nodes_event);
         udev_monitor_unref(uevents->nodes);
         udev_monitor_unref(uevents->monitor);
         udev_unref(uevents->udev);

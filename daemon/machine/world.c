@@ -30,10 +30,9 @@ static int read_paths(World *world)
 static uint64_t last_event(const HostPaths *host)
 {
         _cleanup_(freep) char *text = NULL;
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/kernel/uevent_seqnum", host->sysfs);
-        return host_read_text(path, &text) < 0 ? 0 : strtoull(text, NULL, 10);
+        int r = host_read_at(&text, "%s/kernel/uevent_seqnum", host->sysfs);
+        return r < 0 ? 0 : strtoull(text, NULL, 10);
 }
 
 int world_read(const HostPaths *host, const World *before, World **ret_world)

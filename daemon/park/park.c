@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One group at a time is parked, by the same transaction as any lease, and given up in the same way.
- * A request for a parked group is kept until that is done, and then decided anew.
+ * One group at a time is parked, by the same transaction as any lease, and given up in the same
+ * way. A request for a parked group is kept until that is done, and then decided anew.
  */
 
+#include "daemon/base/array.h"
+#include "daemon/base/event.h"
 #include "daemon/park/park.h"
 
 #include <errno.h>
@@ -35,18 +37,15 @@ typedef struct Waiting {
 struct Park {
         Ledger *ledger;
         struct event *event; /* to look after it in a turn of its own */
-        bool is_parking; /* a lease of ours is being made */
-        char *group;     /* of it */
-        char **failed;   /* ids of groups that could not be parked */
+        bool is_parking;     /* a lease of ours is being made */
+        char *group;         /* of it */
+        char **failed;       /* ids of groups that could not be parked */
         size_t n_failed;
         Waiting *waiting;
         ParkAcquire acquire;
 };
 
-static Park *park_of(const Ledger *ledger)
-{
-        return module_data(ledger, &park_module);
-}
+DEFINE_MODULE_DATA(Park, park_of, park_module);
 
 static Waiting *waiting_free(Waiting *waiting)
 {
@@ -135,12 +134,8 @@ static bool has_failed(const Park *park, const char *id)
 
 static void note_failed(Park *park)
 {
-        char **failed = realloc(park->failed, (park->n_failed + 1) * sizeof(*failed));
-
-        if (!failed)
-                return;
-        park->failed = failed;
-        failed[park->n_failed++] = TAKE_PTR(park->group);
+        if (ARRAY_GROW(park->failed, park->n_failed))
+                park->failed[park->n_failed++] = TAKE_PTR(park->group);
 }
 
 /* Takes it off the list and decides about it anew. */
@@ -297,8 +292,7 @@ static void clear(void *data)
                 next = waiting->next;
                 waiting_free(waiting);
         }
-        if (park->event)
-                event_free(park->event);
+        event_freep(&park->event);
         free(park->group);
 }
 

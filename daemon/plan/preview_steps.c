@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/model/text.h"
 #include "daemon/guard/rules.h"
 #include "daemon/host/driver.h"
 #include "daemon/lease/nodes.h"
@@ -61,10 +62,7 @@ int preview_gate(GuardLayer layer, LeaseStepTexts *texts)
 
 static int add_load(const char *module, LeaseStepTexts *texts)
 {
-        char *text;
-
-        return lease_step_texts_add(texts,
-                                    asprintf(&text, "load module %s", module) < 0 ? NULL : text);
+        return lease_step_texts_add(texts, text_print("load module %s", module));
 }
 
 /* Whether one of the first `n` devices gets that driver. */
@@ -130,11 +128,8 @@ static char *describe_change(const LeaseChange *change)
 /* One node, or what will be: those of devices that VFIO does not drive yet have no name. */
 static int add_node(const LeaseRecord *record, const char *path, LeaseStepTexts *texts)
 {
-        char *text;
-
-        return lease_step_texts_add(
-                texts,
-                asprintf(&text, "let uid %u open %s", record->path_uid, path) < 0 ? NULL : text);
+        return lease_step_texts_add(texts,
+                                    text_print("let uid %u open %s", record->path_uid, path));
 }
 
 static int add_nodes(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)

@@ -19,12 +19,38 @@
 #define VERSION 1
 #define GIDS_MAX 65536 /* NGROUPS_MAX of Linux */
 
+#define FIELD(key, member, kind, ...) JSON_FIELD(Waiter, key, member, kind, __VA_ARGS__)
+#define NUMBER(key, member, most) FIELD(key, member, JSON_NUMBER, .max = (most))
+
+static const JsonField fields[] = {
+        NUMBER("mode", request.mode, _LEASE_MODE_N - 1),
+        NUMBER("lifetime", request.lifetime, _LEASE_LIFETIME_N - 1),
+        NUMBER("path_uid", request.path_uid, UINT32_MAX),
+        NUMBER("type", request.type, _DOMAIN_TYPE_N - 1),
+        NUMBER("memory", request.memory, INT64_MAX),
+        NUMBER("pid", request.pid, INT32_MAX),
+        NUMBER("uid", request.uid, UINT32_MAX),
+        NUMBER("with_members", request.with_members, 1),
+        NUMBER("force", request.force, 1),
+        NUMBER("release_console", request.release_console, 1),
+        NUMBER("since_usec", since_usec, INT64_MAX),
+        NUMBER("until_usec", until_usec, INT64_MAX), /* INT64_MAX: for ever */
+        FIELD("unit", request.unit, JSON_STRING),
+        FIELD("served", is_served, JSON_FLAG, .may_miss = true, .omit_empty = true),
+        FIELD("bus", bus, JSON_TEXT, .may_miss = true, .omit_empty = true),
+        FIELD("label", request.label, JSON_STRING, .may_miss = true, .omit_empty = true),
+        FIELD("owner", request.owner, JSON_STRING_OR_NULL, .max = LEASE_OWNER_NAME_SIZE - 1),
+        FIELD("driver", request.driver, JSON_TEXT),
+        FIELD("ticket", request.ticket, JSON_STRING, .min = 1, .max = REQUEST_TICKET_SIZE - 1),
+};
+
+static const JsonTable table = JSON_TABLE(fields);
+
 static int put_request(struct json_object *entry, const Waiter *waiter)
 {
         const AcquireRequest *request = &waiter->request;
         struct json_object *selectors = json_object_new_array(), *gids = json_object_new_array();
         struct json_object *modes = json_object_new_array();
-        bool is_forever = waiter->until_usec >= INT64_MAX;
         int r = json_put(entry, "selectors", selectors), s = json_put(entry, "gids", gids);
         int m = json_put(entry, "modes", modes);
 
@@ -36,41 +62,7 @@ static int put_request(struct json_object *entry, const Waiter *waiter)
                 r = json_append(selectors, json_object_new_string(request->selectors[i]));
         for (size_t i = 0; r == 0 && i < request->n_gids; i++)
                 r = json_append(gids, json_object_new_int64(request->gids[i]));
-        const struct {
-                const char *key;
-                int64_t value;
-        } numbers[] = {
-                {"mode", (int64_t)request->mode},
-                {"lifetime", (int64_t)request->lifetime},
-                {"path_uid", request->path_uid},
-                {"type", (int64_t)request->type},
-                {"memory", request->memory > INT64_MAX ? INT64_MAX : (int64_t)request->memory},
-                {"pid", request->pid},
-                {"uid", request->uid},
-                {"with_members", request->with_members},
-                {"force", request->force},
-                {"release_console", request->release_console},
-                {"since_usec", (int64_t)waiter->since_usec},
-                {"until_usec", is_forever ? INT64_MAX : (int64_t)waiter->until_usec},
-        };
-        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(numbers); i++)
-                r = json_put(entry, numbers[i].key, json_object_new_int64(numbers[i].value));
-        if (r == 0)
-                r = json_put(entry, "unit", json_object_new_string(request->unit));
-        if (r == 0 && waiter->is_served)
-                r = json_put(entry, "served", json_object_new_boolean(true));
-        if (r == 0 && waiter->bus[0])
-                r = json_put(entry, "bus", json_object_new_string(waiter->bus));
-        if (r == 0 && request->label)
-                r = json_put(entry, "label", json_object_new_string(request->label));
-        if (r == 0)
-                r = json_put(entry, "owner",
-                             json_object_new_string(request->owner ? request->owner : ""));
-        if (r == 0)
-                r = json_put(entry, "driver", json_object_new_string(request->driver));
-        if (r == 0)
-                r = json_put(entry, "ticket", json_object_new_string(request->ticket));
-        return r;
+        return r < 0 ? r : json_put_fields(entry, table, waiter);
 }
 
 /* In JSON as json-c writes it. */
@@ -131,136 +123,83 @@ int queue_state_save(const char *directory, const Waiter *first)
         return text ? file_replace(fd, NAME, text, 0600) : -ENOMEM;
 }
 
-/* Borrows its texts from `entry`; the arrays are the caller's to free. */
-static bool parse_lists(struct json_object *entry, AcquireRequest *request)
+static int parse_selectors(struct json_object *entry, AcquireRequest *request)
 {
-        struct json_object *selectors = json_get_array(entry, "selectors", REQUEST_SELECTORS_MAX);
-        struct json_object *gids = json_get_array(entry, "gids", GIDS_MAX);
-        size_t n = selectors ? json_object_array_length(selectors) : 0;
+        struct json_object *array = json_get_array(entry, "selectors", REQUEST_SELECTORS_MAX);
+        size_t n = array ? json_object_array_length(array) : 0;
 
-        if (n == 0 || !gids)
-                return false;
-        const char **texts = calloc(n + 1, sizeof(*texts));
-        request->n_gids = json_object_array_length(gids);
-        gid_t *numbers = calloc(request->n_gids + 1, sizeof(*numbers));
-        request->selectors = texts;
-        request->gids = numbers;
-        for (size_t i = 0; texts && i < n; i++) {
-                struct json_object *text = json_object_array_get_idx(selectors, i);
+        if (n == 0)
+                return -EBADMSG;
+        char **selectors = calloc(n + 1, sizeof(*selectors));
+        request->selectors = (const char *const *)selectors;
+        if (!selectors)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *text = json_object_array_get_idx(array, i);
 
                 if (!json_object_is_type(text, json_type_string))
-                        return false;
-                texts[i] = json_object_get_string(text);
+                        return -EBADMSG;
+                selectors[i] = strdup(json_object_get_string(text));
+                if (!selectors[i])
+                        return -ENOMEM;
         }
-        for (size_t i = 0; numbers && i < request->n_gids; i++) {
-                struct json_object *number = json_object_array_get_idx(gids, i);
-                int64_t gid = json_object_is_type(number, json_type_int)
-                                      ? json_object_get_int64(number)
-                                      : -1;
-
-                if (gid < 0 || gid > UINT32_MAX)
-                        return false;
-                numbers[i] = (gid_t)gid;
-        }
-        return texts && numbers;
+        return 0;
 }
 
-static bool parse_modes(struct json_object *entry, AcquireRequest *request)
+static int parse_gids(struct json_object *entry, AcquireRequest *request)
 {
-        struct json_object *modes = json_get_array(entry, "modes", _LEASE_MODE_N);
+        struct json_object *array = json_get_array(entry, "gids", GIDS_MAX);
+        int64_t gid;
 
-        for (size_t i = 0; modes && i < json_object_array_length(modes); i++) {
-                struct json_object *mode = json_object_array_get_idx(modes, i);
-                int64_t value =
-                        json_object_is_type(mode, json_type_int) ? json_object_get_int64(mode) : -1;
-
-                if (value <= LEASE_MODE_NONE || value >= _LEASE_MODE_N)
-                        return false;
-                request->modes[request->n_modes++] = (LeaseMode)value;
+        if (!array)
+                return -EBADMSG;
+        request->n_gids = json_object_array_length(array);
+        gid_t *gids = calloc(request->n_gids + 1, sizeof(*gids));
+        request->gids = gids;
+        if (!gids)
+                return -ENOMEM;
+        for (size_t i = 0; i < request->n_gids; i++) {
+                if (!json_to_number(json_object_array_get_idx(array, i), 0, UINT32_MAX, &gid))
+                        return -EBADMSG;
+                gids[i] = (gid_t)gid;
         }
-        return modes;
+        return 0;
 }
 
-/* What may not be there: not every machine has labels, older daemons did not write the bus. */
-static bool parse_optional(struct json_object *entry, AcquireRequest *request, Waiter *waiter)
+static int parse_modes(struct json_object *entry, AcquireRequest *request)
 {
-        struct json_object *value;
+        struct json_object *array = json_get_array(entry, "modes", _LEASE_MODE_N);
+        int64_t mode;
 
-        if (json_object_object_get_ex(entry, "served", &value) &&
-            !json_get_flag(entry, "served", &waiter->is_served))
-                return false;
-        if (json_object_object_get_ex(entry, "bus", &value)) {
-                const char *bus = json_get_string(entry, "bus");
-
-                if (!bus || strlen(bus) >= sizeof(waiter->bus))
-                        return false;
-                (void)snprintf(waiter->bus, sizeof(waiter->bus), "%s", bus);
+        for (size_t i = 0; array && i < json_object_array_length(array); i++) {
+                if (!json_to_number(json_object_array_get_idx(array, i), LEASE_MODE_NONE + 1,
+                                    _LEASE_MODE_N - 1, &mode))
+                        return -EBADMSG;
+                request->modes[request->n_modes++] = (LeaseMode)mode;
         }
-        if (!json_object_object_get_ex(entry, "label", &value))
-                return true;
-        request->label = json_get_string(entry, "label");
-        return request->label;
-}
-
-static bool parse_request(struct json_object *entry, AcquireRequest *request, Waiter *waiter)
-{
-        int64_t mode, lifetime, type, memory, pid, uid, path_uid, with_members, force, console,
-                since, until;
-        const char *owner = json_get_string(entry, "owner");
-        const char *driver = json_get_string(entry, "driver");
-
-        request->unit = json_get_string(entry, "unit");
-        request->ticket = json_get_string(entry, "ticket");
-        if (!owner || !driver || strlen(driver) >= sizeof(request->driver) || !request->unit ||
-            !request->ticket || !request->ticket[0] ||
-            strlen(request->ticket) >= REQUEST_TICKET_SIZE ||
-            strlen(owner) >= LEASE_OWNER_NAME_SIZE ||
-            !json_get_number(entry, "mode", _LEASE_MODE_N - 1, &mode) ||
-            !json_get_number(entry, "lifetime", _LEASE_LIFETIME_N - 1, &lifetime) ||
-            !json_get_number(entry, "uid", UINT32_MAX, &uid) ||
-            !json_get_number(entry, "path_uid", UINT32_MAX, &path_uid) ||
-            !json_get_number(entry, "type", _DOMAIN_TYPE_N - 1, &type) ||
-            !json_get_number(entry, "memory", INT64_MAX, &memory) ||
-            !json_get_number(entry, "pid", INT32_MAX, &pid) || !parse_modes(entry, request) ||
-            !parse_optional(entry, request, waiter) ||
-            !json_get_number(entry, "with_members", 1, &with_members) ||
-            !json_get_number(entry, "force", 1, &force) ||
-            !json_get_number(entry, "release_console", 1, &console) ||
-            !json_get_number(entry, "since_usec", INT64_MAX, &since) ||
-            !json_get_number(entry, "until_usec", INT64_MAX, &until))
-                return false;
-        request->owner = owner[0] ? owner : NULL;
-        (void)snprintf(request->driver, sizeof(request->driver), "%s", driver);
-        request->mode = (LeaseMode)mode;
-        request->lifetime = (LeaseLifetime)lifetime;
-        request->uid = (uid_t)uid;
-        request->path_uid = (uid_t)path_uid;
-        request->type = (DomainType)type;
-        request->memory = (uint64_t)memory;
-        request->pid = (pid_t)pid;
-        request->with_members = with_members;
-        request->force = force;
-        request->release_console = console;
-        request->wait_usec = 1;
-        waiter->since_usec = (uint64_t)since;
-        waiter->until_usec = until == INT64_MAX ? REQUEST_WAIT_FOREVER : (uint64_t)until;
-        return true;
+        return array ? 0 : -EBADMSG;
 }
 
 static int parse_waiter(struct json_object *entry, Waiter **ret_waiter)
 {
         _cleanup_(waiter_freep) Waiter *waiter = calloc(1, sizeof(*waiter));
-        AcquireRequest request = {.selectors = NULL};
-
         if (!waiter)
                 return -ENOMEM;
-        bool valid = parse_lists(entry, &request) && parse_request(entry, &request, waiter);
-        int r = valid ? request_copy(&request, &waiter->request) : -EBADMSG;
-        free((void *)request.selectors);
-        free((void *)request.gids);
+
+        int r = parse_selectors(entry, &waiter->request);
         if (r == 0)
-                *ret_waiter = TAKE_PTR(waiter);
-        return r;
+                r = parse_gids(entry, &waiter->request);
+        if (r == 0)
+                r = parse_modes(entry, &waiter->request);
+        if (r == 0)
+                r = json_get_fields(entry, table, VERSION, waiter);
+        if (r < 0)
+                return r;
+        waiter->request.wait_usec = 1;
+        if (waiter->until_usec == INT64_MAX)
+                waiter->until_usec = REQUEST_WAIT_FOREVER;
+        *ret_waiter = TAKE_PTR(waiter);
+        return 0;
 }
 
 static int parse(const char *text, Waiter **ret_first)

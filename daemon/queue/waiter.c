@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/event.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_internal.h"
 
@@ -37,8 +38,7 @@ static void clear(void *data)
 
         free_list(queue->first);
         free_list(queue->served);
-        if (queue->turn)
-                event_free(queue->turn);
+        event_freep(&queue->turn);
 }
 
 const Module queue_module = {.name = "queue", .size = sizeof(Queue), .clear = clear};

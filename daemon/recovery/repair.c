@@ -12,10 +12,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "core/model/text.h"
+#include "daemon/base/array.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/host/block.h"
@@ -177,11 +176,12 @@ static void mend_leases(Repair *work)
 static int job_look(const void *context, VfioFds *fds, char **ret_message)
 {
         const Repair *work = context;
-        _cleanup_(closep) int fd = memfd_create("traces", MFD_CLOEXEC);
+        _cleanup_(freep) char *traces = calloc(work->n_devices + 1, sizeof(*traces));
 
-        for (size_t i = 0; fd >= 0 && i < work->n_devices; i++) {
+        if (!traces)
+                return -ENOMEM;
+        for (size_t i = 0; i < work->n_devices; i++) {
                 _cleanup_(freep) char *driver = NULL, *override = NULL;
-                char trace = TRACE_NONE;
 
                 int r = driver_read(&work->host, work->devices[i], &driver);
                 if (r == 0)
@@ -189,31 +189,24 @@ static int job_look(const void *context, VfioFds *fds, char **ret_message)
                 if (r < 0 && r != -ENOENT)
                         return r;
                 if (r == 0 && strcmp(override, BLOCK_OVERRIDE) == 0)
-                        trace = TRACE_HELD;
+                        traces[i] = TRACE_HELD;
                 else if (r == 0 && override[0] && strcmp(override, driver) == 0 &&
                          strcmp(driver, LEASE_DRIVER) == 0)
-                        trace = TRACE_BOUND;
-                if (write(fd, &trace, 1) != 1)
-                        return -EIO;
+                        traces[i] = TRACE_BOUND;
         }
-        if (fd < 0)
-                return -errno;
-        fds->items[fds->n_items++] = (VfioFd){.name = "traces", .fd = fd};
-        fd = -1;
-        return 0;
+        return worker_send(fds, traces, work->n_devices);
 }
 
-static int read_traces(Repair *work, const VfioFds *fds)
+static int read_traces(Repair *work, const WorkerResult *result)
 {
-        if (fds->n_items != 1)
-                return -EIO;
-        for (size_t i = 0; i < work->n_devices; i++) {
-                char trace;
+        _cleanup_(freep) char *traces = NULL;
+        size_t n = 0;
 
-                if (pread(fds->items[0].fd, &trace, 1, (off_t)i) != 1)
-                        return -EIO;
-                work->traces[i] = (Trace)trace;
-        }
+        int r = worker_receive(result, work->n_devices, &traces, &n);
+        if (r < 0 || n != work->n_devices)
+                return r < 0 ? r : -EIO;
+        for (size_t i = 0; i < n; i++)
+                work->traces[i] = (Trace)traces[i];
         return 0;
 }
 
@@ -333,7 +326,7 @@ static void on_looked(WorkerResult *result, void *userdata)
         Repair *work = userdata;
 
         work->worker = NULL;
-        int r = result->code == 0 ? read_traces(work, result->fds) : result->code;
+        int r = result->code == 0 ? read_traces(work, result) : result->code;
         if (r != 0) {
                 say(work, "failed: the devices could not be looked at%s%s",
                     result->message[0] ? ": " : "", result->message);
@@ -356,12 +349,9 @@ static void on_overdue(void *userdata)
 
 static int name_lease(Repair *work, uint32_t id)
 {
-        uint32_t *leases = reallocarray(work->leases, work->n_leases + 1, sizeof(*leases));
-
-        if (!leases)
+        if (!ARRAY_GROW(work->leases, work->n_leases))
                 return -ENOMEM;
-        work->leases = leases;
-        leases[work->n_leases++] = id;
+        work->leases[work->n_leases++] = id;
         return 0;
 }
 
@@ -444,8 +434,8 @@ void repair(Ledger *ledger, const RepairRequest *request, RepairDone done, void 
         if (r == 0)
                 mend_leases(work);
         if (r == 0)
-                r = worker_start(ledger->base, job_look, work, NULL,
-                                 WORKER_DEADLINE_SECONDS, &mine, &work->worker);
+                r = worker_start(ledger->base, job_look, work, NULL, WORKER_DEADLINE_SECONDS, &mine,
+                                 &work->worker);
         if (r == 0)
                 return;
         note_failure(work, r);

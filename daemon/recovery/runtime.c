@@ -6,6 +6,7 @@
  * worker may have written more to it than is known here.
  */
 
+#include "daemon/base/event.h"
 #include "daemon/recovery/runtime.h"
 
 #include <errno.h>
@@ -47,7 +48,7 @@ struct Runtime {
         int watches[_PLACE_N]; /* -1: none */
         struct event *event, *settle;
         bool missing[_HELPER_ROLE_N]; /* which has been told */
-        Worker *worker;             /* asks for sockets */
+        Worker *worker;               /* asks for sockets */
 };
 
 /* --- the files -------------------------------------------------------------------------------- */
@@ -251,9 +252,9 @@ int runtime_new(struct event_base *base, Ledger *ledger, const char *path, Runti
         runtime->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
         if (runtime->fd < 0)
                 return -errno;
-        runtime->event = event_new(base, runtime->fd, EV_READ | EV_PERSIST, on_readable, runtime);
         runtime->settle = evtimer_new(base, on_settled, runtime);
-        if (!runtime->event || !runtime->settle || event_add(runtime->event, NULL) < 0)
+        if (!runtime->settle || event_watch(&runtime->event, base, runtime->fd,
+                                            EV_READ | EV_PERSIST, on_readable, runtime) < 0)
                 return -ENOMEM;
         watch_places(runtime);
         look_for_aides(runtime);
@@ -267,10 +268,8 @@ Runtime *runtime_free(Runtime *runtime)
         if (!runtime)
                 return NULL;
         worker_free(runtime->worker);
-        if (runtime->event)
-                event_free(runtime->event);
-        if (runtime->settle)
-                event_free(runtime->settle);
+        event_freep(&runtime->event);
+        event_freep(&runtime->settle);
         closep(&runtime->fd);
         free(runtime);
         return NULL;

@@ -7,11 +7,8 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "daemon/base/log.h"
 #include "daemon/host/iommu_group.h"
@@ -43,10 +40,7 @@ typedef struct GroupRequests {
         GroupJob *jobs; /* under way */
 } GroupRequests;
 
-static GroupRequests *requests_of(const Ledger *ledger)
-{
-        return module_data(ledger, &group_requests_module);
-}
+DEFINE_MODULE_DATA(GroupRequests, requests_of, group_requests_module);
 
 static void answer(LeaseDone done, void *userdata, int code, const char *message)
 {
@@ -100,34 +94,11 @@ static int job_read_regions(const void *context, VfioFds *fds, char **ret_messag
         _cleanup_(freep) char *text = NULL;
 
         int r = iommu_group_read_regions(&job->ledger->host, job->group, &text);
-        if (r < 0)
-                return r;
-        _cleanup_(closep) int fd = memfd_create("regions", MFD_CLOEXEC);
-        if (fd < 0 || pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text))
-                return fd < 0 ? -errno : -EIO;
-        fds->items[0] = (VfioFd){.name = "regions", .fd = TAKE_FD(fd)};
-        fds->n_items = 1;
-        return 0;
+        return r < 0 ? r : worker_send(fds, text, strlen(text));
 }
 
 /* --- its end ------------------------------------------------------------------------------------
  */
-
-static int read_answer(const WorkerResult *result, char **ret_text)
-{
-        struct stat status;
-
-        if (result->fds->n_items != 1 || fstat(result->fds->items[0].fd, &status) < 0 ||
-            status.st_size < 0 || status.st_size > REGIONS_SIZE_MAX)
-                return -EBADMSG;
-        _cleanup_(freep) char *text = calloc(1, (size_t)status.st_size + 1);
-        if (!text)
-                return -ENOMEM;
-        if (pread(result->fds->items[0].fd, text, (size_t)status.st_size, 0) != status.st_size)
-                return -EIO;
-        *ret_text = TAKE_PTR(text);
-        return 0;
-}
 
 static void on_ended(WorkerResult *result, void *userdata)
 {
@@ -137,12 +108,13 @@ static void on_ended(WorkerResult *result, void *userdata)
         LeaseDone done = job->done;
         void *done_userdata = job->userdata;
         int code = result->code;
+        size_t n;
 
         if (job->type != DOMAIN_TYPE_NONE && code == 0)
                 log_notice("kernel group %d: the type of its domain is %s now", job->group,
                            domain_type_to_string(job->type));
         if (job->type == DOMAIN_TYPE_NONE && code == 0)
-                code = read_answer(result, &text);
+                code = worker_receive(result, REGIONS_SIZE_MAX, &text, &n);
         bool changed = job->type != DOMAIN_TYPE_NONE;
         end_job(job);
         /* Who hears of the new type shall see it. */
@@ -231,8 +203,7 @@ static bool has_quota(const Ledger *ledger, uid_t uid, LeaseDone done, void *use
         return false;
 }
 
-void group_read_regions(Ledger *ledger, size_t group, uid_t uid, LeaseDone done,
-                          void *userdata)
+void group_read_regions(Ledger *ledger, size_t group, uid_t uid, LeaseDone done, void *userdata)
 {
         int32_t number = ledger->world->groups->groups[group].kernel_group;
 
@@ -274,8 +245,7 @@ static int check_type(Ledger *ledger, const Group *group, size_t index, DomainTy
         return domain_type_check(&change, ret_message);
 }
 
-void group_set_type(Ledger *ledger, const char *id, DomainType type, LeaseDone done,
-                      void *userdata)
+void group_set_type(Ledger *ledger, const char *id, DomainType type, LeaseDone done, void *userdata)
 {
         _cleanup_(freep) char *message = NULL, *name = strdup(id);
         const Partition *groups;

@@ -19,10 +19,7 @@ typedef struct LeaseName {
 
 const Module names_module = {.name = "names", .lease_size = sizeof(LeaseName)};
 
-static LeaseName *of(const Lease *lease)
-{
-        return module_part(lease, &names_module);
-}
+DEFINE_LEASE_PART(LeaseName, of, names_module);
 
 static bool is_elsewhere(const Lease *lease)
 {
@@ -92,7 +89,7 @@ bool names_need(const Ledger *ledger, const char *name)
 }
 
 void names_each(const Ledger *ledger, void (*tell)(const char *name, void *userdata),
-                       void *userdata)
+                void *userdata)
 {
         for (size_t i = 0; i < ledger->n_leases; i++)
                 if (is_tied(ledger->leases[i]))

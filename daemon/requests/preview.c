@@ -11,13 +11,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "core/probe/cleanup.h"
 #include "daemon/base/log.h"
 #include "daemon/guard/console.h"
 #include "daemon/host/critical.h"
+#include "daemon/host/packet.h"
 #include "daemon/lease/drivers.h"
 #include "daemon/plan/demand.h"
 #include "daemon/plan/plan.h"
@@ -90,13 +89,13 @@ static int job_ask(const void *context, VfioFds *fds, char **ret_message)
         const Play *play = context;
         LeaseRecord *record = play->record;
         _cleanup_(lease_step_texts_clear) LeaseStepTexts steps = {.items = NULL};
-        _cleanup_(closep) int fd = memfd_create("rehearsal", MFD_CLOEXEC);
+        _cleanup_(closep) int fd = packet_memory_make("preview", "", 0);
         Findings findings = {fd, play->releases_console ? CRITICAL_DISPLAY : _CRITICAL_N};
         char text[BDF_TEXT_SIZE];
         bool changed = false;
 
         if (fd < 0)
-                return -errno;
+                return fd;
         int r = lease_drivers_foresee(&play->host, record, play->driver);
         if (r == 0 && play->releases_console)
                 r = console_find(&play->host, record, &changed);
@@ -117,8 +116,7 @@ static int job_ask(const void *context, VfioFds *fds, char **ret_message)
                         return -EIO;
         if (r < 0)
                 return r;
-        fds->items[fds->n_items++] = (VfioFd){.name = "rehearsal", .fd = fd};
-        fd = -1;
+        fds->items[fds->n_items++] = (VfioFd){.name = "preview", .fd = TAKE_FD(fd)};
         return 0;
 }
 
@@ -150,20 +148,13 @@ static int read_line(Play *play, const char *line, LeaseStepTexts *critical)
 }
 
 /* Reads the worker's lines. Returns 0 or -errno. */
-static int read_findings(Play *play, const VfioFds *fds, LeaseStepTexts *critical)
+static int read_findings(Play *play, const WorkerResult *result, LeaseStepTexts *critical)
 {
         _cleanup_(freep) char *text = NULL;
-        struct stat st;
         char *line, *rest;
-        int r = 0;
+        size_t n;
 
-        if (fds->n_items != 1 || fstat(fds->items[0].fd, &st) < 0 || st.st_size > FINDINGS_MAX)
-                return -EIO;
-        text = calloc(1, (size_t)st.st_size + 1);
-        if (!text)
-                return -ENOMEM;
-        if (pread(fds->items[0].fd, text, (size_t)st.st_size, 0) != st.st_size)
-                return -EIO;
+        int r = worker_receive(result, FINDINGS_MAX, &text, &n);
         rest = text;
         while (r == 0 && (line = strsep(&rest, "\n")))
                 r = read_line(play, line, critical);
@@ -185,7 +176,7 @@ static void on_asked(WorkerResult *result, void *userdata)
         };
 
         if (preview.code == 0)
-                preview.code = read_findings(play, result->fds, &critical);
+                preview.code = read_findings(play, result, &critical);
         if (preview.code == 0)
                 preview.code = preview_gate(play->guard, &play->steps);
         if (preview.code != 0)
@@ -215,8 +206,8 @@ static int ask(Ledger *ledger, Play *play)
                 .userdata = play,
         };
 
-        return worker_start(ledger->base, job_ask, play, NULL, WORKER_DEADLINE_SECONDS,
-                            &handler, &play->worker);
+        return worker_start(ledger->base, job_ask, play, NULL, WORKER_DEADLINE_SECONDS, &handler,
+                            &play->worker);
 }
 
 /* Returns 0, a Refusal with the plan's message, or -errno. */
@@ -238,7 +229,8 @@ static int prepare(Plan *plan, Play *play)
         return r == 0 ? preview_rules(plan, play->record, &play->steps) : r;
 }
 
-void plan_preview(Ledger *ledger, const AcquireRequest *request, PlanPreviewDone done, void *userdata)
+void plan_preview(Ledger *ledger, const AcquireRequest *request, PlanPreviewDone done,
+                  void *userdata)
 {
         _cleanup_(plan_clear) Plan plan = {
                 .ledger = ledger,

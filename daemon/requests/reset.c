@@ -68,15 +68,9 @@ const Module reset_module = {
         .lease_clear = clear_lease,
 };
 
-static Resets *resets_of(const Ledger *ledger)
-{
-        return module_data(ledger, &reset_module);
-}
+DEFINE_MODULE_DATA(Resets, resets_of, reset_module);
 
-static LeaseReset *of(const Lease *lease)
-{
-        return module_part(lease, &reset_module);
-}
+DEFINE_LEASE_PART(LeaseReset, of, reset_module);
 
 static void answer(ResetTask *task, int code, const char *message, const char *report)
 {
@@ -174,8 +168,7 @@ static bool is_reached(const Ledger *ledger, const Group *group, const void *use
 
         for (size_t i = 0; i < group->n_members; i++)
                 if (group->members[i] == index ||
-                    (bridge != SNAPSHOT_NONE &&
-                     reset_reaches(snapshot, bridge, group->members[i])))
+                    (bridge != SNAPSHOT_NONE && reset_reaches(snapshot, bridge, group->members[i])))
                         return true;
         return false;
 }

@@ -20,13 +20,9 @@
 static bool is_loadable(const HostPaths *host, const char *driver)
 {
         _cleanup_(freep) char *module = NULL;
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/drivers/%s/module", host->sysfs, driver);
-        if (host_read_link_name(path, &module) < 0)
-                return false;
-        (void)snprintf(path, sizeof(path), "%s/module/%s/initstate", host->sysfs, module);
-        return access(path, F_OK) == 0;
+        int r = host_read_link_at(&module, "%s/bus/pci/drivers/%s/module", host->sysfs, driver);
+        return r == 0 && host_has("%s/module/%s/initstate", host->sysfs, module);
 }
 
 static void say_bound(const HostPaths *host, Bdf bdf, const char *rule, const char *driver)
@@ -161,13 +157,11 @@ bool reserve_device_is_ours(const HostPaths *host, Bdf bdf)
 /* udev loads a module for a device when it is told that it was added. */
 static void tell_udev(const HostPaths *host, Bdf bdf)
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+        char text[BDF_TEXT_SIZE];
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/uevent", host->sysfs,
-                       bdf_format(bdf, text));
-        int r = host_write_text(path, "add");
+        int r = host_write_device(host, bdf, "uevent", "add");
         if (r < 0)
-                log_warning("%s: udev could not be told: %s", text, strerror(-r));
+                log_warning("%s: udev could not be told: %s", bdf_format(bdf, text), strerror(-r));
 }
 
 static int let_in(const HostPaths *host, Bdf bdf)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/array.h"
 #include "daemon/host/file.h"
 #include "daemon/reserve/record.h"
 
@@ -46,7 +47,7 @@ ReservedDevice *reserve_record_find(const ReserveRecord *record, Bdf bdf)
 
 int reserve_record_add(ReserveRecord *record, Bdf bdf, const char *rule)
 {
-        ReservedDevice *known = reserve_record_find(record, bdf), *grown;
+        ReservedDevice *known = reserve_record_find(record, bdf);
         _cleanup_(freep) char *copy = strdup(rule);
 
         if (!copy)
@@ -56,11 +57,9 @@ int reserve_record_add(ReserveRecord *record, Bdf bdf, const char *rule)
                 known->rule = TAKE_PTR(copy);
                 return 0;
         }
-        grown = realloc(record->devices, (record->n_devices + 1) * sizeof(*grown));
-        if (!grown)
+        if (!ARRAY_GROW(record->devices, record->n_devices))
                 return -ENOMEM;
-        record->devices = grown;
-        grown[record->n_devices++] =
+        record->devices[record->n_devices++] =
                 (ReservedDevice){.bdf = bdf, .rule = TAKE_PTR(copy), .is_new = true};
         return 0;
 }

@@ -81,10 +81,7 @@ const Module members_module = {
         .handle = handle,
 };
 
-static LeaseMembers *of(const Lease *lease)
-{
-        return module_part(lease, &members_module);
-}
+DEFINE_LEASE_PART(LeaseMembers, of, members_module);
 
 bool members_are_asked(const Lease *lease)
 {

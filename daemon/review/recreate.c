@@ -32,10 +32,7 @@ typedef struct LeaseRecreation {
 
 const Module recreate_module = {.name = "recreate", .lease_size = sizeof(LeaseRecreation)};
 
-static LeaseRecreation *of(const Lease *lease)
-{
-        return module_part(lease, &recreate_module);
-}
+DEFINE_LEASE_PART(LeaseRecreation, of, recreate_module);
 
 /* Is the lost VF, or one just like it, in its place? */
 static bool is_back(const Lease *lease, const LeaseVf *vf)
@@ -165,8 +162,7 @@ bool recreate_find_returned(const Lease *lease, Bdf bdf, VfioFds *ret_fds)
         const LeaseDevice *device = lease_record_find(lease->record, bdf);
         char group[48], name[48], text[BDF_TEXT_SIZE];
 
-        if (!vf || !vf->returned || !device || device->lost ||
-            lease->record->state != LEASE_LEASED)
+        if (!vf || !vf->returned || !device || device->lost || lease->record->state != LEASE_LEASED)
                 return false;
         (void)snprintf(group, sizeof(group), "group:%d", vf->group);
         (void)snprintf(name, sizeof(name), "device:%s", bdf_format(bdf, text));

@@ -8,8 +8,8 @@ typedef struct Work {
         Worker *transition;
         Worker *upkeep;
         LeaseJob transition_job, upkeep_job;
-        const WorkSequel *sequel;    /* or NULL */
-        void (*next)(Lease *lease);  /* or NULL */
+        const WorkSequel *sequel;   /* or NULL */
+        void (*next)(Lease *lease); /* or NULL */
 } Work;
 
 static void clear(void *part)
@@ -22,10 +22,7 @@ static void clear(void *part)
 
 const Module work_module = {.name = "work", .lease_size = sizeof(Work), .lease_clear = clear};
 
-static Work *of(const Lease *lease)
-{
-        return module_part(lease, &work_module);
-}
+DEFINE_LEASE_PART(Work, of, work_module);
 
 Worker *work_transition(const Lease *lease)
 {
@@ -77,7 +74,7 @@ static void on_upkeep_done(WorkerResult *result, void *userdata)
         Lease *lease = userdata;
         Work *own = of(lease);
         const WorkSequel *sequel = own->sequel;
-        void (*next)(Lease *lease) = sequel ? NULL : own->next;
+        void (*next)(Lease * lease) = sequel ? NULL : own->next;
         const LeaseJob job = own->upkeep_job;
 
         own->upkeep = NULL;

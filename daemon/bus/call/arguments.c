@@ -97,7 +97,7 @@ static int read_option(sd_bus_message *message, const ArgumentOption *options, s
         if (*seen & bit)
                 return argument_refuse(message, key, "is given twice");
         *seen |= bit;
-        return option->read(message, key, target);
+        return option->read(message, key, (char *)target + option->offset);
 }
 
 int argument_read_options(sd_bus_message *message, const ArgumentOption *options, size_t n_options,
@@ -136,7 +136,7 @@ static int read_value(sd_bus_message *message, const char *key, char type, void 
         return r <= 0 ? argument_refuse(message, key, what) : 0;
 }
 
-int option_read_text(sd_bus_message *message, const char *key, const char **ret_text)
+int option_read_text(sd_bus_message *message, const char *key, void *ret_text)
 {
         const char *text;
 
@@ -145,7 +145,7 @@ int option_read_text(sd_bus_message *message, const char *key, const char **ret_
                 return r;
         if (strnlen(text, ARGUMENT_TEXT_MAX + 1) > ARGUMENT_TEXT_MAX)
                 return argument_refuse(message, key, "has more than 256 bytes");
-        *ret_text = text;
+        *(const char **)ret_text = text;
         return 0;
 }
 
@@ -161,22 +161,22 @@ int option_read_texts(sd_bus_message *message, const char *key, size_t max, cons
                        : 0;
 }
 
-int option_read_flag(sd_bus_message *message, const char *key, bool *ret_flag)
+int option_read_flag(sd_bus_message *message, const char *key, void *ret_flag)
 {
         int value;
 
         int r = read_value(message, key, 'b', &value, "must be a boolean");
         if (r == 0)
-                *ret_flag = value;
+                *(bool *)ret_flag = value;
         return r;
 }
 
-int option_read_u32(sd_bus_message *message, const char *key, uint32_t *ret_number)
+int option_read_u32(sd_bus_message *message, const char *key, void *ret_number)
 {
         return read_value(message, key, 'u', ret_number, "must be an unsigned number, of type u");
 }
 
-int option_read_u64(sd_bus_message *message, const char *key, uint64_t *ret_number)
+int option_read_u64(sd_bus_message *message, const char *key, void *ret_number)
 {
         return read_value(message, key, 't', ret_number, "must be an unsigned number, of type t");
 }

@@ -37,10 +37,14 @@ _nodiscard_ int argument_read_text(sd_bus_message *message, const char *name,
 _nodiscard_ int argument_read_texts(sd_bus_message *message, const char *name, size_t max,
                                     const char **texts);
 
-/* An option that a method knows; `read` reads its value with one of the functions below. */
+/*
+ * An option that a method knows. `read` reads its value into `to`, which is `offset` bytes behind
+ * the begin of the target: it is one of the functions below, or calls one and checks the value.
+ */
 typedef struct ArgumentOption {
         const char *key;
-        int (*read)(sd_bus_message *message, const char *key, void *target);
+        int (*read)(sd_bus_message *message, const char *key, void *to);
+        size_t offset;
 } ArgumentOption;
 
 #define ARGUMENT_OPTIONS_MAX 32 /* rows of one table */
@@ -55,10 +59,13 @@ _nodiscard_ int argument_read_options(sd_bus_message *message, const ArgumentOpt
 /* Reads the options of a method that has none. Returns false if the call has been answered. */
 _nodiscard_ bool method_read_no_options(MethodCall *call);
 
-/* Read the value of an option: a variant of one type. */
-_nodiscard_ int option_read_text(sd_bus_message *message, const char *key, const char **ret_text);
+/* Read the value of an option, a variant of one type, into a const char *, bool, uint32_t,
+ * uint64_t. */
+_nodiscard_ int option_read_text(sd_bus_message *message, const char *key, void *ret_text);
+_nodiscard_ int option_read_flag(sd_bus_message *message, const char *key, void *ret_flag);
+_nodiscard_ int option_read_u32(sd_bus_message *message, const char *key, void *ret_number);
+_nodiscard_ int option_read_u64(sd_bus_message *message, const char *key, void *ret_number);
+
+/* The same of an array of texts, which argument_read_texts() describes. */
 _nodiscard_ int option_read_texts(sd_bus_message *message, const char *key, size_t max,
                                   const char **texts);
-_nodiscard_ int option_read_flag(sd_bus_message *message, const char *key, bool *ret_flag);
-_nodiscard_ int option_read_u32(sd_bus_message *message, const char *key, uint32_t *ret_number);
-_nodiscard_ int option_read_u64(sd_bus_message *message, const char *key, uint64_t *ret_number);

@@ -2,6 +2,7 @@
 
 /* Calls from their message to their end. The bus has a list of all calls without an answer. */
 
+#include "daemon/base/event.h"
 #include "daemon/bus/call/call.h"
 
 #include <errno.h>
@@ -36,8 +37,7 @@ MethodCall *method_call_free(MethodCall *call)
                 call->next->place = call->place;
         if (call->place)
                 *call->place = call->next;
-        if (call->turn)
-                event_free(call->turn);
+        event_freep(&call->turn);
         if (call->free_work)
                 call->free_work(call->work);
         sd_bus_message_unref(call->message);
@@ -51,19 +51,15 @@ static void on_turn(evutil_socket_t fd, short what, void *userdata)
 {
         MethodCall *call = userdata;
 
-        event_free(TAKE_PTR(call->turn));
+        event_freep(&call->turn);
         method_call_resume(call);
 }
 
 CallVerdict method_call_resume_in(MethodCall *call, CallStage stage, uint64_t usec)
 {
-        const struct timeval time = {.tv_sec = (time_t)(usec / 1000000),
-                                     .tv_usec = (suseconds_t)(usec % 1000000)};
-
         call->stage = stage;
-        call->turn = evtimer_new(call->bus->base, on_turn, call);
-        return call->turn && evtimer_add(call->turn, &time) == 0 ? CALL_WAITS
-                                                                 : method_fail(call, -ENOMEM);
+        int r = timer_start(&call->turn, call->bus->base, on_turn, call, usec);
+        return r == 0 ? CALL_WAITS : method_fail(call, r);
 }
 
 void method_caller_clear(MethodCaller *caller)

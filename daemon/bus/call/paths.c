@@ -20,13 +20,13 @@
 
 char *bus_path_device(Bdf bdf)
 {
-        char text[BDF_TEXT_SIZE], *path = NULL;
+        char text[BDF_TEXT_SIZE];
 
         (void)bdf_format(bdf, text);
         for (char *c = text; *c; c++)
                 if (*c == ':' || *c == '.')
                         *c = '_';
-        return asprintf(&path, PREFIX_DEVICE "/%s", text) < 0 ? NULL : path;
+        return text_print(PREFIX_DEVICE "/%s", text);
 }
 
 static char *encode(const char *prefix, const char *name)
@@ -43,9 +43,7 @@ char *bus_path_group(const char *id)
 
 char *bus_path_lease(uint32_t id)
 {
-        char *path = NULL;
-
-        return asprintf(&path, PREFIX_LEASE "/%" PRIu32, id) < 0 ? NULL : path;
+        return text_print(PREFIX_LEASE "/%" PRIu32, id);
 }
 
 char *bus_path_iommu(const char *name)

@@ -42,11 +42,6 @@ CallVerdict method_release(MethodCall *call)
 
 /* --- Revoke ----------------------------------------------------------------------------------- */
 
-static int read_kill(sd_bus_message *message, const char *key, void *target)
-{
-        return option_read_flag(message, key, &((RevokeRequest *)target)->kill);
-}
-
 static int read_grace(sd_bus_message *message, const char *key, void *target)
 {
         RevokeRequest *request = target;
@@ -63,8 +58,8 @@ static int read_grace(sd_bus_message *message, const char *key, void *target)
 }
 
 static const ArgumentOption revoke_options[] = {
-        {"kill", read_kill},
-        {"grace-seconds", read_grace},
+        {"kill", option_read_flag, offsetof(RevokeRequest, kill)},
+        {"grace-seconds", read_grace, 0},
 };
 
 CallVerdict method_revoke(MethodCall *call)

@@ -121,7 +121,7 @@ static void on_rehearsed(const PlanPreview *preview, void *userdata)
         _cleanup_(method_call_freep) MethodCall *call = userdata;
         /* A refusal is part of the plan. */
         const LeaseAnswer answer = {.code = preview->code < 0 ? preview->code : 0,
-                                      .message = preview->message};
+                                    .message = preview->message};
 
         method_answer(call, &answer, append_plan, preview);
 }
@@ -157,13 +157,8 @@ static void on_repaired(const LeaseAnswer *answer, const LeaseStepTexts *lines, 
         method_finish(call, reply, r);
 }
 
-static int read_dry_run(sd_bus_message *message, const char *key, void *target)
-{
-        return option_read_flag(message, key, &((RepairRequest *)target)->dry_run);
-}
-
 static const ArgumentOption repair_options[] = {
-        {"dry-run", read_dry_run},
+        {"dry-run", option_read_flag, offsetof(RepairRequest, dry_run)},
 };
 
 CallVerdict method_repair(MethodCall *call)

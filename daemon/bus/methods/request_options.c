@@ -14,7 +14,7 @@
 
 /* The target of the options. */
 typedef struct RequestTarget {
-        AcquireRequest *request;
+        AcquireRequest request;
         bool prebound; /* checked after all options are read: "modes" may come later */
 } RequestTarget;
 
@@ -30,7 +30,7 @@ static int parse_mode(sd_bus_message *message, const char *text, LeaseMode *ret)
 
 static int read_mode(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((RequestTarget *)target)->request;
+        AcquireRequest *request = &((RequestTarget *)target)->request;
         const char *text;
 
         int r = option_read_text(message, key, &text);
@@ -40,7 +40,7 @@ static int read_mode(sd_bus_message *message, const char *key, void *target)
 /* Keeps each mode once: a second try of a mode would have the same result. */
 static int read_modes(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((RequestTarget *)target)->request;
+        AcquireRequest *request = &((RequestTarget *)target)->request;
         const char *texts[ARGUMENT_MODES_MAX + 1];
 
         int r = option_read_texts(message, key, ARGUMENT_MODES_MAX, texts);
@@ -63,7 +63,7 @@ static int read_modes(sd_bus_message *message, const char *key, void *target)
 
 static int read_uid(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((RequestTarget *)target)->request;
+        AcquireRequest *request = &((RequestTarget *)target)->request;
         uint32_t uid;
 
         int r = option_read_u32(message, key, &uid);
@@ -80,7 +80,7 @@ static int read_uid(sd_bus_message *message, const char *key, void *target)
 
 static int read_lifetime(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((RequestTarget *)target)->request;
+        AcquireRequest *request = &((RequestTarget *)target)->request;
         const char *text;
 
         int r = option_read_text(message, key, &text);
@@ -92,14 +92,9 @@ static int read_lifetime(sd_bus_message *message, const char *key, void *target)
         return 0;
 }
 
-static int read_wait(sd_bus_message *message, const char *key, void *target)
-{
-        return option_read_u64(message, key, &((RequestTarget *)target)->request->wait_usec);
-}
-
 static int read_ticket(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((RequestTarget *)target)->request;
+        AcquireRequest *request = &((RequestTarget *)target)->request;
 
         int r = option_read_text(message, key, &request->ticket);
         if (r < 0)
@@ -112,7 +107,7 @@ static int read_ticket(sd_bus_message *message, const char *key, void *target)
 
 static int read_driver(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((RequestTarget *)target)->request;
+        AcquireRequest *request = &((RequestTarget *)target)->request;
         const char *text;
 
         int r = option_read_text(message, key, &text);
@@ -127,7 +122,7 @@ static int read_driver(sd_bus_message *message, const char *key, void *target)
 
 static int read_type(sd_bus_message *message, const char *key, void *target)
 {
-        AcquireRequest *request = ((RequestTarget *)target)->request;
+        AcquireRequest *request = &((RequestTarget *)target)->request;
         const char *text;
 
         int r = option_read_text(message, key, &text);
@@ -139,39 +134,20 @@ static int read_type(sd_bus_message *message, const char *key, void *target)
         return 0;
 }
 
-static int read_memory(sd_bus_message *message, const char *key, void *target)
-{
-        return option_read_u64(message, key, &((RequestTarget *)target)->request->memory);
-}
-
-static int read_with_members(sd_bus_message *message, const char *key, void *target)
-{
-        return option_read_flag(message, key, &((RequestTarget *)target)->request->with_members);
-}
-
-static int read_force(sd_bus_message *message, const char *key, void *target)
-{
-        return option_read_flag(message, key, &((RequestTarget *)target)->request->force);
-}
-
-static int read_release_console(sd_bus_message *message, const char *key, void *target)
-{
-        return option_read_flag(message, key, &((RequestTarget *)target)->request->release_console);
-}
-
-static int read_prebound(sd_bus_message *message, const char *key, void *target)
-{
-        return option_read_flag(message, key, &((RequestTarget *)target)->prebound);
-}
-
 static const ArgumentOption options[] = {
-        {"mode", read_mode},         {"modes", read_modes},
-        {"uid", read_uid},           {"lifetime", read_lifetime},
-        {"wait-usec", read_wait},    {"ticket", read_ticket},
-        {"driver", read_driver},     {"type", read_type},
-        {"memory", read_memory},     {"with-members", read_with_members},
-        {"force", read_force},       {"release-console", read_release_console},
-        {"prebound", read_prebound},
+        {"mode", read_mode, 0},
+        {"modes", read_modes, 0},
+        {"uid", read_uid, 0},
+        {"lifetime", read_lifetime, 0},
+        {"wait-usec", option_read_u64, offsetof(RequestTarget, request.wait_usec)},
+        {"ticket", read_ticket, 0},
+        {"driver", read_driver, 0},
+        {"type", read_type, 0},
+        {"memory", option_read_u64, offsetof(RequestTarget, request.memory)},
+        {"with-members", option_read_flag, offsetof(RequestTarget, request.with_members)},
+        {"force", option_read_flag, offsetof(RequestTarget, request.force)},
+        {"release-console", option_read_flag, offsetof(RequestTarget, request.release_console)},
+        {"prebound", option_read_flag, offsetof(RequestTarget, prebound)},
 };
 
 /* Option prebound=false: the owner, not the daemon, binds the devices to an iommufd. */
@@ -190,11 +166,11 @@ static int set_unbound(sd_bus_message *message, AcquireRequest *request)
 }
 
 /* Reads the options. Returns 0, or -errno with the call answered. */
-static int read_options(sd_bus_message *message, AcquireRequest *request)
+static int read_options(sd_bus_message *message, RequestTarget *target)
 {
-        RequestTarget target = {.request = request, .prebound = true};
+        AcquireRequest *request = &target->request;
 
-        int r = argument_read_options(message, options, ARRAY_SIZE(options), &target);
+        int r = argument_read_options(message, options, ARRAY_SIZE(options), target);
         if (r < 0)
                 return r;
         if ((request->force || request->release_console) && request->uid != 0) {
@@ -202,29 +178,33 @@ static int read_options(sd_bus_message *message, AcquireRequest *request)
                                   request->force ? "force" : "release-console");
                 return -EPERM;
         }
-        return target.prebound ? 0 : set_unbound(message, request);
+        return target->prebound ? 0 : set_unbound(message, request);
 }
 
 int method_read_request(MethodCall *call, AcquireRequest *ret_request, const char **selectors)
 {
-        AcquireRequest request = {
-                .selectors = selectors,
-                .mode = LEASE_MODE_NONE,
-                .lifetime = LEASE_LIFETIME_FD,
-                .uid = call->caller.uid,
-                .path_uid = call->caller.uid,
-                .gids = call->caller.gids,
-                .n_gids = call->caller.n_gids,
-                .unit = call->caller.unit,
-                .label = call->caller.label,
-                .owner = sd_bus_message_get_sender(call->message),
-                .pid = call->caller.pid,
+        RequestTarget target = {
+                .request =
+                        {
+                                .selectors = selectors,
+                                .mode = LEASE_MODE_NONE,
+                                .lifetime = LEASE_LIFETIME_FD,
+                                .uid = call->caller.uid,
+                                .path_uid = call->caller.uid,
+                                .gids = call->caller.gids,
+                                .n_gids = call->caller.n_gids,
+                                .unit = call->caller.unit,
+                                .label = call->caller.label,
+                                .owner = sd_bus_message_get_sender(call->message),
+                                .pid = call->caller.pid,
+                        },
+                .prebound = true,
         };
 
         int r = argument_read_texts(call->message, "selectors", ARGUMENT_SELECTORS_MAX, selectors);
         if (r == 0)
-                r = read_options(call->message, &request);
+                r = read_options(call->message, &target);
         if (r == 0)
-                *ret_request = request;
+                *ret_request = target.request;
         return r;
 }

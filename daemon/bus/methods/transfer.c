@@ -23,11 +23,6 @@ typedef struct TransferOptions {
         bool has_uid;
 } TransferOptions;
 
-static int read_name(sd_bus_message *message, const char *key, void *target)
-{
-        return option_read_text(message, key, &((TransferOptions *)target)->name);
-}
-
 static int read_uid(sd_bus_message *message, const char *key, void *target)
 {
         TransferOptions *options = target;
@@ -37,8 +32,8 @@ static int read_uid(sd_bus_message *message, const char *key, void *target)
 }
 
 static const ArgumentOption transfer_options[] = {
-        {"name", read_name},
-        {"uid", read_uid},
+        {"name", option_read_text, offsetof(TransferOptions, name)},
+        {"uid", read_uid, 0},
 };
 
 /* Reads the options. Returns 0, or -errno with the call answered. */

@@ -17,24 +17,21 @@ static const PciDevice *device_of(void *userdata)
         return &bus_view_world(view)->snapshot->devices[view->index];
 }
 
-static int get_address(sd_bus *bus, const char *path, const char *interface, const char *property,
-                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_address)
 {
         char text[BDF_TEXT_SIZE];
 
         return sd_bus_message_append(reply, "s", bdf_format(device_of(userdata)->bdf, text));
 }
 
-static int get_id(sd_bus *bus, const char *path, const char *interface, const char *property,
-                  sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_id)
 {
         const BusView *view = userdata;
 
         return sd_bus_message_append(reply, "s", bus_view_world(view)->paths[view->index]);
 }
 
-static int get_parent(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_parent)
 {
         const PciDevice *device = device_of(userdata);
         char text[BDF_TEXT_SIZE];
@@ -43,8 +40,7 @@ static int get_parent(sd_bus *bus, const char *path, const char *interface, cons
                 reply, "s", device->has_parent ? bdf_format(device->parent_bdf, text) : "");
 }
 
-static int get_group(sd_bus *bus, const char *path, const char *interface, const char *property,
-                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_group)
 {
         const BusView *view = userdata;
         const Partition *groups = bus_view_world(view)->groups;
@@ -55,9 +51,7 @@ static int get_group(sd_bus *bus, const char *path, const char *interface, const
         return bus_append_path(reply, bus_path_group(groups->groups[group].id));
 }
 
-static int get_computed_group(sd_bus *bus, const char *path, const char *interface,
-                              const char *property, sd_bus_message *reply, void *userdata,
-                              sd_bus_error *error)
+static BUS_GETTER(get_computed_group)
 {
         const BusView *view = userdata;
         const Partition *computed = bus_view_world(view)->computed;
@@ -67,8 +61,7 @@ static int get_computed_group(sd_bus *bus, const char *path, const char *interfa
                                      group == SNAPSHOT_NONE ? "" : computed->groups[group].id);
 }
 
-static int get_number(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_number)
 {
         const PciDevice *device = device_of(userdata);
 
@@ -80,14 +73,12 @@ static int get_number(sd_bus *bus, const char *path, const char *interface, cons
                 reply, "q", strcmp(property, "Vendor") == 0 ? device->vendor : device->device);
 }
 
-static int get_driver(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_driver)
 {
         return sd_bus_message_append(reply, "s", device_of(userdata)->driver);
 }
 
-static int get_state(sd_bus *bus, const char *path, const char *interface, const char *property,
-                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_state)
 {
         const BusView *view = userdata;
 
@@ -95,8 +86,7 @@ static int get_state(sd_bus *bus, const char *path, const char *interface, const
                                      ledger_device_state(view->bus->ledger, view->index));
 }
 
-static int get_iommu(sd_bus *bus, const char *path, const char *interface, const char *property,
-                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_iommu)
 {
         return sd_bus_message_append(reply, "s", device_of(userdata)->iommu);
 }

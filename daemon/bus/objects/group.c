@@ -23,8 +23,7 @@ static const Group *group_of(void *userdata)
         return &bus_view_world(view)->groups->groups[view->index];
 }
 
-static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
-                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_text)
 {
         const BusView *view = userdata;
         const Ledger *ledger = view->bus->ledger;
@@ -42,9 +41,7 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
         return sd_bus_message_append(reply, "s", text);
 }
 
-static int get_guard_text(sd_bus *bus, const char *path, const char *interface,
-                          const char *property, sd_bus_message *reply, void *userdata,
-                          sd_bus_error *error)
+static BUS_GETTER(get_guard_text)
 {
         const BusView *view = userdata;
         _cleanup_(freep) char *text = guard_evidence(view->bus->ledger, view->index);
@@ -52,15 +49,12 @@ static int get_guard_text(sd_bus *bus, const char *path, const char *interface,
         return text ? sd_bus_message_append(reply, "s", text) : -ENOMEM;
 }
 
-static int get_kernel_group(sd_bus *bus, const char *path, const char *interface,
-                            const char *property, sd_bus_message *reply, void *userdata,
-                            sd_bus_error *error)
+static BUS_GETTER(get_kernel_group)
 {
         return sd_bus_message_append(reply, "i", group_of(userdata)->kernel_group);
 }
 
-static int get_devices(sd_bus *bus, const char *path, const char *interface, const char *property,
-                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_devices)
 {
         const BusView *view = userdata;
         const Group *group = group_of(userdata);
@@ -105,8 +99,7 @@ static int append_reason(sd_bus_message *reply, const Snapshot *snapshot, const 
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_reasons(sd_bus *bus, const char *path, const char *interface, const char *property,
-                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_reasons)
 {
         const BusView *view = userdata;
         const Group *group = group_of(userdata);
@@ -117,8 +110,7 @@ static int get_reasons(sd_bus *bus, const char *path, const char *interface, con
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_lease(sd_bus *bus, const char *path, const char *interface, const char *property,
-                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_lease)
 {
         const BusView *view = userdata;
         const Lease *lease = ledger_lease_of_group(view->bus->ledger, view->index);
@@ -128,8 +120,7 @@ static int get_lease(sd_bus *bus, const char *path, const char *interface, const
         return bus_append_path(reply, bus_path_lease(lease->record->id));
 }
 
-static int get_waiters(sd_bus *bus, const char *path, const char *interface, const char *property,
-                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_waiters)
 {
         const BusView *view = userdata;
         size_t n = queue_count(view->bus->ledger, group_of(userdata)->kernel_group);

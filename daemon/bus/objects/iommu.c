@@ -16,21 +16,18 @@ static const PciDevice *covered_device(void *userdata)
         return &bus_view_world(view)->snapshot->devices[view->index];
 }
 
-static int get_name(sd_bus *bus, const char *path, const char *interface, const char *property,
-                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_name)
 {
         return sd_bus_message_append(reply, "s", covered_device(userdata)->iommu);
 }
 
-static int get_kind(sd_bus *bus, const char *path, const char *interface, const char *property,
-                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_kind)
 {
         return sd_bus_message_append(reply, "s",
                                      iommu_kind_to_string(covered_device(userdata)->iommu_kind));
 }
 
-static int get_devices(sd_bus *bus, const char *path, const char *interface, const char *property,
-                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_devices)
 {
         const BusView *view = userdata;
         const Snapshot *snapshot = bus_view_world(view)->snapshot;

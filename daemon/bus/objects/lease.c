@@ -21,8 +21,7 @@ static const Lease *lease_of(void *userdata)
         return view->bus->ledger->leases[view->index];
 }
 
-static int get_number(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_number)
 {
         const LeaseRecord *record = lease_of(userdata)->record;
 
@@ -40,8 +39,7 @@ static const char *describe_accounting(LeaseMode mode)
         return mode == LEASE_MODE_GROUP_FD || mode == LEASE_MODE_PATH ? "owner" : "process";
 }
 
-static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
-                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_text)
 {
         const Lease *lease = lease_of(userdata);
         const LeaseRecord *record = lease->record;
@@ -70,8 +68,7 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
         return sd_bus_message_append(reply, "s", text);
 }
 
-static int get_groups(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_groups)
 {
         const LeaseRecord *record = lease_of(userdata)->record;
 
@@ -81,8 +78,7 @@ static int get_groups(sd_bus *bus, const char *path, const char *interface, cons
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_devices(sd_bus *bus, const char *path, const char *interface, const char *property,
-                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_devices)
 {
         const LeaseRecord *record = lease_of(userdata)->record;
         LeaseRole role = strcmp(property, "Held") == 0 ? LEASE_ROLE_JOINER : LEASE_ROLE_TAKEN;
@@ -96,8 +92,7 @@ static int get_devices(sd_bus *bus, const char *path, const char *interface, con
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_nodes(sd_bus *bus, const char *path, const char *interface, const char *property,
-                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_nodes)
 {
         const Lease *lease = lease_of(userdata);
         _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
@@ -110,8 +105,7 @@ static int get_nodes(sd_bus *bus, const char *path, const char *interface, const
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_faults(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_faults)
 {
         const LeaseRecord *record = lease_of(userdata)->record;
         char text[BDF_TEXT_SIZE];
@@ -125,9 +119,7 @@ static int get_faults(sd_bus *bus, const char *path, const char *interface, cons
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_memory_warning(sd_bus *bus, const char *path, const char *interface,
-                              const char *property, sd_bus_message *reply, void *userdata,
-                              sd_bus_error *error)
+static BUS_GETTER(get_memory_warning)
 {
         const char *text = lease_memory_warning(lease_of(userdata));
 

@@ -9,8 +9,7 @@
 #include "daemon/bus/objects/objects_internal.h"
 #include "daemon/recovery/selfcheck.h"
 
-static int get_constant(sd_bus *bus, const char *path, const char *interface, const char *property,
-                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_constant)
 {
         const BusView *view = userdata;
 
@@ -20,8 +19,7 @@ static int get_constant(sd_bus *bus, const char *path, const char *interface, co
                                              : bus_view_world(view)->snapshot->kernel_release);
 }
 
-static int get_obstacle(sd_bus *bus, const char *path, const char *interface, const char *property,
-                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static BUS_GETTER(get_obstacle)
 {
         _cleanup_(freep) char *text = NULL;
 
@@ -29,9 +27,7 @@ static int get_obstacle(sd_bus *bus, const char *path, const char *interface, co
         return r < 0 ? r : sd_bus_message_append(reply, "s", text ? text : "");
 }
 
-static int get_policy_error(sd_bus *bus, const char *path, const char *interface,
-                            const char *property, sd_bus_message *reply, void *userdata,
-                            sd_bus_error *error)
+static BUS_GETTER(get_policy_error)
 {
         const BusView *view = userdata;
         const char *text = view->bus->ledger->policy_error;
@@ -47,9 +43,7 @@ static int append_finding(const SelfFinding *finding, void *userdata)
         return r < 0 ? r : 0;
 }
 
-static int get_self_check(sd_bus *bus, const char *path, const char *interface,
-                          const char *property, sd_bus_message *reply, void *userdata,
-                          sd_bus_error *error)
+static BUS_GETTER(get_self_check)
 {
         const BusView *view = userdata;
 

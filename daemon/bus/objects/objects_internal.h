@@ -7,6 +7,12 @@
 
 #include "daemon/bus/objects/objects.h"
 
+/* The head of a function that appends the value of a property to `reply`; `userdata` is a BusView.
+ */
+#define BUS_GETTER(name)                                                                           \
+        int name(sd_bus *bus, const char *path, const char *interface, const char *property,       \
+                 sd_bus_message *reply, void *userdata, sd_bus_error *error)
+
 #define BUS_CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
 /* A method in a vtable: who may call it is in the table of methods (daemon/bus/request.c). */

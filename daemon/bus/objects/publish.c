@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/array.h"
 #include "daemon/bus/objects/objects.h"
 
 const BusKind *const bus_kinds[] = {
@@ -32,16 +33,12 @@ static void paths_clear(Paths *paths)
 /* Takes `path` over. */
 static int paths_add(Paths *paths, char *path)
 {
-        if (!path)
-                return -ENOMEM;
-        char **items = realloc(paths->items, (paths->n_items + 2) * sizeof(*items));
-        if (!items) {
+        if (!path || !ARRAY_GROW(paths->items, paths->n_items + 1)) {
                 free(path);
                 return -ENOMEM;
         }
-        paths->items = items;
-        items[paths->n_items++] = path;
-        items[paths->n_items] = NULL;
+        paths->items[paths->n_items++] = path;
+        paths->items[paths->n_items] = NULL;
         return 0;
 }
 
