@@ -86,7 +86,7 @@ int lease_drivers_choose(const HostPaths *host, LeaseRecord *record, const char 
         return r;
 }
 
-int lease_drivers_foresee(const HostPaths *host, LeaseRecord *record, const char *wanted)
+int lease_drivers_predict(const HostPaths *host, LeaseRecord *record, const char *wanted)
 {
         _cleanup_(variant_tables_clear) VariantTables tables = {.n_builtin = 0};
 

@@ -25,7 +25,7 @@ _nodiscard_ int lease_drivers_choose(const HostPaths *host, LeaseRecord *record,
  * The same as far as can be told without touching anything: a driver whose module is not loaded yet
  * bears the module's name. Returns 0 or -errno.
  */
-_nodiscard_ int lease_drivers_foresee(const HostPaths *host, LeaseRecord *record,
+_nodiscard_ int lease_drivers_predict(const HostPaths *host, LeaseRecord *record,
                                       const char *wanted);
 
 /*

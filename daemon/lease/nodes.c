@@ -95,7 +95,7 @@ int nodes_find(const HostPaths *host, const LeaseRecord *record, Nodes *ret_node
 }
 
 /* What the kernel need not have, if it does not have it now. */
-static int foresee_shared(Nodes *nodes, const HostPaths *host, const char *name)
+static int predict_shared(Nodes *nodes, const HostPaths *host, const char *name)
 {
         char *path = NULL;
 
@@ -109,7 +109,7 @@ static int foresee_shared(Nodes *nodes, const HostPaths *host, const char *name)
         return append(nodes, n < 0 ? NULL : text);
 }
 
-static int foresee_device(Nodes *nodes, const HostPaths *host, const LeaseDevice *device)
+static int predict_device(Nodes *nodes, const HostPaths *host, const LeaseDevice *device)
 {
         char *text = NULL, address[BDF_TEXT_SIZE];
 
@@ -120,7 +120,7 @@ static int foresee_device(Nodes *nodes, const HostPaths *host, const LeaseDevice
         return append(nodes, n < 0 ? NULL : text);
 }
 
-int nodes_foresee(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
+int nodes_predict(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
 {
         _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
         int r = 0;
@@ -132,12 +132,12 @@ int nodes_foresee(const HostPaths *host, const LeaseRecord *record, Nodes *ret_n
                 r = append(&nodes, n < 0 ? NULL : path);
         }
         for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_devices; i++)
-                r = foresee_device(&nodes, host, &record->devices[i]);
+                r = predict_device(&nodes, host, &record->devices[i]);
         nodes.n_own = nodes.n;
         if (r == 0 && nodes_are_for(record->mode))
-                r = foresee_shared(&nodes, host, "vfio/vfio");
+                r = predict_shared(&nodes, host, "vfio/vfio");
         if (r == 0 && nodes_are_for(record->mode))
-                r = foresee_shared(&nodes, host, "iommu");
+                r = predict_shared(&nodes, host, "iommu");
         if (r < 0)
                 return r;
         *ret_nodes = nodes;

@@ -33,7 +33,7 @@ _nodiscard_ int nodes_find(const HostPaths *host, const LeaseRecord *record, Nod
  * The same before a device is taken, each as it is told: a node that is not there yet with a word
  * that it may not come, and that of a device by the device, as its name is the kernel's.
  */
-_nodiscard_ int nodes_foresee(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes);
+_nodiscard_ int nodes_predict(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes);
 
 /* Lets the record's uid open them all. Returns 0, a Refusal with *ret_message, or -errno. */
 _nodiscard_ int nodes_grant(const HostPaths *host, const LeaseRecord *record, char **ret_message);

@@ -27,7 +27,7 @@ int plan_expect_guard(const Ledger *ledger, size_t group, LeaseMode mode,
                                 &prospect.places, NULL);
         if (r < 0)
                 return r;
-        *ret_layer = guard_foresee(&prospect);
+        *ret_layer = guard_predict(&prospect);
         return 0;
 }
 

@@ -141,7 +141,7 @@ static int add_nodes(const HostPaths *host, const LeaseRecord *record, LeaseStep
 {
         _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
 
-        int r = nodes_foresee(host, record, &nodes);
+        int r = nodes_predict(host, record, &nodes);
         for (size_t i = 0; r == 0 && i < nodes.n; i++)
                 r = add_node(record, nodes.paths[i], texts);
         return r;

@@ -90,14 +90,14 @@ static int job_ask(const void *context, VfioFds *fds, char **ret_message)
         const Play *play = context;
         LeaseRecord *record = play->record;
         _cleanup_(lease_step_texts_clear) LeaseStepTexts steps = {.items = NULL};
-        _cleanup_(closep) int fd = memfd_create("rehearsal", MFD_CLOEXEC);
+        _cleanup_(closep) int fd = memfd_create("preview", MFD_CLOEXEC);
         Findings findings = {fd, play->releases_console ? CRITICAL_DISPLAY : _CRITICAL_N};
         char text[BDF_TEXT_SIZE];
         bool changed = false;
 
         if (fd < 0)
                 return -errno;
-        int r = lease_drivers_foresee(&play->host, record, play->driver);
+        int r = lease_drivers_predict(&play->host, record, play->driver);
         if (r == 0 && play->releases_console)
                 r = console_find(&play->host, record, &changed);
         for (size_t i = 0; r == 0 && i < record->n_devices; i++) {
@@ -117,7 +117,7 @@ static int job_ask(const void *context, VfioFds *fds, char **ret_message)
                         return -EIO;
         if (r < 0)
                 return r;
-        fds->items[fds->n_items++] = (VfioFd){.name = "rehearsal", .fd = fd};
+        fds->items[fds->n_items++] = (VfioFd){.name = "preview", .fd = fd};
         fd = -1;
         return 0;
 }

@@ -67,7 +67,7 @@ static const struct {
           "let uid 1000 open DEV/vfio/vfio", "let uid 1000 open DEV/iommu"}},
 };
 
-/* What the rehearsal said. */
+/* What the preview said. */
 typedef struct Said {
         bool is_done;
         int code;
@@ -81,7 +81,7 @@ static void said_clear(Said *said)
         lease_step_texts_clear(&said->steps);
 }
 
-static void on_rehearsed(const PlanPreview *preview, void *userdata)
+static void on_previewed(const PlanPreview *preview, void *userdata)
 {
         Said *said = userdata;
 
@@ -106,7 +106,7 @@ static void play(FakeDaemon *daemon, const char *selector, LeaseMode mode, Said 
                 .unit = "",
         };
 
-        plan_preview(daemon->ledger, &request, on_rehearsed, said);
+        plan_preview(daemon->ledger, &request, on_previewed, said);
         while (!said->is_done && event_base_loop(daemon->base, EVLOOP_ONCE) == 0)
                 ;
 }
