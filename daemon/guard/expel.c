@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* That the device is gone is looked at; that it is back is not asked: it may have been pulled. */
+/* Removal is read back. Return is not: the card may have been pulled. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ int expel_device(const HostPaths *host, Bdf bdf, char **ret_message)
                            w < 0 ? strerror(-w) : "");
 }
 
-/* The one bus right below a bridge. Returns 0 and the path of its rescan file, or -errno. */
+/* Finds the one bus right below a bridge. Returns 0 and the path of its rescan file, or -errno. */
 static int bus_below(const HostPaths *host, Bdf bridge, char path[static PATH_MAX])
 {
         char text[BDF_TEXT_SIZE], directory[PATH_MAX - NAME_MAX - sizeof("//rescan")];
@@ -70,5 +70,5 @@ int expel_undo(const HostPaths *host, const char *place, char **ret_message)
         if (r == 0 || r == -ENOENT)
                 return 0;
         return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
-                           "the bus at %s cannot be looked over again: %s", place, strerror(-r));
+                           "the bus at %s cannot be rescanned: %s", place, strerror(-r));
 }

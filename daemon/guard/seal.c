@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Each write is followed by a look at what it was to change: that alone counts. */
+/* Each write is read back; only what is read counts. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -47,7 +47,7 @@ static void autoprobe_path(const HostPaths *host, const char *place, char path[s
                        place);
 }
 
-/* The text of a function's switch. Returns 0 and *ret_on, or -errno. */
+/* Reads sriov_drivers_autoprobe of a function. Returns 0 and *ret_on, or -errno. */
 static int read_autoprobe(const HostPaths *host, const char *place, bool *ret_on)
 {
         _cleanup_(freep) char *text = NULL;
@@ -77,7 +77,7 @@ static int write_autoprobe(const HostPaths *host, const char *place, bool on, ch
         int w = host_write_text(path, on ? "1" : "0");
         int r = read_autoprobe(host, place, &now);
         if (r == -ENOENT)
-                return 0; /* the function is gone, and its virtual ones with it */
+                return 0; /* the function is gone, and its VFs with it */
         if (r < 0)
                 return r;
         if (now == on)
@@ -87,7 +87,7 @@ static int write_autoprobe(const HostPaths *host, const char *place, bool on, ch
                            w < 0 ? ": " : "", w < 0 ? strerror(-w) : "");
 }
 
-/* Hands a service to pciehp or takes it away; a port that is gone needs neither. */
+/* Binds pciehp to a service, or unbinds it. A port that is gone needs neither. */
 static int write_slot(const HostPaths *host, const char *service, bool bound, char **ret_message)
 {
         char device[PATH_MAX], link[PATH_MAX], file[PATH_MAX];
@@ -102,8 +102,8 @@ static int write_slot(const HostPaths *host, const char *service, bool bound, ch
         int w = host_write_text(file, service);
         if (exists(link) == bound || !exists(device))
                 return 0;
-        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "%s: pciehp did not %s%s%s",
-                           service, bound ? "bind again" : "let go", w < 0 ? ": " : "",
+        return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message, "%s: pciehp could not be %s%s%s",
+                           service, bound ? "bound again" : "unbound", w < 0 ? ": " : "",
                            w < 0 ? strerror(-w) : "");
 }
 
@@ -121,7 +121,7 @@ int seal_undo(const HostPaths *host, const LeaseChange *change, char **ret_messa
                        : write_autoprobe(host, change->place, true, ret_message);
 }
 
-/* Is there such a slot, and has pciehp got it? */
+/* Whether there is such a slot, and whether pciehp drives it. */
 static bool slot_exists(const HostPaths *host, const char *service, bool *ret_bound)
 {
         char path[PATH_MAX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The sentinel's file: what is written is read, and nothing else is taken for one. */
+/* The watch file of the guard process: what is written is read, and nothing else is accepted. */
 
 #include <errno.h>
 #include <stdio.h>

@@ -190,7 +190,7 @@ def an_expelled_joiner_is_back_after_release(context):
     context.ok(not _is_there(context, JOINER), "the joiner is still on the machine")
     context.equal(_lease(context)["held"], [], "what is held")
     evidence = _group(context)["guard_evidence"]
-    context.ok("what was expelled comes back" in evidence, evidence)
+    context.ok("devices that were expelled come back" in evidence, evidence)
     context.refused(f"take {number} {JOINER}", 3, "", LAB)
     _release(context, number, listed)
 
@@ -282,7 +282,7 @@ def a_card_that_is_found_again_opens_the_slots(context):
     places.expect_event(events, "device-lost", device=JOIN_CARD)
     _await_guard(context, "sealed")
     evidence = _group(context)["guard_evidence"]
-    context.ok("plugged in is not seen before the lease ends" in evidence, evidence)
+    context.ok("does not see a card that is plugged in before the lease ends" in evidence, evidence)
     context.sh("echo 1 > /sys/bus/pci/rescan")
     _take_back(context, events, number)
     context.machine.await_(
