@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * isolationd-aide ROLE: does for the daemon what the daemon itself has no right to.
- *
- * Each role is a unit of its own, with the rights for its tasks and no others, none of them near
- * the bus. Who asks is root's daemon, over a socket of the service manager's: `look` and `set` take
- * one request a connection, each in a process of its own, since a task may hang, and end when
- * nobody asks for a while; `watch` is started for a connection, and lasts as long.
- */
+/* isolationd-aide ROLE: does for the daemon what the daemon itself has no right to do. */
 
 #include <errno.h>
 #include <poll.h>

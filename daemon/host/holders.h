@@ -59,12 +59,12 @@ typedef struct HolderSearch {
         pid_t daemon; /* it and its children have copies, */
         pid_t keeper; /* as has the service manager that keeps them for it */
         bool each; /* node is told of, everybody counts, and who may not be looked at is an error */
-        bool strict; /* who may not be looked at is an error; not told to an aide */
+        bool strict; /* a process that cannot be read is an error; not sent */
 } HolderSearch;
 
 enum {
         _HOLDERS_E_SUCCESS,
-        HOLDERS_E_UNSEEN, /* the aide cannot be asked, and not all processes may be looked at */
+        HOLDERS_E_UNSEEN, /* the helper does not answer, and some processes may not be read */
 };
 
 /* What is said then: which unit is missing, and what to do. */
@@ -112,21 +112,23 @@ _nodiscard_ int holders_find(const HostPaths *host, const HolderSearch *search, 
 bool holder_read_start(const HostPaths *host, int32_t pid, uint64_t *ret_start);
 
 /*
- * Kills those that hold for certain, by pidfds: each is looked at again once its pidfd is open, so
- * that no other process of that number is hit. *ret_n gets how many were. Returns 0 or -errno.
+ * Kills the processes that certainly hold, through pidfds. Each is checked again once its pidfd is
+ * open, so that no other process with that number is killed. *ret_n gets how many were. Returns 0
+ * or -errno.
  */
 _nodiscard_ int holders_kill(const HostPaths *host, const HolderSearch *search,
                              const HolderList *list, size_t *ret_n);
 
 /*
- * The same two by who may look at everybody's descriptors (daemon/host/helper.h): finds, and kills if
- * `kill` says so; *ret_n gets how many. Without an aide the caller looks with its own rights.
- * Blocks. Returns 0, HOLDERS_E_UNSEEN with nobody killed, or -errno.
+ * The same two through the privileged helper, which may read the descriptors of all processes
+ * (daemon/host/helper.h): finds holders, and kills them with `kill`; *ret_n gets how many. Without
+ * a helper the caller looks with its own rights. Blocks. Returns 0, HOLDERS_E_UNSEEN with no
+ * process killed, or -errno.
  */
 _nodiscard_ int holders_look(const HostPaths *host, const HolderSearch *search, bool kill,
                              HolderList *ret, size_t *ret_n);
 
-/* The far side of that: a task of the aide's. */
+/* The helper's part: a task of the privileged helper. */
 int holders_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                   int *ret_fd);
 

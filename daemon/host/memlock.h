@@ -31,13 +31,13 @@ _nodiscard_ int memlock_look(const HostPaths *host, int32_t pid, uid_t uid,
                              MemlockProcess *ret_process, MemlockPair *ret_limits);
 
 /*
- * Changes its limits from `before` to `after`, by the aide that may, if there is one. May block:
- * for workers. Returns 0 (they are so), -ESRCH (it has ended), -ESTALE (it has other limits than
- * `before`, which stay) or -errno.
+ * Changes its limits from `before` to `after`, through the privileged helper, if there is one. May
+ * block: for workers. Returns 0 (the limits are set), -ESRCH (the process has ended), -ESTALE (its
+ * limits are not `before`, and stay) or -errno.
  */
 _nodiscard_ int memlock_change(const HostPaths *host, const MemlockProcess *process,
                                const MemlockPair *before, const MemlockPair *after);
 
-/* The aide's part (AideServe). */
+/* The helper's part (HelperServe). */
 int memlock_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                   int *ret_fd);

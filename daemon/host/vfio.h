@@ -51,15 +51,16 @@ _nodiscard_ int vfio_open_groups(const HostPaths *host, const int32_t *groups, s
                                  VfioFds *ret_fds, char **ret_message);
 
 /*
- * Opens an iommufd that counts pinned memory for each process (an aide says so, if there is one),
- * and the cdev of every device; with `bind` the devices are bound to the iommufd, and several are
- * tried in one address space, which is gone afterwards. Returns 0 and adds "iommufd" and
- * "device:BDF" fds, a Refusal with *ret_message, or -errno; on failure nothing stays open.
+ * Opens an iommufd that counts pinned memory for each process (a privileged helper sets that, if
+ * there is one), and the cdev of every device. With `bind` the devices are bound to the iommufd;
+ * several devices are tried in one address space, which is closed afterwards. Returns 0 and adds
+ * "iommufd" and "device:BDF" fds, a Refusal with *ret_message, or -errno; on failure nothing stays
+ * open.
  */
 _nodiscard_ int vfio_claim_devices(const HostPaths *host, bool bind, const Bdf *devices,
                                    size_t n_devices, VfioFds *ret_fds, char **ret_message);
 
-/* Has an iommufd count so: a task of the aide's. */
+/* The helper's part: makes an iommufd count pinned memory for each process. */
 int vfio_serve_count(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                      int *ret_fd);
 

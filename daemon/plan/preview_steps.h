@@ -17,12 +17,14 @@ _nodiscard_ int preview_yield(const Plan *plan, LeaseStepTexts *texts);
 _nodiscard_ int preview_rules(const Plan *plan, const LeaseRecord *record, LeaseStepTexts *texts);
 
 /*
- * What the worker does then, from a record that has its drivers and consoles by now. It looks at
- * the host, and may block: for workers. Returns 0 or -errno.
+ * Adds the steps of the worker, from a record that has its drivers and consoles by now. Reads the
+ * host, and may block: for workers. Returns 0 or -errno.
  */
 _nodiscard_ int preview_take(const HostPaths *host, const LeaseRecord *record,
                              LeaseStepTexts *texts);
 
-/* What the sentinel does last, where that layer is what the guard comes to. Returns 0 or -ENOMEM.
+/*
+ * Adds the last steps, those of the guard process, if the guard comes to that layer. Returns 0 or
+ * -ENOMEM.
  */
 _nodiscard_ int preview_gate(GuardLayer layer, LeaseStepTexts *texts);

@@ -77,7 +77,8 @@ static void add_taken(Entry *entry, const LeaseRecord *record)
                         add(entry, AUDIT_FIELD_DEVICE, bdf_format(record->devices[i].bdf, text));
 }
 
-static const HostPaths *audit_host; /* whose aide writes to the kernel's audit, or NULL */
+static const HostPaths
+        *audit_host; /* the helper of this host writes to the kernel's audit; or NULL */
 
 void audit_set_host(const HostPaths *host)
 {

@@ -16,7 +16,8 @@ typedef struct Lease Lease;
 typedef struct Ledger Ledger;
 
 /*
- * From now on the kernel's audit is told too, by the aide of `host`, which has to last. NULL ends it.
+ * From now on writes to the kernel's audit too, through the helper of `host`, which is borrowed.
+ * NULL ends that.
  */
 void audit_set_host(const HostPaths *host);
 
