@@ -253,7 +253,7 @@ static int run(Daemon *daemon)
 }
 
 /* For udev; see daemon/guard/udev_hook.h. */
-static int run_errand(const char *function, const char *driver)
+static int run_udev_hook(const char *function, const char *driver)
 {
         const HostPaths host = HOST_PATHS_LIVE;
 
@@ -288,9 +288,9 @@ static int parse(int argc, char **argv)
                 printf("isolationd %s\n", ISO_VERSION);
                 return 0;
         case 'l':
-                return run_errand(optarg, NULL);
+                return run_udev_hook(optarg, NULL);
         case 'a':
-                return run_errand(NULL, optarg);
+                return run_udev_hook(NULL, optarg);
         default:
                 return 2;
         }

@@ -35,7 +35,7 @@
 enum {
         PLACE_RUNTIME,
         PLACE_STATE,
-        PLACE_AIDES,
+        PLACE_HELPERS,
         _PLACE_N,
 };
 
@@ -93,7 +93,7 @@ static void restore_records(Runtime *runtime)
 static void make_directories(const Runtime *runtime)
 {
         static const mode_t modes[_PLACE_N] = {
-                [PLACE_RUNTIME] = 0755, [PLACE_STATE] = 0700, [PLACE_AIDES] = 0755};
+                [PLACE_RUNTIME] = 0755, [PLACE_STATE] = 0700, [PLACE_HELPERS] = 0755};
 
         for (size_t i = 0; i < _PLACE_N; i++)
                 if (runtime->places[i])
@@ -103,9 +103,9 @@ static void make_directories(const Runtime *runtime)
 /* --- the sockets ------------------------------------------------------------------------------ */
 
 /* Tells of sockets that have gone or come. */
-static void look_for_aides(Runtime *runtime)
+static void watch_helper_sockets(Runtime *runtime)
 {
-        for (HelperRole role = 0; runtime->places[PLACE_AIDES] && role < _HELPER_ROLE_N; role++) {
+        for (HelperRole role = 0; runtime->places[PLACE_HELPERS] && role < _HELPER_ROLE_N; role++) {
                 const char *name = helper_role_to_string(role);
                 bool missing = !selfcheck_has_helper(&runtime->ledger->host, role);
 
@@ -115,7 +115,7 @@ static void look_for_aides(Runtime *runtime)
                 if (missing)
                         log_error("isolationd-%s cannot be asked, there is no socket %s/%s: "
                                   "systemctl restart isolationd.service brings it back",
-                                  name, runtime->places[PLACE_AIDES], name);
+                                  name, runtime->places[PLACE_HELPERS], name);
                 else
                         log_notice("isolationd-%s can be asked again", name);
         }
@@ -144,7 +144,7 @@ static void on_restarted(WorkerResult *result, void *userdata)
         runtime->worker = NULL;
         if (result->code != 0)
                 log_error("the service manager does not make the sockets of the aides again");
-        look_for_aides(runtime);
+        watch_helper_sockets(runtime);
 }
 
 static void on_overdue(void *userdata)
@@ -181,7 +181,7 @@ static void watch_place(Runtime *runtime, size_t place)
         if (!path)
                 return;
         runtime->watches[place] = inotify_add_watch(
-                runtime->fd, path, (place == PLACE_AIDES ? GONE | COME : GONE) | IN_ONLYDIR);
+                runtime->fd, path, (place == PLACE_HELPERS ? GONE | COME : GONE) | IN_ONLYDIR);
         if (runtime->watches[place] < 0)
                 log_warning("%s is not watched: %s", path, strerror(errno));
         /* The same directory has the same number; another one was moved away, or is gone. */
@@ -205,7 +205,7 @@ static void on_settled(evutil_socket_t fd, short what, void *userdata)
         restore_records(runtime);
         queue_save(runtime->ledger);
         controller_save(runtime->ledger);
-        look_for_aides(runtime);
+        watch_helper_sockets(runtime);
 }
 
 /* Whether an event is about something else than a file that is just being replaced. */
@@ -245,7 +245,7 @@ int runtime_new(struct event_base *base, Ledger *ledger, const char *path, Runti
         (void)snprintf(runtime->path, sizeof(runtime->path), "%s", path);
         runtime->places[PLACE_RUNTIME] = runtime->path;
         runtime->places[PLACE_STATE] = ledger->state_directory;
-        runtime->places[PLACE_AIDES] = ledger->host.helpers;
+        runtime->places[PLACE_HELPERS] = ledger->host.helpers;
         for (size_t i = 0; i < _PLACE_N; i++)
                 runtime->watches[i] = -1;
         runtime->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -256,7 +256,7 @@ int runtime_new(struct event_base *base, Ledger *ledger, const char *path, Runti
         if (!runtime->event || !runtime->settle || event_add(runtime->event, NULL) < 0)
                 return -ENOMEM;
         watch_places(runtime);
-        look_for_aides(runtime);
+        watch_helper_sockets(runtime);
         ask_for_sockets(runtime);
         *ret_runtime = TAKE_PTR(runtime);
         return 0;

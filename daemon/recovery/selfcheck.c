@@ -111,7 +111,7 @@ static const char *const losses[_HELPER_ROLE_N] = {
         [HELPER_WATCH] = "A device that joins a leased group is noticed later.",
 };
 
-static int check_aides(const Check *check)
+static int check_helpers(const Check *check)
 {
         const HostPaths *host = &check->ledger->host;
         size_t n_missing = 0;
@@ -209,7 +209,7 @@ int selfcheck(const Ledger *ledger, SelfFound found, void *userdata)
         if (r == 0)
                 r = check_files(&check);
         if (r == 0)
-                r = check_aides(&check);
+                r = check_helpers(&check);
         if (r == 0)
                 r = check_store(&check);
         return r == 0 ? check_downgrade(&check) : r;
