@@ -90,9 +90,9 @@ def the_owner_takes_a_joiner(context):
         number = _acquire(context, mode)
         _join(context, events)
         context.refused(f"take {number} {JOINER}", 5, "belongs to another user", STRANGER)
-        context.refused(f"take {number} {JOIN_CARD}", 2, "in the owner's hands", LAB)
+        context.refused(f"take {number} {JOIN_CARD}", 2, "its owner has it already", LAB)
         context.refused(f"take {number} {JOIN_PORTS[1]}", 2, "bridge", LAB)
-        context.refused(f"take {number} {places.EDU}", 3, "no device of this lease", LAB)
+        context.refused(f"take {number} {places.EDU}", 3, "does not belong to this lease", LAB)
         answer = context.json(f"take {number} {JOINER}", LAB)
         context.equal((answer["lease"], answer["device"], answer["fds"]),
                       (number, JOINER, [] if mode == "vfio" else [f"device:{JOINER}"]),
@@ -103,7 +103,7 @@ def the_owner_takes_a_joiner(context):
                       ([JOIN_CARD, JOINER], [], "owned"), "the lease")
         states = {each["device"]: each["state"] for each in _group(context)["devices"]}
         context.equal(states[JOINER], "leased", "the joiner's state")
-        context.refused(f"take {number} {JOINER}", 2, "in the owner's hands", LAB)
+        context.refused(f"take {number} {JOINER}", 2, "its owner has it already", LAB)
         _release(context, number, listed)
 
 
@@ -182,7 +182,7 @@ def an_expelled_joiner_is_back_after_release(context):
     number = _acquire(context)
     _join(context, events)
     context.refused(f"expel {number} {JOINER}", 5, "requires an administrator", LAB)
-    context.refused(f"expel {number} {JOIN_CARD}", 2, "in the owner's hands", ROOT)
+    context.refused(f"expel {number} {JOIN_CARD}", 2, "its owner has it already", ROOT)
     context.refused(f"expel {number} {JOIN_PORTS[1]}", 2, "bridge", ROOT)
     answer = context.json(f"expel {number} {JOINER}", ROOT)
     context.equal((answer["lease"], answer["device"]), (number, JOINER), "the answer")
