@@ -2,18 +2,17 @@
 #pragma once
 
 /*
- * What an acquire would do to the host, a line for each step, in its order: what was parked, udev's
- * rules, modules, what lets go of screens, what is shut for newcomers, drivers, claims, and who may
- * open nodes.
+ * What an acquire would do to the host, one line for each step, in order: give parked groups back,
+ * udev rules, modules, consoles, seals, drivers, claims, and permissions of nodes.
  */
 
 #include "daemon/lease/steps.h"
 #include "daemon/plan/plan.h"
 
-/* The leases that only kept a plan's groups until somebody asks. Returns 0 or -ENOMEM. */
+/* Adds the parked leases that are given back first. Returns 0 or -ENOMEM. */
 _nodiscard_ int preview_yield(const Plan *plan, LeaseStepTexts *texts);
 
-/* What the event loop does first: the rules of a plan's lease. Returns 0 or -ENOMEM. */
+/* Adds what the event loop does first: the udev rules of the plan's lease. Returns 0 or -ENOMEM. */
 _nodiscard_ int preview_rules(const Plan *plan, const LeaseRecord *record, LeaseStepTexts *texts);
 
 /*
