@@ -67,10 +67,10 @@ enum {
         HOLDERS_E_UNSEEN, /* the helper does not answer, and some processes may not be read */
 };
 
-/* What is said then: which unit is missing, and what to do. */
+/* The message for that: the missing unit, and the command that starts it again. */
 #define HOLDERS_UNSEEN                                                                             \
-        "who has it open cannot be seen, as isolationd-look cannot be asked: "                     \
-        "systemctl restart isolationd.service"
+        "isolationd cannot find the processes that have it open, because isolationd-look cannot "  \
+        "be reached: systemctl restart isolationd.service"
 
 /* Forgets what a search or a list holds, not itself. */
 void holder_search_clear(HolderSearch *search);

@@ -40,7 +40,7 @@ static void tell_killed(uint32_t id, const HoldersResult *result)
         _cleanup_(freep) char *names = holders_describe(result->holders);
 
         if (result->code == REFUSAL_UNSUPPORTED)
-                log_warning("lease %" PRIu32 ": nobody was killed: %s", id, result->message);
+                log_warning("lease %" PRIu32 ": no process was killed: %s", id, result->message);
         else if (result->code != 0)
                 log_warning("lease %" PRIu32 ": whom to kill could not be found out: %s", id,
                             result->code < 0 ? strerror(-result->code) : result->message);

@@ -110,14 +110,14 @@ static void on_holders(Ledger *ledger, uint32_t id, const HoldersResult *result,
                                "`isoctl revoke --kill %" PRIu32 "` ends them",
                                lease->record->groups[0].id, names ? names : "somebody", id);
         else
-                (void)snprintf(text, sizeof(text),
-                               "group %s: the kernel takes long%s%s%s; the kernel log may say more; "
-                               "it is given back when the kernel lets go",
-                               lease->record->groups[0].id,
-                               result->code == 0 ? ", and no process has it open" : ": ",
-                               is_unseen && lease->record->revoke_kill ? "nobody was killed, as "
-                                                                       : "",
-                               result->code == 0 ? "" : result->message);
+                (void)snprintf(
+                        text, sizeof(text),
+                        "group %s: the kernel takes long%s%s%s; the kernel log may say more; "
+                        "it is given back when the kernel lets go",
+                        lease->record->groups[0].id,
+                        result->code == 0 ? ", and no process has it open" : ": ",
+                        is_unseen && lease->record->revoke_kill ? "no process was killed, as " : "",
+                        result->code == 0 ? "" : result->message);
         set_text(lease, text);
         log_warning("lease %" PRIu32 " is %s: %s", id, ledger_lease_state(lease), text);
         if (lease->record->state == LEASE_PREPARING)
