@@ -19,9 +19,9 @@
 #include "daemon/host/memlock.h"
 #include "daemon/host/packet.h"
 
-/* Without a request for so long, it ends. */
+/* Ends after that time without a request. */
 #define IDLE_MSEC 30000
-/* Requests under way; more wait in the socket's queue. */
+/* Requests served at once; more wait in the queue of the socket. */
 #define CHILDREN_MAX 64
 
 static const struct {
@@ -50,7 +50,7 @@ static int serve(const HostPaths *host, HelperRole role, const HelperRequest *re
         return tasks[request->task].serve(host, request, fd, reply, ret_fd);
 }
 
-/* The socket is root's; that whoever asks is so too is asked again. */
+/* Whether the peer is root. Only root may open the socket; this checks again. */
 static bool is_ours(int connection)
 {
         struct ucred peer;
@@ -76,7 +76,10 @@ static _Noreturn void answer(HelperRole role, int connection)
         _exit(packet_send(connection, &reply, sizeof(reply), back) < 0 ? 1 : 0);
 }
 
-/* Whether any child is left, once those that have ended are gone; without WNOHANG one is awaited. */
+/*
+ * Reaps children that have ended, and returns whether any is left. Without WNOHANG it waits for
+ * one.
+ */
 static bool reap(size_t *n_children, int flags)
 {
         while (*n_children > 0) {
