@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Members of JSON objects, read strictly: what is not there, of another type or out of its range is
- * not there.
+ * Reads members of JSON objects strictly: a member of another type or out of range counts as
+ * missing.
  */
 
 #include <json.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Found anew each time: nodes come and go with the devices that VFIO drives. */
+/* The nodes are found again each time, as they come and go with the devices that VFIO drives. */
 
 #include "daemon/lease/nodes.h"
 
@@ -20,7 +20,7 @@ void nodes_clear(Nodes *nodes)
         *nodes = (Nodes){.paths = NULL};
 }
 
-/* Takes `path` over. */
+/* Appends `path`, and takes it over. */
 static int append(Nodes *nodes, char *path)
 {
         if (!path)
@@ -35,7 +35,7 @@ static int append(Nodes *nodes, char *path)
         return 0;
 }
 
-/* The same, but what is not there is left out. */
+/* The same, but leaves out a node that does not exist. */
 static int add(Nodes *nodes, char *path)
 {
         if (!path)
@@ -94,7 +94,7 @@ int nodes_find(const HostPaths *host, const LeaseRecord *record, Nodes *ret_node
         return 0;
 }
 
-/* What the kernel need not have, if it does not have it now. */
+/* Adds a shared node, and notes that it may never exist if it does not exist now. */
 static int predict_shared(Nodes *nodes, const HostPaths *host, const char *name)
 {
         char *path = NULL;
@@ -189,7 +189,7 @@ bool nodes_are_granted(const HostPaths *host, const LeaseRecord *record)
         if (nodes_find(host, record, &nodes) < 0)
                 return false;
         for (size_t i = 0; i < nodes.n; i++)
-                /* One that has gone meanwhile is nobody's to open. */
+                /* A node that has gone meanwhile cannot be opened. */
                 if (!acl_has(nodes.paths[i], record->path_uid) &&
                     access(nodes.paths[i], F_OK) == 0)
                         return false;

@@ -95,11 +95,12 @@ static void test_a_claim_that_fails(void)
 {
         static const LeaseMode modes[] = {LEASE_MODE_VFIO, LEASE_MODE_IOMMUFD};
         static const char *const messages[] = {
-                "opening /nonexistent/vfio/7 failed: No such file or directory; and holding it "
-                "again: 0000:02:00.0: still bound to vfio-pci after unbinding: "
+                "opening /nonexistent/vfio/7 failed: No such file or directory; holding it "
+                "again failed too: 0000:02:00.0: still bound to vfio-pci after unbinding: "
                 "No such file or directory",
-                "0000:02:00.0: this kernel gives it no VFIO character device; use mode vfio; and "
-                "holding it again: 0000:02:00.0: still bound to vfio-pci after unbinding: "
+                "0000:02:00.0: this kernel gives it no VFIO character device; use mode vfio; "
+                "holding it again failed too: 0000:02:00.0: still bound to vfio-pci after "
+                "unbinding: "
                 "No such file or directory",
         };
 
