@@ -4,7 +4,7 @@
 /*
  * The files of a kernel group: the type of its default domain, and its reserved regions.
  *
- * The kernel takes the group's lock for either, which a change that hangs may hold: for a worker.
+ * The kernel locks the group for both, and a change that hangs may hold that lock: for workers.
  */
 
 #include "core/model/domain_type.h"
