@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * isolationd: puts manager, uevents and bus on one loop, and tells the service manager how it goes.
+ * isolationd: puts the ledger, uevents and the bus on one loop, and tells the service manager its
+ * state.
  *
- * The order of the start is the order of trust: listen for changes, read the machine, take over
- * what the last daemon left, and only then answer anybody.
+ * The start has a fixed order: listen for changes, read the machine, take over what the last daemon
+ * left, and only then answer requests.
  */
 
 #include <errno.h>
@@ -86,25 +87,25 @@ static void on_reload(evutil_socket_t signal_number, short what, void *userdata)
         on_policy_changed(userdata);
 }
 
-/* Without it, there is the reload that somebody asks for. */
+/* If this fails, a change of the policy needs a reload by hand. */
 static void watch_policy(Daemon *daemon)
 {
         int r = policy_watch_new(daemon->base, policy_directories, on_policy_changed, daemon,
                                  &daemon->policy_watch);
         if (r < 0)
-                log_warning("policy files are not watched: %s; after a change, reload isolationd",
+                log_warning("policy files cannot be watched: %s; after a change, reload isolationd",
                             strerror(-r));
 }
 
-/* Without it, files that are removed stay away until they are written the next time. */
+/* If this fails, files that somebody removes stay missing until they are next written. */
 static void watch_runtime(Daemon *daemon)
 {
         int r = runtime_new(daemon->base, daemon->ledger, RUNTIME_DIRECTORY, &daemon->runtime);
         if (r < 0)
-                log_warning(RUNTIME_DIRECTORY " is not watched: %s", strerror(-r));
+                log_warning(RUNTIME_DIRECTORY " cannot be watched: %s", strerror(-r));
 }
 
-/* Children whose worker is already forgotten; the others are reaped by their worker. */
+/* Reaps children whose worker was freed already. A worker reaps the others. */
 static void on_child(evutil_socket_t signal_number, short what, void *userdata)
 {
         while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -123,7 +124,7 @@ static void on_changed(uint64_t number, void *userdata)
         ledger_hear_uevent(daemon->ledger, number);
 }
 
-/* No reading for that: the machine is as it was. */
+/* Needs no reading, as the machine has not changed. */
 static void on_nodes(void *userdata)
 {
         const Daemon *daemon = userdata;
@@ -154,8 +155,8 @@ static int watch_signals(Daemon *daemon)
 }
 
 /*
- * While the daemon starts, and when it leaves, it waits for answers of the bus; the end of a
- * worker, or a reload, must not cut such a wait short.
+ * While the daemon starts or ends, it waits for answers of the bus. The end of a worker, or a
+ * reload, must not interrupt such a wait.
  */
 static void hold_signals(int how)
 {
@@ -167,7 +168,7 @@ static void hold_signals(int how)
         (void)sigprocmask(how, &set, NULL);
 }
 
-/* Tells the service manager that the loop turns, twice per period that it allows. */
+/* Tells the service manager that the loop runs, twice per period that it allows. */
 static int start_watchdog(Daemon *daemon)
 {
         uint64_t usec;
@@ -191,7 +192,9 @@ static int start(Daemon *daemon)
         HostPaths host = HOST_PATHS_LIVE;
 
         host.helpers = HELPER_DIRECTORY;
-        /* Our unit hides /usr/lib/modules, and shows it there; or there was none when it started.
+        /*
+         * The unit hides /usr/lib/modules and shows it at this path, unless it was missing at the
+         * start.
          */
         const char *modules = getenv("ISOLATIOND_MODULES");
         if (modules && access(modules, F_OK) == 0)
@@ -234,7 +237,7 @@ static int run(Daemon *daemon)
         while (!daemon->stop) {
                 int r = bus_turn(daemon->bus);
                 if (r < 0) {
-                        log_error("the bus is gone: %s", strerror(-r));
+                        log_error("the connection to the bus has ended: %s", strerror(-r));
                         return r;
                 }
                 if (daemon->stop || event_base_loop(daemon->base, EVLOOP_ONCE) < 0)
@@ -246,14 +249,16 @@ static int run(Daemon *daemon)
         int r = bus_leave_name(daemon->bus);
         hold_signals(SIG_UNBLOCK);
         if (r < 0)
-                log_warning("isolationd ends without answering everybody: %s", strerror(-r));
+                log_warning("isolationd ends and may not have answered all requests: "
+                            "%s",
+                            strerror(-r));
         else
                 stop_in_order(daemon->bus, daemon->ledger, daemon->base, &daemon->stop);
         return 0;
 }
 
-/* For udev; see daemon/guard/udev_hook.h. */
-static int run_errand(const char *function, const char *driver)
+/* Run by udev; see daemon/guard/udev_hook.h. */
+static int run_udev_hook(const char *function, const char *driver)
 {
         const HostPaths host = HOST_PATHS_LIVE;
 
@@ -288,17 +293,17 @@ static int parse(int argc, char **argv)
                 printf("isolationd %s\n", ISO_VERSION);
                 return 0;
         case 'l':
-                return run_errand(optarg, NULL);
+                return run_udev_hook(optarg, NULL);
         case 'a':
-                return run_errand(NULL, optarg);
+                return run_udev_hook(NULL, optarg);
         default:
                 return 2;
         }
 }
 
 /*
- * The service manager starts us again at once, for leases are not guarded meanwhile. What kept this
- * start from going well will do so again: the machine is not kept busy with it.
+ * The service manager restarts the daemon at once, as leases are not guarded meanwhile. The next
+ * start will probably fail for the same reason, so this waits to limit the load.
  */
 static void wait_before_failing(void)
 {
@@ -307,7 +312,7 @@ static void wait_before_failing(void)
 
         if (!getenv("NOTIFY_SOCKET"))
                 return;
-        log_error("the daemon could not start; it waits %d s before it is started again",
+        log_error("the daemon could not start; waiting %d s before the next start",
                   FAILED_START_SECONDS);
         (void)sigemptyset(&set);
         (void)sigaddset(&set, SIGTERM);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The loop goes on as before, but for two things: no more arrives, and nobody who waits is served.
- * So there is less to do with every turn.
+ * The loop runs as before, except that no requests arrive and no waiters are served. So each turn
+ * leaves less to do.
  */
 
 #include "daemon/base/event.h"
@@ -12,7 +12,7 @@
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/queue/queue.h"
 
-/* Whether a worker is at a device, and may end soon. */
+/* Whether a worker is at a device and may end soon. */
 static bool is_at_work(const Ledger *ledger)
 {
         for (size_t i = 0; i < ledger->n_leases; i++)
@@ -46,7 +46,7 @@ void stop_in_order(Bus *bus, Ledger *ledger, struct event_base *base, const bool
                         break;
         if (has_work(bus, ledger))
                 log_warning(
-                        "isolationd ends before all is done that it was asked: %zu requests are "
-                        "not answered",
+                        "isolationd ends before all its work is done: %zu requests are not "
+                        "answered",
                         bus_count_open(bus) - queue_count_callers(ledger));
 }

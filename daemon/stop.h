@@ -2,21 +2,20 @@
 #pragma once
 
 /*
- * How a daemon ends so that nobody loses what it asked for.
+ * The end of the daemon, without losing a request.
  *
- * The name on the bus goes first (bus_leave_name()): what is asked from then on waits there for the
- * next daemon. What was asked before is done and answered, and what has begun at a device comes to its
- * end. Who waits
- * in the queue is cut off, and asks the next daemon with its ticket.
+ * The name on the bus goes first (bus_leave_name()): later requests wait there for the next daemon.
+ * Earlier requests are done and answered, and work at devices is finished. Waiters in the queue are
+ * disconnected, and ask the next daemon with their tickets.
  */
 
 #include "daemon/bus/bus.h"
 
-/* Long enough for any device that does what it is told; the unit's TimeoutStopSec is more. */
+/* Long enough for any device that responds; TimeoutStopSec of the unit is more. */
 #define STOP_SECONDS 8
 
 /*
- * Turns the loop until all that is done, at most STOP_SECONDS, or `*stop` is set once more. What is
- * not done by then the next daemon finds on record.
+ * Turns the loop until all is done, at most for STOP_SECONDS, or until `*stop` is set again. The
+ * next daemon finds on record what is not done by then.
  */
 void stop_in_order(Bus *bus, Ledger *ledger, struct event_base *base, const bool *stop);

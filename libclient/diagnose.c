@@ -142,7 +142,7 @@ static const struct {
 } self_reasons[] = {
         {"records", "Without its record, the daemon cannot restore the devices of a lease."},
         {"files", "A restarted daemon knows leases only from their records."},
-        {"aides", "The helpers have the privileges that the daemon itself gives up."},
+        {"helpers", "The helpers have the privileges that the daemon itself gives up."},
         {"store", "When the daemon ends, the kernel closes every fd that the service manager does "
                   "not keep."},
         {"downgrade", "A daemon can continue only leases whose records it understands."},

@@ -12,7 +12,7 @@ static bool will_be_owned(const GuardProspect *prospect)
         return lease_mode_claims(prospect->mode) && prospect->n_handed_out > 0;
 }
 
-GuardLayer guard_foresee(const GuardProspect *prospect)
+GuardLayer guard_predict(const GuardProspect *prospect)
 {
         GuardFacts facts = prospect->places;
 

@@ -20,7 +20,7 @@ typedef struct GuardProspect {
 } GuardProspect;
 
 /* The layer that the group will have when leased. */
-GuardLayer guard_foresee(const GuardProspect *prospect);
+GuardLayer guard_predict(const GuardProspect *prospect);
 
 /* Finds the layer of that name; returns false for "none" and for other texts. */
 _nodiscard_ bool guard_layer_from_string(const char *text, GuardLayer *ret);

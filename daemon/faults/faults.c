@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A record a read, as the kernel gives them; a turn of the loop takes a limited number, so that a
- * storm of messages does not keep it from everything else.
+ * Each read gets one record of the kernel's log. A turn of the event loop reads a limited number,
+ * so that a storm of messages does not delay everything else.
  */
 
 #include "daemon/base/event.h"
@@ -31,13 +31,13 @@ typedef struct Faults {
         Ledger *ledger;
         int fd;
         struct event *event;
-        bool is_refused; /* it cannot be read, which has been said */
-        uint32_t last;   /* the lease of the last fault that was told */
+        bool is_refused; /* the log cannot be read, which has been logged */
+        uint32_t last;   /* the lease of the last fault that was reported */
 } Faults;
 
-/* Of a lease. */
+/* The part of each lease. */
 typedef struct LeaseFaults {
-        uint64_t since_usec; /* of CLOCK_MONOTONIC: when counting for one storm began */
+        uint64_t since_usec; /* when counting for one storm began (CLOCK_MONOTONIC) */
         unsigned n;          /* faults since then */
 } LeaseFaults;
 
@@ -53,7 +53,7 @@ static void react(Lease *lease, unsigned n)
         module_report(lease->ledger, EVENT_FAULT_STORM, lease, text);
 }
 
-/* Counts `n` more, and reacts once for each storm. */
+/* Counts `n` more faults, and reacts once for each storm. */
 static void count_storm(Lease *lease, unsigned n)
 {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
@@ -103,7 +103,7 @@ static void attribute(Faults *faults, const IommuFault *fault)
         count_storm(lease, 1);
 }
 
-/* What was held back is of whoever was told of last: nobody else was as loud. */
+/* Counts suppressed messages for the lease of the last fault: no other one caused as many. */
 static void attribute_suppressed(const Faults *faults, unsigned n)
 {
         Lease *lease = ledger_find_lease(faults->ledger, faults->last);
@@ -129,11 +129,13 @@ static void on_record(evutil_socket_t fd, short what, void *userdata)
                 ssize_t n = read(faults->fd, record, sizeof(record) - 1);
 
                 if (n < 0 && (errno == EPIPE || errno == EINTR))
-                        continue; /* some were overwritten before they were read */
+                        continue; /* some records were overwritten before they were read */
                 if (n < 0 && errno == EAGAIN)
                         return;
                 if (n <= 0) {
-                        log_error("the kernel's log cannot be read any more: %s", strerror(errno));
+                        log_error("the kernel log can no longer be read: %s; owners no longer hear "
+                                  "of IOMMU faults",
+                                  strerror(errno));
                         faults->is_refused = true;
                         return close_log(faults);
                 }
@@ -146,7 +148,10 @@ static void on_record(evutil_socket_t fd, short what, void *userdata)
         }
 }
 
-/* The kernel's log as standard input, from the service manager: no right is needed to open it. */
+/*
+ * Takes the kernel log from standard input, where the service manager opened it: then the daemon
+ * needs no right to open it.
+ */
 static int take_given(void)
 {
         struct stat status;
@@ -171,7 +176,7 @@ static int open_log(Faults *faults)
                            on_record, faults);
 }
 
-/* Reads the log from now on if there is a lease, and no more if there is none. */
+/* Starts to read the log if there is a lease, and stops if there is none. */
 static void review(Faults *faults)
 {
         bool wanted = faults->ledger->n_leases > 0;
@@ -185,8 +190,7 @@ static void review(Faults *faults)
                 return;
         int r = open_log(faults);
         if (r < 0) {
-                log_warning(KMSG ": %s: the owners of leases are not told of IOMMU faults",
-                            strerror(-r));
+                log_warning(KMSG ": %s; owners do not hear of IOMMU faults", strerror(-r));
                 close_log(faults);
                 faults->is_refused = true;
         }

@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * Faults of the IOMMU that leased devices cause: read from the kernel's log while there is a lease,
- * counted, and told to the owner. Too many at once are EVENT_FAULT_STORM.
+ * IOMMU faults that leased devices cause. While there is a lease, the daemon reads them from the
+ * kernel log, counts them, and reports them to the owner. Too many at once are EVENT_FAULT_STORM.
  *
- * The kernel holds messages back that come too fast, so a count is a lower bound, and no message
- * proves nothing.
+ * The kernel suppresses messages that come too fast. So a count is a lower bound, and the absence
+ * of messages proves nothing.
  */
 
 #include "daemon/ledger/ledger.h"
 
 extern const Module faults_module;
 
-/* The time within which faults make a storm. */
+/* The time within which faults count as one storm. */
 #define FAULTS_STORM_SECONDS 10

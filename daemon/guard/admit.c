@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Errands one after the other, in the order in which the kernel told of them: as in the kernel, a
- * probe that hangs holds up those behind it.
+ * The admitting process runs its tasks one after the other, in the order of the kernel's events. As
+ * in the kernel, a probe that hangs delays those behind it.
  */
 
 #include <stdio.h>
@@ -13,31 +13,30 @@
 #include "daemon/guard/gate.h"
 #include "daemon/guard/watch.h"
 
-static void let_in(const GuardOrders *orders, const AdmitTask *errand, int socket_fd)
+static void let_in(const GuardOrders *orders, const AdmitTask *task, int socket_fd)
 {
-        GuardReport report = {.kind = GUARD_REPORT_LET_IN, .bdf = errand->bdf};
+        GuardReport report = {.kind = GUARD_REPORT_LET_IN, .bdf = task->bdf};
         _cleanup_(freep) char *driver = NULL;
 
-        report.code = gate_let_in(&orders->host, errand->bdf, true, &driver);
+        report.code = gate_let_in(&orders->host, task->bdf, true, &driver);
         if (report.code < 0)
-                return; /* it is gone; or the daemon sees to it, since it is not reported */
-        report.nsec = watch_now() - errand->since;
+                return; /* the function is gone, or the daemon retries: there is no report */
+        report.nsec = watch_now() - task->since;
         (void)snprintf(report.text, sizeof(report.text), "%s", driver);
         (void)watch_report(socket_fd, &report, 0);
 }
 
 _Noreturn void admit_run(const GuardOrders *orders, int pipe_fd, int socket_fd)
 {
-        AdmitTask errand;
+        AdmitTask task;
 
-        (void)prctl(PR_SET_NAME, "isolation-usher");
-        while (TEMP_FAILURE_RETRY(read(pipe_fd, &errand, sizeof(errand))) ==
-               (ssize_t)sizeof(errand)) {
-                errand.driver[sizeof(errand.driver) - 1] = '\0';
-                if (!errand.is_driver)
-                        let_in(orders, &errand, socket_fd);
-                else if (gate_admit(&orders->host, errand.driver, &orders->places) < 0)
-                        continue; /* the driver is gone again */
+        (void)prctl(PR_SET_NAME, "isolation-admit");
+        while (TEMP_FAILURE_RETRY(read(pipe_fd, &task, sizeof(task))) == (ssize_t)sizeof(task)) {
+                task.driver[sizeof(task.driver) - 1] = '\0';
+                if (!task.is_driver)
+                        let_in(orders, &task, socket_fd);
+                else if (gate_admit(&orders->host, task.driver, &orders->places) < 0)
+                        continue; /* the driver was unregistered */
         }
         _exit(0);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * /sys/class/vtconsole/vtconN/bind, and the platform bus. What shows the console on a device, the
- * critical-device check has found already: its uses of kind DISPLAY.
+ * Uses /sys/class/vtconsole/vtconN/bind and the platform bus. The check for critical devices has
+ * already found what shows the console on a device: its uses of kind DISPLAY.
  */
 
 #include <errno.h>
@@ -36,12 +36,15 @@ static void note(Search *search, LeaseChangeKind kind, const char *place)
 {
         if (search->error != 0 || lease_record_has_change(search->record, kind, place))
                 return;
-        /* Those for the guard alone come and go behind them. */
+        /* Changes for the guard alone are added and removed behind them. */
         search->error = lease_record_put_change_first(search->record, kind, place);
         search->changed = true;
 }
 
-/* The platform device of a framebuffer, if it has one with a driver: the firmware's. */
+/*
+ * Notes the platform device of a framebuffer, if there is one with a driver: the firmware's
+ * framebuffer.
+ */
 static void note_firmwares(Search *search, const char *framebuffer)
 {
         _cleanup_(freep) char *device = NULL;
@@ -52,7 +55,7 @@ static void note_firmwares(Search *search, const char *framebuffer)
                 note(search, LEASE_CHANGE_FRAMEBUFFER, device);
 }
 
-/* A use's chain: the device, perhaps a framebuffer, "vtcon1: (M) frame buffer device". */
+/* The chain of a use is: the device, perhaps a framebuffer, "vtcon1: (M) frame buffer device". */
 static bool on_use(const CriticalUse *use, void *userdata)
 {
         Search *search = userdata;
@@ -62,7 +65,7 @@ static bool on_use(const CriticalUse *use, void *userdata)
         if (use->kind != CRITICAL_DISPLAY)
                 return true;
         (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(console, ":"), console);
-        /* Each goes to the front: the console lets go first, and comes back last. */
+        /* Each change goes to the front: the console is unbound first and bound last. */
         if (use->n_chain == 3)
                 note_firmwares(search, use->chain[1]);
         note(search, LEASE_CHANGE_CONSOLE, name);
@@ -97,7 +100,10 @@ static int read_bound(const HostPaths *host, const char *console, bool *ret_boun
         return r;
 }
 
-/* One that is gone needs neither: it went with its driver, and comes bound with it. */
+/*
+ * A console that is gone needs neither: it went with its driver, and is bound when the driver is
+ * back.
+ */
 static int bind_console(const HostPaths *host, const char *console, bool bound, char **ret_message)
 {
         bool now = bound;
@@ -120,7 +126,9 @@ static bool is_framebuffer(const HostPaths *host, const char *device, bool bound
                host_has(FRAMEBUFFERS "/%s/driver", host->sysfs, device) == bound;
 }
 
-/* The kernel takes the firmware's framebuffer away for good when a card's own driver comes. */
+/*
+ * The kernel removes the firmware's framebuffer for good when a driver of the card itself is bound.
+ */
 static int bind_framebuffer(const HostPaths *host, const char *device, bool bound,
                             char **ret_message)
 {
@@ -131,8 +139,8 @@ static int bind_framebuffer(const HostPaths *host, const char *device, bool boun
                                       device);
         if (!is_framebuffer(host, device, !bound))
                 return 0;
-        return host_refuse_write(w, ret_message, "%s: its driver did not %s", device,
-                                 bound ? "come back" : "let go");
+        return host_refuse_write(w, ret_message, "%s: its driver could not be %s", device,
+                                 bound ? "bound again" : "unbound");
 }
 
 static int switch_console(const HostPaths *host, const LeaseChange *change, bool bound,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* First what lets newcomers in, then those that are in. */
+/* First closes the ways for joiners, then blocks the joiners that are in the group. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "daemon/host/block.h"
 #include "daemon/lease/joiner.h"
 
-/* What several steps came to. */
+/* The result of several steps. */
 typedef struct Outcome {
         int code;
         char *message;
@@ -25,7 +25,7 @@ static void outcome_deinitp(Outcome *outcome)
         free(outcome->evicted);
 }
 
-/* Keeps the first failure; takes `message` over. */
+/* Keeps the first failure; takes over `message`. */
 static void outcome_add(Outcome *outcome, int code, char *message)
 {
         if (code == 0 || code == -ENOENT || outcome->code != 0) {
@@ -65,7 +65,7 @@ int guard_enforce(const HostPaths *host, const LeaseRecord *record, char **ret_m
                 char *message = NULL;
                 int r = 0;
 
-                /* Who is expelled is for its own transaction. */
+                /* A joiner to be expelled has a transaction of its own. */
                 if (console_is_change(&record->changes[i]))
                         r = console_make(host, &record->changes[i], &message);
                 else if (record->changes[i].kind != LEASE_CHANGE_EXPEL)

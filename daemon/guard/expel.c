@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* That the device is gone is looked at; that it is back is not asked: it may have been pulled. */
+/* Removal is read back. Return is not: the card may have been pulled. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +31,7 @@ int expel_device(const HostPaths *host, Bdf bdf, char **ret_message)
                                  bdf_format(bdf, text));
 }
 
-/* Has the kernel look over the one bus right below a bridge. Returns 0 or -errno. */
+/* Rescans the one bus right below a bridge. Returns 0 or -errno. */
 static int rescan_below(const HostPaths *host, Bdf bridge)
 {
         char directory[PATH_MAX];
@@ -55,6 +55,6 @@ int expel_undo(const HostPaths *host, const char *place, char **ret_message)
                         : host_write_at("1", "%s/class/pci_bus/%s/rescan", host->sysfs, place);
         if (r == 0 || r == -ENOENT)
                 return 0;
-        return host_refuse_write(r, ret_message, "the bus at %s cannot be looked over again",
+        return host_refuse_write(r, ret_message, "the bus at %s cannot be rescanned",
                                  place);
 }

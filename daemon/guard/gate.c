@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The kernel tells of a function before it may be matched (kernel-facts 3.1), and says nothing when
- * it may: its file in /proc/bus/pci is made a moment before. So that is waited for, and then tried.
+ * The kernel sends the uevent of a function before a driver can be matched (kernel-facts 3.1), and
+ * no event when it can. It makes the file in /proc/bus/pci a moment before that. So this waits for
+ * the file, and then tries.
  */
 
 #include "daemon/guard/gate.h"
@@ -21,7 +22,7 @@
 
 #define GATE "bus/pci/drivers_autoprobe"
 
-/* A bus with hundreds of functions is added as one: each waits for all. */
+/* The kernel adds all functions of a bus, which may be hundreds, before it matches any. */
 #define ADDING_MILLISECONDS_MAX 30000
 /* The pauses between tries double, from one millisecond: 1 s altogether. */
 #define TRIES 10
@@ -48,7 +49,9 @@ int gate_write(const HostPaths *host, bool open, char **ret_message)
                                  now);
 }
 
-/* Of the directory of the aides' sockets, which all of them see, and none of them writes to. */
+/*
+ * Locks the directory of the helpers' sockets. All helpers see it, and none of them writes to it.
+ */
 int gate_lock(const HostPaths *host, int *ret_fd)
 {
         *ret_fd = -1;
@@ -73,7 +76,10 @@ static void pause_for(unsigned milliseconds)
         (void)nanosleep(&pause, NULL);
 }
 
-/* It is in /proc/bus/pci then; some machines name the domain there even if it is 0. */
+/*
+ * The function is in /proc/bus/pci then. On some machines its path there names the domain even if
+ * that is 0.
+ */
 bool gate_has_added(const HostPaths *host, Bdf bdf)
 {
         char text[BDF_TEXT_SIZE];
@@ -93,7 +99,10 @@ bool gate_has_added(const HostPaths *host, Bdf bdf)
         return false;
 }
 
-/* Waits until the kernel has as good as added a function, or it is gone, or it takes too long. */
+/*
+ * Waits until the kernel has almost finished adding a function, or the function is gone, or the
+ * time is over.
+ */
 static void await_added(const HostPaths *host, Bdf bdf)
 {
         if (!host_has("%s/bus/pci", host->proc))
@@ -141,13 +150,13 @@ int gate_admit(const HostPaths *host, const char *driver, const Places *kept)
                 if (!bdf_parse(entry->d_name, &bdf) || driver_read(host, bdf, &bound) < 0 ||
                     bound[0] || place_of(host, bdf, path) < 0 || places_contain(kept, path))
                         continue;
-                /* That it is not for this driver, or that the driver fails, is none of ours. */
+                /* A function that does not match, or whose probe fails, is no error here. */
                 if (host_write_at(entry->d_name, "%s/bus/pci/drivers/%s/bind", host->sysfs,
                                   driver) != -ENOENT)
                         continue;
                 if (!driver_exists(host, driver))
                         return -ENOENT;
-                /* It lets nobody bind by hand. */
+                /* The driver has no bind file. */
                 _cleanup_(freep) char *message = NULL;
                 if (driver_probe_any(host, bdf, &message) == -ENOMEM)
                         return -ENOMEM;

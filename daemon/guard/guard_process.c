@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The daemon's side: a packet socket, on which reports come, and whose shutting is the order to go.
+/*
+ * The daemon's side: a packet socket that carries reports. The guard process ends when the daemon
+ * closes it.
  */
 
 #include "daemon/base/event.h"
@@ -14,7 +16,7 @@
 #include "daemon/host/child.h"
 #include "daemon/host/helper.h"
 
-/* Reports taken in one turn of the loop, which comes back for the rest. */
+/* Reports that one call of the event loop handles; the loop calls again for the rest. */
 #define REPORTS_PER_WAKE 64
 
 struct GuardProcess {
@@ -45,9 +47,9 @@ static void on_readable(evutil_socket_t fd, short what, void *userdata)
         }
 }
 
-/* Takes over one end of a socket; at the other one there is a sentinel, or will be. */
+/* Takes over one end of a socket whose other end belongs to a guard process, now or soon. */
 static int hear(struct event_base *base, int fd, const GuardProcessHandler *handler,
-                GuardProcess **ret_sentinel)
+                GuardProcess **ret_process)
 {
         _cleanup_(closep) int socket_fd = fd;
         _cleanup_(guard_process_freep) GuardProcess *process = calloc(1, sizeof(*process));
@@ -59,22 +61,22 @@ static int hear(struct event_base *base, int fd, const GuardProcessHandler *hand
                             on_readable, process);
         if (r < 0)
                 return r;
-        *ret_sentinel = TAKE_PTR(process);
+        *ret_process = TAKE_PTR(process);
         return 0;
 }
 
 int guard_process_start_helper(struct event_base *base, const GuardOrders *orders,
-                               const GuardProcessHandler *handler, GuardProcess **ret_sentinel)
+                               const GuardProcessHandler *handler, GuardProcess **ret_process)
 {
         _cleanup_(closep) int fd = helper_connect(&orders->host, HELPER_WATCH, SOCK_NONBLOCK);
         if (fd < 0)
                 return fd;
         int r = watch_order(orders, fd);
-        return r < 0 ? r : hear(base, TAKE_FD(fd), handler, ret_sentinel);
+        return r < 0 ? r : hear(base, TAKE_FD(fd), handler, ret_process);
 }
 
 int guard_process_start(struct event_base *base, const GuardOrders *orders,
-                        const GuardProcessHandler *handler, GuardProcess **ret_sentinel)
+                        const GuardProcessHandler *handler, GuardProcess **ret_process)
 {
         int sockets[2];
 
@@ -89,7 +91,7 @@ int guard_process_start(struct event_base *base, const GuardOrders *orders,
                 child_settle(&far, 1);
                 watch_run(orders, far);
         }
-        return hear(base, TAKE_FD(near), handler, ret_sentinel);
+        return hear(base, TAKE_FD(near), handler, ret_process);
 }
 
 void guard_process_retire(GuardProcess *process)

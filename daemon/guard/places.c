@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A function's path is its link's target; in a place every address loses its bus number. */
+/*
+ * The path of a function is the target of its link in sysfs. In a place every address has no bus
+ * number.
+ */
 
 #include "daemon/guard/places.h"
 #include "daemon/base/array.h"
@@ -67,7 +70,7 @@ int places_add(Places *places, const char *place)
         return 0;
 }
 
-/* Does the path begin with the place, and with whole steps of it? */
+/* Whether the path begins with the place, compared in whole components. */
 static bool is_in(const char *place, const char *path)
 {
         for (; *place; place++, path++)

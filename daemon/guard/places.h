@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Where functions that would be in an assigned group appear, as paths below /sys with `?` for what
- * may differ: "/devices/pci0000:00/0000:??:02.1/0000:??:??.?".
+ * Where functions that would join a leased group appear, as paths below /sys with `?` for what may
+ * differ: "/devices/pci0000:00/0000:??:02.1/0000:??:??.?".
  *
- * Bus numbers change from one enumeration to the next, slots do not. A place takes in whatever is
- * below it too: the prediction is for the kernel's group search, so it may be too wide by what an
- * isolating bridge would keep apart, never too narrow.
+ * Bus numbers change from one enumeration to the next; slots do not. A place includes everything
+ * below it. It predicts the kernel's group search: it may be too wide by what an isolating bridge
+ * would keep apart, and is never too narrow.
  */
 
 #include <limits.h>
@@ -26,7 +26,8 @@ typedef struct Places {
 void places_clear(Places *places);
 
 /*
- * The place of what sits right below the bridge `port`. Returns 0 or -errno (-ENOENT: it is gone).
+ * Gets the place of devices right below the bridge `port`. Returns 0 or -errno (-ENOENT: the bridge
+ * is gone).
  */
 _nodiscard_ int place_below(const HostPaths *host, Bdf port, char place[static PLACE_SIZE]);
 
@@ -43,8 +44,8 @@ _nodiscard_ int places_add_slot(Places *places, const HostPaths *host, Bdf devic
 /* Whether a path below /sys is one of the places, or below one. */
 bool places_contain(const Places *places, const char *path);
 
-/* Where a function is below /sys. Returns 0 or -errno. */
+/* Gets the path of a function below /sys. Returns 0 or -errno. */
 _nodiscard_ int place_of(const HostPaths *host, Bdf bdf, char ret_path[static PATH_MAX]);
 
-/* Whether both say the same, in the same order. */
+/* Whether both have the same places in the same order. */
 bool places_equal(const Places *a, const Places *b);

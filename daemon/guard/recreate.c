@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The kernel shows sriov_numvfs under the lock that its writers hold: what is read is never half
- * written.
+ * The kernel shows sriov_numvfs under the lock that writers hold, so a value is never read while it
+ * changes.
  */
 
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "daemon/lease/steps.h"
 #include "daemon/lease/vfs.h"
 
-/* A number of a device's, in any base that says itself. Returns 0 or -errno. */
+/* Reads a number of a device, with its base as its prefix says. Returns 0 or -errno. */
 static int read_number(const HostPaths *host, Bdf bdf, const char *name, unsigned long *ret_number)
 {
         _cleanup_(freep) char *text = NULL;
@@ -49,7 +49,7 @@ static int write_numvfs(const HostPaths *host, const VfPlace *place, char **ret_
                                  bdf_format(place->pf, text), now, place->n_vfs);
 }
 
-/* Is what is at the VF's address what was there? */
+/* Whether the function at the VF's address is the one that was there. */
 static int check_identity(const HostPaths *host, const LeaseVf *vf, char **ret_message)
 {
         unsigned long vendor = 0, device = 0;
@@ -72,7 +72,7 @@ static int check_identity(const HostPaths *host, const LeaseVf *vf, char **ret_m
                            bdf_format(vf->bdf, text));
 }
 
-/* The driver that stood in for the VF's owner, and shall again. */
+/* The driver that kept the VF for its owner, and is to do so again. */
 static const char *driver_of(const LeaseRecord *record, const LeaseVf *vf)
 {
         const LeaseDevice *device = lease_record_find(record, vf->bdf);
@@ -120,8 +120,8 @@ static int claim_vf(const HostPaths *host, const LeaseRecord *record, const Leas
 }
 
 /*
- * Leaves a VF to the host: what failed above may have come anywhere. One that is reserved stays so;
- * of one that cannot be left our override tells.
+ * Gives a VF back to the host after a failure at any step. A reserved VF stays reserved. A VF that
+ * cannot be given back keeps our override, which shows it.
  */
 static void leave_vf(const HostPaths *host, const LeaseRecord *record, const LeaseVf *vf)
 {
@@ -142,7 +142,7 @@ static void leave_vf(const HostPaths *host, const LeaseRecord *record, const Lea
                 (void)!driver_probe_any(host, vf->bdf, &message);
 }
 
-/* The PF's other VFs were born without drivers too: they get them now. */
+/* The PF's other VFs were created without drivers too: offer them to drivers now. */
 static void let_others_in(const HostPaths *host, const LeaseRecord *record, const VfPlace *place)
 {
         for (unsigned n = 0; n < place->n_vfs; n++) {
@@ -175,7 +175,7 @@ static int take_all(const HostPaths *host, const LeaseRecord *record, const Vfio
         return r;
 }
 
-/* Shuts the PFs' switches and has the VFs made. */
+/* Clears sriov_drivers_autoprobe of the PFs and creates the VFs. */
 static int make_all(const HostPaths *host, const LeaseRecord *record, size_t first,
                     char **ret_message)
 {
@@ -193,7 +193,10 @@ static int make_all(const HostPaths *host, const LeaseRecord *record, size_t fir
         return r;
 }
 
-/* Opens the switches again, and lets everybody else in. Returns 0, a Refusal or -errno. */
+/*
+ * Sets sriov_drivers_autoprobe again, and offers the other VFs to drivers. Returns 0, a Refusal or
+ * -errno.
+ */
 static int open_again(const HostPaths *host, const LeaseRecord *record, size_t first,
                       char **ret_message)
 {

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Virtual functions that a lease has lost, brought into being again and taken back.
+ * Creates the virtual functions that a lease has lost, and takes them back.
  *
- * They are born without drivers, taken as at the start, and claimed with what the lease has; the
- * others of the PF get their drivers then. Goes from the record alone and may run twice. For
- * workers.
+ * They are created without drivers, taken as at the start of the lease, and claimed with its
+ * descriptors. Then the other VFs of the PF get their drivers. Uses only the record and may run
+ * twice. For workers.
  */
 
 #include "daemon/host/host.h"
@@ -14,10 +14,10 @@
 #include "daemon/lease/record.h"
 
 /*
- * Takes back the VFs that the record calls `returning`. For those of devices that are to be
- * recreated, the PF's sriov_numvfs is written first, if it is 0. Changes from `first` on are made
- * for the time of this and undone. `fds` are the lease's; returns 0 and replaces them by those that
- * are new, or a Refusal with *ret_message or -errno, with the VFs left to the host.
+ * Takes back the VFs that the record calls `returning`. If a device is to be recreated and
+ * sriov_numvfs of its PF is 0, that is written first. The changes from `first` on are made for this
+ * time only, and undone. `fds` are the descriptors of the lease. Returns 0 and replaces them by the
+ * new ones, or a Refusal with *ret_message or -errno, and gives the VFs back to the host.
  */
 _nodiscard_ int recreate_vfs(const HostPaths *host, const LeaseRecord *record, size_t first,
                              VfioFds *fds, char **ret_message);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A line for each port that blocks, and a last one for what has been blocked before: of an
- * attribute udev sees what it read first, not what it has written since.
+ * The rules have one line for each port that blocks what joins, and a last line for devices that
+ * were blocked before. udev sees the value of an attribute that it read first, not a value that it
+ * has written since.
  */
 
 #include "daemon/guard/rules.h"
@@ -21,24 +22,25 @@
 #include "daemon/host/block.h"
 #include "daemon/host/file.h"
 
-/* After the reservations' own, which stay where both would write. */
+/* After the rules of reservations, which take effect where both would write. */
 #define RULES_NAME "61-isolationd-lease-%" PRIu32 ".rules"
-/* After udev's own, so that modules are loaded by then. */
+/* After udev's own rules, so that modules are loaded by then. */
 #define GATE_NAME "90-isolationd-gate.rules"
 #define PROGRAM ISO_LIBEXECDIR "/isolationd"
 
 /* One file being written. */
 typedef struct Rules {
         FILE *stream;
-        const char *path; /* that it will have */
+        const char *path; /* of the finished file */
         const HostPaths *host;
         const Snapshot *snapshot;
         size_t n_ports;
 } Rules;
 
 /*
- * What sits right below the port; bridges are let pass, without their driver nothing is below. udev
- * goes on for some seconds with rules whose file is gone: this one asks.
+ * Blocks devices right below the port, but no bridges: without their driver the kernel finds
+ * nothing below them. udev may apply rules for some seconds after their file was removed, so the
+ * rule checks that the file exists.
  */
 static int write_port(Rules *rules, Bdf port)
 {
@@ -69,8 +71,7 @@ static int write_group(Rules *rules, int32_t number)
         return r;
 }
 
-/* The group's node, and those of its devices, which are named when VFIO has them; the shared ones.
- */
+/* The nodes of the group, of its devices (named once VFIO drives them), and the shared ones. */
 static int write_nodes(Rules *rules, const int32_t *numbers, size_t n_numbers)
 {
         const Snapshot *snapshot = rules->snapshot;
@@ -109,7 +110,7 @@ static int write_all(Rules *rules, const int32_t *numbers, size_t n_numbers, boo
         return r == 0 && nodes ? write_nodes(rules, numbers, n_numbers) : r;
 }
 
-/* Replaces one of our files, in a directory that may have to be made. */
+/* Replaces one rules file, and makes its directory if needed. */
 static int replace(const char *directory, const char *name, const char *text)
 {
         int r = file_make_directories(directory);

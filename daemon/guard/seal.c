@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Each write is followed by a look at what it was to change: that alone counts. */
+/* Each write is read back; only what is read counts. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ int seal_find_slot(const HostPaths *host, Bdf bdf, char **ret_service)
         return 0;
 }
 
-/* The text of a function's switch. Returns 0 and *ret_on, or -errno. */
+/* Reads sriov_drivers_autoprobe of a function. Returns 0 and *ret_on, or -errno. */
 static int read_autoprobe(const HostPaths *host, const char *place, bool *ret_on)
 {
         _cleanup_(freep) char *text = NULL;
@@ -62,7 +62,7 @@ static int write_autoprobe(const HostPaths *host, const char *place, bool on, ch
         int w = host_write_at(on ? "1" : "0", AUTOPROBE, host->sysfs, place);
         int r = read_autoprobe(host, place, &now);
         if (r == -ENOENT)
-                return 0; /* the function is gone, and its virtual ones with it */
+                return 0; /* the function is gone, and its VFs with it */
         if (r < 0)
                 return r;
         if (now == on)
@@ -71,14 +71,14 @@ static int write_autoprobe(const HostPaths *host, const char *place, bool on, ch
                                  place, now);
 }
 
-/* Is there such a slot, and has pciehp got it? */
+/* Whether there is such a slot, and whether pciehp drives it. */
 static bool slot_exists(const HostPaths *host, const char *service, bool *ret_bound)
 {
         *ret_bound = host_has("%s/" PCIEHP "/%s", host->sysfs, service);
         return host_has("%s/" SERVICES "/%s", host->sysfs, service);
 }
 
-/* Hands a service to pciehp or takes it away; a port that is gone needs neither. */
+/* Binds pciehp to a service, or unbinds it. A port that is gone needs neither. */
 static int write_slot(const HostPaths *host, const char *service, bool bound, char **ret_message)
 {
         bool now;
@@ -88,8 +88,8 @@ static int write_slot(const HostPaths *host, const char *service, bool bound, ch
         int w = host_write_at(service, "%s/" PCIEHP "/%s", host->sysfs, bound ? "bind" : "unbind");
         if (!slot_exists(host, service, &now) || now == bound)
                 return 0;
-        return host_refuse_write(w, ret_message, "%s: pciehp did not %s", service,
-                                 bound ? "bind again" : "let go");
+        return host_refuse_write(w, ret_message, "%s: pciehp could not be %s", service,
+                                 bound ? "bound again" : "unbound");
 }
 
 static int switch_seal(const HostPaths *host, const LeaseChange *change, bool on,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A server at a time, in the order in which the kernel lets them have a slot.
+ * Tries one kind of hot-plug driver after the other, in the order in which the kernel gives them a
+ * slot.
  *
- * Where the kernel was given native hot-plug, a port has a hot-plug service, for pciehp and nobody
- * else. Otherwise acpiphp takes each port below which firmware describes a place for a card,
- * whether or not it shows a slot for it. Other drivers show their slots, with a file to switch the
- * power.
+ * If the kernel controls hot-plug natively, a port has a hot-plug service that only pciehp may
+ * drive. Otherwise acpiphp drives each port below which the firmware describes a place for a card,
+ * whether or not it shows a slot for it. Other drivers show their slots, with a file that switches
+ * the power.
  */
 
 #include <dirent.h>
@@ -27,7 +28,7 @@
 /* A service's name ends in its kind as a bit of the last two digits, ":pcie204". */
 #define SERVICE_HOTPLUG 0x4
 
-/* Asked of each entry of a directory until it says so. */
+/* Called for each entry of a directory until it returns true. */
 typedef bool (*EntryMatches)(const HostPaths *host, const char *directory, const char *name,
                              const void *context);
 
@@ -60,14 +61,17 @@ static bool is_hotplug_service(const HostPaths *host, const char *directory, con
                strtoul(name + n + strlen(":pcie"), NULL, 16) & SERVICE_HOTPLUG;
 }
 
-/* A place below the port that firmware describes: an object with an address. */
+/*
+ * Whether the entry is a place below the port that the firmware describes: an object with an
+ * address.
+ */
 static bool is_place(const HostPaths *host, const char *directory, const char *name,
                      const void *context)
 {
         return host_has("%s/%s/%s/adr", host->sysfs, directory, name);
 }
 
-/* The number of the bus below as the kernel has it now. */
+/* Reads the number that the bus below has now. */
 static bool read_secondary_bus(const HostPaths *host, Bdf port, unsigned long *ret_bus)
 {
         _cleanup_(freep) char *text = NULL;
@@ -79,7 +83,7 @@ static bool read_secondary_bus(const HostPaths *host, Bdf port, unsigned long *r
         return end != text && *end == '\0' && *ret_bus <= UINT8_MAX;
 }
 
-/* A slot on the bus below the port that a driver can switch on. */
+/* Whether the entry is a slot on the bus below the port that a driver can switch on. */
 static bool is_served_slot(const HostPaths *host, const char *directory, const char *name,
                            const void *context)
 {
@@ -108,7 +112,7 @@ static bool acpiphp_is_off(const HostPaths *host)
         return r == 0 && strcmp(text, "Y") == 0;
 }
 
-/* Is there a place below the port where ACPI may tell of a card? Returns 0 or -errno. */
+/* Finds a place below the port where ACPI may announce a card. Returns 0 or -errno. */
 static int find_place(const HostPaths *host, const PciDevice *port, char **ret_place)
 {
         char path[PATH_MAX], name[BDF_TEXT_SIZE];
@@ -150,13 +154,14 @@ int slot_find(const HostPaths *host, const PciDevice *port, Slot *ret_slot)
         return 0;
 }
 
-/* Who keeps the slot open. */
+/* Describes which driver keeps the slot open. */
 static void describe(const Slot *slot, const char *port, FILE *stream)
 {
         switch (slot->server) {
         case SLOT_SERVER_UNKNOWN:
                 (void)fprintf(stream,
-                              "a card may come in below %s, and who would bring it is not known",
+                              "a card may be added below %s, and the driver that would add it is "
+                              "unknown",
                               port);
                 return;
         case SLOT_SERVER_PCIEHP:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The gate first: what comes after it is open is the kernel's affair again, and what came before is
- * there to be seen.
+ * The gate is opened first. The kernel handles functions that come after that; functions that came
+ * before are visible here.
  */
 
 #include "daemon/guard/sweep.h"
@@ -22,12 +22,12 @@
 typedef enum Side {
         SIDE_LEASED, /* in a leased group */
         SIDE_HOST,
-        SIDE_UNSURE, /* on its way in or out: another one may be there in a moment */
+        SIDE_UNSURE, /* being added or removed; another one may follow */
 } Side;
 
 /*
- * Whose a function is now. Its group is known before the kernel tells of it, and forgotten after
- * its file in /proc/bus/pci has gone: one with a file and without a group is in none.
+ * Tells whose a function is now. The kernel sets its group before the uevent, and clears it after
+ * removing the file in /proc/bus/pci: a function with a file and without a group is in no group.
  */
 static Side find_side(const HostPaths *host, const Sweep *sweep, Bdf bdf)
 {
@@ -44,7 +44,7 @@ static Side find_side(const HostPaths *host, const Sweep *sweep, Bdf bdf)
         return SIDE_HOST;
 }
 
-/* Says that a function is not to be told, unless it is gone altogether. */
+/* Refuses because the group of a function is not known, unless the function is gone. */
 static int refuse_unsure(const HostPaths *host, Bdf bdf, char **ret_message)
 {
         _cleanup_(freep) char *driver = NULL;
@@ -56,7 +56,7 @@ static int refuse_unsure(const HostPaths *host, Bdf bdf, char **ret_message)
                                    bdf_format(bdf, text));
 }
 
-/* Takes our override off, and lets a driver come if there was one. */
+/* Clears our override, and makes the kernel match a driver if there was one. */
 static int unblock(const HostPaths *host, const Sweep *sweep, Bdf bdf, char **ret_message)
 {
         _cleanup_(freep) char *override = NULL, *driver = NULL;
@@ -76,21 +76,24 @@ static int unblock(const HostPaths *host, const Sweep *sweep, Bdf bdf, char **re
         return r != 0 ? r : gate_let_in(host, bdf, true, &driver);
 }
 
-/* Lets in one that came while the gate was shut; what is on its way in, others see to. */
+/*
+ * Lets in a function that came while the gate was shut. Functions that are just being added are
+ * handled elsewhere.
+ */
 static int let_in(const HostPaths *host, const Sweep *sweep, Bdf bdf)
 {
         _cleanup_(freep) char *driver = NULL;
         char path[PATH_MAX];
 
         int r = place_of(host, bdf, path);
-        /* With the gate the places are given up: whoever is there has come to stay. */
+        /* Opening the gate gives up the places, so functions in them are let in too. */
         if (r < 0 || (!sweep->open_gate && places_contain(&sweep->former->places, path)) ||
             find_side(host, sweep, bdf) != SIDE_HOST)
                 return r;
         return gate_let_in(host, bdf, false, &driver);
 }
 
-/* One function, of all there are. */
+/* Sweeps one of all functions. */
 static int sweep_one(const HostPaths *host, const Sweep *sweep, Bdf bdf, char **ret_message)
 {
         int r = sweep->every_override ? unblock(host, sweep, bdf, ret_message) : 0;
@@ -102,7 +105,7 @@ static int sweep_one(const HostPaths *host, const Sweep *sweep, Bdf bdf, char **
         return r < 0 || watchfile_knows(sweep->former, &function) ? r : let_in(host, sweep, bdf);
 }
 
-/* Keeps the first failure; that a function is gone is none. */
+/* Keeps the first failure. A function that is gone is no failure. */
 static void add(int *code, char **message, int r, char *text)
 {
         if (r == 0 || r == -ENOENT || *code != 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The watch file instead of orders; everything else is as for the usher. */
+/* Takes from the watch file what the admitting process takes from its orders. */
 
 #include "daemon/guard/udev_hook.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From the kernel's message to the written override there is nothing that is not needed: a filter
- * in the kernel keeps other events away, and the paths are compared as they are in the message.
+ * Nothing unnecessary happens between the kernel's message and the written override. A socket
+ * filter in the kernel drops other events. Paths are compared in the form that the message has.
  */
 
 #include "daemon/guard/watch.h"
@@ -34,24 +34,27 @@ typedef struct Watch {
         const GuardOrders *orders;
         int socket;  /* to the daemon */
         int netlink; /* from the kernel */
-        int errands; /* to the usher, or -1 */
-        bool owes;   /* the daemon does not know yet that something was lost */
+        int admit_pipe; /* to the admitting process, or -1 */
+        bool owes_lost; /* a GUARD_REPORT_LOST is still to be sent */
 } Watch;
 
-/* Never waits for a daemon that does not listen: it hears later that there was more. */
+/*
+ * Never waits for a daemon that does not read. A report that does not fit is dropped, and
+ * GUARD_REPORT_LOST is sent when there is room again.
+ */
 static void tell(Watch *watch, const GuardReport *report)
 {
         const GuardReport lost = {.kind = GUARD_REPORT_LOST};
 
-        if (watch->owes)
-                watch->owes = !watch_report(watch->socket, &lost, MSG_DONTWAIT);
+        if (watch->owes_lost)
+                watch->owes_lost = !watch_report(watch->socket, &lost, MSG_DONTWAIT);
         if (report && !watch_report(watch->socket, report, MSG_DONTWAIT))
-                watch->owes = true;
+                watch->owes_lost = true;
 }
 
 /* --- the kernel's events ---------------------------------------------------------------------- */
 
-/* Lets pass what begins with "add@" or "bind": nobody is woken for the rest. */
+/* Passes only messages that begin with "add@" or "bind", so that others do not wake the process. */
 static int filter(int fd)
 {
         struct sock_filter code[] = {
@@ -87,7 +90,9 @@ static int listen_to_kernel(int *ret_fd)
         return r;
 }
 
-/* One whole message of the kernel's, NUL-ended. Returns its length, 0 for none of use, or -errno.
+/*
+ * Receives one whole message from the kernel, NUL-ended. Returns its length, 0 for a message to be
+ * ignored, or -errno.
  */
 static ssize_t receive(int fd, char message[static UEVENT_SIZE])
 {
@@ -111,7 +116,7 @@ static ssize_t receive(int fd, char message[static UEVENT_SIZE])
 
 /* --- what is ours ----------------------------------------------------------------------------- */
 
-/* Is the override unset, as read now? */
+/* Whether the override is unset, as read now. */
 static bool is_unset(int fd)
 {
         char text[sizeof(DRIVER_OVERRIDE_NONE)];
@@ -121,7 +126,7 @@ static bool is_unset(int fd)
                           strncmp(text, DRIVER_OVERRIDE_NONE, strlen(DRIVER_OVERRIDE_NONE)) == 0);
 }
 
-/* Writes the override unless somebody has set another one, and reads it back. */
+/* Writes the override, unless another one is set, and reads it back. */
 static int block(const char *path)
 {
         _cleanup_(closep) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
@@ -145,7 +150,7 @@ static void on_ours(Watch *watch, const Uevent *event, uint64_t since)
         report.code = block(path);
         report.nsec = watch_now() - since;
         if (report.code == -ENOENT)
-                return; /* it is gone */
+                return; /* the function is gone */
         if (report.code < 0)
                 report.kind = GUARD_REPORT_REFUSED;
         if (driver_read(&watch->orders->host, event->bdf, &driver) == 0 &&
@@ -169,24 +174,26 @@ static void on_bound(Watch *watch, const Uevent *event, uint64_t since)
 
 static void lose(Watch *watch)
 {
-        watch->owes = true;
+        watch->owes_lost = true;
         tell(watch, NULL);
 }
 
-static void send_usher(Watch *watch, const Uevent *event, uint64_t since)
+static void send_admit_task(Watch *watch, const Uevent *event, uint64_t since)
 {
-        AdmitTask errand = {
+        AdmitTask task = {
                 .is_driver = event->kind == UEVENT_DRIVER_ADDED,
                 .bdf = event->bdf,
                 .since = since,
         };
 
-        if (watch->errands < 0)
+        if (watch->admit_pipe < 0)
                 return;
-        (void)snprintf(errand.driver, sizeof(errand.driver), "%s", event->driver);
-        /* If the usher hangs and the pipe is full, others see to it later. */
-        if (TEMP_FAILURE_RETRY(write(watch->errands, &errand, sizeof(errand))) !=
-            (ssize_t)sizeof(errand))
+        (void)snprintf(task.driver, sizeof(task.driver), "%s", event->driver);
+        /*
+         * If the admitting process hangs, the pipe fills up. The daemon lets the function in later.
+         */
+        if (TEMP_FAILURE_RETRY(write(watch->admit_pipe, &task, sizeof(task))) !=
+            (ssize_t)sizeof(task))
                 lose(watch);
 }
 
@@ -203,14 +210,14 @@ static void on_event(Watch *watch, const char *message, size_t n)
                 if (ours)
                         on_ours(watch, &event, since);
                 else
-                        send_usher(watch, &event, since);
+                        send_admit_task(watch, &event, since);
                 return;
         case UEVENT_FUNCTION_BOUND:
                 if (ours)
                         on_bound(watch, &event, since);
                 return;
         case UEVENT_DRIVER_ADDED:
-                send_usher(watch, &event, since);
+                send_admit_task(watch, &event, since);
                 return;
         case UEVENT_OTHER:
                 return;
@@ -219,8 +226,11 @@ static void on_event(Watch *watch, const char *message, size_t n)
 
 /* --- the process ------------------------------------------------------------------------------ */
 
-/* As quick as the system allows, or allowed before; without it, the sentinel is only slower. */
-static void hurry(char *text, size_t n_text)
+/*
+ * Asks for real-time priority and locked memory, or keeps them if they are set. Without them the
+ * guard process is only slower.
+ */
+static void raise_priority(char *text, size_t n_text)
 {
         const struct sched_param parameters = {.sched_priority =
                                                        sched_get_priority_min(SCHED_FIFO)};
@@ -232,7 +242,7 @@ static void hurry(char *text, size_t n_text)
                        locked ? "locked memory" : "memory not locked");
 }
 
-static int start_usher(Watch *watch)
+static int start_admitting(Watch *watch)
 {
         int ends[2];
 
@@ -250,11 +260,14 @@ static int start_usher(Watch *watch)
         }
         if (fcntl(to, F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
-        watch->errands = TAKE_FD(to);
+        watch->admit_pipe = TAKE_FD(to);
         return 0;
 }
 
-/* Who gave the orders says no more: what there is to hear now is its end. */
+/*
+ * The daemon sends nothing after the orders, so any event on the socket means that the daemon has
+ * ended or has closed it.
+ */
 static bool is_wanted(const Watch *watch)
 {
         struct pollfd event = {.fd = watch->socket, .events = POLLIN | POLLRDHUP};
@@ -278,8 +291,8 @@ static void prepare(Watch *watch, GuardReport *report)
         int r = listen_to_kernel(&watch->netlink);
 
         if (r == 0 && watch->orders->gate)
-                r = start_usher(watch);
-        hurry(report->text, sizeof(report->text));
+                r = start_admitting(watch);
+        raise_priority(report->text, sizeof(report->text));
         if (r == 0 && watch->orders->gate)
                 r = shut_gate(watch, &message);
         report->kind = r == 0 ? GUARD_REPORT_READY : GUARD_REPORT_FAILED;
@@ -288,7 +301,7 @@ static void prepare(Watch *watch, GuardReport *report)
                                message ? message : strerror(r < 0 ? -r : EIO));
 }
 
-/* Takes all events there are. Returns whether the socket is still of use. */
+/* Handles all events that are pending. Returns whether the netlink socket still works. */
 static bool drain(Watch *watch)
 {
         char message[UEVENT_SIZE];
@@ -309,7 +322,7 @@ static bool drain(Watch *watch)
 
 _Noreturn void watch_run(const GuardOrders *orders, int socket_fd)
 {
-        Watch watch = {.orders = orders, .socket = socket_fd, .netlink = -1, .errands = -1};
+        Watch watch = {.orders = orders, .socket = socket_fd, .netlink = -1, .admit_pipe = -1};
         GuardReport report = {.code = 0};
 
         (void)prctl(PR_SET_NAME, "isolation-watch");
@@ -322,7 +335,7 @@ _Noreturn void watch_run(const GuardOrders *orders, int socket_fd)
                 {.fd = socket_fd, .events = POLLIN},
         };
         for (;;) {
-                fds[1].events = watch.owes ? POLLIN | POLLOUT : POLLIN;
+                fds[1].events = watch.owes_lost ? POLLIN | POLLOUT : POLLIN;
                 if (poll(fds, ARRAY_SIZE(fds), -1) < 0) {
                         if (errno == EINTR)
                                 continue;
@@ -330,7 +343,7 @@ _Noreturn void watch_run(const GuardOrders *orders, int socket_fd)
                 }
                 if (fds[0].revents && !drain(&watch))
                         _exit(1);
-                if (watch.owes)
+                if (watch.owes_lost)
                         tell(&watch, NULL);
                 if (fds[1].revents & ~POLLOUT)
                         break;

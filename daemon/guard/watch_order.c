@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The sentinel's orders on their way to an aide: a packet, and the places as memory, one after the
- * other with their NULs.
+ * The guard process's orders on their way to a helper: a packet, and memory with the places, one
+ * after the other, each NUL-ended.
  */
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #define PLACES_BYTES_MAX ((size_t)16 << 20)
 
 typedef struct Order {
-        uint32_t version; /* AIDE_VERSION */
+        uint32_t version; /* HELPER_VERSION */
         uint32_t gate;
 } Order;
 
@@ -66,7 +66,7 @@ _Noreturn void watch_serve(const HostPaths *host, int socket_fd)
         if (r == 0)
                 watch_run(&orders, socket_fd);
         GuardReport report = {.kind = GUARD_REPORT_FAILED, .code = r};
-        (void)snprintf(report.text, sizeof(report.text), "its orders did not come: %s",
+        (void)snprintf(report.text, sizeof(report.text), "the orders did not arrive: %s",
                        strerror(-r));
         (void)watch_report(socket_fd, &report, 0);
         _exit(1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Reports of the sentinel's processes, and the clock that they read. */
+/* Reports of the guard process and its admitting process, and the clock that they use. */
 
 #include <sys/socket.h>
 #include <time.h>

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A line that says what it is, one about the gate, one for each place and function, and an end. */
+/*
+ * The file has a header line, a line about the gate, one line for each place and function, and an
+ * end line.
+ */
 
 #include "daemon/guard/watchfile.h"
 
@@ -16,8 +19,8 @@
 #include "core/probe/cleanup.h"
 #include "daemon/host/file.h"
 
-#define NAME "sentinel"
-#define HEAD "isolationd sentinel 1\n"
+#define NAME "guard-process"
+#define HEAD "isolationd guard process 1\n"
 #define SHUT "gate shut\n"
 #define OPEN "gate open\n"
 #define PLACE "place "
@@ -33,7 +36,7 @@ WatchFile *watchfile_free(WatchFile *file)
         return NULL;
 }
 
-/* Takes `word` off the front of a text. */
+/* Removes `word` from the front of a text. */
 static bool take(const char **text, const char *word)
 {
         size_t n = strlen(word);
@@ -172,7 +175,7 @@ int watchfile_find_function(const HostPaths *host, Bdf bdf, WatchFunction *ret)
         return 0;
 }
 
-/* The place of an address in the sorted list, or where it would be. */
+/* The index of an address in the sorted list, or where it would be. */
 static size_t find(const WatchFile *file, Bdf bdf)
 {
         size_t low = 0, high = file->n_known;
@@ -188,7 +191,7 @@ static size_t find(const WatchFile *file, Bdf bdf)
         return low;
 }
 
-/* Is the address at its place there? */
+/* Whether the list has the address at index `i`. */
 static bool is_at(const WatchFile *file, size_t i, Bdf bdf)
 {
         return i < file->n_known && bdf_equal(file->known[i].bdf, bdf);

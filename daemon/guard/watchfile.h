@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * What a daemon that dies leaves undone of the sentinel's work, on /run: that there was one, whether
- * the gate was shut by it, and the functions that need not be let in any more.
+ * A file on /run that says what to undo of the guard process's work if the daemon dies: that there
+ * was a guard process, whether it shut the gate, and which functions need not be let in.
  *
- * It is there from before the sentinel starts until after all it did is undone.
+ * The file exists from before the guard process starts until all its work is undone.
  */
 
 #include <stdbool.h>
@@ -15,16 +15,18 @@
 #include "core/model/bdf.h"
 #include "daemon/guard/places.h"
 
-/* A function, from its coming to its going: another one may have its address after it. */
+/* One appearance of a function. Another function may have the same address later. */
 typedef struct WatchFunction {
         Bdf bdf;
-        uint64_t instance; /* the inode of its directory in sysfs, which gives none twice */
+        uint64_t instance; /* the inode of its sysfs directory; sysfs uses none twice */
 } WatchFunction;
 
 typedef struct WatchFile {
-        bool gate_shut; /* by us */
-        Places places;  /* of the sentinel's orders; owned */
-        /* Functions that were there before it was shut, or have had a driver since; in order. */
+        bool gate_shut; /* by the guard process */
+        Places places;  /* of the guard process's orders; owned */
+        /*
+         * Functions that were there before the gate was shut, or have had a driver since; sorted.
+         */
         WatchFunction *known;
         size_t n_known;
 } WatchFile;
@@ -33,22 +35,22 @@ WatchFile *watchfile_free(WatchFile *file);
 DEFINE_CLEANUP(WatchFile *, watchfile_free);
 
 /*
- * Reads the file of `directory`. Returns 0 and *ret, NULL if there is none, -EBADMSG for what is no
- * such file, or -errno.
+ * Reads the file in `directory`. Returns 0 and *ret_file, NULL if there is none; -EBADMSG if it is
+ * not a watch file; or -errno.
  */
 _nodiscard_ int watchfile_load(const char *directory, WatchFile **ret_file);
 
-/* Writes it, replaced as a whole. Returns 0 or -errno. */
+/* Replaces the file as a whole. Returns 0 or -errno. */
 _nodiscard_ int watchfile_save(const char *directory, const WatchFile *file);
 
-/* Takes it away. Returns 0 or -errno. */
+/* Removes the file. Returns 0 or -errno. */
 _nodiscard_ int watchfile_remove(const char *directory);
 
-/* The function that has that address now. Returns 0 or -errno (-ENOENT: none has). */
+/* Finds the function that has that address now. Returns 0 or -errno (-ENOENT: none has). */
 _nodiscard_ int watchfile_find_function(const HostPaths *host, Bdf bdf, WatchFunction *ret);
 
 bool watchfile_knows(const WatchFile *file, const WatchFunction *function);
-/* Adds a function, in the place of one that had its address. Returns 0 or -ENOMEM. */
+/* Adds a function, and replaces one with the same address. Returns 0 or -ENOMEM. */
 _nodiscard_ int watchfile_add(WatchFile *file, const WatchFunction *function);
-/* Takes off whatever has that address. */
+/* Removes the function with that address. */
 void watchfile_drop(WatchFile *file, Bdf bdf);

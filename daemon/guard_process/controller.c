@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A sentinel's orders are fixed when it starts; other orders are another sentinel, which takes over
- * before the first one goes. What has to be undone, a worker undoes.
+ * The orders of a guard process are fixed when it starts. For other orders the controller starts
+ * another guard process, which takes over before the first one ends. A worker undoes what has to be
+ * undone.
  */
 
 #include "daemon/guard_process/controller.h"
@@ -18,10 +19,13 @@
 #include "daemon/guard_process/controller_internal.h"
 #include "daemon/work/work.h"
 
-/* --- on the way to what was ordered ----------------------------------------------------------- */
+/* --- settling --------------------------------------------------------------------------------- */
 
-/* While the gate is being opened nobody shuts it, who may have to: the next review tells. */
-static bool is_on_its_way(const GuardController *controller)
+/*
+ * Whether a guard process is starting or the gate is being opened. A gate that is being opened
+ * cannot be shut; the next review decides whether to shut it again.
+ */
+static bool is_unsettled(const GuardController *controller)
 {
         return (controller->process && !controller->is_ready) || (controller->worker && controller->sweep.open_gate);
 }
@@ -30,7 +34,7 @@ bool controller_is_settling(const Ledger *ledger)
 {
         const GuardController *controller = controller_of(ledger);
 
-        return is_on_its_way(controller) && !controller->is_late;
+        return is_unsettled(controller) && !controller->is_late;
 }
 
 static void on_late(evutil_socket_t fd, short what, void *userdata)
@@ -38,13 +42,16 @@ static void on_late(evutil_socket_t fd, short what, void *userdata)
         GuardController *controller = userdata;
 
         controller->is_late = true;
-        log_error("the sentinel or the gate is not ready after %u s: until it is, leases are "
-                  "answered with the guard that they have",
+        log_error("the guard process or the gate is not ready after %u s; until it is, requests "
+                  "are answered with the present guard of their lease",
                   controller->ledger->times.worker);
         ledger_read_soon(controller->ledger);
 }
 
-/* Whoever waits for a lease hears of its guard in the end, whatever it has become. */
+/*
+ * Limits the time that a request waits for its guard to settle. After that it is answered with
+ * whatever guard there is.
+ */
 static void limit_settling(GuardController *controller)
 {
         const struct timeval limit = {.tv_sec = controller->ledger->times.worker};
@@ -53,13 +60,13 @@ static void limit_settling(GuardController *controller)
                 controller->late_event =
                         evtimer_new(controller->ledger->base, on_late, controller);
         if (!controller->late_event) {
-                controller->is_late = true; /* its end would not be reported */
+                controller->is_late = true; /* without a timer nothing would end the wait */
                 return;
         }
-        if (is_on_its_way(controller)) {
+        if (is_unsettled(controller)) {
                 if (!controller->is_late && !evtimer_pending(controller->late_event, NULL) &&
                     evtimer_add(controller->late_event, &limit) < 0)
-                        controller->is_late = true; /* nobody would hear the end of it */
+                        controller->is_late = true; /* without a timer nothing would end the wait */
                 return;
         }
         (void)evtimer_del(controller->late_event);
@@ -68,7 +75,10 @@ static void limit_settling(GuardController *controller)
 
 /* --- orders on record ------------------------------------------------------------------------ */
 
-/* What need not be let in is noted before the gate is shut, and while it is. Returns 0 or -errno. */
+/*
+ * Notes the functions that need not be let in, before the gate is shut and while it is. Returns 0
+ * or -errno.
+ */
 static int note_functions(GuardController *controller, bool all)
 {
         const Snapshot *snapshot = controller->ledger->world->snapshot;
@@ -88,12 +98,15 @@ static int note_functions(GuardController *controller, bool all)
                 if (r == 0)
                         r = watchfile_add(file, &function);
                 else if (r == -ENOENT)
-                        r = 0; /* the next reading knows */
+                        r = 0; /* the next reading handles it */
         }
         return r;
 }
 
-/* Puts on record that there is a sentinel, and whether it shuts the gate. Returns 0 or -errno. */
+/*
+ * Records in the watch file that there is a guard process, and whether it shuts the gate. Returns 0
+ * or -errno.
+ */
 static int keep_file(GuardController *controller, const GuardOrders *orders)
 {
         bool gate = orders->gate, shuts = gate && !(controller->file && controller->file->gate_shut);
@@ -119,17 +132,21 @@ static int keep_file(GuardController *controller, const GuardOrders *orders)
                 log_error("the udev rules of the gate could not be written: %s", strerror(-r));
         r = watchfile_save(controller->ledger->state_directory, controller->file);
         if (r < 0 && shuts)
-                controller->file->gate_shut = false; /* what is not on record is not done */
+                controller->file->gate_shut =
+                        false; /* the gate stays open if it is not on record */
         return r;
 }
 
-static void have_better(GuardController *controller);
+static void start_service(GuardController *controller);
 
-/* --- the sentinel ----------------------------------------------------------------------------- */
+/* --- reports of the guard process ------------------------------------------------------------- */
 
 static void on_blocked(GuardController *controller, const GuardReport *report)
 {
-        /* Whoever has opened it, or is about to, is no evidence against the kernel. */
+        /*
+         * If somebody has opened the gate, or the worker is about to, a bind does not show that the
+         * kernel ignores the gate.
+         */
         bool gate = controller_gate_holds(controller->ledger) && !(controller->worker && controller->sweep.open_gate);
         char text[BDF_TEXT_SIZE];
 
@@ -141,20 +158,20 @@ static void on_blocked(GuardController *controller, const GuardReport *report)
         if (!report->text[0] || !gate)
                 return;
         controller->gate_failed = true;
-        log_error("drivers_autoprobe is 0, and this kernel (%s) bound %s to %s all the same: the "
-                  "gate is given up",
+        log_error("drivers_autoprobe is 0, but this kernel (%s) bound %s to %s; the gate is no "
+                  "longer used",
                   controller->ledger->world->snapshot->kernel_release, text, report->text);
 }
 
 static void on_ready(GuardController *controller, const GuardReport *report)
 {
-        log_info("the sentinel watches %zu places (%s)%s", controller->orders.places.n_texts,
+        log_info("the guard process watches %zu places (%s)%s", controller->orders.places.n_texts,
                  report->text, controller->orders.gate ? "; the gate is shut" : "");
         controller->is_ready = true;
         controller->gate_confirmed = controller->orders.gate;
         if (controller->former)
                 guard_process_retire(controller->former);
-        have_better(controller);
+        start_service(controller);
 }
 
 static void on_report(const GuardReport *report, void *userdata)
@@ -167,11 +184,12 @@ static void on_report(const GuardReport *report, void *userdata)
                 on_ready(controller, report);
                 break;
         case GUARD_REPORT_FAILED:
-                log_error("there is no sentinel%s: %s", controller->orders.gate ? " at the gate" : "",
-                          report->text);
-                /* Better one without a gate than none. */
+                log_error("the guard process%s did not start: "
+                          "%s",
+                          controller->orders.gate ? " with the gate" : "", report->text);
+                /* A guard process without the gate is service than none. */
                 controller->gate_failed |= controller->orders.gate;
-                return; /* its end is told of */
+                return; /* on_ended() follows */
         case GUARD_REPORT_BLOCKED:
                 on_blocked(controller, report);
                 break;
@@ -187,7 +205,8 @@ static void on_report(const GuardReport *report, void *userdata)
                          report->nsec / 1000, report->text[0] ? report->text : "no driver");
                 break;
         case GUARD_REPORT_LOST:
-                log_warning("the sentinel missed events of the kernel, or could not tell of them");
+                log_warning("the guard process missed events of the kernel, or could not report "
+                            "them; all functions are checked");
                 controller->sweep_functions = controller->sweep_overrides = true;
                 break;
         case _GUARD_REPORT_N:
@@ -208,82 +227,92 @@ static void on_ended(GuardProcess *process, void *userdata)
         }
         if (process != controller->process)
                 return;
-        log_error("the sentinel has ended; another one is started");
+        log_error("the guard process ended unexpectedly; starting another one");
         controller->process = NULL;
         controller->is_ready = controller->gate_confirmed = false;
         controller->sweep_functions |= controller->orders.gate;
         ledger_read_later(controller->ledger);
 }
 
-/* --- the same by an aide ---------------------------------------------------------------------- */
+/* --- the guard process as a service ----------------------------------------------------------- */
 
-/* What the child saw of the orders' time, the aide has seen too: it listens before it is ready. */
-static void take_over(GuardController *controller, const GuardReport *report)
+/*
+ * Replaces the child by the service. No event is missed: the service listens before it reports that
+ * it is ready.
+ */
+static void switch_to_service(GuardController *controller, const GuardReport *report)
 {
-        log_info("the sentinel has %s", report->text);
+        log_info("the guard process has %s", report->text);
         guard_process_free(controller->former);
         controller->former = controller->process;
-        controller->process = TAKE_PTR(controller->better);
+        controller->process = TAKE_PTR(controller->service);
         if (controller->former)
                 guard_process_retire(controller->former);
 }
 
-static void on_aides_report(const GuardReport *report, void *userdata)
+static void on_service_report(const GuardReport *report, void *userdata)
 {
         GuardController *controller = userdata;
 
-        if (report->kind == GUARD_REPORT_READY && controller->better)
-                take_over(controller, report);
+        if (report->kind == GUARD_REPORT_READY && controller->service)
+                switch_to_service(controller, report);
         else if (report->kind == GUARD_REPORT_FAILED)
-                log_warning("no sentinel as a service: %s", report->text);
+                log_warning("the guard process does not run as a service: %s", report->text);
         else
                 on_report(report, userdata);
 }
 
-static void on_aide_ended(GuardProcess *process, void *userdata)
+static void on_service_ended(GuardProcess *process, void *userdata)
 {
         GuardController *controller = userdata;
 
-        if (process != controller->better)
+        if (process != controller->service)
                 return on_ended(process, userdata);
-        controller->better = NULL;
+        controller->service = NULL;
         controller->helper_failed = true;
-        log_error("the sentinel did not come up as a service (isolationd-watch@.service): it stays a "
-                  "child of the daemon's, without priority");
+        log_error("the guard process did not start as a service (isolationd-watch@.service); it "
+                  "stays a child of the daemon, without real-time priority");
 }
 
-/* A child is there at once, a service has the priority: first the one, then the other. */
-static void have_better(GuardController *controller)
+/*
+ * The child runs at once, but only a service gets real-time priority. So the controller starts the
+ * child first and the service after it.
+ */
+static void start_service(GuardController *controller)
 {
         const GuardProcessHandler handler = {
-                .report = on_aides_report, .ended = on_aide_ended, .userdata = controller};
+                .report = on_service_report, .ended = on_service_ended, .userdata = controller};
 
         if (controller->helper_failed)
                 return;
-        int r = guard_process_start_helper(controller->ledger->base, &controller->orders, &handler, &controller->better);
+        int r = guard_process_start_helper(controller->ledger->base, &controller->orders, &handler,
+                                           &controller->service);
         if (r < 0 && r != -ENOENT)
-                log_warning("no sentinel as a service: %s", strerror(-r));
+                log_warning("the guard process does not run as a service: %s", strerror(-r));
 }
 
-/* --- who is on duty --------------------------------------------------------------------------- */
+/* --- start and retire ------------------------------------------------------------------------- */
 
-/* Whoever is on duty stays until the next one is ready; who is not yet, need not be any more. */
-static void make_way(GuardController *controller)
+/*
+ * Makes the present guard process the former one, which stays until the next one is ready. One that
+ * is not ready yet is freed.
+ */
+static void replace_process(GuardController *controller)
 {
         if (!controller->process || !controller->is_ready) {
                 controller->process = guard_process_free(controller->process);
                 return;
         }
         if (controller->former) {
-                /* It was about to end, and might have had something to tell. */
+                /* It was about to end, and may have had reports to send. */
                 controller->former = guard_process_free(controller->former);
                 controller->sweep_overrides = true;
         }
         controller->former = TAKE_PTR(controller->process);
 }
 
-/* Starts one with these orders, whose places are taken over. */
-static void man(GuardController *controller, GuardOrders *orders)
+/* Starts a guard process with these orders, and takes over their places. */
+static void start_process(GuardController *controller, GuardOrders *orders)
 {
         const GuardProcessHandler handler = {
                 .report = on_report, .ended = on_ended, .userdata = controller};
@@ -291,12 +320,12 @@ static void man(GuardController *controller, GuardOrders *orders)
 
         int r = guard_process_start(controller->ledger->base, orders, &handler, &process);
         if (r < 0) {
-                log_error("no sentinel could be started: %s", strerror(-r));
+                log_error("the guard process could not be started: %s; retrying", strerror(-r));
                 ledger_read_later(controller->ledger);
                 return;
         }
-        controller->better = guard_process_free(controller->better);
-        make_way(controller);
+        controller->service = guard_process_free(controller->service);
+        replace_process(controller);
         controller->process = process;
         controller->is_ready = false;
         places_clear(&controller->orders.places);
@@ -304,9 +333,9 @@ static void man(GuardController *controller, GuardOrders *orders)
         orders->places = (Places){.texts = NULL};
 }
 
-static void dismiss(GuardController *controller)
+static void retire_process(GuardController *controller)
 {
-        controller->better = guard_process_free(controller->better);
+        controller->service = guard_process_free(controller->service);
         if (controller->former) {
                 guard_process_retire(controller->former);
                 controller->process = guard_process_free(controller->process);
@@ -321,7 +350,9 @@ static void dismiss(GuardController *controller)
 
 /* --- the review ------------------------------------------------------------------------------- */
 
-/* Where functions that join the group appear; what is gone by now is left out. */
+/*
+ * Adds the places where functions that join the group appear; devices that are gone are left out.
+ */
 static int add_places(const Ledger *ledger, int32_t number, Places *places)
 {
         const Snapshot *snapshot = ledger->world->snapshot;
@@ -340,7 +371,7 @@ static int add_places(const Ledger *ledger, int32_t number, Places *places)
         return r == -ENOENT ? 0 : r;
 }
 
-/* What a sentinel would have to do now. Returns 0 or -errno. */
+/* Finds what a guard process has to do now. Returns 0 or -errno. */
 static int find_orders(const GuardController *controller, GuardOrders *orders)
 {
         const Ledger *ledger = controller->ledger;
@@ -358,7 +389,10 @@ static int find_orders(const GuardController *controller, GuardOrders *orders)
                                            &orders->places);
                         if (r < 0)
                                 return r;
-                        /* What is just being sealed needs none; one that is shut stays so. */
+                        /*
+                         * A group that is just being sealed needs no gate; a gate that is shut
+                         * stays shut.
+                         */
                         orders->gate |= may_gate && (is_shut || !work_upkeep(lease)) &&
                                         guard_needs_gate(guard_facts_of(lease, j));
                 }
@@ -373,21 +407,22 @@ static void follow(GuardController *controller, GuardOrders *orders)
         int r = 0;
 
         if (orders->places.n_texts == 0)
-                return dismiss(controller);
+                return retire_process(controller);
         if (!same || (controller->file && controller->file->gate_shut))
                 r = keep_file(controller, orders);
         if (r < 0) {
-                log_error("what the sentinel is to do could not be put on record: %s",
+                log_error("the orders of the guard process could not be put on record: %s; "
+                          "retrying",
                           strerror(-r));
                 ledger_read_later(controller->ledger);
                 return;
         }
         if (!same)
-                man(controller, orders);
+                start_process(controller, orders);
 }
 
-/* Nothing is left to do, for us or for another daemon. */
-static void leave(GuardController *controller)
+/* Removes the watch file once nothing is left to undo, for this daemon or the next one. */
+static void remove_file(GuardController *controller)
 {
         if (!controller->file || controller->file->gate_shut || controller->process || controller->former ||
             controller->worker || controller->n_strays > 0 || controller->sweep_overrides)
@@ -417,7 +452,7 @@ void controller_review(Ledger *ledger)
                 follow(controller, &orders);
                 controller_sweep(controller, controller->file && controller->file->gate_shut && !orders.gate &&
                                     !controller->orders.gate);
-                leave(controller);
+                remove_file(controller);
         }
         limit_settling(controller);
         places_clear(&orders.places);
@@ -429,7 +464,9 @@ bool controller_resume(Ledger *ledger)
         int r = watchfile_load(controller->ledger->state_directory, &controller->file);
 
         if (r < 0) {
-                log_error("what the last sentinel did is not known: %s", strerror(-r));
+                log_error("the watch file of the former guard process cannot be read: %s; all "
+                          "functions are checked",
+                          strerror(-r));
                 controller->file = calloc(1, sizeof(*controller->file));
                 if (!controller->file)
                         return false;
@@ -440,7 +477,9 @@ bool controller_resume(Ledger *ledger)
         if (!controller->file || !controller->file->gate_shut) {
                 r = rules_remove_gate(RULES_DIRECTORY);
                 if (r < 0)
-                        log_error("the udev rules of the gate stay: %s", strerror(-r));
+                        log_error("the udev rules of the gate could not be removed: "
+                                  "%s",
+                                  strerror(-r));
         }
         if (!controller->file)
                 return false;

@@ -3,24 +3,27 @@
 
 /*
  * The controller of the guard process (daemon/guard/guard_process.h): whether there has to be one,
- * with which orders, and what follows from its reports.
+ * its orders, and what follows from its reports.
  *
- * There is a guard process while a group is leased that the kernel does not guard by itself. Before the
- * first order is given the watch file says so; the file is removed when everything is undone, by this
- * daemon or by the next one.
+ * There is a guard process while a group is leased that the kernel does not guard by itself. The
+ * watch file says so before the first order is given. This daemon, or the next one, removes the
+ * file when everything is undone.
  */
 
 #include "daemon/ledger/ledger.h"
 
 extern const Module controller_module;
 
-/* Takes up what the former daemon left; call it once. Returns whether there is something to review. */
+/* Reads what the former daemon left; call it once. Returns whether there is something to review. */
 bool controller_resume(Ledger *ledger);
 
-/* Writes the watch file again, if there should be one: somebody may have removed it. */
+/* Writes the watch file again, if there is to be one, as somebody may have removed it. */
 void controller_save(const Ledger *ledger);
 
-/* Brings the guard process, its orders and the gate to what the leases need, as of the last reading. */
+/*
+ * Makes the guard process, its orders and the gate match what the leases need, as of the last
+ * reading.
+ */
 void controller_review(Ledger *ledger);
 
 /* Whether the kernel binds no driver to new functions by itself, as read now. */
@@ -30,10 +33,13 @@ bool controller_gate_holds(const Ledger *ledger);
 bool controller_may_gate(const Ledger *ledger);
 
 /*
- * Whether a guard process is about to start work, or the gate is being opened: until then the guard
- * may still change. This does not last longer than a worker may take.
+ * Whether a guard process is starting or the gate is being opened: until then the guard may still
+ * change. This lasts no longer than a worker may take.
  */
 bool controller_is_settling(const Ledger *ledger);
 
-/* What shows that this kernel heeds the gate, in words, or NULL if memory is short. Freed by the caller. */
+/*
+ * What shows that this kernel obeys the gate, in words, or NULL if memory is short. Freed by the
+ * caller.
+ */
 char *controller_gate_evidence(const Ledger *ledger);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The controller's data, which its files share. */
+/* The data that the files of the controller share. */
 
 #include <stdlib.h>
 
@@ -14,7 +14,7 @@ static int init(Ledger *ledger, void *data)
         return 0;
 }
 
-/* A guard process ends by itself once it is forgotten. */
+/* Freeing a guard process makes it end. */
 static void clear(void *data)
 {
         GuardController *controller = data;
@@ -23,7 +23,7 @@ static void clear(void *data)
         worker_free(controller->worker);
         guard_process_free(controller->process);
         guard_process_free(controller->former);
-        guard_process_free(controller->better);
+        guard_process_free(controller->service);
         places_clear(&controller->orders.places);
         watchfile_free(controller->file);
         free(controller->strays);

@@ -16,41 +16,41 @@ typedef struct GuardController {
         Ledger *ledger;
         WatchFile *file; /* what is on disk, or NULL */
         GuardProcess *process;
-        GuardOrders orders; /* the sentinel's; its places are owned */
+        GuardOrders orders; /* of `process`; its places are owned */
         bool is_ready;
-        GuardProcess *former;    /* on duty until the other one is ready, or about to end */
-        bool gate_confirmed; /* a sentinel shut it */
-        GuardProcess *better;    /* an aide with the same orders, which takes over when it is ready */
-        bool helper_failed;    /* it did not come up: there is no second try */
-        bool gate_failed;    /* and a driver came all the same */
-        unsigned n_heeded;   /* functions that came while it was shut, and found no driver */
+        GuardProcess *former;  /* works until `process` is ready, or is about to end */
+        bool gate_confirmed;   /* a guard process shut the gate */
+        GuardProcess *service; /* a service with the same orders, replaces `process` when ready */
+        bool helper_failed;    /* the service did not start; no second try */
+        bool gate_failed;      /* the gate cannot be shut, or the kernel ignores it */
+        unsigned n_heeded;     /* functions that came while the gate was shut, and got no driver */
 
-        struct event *late_event; /* the longest that the post may take to settle */
-        bool is_late;             /* that is over, and it has not settled yet */
+        struct event *late_event; /* limits the time for settling */
+        bool is_late;             /* the limit has passed without settling */
 
-        Worker *worker;      /* that undoes things, or NULL */
-        bool sweep_overrides; /* of all functions */
-        bool sweep_functions; /* that have not been let in */
-        Sweep sweep;          /* what the worker does */
-        Bdf *strays;          /* blocked, and not known to be with reason */
+        Worker *worker;       /* the worker that undoes things, or NULL */
+        bool sweep_overrides; /* check the overrides of all functions */
+        bool sweep_functions; /* let in functions that came while the gate was shut */
+        Sweep sweep;          /* the worker's task */
+        Bdf *strays;          /* blocked, perhaps without a lease that needs it */
         size_t n_strays;
-        size_t n_loose; /* of these, at the front, in no lease's group as of the last reading */
+        size_t n_loose; /* the first `n_loose` strays are in no leased group */
 } GuardController;
 
-/* The daemon's only one. Borrowed. */
+/* Returns the one controller of the daemon. Borrowed. */
 GuardController *controller_of(const Ledger *ledger);
 
-/* Notes a function that was blocked: whether with reason, the next reading shows. */
+/* Notes a function that was blocked. The next reading shows whether a lease needs that. */
 void controller_add_stray(GuardController *controller, Bdf bdf);
 
 /*
- * Forgets those that are gone, or that a lease has reason to hold. Those in the group of a lease that
- * is being given back wait for its end: they may have come when it had already put back all it knew.
+ * Forgets strays that are gone, or that a lease needs. Strays in the group of a lease that is being
+ * given back wait until that has ended: they may have come after it had restored all that it knew.
  */
 void controller_settle_strays(GuardController *controller);
 
-/* Has a worker undo what is to be undone, if there is something. */
+/* Starts a worker that undoes what has to be undone, if anything. */
 void controller_sweep(GuardController *controller, bool open_gate);
 
-/* Takes the gate out of the orders if it is somebody else's, or is just being opened. */
+/* Removes the gate from the orders if somebody else uses it, or if it is just being opened. */
 void controller_check_gate(GuardController *controller, GuardOrders *orders);

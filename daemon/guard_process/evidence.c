@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* From the facts of a group to the sentences. */
+/* Makes sentences from the facts of a group. */
 
 #include "daemon/guard_process/evidence.h"
 
@@ -12,12 +12,13 @@
 #include "daemon/guard/slot.h"
 #include "daemon/guard_process/controller.h"
 
-/* What no layer shuts but the kernel's own claim. */
+/* What only the layer "owned" prevents. */
 #define BY_HAND                                                                                    \
-        "; root can unbind a device or bind another driver to it in sysfs at any time, which is "  \
-        "undone when the kernel tells of it"
+        "; root can unbind a device or bind another driver to it in sysfs at any time; "           \
+        "isolationd "                                                                              \
+        "undoes that when the kernel sends the event"
 
-/* What is known of the guard of a group, or NULL if nobody has it. */
+/* Finds the facts of the guard of a group, or NULL if no lease has the group. */
 static const GuardFacts *find_facts(const Ledger *ledger, size_t group, const Lease **ret_lease)
 {
         const Lease *lease = ledger_lease_of_group(ledger, group);
@@ -31,15 +32,15 @@ static const GuardFacts *find_facts(const Ledger *ledger, size_t group, const Le
         return NULL;
 }
 
-/* Why the kernel is not known to guard the group. */
+/* Says why the kernel is not known to guard the group. */
 static const char *describe_cause(const Lease *lease)
 {
         switch (lease->record->mode) {
         case LEASE_MODE_IOMMUFD_UNBOUND:
                 return "its owner has bound none of its devices that VFIO drives";
         case LEASE_MODE_GROUP_FD:
-                return "its owner is not known to have claimed it: of a container that the kernel "
-                       "may make of an iommufd that cannot be seen";
+                return "isolationd does not know whether its owner has claimed it: it cannot see a "
+                       "container that the kernel may make of an iommufd";
         case LEASE_MODE_PATH:
                 return "its owner claims it by opening its node, which isolationd cannot see";
         case LEASE_MODE_NONE:
@@ -55,31 +56,31 @@ static const char *describe_owned(const GuardFacts *facts)
 {
         if (facts->lent)
                 return "its owner's container has the claim on the group's DMA, so the kernel "
-                       "refuses every host driver as long as the owner leaves it there; the ways "
-                       "in are shut besides, where they can be";
-        return "isolationd keeps the claim on the group's DMA, so the kernel refuses every "
-               "host driver, whatever joins";
+                       "refuses every host driver as long as the owner keeps the group in it; "
+                       "slots that lead into the group are shut too, where that is possible";
+        return "isolationd keeps the claim on the group's DMA, so the kernel refuses every host "
+               "driver, for devices that join too";
 }
 
-/* What holds instead; begins with "; ". */
+/* Says which layer guards the group instead; begins with "; ". */
 static const char *describe_layer(GuardLayer layer, const GuardFacts *facts)
 {
         switch (layer) {
         case GUARD_SEALED:
                 if (facts->n_slots == 0)
-                        return "; no slot that takes cards while the machine runs leads into "
-                               "the group; what a rescan by hand brings is blocked when the kernel "
-                               "tells of it";
-                return "; pciehp is unbound from every slot that leads into the group, so a card "
-                       "that is plugged in is not seen before the lease ends, not even the one "
-                       "that was pulled; what a rescan by hand brings is blocked when the kernel "
-                       "tells of it";
+                        return "; no slot that takes cards while the machine runs leads into the "
+                               "group; isolationd blocks a device that a rescan by hand adds, when "
+                               "the kernel sends the event";
+                return "; pciehp is unbound from every slot that leads into the group, so the "
+                       "kernel does not see a card that is plugged in before the lease ends, not "
+                       "even the card that was pulled; isolationd blocks a device that a rescan by "
+                       "hand adds, when the kernel sends the event";
         case GUARD_REACTIVE:
-                return "; not every way into the group can be shut; what joins is blocked when the "
-                       "kernel tells of it, which may be too late";
+                return "; not every slot into the group can be shut; isolationd blocks a device "
+                       "that joins when the kernel sends the event, which may be too late";
         case GUARD_GATED:
-                return "; not every way into the group can be shut; drivers_autoprobe of the PCI "
-                       "bus is 0: isolationd lets in all others, and blocks what joins";
+                return "; not every slot into the group can be shut; drivers_autoprobe of the PCI "
+                       "bus is 0: isolationd blocks devices that join, and lets in all others";
         case GUARD_OWNED:
         case GUARD_NONE:
         case _GUARD_N:
@@ -88,17 +89,17 @@ static const char *describe_layer(GuardLayer layer, const GuardFacts *facts)
         return "";
 }
 
-/* The first of it: what the layer is, and why it is no stronger one. */
+/* The first part: what the layer is, and why it is no stronger one. */
 static char *describe(GuardLayer layer, const GuardFacts *facts, const Lease *lease)
 {
         if (layer == GUARD_NONE)
-                return strdup("nobody has the group: host drivers are free to come");
+                return strdup("no lease has the group: host drivers may be bound");
         if (layer == GUARD_OWNED)
                 return strdup(describe_owned(facts));
         return text_print("%s%s" BY_HAND, describe_cause(lease), describe_layer(layer, facts));
 }
 
-/* Who may bring newcomers into the group though it is guarded, in words; NULL if nobody could. */
+/* Says which slots may add devices to the group though it is guarded; NULL if there are none. */
 static char *describe_open(const Ledger *ledger, int32_t number)
 {
         const Snapshot *snapshot = ledger->world->snapshot;
@@ -114,8 +115,8 @@ static char *describe_open(const Ledger *ledger, int32_t number)
 }
 
 /*
- * Cards that are back where they were, or have lost their driver there, "" if there are none; NULL
- * if memory is short.
+ * Describes cards that have returned to their slots, or have lost their driver there; "" if there
+ * are none, NULL if memory is short.
  */
 static char *describe_returned(const LeaseRecord *record)
 {
@@ -130,11 +131,11 @@ static char *describe_returned(const LeaseRecord *record)
                 (void)bdf_format(device->bdf, address);
                 int n = device->owed
                                 ? asprintf(&longer,
-                                           "%s; somebody took %s's driver away by hand: its owner "
-                                           "has it again by isoctl take %u %s",
+                                           "%s; somebody unbound %s from its driver by hand; its "
+                                           "owner takes it back with isoctl take %u %s",
                                            text, address, record->id, address)
                                 : asprintf(&longer,
-                                           "%s; %s is back, the same as before: its owner may take "
+                                           "%s; %s is back, the same as before; its owner may take "
                                            "it",
                                            text, address);
                 if (n < 0)
@@ -163,8 +164,8 @@ char *guard_evidence(const Ledger *ledger, size_t group)
         _cleanup_(freep) char *returned = lease ? describe_returned(lease->record) : strdup("");
         _cleanup_(freep) char *open = NULL, *gate = NULL;
         _cleanup_(freep) char *first =
-                is_between ? strdup("its lease is being prepared or given back: nothing is "
-                                    "promised")
+                is_between ? strdup("its lease is being prepared or given back; until then the "
+                                    "guard is not known")
                            : describe(layer, facts, lease);
         const char *trouble = lease ? guard_trouble(lease) : NULL;
         char *text;
@@ -180,7 +181,7 @@ char *guard_evidence(const Ledger *ledger, size_t group)
                      is_weak ? guard_layer_to_string(lease->record->guard) : "",
                      is_weak ? ", by the policy" : "", returned,
                      lease && has_expelled(lease->record)
-                             ? "; what was expelled comes back when the lease ends"
+                             ? "; devices that were expelled come back when the lease ends"
                              : "",
                      lease && lease->record->breach ? "; breached: " : "",
                      lease && lease->record->breach ? lease->record->breach : "",

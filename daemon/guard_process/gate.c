@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The gate: whether it is shut, whether this kernel heeds it, and whose it is. */
+/* The gate: whether it is shut, whether this kernel obeys it, and whether somebody else uses it. */
 
 #include <stdio.h>
 
@@ -9,7 +9,7 @@
 #include "daemon/guard_process/controller.h"
 #include "daemon/guard_process/controller_internal.h"
 
-/* Both halves of what makes the kernel heed the gate for new functions (kernel-facts 0.6). */
+/* The first kernel that obeys the gate for new functions (kernel-facts 0.6). */
 #define GATE_KERNEL_MAJOR 6
 #define GATE_KERNEL_MINOR 19
 
@@ -30,11 +30,14 @@ char *controller_gate_evidence(const Ledger *ledger)
         int n;
 
         if (controller->n_heeded > 0)
-                n = asprintf(&text, "Linux %s heeds it for new functions, as seen with %u", release,
-                             controller->n_heeded);
+                n = asprintf(&text,
+                             "Linux %s obeys drivers_autoprobe for new functions, as seen with %u",
+                             release, controller->n_heeded);
         else
-                n = asprintf(&text, "Linux %s heeds it for new functions by its version (%d.%d)",
-                             release, GATE_KERNEL_MAJOR, GATE_KERNEL_MINOR);
+                n = asprintf(
+                        &text,
+                        "Linux %s obeys drivers_autoprobe for new functions by its version (%d.%d)",
+                        release, GATE_KERNEL_MAJOR, GATE_KERNEL_MINOR);
         return n < 0 ? NULL : text;
 }
 
@@ -50,7 +53,10 @@ bool controller_may_gate(const Ledger *ledger)
         return kernel_heeds_gate(controller->ledger) && !controller->gate_failed;
 }
 
-/* Somebody who shuts the gate before us keeps it; somebody who opens it after us gets it. */
+/*
+ * If somebody else shuts the gate before the daemon does, it stays shut. If somebody opens it after
+ * that, it stays open.
+ */
 void controller_check_gate(GuardController *controller, GuardOrders *orders)
 {
         bool open = true;
@@ -60,10 +66,11 @@ void controller_check_gate(GuardController *controller, GuardOrders *orders)
         if (!(controller->file && controller->file->gate_shut) && !open)
                 orders->gate = false;
         if (controller->gate_confirmed && controller->is_ready && open && !controller->worker) {
-                log_error("somebody has set drivers_autoprobe to 1: the gate is given up");
+                log_error("somebody has set drivers_autoprobe to 1; the gate is no longer used");
                 controller->gate_failed = true;
                 orders->gate = false;
         }
         if (controller->worker && controller->sweep.open_gate)
-                orders->gate = false; /* it is being opened; after that it may be shut again */
+                orders->gate =
+                        false; /* the gate is being opened; it may be shut again after that */
 }

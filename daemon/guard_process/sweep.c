@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * One worker at a time; what comes up meanwhile waits for it, and what failed is tried again.
- */
+/* One worker runs at a time. New work waits for it, and failed work is retried. */
 
 #include <string.h>
 
@@ -11,7 +9,7 @@
 #include "daemon/guard_process/controller.h"
 #include "daemon/guard_process/controller_internal.h"
 
-/* Functions of which it is not yet known whether they were blocked with reason. */
+/* The most functions for which it is not yet known whether a lease needs them blocked. */
 #define STRAYS_MAX 4096
 
 void controller_add_stray(GuardController *controller, Bdf bdf)
@@ -21,13 +19,16 @@ void controller_add_stray(GuardController *controller, Bdf bdf)
         if (strays)
                 controller->strays = strays;
         if (!strays || controller->n_strays >= STRAYS_MAX) {
-                controller->sweep_overrides = true; /* all functions are looked at instead */
+                controller->sweep_overrides = true; /* check all functions instead */
                 return;
         }
         strays[controller->n_strays++] = bdf;
 }
 
-/* The kernel's numbers of all leased groups. Returns 0 and *ret (freed by the caller), or -ENOMEM. */
+/*
+ * Lists the kernel's numbers of all leased groups. Returns 0 and *ret_groups (freed by the caller),
+ * or -ENOMEM.
+ */
 static int list_groups(const Ledger *ledger, int32_t **ret_groups, size_t *ret_n)
 {
         size_t n = 0;
@@ -60,7 +61,7 @@ static void on_swept(WorkerResult *result, void *userdata)
 
         controller->worker = NULL;
         if (result->code != 0) {
-                log_error("undoing what the sentinel did failed: %s; trying again",
+                log_error("undoing the work of the guard process failed: %s; retrying",
                           result->message[0] ? result->message : strerror(abs(result->code)));
                 controller->sweep_overrides |= controller->sweep.every_override;
                 controller->sweep_functions |= controller->sweep.former && !opened;
@@ -87,7 +88,8 @@ static void on_swept(WorkerResult *result, void *userdata)
 
 static void on_overdue(void *userdata)
 {
-        log_error("undoing what the sentinel did takes longer than %d s; the kernel log says more",
+        log_error("undoing the work of the guard process has taken more than %d s; see the kernel "
+                  "log",
                   WORKER_DEADLINE_SECONDS);
 }
 
@@ -109,7 +111,7 @@ void controller_sweep(GuardController *controller, bool open_gate)
                 .former = functions ? controller->file : NULL,
         };
         int r = list_groups(controller->ledger, &groups, &controller->sweep.n_groups);
-        controller->sweep.groups = groups; /* for the child, which has its own copy of it all */
+        controller->sweep.groups = groups; /* for the worker, which has its own copy */
         if (r == 0)
                 r = worker_start(controller->ledger->base, job_sweep, controller, NULL,
                                  WORKER_DEADLINE_SECONDS, &handler, &controller->worker);
@@ -131,7 +133,7 @@ void controller_settle_strays(GuardController *controller)
                 return;
         _cleanup_(freep) Bdf *bound = calloc(controller->n_strays + 1, sizeof(*bound));
         if (!bound)
-                return; /* they stay as they are until the next reading */
+                return; /* the next reading retries */
         for (size_t i = 0; i < controller->n_strays; i++) {
                 size_t index = snapshot_find(ledger->world->snapshot, controller->strays[i]);
                 const Lease *lease =
@@ -156,5 +158,7 @@ void controller_save(const Ledger *ledger)
         int r = controller->file ? watchfile_save(controller->ledger->state_directory, controller->file) : 0;
 
         if (r < 0)
-                log_error("what the sentinel does is not on record any more: %s", strerror(-r));
+                log_error("the watch file could not be written, so the orders of the guard process "
+                          "are not on record: %s",
+                          strerror(-r));
 }

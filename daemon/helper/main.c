@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * isolationd-aide ROLE: does for the daemon what the daemon itself has no right to.
- *
- * Each role is a unit of its own, with the rights for its tasks and no others, none of them near
- * the bus. Who asks is root's daemon, over a socket of the service manager's: `look` and `set` take
- * one request a connection, each in a process of its own, since a task may hang, and end when
- * nobody asks for a while; `watch` is started for a connection, and lasts as long.
- */
+/* isolationd-helper ROLE: does for the daemon what the daemon itself has no right to do. */
 
 #include <errno.h>
 #include <poll.h>
@@ -26,9 +19,9 @@
 #include "daemon/host/memlock.h"
 #include "daemon/host/packet.h"
 
-/* Without a request for so long, it ends. */
+/* Ends after that time without a request. */
 #define IDLE_MSEC 30000
-/* Requests under way; more wait in the socket's queue. */
+/* Requests served at once; more wait in the queue of the socket. */
 #define CHILDREN_MAX 64
 
 static const struct {
@@ -57,7 +50,7 @@ static int serve(const HostPaths *host, HelperRole role, const HelperRequest *re
         return tasks[request->task].serve(host, request, fd, reply, ret_fd);
 }
 
-/* The socket is root's; that whoever asks is so too is asked again. */
+/* Whether the peer is root. Only root may open the socket; this checks again. */
 static bool is_ours(int connection)
 {
         struct ucred peer;
@@ -83,7 +76,10 @@ static _Noreturn void answer(HelperRole role, int connection)
         _exit(packet_send(connection, &reply, sizeof(reply), back) < 0 ? 1 : 0);
 }
 
-/* Whether any child is left, once those that have ended are gone; without WNOHANG one is awaited. */
+/*
+ * Reaps children that have ended, and returns whether any is left. Without WNOHANG it waits for
+ * one.
+ */
 static bool reap(size_t *n_children, int flags)
 {
         while (*n_children > 0) {
@@ -103,7 +99,7 @@ static int listen_for(HelperRole role)
 
         if (sd_listen_fds(1) != 1) {
                 (void)fprintf(stderr,
-                              "isolationd-aide: the service manager starts it, with a socket\n");
+                              "isolationd-helper: the service manager starts it, with a socket\n");
                 return 2;
         }
         for (;;) {
@@ -139,7 +135,7 @@ int main(int argc, char **argv)
                         watch_serve(&host, STDIN_FILENO);
                 }
         (void)fprintf(stderr,
-                      "isolationd-aide: look, set or watch, not '%s'; the service manager "
+                      "isolationd-helper: look, set or watch, not '%s'; the service manager "
                       "starts it\n",
                       name);
         return 2;

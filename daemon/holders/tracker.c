@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Questions, each with a worker of its own, and a timer for leases of one process only.
+ * Questions, each with its own worker, and a timer for leases of one process only.
  *
  * A question has a copy of what it looks for, so its lease may end before the answer. A question
- * that hangs (the kernel stopped its worker in /proc) is answered at its deadline, and stays in the
+ * that hangs (the kernel blocks its worker in /proc) is answered at its deadline, and stays in the
  * list until its worker has ended.
  *
- * Users have a quota of questions. The daemon's own questions do not count: a flood of requests
- * must not keep it from finding the processes that it has to kill. The daemon asks one question of
- * a kind for a lease at a time.
+ * Users have a quota of questions. Questions of the daemon do not count: a flood of requests must
+ * not keep the daemon from finding the processes that it has to kill. The daemon asks one question
+ * of a kind for a lease at a time.
  */
 
 #include "daemon/base/event.h"
@@ -26,7 +26,7 @@
 #include "daemon/limits/quota.h"
 
 #define QUESTIONS_PER_UID_MAX 4
-#define HANGING_MAX 16 /* of the daemon's own; more would hang as well */
+#define HANGING_MAX 16 /* the daemon's own; further ones would hang as well */
 #define QUESTION_DEADLINE_SECONDS 5
 
 typedef struct Question {
@@ -34,9 +34,9 @@ typedef struct Question {
         struct Question *next;
         HolderSearch search;
         bool kill;
-        bool is_own; /* the daemon's; `uid` is of no account */
-        bool again;  /* asked once more meanwhile */
-        uid_t uid;   /* who asks */
+        bool is_own; /* asked by the daemon; `uid` does not matter */
+        bool again;  /* asked again meanwhile */
+        uid_t uid;   /* the user that asks */
         uint32_t lease;
         HoldersDone done; /* NULL once it has been answered */
         void *userdata;
@@ -48,10 +48,10 @@ typedef struct HolderTracker {
         struct event *timer;
 } HolderTracker;
 
-/* Of a lease. */
+/* The part of each lease. */
 typedef struct LeaseHolders {
-        HolderSearch nodes; /* its nodes, from when they had names */
-        HolderList seen; /* its holders when the tracker looked last, its owner's process first */
+        HolderSearch nodes; /* its nodes, noted while they had names */
+        HolderList seen;    /* its holders at the last look, its owner's process first */
 } LeaseHolders;
 
 DEFINE_MODULE_DATA(HolderTracker, tracker_of, holders_module);
@@ -116,7 +116,7 @@ static void unlink_question(Question *question)
         *at = question->next;
 }
 
-/* For who asked while it was being answered: what they ask about may have begun since. */
+/* Asks again for a request that came before the answer, as new holders may have appeared since. */
 static void ask_again(const Question *question, HoldersDone done)
 {
         Lease *lease = ledger_find_lease(question->ledger, question->lease);
@@ -153,10 +153,10 @@ static void on_overdue(void *userdata)
         Question *question = userdata;
 
         worker_kill(question->worker);
-        fail(question, REFUSAL_STUCK, "looking through /proc does not come to an end");
+        fail(question, REFUSAL_STUCK, "the search through /proc has not ended; see the kernel log");
 }
 
-/* Whether a user may ask one more; else it is answered. */
+/* Whether the user may ask one more question; answers it otherwise. */
 static bool has_quota(Question *question)
 {
         Quota quota = {.uid = question->uid};
@@ -167,19 +167,21 @@ static bool has_quota(Question *question)
                 if (!each->is_own)
                         quota_count(&quota, each->uid);
         if (quota_is_full(&quota)) {
-                fail(question, REFUSAL_QUOTA, "too many users ask who holds what; try again");
+                fail(question, REFUSAL_QUOTA,
+                     "too many users are asking for holders; try again "
+                     "later");
                 return false;
         }
         if (!quota_is_reached(&quota, QUESTIONS_PER_UID_MAX))
                 return true;
         (void)snprintf(text, sizeof(text),
-                       "uid %u asks %zu times already who holds what; wait for the answers",
+                       "uid %u is asking for holders %zu times already; wait for the answers",
                        quota.uid, quota.n_mine);
         fail(question, REFUSAL_QUOTA, text);
         return false;
 }
 
-/* Whether the daemon may ask one more: it cannot be kept from it but by the kernel. */
+/* Whether the daemon may ask one more question. Only workers that hang in the kernel prevent it. */
 static bool is_answerable(Question *question)
 {
         size_t n = 0;
@@ -189,11 +191,13 @@ static bool is_answerable(Question *question)
                 n += each->is_own && !each->done;
         if (n < HANGING_MAX)
                 return true;
-        fail(question, REFUSAL_STUCK, "looking through /proc hangs in the kernel");
+        fail(question, REFUSAL_STUCK,
+             "searches through /proc hang in the kernel; see the kernel "
+             "log");
         return false;
 }
 
-/* Takes over what the question owns; answers at once if it cannot be asked. */
+/* Takes over the question; answers at once if it cannot be asked. */
 static void ask(Question *question)
 {
         HolderTracker *tracker = tracker_of(question->ledger);
@@ -260,7 +264,7 @@ void holders_note_nodes(Lease *lease)
                 log_broken(r);
 }
 
-/* Asks about a lease: takes the question over. */
+/* Asks about a lease; takes over the question. */
 static void ask_of_lease(Question *question, const Lease *lease)
 {
         question->lease = lease->record->id;
@@ -343,7 +347,7 @@ static const Holder *find(const HolderList *list, const Holder *holder)
         return NULL;
 }
 
-/* Whose the lease is: the one that was first when it was last looked, else the eldest. */
+/* Finds the process that owns the lease: the first one of the last look, else the oldest. */
 static const Holder *find_first(const HolderList *list, const Lease *lease)
 {
         const Holder *first =
@@ -359,14 +363,15 @@ static void tell_second(const Lease *lease, const Holder *holder)
 {
         const Ledger *ledger = lease->ledger;
 
-        log_warning("lease %" PRIu32 " is for one process, and %" PRId32 " %s%s%s has it open too",
+        log_warning("lease %" PRIu32 " is for one process, but process %" PRId32
+                    " %s%s%s has it open too",
                     lease->record->id, holder->pid, holder->comm, holder->unit[0] ? " of " : "",
                     holder->unit);
         if (ledger->observer.second_holder)
                 ledger->observer.second_holder(lease, holder, ledger->observer.userdata);
 }
 
-/* Keeps the certain ones, the first in front. Returns 0 or -ENOMEM. */
+/* Keeps the certain holders, `first` in front. Returns 0 or -ENOMEM. */
 static int remember(Lease *lease, const HolderList *list, const Holder *first)
 {
         _cleanup_(holder_list_clear) HolderList seen = {
@@ -408,7 +413,7 @@ static void on_looked(Ledger *ledger, uint32_t id, const HoldersResult *result, 
                 holders_judge(lease, result->holders);
 }
 
-/* Whether the daemon looks who holds it, or hangs at that. */
+/* Whether a question of the daemon for the lease is pending or hanging. */
 static bool is_looking(const Lease *lease)
 {
         const Question *each = tracker_of(lease->ledger)->questions;
@@ -441,7 +446,7 @@ static void on_timer(evutil_socket_t fd, short what, void *userdata)
 {
         Ledger *ledger = userdata;
 
-        /* A question that is not answered yet, or hangs, is not asked again. */
+        /* Do not ask again while a question is pending or hangs. */
         for (size_t i = 0; i < ledger->n_leases; i++)
                 if (is_exclusive(ledger->leases[i]) && !is_looking(ledger->leases[i]))
                         holders_ask_own(ledger->leases[i], false, on_looked, NULL);

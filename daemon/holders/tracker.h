@@ -15,25 +15,25 @@ extern const Module holders_module;
 
 typedef struct HoldersResult {
         int code;                  /* 0, a Refusal, or -errno */
-        const char *message;       /* for people; "" if there is none */
+        const char *message;       /* for users; "" if there is none */
         const HolderList *holders; /* borrowed; empty unless code is 0 */
         size_t n_killed;
 } HoldersResult;
 
-/* `lease` is the number that was asked for: the lease may have ended. Called exactly once. */
+/* `lease` is the number of the question: the lease may have ended. Called exactly once. */
 typedef void (*HoldersDone)(Ledger *ledger, uint32_t lease, const HoldersResult *result,
                             void *userdata);
 
 /*
- * Finds a lease's holders for the daemon itself, and kills those that hold it for certain if `kill` is
- * set. No quota applies. If the same `done` asks again before the answer, the tracker looks once more
- * afterwards, and answers with the first request's `userdata`.
+ * Finds the holders of a lease for the daemon itself, and kills those that certainly hold it if
+ * `kill` is set. No quota applies. If the same `done` asks again before the answer, the tracker
+ * looks once more afterwards, and answers with the first request's `userdata`.
  */
 void holders_ask_own(Lease *lease, bool kill, HoldersDone done, void *userdata);
 
 /*
- * Find the holders of a lease, or of one kernel group, leased or not, for a user. A user with too many
- * questions at once is answered with Quota.
+ * Find the holders of a lease, or of one kernel group, leased or not, for a user. A user with too
+ * many pending questions gets a Quota refusal.
  */
 void holders_ask_lease(Lease *lease, uid_t uid, HoldersDone done, void *userdata);
 void holders_ask_group(Ledger *ledger, int32_t group, uid_t uid, HoldersDone done, void *userdata);
@@ -42,8 +42,8 @@ void holders_ask_group(Ledger *ledger, int32_t group, uid_t uid, HoldersDone don
 void holders_note_nodes(Lease *lease);
 
 /*
- * Reports each process that holds a lease for one process only, besides the first that was seen. Each
- * is reported once. `list` is a list of its holders at hand.
+ * Reports each process that holds a lease for one process only, except the first one seen. Each is
+ * reported once. `list` has the present holders.
  */
 void holders_judge(Lease *lease, const HolderList *list);
 

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Configuration space of one function, through sysfs: read in part, and one register written.
+ * Configuration space of one function, through sysfs: reads a part, and writes one register.
  *
- * For functions without a driver, or whose owner is not to go on with them; a driver owns what it
- * drives. Each access is a bus cycle, and may
- * wake the ports above: for workers.
+ * Only for functions without a driver, or whose owner has to stop using them, as a driver owns the
+ * configuration space of its device. Each access is a bus cycle, and may wake the ports above: for
+ * workers.
  */
 
 #include <stdint.h>
@@ -20,5 +20,5 @@
 _nodiscard_ int config_read(const HostPaths *host, Bdf bdf, unsigned offset, uint8_t *bytes,
                             size_t n);
 
-/* Writes a 16 bit register. Returns 0 or -errno; whether it took is for the caller to read back. */
+/* Writes a 16-bit register. Returns 0 or -errno. The caller has to read it back. */
 _nodiscard_ int config_write16(const HostPaths *host, Bdf bdf, unsigned offset, uint16_t value);

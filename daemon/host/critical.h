@@ -2,41 +2,41 @@
 #pragma once
 
 /*
- * Does the host itself live on this device?
+ * Checks whether the host itself depends on a device.
  *
- * Asked before any driver is unbound. Four things count: block devices that something is built or
- * mounted on, swaps on, or has open; interfaces that are up with an address, a route or another
- * interface on top; the console on a screen or a serial line; and device nodes of its driver that a
- * process has open. What cannot be read counts as in use: an unanswered question must never tear
- * away a root disk.
+ * The daemon checks this before it unbinds any driver. Four things count: block devices that are
+ * mounted, used for swap, open, or part of another device; interfaces that are up with an address,
+ * a route or another interface on top; the console on a screen or a serial line; and device nodes
+ * of its driver that a process has open. A use that cannot be read counts as a use, so that a
+ * failed check never unbinds a root disk.
  */
 
 #include "daemon/host/host.h"
 
 typedef enum CriticalKind {
-        CRITICAL_UNKNOWN, /* it cannot be told, and why */
+        CRITICAL_UNKNOWN, /* unknown, with the reason */
         CRITICAL_BLOCK,
         CRITICAL_NET,
         CRITICAL_DISPLAY, /* it shows the console */
-        CRITICAL_SERIAL,  /* the kernel's console is on it */
+        CRITICAL_SERIAL,  /* it is the console of the kernel */
         CRITICAL_OPEN,    /* a process has a node open */
         _CRITICAL_N,
 } CriticalKind;
 
-/* One use of a device. All is borrowed and ends with the call. */
+/* One use of a device. All is borrowed, and valid only during the call. */
 typedef struct CriticalUse {
         CriticalKind kind;
         const char *const *chain; /* "0000:00:1f.2", "sda", "sda2", "md0", "/srv" */
         size_t n_chain;
-        const char *sentence; /* what a refusal says, the chain in it */
+        const char *sentence; /* the text of a refusal, with the chain */
 } CriticalUse;
 
-/* Returns false if it wants to hear of no more. */
+/* Returns false to stop. */
 typedef bool (*CriticalFound)(const CriticalUse *use, void *userdata);
 
 /*
- * Tells of every use of the device, in a fixed order. It reads much and may wait for a slow file
- * system: for a worker, not for the event loop. Returns 0 or -ENOMEM.
+ * Calls `found` for every use of the device, in a fixed order. Reads much and may wait for a slow
+ * file system: for workers. Returns 0 or -ENOMEM.
  */
 _nodiscard_ int critical_list(const HostPaths *host, Bdf bdf, CriticalFound found, void *userdata);
 

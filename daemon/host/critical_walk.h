@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * A walk from a device up to what uses it: shared by the parts of the critical-device check.
+ * A walk from a device up to its users, shared by the parts of the critical-device check.
  *
- * Each part is asked in turn (critical.c). It pushes names onto the chain as it goes up, tells of a
- * use with the chain as it stands then, and takes the names off again.
+ * Each part is called in turn (critical.c). It pushes names onto the chain on the way up, reports a
+ * use with the present chain, and pops the names again.
  */
 
 #include <dirent.h>
@@ -13,9 +13,9 @@
 #include "daemon/host/critical.h"
 
 #define CRITICAL_CHAIN_MAX 24
-#define CRITICAL_VISITS_MAX 16384 /* nobody's machine has so many; a loop would */
+#define CRITICAL_VISITS_MAX 16384 /* no machine has so many; a loop would */
 
-/* A part ends so when `found` wants no more. */
+/* A part returns this when `found` wants to stop. */
 #define CRITICAL_STOP 1
 
 typedef struct CriticalWalk {
@@ -29,7 +29,7 @@ typedef struct CriticalWalk {
         void *userdata;
 } CriticalWalk;
 
-/* Names in a directory in the order of their bytes. */
+/* The names in a directory, sorted by bytes. */
 typedef struct NameList {
         struct dirent **entries;
         int n;
@@ -40,13 +40,13 @@ _nodiscard_ int name_list_read(NameList *list, const char *path);
 void name_list_clear(NameList *list);
 
 /*
- * Tells of a use: the chain, then `end` if it is not NULL. The sentence is the formatted text and,
+ * Reports a use: the chain, then `end` if it is not NULL. The sentence is the formatted text and,
  * in brackets, the chain. Returns 0 to go on, CRITICAL_STOP, or -ENOMEM.
  */
 _nodiscard_ int critical_tell(CriticalWalk *walk, CriticalKind kind, const char *end,
                               const char *format, ...) _printf_(4, 5);
 
-/* One name more; -ELOOP if the chain or the walk is too long for any real machine. */
+/* Pushes a name; -ELOOP if the chain or the walk is too long for any real machine. */
 _nodiscard_ int critical_push(CriticalWalk *walk, const char *name);
 void critical_pop(CriticalWalk *walk);
 
@@ -60,8 +60,8 @@ _nodiscard_ int critical_walk_display(CriticalWalk *walk);
 _nodiscard_ int critical_walk_open(CriticalWalk *walk);
 
 /*
- * Directories of sysfs whose device nodes are the device's though they lie elsewhere: a multipath
- * NVMe subsystem's, the firmware's framebuffer. `visit` is called with each path and may push.
+ * Visits directories of sysfs that belong to the device though they are elsewhere: of a multipath
+ * NVMe subsystem, or of the firmware's framebuffer. `visit` gets each path and may push.
  */
 typedef int (*CriticalVisit)(CriticalWalk *walk, const char *path, void *userdata);
 _nodiscard_ int critical_visit_subsystems(CriticalWalk *walk, CriticalVisit visit, void *userdata);

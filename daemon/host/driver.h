@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * Which driver drives a device: the writes to sysfs that change it, each read back.
+ * The driver of a device: reads it, and changes it by writes to sysfs, each read back.
  *
- * All of these may block for as long as a driver's remove or probe does: they run in a worker, never
- * in the event loop. `drivers_probe` reports success when nothing was bound (kernel-facts 3.3), so
- * only the `driver` link read afterwards counts.
+ * These may block as long as the remove or probe function of a driver does: for workers. A write to
+ * `drivers_probe` succeeds even if nothing was bound (kernel-facts 3.3), so only the `driver` link
+ * that is read after it counts.
  */
 
 #include "daemon/host/host.h"
 
-/* What the kernel shows for an override that is not set, besides the empty text. */
+/* The text that the kernel shows for an override that is not set, besides the empty one. */
 #define DRIVER_OVERRIDE_NONE "(null)"
 
 /* Name of the bound driver, "" if none. Returns 0 and *ret (freed by the caller) or -errno
@@ -26,21 +26,21 @@ _nodiscard_ int driver_override_read(const HostPaths *host, Bdf bdf, char **ret_
 _nodiscard_ int driver_override_write(const HostPaths *host, Bdf bdf, const char *override,
                                       char **ret_message);
 
-/* Unbinds whatever drives the device; 0 if nothing does. Same returns. */
+/* Unbinds the driver of the device; 0 if there is none. Same returns. */
 _nodiscard_ int driver_unbind(const HostPaths *host, Bdf bdf, char **ret_message);
 
 /*
- * Binds `driver`, first by letting the kernel match (which honours driver_override), then by the
- * driver's own bind file. Same returns.
+ * Binds `driver`: first makes the kernel match one (which obeys driver_override), then uses the
+ * bind file of the driver. Same returns.
  */
 _nodiscard_ int driver_bind(const HostPaths *host, Bdf bdf, const char *driver, char **ret_message);
 
-/* Lets the kernel match a driver, if it has one for the device. Same returns. */
+/* Makes the kernel match a driver, if it has one for the device. Same returns. */
 _nodiscard_ int driver_probe_any(const HostPaths *host, Bdf bdf, char **ret_message);
 
 /*
- * Waits until udev is done with the events so far, by running udevadm(8); a few seconds at most.
- * Where there is no udev nothing is waited for.
+ * Waits until udev has handled the events so far, by running udevadm(8); a few seconds at most.
+ * Does not wait if there is no udev.
  */
 void driver_await_udev(void);
 

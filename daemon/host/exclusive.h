@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Has the kernel given a block device to somebody for exclusive use?
+ * Whether somebody has a block device for exclusive use.
  *
- * Whoever mounts a disk, in whatever namespace, has it as one of several of a file system, or
- * exports it, has claimed it. No file of /sys or /proc tells of that; an open(2) with O_EXCL fails.
- * The daemon may open no disk, so that an aide does it: it is handed the node, which the daemon can
- * name without opening it, and opens nothing but block devices, to read.
+ * A process that mounts a disk, in any namespace, uses it as a further disk of a file system, or
+ * exports it, claims it for exclusive use. No file of /sys or /proc shows that; an open(2) with
+ * O_EXCL fails. The daemon may open no disk, so a privileged helper does it. The helper receives
+ * the node, which the daemon can name without opening it, and opens only block devices, read-only.
  */
 
 #include <sys/types.h>
@@ -19,12 +19,14 @@ enum {
 };
 
 /*
- * Asks for the block device that sysfs calls `name`. Returns EXCLUSIVE_TAKEN, 0 if nobody has it or
- * it is not there to be had, or -errno if that cannot be told. It may wait for a slow disk: for a
- * worker.
+ * Checks the block device that sysfs calls `name`. Returns EXCLUSIVE_TAKEN, 0 if nobody has it or
+ * it does not exist, or -errno if that is not known. May wait for a slow disk: for workers.
  */
 _nodiscard_ int exclusive_look(const HostPaths *host, const char *name, dev_t number);
 
-/* The aide's part (AideServe): `fd` is the node, as of O_PATH. The reply's code is as above. */
+/*
+ * The helper's part (HelperServe): `fd` is the node, opened with O_PATH. The reply's code is as
+ * above.
+ */
 int exclusive_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                     int *ret_fd);

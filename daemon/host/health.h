@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Is a function without a driver fit to be handed on: does it answer, is it awake, and does it
- * start no requests of its own?
+ * Checks whether a function without a driver is fit to be handed on: whether it answers, is awake,
+ * and starts no requests by itself.
  *
  * All may block: for workers. They return 0, a Refusal with *ret_message, or -errno.
  */
@@ -13,8 +13,9 @@
 #include "daemon/host/host.h"
 
 /*
- * Whether it answers and is out of D3: it is asked to wake (power/control "on") and has a second.
- * What cannot be read is refused like what does not answer; -ENOENT if the device is gone.
+ * Checks that it answers and is not in D3: sets power/control to "on" and waits up to one second. A
+ * function that cannot be read is refused like one that does not answer; -ENOENT if the device is
+ * gone.
  */
 _nodiscard_ int health_check(const HostPaths *host, Bdf bdf, char **ret_message);
 
@@ -22,7 +23,7 @@ _nodiscard_ int health_check(const HostPaths *host, Bdf bdf, char **ret_message)
 _nodiscard_ int health_stop_master(const HostPaths *host, Bdf bdf, char **ret_message);
 
 /*
- * Whether what a group's devices send unasked would reach memory: its default domain is an identity
- * one, or is not known to be another.
+ * Whether DMA that the devices of a group start by themselves would reach memory: its default
+ * domain is of type identity, or is not known to be of another type.
  */
 bool health_reaches_memory(const HostPaths *host, int32_t group);

@@ -37,7 +37,7 @@ int holder_search_add_node(HolderSearch *search, const HolderNode *node)
                 return -ENOMEM;
         search->nodes = nodes;
         nodes += search->n_nodes++;
-        memset(nodes, 0, sizeof(*nodes)); /* what is between its members goes to the aide, too */
+        memset(nodes, 0, sizeof(*nodes)); /* padding is sent to the helper, too */
         nodes->kind = node->kind;
         nodes->device = node->device;
         nodes->inode = node->inode;

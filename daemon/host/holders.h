@@ -5,9 +5,9 @@
  * Holders: the processes that have a device node open, or a VFIO descriptor of given groups or
  * devices.
  *
- * The kernel waits for them when a device is to leave VFIO, and names nobody. They are found by
- * what their descriptors are, not by names: a device number is the same in every container. Looking
- * through /proc takes as long as there are descriptors: a worker's work.
+ * The kernel waits for them when a device is to leave VFIO, and does not name them. They are found
+ * by the device numbers of their descriptors, not by names: a device number is the same in every
+ * container. The search through /proc takes time for each descriptor: for workers.
  */
 
 #include <stdbool.h>
@@ -19,17 +19,16 @@
 #include "daemon/host/host.h"
 #include "daemon/host/vfio.h"
 
-#define HOLDERS_MAX 4096 /* that are told of; a machine has few */
+#define HOLDERS_MAX 4096 /* reported at most; a machine has few */
 
 typedef struct Holder {
         int32_t pid;
         uint32_t uid; /* real */
-        uint64_t
-                start; /* in the kernel's ticks since boot: tells it from a later one of that pid */
-        uint32_t node; /* which of the search's it has open, if each is told of */
-        bool certain;  /* else it has a VFIO device open that cannot be told from another's */
+        uint64_t start; /* in ticks since boot: tells it from a later process with that pid */
+        uint32_t node;  /* which node of the search it has open, with `each` */
+        bool certain;   /* false: it has a VFIO device open, perhaps another one */
         char comm[PROCESS_NAME_SIZE];
-        char unit[PROCESS_UNIT_SIZE]; /* systemd's, from its cgroup; "" if unknown */
+        char unit[PROCESS_UNIT_SIZE]; /* its systemd unit, from its cgroup; "" if unknown */
 } Holder;
 
 typedef struct HolderList {
@@ -37,7 +36,7 @@ typedef struct HolderList {
         size_t n_items;
 } HolderList;
 
-/* A device node, or (in tests) a file that stands for one. */
+/* A device node, or (in tests) a file in its place. */
 typedef enum HolderNodeKind {
         HOLDER_FILE,
         HOLDER_CHARACTER,
@@ -50,35 +49,35 @@ typedef struct HolderNode {
         uint64_t inode;  /* of a file */
 } HolderNode;
 
-/* What is looked for. */
+/* What to search for. */
 typedef struct HolderSearch {
         HolderNode *nodes;
         size_t n_nodes;
         Bdf *devices;
         size_t n_devices;
-        pid_t daemon; /* it and its children have copies, */
-        pid_t keeper; /* as has the service manager that keeps them for it */
+        pid_t daemon; /* skipped with its children: they have copies, */
+        pid_t keeper; /* as has the service manager, which keeps them */
         bool each; /* node is told of, everybody counts, and who may not be looked at is an error */
-        bool strict; /* who may not be looked at is an error; not told to an aide */
+        bool strict; /* a process that cannot be read is an error; not sent */
 } HolderSearch;
 
 enum {
         _HOLDERS_E_SUCCESS,
-        HOLDERS_E_UNSEEN, /* the aide cannot be asked, and not all processes may be looked at */
+        HOLDERS_E_UNSEEN, /* the helper does not answer, and some processes may not be read */
 };
 
-/* What is said then: which unit is missing, and what to do. */
+/* The message for that: the missing unit, and the command that starts it again. */
 #define HOLDERS_UNSEEN                                                                             \
-        "who has it open cannot be seen, as isolationd-look cannot be asked: "                     \
-        "systemctl restart isolationd.service"
+        "isolationd cannot find the processes that have it open, because isolationd-look cannot "  \
+        "be reached: systemctl restart isolationd.service"
 
-/* Forgets what a search or a list holds, not itself. */
+/* Frees the content of a search or a list, but not itself. */
 void holder_search_clear(HolderSearch *search);
 void holder_list_clear(HolderList *list);
 
 /*
- * What a file is, by its name in a directory, or by a descriptor (AT_EMPTY_PATH). Returns whether
- * there is such a file.
+ * Finds what a file is, by its name in a directory or by a descriptor (AT_EMPTY_PATH). Returns
+ * whether there is such a file.
  */
 bool holder_node_look(int directory, const char *name, int flags, HolderNode *ret_node);
 
@@ -93,40 +92,42 @@ _nodiscard_ int holder_search_add_group(HolderSearch *search, const HostPaths *h
 _nodiscard_ int holder_search_add_device(HolderSearch *search, const HostPaths *host, Bdf bdf);
 
 /*
- * Adds what the groups' and devices' descriptors among `fds` are: a node's name is gone as soon as
- * the kernel begins to take the device from VFIO. Returns 0 or -ENOMEM.
+ * Adds the nodes of the descriptors of groups and devices among `fds`: the name of a node is
+ * removed as soon as the kernel begins to take the device from VFIO. Returns 0 or -ENOMEM.
  */
 _nodiscard_ int holder_search_add_fds(HolderSearch *search, const VfioFds *fds);
 
 /*
- * Looks through all processes. What ends meanwhile is left out, and what may not be looked at
- * unless `each` is told of or the search is strict (-EACCES). Returns 0 and *ret, which the caller
+ * Searches all processes. Leaves out processes that end meanwhile, and those that may not be read,
+ * unless `each` is set or the search is strict (-EACCES). Returns 0 and *ret, which the caller
  * clears, or -errno.
  */
 _nodiscard_ int holders_find(const HostPaths *host, const HolderSearch *search, HolderList *ret);
 
 /*
- * When a process began, as in Holder: with its number it names one process for as long as the
- * machine runs. Does not block. Returns false if there is no such process.
+ * Reads when a process began, as in Holder: with its number it identifies one process until the
+ * machine is rebooted. Does not block. Returns false if there is no such process.
  */
 bool holder_read_start(const HostPaths *host, int32_t pid, uint64_t *ret_start);
 
 /*
- * Kills those that hold for certain, by pidfds: each is looked at again once its pidfd is open, so
- * that no other process of that number is hit. *ret_n gets how many were. Returns 0 or -errno.
+ * Kills the processes that certainly hold, through pidfds. Each is checked again once its pidfd is
+ * open, so that no other process with that number is killed. *ret_n gets how many were. Returns 0
+ * or -errno.
  */
 _nodiscard_ int holders_kill(const HostPaths *host, const HolderSearch *search,
                              const HolderList *list, size_t *ret_n);
 
 /*
- * The same two by who may look at everybody's descriptors (daemon/host/helper.h): finds, and kills if
- * `kill` says so; *ret_n gets how many. Without an aide the caller looks with its own rights.
- * Blocks. Returns 0, HOLDERS_E_UNSEEN with nobody killed, or -errno.
+ * The same two through the privileged helper, which may read the descriptors of all processes
+ * (daemon/host/helper.h): finds holders, and kills them with `kill`; *ret_n gets how many. Without
+ * a helper the caller looks with its own rights. Blocks. Returns 0, HOLDERS_E_UNSEEN with no
+ * process killed, or -errno.
  */
 _nodiscard_ int holders_look(const HostPaths *host, const HolderSearch *search, bool kill,
                              HolderList *ret, size_t *ret_n);
 
-/* The far side of that: a task of the aide's. */
+/* The helper's part: a task of the privileged helper. */
 int holders_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                   int *ret_fd);
 

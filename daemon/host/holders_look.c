@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Looking for holders through the aide, and in the aide.
+ * Finds holders through the privileged helper; this is also the code of the helper.
  *
- * The search goes to the aide as memory: a header, the nodes, the devices. The aide runs the same
- * program as the daemon, so the memory holds the structures themselves.
+ * The search is sent to the helper as memory: a header, the nodes, the devices. The helper is of
+ * the same build as the daemon, so the memory holds the structures themselves.
  */
 
 #include <errno.h>
@@ -93,8 +93,10 @@ static int look_ourselves(const HostPaths *host, const HolderSearch *search, boo
         return r == 0 && kill ? holders_kill(host, search, ret, ret_n) : r;
 }
 
-/* Where there should be an aide our own rights may not do: not to see anybody is not that nobody
- * is. */
+/*
+ * Searches with the daemon's own rights. If there should be a helper, these may not suffice: a
+ * process that may not be read is then no evidence that there is no holder.
+ */
 static int look_instead(const HostPaths *host, const HolderSearch *search, bool kill,
                         HolderList *ret, size_t *ret_n)
 {

@@ -4,8 +4,8 @@
 /*
  * The places of the host that the daemon reads and writes.
  *
- * A value, so that tests point the same code at a tree of their own. Everything below daemon/host
- * returns 0, -errno, or a positive Refusal with a sentence for people; none of it logs.
+ * They are a value, so that tests can use a tree of their own. Everything below daemon/host returns
+ * 0, -errno, or a positive Refusal with a sentence for users; nothing there logs.
  */
 
 #include <dirent.h>
@@ -24,8 +24,7 @@ typedef struct HostPaths {
         const char *dev;     /* "/dev" */
         const char *proc;    /* "/proc" */
         const char *modules; /* "/lib/modules"; NULL: the kernel has none */
-        const char
-                *helpers; /* where their sockets are (daemon/host/helper.h); NULL: there are none */
+        const char *helpers; /* directory of their sockets (daemon/host/helper.h), or NULL */
 } HostPaths;
 
 #define HOST_PATHS_LIVE                                                                            \

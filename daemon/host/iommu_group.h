@@ -4,7 +4,7 @@
 /*
  * The files of a kernel group: the type of its default domain, and its reserved regions.
  *
- * The kernel takes the group's lock for either, which a change that hangs may hold: for a worker.
+ * The kernel locks the group for both, and a change that hangs may hold that lock: for workers.
  */
 
 #include "core/model/domain_type.h"
@@ -15,8 +15,9 @@
 _nodiscard_ int iommu_group_read_type(const HostPaths *host, int32_t group, char **ret_type);
 
 /*
- * Sets the type and reads it back; an aide does it if there is one (daemon/host/helper.h). Returns 0,
- * REFUSAL_KERNEL_REFUSED with *ret_message, or -errno (-ENOENT: there is no such group).
+ * Sets the type and reads it back, through the privileged helper if there is one
+ * (daemon/host/helper.h). Returns 0, REFUSAL_KERNEL_REFUSED with *ret_message, or -errno (-ENOENT:
+ * there is no such group).
  */
 _nodiscard_ int iommu_group_write_type(const HostPaths *host, int32_t group, const char *type,
                                        char **ret_message);
@@ -27,6 +28,6 @@ _nodiscard_ int iommu_group_write_type(const HostPaths *host, int32_t group, con
  */
 _nodiscard_ int iommu_group_read_regions(const HostPaths *host, int32_t group, char **ret_text);
 
-/* The far side of setting a type: a task of the aide's. */
+/* The helper's part: a task of the privileged helper that sets the type. */
 int iommu_group_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                       int *ret_fd);

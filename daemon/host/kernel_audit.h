@@ -2,18 +2,19 @@
 #pragma once
 
 /*
- * The kernel's audit: a record there of what becomes of leases, beside the journal's, for machines
- * whose audit has to be complete. Writing one takes CAP_AUDIT_WRITE: an aide does it.
+ * Writes what happens to leases to the kernel's audit, besides the journal, for machines whose
+ * audit has to be complete. Writing needs CAP_AUDIT_WRITE, so a privileged helper does it.
  */
 
 #include "daemon/host/helper.h"
 
 #define KERNEL_AUDIT_TEXT_MAX 8192
 
-/* Has a text (core/model/audit.h) recorded. Does not wait, and tells nobody if there is no audit.
+/*
+ * Records a text (core/model/audit.h). Does not wait. Reports nothing, even if there is no audit.
  */
 void kernel_audit_tell(const HostPaths *host, const char *text);
 
-/* The far side: a task of the aide's. */
+/* The helper's part: a task of the privileged helper. */
 int kernel_audit_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                        int *ret_fd);

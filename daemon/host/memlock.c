@@ -20,7 +20,7 @@
 #include "core/probe/process.h"
 #include "daemon/host/holders.h"
 
-/* What is asked of the aide; it fits into the request's text. */
+/* The request to the helper; it fits into the text of a request. */
 typedef struct Order {
         MemlockPair before;
         MemlockPair after;

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * What a process may lock (RLIMIT_MEMLOCK), changed from outside.
+ * How much memory a process may lock (RLIMIT_MEMLOCK), changed from outside.
  *
- * A process is known by its number and when it began; what is changed is bound to a descriptor of
- * the process, and looked at again afterwards, so that nobody else who gets the number keeps the
- * limit. Children that were there before keep theirs.
+ * A process is identified by its number and its start time. A change uses a descriptor of the
+ * process and is checked afterwards, so that no other process with that number keeps the limit.
+ * Existing children keep their limits.
  */
 
 #include "daemon/host/helper.h"
@@ -24,20 +24,20 @@ typedef struct MemlockProcess {
 } MemlockProcess;
 
 /*
- * Looks at a process that should be all of `uid`. Returns 0 with what it is and may lock; 1 if that
- * does not matter, since it may lock what it wants; -ESRCH if there is none such; or -errno.
+ * Reads a process all of whose uids should be `uid`. Returns 0 with the process and its limits; 1
+ * if limits do not apply to it; -ESRCH if there is no such process; or -errno.
  */
 _nodiscard_ int memlock_look(const HostPaths *host, int32_t pid, uid_t uid,
                              MemlockProcess *ret_process, MemlockPair *ret_limits);
 
 /*
- * Changes its limits from `before` to `after`, by the aide that may, if there is one. May block:
- * for workers. Returns 0 (they are so), -ESRCH (it has ended), -ESTALE (it has other limits than
- * `before`, which stay) or -errno.
+ * Changes its limits from `before` to `after`, through the privileged helper, if there is one. May
+ * block: for workers. Returns 0 (the limits are set), -ESRCH (the process has ended), -ESTALE (its
+ * limits are not `before`, and stay) or -errno.
  */
 _nodiscard_ int memlock_change(const HostPaths *host, const MemlockProcess *process,
                                const MemlockPair *before, const MemlockPair *after);
 
-/* The aide's part (AideServe). */
+/* The helper's part (HelperServe). */
 int memlock_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                   int *ret_fd);

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * What the host has made of its interfaces: their addresses, and the routes that leave by them.
+ * How the host uses its interfaces: their addresses, and the routes through them.
  *
- * From rtnetlink(7) dumps, bytes in and values out; reading them from the kernel is a file of its
- * own (net_dump.c). What the kernel sets up by itself is left out: link-local addresses, and the
- * routes that come with an address.
+ * It parses rtnetlink(7) dumps from bytes; net_dump.c reads them from the kernel. It leaves out
+ * what the kernel configures itself: link-local addresses, and the routes that come with an
+ * address.
  */
 
 #include <stdbool.h>
@@ -22,7 +22,7 @@ typedef struct NetUse {
         char text[NET_USE_SIZE]; /* "192.0.2.1/24", "route to 198.51.100.0/24" */
 } NetUse;
 
-/* All addresses; of the routes one for each interface. */
+/* All addresses, and one route for each interface. */
 typedef struct NetTable {
         NetUse *uses;
         size_t n_uses;
@@ -31,16 +31,16 @@ typedef struct NetTable {
 enum {
         _NET_TABLE_E_SUCCESS,
         NET_TABLE_E_DONE,    /* the dump has ended */
-        NET_TABLE_E_CHANGED, /* things changed while it was made: it is to be asked for again */
+        NET_TABLE_E_CHANGED, /* the table changed during the dump: ask again */
 };
 
 void net_table_clear(NetTable *table);
 
 /*
- * Adds what a piece of a dump says. Returns 0 (more is to come), a positive value from above,
- * -EBADMSG, -ENOMEM, or the -errno that the kernel answers with.
+ * Adds a part of a dump. Returns 0 (more follows), a positive value from above, -EBADMSG, -ENOMEM,
+ * or the -errno of the kernel.
  */
 _nodiscard_ int net_table_parse(NetTable *table, const void *data, size_t n_data);
 
-/* Asks the kernel, of this process's network namespace. Returns 0 or -errno. */
+/* Reads the table of the network namespace of this process. Returns 0 or -errno. */
 _nodiscard_ int net_table_read(NetTable *ret_table);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * netlink(7) messages and their attributes, taken apart one by one. Nothing is taken to be aligned,
- * and nothing is read that its length does not cover.
+ * Parses netlink(7) messages and their attributes one by one. Assumes no alignment, and reads
+ * nothing beyond the given length.
  */
 
 #include <stddef.h>
@@ -16,7 +16,7 @@ typedef struct NetlinkSpan {
         size_t n;
 } NetlinkSpan;
 
-/* Takes `n` bytes and their padding, which the last may lack, off the front. */
+/* Removes `n` bytes and their padding, which the last item may lack, from the front. */
 void netlink_advance(NetlinkSpan *span, size_t n);
 
 /* Takes one attribute off the front; its payload is borrowed. Returns 1, 0 at the end, or -EBADMSG.
@@ -24,9 +24,9 @@ void netlink_advance(NetlinkSpan *span, size_t n);
 _nodiscard_ int netlink_next_attribute(NetlinkSpan *rest, uint16_t *ret_type,
                                        NetlinkSpan *ret_payload);
 
-/* Takes one message off the front. The same returns. */
+/* Removes one message from the front. Same returns. */
 _nodiscard_ int netlink_next_message(NetlinkSpan *rest, uint16_t *ret_type, uint16_t *ret_flags,
                                      NetlinkSpan *ret_payload);
 
-/* The -errno in an NLMSG_ERROR, 0 for an acknowledgement; -EBADMSG for what is none. */
+/* Reads the -errno in an NLMSG_ERROR, 0 for an acknowledgement; -EBADMSG for anything else. */
 _nodiscard_ int netlink_parse_error(NetlinkSpan message);

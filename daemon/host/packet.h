@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Structures over a packet socket between two processes of ours, with one descriptor at most, and
- * what does not fit into a packet as memory behind a descriptor.
+ * Sends structures over a packet socket between two processes of the daemon, with at most one
+ * descriptor. What does not fit into a packet is sent as memory behind a descriptor.
  */
 
 #include <stddef.h>
@@ -14,17 +14,17 @@
 _nodiscard_ int packet_send(int socket_fd, const void *data, size_t n, int fd);
 
 /*
- * Receives a packet of exactly `n` bytes; `flags` are recvmsg(2)'s. *ret_fd, the caller's, is -1 if
- * none came with it. Returns 1, 0 at the end or if there is none now, or -errno (-EBADMSG: it has
- * another size).
+ * Receives a packet of exactly `n` bytes; `flags` are those of recvmsg(2). *ret_fd, owned by the
+ * caller, is -1 if none came with it. Returns 1, 0 at the end or if there is none now, or -errno
+ * (-EBADMSG: wrong size).
  */
 _nodiscard_ int packet_receive(int socket_fd, void *data, size_t n, int flags, int *ret_fd);
 
-/* Memory with a copy of `n` bytes in it. Returns the descriptor, the caller's, or -errno. */
+/* Makes memory with a copy of `n` bytes. Returns the descriptor, owned by the caller, or -errno. */
 _nodiscard_ int packet_memory_make(const char *name, const void *data, size_t n);
 
 /*
- * What is in such memory, with a NUL after it. Returns 0, *ret (freed by the caller) and *ret_n, or
- * -errno (-EBADMSG: more than `max` bytes).
+ * Reads such memory and appends a NUL. Returns 0, *ret (freed by the caller) and *ret_n, or -errno
+ * (-EBADMSG: more than `max` bytes).
  */
 _nodiscard_ int packet_memory_read(int fd, size_t max, void **ret, size_t *ret_n);

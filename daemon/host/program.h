@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * Other programs, run to their end: for workers, not for the event loop.
- */
+/* Runs other programs to their end: for workers. */
 
 #include <stdbool.h>
 
 #include "core/model/base.h"
 
 /*
- * Runs a program with arguments of its own and no environment but a path. Returns 0 and how it
- * ended (wait(2)), a positive errno if it cannot be started, or -errno.
+ * Runs a program with the given arguments, and only a path in its environment. Returns 0 and its
+ * wait(2) status, a positive errno if it cannot be started, or -errno.
  */
 _nodiscard_ int program_run(const char *program, char *const argv[], int *ret_status);
 
-/* Whether the service manager has started this process and waits for its word. */
+/* Whether the service manager has started this process and waits for its notification. */
 bool service_is_managed(void);
 
 /*
- * Has the service manager restart a unit, and does not wait for that. Returns 0, or -errno: -EIO if
- * it refuses.
+ * Asks the service manager to restart a unit, and does not wait. Returns 0, or -errno: -EIO if it
+ * refuses.
  */
 _nodiscard_ int service_restart(const char *unit);

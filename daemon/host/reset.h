@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Resetting functions by sysfs, as a plan says (core/model/reset.h).
+ * Resets functions by sysfs, as a plan says (core/model/reset.h).
  *
- * May block for as long as a device pleases: for workers.
+ * May block as long as a device takes: for workers.
  */
 
 #include "core/model/reset.h"
@@ -12,7 +12,7 @@
 
 #define RESET_TEXT_SIZE 64 /* of reset_method */
 
-/* The text of reset_method; "" where there is none (a kernel before 5.15, or no way). */
+/* Reads reset_method; "" if there is none (a kernel before 5.15, or no method). */
 void reset_read_methods(const HostPaths *host, Bdf bdf, char text[static RESET_TEXT_SIZE]);
 
 /* Makes reset_method what it was, if it is not. Returns 0, a Refusal with *ret_message or -errno.
@@ -22,8 +22,8 @@ _nodiscard_ int reset_write_methods(const HostPaths *host, Bdf bdf, const char *
 
 /*
  * Resets each device of `devices` (indices; all of them `mine`) by the first method that works and
- * reaches nobody else; a bus once for all that are on it. Each gets a line in *ret_report (freed by
- * the caller): "0000:01:00.0 flr", "0000:01:00.0 bus below 0000:00:02.0", or "0000:00:05.0 not
+ * affects no other device; a bus once for all devices on it. Each gets a line in *ret_report (freed
+ * by the caller): "0000:01:00.0 flr", "0000:01:00.0 bus below 0000:00:02.0", or "0000:00:05.0 not
  * reset: WHY". A device that cannot be reset is no failure. Returns 0 or -ENOMEM.
  */
 _nodiscard_ int reset_devices(const HostPaths *host, const Snapshot *snapshot,

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * What the host's administrator has set for a virtual function, as rtnetlink(7) tells and takes it.
+ * The settings of a virtual function by the administrator of the host, as rtnetlink(7) messages.
  *
- * Bytes in, bytes out, no socket: a PF's link message holds IFLA_VFINFO_LIST, in it one
- * IFLA_VF_INFO per VF, in it an attribute per setting, each with the VF's number in front
- * (linux/if_link.h). What the kernel does not tell is not known and never written.
+ * It converts bytes and uses no socket: the link message of a PF has IFLA_VFINFO_LIST, in it one
+ * IFLA_VF_INFO per VF, in it an attribute per setting, each beginning with the number of the VF
+ * (linux/if_link.h). A setting that the kernel does not report is unknown, and never written.
  */
 
 #include <stdbool.h>
@@ -43,7 +43,7 @@ typedef struct VfSettings {
 
 enum {
         _VF_NETLINK_E_SUCCESS,
-        VF_NETLINK_E_NONE, /* the interface tells nothing of such a VF */
+        VF_NETLINK_E_NONE, /* the interface has no such VF */
 };
 
 /* "mac", "vlan", … */
@@ -52,19 +52,19 @@ const char *vf_setting_to_string(VfSetting setting);
 /* Whether both know that setting and differ in it. */
 bool vf_settings_differ(const VfSettings *a, const VfSettings *b, VfSetting setting);
 
-/* The question for an interface and its VFs. Returns its length in `buffer`. */
+/* Makes the request for an interface and its VFs. Returns its length in `buffer`. */
 size_t vf_netlink_ask(uint8_t buffer[static VF_NETLINK_ASK_SIZE], int interface);
 
-/* The order to give one VF of an interface one setting of `settings`. Same return. */
+/* Makes the request to set one setting of `settings` of one VF. Same return. */
 size_t vf_netlink_order(uint8_t buffer[static VF_NETLINK_ASK_SIZE], int interface, unsigned vf,
                         const VfSettings *settings, VfSetting setting);
 
 /*
- * Finds one VF in the answer to the question. Returns 0, VF_NETLINK_E_NONE, -EBADMSG for what is no
- * whole answer, or the -errno that the kernel answers with.
+ * Finds one VF in the answer. Returns 0, VF_NETLINK_E_NONE, -EBADMSG for an incomplete answer, or
+ * the -errno of the kernel.
  */
 _nodiscard_ int vf_netlink_parse(const void *data, size_t n_data, int interface, unsigned vf,
                                  VfSettings *ret_settings);
 
-/* The answer to an order. Returns 0, -EBADMSG, or the kernel's -errno. */
+/* Reads the answer to such a request. Returns 0, -EBADMSG, or the -errno of the kernel. */
 _nodiscard_ int vf_netlink_parse_ack(const void *data, size_t n_data);

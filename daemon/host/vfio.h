@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Claiming a group: from devices bound to vfio-pci to file descriptors that own their DMA.
+ * Claims groups: from devices that are bound to vfio-pci to file descriptors that own their DMA.
  *
- * The kernel's DMA ownership lives in open file descriptions (kernel-facts 4.3): once a claim here
- * has succeeded, no host driver can bind any member, present or future, while any copy of these fds
- * is open. Two ways: group + container (every kernel from 5.19 on) and iommufd + a bound cdev per
- * device (6.6 on, where the kernel was built so).
+ * The DMA ownership of the kernel belongs to open file descriptions (kernel-facts 4.3): after a
+ * successful claim, no host driver can bind any present or future member while any copy of these
+ * fds is open. There are two ways: group and container (every kernel from 5.19 on), and iommufd
+ * with a bound cdev per device (from 6.6 on, if the kernel was built with it).
  */
 
 #include <limits.h>
@@ -28,7 +28,7 @@ typedef struct VfioFds {
         size_t n_items;
 } VfioFds;
 
-/* Closes all and empties the set. */
+/* Closes all fds and empties the set. */
 void vfio_fds_close(VfioFds *fds);
 
 /* Opens `path` and adds it under `name`. Returns the fd, borrowed, or -errno. */
@@ -43,7 +43,7 @@ _nodiscard_ int vfio_claim_groups(const HostPaths *host, const int32_t *groups, 
                                   VfioFds *ret_fds, char **ret_message);
 
 /*
- * Opens every group and looks whether the kernel would let it be claimed, which is left to others.
+ * Opens every group and checks that the kernel would let it be claimed; the owner claims it.
  * Returns 0 and adds "group:N" fds, a Refusal with *ret_message, or -errno; on failure nothing
  * stays open.
  */
@@ -51,15 +51,16 @@ _nodiscard_ int vfio_open_groups(const HostPaths *host, const int32_t *groups, s
                                  VfioFds *ret_fds, char **ret_message);
 
 /*
- * Opens an iommufd that counts pinned memory for each process (an aide says so, if there is one),
- * and the cdev of every device; with `bind` the devices are bound to the iommufd, and several are
- * tried in one address space, which is gone afterwards. Returns 0 and adds "iommufd" and
- * "device:BDF" fds, a Refusal with *ret_message, or -errno; on failure nothing stays open.
+ * Opens an iommufd that counts pinned memory for each process (a privileged helper sets that, if
+ * there is one), and the cdev of every device. With `bind` the devices are bound to the iommufd;
+ * several devices are tried in one address space, which is closed afterwards. Returns 0 and adds
+ * "iommufd" and "device:BDF" fds, a Refusal with *ret_message, or -errno; on failure nothing stays
+ * open.
  */
 _nodiscard_ int vfio_claim_devices(const HostPaths *host, bool bind, const Bdf *devices,
                                    size_t n_devices, VfioFds *ret_fds, char **ret_message);
 
-/* Has an iommufd count so: a task of the aide's. */
+/* The helper's part: makes an iommufd count pinned memory for each process. */
 int vfio_serve_count(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                      int *ret_fd);
 
@@ -68,25 +69,25 @@ _nodiscard_ int vfio_add_device(const HostPaths *host, bool bind, const VfioFds 
                                 VfioFds *ret_fds, char **ret_message);
 
 /*
- * Adds one device to what was handed out by any of the above, whose fds are in `fds`: its group
- * (kernel number) to the container, or the device to the iommufd. A group that is in it already
- * needs nothing; one that the kernel ended with its last device gets a new "group:N". Returns as
- * above, with what is new in *ret_fds.
+ * Adds one device to the fds of any of the above, in `fds`: its group (kernel number) to the
+ * container, or the device to the iommufd. A group that is in the container already needs nothing;
+ * one that the kernel ended with its last device gets a new "group:N". Returns as above, with the
+ * new fds in *ret_fds.
  */
 _nodiscard_ int vfio_claim_again(const HostPaths *host, LeaseMode mode, const VfioFds *fds, Bdf bdf,
                                  int32_t group, VfioFds *ret_fds, char **ret_message);
 
 /*
- * Whether the kernel is known to keep host drivers from a group because whoever has these fds has
+ * Whether the kernel is known to keep host drivers off a group because the owner of these fds has
  * claimed it: by its container (mode group-fd), or by a device that was bound (iommufd-unbound).
  * May block while such a device is being opened.
  */
 bool vfio_is_claimed(const HostPaths *host, const VfioFds *fds, int32_t group);
 
 /*
- * Leaves the devices no memory to reach, as far as these fds are let: devices that are bound to an
- * iommufd leave their address space, a container loses all its mappings. May block while such a
- * device is being opened. Whoever has copies of the fds can undo it.
+ * Takes all memory away from the devices, as far as these fds allow: devices that are bound to an
+ * iommufd leave their address space, and a container loses all its mappings. May block while such a
+ * device is being opened. Any process with copies of the fds can undo it.
  */
 void vfio_detach(const VfioFds *fds);
 
@@ -100,9 +101,9 @@ _nodiscard_ int vfio_read_group(const HostPaths *host, Bdf bdf, int32_t *ret_gro
 int vfio_fds_find(const VfioFds *fds, const char *name);
 
 /*
- * Waits, at most `seconds`, until nobody has the groups (kernel numbers) open any more: a process
- * that exits closes its fds one after another, and the kernel tells nobody of the last. Blocks;
- * whoever still has them after that is for the unbinding to ask.
+ * Waits, at most `seconds`, until no process has the groups (kernel numbers) open: an exiting
+ * process closes its fds one after another, and the kernel sends no event for the last one. Blocks.
+ * Unbinding makes the kernel request the rest.
  */
 void vfio_await_closed(const HostPaths *host, const int32_t *groups, size_t n_groups,
                        unsigned seconds);

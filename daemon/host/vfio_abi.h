@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * What is asked of VFIO's character devices and of iommufd that Debian 12's headers do not have yet.
+ * The ioctls of the VFIO character devices and of iommufd that the headers of Debian 12 do not
+ * have.
  *
- * Numbers and layouts as published by the kernel since 6.2 (iommufd) and 6.6 (VFIO): type ';', from
- * base 100 for VFIO and 0x80 for iommufd; an argument begins with its own size.
+ * Numbers and layouts are those that the kernel has published since 6.2 (iommufd) and 6.6 (VFIO):
+ * type ';', from base 100 for VFIO and 0x80 for iommufd; an argument begins with its own size.
  */
 
 #include <linux/vfio.h>

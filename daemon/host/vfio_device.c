@@ -121,7 +121,7 @@ int vfio_serve_count(const HostPaths *host, const HelperRequest *request, int fd
         return count_by_process(fd);
 }
 
-/* By the aide that may, if there is one. */
+/* Uses the privileged helper, if there is one. */
 static int have_counted(const HostPaths *host, int iommufd)
 {
         HelperRequest request = {.task = HELPER_COUNT_BY_PROCESS};

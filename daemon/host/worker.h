@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * Work that may block, done in a process of its own.
+ * Runs work that may block in a process of its own.
  *
- * Unbinding, binding and claiming can hang for as long as a driver or a VFIO user pleases. A worker
- * is a forked child that runs one job, sends back what it opened and how it ended, and exits. The
- * event loop never waits for it: it hears of the end, of a deadline passed, or of a death.
+ * Unbinding, binding and claiming can hang as long as a driver or a VFIO user takes. A worker is a
+ * forked child that runs one job, sends back its result and the descriptors that it opened, and
+ * exits. The event loop never waits for it: callbacks report its end, a missed deadline, or its
+ * death.
  */
 
 #include <event2/event.h>
@@ -17,15 +18,15 @@
 typedef struct Worker Worker;
 
 /*
- * Runs in the child, which holds no fds of the daemon but those in `fds`. Returns 0, a Refusal with
- * *ret_message, or -errno; *fds on return is sent to the daemon.
+ * Runs in the child, which has no fds of the daemon but those in `fds`. Returns 0, a Refusal with
+ * *ret_message, or -errno; *fds is then sent to the daemon.
  */
 typedef int (*WorkerJob)(const void *context, VfioFds *fds, char **ret_message);
 
 typedef struct WorkerResult {
-        int code; /* what the job returned; REFUSAL_STUCK if it died, or not all its fds came */
+        int code;            /* result of the job; REFUSAL_STUCK if it died or fds are missing */
         const char *message; /* "" if there is none. Borrowed. */
-        VfioFds *fds; /* the callee may take them (and set n_items to 0); the rest is closed */
+        VfioFds *fds;        /* the callee may take them, and sets n_items to 0 then */
 } WorkerResult;
 
 /*
@@ -46,20 +47,22 @@ typedef struct WorkerHandler {
 } WorkerHandler;
 
 /*
- * Starts `job`. `fds` stay the caller's; the child has its own copies. The handler is called from
- * the event loop, never from here. Returns 0 or -errno.
+ * Starts `job`. The caller keeps `fds`; the child has its own copies. The event loop calls the
+ * handler; this function never does. Returns 0 or -errno.
  */
 _nodiscard_ int worker_start(struct event_base *base, WorkerJob job, const void *context,
                              const VfioFds *fds, unsigned deadline_seconds,
                              const WorkerHandler *handler, Worker **ret_worker);
 
-/* Forgets a worker without waiting for it (NULL is fine); its handler is not called. Returns NULL.
- */
+/* Frees a worker without waiting for it (NULL is fine); its handler is not called. Returns NULL. */
 Worker *worker_free(Worker *worker);
 DEFINE_CLEANUP(Worker *, worker_free);
 
 /* Its process. */
 pid_t worker_pid(const Worker *worker);
 
-/* Kills the worker, as far as the kernel lets it die; its handler's done comes when it has. */
+/*
+ * Kills the worker, as far as the kernel lets it die; `done` of its handler follows when it has
+ * ended.
+ */
 void worker_kill(Worker *worker);

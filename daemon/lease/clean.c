@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Reset all → check each → bus mastering off. A device that does not answer or wake is unfit and
- * stays without a driver; so does one that would be left to itself, bus mastering on, where nothing
- * stops what it sends.
+ * Resets all devices, checks each one, and switches bus mastering off. A device that does not
+ * answer or wake is unfit and stays without a driver. So does a device with bus mastering on that
+ * would have no driver, if nothing stops what it sends.
  */
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 _Static_assert(sizeof(((LeaseDevice *)NULL)->reset_before) == RESET_TEXT_SIZE, "reset_before");
 
-/* What is written down of a device, and the file it is. */
+/* The settings that are noted of a device, and their files. */
 static const struct {
         const char *name;
         size_t offset, size;
@@ -34,7 +34,7 @@ void lease_clean_clear(Cleaning *cleaning)
         *cleaning = (Cleaning){.snapshot = NULL};
 }
 
-/* What cannot be read is not put back. */
+/* A setting that cannot be read is not restored. */
 static void read_setting(const HostPaths *host, Bdf bdf, const char *name, char *text, size_t size)
 {
         _cleanup_(freep) char *value = NULL;
@@ -63,7 +63,10 @@ void lease_clean_note(const HostPaths *host, LeaseRecord *record)
 
 /* --- cleaning --------------------------------------------------------------------------------- */
 
-/* Ours, and nobody drives it: what has a driver already was cleaned before it got it. */
+/*
+ * Whether the device belongs to the lease and has no driver. A device with a driver was cleaned
+ * before it got it.
+ */
 static bool is_to_be_cleaned(const HostPaths *host, const LeaseRecord *record,
                              const LeaseDevice *device)
 {
@@ -93,7 +96,7 @@ static int reset_all(const HostPaths *host, const LeaseRecord *record, Cleaning 
         return reset_devices(host, snapshot, devices, n, mine, &cleaning->report);
 }
 
-/* Where what the device sends would reach memory, once the groups have their types back. */
+/* Whether DMA of the devices would reach memory, once the groups have their former types. */
 static bool reaches_memory(const HostPaths *host, const LeaseRecord *record)
 {
         for (size_t i = 0; i < record->n_groups; i++)
@@ -112,7 +115,9 @@ static int clean_one(const HostPaths *host, const LeaseRecord *record, const Lea
         if (r != 0)
                 return r;
         r = health_stop_master(host, device->bdf, &message);
-        /* A driver that comes back takes it in hand; a domain that translates stops it. */
+        /*
+         * A driver that is bound again controls the device; a domain that translates stops its DMA.
+         */
         if (r <= 0 || device->driver_before[0] || !reaches_memory(host, record))
                 return r < 0 ? r : 0;
         *ret_message = TAKE_PTR(message);

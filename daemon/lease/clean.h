@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * Between two hands: what is done to a device that nobody drives any more, before anybody may again.
+ * Cleans a device between two users: after its driver was unbound, and before another one may have
+ * it.
  *
- * Reset, if somebody has had it; then it has to answer, be awake, and start no requests of its own.
- * And what a lease and VFIO change besides drivers (power management, reset methods) is noted before
- * and put back after.
+ * If an owner has had it, it is reset. Then it has to answer, be awake, and start no requests by
+ * itself. Settings that a lease and VFIO change besides drivers (power management, reset methods)
+ * are noted before and restored after.
  */
 
 #include "core/model/snapshot.h"
@@ -14,15 +15,15 @@
 #include "daemon/lease/record.h"
 
 typedef struct Cleaning {
-        const Snapshot *snapshot; /* as of now; NULL: nobody has had the devices, nothing is reset */
-        bool *unfit;              /* per device of the record: not to be handed on */
-        char *report;             /* of the resets, a line each (daemon/host/reset.h), or NULL */
+        const Snapshot *snapshot; /* of now; NULL: no owner has had the devices, so no reset */
+        bool *unfit;              /* per device of the record: must get no driver */
+        char *report;             /* on the resets, one line each (daemon/host/reset.h), or NULL */
 } Cleaning;
 
-/* Frees what a cleaning holds, but for the snapshot. */
+/* Frees the content of a cleaning, but not the snapshot. */
 void lease_clean_clear(Cleaning *cleaning);
 
-/* Notes how the host has the taken devices, or one that is to be, in that respect; do not block. */
+/* Note these settings of the taken devices, or of one to be taken; do not block. */
 void lease_clean_note(const HostPaths *host, LeaseRecord *record);
 void lease_clean_note_device(const HostPaths *host, LeaseDevice *device);
 
@@ -33,6 +34,6 @@ void lease_clean_note_device(const HostPaths *host, LeaseDevice *device);
 _nodiscard_ int lease_clean(const HostPaths *host, const LeaseRecord *record, Cleaning *cleaning,
                             char **ret_message);
 
-/* Puts back what was noted for one device, once it has its driver again. Same returns. */
+/* Restores the noted settings of one device, once it has its driver again. Same returns. */
 _nodiscard_ int lease_clean_settle(const HostPaths *host, const LeaseDevice *device,
                                    char **ret_message);

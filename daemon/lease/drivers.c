@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The tables are read once for a lease; each module is loaded when the first device wants it. */
+/* Reads the tables once for a lease. Loads each module when the first device needs it. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static bool set_driver(LeaseDevice *device, const char *driver)
         return true;
 }
 
-/* The driver made for a device, or LEASE_DRIVER if there is none or it does not come. */
+/* Chooses the driver made for a device, or LEASE_DRIVER if there is none or it cannot be loaded. */
 static int choose_best(const HostPaths *host, const VariantTables *tables, LeaseRecord *record,
                        LeaseDevice *device, LeaseDriversTell tell, bool *ret_changed)
 {
@@ -31,7 +31,7 @@ static int choose_best(const HostPaths *host, const VariantTables *tables, Lease
 
         int r = variant_find(host, tables, device->bdf, &match);
         if (r == -ENOENT)
-                r = 0; /* no modalias, or gone: the steps will say */
+                r = 0; /* no modalias, or the device is gone: the steps report it */
         else if (r == 0 && match.module[0] && !variant_same_name(match.module, LEASE_MODULE))
                 r = variant_load(host, match.module, driver, &message);
         if (r < 0)
@@ -39,7 +39,7 @@ static int choose_best(const HostPaths *host, const VariantTables *tables, Lease
         if (r > 0) {
                 (void)snprintf(driver, sizeof(driver), LEASE_DRIVER);
                 (void)snprintf(text, sizeof(text),
-                               "%s gets " LEASE_DRIVER " and not what %s has: %s",
+                               "%s gets " LEASE_DRIVER " instead of the driver of %s: %s",
                                bdf_format(device->bdf, address), match.module,
                                message ? message : "it cannot be loaded");
                 tell(record, text);
@@ -48,7 +48,10 @@ static int choose_best(const HostPaths *host, const VariantTables *tables, Lease
         return 0;
 }
 
-/* Only what calls itself a VFIO driver: no caller has any other module loaded or driver bound. */
+/*
+ * Loads only a driver that calls itself a VFIO driver: a caller cannot load another module or bind
+ * another driver.
+ */
 static int load_wanted(const HostPaths *host, const VariantTables *tables, const char *wanted,
                        char driver[static VARIANT_NAME_SIZE], char **ret_message)
 {
@@ -86,7 +89,7 @@ int lease_drivers_choose(const HostPaths *host, LeaseRecord *record, const char 
         return r;
 }
 
-int lease_drivers_foresee(const HostPaths *host, LeaseRecord *record, const char *wanted)
+int lease_drivers_predict(const HostPaths *host, LeaseRecord *record, const char *wanted)
 {
         _cleanup_(variant_tables_clear) VariantTables tables = {.n_builtin = 0};
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * FDSTORE=1 and its way back (sd_notify(3), sd_listen_fds(3)).
+ * FDSTORE=1, and how the fds come back (sd_notify(3), sd_listen_fds(3)).
  *
- * FDPOLL=0 because hang-up is information for us, not for the service manager: an owner's end that
- * closed while no daemon ran must still be there to be seen closed.
+ * FDPOLL=0, because a hang-up concerns the daemon, not the service manager: if an owner closes its
+ * end while no daemon runs, the next daemon must still find the fd and see that.
  */
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The address space first: from then on nothing is reached, whoever sets the bit of the Command
- * register again.
+ * Takes the address space away first: from then on the devices reach no memory, even if somebody
+ * sets the bit of the Command register again.
  */
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "daemon/host/health.h"
 #include "daemon/lease/halt.h"
 
-/* Of what has another driver by now, or none, nothing is ours to stop. */
+/* A device that has another driver by now, or none, is not stopped here. */
 static int halt_device(const HostPaths *host, const LeaseRecord *record, const LeaseDevice *device,
                        char **ret_message)
 {

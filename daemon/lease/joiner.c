@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The same order as for members: override, driver, claim. What is held has no driver to lose. */
+/* The same order as for members: override, driver, claim. A held device has no driver to unbind. */
 
 #include <errno.h>
 #include <string.h>
@@ -38,7 +38,8 @@ int joiner_take(const HostPaths *host, const LeaseRecord *record, const LeaseDev
 
         int undo = joiner_untake(host, device, &undo_message);
         if (undo != 0)
-                return host_refuse(REFUSAL_QUARANTINED, ret_message, "%s; and holding it again: %s",
+                return host_refuse(REFUSAL_QUARANTINED, ret_message,
+                                   "%s; holding it again failed too: %s",
                                    message ? message : strerror(-r),
                                    undo_message ? undo_message : strerror(-undo));
         if (r == -ENOENT)
@@ -57,8 +58,8 @@ int joiner_untake(const HostPaths *host, const LeaseDevice *device, char **ret_m
         if (r == 0)
                 r = driver_override_read(host, device->bdf, &override);
         /*
-         * The override first, so that from the moment our driver leaves no other can come. Ours
-         * says of what is owed something that it is.
+         * Write the override first, so that no other driver can bind when ours is unbound. Our
+         * override marks a device that is still to be restored.
          */
         if (r == 0 && !device->owed && strcmp(override, device->driver) == 0)
                 r = driver_override_write(host, device->bdf,

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * A joiner put into its owner's hands, and out of them again half-way.
+ * Takes a joiner for its owner, and undoes that after a failure.
  *
- * Run in a worker, from the record alone, where the joiner is marked as being taken before this
- * begins. The undo compares before it writes and may run at any point and twice.
+ * Runs in a worker, from the record alone. The record marks the joiner as being taken before this
+ * begins. The undo compares before it writes, and may run at any point and twice.
  */
 
 #include "daemon/host/host.h"
@@ -13,11 +13,10 @@
 #include "daemon/lease/record.h"
 
 /*
- * Binds a joiner to the driver that stands in for the owner, and claims it along with what the
- * lease holds (`held`, its fds): in mode iommufd *ret_fds gets its "device:BDF"; in mode vfio it
- * gets a new "group:N" if the kernel's group had ended with its last device, else nothing. Returns
- * 0, or a Refusal with *ret_message or -errno with the joiner as it was (REFUSAL_QUARANTINED: not
- * even that).
+ * Binds a joiner to its VFIO driver, and claims it with the descriptors of the lease (`held`). In
+ * mode iommufd *ret_fds gets its "device:BDF". In mode vfio it gets a new "group:N" if the kernel's
+ * group had ended with its last device, else nothing. Returns 0, or a Refusal with *ret_message or
+ * -errno with the joiner as it was (REFUSAL_QUARANTINED: the joiner could not be restored).
  */
 _nodiscard_ int joiner_take(const HostPaths *host, const LeaseRecord *record,
                             const LeaseDevice *device, const VfioFds *held, VfioFds *ret_fds,

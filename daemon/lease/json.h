@@ -2,10 +2,8 @@
 #pragma once
 
 /*
- * Structures as JSON objects, by tables: one row for each field drives writing and reading.
- *
- * Reading is strict: a field that is missing, of another type or out of its range makes the whole
- * object invalid. json-c itself is lenient (a missing number is 0).
+ * Reads members of JSON objects strictly: a member of another type or out of range counts as
+ * missing.
  */
 
 #include <json.h>

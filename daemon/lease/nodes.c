@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Found anew each time: nodes come and go with the devices that VFIO drives. */
+/* The nodes are found again each time, as they come and go with the devices that VFIO drives. */
 
 #include "daemon/lease/nodes.h"
 
@@ -22,7 +22,7 @@ void nodes_clear(Nodes *nodes)
         *nodes = (Nodes){.paths = NULL};
 }
 
-/* Takes `path` over. */
+/* Appends `path`, and takes it over. */
 static int append(Nodes *nodes, char *path)
 {
         if (!path || !ARRAY_GROW(nodes->paths, nodes->n)) {
@@ -33,7 +33,7 @@ static int append(Nodes *nodes, char *path)
         return 0;
 }
 
-/* The same, but what is not there is left out. */
+/* The same, but leaves out a node that does not exist. */
 static int add(Nodes *nodes, char *path)
 {
         if (!path)
@@ -90,8 +90,8 @@ int nodes_find(const HostPaths *host, const LeaseRecord *record, Nodes *ret_node
         return 0;
 }
 
-/* What the kernel need not have, if it does not have it now. */
-static int foresee_shared(Nodes *nodes, const HostPaths *host, const char *name)
+/* Adds a shared node, and notes that it may never exist if it does not exist now. */
+static int predict_shared(Nodes *nodes, const HostPaths *host, const char *name)
 {
         bool is_there = host_has("%s/%s", host->dev, name);
 
@@ -99,7 +99,7 @@ static int foresee_shared(Nodes *nodes, const HostPaths *host, const char *name)
                                         is_there ? "" : ", if it is there by then"));
 }
 
-static int foresee_device(Nodes *nodes, const HostPaths *host, const LeaseDevice *device)
+static int predict_device(Nodes *nodes, const HostPaths *host, const LeaseDevice *device)
 {
         char address[BDF_TEXT_SIZE];
 
@@ -110,7 +110,7 @@ static int foresee_device(Nodes *nodes, const HostPaths *host, const LeaseDevice
                                  bdf_format(device->bdf, address), host->dev));
 }
 
-int nodes_foresee(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
+int nodes_predict(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
 {
         _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
         int r = 0;
@@ -118,12 +118,12 @@ int nodes_foresee(const HostPaths *host, const LeaseRecord *record, Nodes *ret_n
         for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_groups; i++)
                 r = append(&nodes, text_print("%s/vfio/%d", host->dev, record->groups[i].number));
         for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_devices; i++)
-                r = foresee_device(&nodes, host, &record->devices[i]);
+                r = predict_device(&nodes, host, &record->devices[i]);
         nodes.n_own = nodes.n;
         if (r == 0 && nodes_are_for(record->mode))
-                r = foresee_shared(&nodes, host, "vfio/vfio");
+                r = predict_shared(&nodes, host, "vfio/vfio");
         if (r == 0 && nodes_are_for(record->mode))
-                r = foresee_shared(&nodes, host, "iommu");
+                r = predict_shared(&nodes, host, "iommu");
         if (r < 0)
                 return r;
         *ret_nodes = nodes;
@@ -175,8 +175,9 @@ bool nodes_are_granted(const HostPaths *host, const LeaseRecord *record)
         if (nodes_find(host, record, &nodes) < 0)
                 return false;
         for (size_t i = 0; i < nodes.n; i++)
-                /* One that has gone meanwhile is nobody's to open. */
-                if (!acl_has(nodes.paths[i], record->path_uid) && access(nodes.paths[i], F_OK) == 0)
+                /* A node that has gone meanwhile cannot be opened. */
+                if (!acl_has(nodes.paths[i], record->path_uid) &&
+                    access(nodes.paths[i], F_OK) == 0)
                         return false;
         return true;
 }

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * A lease as a value: whose it is, what is in it, and how the host was before.
+ * A lease as a value: its owner, its content, and the state of the host before.
  *
- * The record is written to /run before the host is touched and holds everything that giving the
- * groups back needs. It is therefore the undo journal too: restoring from it is idempotent and does
- * not care at which step a crash came.
+ * The record is written to /run before the host is changed, and has everything that giving the
+ * groups back needs. So it is the undo journal too: restoring from it is idempotent, and works
+ * after a crash at any step.
  */
 
 #include <stdbool.h>
@@ -32,22 +32,22 @@
 #define LEASE_OWNER_NAME_SIZE 256 /* of a name on the bus (D-Bus specification) */
 #define LEASE_BUS_ID_SIZE 33      /* of the id of a bus, 32 hexadecimal digits */
 
-/* The driver that stands in for the owner, unless there is one made for the device. */
+/* The VFIO driver for devices that have none made for them. */
 #define LEASE_DRIVER "vfio-pci"
 
 typedef enum LeaseState {
         LEASE_PREPARING,   /* drivers are being exchanged, the group claimed */
         LEASE_LEASED,      /* the owner has it */
-        LEASE_RELEASING,   /* drivers are being put back */
-        LEASE_DRAINING,    /* releasing, but the kernel waits for somebody who still has it open */
-        LEASE_QUARANTINED, /* putting back failed, or the policy wants it: never leased until repaired */
+        LEASE_RELEASING,   /* drivers are being restored */
+        LEASE_DRAINING,    /* releasing, but the kernel waits for a process that has it open */
+        LEASE_QUARANTINED, /* not restored, or by the policy: not leased until repaired */
         _LEASE_STATE_N,
 } LeaseState;
 
 typedef enum LeaseLifetime {
         LEASE_LIFETIME_FD,         /* ends when the last copy of the lease fd is closed */
         LEASE_LIFETIME_PERSISTENT, /* ends by Release */
-        LEASE_LIFETIME_CONNECTION, /* ends when its owner's connection to the bus does */
+        LEASE_LIFETIME_CONNECTION, /* ends with its owner's connection to the bus */
         _LEASE_LIFETIME_N,
 } LeaseLifetime;
 
@@ -64,29 +64,29 @@ typedef struct LeaseDevice {
         bool lost;             /* gone from the machine */
         char *driver_before;   /* "" if it was unbound */
         char *override_before; /* "" if it was unset */
-        char driver[LEASE_NAME_SIZE]; /* that stands in for the owner, if it is taken */
+        char driver[LEASE_NAME_SIZE];         /* the VFIO driver, if it is taken */
         char power_before[LEASE_POWER_SIZE];  /* power/control, or "" */
         char d3cold_before[LEASE_POWER_SIZE]; /* d3cold_allowed, or "" */
         char reset_before[LEASE_RESET_SIZE];  /* reset_method, or "" */
-        bool joined;           /* taken, but a joiner before: it is probed when it is given back */
-        bool taking;           /* a joiner that is being taken: half-way it is undone */
-        bool owed;             /* it was taken, and only our driver has left it, or has come back */
-        bool returned;         /* a joiner that is the taken device that was lost here */
+        bool joined;             /* taken, but a joiner before: gets a host driver at the end */
+        bool taking;             /* a joiner that is being taken: to be undone half-way */
+        bool owed;               /* it was taken, and lost only our driver, or has come back */
+        bool returned;           /* a joiner that is the lost taken device */
         Fingerprint fingerprint; /* of the taken device that is here, or was */
 
-        /* Of a joiner, as this daemon knows it; not on disk. */
-        bool blocking; /* a worker is at it */
-        bool blocked;  /* known to be out of every driver's reach */
-        bool breached; /* a host driver has it, which has been told */
-        bool stays;    /* it could not be expelled, or somebody is to have it */
+        /* State of a joiner in this daemon; not on disk. */
+        bool blocking; /* a worker is blocking it */
+        bool blocked;  /* known to be blocked */
+        bool breached; /* it has a host driver, which was reported */
+        bool stays;    /* do not expel it: that failed, or its owner wants it */
 
-        /* Told by the kernel since this daemon began; not on disk. */
+        /* IOMMU faults since this daemon began; not on disk. */
         uint64_t n_faults;
         uint64_t fault_address; /* of the last */
 
-        /* Of what is lost; not on disk. */
+        /* State of a lost device; not on disk. */
         uint64_t lost_usec; /* of CLOCK_MONOTONIC */
-        bool untold;        /* nobody has been told: why is not known yet */
+        bool untold;        /* the loss is not reported: its cause is not known yet */
         bool recreate;      /* its PF's sriov_numvfs is to be written back */
         bool given_up;      /* it is not taken back */
 } LeaseDevice;
@@ -96,22 +96,23 @@ typedef struct LeaseVf {
         Bdf bdf;
         VfPlace place;
         int32_t group;       /* the kernel's number of its group */
-        bool returning;      /* it was lost, and is being taken back: it may be half ours again */
+        bool returning;      /* it was lost, and is being taken back: perhaps half-done */
         bool returned;       /* its owner may ask for its new descriptors */
-        VfSettings settings; /* as the host had set it; nothing known if it is no network card's */
+        VfSettings settings; /* as the host had set it; empty if it is no network card */
 } LeaseVf;
 
-/* What the guard changed on the host besides drivers; undone in reverse. */
+/* What the guard changed on the host besides drivers; undone in reverse order. */
 typedef enum LeaseChangeKind {
         LEASE_CHANGE_SEAL, /* `place`, a service of a port ("0000:00:02.1:pcie204"), was pciehp's */
         LEASE_CHANGE_VFS,  /* sriov_drivers_autoprobe of the function `place` was 1 */
         /*
-         * What was below the bridge `place` ("0000:00:02.1"), or on the root bus ("0000:00"), was
-         * taken off the machine.
+         * The devices below the bridge `place` ("0000:00:02.1"), or on the root bus ("0000:00"),
+         * were removed from the machine.
          */
         LEASE_CHANGE_EXPEL,
         LEASE_CHANGE_CONSOLE,     /* the console driver `place` ("vtcon1") was bound */
-        LEASE_CHANGE_FRAMEBUFFER, /* the platform device `place` ("efi-framebuffer.0") had a driver */
+        LEASE_CHANGE_FRAMEBUFFER, /* the platform device `place` ("efi-framebuffer.0") had a driver
+                                   */
         _LEASE_CHANGE_N,
 } LeaseChangeKind;
 
@@ -134,7 +135,7 @@ typedef struct LeaseRecord {
         LeaseLifetime lifetime;
         uid_t uid;
         uid_t path_uid; /* who may open the nodes (nodes.h) */
-        char owner_name[LEASE_OWNER_NAME_SIZE]; /* whose end on the bus ends it, or "" */
+        char owner_name[LEASE_OWNER_NAME_SIZE]; /* the name on the bus that ends it, or "" */
         char owner_bus[LEASE_BUS_ID_SIZE]; /* the bus that gave this name; "": not recorded */
         char *unit;
         char *rule;
@@ -149,18 +150,18 @@ typedef struct LeaseRecord {
         PolicyVfLoss on_vf_loss;
         PolicyJoin on_join;
         PolicyBreach on_weaker;
-        GuardLayer guard;        /* required; NONE: whatever there is */
-        bool is_weaker;          /* than required, which has been told */
-        bool parked; /* it is the daemon's own: daemon/park/park.h */
+        GuardLayer guard; /* the required layer; NONE: any */
+        bool is_weaker;   /* than required, which was reported */
+        bool parked;      /* it belongs to the daemon: daemon/park/park.h */
         PolicyBreach on_fault_storm;
         uint32_t fault_storm; /* faults within FAULTS_STORM_SECONDS that are one */
-        bool handed_out; /* somebody has had the devices: they are reset before anybody else has */
-        bool exclusive_process; /* one process may have it open; a second one is told of */
-        uint32_t revoke_grace;  /* seconds that its owner has to let go of it */
+        bool handed_out;      /* an owner has had the devices: reset them before the next one */
+        bool exclusive_process; /* one process may have it open; a second one is reported */
+        uint32_t revoke_grace;  /* grace period of its owner in seconds */
         uint32_t worker_pid;    /* of a worker that hangs, and when it began; or 0 */
         uint64_t worker_start;
         uint64_t revoke_usec;   /* when that is over, of CLOCK_BOOTTIME; 0: it is not revoked */
-        bool revoke_kill;       /* and who has it open then is killed */
+        bool revoke_kill;       /* then kill processes that have it open */
         uint64_t recreated_usec; /* when VFs were last recreated, of CLOCK_BOOTTIME; 0: never */
         LeaseVf *vfs;
         size_t n_vfs;
@@ -172,9 +173,9 @@ typedef struct LeaseRecord {
         uint64_t memlock_soft, memlock_hard; /* before any lease of it */
         uint32_t memlock_pid;
         uint64_t memlock_start;
-        bool in_hand;  /* quarantined as it was: its owner may still have it, and it is guarded */
+        bool in_hand;  /* quarantined while its owner may have it: it is still guarded */
         char *trouble; /* why it is quarantined, or NULL */
-        char *breach;  /* which host driver got in, when and past what, or NULL */
+        char *breach;  /* which host driver was bound, when, and with which guard, or NULL */
 } LeaseRecord;
 
 /* Returns 0 and an empty record, or -ENOMEM. */
@@ -193,39 +194,39 @@ _nodiscard_ int lease_record_add_change(LeaseRecord *record, LeaseChangeKind kin
                                         const char *place);
 
 /*
- * The same, before all others: for what is undone last, and stays when those for the guard alone
- * are undone. Once for each place.
+ * The same, but as the first change: for a change that is undone last, and stays when the changes
+ * for the guard alone are undone. Once for each place.
  */
 _nodiscard_ int lease_record_put_change_first(LeaseRecord *record, LeaseChangeKind kind,
                                               const char *place);
 
 _nodiscard_ int lease_record_add_vf(LeaseRecord *record, const LeaseVf *vf);
 
-/* What there is to know of a taken device as a virtual function, or NULL. Borrowed. */
+/* Finds the VF data of a taken device, or NULL. Borrowed. */
 LeaseVf *lease_record_find_vf(const LeaseRecord *record, Bdf bdf);
 
 /*
- * Whether giving back has to do with the device: what is lost is not ours any more, but for what is
- * owed something, and for a VF that is being taken back.
+ * Whether giving back has to handle the device. A lost device no longer belongs to the lease,
+ * except one that is still to be restored, and a VF that is being taken back.
  */
 bool lease_record_has_hold(const LeaseRecord *record, const LeaseDevice *device);
 
-/* Whether the policy has put it in quarantine: somebody else than its owner is to look at it first. */
+/*
+ * Whether the policy has quarantined it, so that somebody other than its owner has to look at it
+ * first.
+ */
 bool lease_record_is_withheld(const LeaseRecord *record);
 
-/* Whether its owner has it, or may still have it open: it is guarded. */
+/* Whether its owner has it, or may still have it open, so that it is guarded. */
 bool lease_record_is_in_hand(const LeaseRecord *record);
 
-/*
- * Whether it is put back as what was taken: what it had before the lease is on record, and stands
- * there still if it is owed.
- */
+/* Whether it is restored like a taken device: its state before the lease is on record. */
 bool lease_device_was_taken(const LeaseDevice *device);
 
-/* Forgets the changes from `first` on. */
+/* Removes the changes from `first` on. */
 void lease_record_drop_changes(LeaseRecord *record, size_t first);
 
-/* Forgets the names of fds from `first` on. */
+/* Removes the names of fds from `first` on. */
 void lease_record_drop_fd_names(LeaseRecord *record, size_t first);
 
 /* Whether that change is on record. */
@@ -241,8 +242,8 @@ bool lease_record_has_group(const LeaseRecord *record, int32_t number);
 _nodiscard_ int lease_record_to_json(const LeaseRecord *record, char **ret_text);
 
 /*
- * Reads a record back. Returns 0, or -EBADMSG for anything that is not a complete record of a
- * version known here, or -ENOMEM.
+ * Reads a record. Returns 0, -EBADMSG for anything but a complete record of a known version, or
+ * -ENOMEM.
  */
 _nodiscard_ int lease_record_from_json(const char *text, LeaseRecord **ret_record);
 
@@ -250,8 +251,8 @@ _nodiscard_ int lease_record_from_json(const char *text, LeaseRecord **ret_recor
 unsigned lease_record_version(void);
 
 /*
- * The first field in use that readers of the same version may not know, and then ignore; NULL if there
- * is none. Borrowed.
+ * Finds the first field in use that other readers of the same version may not know, and would
+ * ignore; NULL if there is none. Borrowed.
  */
 const char *lease_record_first_optional(const LeaseRecord *record);
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Whole-file replacement and strict loading of lease records.
- */
+/* Replaces lease records as whole files, and loads them strictly. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -74,7 +72,7 @@ int lease_state_remove(const char *directory, uint32_t id)
         return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* `text`: the file's, if it could be read. */
+/* Sets a file aside. `text`: its content, if it could be read. */
 static int set_aside(int dir_fd, const char *directory, const char *name, const char *text,
                      const LeaseStateVisitor *visitor)
 {
@@ -122,8 +120,8 @@ static int is_record(const struct dirent *entry)
 }
 
 /*
- * The directory is read to its end first: a lease that is loaded may be saved at once, and whether
- * a name that is replaced meanwhile is met again, or at all, is for the file system to say.
+ * Reads the whole directory first: a loaded lease may be saved at once, and then the file system
+ * decides whether readdir() returns the replaced name again.
  */
 int lease_state_load(const char *directory, const LeaseStateVisitor *visitor)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Override all → unbind all → bind all → claim. The override comes first, so that from the moment a
- * host driver leaves no other can come.
+ * Writes all overrides, unbinds all drivers, binds all, and claims. The override comes first, so
+ * that no other host driver can bind after the first one is unbound.
  */
 
 #include <errno.h>
@@ -90,11 +90,14 @@ static int claim(const HostPaths *host, const LeaseRecord *record, VfioFds *ret_
                 return -EINVAL;
         }
         int r = vfio_open_groups(host, groups, record->n_groups, ret_fds, ret_message);
-        /* Only one may have a group open (kernel-facts 4.2): its owner, in mode path. */
+        /*
+         * Only one process may have a group open (kernel-facts 4.2): in mode path that is the
+         * owner.
+         */
         if (r == 0 && record->mode == LEASE_MODE_PATH)
                 vfio_fds_close(ret_fds);
         if (r == 0)
-                driver_await_udev(); /* it sets the modes of new nodes, whoever was let open them */
+                driver_await_udev(); /* udev sets the modes of new nodes */
         return r;
 }
 
@@ -121,7 +124,10 @@ static char *describe_bind(const LeaseDevice *device, const char *address)
         return text_print("%s: bind %s", address, device->driver);
 }
 
-/* Each for all devices before the next. What describes a step returns "" where it does nothing. */
+/*
+ * Each step is done for all devices before the next. A description is "" where the step does
+ * nothing.
+ */
 static const struct {
         DeviceStep step;
         char *(*describe)(const LeaseDevice *device, const char *address);
@@ -215,14 +221,15 @@ int lease_steps_take(const HostPaths *host, const LeaseRecord *record, VfioFds *
 
         int undo = lease_steps_restore(host, record, &nobody_has_had_it, &undo_message);
         if (undo != 0)
-                return host_refuse(REFUSAL_QUARANTINED, ret_message, "%s; and putting back: %s",
+                return host_refuse(REFUSAL_QUARANTINED, ret_message,
+                                   "%s; restoring the host failed too: %s",
                                    message ? message : strerror(-r),
                                    undo_message ? undo_message : strerror(-undo));
         *ret_message = TAKE_PTR(message);
         return r;
 }
 
-/* Takes our driver away, unless it was there before us. */
+/* Unbinds our driver, unless it was bound before the lease. */
 static int step_leave(const HostPaths *host, const LeaseDevice *device, char **ret_message)
 {
         _cleanup_(freep) char *driver = NULL;
@@ -236,7 +243,7 @@ static int step_leave(const HostPaths *host, const LeaseDevice *device, char **r
         return driver_unbind(host, device->bdf, ret_message);
 }
 
-/* Puts the override back if the one that stands is ours: of the owner's driver, or the guard's. */
+/* Restores the override if the present one is ours: of the VFIO driver, or of the guard. */
 static int step_override_back(const HostPaths *host, const LeaseDevice *device, char **ret_message)
 {
         _cleanup_(freep) char *override = NULL;
@@ -259,7 +266,7 @@ static int step_driver_back(const HostPaths *host, const LeaseDevice *device, ch
                 return r;
         if (driver[0])
                 return 0;
-        /* What came while the lease went on had none; the host may have one for it. */
+        /* A device that joined had no driver; the host may have one for it. */
         if (device->joined)
                 return driver_probe_any(host, device->bdf, ret_message);
         if (!device->driver_before[0])
@@ -319,7 +326,7 @@ int lease_steps_restore(const HostPaths *host, const LeaseRecord *record, Cleani
                 {LEASE_ROLE_JOINER, step_let_in},
         };
         _cleanup_(freep) char *first_message = NULL, *message = NULL, *type_message = NULL;
-        /* Before a driver of the host looks at them. */
+        /* Before a host driver reads them. */
         int first = lease_vfs_restore(host, record, &first_message);
 
         run_steps(host, record, leave, ARRAY_SIZE(leave), NULL, &first, &first_message);
@@ -331,8 +338,8 @@ int lease_steps_restore(const HostPaths *host, const LeaseRecord *record, Cleani
         run_steps(host, record, unmark, ARRAY_SIZE(unmark), cleaning->unfit, &first,
                   &first_message);
         /*
-         * While nothing drives the devices. If it fails they are left so: with drivers it could
-         * never be done.
+         * Do this while the devices have no drivers. If it fails they stay without: with drivers it
+         * would be impossible.
          */
         r = lease_types_restore(host, record, &type_message);
         if (r != 0) {

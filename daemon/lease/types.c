@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Read, compared, written, read back: any number of times. */
+/* Each type is read, compared, written, and read back. This may be repeated. */
 
 #include <errno.h>
 #include <string.h>

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * The type of a leased group's default domain: what the lease wants while it lasts, and what there
- * was before. Both are on record before anything is touched.
+ * The default domain type of a leased group: what the lease wants, and what it was before. Both are
+ * on record before anything is changed.
  *
- * Called while no driver has the devices: after the host's have left and before VFIO's come, and
- * the other way round.
+ * Call these while no driver has the devices: between unbinding the host drivers and binding VFIO,
+ * and the other way round.
  */
 
 #include "daemon/host/host.h"
@@ -17,8 +17,8 @@ _nodiscard_ int lease_types_set(const HostPaths *host, const LeaseRecord *record
                                 char **ret_message);
 
 /*
- * Sets those back that are not as before. Groups that are gone are skipped; goes on after a
- * failure. Returns 0, the first Refusal with *ret_message, or -errno.
+ * Restores types that differ. Skips groups that are gone; goes on after a failure. Returns 0, the
+ * first Refusal with *ret_message, or -errno.
  */
 _nodiscard_ int lease_types_restore(const HostPaths *host, const LeaseRecord *record,
                                     char **ret_message);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A VF of what is no network card has no settings: nothing is noted, nothing put back. */
+/* A VF of a device other than a network card has no settings, so nothing is noted or restored. */
 
 #include <errno.h>
 #include <string.h>

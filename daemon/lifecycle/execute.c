@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The executor: looks an event up in the table, sets the lease's state, and does the row's actions in
- * their order. An action that raises an event ends the row: what follows is that event's row.
+ * The executor finds the row of an event in the table, sets the state of the lease, and runs the
+ * actions of the row in order. An action that raises an event ends the row; the row of that event
+ * follows.
  */
 
 #include <inttypes.h>
@@ -19,7 +20,7 @@ static void set_waiter(Lease *lease, LeaseDone done, void *userdata)
         life->done_userdata = userdata;
 }
 
-/* --- the small actions ------------------------------------------------------------------------ */
+/* --- small actions ---------------------------------------------------------------------------- */
 
 static bool answer(Lease *lease, const LifeNews *news)
 {
@@ -29,7 +30,7 @@ static bool answer(Lease *lease, const LifeNews *news)
 
 static bool answer_ended(Lease *lease, const LifeNews *news)
 {
-        life_answer(lease, REFUSAL_CHANGED, "the lease was given back at once by somebody");
+        life_answer(lease, REFUSAL_CHANGED, "somebody released the lease before it was answered");
         return true;
 }
 
@@ -39,15 +40,15 @@ static bool note_waiter(Lease *lease, const LifeNews *news)
         return true;
 }
 
-static void on_put_back(const LeaseAnswer *reply, Lease *lease, void *userdata)
+static void on_restored(const LeaseAnswer *reply, Lease *lease, void *userdata)
 {
-        log_notice("what could not be leased was put back%s%s", reply->code == 0 ? "" : ": ",
+        log_notice("the host was restored after a failed lease%s%s", reply->code == 0 ? "" : ": ",
                    reply->message);
 }
 
 static bool log_end(Lease *lease, const LifeNews *news)
 {
-        set_waiter(lease, on_put_back, NULL);
+        set_waiter(lease, on_restored, NULL);
         return true;
 }
 
@@ -57,7 +58,7 @@ static bool note_name_gone(Lease *lease, const LifeNews *news)
         return true;
 }
 
-/* The requester is answered when the machine shows that the lease is gone. */
+/* Answers the requester when the machine shows that the lease is gone. */
 static bool drop(Lease *lease, const LifeNews *news)
 {
         Ledger *ledger = lease->ledger;
@@ -73,7 +74,7 @@ static bool drop(Lease *lease, const LifeNews *news)
         return false;
 }
 
-/* It was answered before: nothing was changed, so nothing has to be read. */
+/* Frees a lease that was answered already. Nothing was changed, so the machine need not be read. */
 static bool forget(Lease *lease, const LifeNews *news)
 {
         life_drop(lease);
@@ -125,7 +126,8 @@ static void execute(Lease *lease, LifeEvent event, const LifeNews *news)
         LeaseLife *life = life_of(lease);
         const LifeRow *row = life_find(life->state, event);
         const LeaseAnswer busy = {.code = REFUSAL_BUSY,
-                                  .message = "the lease is in no state for that; try again"};
+                                  .message = "the state of the lease does not allow that now; try "
+                                             "again"};
 
         if (!row) {
                 log_error("lease %" PRIu32 ": event \"%s\" in state \"%s\" is ignored",
@@ -143,7 +145,7 @@ static void execute(Lease *lease, LifeEvent event, const LifeNews *news)
 
 /* --- events of other modules ------------------------------------------------------------------ */
 
-/* Does what the rule says for such a case. */
+/* Reacts as the rule of the lease says. */
 static void react(Lease *lease, PolicyBreach reaction, const char *why)
 {
         static const RevokeRequest by_rule = {.kill = false};
@@ -152,7 +154,7 @@ static void react(Lease *lease, PolicyBreach reaction, const char *why)
         case POLICY_BREACH_REVOKE:
                 if (ledger_is_revoking(lease))
                         return;
-                log_warning("lease %" PRIu32 ": %s: it is revoked, as rule %s says",
+                log_warning("lease %" PRIu32 ": %s; revoking it, as rule %s says",
                             lease->record->id, why, lease->record->rule);
                 return life_raise(lease, LIFE_REVOKE, &(LifeNews){.revoke = &by_rule});
         case POLICY_BREACH_QUARANTINE:
@@ -163,17 +165,17 @@ static void react(Lease *lease, PolicyBreach reaction, const char *why)
         }
 }
 
-static void conclude(Lease *lease)
+static void finish_settling(Lease *lease)
 {
         if (!lease_awaits_guard(lease))
                 return;
         if (life_of(lease)->is_name_gone)
-                return life_raise_code(lease, LIFE_NO_OWNER, REFUSAL_CHANGED, "its owner is gone");
+                return life_raise_code(lease, LIFE_NO_OWNER, REFUSAL_CHANGED, "its owner has gone");
         if (!lease_is_weak(lease))
                 return life_raise(lease, LIFE_GUARDED, NULL);
         life_raise_code(lease, LIFE_TOO_WEAK, REFUSAL_TOO_WEAK,
-                        "the guard is weaker than required, now that the lease is made: "
-                        "the machine has changed meanwhile; the group is put back");
+                        "the guard is weaker than required, because the machine has changed "
+                        "meanwhile; the group is given back");
 }
 
 static void handle(Ledger *ledger, const Event *event)
@@ -191,7 +193,7 @@ static void handle(Ledger *ledger, const Event *event)
         case EVENT_FAULT_STORM:
                 return react(lease, lease->record->on_fault_storm, event->text);
         case EVENT_GUARD_SETTLED:
-                return conclude(lease);
+                return finish_settling(lease);
         case EVENT_OWNER_GONE:
                 return life_raise(lease, LIFE_OWNER_GONE, NULL);
         case EVENT_NAME_GONE:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From a plan to a lease: how the host is now is written down, then the taking starts.
+ * Makes a lease of a plan: records the present state of the host, then starts to take the groups.
  */
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "daemon/lease/state.h"
 #include "daemon/lifecycle/life_internal.h"
 
-/* A device that joins while no daemon runs is blocked by udev. */
+/* Writes udev rules that block devices that join while no daemon runs. */
 static int write_rules(Plan *plan, const LeaseRecord *record)
 {
         int32_t numbers[LEASE_GROUPS_MAX];
@@ -30,8 +30,8 @@ static int write_rules(Plan *plan, const LeaseRecord *record)
         return r;
 }
 
-/* Writes the record and makes a lease of it. */
-static int commit(Plan *plan, Lease **ret_lease)
+/* Writes the record, and makes a lease of it. */
+static int make_lease(Plan *plan, Lease **ret_lease)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
 
@@ -71,7 +71,7 @@ void lifecycle_grant(Plan *plan, LeaseDone done, void *userdata)
         const AcquireRequest *request = plan->request;
         Lease *lease = NULL;
 
-        int r = commit(plan, &lease);
+        int r = make_lease(plan, &lease);
         if (r != 0)
                 return refuse(plan, r, done, userdata);
         LeaseLife *life = life_of(lease);

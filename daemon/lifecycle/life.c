@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The data of a lease's life, and the way to the executor. */
+/* The data of the lifecycle of a lease, and the functions that call the executor. */
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,53 +2,53 @@
 #pragma once
 
 /*
- * What the files of the lifecycle share: the data of a lease's life, and the actions of the table.
+ * What the files of the lifecycle share: the data of a lease, and the actions of the table.
  *
- * An action does its part and reports what came of it as an event (life_raise()). Only the executor
+ * An action does its work and reports the result as an event (life_raise()). Only the executor
  * decides what follows.
  */
 
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/lifecycle/table.h"
 
-/* What an event brings along. */
+/* The arguments of an event. */
 typedef struct LifeNews {
         int code;            /* 0, a Refusal, or -errno */
         const char *message; /* or NULL */
-        VfioFds *fds;        /* that a worker has claimed; to be taken over */
+        VfioFds *fds;        /* claimed by a worker; to be taken over */
         LeaseDone done;      /* of the requester, or NULL */
         void *userdata;
         const RevokeRequest *revoke;
 } LifeNews;
 
-/* How a lease is to be taken: copied from its request and plan. */
+/* How to take a lease: copied from its request and plan. */
 typedef struct LifeWish {
-        LeaseMode others[_LEASE_MODE_N]; /* that would do if the kernel cannot do the record's mode */
+        LeaseMode others[_LEASE_MODE_N]; /* further modes, if that of the record fails */
         size_t n_others;
-        bool force;                   /* root asked to take it even if the host lives on it */
-        bool release_console;         /* root asked to take the host's console off its screens */
-        char driver[LEASE_NAME_SIZE]; /* asked for; "": the best for each device */
+        bool force;                   /* root asked to ignore uses by the host */
+        bool release_console;         /* root asked to unbind consoles from its screens */
+        char driver[LEASE_NAME_SIZE]; /* the requested driver; "": the best for each device */
 } LifeWish;
 
 typedef struct LeaseLife {
         LifeState state;
         LifeWish wish;
-        int forced_fd;              /* memory where the worker notes what speaks against force, or -1 */
-        LeaseDone done;             /* who waits for the worker, or NULL */
+        int forced_fd;  /* memory for the uses that force overrides, or -1 */
+        LeaseDone done; /* the requester, waiting for the worker, or NULL */
         void *done_userdata;
-        LeaseDone revoke_done;      /* who revokes it, or NULL */
+        LeaseDone revoke_done; /* the requester that revokes it, or NULL */
         void *revoke_userdata;
         struct event *grace;        /* the end of its owner's grace period, or NULL */
         bool is_name_gone;          /* its owner's name on the bus has ended */
         char *memory_warning;       /* or NULL */
         size_t n_joined;            /* devices that have joined since this daemon began */
-        size_t n_restoring;         /* of these, those that the running restore knows of */
-        char *report;               /* of resets so far while it is given back, or NULL */
+        size_t n_restoring;         /* how many of these the running restore knows */
+        char *report;               /* on resets so far while it is given back, or NULL */
 } LeaseLife;
 
 LeaseLife *life_of(const Lease *lease);
 
-/* Reports an event to the executor, which acts on it before this returns. The lease may be gone then. */
+/* Reports an event to the executor, which acts before this returns. It may free the lease. */
 void life_raise(Lease *lease, LifeEvent event, const LifeNews *news);
 
 /* The same with only a code and a message. */
@@ -58,32 +58,32 @@ void life_raise_code(Lease *lease, LifeEvent event, int code, const char *messag
 void life_set_executor(Ledger *ledger,
                        void (*execute)(Lease *lease, LifeEvent event, const LifeNews *news));
 
-/* Answers who waits for the lease's worker, and who revokes it. */
+/* Answers the requester of the lease, and the one that revokes it. */
 void life_answer(Lease *lease, int code, const char *message);
 
-/* Removes the lease's files, and forgets it. */
+/* Removes the files of the lease, and frees it. */
 void life_drop(Lease *lease);
 
 /* --- wait.c: workers that hang ------------------------------------------------------------------ */
 
-/* A worker hangs: after that time the lease is called stuck, if it has not ended. */
+/* A worker may hang: if it has not ended after that time, the lease is called stuck. */
 void life_expect_end(Lease *lease, unsigned seconds);
 
-/* The worker has ended, and so has what was said of its hanging. */
+/* The worker has ended: clears the text about the wait. */
 void life_end_wait(Lease *lease);
 
-/* Why it waits, or NULL. */
+/* Says what the lease waits for, or NULL. */
 const char *life_waits_for(const Lease *lease);
 
-/* Whether a worker of a former daemon still hangs at the lease; LIFE_CLEAR is raised when it ends. */
+/* Whether a worker of a former daemon still hangs at the lease. Raises LIFE_CLEAR when it ends. */
 bool life_await_former(Lease *lease);
 bool life_has_former(const Lease *lease);
 
 /* --- actions ------------------------------------------------------------------------------------ */
 
 /*
- * An action of the table. Returns whether the row goes on; false: the action has raised an event, may
- * do so before it returns, or has freed the lease.
+ * An action of the table. Returns whether the row goes on. False: the action has raised an event or
+ * will raise one, or has freed the lease.
  */
 typedef bool LifeDo(Lease *lease, const LifeNews *news);
 

@@ -4,9 +4,9 @@
 /*
  * The lifecycle of a lease: taken, settled, leased, revoked, given back, quarantined.
  *
- * What follows which event in which state is a table (daemon/lifecycle/table.h), carried out by one
- * executor (execute.c). Other modules report events (daemon/ledger/module.h) or make one of the
- * requests below; they never change a lease's state themselves.
+ * A table says what follows an event in a state (daemon/lifecycle/table.h). One executor
+ * (execute.c) carries it out. Other modules report events (daemon/ledger/module.h) or make one of
+ * the requests below; they never change the state of a lease themselves.
  */
 
 #include "daemon/ledger/ledger.h"
@@ -17,45 +17,42 @@ extern const Module life_module;      /* the data that the executor and its acti
 extern const Module life_wait_module; /* workers that hang */
 
 /*
- * Makes a lease of a plan, made from the world in force, and starts to take it. `done` is called
- * exactly once, before or after this returns. A plan with parked groups is not for this.
+ * Makes a lease of a plan for the world in force, and starts to take it. Calls `done` exactly once,
+ * before or after this returns. The plan must not have parked groups.
  */
 void lifecycle_grant(Plan *plan, LeaseDone done, void *userdata);
 
-/*
- * Gives a lease back. The answer comes when the host is as it was before the lease, or the deadline has
- * passed. `done` may be NULL.
- */
+/* Gives a lease back. Answers when the host is restored, or at the deadline. `done` may be NULL. */
 void lease_release(Lease *lease, LeaseDone done, void *userdata);
 
 typedef struct RevokeRequest {
-        bool kill;      /* processes that have it open when the grace period is over */
-        bool has_grace; /* else the policy's grace period applies */
+        bool kill;      /* kill processes that have it open after the grace period */
+        bool has_grace; /* else the grace period of the policy applies */
         unsigned grace; /* seconds */
 } RevokeRequest;
 
 /*
- * Takes a lease away: its owner is told, and when the grace period is over, or the owner has let go, it
- * is given back. Answered as a release is.
+ * Revokes a lease: tells its owner, and gives it back when the grace period is over or the owner
+ * has closed its lease fd. Answers as a release does.
  */
 void lease_revoke(Lease *lease, const RevokeRequest *request, LeaseDone done, void *userdata);
 
 /*
- * Takes up a lease that a former daemon left, whose record says what there was: `is_complete`: all
- * its descriptors were kept. Goes on with it, or gives it back.
+ * Resumes a lease that a former daemon left, as its record says. `is_complete`: all its descriptors
+ * were kept. Continues it, or gives it back.
  */
 void lifecycle_resume(Lease *lease, bool is_complete);
 
-/* Takes up a lease that is in quarantine from its beginning. */
+/* Adds a lease that is quarantined from its start. */
 void lifecycle_adopt_quarantined(Lease *lease);
 
-/* Why a lease is not as it should be, in words; "" if it is. Borrowed. */
+/* Says what is wrong with a lease; "" if nothing is. Borrowed. */
 const char *lease_trouble(const Lease *lease);
 
-/* Why its owner may not be able to map the memory that it named, or NULL. Borrowed. */
+/* Says why its owner may be unable to map the memory that it named, or NULL. Borrowed. */
 const char *lease_memory_warning(const Lease *lease);
 
-/* Whether a worker takes it or gives it back, and nothing keeps that worker waiting. */
+/* Whether a worker takes it or gives it back, and is not blocked. */
 bool lease_is_at_work(const Lease *lease);
 
 /* Whether its requester waits for the guard to settle (EVENT_GUARD_SETTLED); or for any answer. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Quarantine: nobody gets the groups until a release has given them back. A lease that is quarantined
- * while its owner has it is guarded as before, its nodes are shut, and its devices are stopped.
+ * Quarantine: no user gets the groups until a release has given them back. If a lease is
+ * quarantined while its owner has it, its guard goes on, its nodes are shut, and its devices are
+ * stopped.
  */
 
 #include <inttypes.h>
@@ -25,7 +26,7 @@ bool life_quarantine(Lease *lease, const LifeNews *news)
         lease->record->trouble = strdup(trouble);
         audit_lease(AUDIT_QUARANTINED, lease, " is quarantined: %s", trouble);
         (void)ledger_set_state(lease, LEASE_QUARANTINED);
-        /* Requests that wait for its groups are refused now. */
+        /* Refuses requests that wait for its groups. */
         module_report(lease->ledger, EVENT_GROUP_FREED, lease, NULL);
         return true;
 }
@@ -52,8 +53,8 @@ static void on_done(Lease *lease, WorkerResult *result, bool is_ending)
 
 static void on_overdue(Lease *lease)
 {
-        log_error("lease %" PRIu32 ": stopping its devices takes longer than %d s; "
-                  "the kernel log says more",
+        log_error("lease %" PRIu32 ": stopping its devices has taken more than %d s; "
+                  "see the kernel log",
                   lease->record->id, WORKER_DEADLINE_SECONDS);
 }
 
@@ -72,8 +73,8 @@ static void halt(Lease *lease)
                 return;
         int r = work_start_upkeep(lease, &job);
         if (r < 0)
-                log_error("lease %" PRIu32 ": its devices are not stopped: %s", lease->record->id,
-                          strerror(-r));
+                log_error("lease %" PRIu32 ": its devices could not be stopped: %s",
+                          lease->record->id, strerror(-r));
 }
 
 bool life_shut_in_hand(Lease *lease, const LifeNews *news)
@@ -84,8 +85,8 @@ bool life_shut_in_hand(Lease *lease, const LifeNews *news)
         (void)life_quarantine(lease, news);
         int r = claims_revoke_nodes(lease, &message);
         if (r != 0)
-                log_error("lease %" PRIu32 ": its nodes are not all shut: %s", lease->record->id,
-                          message ? message : strerror(-r));
+                log_error("lease %" PRIu32 ": not all of its nodes could be shut: %s",
+                          lease->record->id, message ? message : strerror(-r));
         if (work_upkeep(lease))
                 work_after_upkeep(lease, halt);
         else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Requests to a lease's lifecycle, and what a former daemon has left of one. */
+/* Requests to the lifecycle of a lease, and leases that a former daemon left. */
 
 #include <inttypes.h>
 
@@ -20,7 +20,7 @@ void lease_revoke(Lease *lease, const RevokeRequest *request, LeaseDone done, vo
                    &(LifeNews){.done = done, .userdata = userdata, .revoke = request});
 }
 
-/* Returns whether the lease can go on in its owner's hands. */
+/* Whether the lease can continue with its owner. */
 static bool may_go_on(Lease *lease, bool is_complete)
 {
         const LeaseRecord *record = lease->record;
@@ -51,7 +51,7 @@ void lifecycle_resume(Lease *lease, bool is_complete)
         } else if (life_await_former(lease)) {
                 life_raise(lease, LIFE_BLOCKED, NULL);
         } else {
-                log_notice("lease %" PRIu32 ": was %s, is given back", record->id,
+                log_notice("lease %" PRIu32 ": was %s; giving it back", record->id,
                            lease_state_to_string(record->state));
                 life_raise(lease, LIFE_RELEASE, NULL);
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Giving back. One worker does it at a time, and only once no other worker is at the lease.
+ * Gives a lease back. One worker does it at a time, and only when no other worker is at the lease.
  */
 
 #include <errno.h>
@@ -25,9 +25,9 @@
 #include "daemon/tell/publish.h"
 #include "daemon/work/work.h"
 
-/* How long the service manager may take to let go of the fds it kept for us. */
+/* The time limit for the service manager to close the fds that it kept. */
 #define STORE_BARRIER_USEC (5 * 1000000ULL)
-/* How long a dying owner may take to close its fds before we ask the kernel to ask it. */
+/* The time for a dying owner to close its fds, before the daemon makes the kernel request them. */
 #define OWNER_EXIT_SECONDS 2
 
 static int job_restore(const void *context, VfioFds *fds, char **ret_message)
@@ -42,19 +42,22 @@ static int job_restore(const void *context, VfioFds *fds, char **ret_message)
 
         memlock_lower(lease);
         /*
-         * Whoever keeps a device open shall not go on with it while the kernel waits for them. Bus
-         * mastering that stays on is told of when the device is cleaned.
+         * Stop devices first, so that a process that keeps one open cannot go on using it while the
+         * kernel waits. Cleaning reports a device whose bus mastering stays on.
          */
         if (lease->record->handed_out)
                 (void)lease_halt(host, lease->record, fds, &halted);
-        /* Closing the last copy may reset the device: here, not in the service manager. */
+        /*
+         * Closing the last copy may reset the device. Let that happen here, not in the service
+         * manager.
+         */
         (void)sd_notify_barrier(0, STORE_BARRIER_USEC);
         vfio_fds_close(fds);
         for (size_t i = 0; i < lease->record->n_groups; i++)
                 groups[i] = lease->record->groups[i].number;
         vfio_await_closed(host, groups, lease->record->n_groups,
                           OWNER_EXIT_SECONDS);
-        /* Slots last: what waits in them comes in, and finds its own driver. */
+        /* Open slots last: cards that wait in them appear, and get their own drivers. */
         int r = lease_steps_restore(host, lease->record, &cleaning, ret_message);
         if (r == 0)
                 r = guard_undo(host, lease->record, 0, ret_message);
@@ -63,7 +66,7 @@ static int job_restore(const void *context, VfioFds *fds, char **ret_message)
         return r;
 }
 
-/* Adds to the report: a second worker only finds what the first one left. */
+/* Adds to the report, as a second worker sees only what the first one left. */
 static void note_resets(Lease *lease, const char *report)
 {
         LeaseLife *life = life_of(lease);
@@ -86,8 +89,8 @@ static void note_resets(Lease *lease, const char *report)
         life->report = both;
 }
 
-/* What nobody has had is no lease that ended. */
-static void tell_end(const Lease *lease)
+/* Writes the end of the lease. A lease that no owner has had gets only a log line. */
+static void report_end(const Lease *lease)
 {
         const LeaseRecord *record = lease->record;
 
@@ -133,13 +136,16 @@ static void on_clear_late(Lease *lease, const char *name)
         char text[160];
 
         (void)snprintf(text, sizeof(text),
-                       "%s hangs in the kernel, whose log says more; the groups are given back when "
-                       "it lets go",
+                       "%s hangs in the kernel; see the kernel log; the groups are given back "
+                       "when it has ended",
                        name);
         life_raise_code(lease, LIFE_RESTORE_LATE, REFUSAL_STUCK, text);
 }
 
-/* Two workers at one device would undo each other's work. The record says all that the first did. */
+/*
+ * Waits for the worker of the upkeep: two workers at one device would undo each other's work. The
+ * record has all that it did.
+ */
 static void await_upkeep(Lease *lease)
 {
         static const WorkSequel sequel = {.run = on_clear, .late = on_clear_late};
@@ -150,7 +156,7 @@ static void await_upkeep(Lease *lease)
         life_raise(lease, LIFE_BLOCKED, NULL);
 }
 
-/* What nobody can have any more from now on. Returns 0, a Refusal with *ret_message, or -errno. */
+/* Ends all further use of the lease. Returns 0, a Refusal with *ret_message, or -errno. */
 static int shut(Lease *lease, char **ret_message)
 {
         LeaseLife *life = life_of(lease);
@@ -161,13 +167,13 @@ static int shut(Lease *lease, char **ret_message)
         module_report(lease->ledger, EVENT_RESTORING, lease, NULL);
         lease->record->in_hand = false;
         work_after_upkeep(lease, NULL);
-        /* First, so that a daemon after us goes on with giving back and not with the lease. */
+        /* Set this first, so that the next daemon continues to give it back. */
         (void)ledger_set_state(lease, LEASE_RELEASING);
         int r = claims_revoke_nodes(lease, ret_message);
         if (r != 0)
                 return r;
         claims_forget(lease);
-        /* A device that has its override back must not be blocked anew by them. */
+        /* Remove the rules: they must not block devices again whose overrides are restored. */
         if (rules_remove(RULES_DIRECTORY, lease->record->id) < 0)
                 log_error("lease %" PRIu32 ": its udev rules cannot be removed", lease->record->id);
         life->n_restoring = life->n_joined;
@@ -217,7 +223,7 @@ bool life_finish(Lease *lease, const LifeNews *news)
         _cleanup_(freep) char *report = TAKE_PTR(life->report);
         const LeaseAnswer answer = {.code = 0, .message = "", .report = report};
 
-        tell_end(lease);
+        report_end(lease);
         life_drop(lease);
         if (revoke_done)
                 revoke_done(&answer, NULL, revoke_userdata);

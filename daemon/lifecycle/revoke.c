@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Taking a lease away: its owner is told and has a grace period; then it is given back as if the
- * owner had let go. Processes that still have it open are waited for, or killed first if that was
- * asked.
+ * Revokes a lease: its owner is told and has a grace period; then the lease is given back as if the
+ * owner had released it. The daemon waits for processes that still have it open, or kills them
+ * first if that was requested.
  *
- * The end of the grace period is on record, so that a daemon that dies meanwhile is followed by one
- * that keeps to it.
+ * The end of the grace period is on record, so that the next daemon keeps to it.
  */
 
 #include <errno.h>
@@ -20,12 +19,12 @@
 #include "daemon/lifecycle/life_internal.h"
 #include "daemon/tell/audit.h"
 
-/* One requester waits at a time: the one before is told. */
+/* Sets the one waiting requester, and answers the former one. */
 static void set_waiter(Lease *lease, const LifeNews *news)
 {
         static const LeaseAnswer superseded = {
                 .code = REFUSAL_BUSY,
-                .message = "somebody else revokes the lease by now",
+                .message = "another request has revoked the lease since",
         };
         LeaseLife *life = life_of(lease);
         LeaseDone before = life->revoke_done;
@@ -42,13 +41,14 @@ static void tell_killed(uint32_t id, const HoldersResult *result)
         _cleanup_(freep) char *names = holders_describe(result->holders);
 
         if (result->code == REFUSAL_UNSUPPORTED)
-                log_warning("lease %" PRIu32 ": nobody was killed: %s", id, result->message);
+                log_warning("lease %" PRIu32 ": no process was killed: %s", id, result->message);
         else if (result->code != 0)
-                log_warning("lease %" PRIu32 ": whom to kill could not be found out: %s", id,
-                            result->code < 0 ? strerror(-result->code) : result->message);
+                log_warning("lease %" PRIu32
+                            ": its holders could not be found, so none was killed: %s",
+                            id, result->code < 0 ? strerror(-result->code) : result->message);
         else if (result->n_killed > 0)
-                log_warning("lease %" PRIu32 ": %zu processes were killed, of %s", id,
-                            result->n_killed, names ? names : "its holders");
+                log_warning("lease %" PRIu32 ": %zu processes were killed; holders: %s", id,
+                            result->n_killed, names ? names : "unknown");
 }
 
 static void on_killed(Ledger *ledger, uint32_t id, const HoldersResult *result, void *userdata)
@@ -102,7 +102,8 @@ bool life_begin_grace(Lease *lease, const LifeNews *news)
         lease->record->revoke_usec = clock_usec(CLOCK_BOOTTIME) + grace * USEC_PER_SEC;
         lease->record->revoke_kill |= request->kill;
         audit_lease(AUDIT_REVOKED, lease, " is to be revoked in %u s%s", grace,
-                    lease->record->revoke_kill ? "; who has it open then is killed" : "");
+                    lease->record->revoke_kill ? "; processes that have it open then are killed"
+                                               : "");
         (void)ledger_set_state(lease, LEASE_LEASED);
         if (observer->revoked)
                 observer->revoked(lease, grace, observer->userdata);
@@ -119,7 +120,7 @@ bool life_hurry(Lease *lease, const LifeNews *news)
         lease->record->revoke_kill = true;
         set_waiter(lease, news);
         holders_ask_own(lease, true, on_killed, NULL);
-        /* The requester is not kept waiting for a kernel that does not let go all the same. */
+        /* Answer the requester in time even if the kernel does not finish. */
         life_expect_end(lease, lease->ledger->times.worker);
         return true;
 }

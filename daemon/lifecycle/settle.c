@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From a claim to a lease in its owner's hands: its descriptors outlive the daemon, then its guard
- * settles, then the requester is answered.
+ * Turns a claim into a lease of its owner: makes its descriptors survive the daemon, waits until
+ * the guard has settled, and answers the requester.
  */
 
 #include "daemon/claims/claims.h"
@@ -41,7 +41,8 @@ bool life_settle(Lease *lease, const LifeNews *news)
         if (r != 0)
                 life_raise_code(lease, LIFE_SETTLE_FAILED, r,
                                 message ? message
-                                        : "the lease could not be recorded; the group is put back");
+                                        : "the lease could not be recorded; the group is given "
+                                          "back");
         return r == 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Rows by state. Within a state: what its own workers report, then what others do to it.
+ * The rows by state. Within a state: first the results of its own workers, then events from others.
  */
 
 #include "daemon/lifecycle/table.h"

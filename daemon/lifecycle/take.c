@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Taking: a worker asks whether the host lives on a device, exchanges drivers, and claims the groups.
+ * Takes groups: a worker checks whether the host depends on a device, exchanges drivers, and claims
+ * the groups.
  *
- * The record on disk is always at least as far as the host.
+ * The record on disk is always written before the host is changed.
  */
 
 #include <errno.h>
@@ -31,7 +32,7 @@
 #include "daemon/tell/audit.h"
 #include "daemon/work/work.h"
 
-#define FORCED_BYTES_MAX (1 << 20) /* more than anybody reads; the rest are lines of the log */
+#define FORCED_BYTES_MAX (1 << 20) /* enough for any reader; further ones are only in the log */
 
 /* --- in the worker ---------------------------------------------------------------------------- */
 
@@ -46,7 +47,7 @@ static bool note_forced(const CriticalUse *use, void *userdata)
         return true;
 }
 
-/* Shuts what must be shut before the first driver leaves; opens it again if the take fails. */
+/* Seals before the first driver is unbound; opens the seals if the take fails. */
 static int take(const HostPaths *host, const LeaseRecord *record, VfioFds *fds, char **ret_message)
 {
         _cleanup_(freep) char *undo_message = NULL;
@@ -62,11 +63,13 @@ static int take(const HostPaths *host, const LeaseRecord *record, VfioFds *fds, 
         if (undo == 0)
                 return r;
         free(*ret_message);
-        return host_refuse(REFUSAL_QUARANTINED, ret_message, "putting back failed: %s",
+        return host_refuse(REFUSAL_QUARANTINED, ret_message, "the host could not be restored: %s",
                            undo_message ? undo_message : strerror(-undo));
 }
 
-/* Does the host live on what is to be taken? Who forces it is asked nothing, but it is noted. */
+/*
+ * Whether the host depends on a device that is to be taken. Force overrides that, but it is noted.
+ */
 static int check_critical(const Lease *lease, int forced_fd, char **ret_message)
 {
         const HostPaths *host = &lease->ledger->host;
@@ -74,7 +77,7 @@ static int check_critical(const Lease *lease, int forced_fd, char **ret_message)
         LeaseRecord *record = lease->record;
         int r = 0;
 
-        /* What is asked to let go of the screen is no reason. */
+        /* A console that is to be released is no reason to refuse. */
         CriticalKind ignored = wish->release_console ? CRITICAL_DISPLAY : _CRITICAL_N;
         for (size_t i = 0; r == 0 && i < record->n_devices; i++)
                 if (record->devices[i].role == LEASE_ROLE_TAKEN)
@@ -98,7 +101,7 @@ static int job_take(const void *context, VfioFds *fds, char **ret_message)
         int forced_fd = fds->n_items > 0 ? fds->items[0].fd : -1;
         bool changed = false;
 
-        fds->n_items = 0; /* only what is new is sent */
+        fds->n_items = 0; /* the worker sends only new ones */
         int r = check_critical(lease, forced_fd, ret_message);
         if (r != 0)
                 return r;
@@ -120,9 +123,9 @@ static int job_take(const void *context, VfioFds *fds, char **ret_message)
 /* --- by force --------------------------------------------------------------------------------- */
 
 /*
- * The worker finds what speaks against force, and the daemon reports it, since a worker cannot write to
- * the journal. The sentences are in memory that both have, each with its NUL, so that they are there
- * however the worker ends.
+ * The worker finds the uses that force overrides, and the daemon reports them, since a worker
+ * cannot write to the journal. The sentences are in shared memory, each NUL-ended, so that they
+ * remain however the worker ends.
  */
 static int open_forced(LeaseLife *life, VfioFds *ret_fds)
 {
@@ -134,7 +137,7 @@ static int open_forced(LeaseLife *life, VfioFds *ret_fds)
         if (life->forced_fd < 0)
                 return life->forced_fd;
         ret_fds->items[ret_fds->n_items++] =
-                (VfioFd){.name = "forced", .fd = life->forced_fd}; /* the lease's */
+                (VfioFd){.name = "forced", .fd = life->forced_fd}; /* owned by the lease */
         return 0;
 }
 
@@ -158,7 +161,7 @@ static void tell_forced(Lease *lease)
 
 /* --- its end ---------------------------------------------------------------------------------- */
 
-/* The worker has added to the record on disk: how VFs were set, the drivers, what lets go. */
+/* Reads the record again: the worker has added the state of VFs, the drivers and the consoles. */
 static void adopt_record(Lease *lease)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
@@ -184,7 +187,10 @@ static void adopt_record(Lease *lease)
         }
 }
 
-/* Prepares the next of the modes that would do, as nothing was changed. Returns whether there is one. */
+/*
+ * Prepares the next acceptable mode; nothing has been changed on the host yet. Returns whether
+ * there is one.
+ */
 static bool take_next_mode(Lease *lease, const char *message)
 {
         LifeWish *wish = &life_of(lease)->wish;
@@ -196,7 +202,7 @@ static bool take_next_mode(Lease *lease, const char *message)
         lease->record->mode = wish->others[0];
         wish->n_others--;
         memmove(wish->others, wish->others + 1, wish->n_others * sizeof(*wish->others));
-        /* The mode before may have needed no seals. */
+        /* The former mode may have needed no seals. */
         int r = seal_record_slots(&lease->ledger->host, lease->ledger->world->snapshot,
                                   lease->record);
         if (r == 0)
@@ -207,10 +213,10 @@ static bool take_next_mode(Lease *lease, const char *message)
 }
 
 /*
- * Has somebody joined its groups meanwhile, and is held? udev's rules of the lease do that, and
- * what is not leased yet is not held against what was read.
+ * Whether a device has joined its groups meanwhile, and is held. The udev rules of the lease do
+ * that, and a lease that is not complete is not compared with readings.
  */
-static bool has_held_stranger(const Lease *lease)
+static bool has_held_joiner(const Lease *lease)
 {
         const Snapshot *snapshot = lease->ledger->world->snapshot;
 
@@ -227,14 +233,14 @@ static bool has_held_stranger(const Lease *lease)
         return false;
 }
 
-/* Nothing is left of what the worker did. */
+/* Ends a take whose changes are all undone. */
 static void end_refused(Lease *lease, int code, const char *message)
 {
-        /* From now on no rule holds a newcomer; who is held already is let in by a restore. */
+        /* From now on no rule holds joiners. A restore lets in those that are held already. */
         if (rules_remove(RULES_DIRECTORY, lease->record->id) < 0)
                 log_error("lease %" PRIu32 ": its udev rules cannot be removed", lease->record->id);
         ledger_read_again(lease->ledger);
-        life_raise_code(lease, has_held_stranger(lease) ? LIFE_REFUSED_HELD : LIFE_REFUSED, code,
+        life_raise_code(lease, has_held_joiner(lease) ? LIFE_REFUSED_HELD : LIFE_REFUSED, code,
                         message);
 }
 
@@ -252,7 +258,7 @@ static void on_done(Lease *lease, WorkerResult *result, bool is_ending)
         if (result->code == REFUSAL_QUARANTINED)
                 return life_raise_code(lease, LIFE_TAKE_BROKEN, result->code,
                                        message ? message : "");
-        /* Killed, or it died. */
+        /* The worker was killed, or died. */
         if (result->code == REFUSAL_STUCK)
                 return life_raise_code(lease, LIFE_TAKE_DIED, result->code, message);
         end_refused(lease, result->code, message);
@@ -263,8 +269,8 @@ static void on_overdue(Lease *lease)
         char text[160];
 
         (void)snprintf(text, sizeof(text),
-                       "a driver took longer than %u s to let go of its device; "
-                       "the kernel log says more; what was done is undone when it does",
+                       "unbinding a driver has taken more than %u s; see the kernel log; "
+                       "the changes are undone when the driver is unbound",
                        lease->ledger->times.worker);
         log_error("lease %" PRIu32 ": %s", lease->record->id, text);
         life_raise_code(lease, LIFE_TAKE_LATE, REFUSAL_STUCK, text);
@@ -272,7 +278,7 @@ static void on_overdue(Lease *lease)
 
 bool life_kill_take(Lease *lease, const LifeNews *news)
 {
-        tell_forced(lease); /* its end may never come */
+        tell_forced(lease); /* the worker may never end */
         worker_kill(work_transition(lease));
         life_expect_end(lease, lease->ledger->times.killed);
         return true;

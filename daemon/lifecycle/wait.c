@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Workers that take long: what the lease is called meanwhile, and what its requesters are told.
+ * Workers that take long: the state of the lease meanwhile, and what its requesters are told.
  *
- * A worker is never given up: whatever it hangs in, it goes on when the kernel lets go, and until
- * then nobody gets the groups. Its process is on record, so that a later daemon does not start
- * another.
+ * The daemon never gives up a worker: whatever it waits for in the kernel, it continues after that,
+ * and until then no user gets the groups. Its process is on record, so that the next daemon does
+ * not start another.
  */
 
 #include <errno.h>
@@ -23,10 +23,10 @@
 #include "daemon/work/work.h"
 
 typedef struct LifeHang {
-        char *text;           /* for whom a worker waits, or NULL */
-        struct event *stuck;  /* when the lease is called stuck, or NULL */
-        struct event *former; /* the end of a former daemon's worker, or NULL */
-        int former_fd;        /* its pidfd, or -1 */
+        char *text;                 /* what a worker waits for, or NULL */
+        struct event *stuck;        /* when the lease is called stuck, or NULL */
+        struct event *former;       /* the end of a former daemon's worker, or NULL */
+        int former_fd;              /* its pidfd, or -1 */
 } LifeHang;
 
 static void init_lease(void *part)
@@ -104,17 +104,17 @@ static void on_holders(Ledger *ledger, uint32_t id, const HoldersResult *result,
         if (result->holders->n_items > 0)
                 (void)snprintf(text, sizeof(text),
                                "group %s: the kernel waits for %s to close it; "
-                               "it is given back when that is done, and "
-                               "`isoctl revoke --kill %" PRIu32 "` ends them",
-                               lease->record->groups[0].id, names ? names : "somebody", id);
+                               "it is given back after that; "
+                               "`isoctl revoke --kill %" PRIu32 "` kills them",
+                               lease->record->groups[0].id, names ? names : "a process", id);
         else
                 (void)snprintf(
                         text, sizeof(text),
-                        "group %s: the kernel takes long%s%s%s; the kernel log may say more; "
-                        "it is given back when the kernel lets go",
+                        "group %s: the kernel is taking long%s%s%s; see the kernel log; "
+                        "it is given back when the kernel has finished",
                         lease->record->groups[0].id,
                         result->code == 0 ? ", and no process has it open" : ": ",
-                        is_unseen && lease->record->revoke_kill ? "nobody was killed, as " : "",
+                        is_unseen && lease->record->revoke_kill ? "no process was killed, as " : "",
                         result->code == 0 ? "" : result->message);
         set_text(lease, text);
         log_warning("lease %" PRIu32 " is %s: %s", id, ledger_lease_state(lease), text);
@@ -136,10 +136,11 @@ static void on_stuck(evutil_socket_t fd, short what, void *userdata)
         if (work_transition(lease))
                 return holders_ask_own(lease, false, on_holders, NULL);
         if (!life_waits_for(lease)) {
-                (void)snprintf(text, sizeof(text),
-                               "group %s: the guard's worker hangs in the kernel, whose log may "
-                               "say more; it is given back when the kernel lets go",
-                               lease->record->groups[0].id);
+                (void)snprintf(
+                        text, sizeof(text),
+                        "group %s: the worker of its guard hangs in the kernel; see the kernel "
+                        "log; it is given back when the worker has ended",
+                        lease->record->groups[0].id);
                 set_text(lease, text);
         }
         log_warning("lease %" PRIu32 " is stuck: %s", lease->record->id, lease_trouble(lease));
@@ -147,7 +148,7 @@ static void on_stuck(evutil_socket_t fd, short what, void *userdata)
         life_answer(lease, REFUSAL_STUCK, lease_trouble(lease));
 }
 
-/* Puts on record which process hangs. */
+/* Puts the hanging process on record. */
 static void record_worker(Lease *lease)
 {
         const Worker *transition = work_transition(lease);
@@ -225,7 +226,7 @@ static void on_former_ended(evutil_socket_t fd, short what, void *userdata)
         Lease *lease = userdata;
 
         forget_former(of(lease));
-        log_notice("lease %" PRIu32 ": the kernel has let go of it", lease->record->id);
+        log_notice("lease %" PRIu32 ": the worker of a former daemon has ended", lease->record->id);
         life_raise(lease, LIFE_CLEAR, NULL);
 }
 
@@ -241,7 +242,7 @@ bool life_await_former(Lease *lease)
         hang->former_fd = (int)syscall(SYS_pidfd_open, (pid_t)record->worker_pid, 0);
         if (hang->former_fd < 0)
                 return false;
-        /* The number may be another process's by now. */
+        /* Another process may have that number by now. */
         if (!holder_read_start(&lease->ledger->host, (int32_t)record->worker_pid, &start) ||
             start != record->worker_start ||
             event_watch(&hang->former, lease->ledger->base, hang->former_fd, EV_READ,
@@ -251,9 +252,8 @@ bool life_await_former(Lease *lease)
         }
         ledger_set_stuck(lease, true);
         (void)snprintf(text, sizeof(text),
-                       "group %s: process %" PRIu32
-                       ", a worker of a daemon before this one, hangs in "
-                       "the kernel; it is given back when the kernel lets go",
+                       "group %s: process %" PRIu32 ", a worker of a former daemon, hangs in "
+                       "the kernel; it is given back when that process has ended",
                        record->groups[0].id, record->worker_pid);
         set_text(lease, text);
         log_warning("lease %" PRIu32 " is stuck: %s", record->id, text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A list of (group, uid, since when), and one timer for the first of them to end. How long is the
- * policy's that is in force: another one changes it for those that cool down already.
+ * A list of (group, uid, start), and one timer for the first end. The policy in force decides how
+ * long; a new policy changes the time of groups that cool down already.
  */
 
 #include "daemon/base/array.h"
@@ -15,12 +15,12 @@
 
 #include "daemon/base/clock.h"
 
-/* As many leases as there may be; what does not fit is not held back. */
+/* Enough for all leases. Further groups do not cool down. */
 #define COOLINGS_MAX 4096
 
 typedef struct Cooling {
         char *group;
-        char *rule; /* its origin */
+        char *rule; /* the origin of the rule */
         uid_t uid;
         uint64_t since, until; /* CLOCK_BOOTTIME, microseconds */
 } Cooling;
@@ -39,7 +39,7 @@ static void drop(Cooldown *cooldown, size_t at)
         cooldown->coolings[at] = cooldown->coolings[--cooldown->n_coolings];
 }
 
-/* Wakes when the next one has cooled down; without any it sleeps. */
+/* Sets the timer for the next end; without entries there is none. */
 static void arm(Cooldown *cooldown)
 {
         uint64_t now = clock_usec(CLOCK_BOOTTIME), first = UINT64_MAX;
@@ -68,7 +68,7 @@ static void on_cool(evutil_socket_t fd, short what, void *userdata)
         module_report(cooldown->ledger, EVENT_GROUP_FREED, NULL, NULL);
 }
 
-/* The rule of the group's devices that has it cool down the longest, or NULL. */
+/* Finds the rule for a device of the group with the longest cooldown, or NULL. */
 static const PolicyRule *find_rule(const Ledger *ledger, const char *id)
 {
         const World *world = ledger->world;
@@ -88,7 +88,7 @@ static const PolicyRule *find_rule(const Ledger *ledger, const char *id)
         return longest;
 }
 
-/* How long it takes to cool down, and why, by the policy in force. False: it need not. */
+/* Computes the end and the rule by the policy in force. Returns false if there is no cooldown. */
 static bool rate(const Ledger *ledger, Cooling *cooling)
 {
         const PolicyRule *rule = find_rule(ledger, cooling->group);
@@ -115,7 +115,7 @@ static void add(Cooldown *cooldown, const char *group, uid_t uid)
                 drop(cooldown, cooldown->n_coolings - 1);
 }
 
-/* A lease that its owner has had ends: its groups cool down, each as long as its rules say. */
+/* A lease that reached its owner ends: its groups cool down, each as long as its rules say. */
 static void note(Cooldown *cooldown, const LeaseRecord *record)
 {
         if (!record->handed_out || record->parked || record->uid == 0)
@@ -125,7 +125,7 @@ static void note(Cooldown *cooldown, const LeaseRecord *record)
         arm(cooldown);
 }
 
-/* Another policy is in force: groups that it does not slow are free at once. */
+/* A new policy is in force: groups without a cooldown are free at once. */
 static void review(Cooldown *cooldown)
 {
         if (cooldown->n_coolings == 0)
@@ -148,13 +148,12 @@ int cooldown_check(const Ledger *ledger, const char *group, uid_t uid, char **re
                 if (cooling->uid != uid || cooling->until <= now ||
                     strcmp(cooling->group, group) != 0)
                         continue;
-                return host_refuse(
-                        REFUSAL_BUSY, ret_message,
-                        "group %s: uid %u gave it back a moment ago and may have it again "
-                        "in %llu s, by the cooldown of %s; --wait waits for that",
-                        cooling->group, cooling->uid,
-                        (unsigned long long)((cooling->until - now) / USEC_PER_SEC + 1),
-                        cooling->rule);
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "group %s: uid %u gave it back recently and may have it again "
+                                   "in %llu s, by the cooldown of %s; --wait waits for that",
+                                   cooling->group, cooling->uid,
+                                   (unsigned long long)((cooling->until - now) / USEC_PER_SEC + 1),
+                                   cooling->rule);
         }
         return 0;
 }

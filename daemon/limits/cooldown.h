@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Groups that a user has given back a moment ago and may not have again at once, where the policy
- * says so (`cooldown`).
+ * Groups that a user has given back recently and may not have again yet, where the policy says so
+ * (`cooldown`).
  *
- * Other users may have them, so a user who takes and gives back in a loop leaves gaps for them. It
- * does not apply to root, and is not kept over a restart.
+ * Other users may have them, so a user who acquires and releases in a loop leaves time for others.
+ * Root has no cooldown. A restart of the daemon clears it.
  */
 
 #include "daemon/ledger/ledger.h"

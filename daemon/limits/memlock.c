@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * If one process has several leases, the highest limit counts. Each record has the limits as they
- * were before the first lease, so whichever lease ends last puts them back.
+ * If one process has several leases, the highest limit counts. Each record has the limits from
+ * before the first lease, so whichever lease ends last restores them.
  */
 
 #include "daemon/limits/memlock.h"
@@ -17,7 +17,7 @@
 #include "core/probe/process.h"
 #include "daemon/base/log.h"
 
-/* A limit as the kernel has it, and as a record does. */
+/* Converts a limit from its form in a record to that of the kernel. */
 static uint64_t from_record(uint64_t limit)
 {
         return limit >= POLICY_MEMLOCK_UNLIMITED ? UINT64_MAX : limit;
@@ -33,9 +33,9 @@ static uint64_t larger(uint64_t a, uint64_t b)
         return a > b ? a : b;
 }
 
-/* --- what is too little ----------------------------------------------------------------------- */
+/* --- the warning ------------------------------------------------------------------------------ */
 
-/* What the process will be allowed once it has the lease. */
+/* Sets the limit that the process will have with the lease. */
 static void expect_raise(const PolicyRule *rule, MemlockLimit *limit)
 {
         uint64_t raised = rule ? from_record(rule->memlock) : 0;
@@ -49,7 +49,7 @@ int memlock_check(const Ledger *ledger, const AcquireRequest *request, const Pol
                   char **ret_warning)
 {
         MemlockCase subject = {
-                .need = memlock_need(request->memory, 1), /* the lease is one address space */
+                .need = memlock_need(request->memory, 1), /* a lease is one address space */
                 .pid = request->pid,
                 .is_root = request->uid == 0,
                 .unit = request->unit,
@@ -85,7 +85,7 @@ static bool is_of(const LeaseRecord *record, const MemlockProcess *process)
                record->memlock_start == process->start;
 }
 
-/* Another lease of that process, or NULL. */
+/* Finds another lease of that process, or NULL. */
 static const LeaseRecord *find_other(const Ledger *ledger, const LeaseRecord *record,
                                      const MemlockProcess *process)
 {
@@ -96,7 +96,7 @@ static const LeaseRecord *find_other(const Ledger *ledger, const LeaseRecord *re
         return NULL;
 }
 
-/* What a process with the limits of `record` has by its other leases, and with it by this one. */
+/* The limits of the process of `record` from its other leases, or with this lease too. */
 static MemlockPair find_limits(const Ledger *ledger, const LeaseRecord *record, bool with_it)
 {
         const MemlockProcess process = {.pid = (int32_t)record->memlock_pid,
@@ -134,7 +134,7 @@ void memlock_record(const Ledger *ledger, const AcquireRequest *request, const P
 
 /* --- in workers ------------------------------------------------------------------------------- */
 
-/* What the kernel refuses is told; a process that has ended keeps nothing. */
+/* Changes the limits. Logs what the kernel refuses. A process that has ended needs nothing. */
 static void change(const Lease *lease, bool raise)
 {
         const Ledger *ledger = lease->ledger;
@@ -149,13 +149,14 @@ static void change(const Lease *lease, bool raise)
         int r = memlock_change(&ledger->host, &process, raise ? &without : &with,
                                raise ? &with : &without);
         if (r == -ESTALE)
-                log_warning("lease %" PRIu32 ": process %" PRIu32 " has other limits on locked "
-                            "memory than it was given, and keeps them",
+                log_warning("lease %" PRIu32 ": process %" PRIu32
+                            " has changed its limits on locked "
+                            "memory, and keeps them",
                             record->id, record->memlock_pid);
         else if (r < 0 && r != -ESRCH)
                 log_error("lease %" PRIu32 ": the limits on locked memory of process %" PRIu32
                           " could not be %s: %s",
-                          record->id, record->memlock_pid, raise ? "raised" : "put back",
+                          record->id, record->memlock_pid, raise ? "raised" : "restored",
                           strerror(-r));
 }
 
@@ -184,7 +185,7 @@ char *memlock_describe_shortfall(const Lease *lease)
             limits.soft >= wanted.soft)
                 return NULL;
         return text_print("process %" PRIu32 " may lock %" PRIu64
-                          " bytes, and could not be given more, as "
-                          "the policy has it; the daemon's log says why",
+                          " bytes; the limit could not be raised as the policy says; see the log "
+                          "of the daemon",
                           record->memlock_pid, limits.soft);
 }

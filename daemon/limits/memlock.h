@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * How much memory the process that asks for a lease may lock: the caller is warned if it is too
- * little, and the limit is raised while the lease lasts if a policy rule says so (`memlock`).
+ * How much memory the process that asks for a lease may lock. The requester is warned if it is too
+ * little. If a policy rule says so (`memlock`), the limit is raised while the lease lasts.
  */
 
 #include "daemon/host/memlock.h"
@@ -11,9 +11,9 @@
 #include "daemon/limits/request.h"
 
 /*
- * Whether the requester will be able to map the memory that the request names; `rule` (may be NULL) is
- * the rule that allows the lease. Returns 0 with *ret_warning (freed by the caller), NULL if it will,
- * or -ENOMEM.
+ * Checks whether the requester will be able to map the memory that the request names; `rule` (may
+ * be NULL) is the rule that allows the lease. Returns 0 with *ret_warning (freed by the caller),
+ * NULL if it will, or -ENOMEM.
  */
 _nodiscard_ int memlock_check(const Ledger *ledger, const AcquireRequest *request,
                               const PolicyRule *rule, char **ret_warning);
@@ -22,7 +22,7 @@ _nodiscard_ int memlock_check(const Ledger *ledger, const AcquireRequest *reques
 void memlock_record(const Ledger *ledger, const AcquireRequest *request, const PolicyRule *rule,
                     LeaseRecord *record);
 
-/* Raise the limits of the lease's process to what is on record, and put them back: for workers. */
+/* Raise the limits of the process to those on record, and restore them: for workers. */
 void memlock_raise(const Lease *lease);
 void memlock_lower(const Lease *lease);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A copy has a block for each thing that a request borrows; absent texts stay absent. */
+/* A copy has a block for each thing that a request borrows. A missing text stays missing. */
 
 #include "daemon/limits/request.h"
 
@@ -21,7 +21,7 @@ void request_clear(AcquireRequest *copy)
         *copy = (AcquireRequest){.selectors = NULL};
 }
 
-/* Returns whether there is a copy now, or nothing to copy. */
+/* Copies a text. Returns whether that succeeded, or there was nothing to copy. */
 static bool copy_text(const char *text, const char **ret)
 {
         *ret = text ? strdup(text) : NULL;

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * What somebody asks for when they ask for a lease, and who they are.
+ * A request for a lease, and its requester.
  *
- * A request that is answered later has a copy of its own: what it borrows lives only as long as the
- * call that brought it.
+ * A request that is answered later has its own copy: what it borrows lives only as long as its
+ * call.
  */
 
 #include <stdbool.h>
@@ -22,28 +22,28 @@
 typedef struct AcquireRequest {
         const char *const *selectors; /* NULL-terminated */
         LeaseMode mode;               /* LEASE_MODE_NONE: one of `modes` */
-        LeaseMode modes[_LEASE_MODE_N]; /* the first that will do; without any, the default ones */
+        LeaseMode modes[_LEASE_MODE_N]; /* the first possible one; none: the default modes */
         size_t n_modes;
         LeaseLifetime lifetime;
         bool with_members;
         bool force;
-        bool release_console; /* off the screens of what is taken */
-        char driver[LEASE_NAME_SIZE]; /* "": the best there is for each device */
-        DomainType type;              /* of the groups' domains; NONE: what the policy says */
-        uint64_t memory;              /* bytes that the devices are to reach; 0: not said */
-        pid_t pid;                    /* who asks, as a hint; 0: not known */
+        bool release_console;         /* unbind it from screens of taken devices */
+        char driver[LEASE_NAME_SIZE]; /* "": the best one for each device */
+        DomainType type;              /* of the groups' domains; NONE: as the policy says */
+        uint64_t memory;              /* bytes that the devices are to reach; 0: unknown */
+        pid_t pid;                    /* of the requester, as a hint; 0: unknown */
         uid_t uid;
-        uid_t path_uid; /* who may open the nodes (daemon/lease/nodes.h) */
+        uid_t path_uid; /* the user that may open the nodes (daemon/lease/nodes.h) */
         const gid_t *gids;
         size_t n_gids;
         const char *unit;
         const char *label; /* of the security module, or NULL */
-        const char *owner; /* its name on the bus; NULL for the daemon's own */
-        bool parked;       /* by the daemon itself: daemon/park/park.h */
+        const char *owner; /* name of the requester on the bus; NULL for the daemon */
+        bool parked;       /* for the daemon itself: daemon/park/park.h */
 
-        uint64_t wait_usec; /* how long to wait for who has it; 0: not at all */
-        const char *ticket; /* by which its place is kept over the daemon's restart, or NULL */
-        bool is_served;     /* it has waited: nobody is before it */
+        uint64_t wait_usec; /* how long to wait for a free group; 0: not at all */
+        const char *ticket; /* keeps its place over a restart of the daemon, or NULL */
+        bool is_served;     /* it has waited: no waiter is before it */
 } AcquireRequest;
 
 /* Copies what the request borrows. Returns 0, or -ENOMEM with nothing to clear. */

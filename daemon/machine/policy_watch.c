@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * inotify(7) on each directory, or on the nearest above it. After a watch on something above was
- * set, the next component is looked for again: it may have come in between.
+ * Uses inotify(7) on each directory, or on the nearest existing directory above it. After setting a
+ * watch above, it looks for the next component again, as that may have appeared in between.
  */
 
 #include "daemon/base/event.h"
@@ -24,18 +24,18 @@
 
 #define GONE (IN_DELETE_SELF | IN_MOVE_SELF)
 #define ABOVE (IN_CREATE | IN_MOVED_TO | GONE)
-/* IN_ATTRIB: who may write the directory, or a file in it, decides whether it is trusted. */
+/* IN_ATTRIB: the permissions of a directory, or of a file in it, decide whether it is trusted. */
 #define WITHIN                                                                                     \
         (IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | GONE)
 
-#define TRIES_MAX 16 /* a directory that comes and goes while it is looked for */
+#define TRIES_MAX 16 /* for a directory that comes and goes meanwhile */
 
-/* One directory; what stands for it. */
+/* One directory, and what is watched for it. */
 typedef struct Place {
         const char *path;
         int watch;               /* -1: none */
         bool is_there;           /* the directory itself is watched */
-        char next[NAME_MAX + 1]; /* else the name that has to appear */
+        char next[NAME_MAX + 1]; /* else the next component, which has to appear */
 } Place;
 
 struct PolicyWatch {
@@ -47,7 +47,7 @@ struct PolicyWatch {
         void *userdata;
 };
 
-/* Directories may have the same one above them. */
+/* Removes a watch, unless other directories use it: they may have the same one above them. */
 static void drop_watch(PolicyWatch *watch, Place *place)
 {
         int number = place->watch;
@@ -58,7 +58,7 @@ static void drop_watch(PolicyWatch *watch, Place *place)
                 if (watch->places[i].watch == number)
                         return;
         if (number >= 0)
-                (void)inotify_rm_watch(watch->fd, number); /* fails for what is gone already */
+                (void)inotify_rm_watch(watch->fd, number); /* fails if the directory is gone */
 }
 
 static int watch_above(PolicyWatch *watch, Place *place)
@@ -96,18 +96,18 @@ static int watch_place(PolicyWatch *watch, Place *place)
         return r;
 }
 
-/* Returns whether the directory is there, so that its files may be others now. */
+/* Returns whether the directory exists, so that its files may have changed. */
 static bool review_place(PolicyWatch *watch, Place *place)
 {
         int r = watch_place(watch, place);
 
         if (r < 0)
-                log_warning("%s is not watched: %s; after a change there, reload isolationd",
+                log_warning("%s cannot be watched: %s; after a change there, reload isolationd",
                             place->path, strerror(-r));
         return place->is_there;
 }
 
-/* A new file is empty still; who links it there has it whole. */
+/* Whether a file is complete. A new file is still empty; a linked file is complete. */
 static bool is_whole(const Place *place, const struct inotify_event *event)
 {
         char path[PATH_MAX];
@@ -119,7 +119,7 @@ static bool is_whole(const Place *place, const struct inotify_event *event)
         return lstat(path, &status) == 0 && (S_ISLNK(status.st_mode) || status.st_nlink > 1);
 }
 
-/* Returns whether the policy may be another now. */
+/* Returns whether the policy may have changed. */
 static bool handle(PolicyWatch *watch, Place *place, const struct inotify_event *event)
 {
         if (event->mask & (GONE | IN_IGNORED)) {
@@ -135,7 +135,7 @@ static bool handle(PolicyWatch *watch, Place *place, const struct inotify_event 
                review_place(watch, place);
 }
 
-/* Returns whether anything of a buffer of events may have changed the policy. */
+/* Returns whether an event of the buffer may have changed the policy. */
 static bool handle_all(PolicyWatch *watch, const char *buffer, size_t n)
 {
         bool changed = false;

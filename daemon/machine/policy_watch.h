@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * The kernel's word that a policy file changed.
+ * Watches policy files for changes.
  *
- * Also for directories that are not there yet: then the nearest that is above it is watched for the
- * next one on the way. A file counts when it is whole: closed by who wrote it, moved, linked, or gone.
+ * A directory that does not exist yet is covered too: the nearest directory above it is watched for
+ * the next component. A file counts when it is complete: closed by its writer, moved, linked, or
+ * removed.
  */
 
 #include <event2/event.h>
@@ -15,8 +16,8 @@
 typedef struct PolicyWatch PolicyWatch;
 
 /*
- * Calls `changed` from the event loop, once for what happened together. `directories` is
- * NULL-terminated and borrowed. A directory that cannot be watched is logged. Returns 0 or -errno.
+ * Calls `changed` from the event loop, once for changes that come together. `directories` is
+ * NULL-terminated and borrowed. Logs directories that cannot be watched. Returns 0 or -errno.
  */
 _nodiscard_ int policy_watch_new(struct event_base *base, const char *const *directories,
                                  void (*changed)(void *userdata), void *userdata,

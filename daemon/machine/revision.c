@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The revision comes from sysfs. */
+/* Reads the revision from sysfs. */
 
 #include "daemon/machine/revision.h"
 

@@ -7,5 +7,8 @@
 #include "core/model/snapshot.h"
 #include "daemon/host/host.h"
 
-/* What tells a device from others that may be in its place. A revision that cannot be read is unknown. */
+/*
+ * Makes the fingerprint, which tells the device from another one in its place. A revision that
+ * cannot be read is unknown.
+ */
 Fingerprint world_fingerprint(const HostPaths *host, const PciDevice *device);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A libudev monitor on the kernel's own events: udev's come later and can be held up by rules. Of
- * udev is heard only when it has been at the nodes of VFIO and iommufd, whose modes it sets.
+ * A libudev monitor on the kernel's events. Those of udev come later and rules can delay them. udev
+ * is heard only for nodes of VFIO and iommufd, after it has set their modes.
  *
- * What an event says hardly matters, sysfs is read anyway; that it came does, and which one it was:
- * a reading that began later has seen what it tells of. The socket hears of every subsystem: an
- * event of another one wakes us, and is put aside.
+ * The content of an event hardly matters, as sysfs is read anyway. Its number matters: a reading
+ * that began later includes the change. The socket receives events of every subsystem; those of
+ * others wake the daemon and are skipped.
  *
- * When the kernel has no room for an event it says so once (ENOBUFS), and drops without a word what
- * comes until the socket has been emptied. So from the word on until then, anything may be missing.
+ * If the kernel has no room for an event, it says so once (ENOBUFS), and then drops events silently
+ * until the socket is empty. Until then any event may be missing.
  */
 
 #include <errno.h>
@@ -21,27 +21,30 @@
 #include "daemon/base/log.h"
 #include "daemon/machine/uevents.h"
 
-/* One wake-up takes at most this many events; the loop comes back for the rest. */
+/* The most events that one call handles; the loop calls again for the rest. */
 #define EVENTS_PER_WAKE 256
 
-/* Bytes of kernel buffer: a burst of thousands of events must not be lost in a normal hotplug. */
+/*
+ * Size of the kernel buffer in bytes. A normal hot-plug with thousands of events must not overflow
+ * it.
+ */
 #define RECEIVE_BUFFER (4 * 1024 * 1024)
 
 struct Uevents {
         struct udev *udev;
         struct udev_monitor *monitor;
         struct event *event;
-        struct udev_monitor *nodes; /* of udev, when it is done with a node of VFIO or iommufd */
+        struct udev_monitor *nodes; /* of udev, for nodes of VFIO and iommufd */
         struct event *nodes_event;
         void (*changed)(uint64_t number, void *userdata);
         void (*nodes_changed)(void *userdata);
         void *userdata;
-        bool lost; /* events were dropped, and may still be: the socket has not been empty since */
+        bool lost; /* events were dropped; true until the socket has been empty */
 };
 
 /*
- * From which event's number on a reading knows what this one tells of. A driver has come or gone
- * before its event is sent; a device is still being set up, or taken down, when its own is.
+ * The event number from which on a reading includes the change. A driver is bound or unbound before
+ * its event is sent. A device is still being set up or removed when its event is sent.
  */
 static uint64_t known_from(struct udev_device *device)
 {
@@ -54,7 +57,7 @@ static uint64_t known_from(struct udev_device *device)
         return number;
 }
 
-/* Takes one event. Returns whether to go on; raises *number if there is a reason to read sysfs. */
+/* Receives one event. Returns whether to go on; raises *number if sysfs has to be read. */
 static bool receive(Uevents *uevents, uint64_t *number)
 {
         struct udev_device *device = udev_monitor_receive_device(uevents->monitor);
@@ -72,8 +75,8 @@ static bool receive(Uevents *uevents, uint64_t *number)
                 return false;
         }
         if (!uevents->lost)
-                log_warning("the kernel's events could not all be received: %s; "
-                            "the machine is read instead",
+                log_warning("some events of the kernel were lost: %s; "
+                            "reading the whole machine instead",
                             strerror(errno));
         uevents->lost = true;
         *number = UEVENTS_UNKNOWN;
@@ -83,7 +86,10 @@ static bool receive(Uevents *uevents, uint64_t *number)
 static void on_readable(evutil_socket_t fd, short what, void *userdata)
 {
         Uevents *uevents = userdata;
-        /* The wake that finds it empty counts too: reading after it shows what was dropped. */
+        /*
+         * The call that finds the socket empty counts too: a reading after it shows the lost
+         * changes.
+         */
         uint64_t number = uevents->lost ? UEVENTS_UNKNOWN : 0;
 
         for (int i = 0; i < EVENTS_PER_WAKE; i++)
@@ -93,7 +99,7 @@ static void on_readable(evutil_socket_t fd, short what, void *userdata)
                 uevents->changed(number, uevents->userdata);
 }
 
-/* udev may just have set a node's mode: who is let open it has to be looked at. */
+/* udev may just have set the mode of a node, so check who may open it. */
 static void on_node(evutil_socket_t fd, short what, void *userdata)
 {
         Uevents *uevents = userdata;

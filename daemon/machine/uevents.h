@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/*
- * The kernel's word that something about a PCI device changed.
- */
+/* Reports changes of PCI devices, from the kernel's events. */
 
 #include <event2/event.h>
 #include <stdint.h>
@@ -12,14 +10,14 @@
 
 typedef struct Uevents Uevents;
 
-/* No reading can know of it yet. */
+/* No reading can include the change yet. */
 #define UEVENTS_UNKNOWN UINT64_MAX
 
 /*
- * Calls `changed` from the event loop whenever the kernel tells of PCI devices coming, going, being
- * bound or unbound, or when it may have told something that got lost; and `nodes` when udev has been
- * at a node of VFIO or iommufd. What it tells of is known to a reading that began when the kernel
- * had sent its event `number`, or a later one. Returns 0 or -errno.
+ * Calls `changed` from the event loop when the kernel reports that PCI devices came, went, were
+ * bound or unbound, or when events were lost. Calls `nodes` when udev has set up a node of VFIO or
+ * iommufd. A reading includes the change if it began when the kernel had sent the event `number` or
+ * a later one. Returns 0 or -errno.
  */
 _nodiscard_ int uevents_new(struct event_base *base,
                             void (*changed)(uint64_t number, void *userdata),

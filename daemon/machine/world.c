@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Reading a world, and finding things in it by the names people use.
- */
+/* Reads a world, and finds things in it by the names that users type. */
 
 #include <errno.h>
 #include <limits.h>
@@ -40,7 +38,7 @@ int world_read(const HostPaths *host, const World *before, World **ret_world)
         _cleanup_(world_freep) World *world = calloc(1, sizeof(*world));
         if (!world)
                 return -ENOMEM;
-        world->event = last_event(host); /* first: what comes meanwhile may be missed */
+        world->event = last_event(host); /* read first: the world may miss later events */
 
         int r = sysfs_read_snapshot_again(host->sysfs, before ? before->snapshot : NULL,
                                           &world->snapshot);
@@ -124,7 +122,10 @@ int world_strength(World *world, const HostPaths *host, size_t group, Strength *
         return REFUSAL_CHANGED;
 }
 
-/* Marks the groups in force that a group of the fresh world's sound partition has devices of. */
+/*
+ * Marks the groups in force that contain devices of a group of the sound partition of the fresh
+ * world.
+ */
 static int mark_reachable(const World *world, size_t sound, bool *groups, size_t *ret_loose)
 {
         const Group *reachable = &world->fresh->sound->groups[sound];
@@ -162,7 +163,7 @@ int world_widen(World *world, const HostPaths *host, size_t group, bool *groups,
         return r;
 }
 
-/* The PCI device that /sys/class/CLASS/NAME hangs below: the last address in the link's path. */
+/* Finds the PCI device above /sys/class/CLASS/NAME: the last address in the path of the link. */
 static bool resolve_class(const World *world, const HostPaths *host, const char *class_name,
                           const char *name, size_t *ret_device)
 {
@@ -257,7 +258,7 @@ int world_obstacle(const World *world, char **ret_text)
         char *text = NULL;
 
         if (!world_kernel_at_least(release, 5, 19)) {
-                /* Before 5.19 nothing stops a host driver from binding in a group in use. */
+                /* Before Linux 5.19 a host driver may be bound in a group that is in use. */
                 if (asprintf(&text,
                              "kernel %s does not know DMA ownership; leases need 5.19 or newer",
                              release[0] ? release : "of unknown version") < 0)

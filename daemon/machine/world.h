@@ -4,9 +4,9 @@
 /*
  * The machine as the daemon last read it: snapshot, computed groups, and the groups in force.
  *
- * A world is read whole and never changed; the next reading replaces it. The groups in force are the
- * kernel's where it has any, and the computed ones on a machine without an IOMMU, so that people can
- * still look at it.
+ * A world is read as a whole and never changed; the next reading replaces it. The groups in force
+ * are those of the kernel, or the computed ones on a machine without an IOMMU, so that users can
+ * look at those.
  */
 
 #include "core/model/groups.h"
@@ -23,14 +23,13 @@ typedef struct World {
         bool has_kernel_groups;
         uint64_t event; /* number of the kernel's last event when it was read; 0: unknown */
 
-        struct World *fresh; /* read whole when somebody asked how strong a group is; NULL before */
-        Partition *sound;    /* of a fresh one */
+        struct World *fresh; /* a full reading, made for strength or widening; NULL before */
+        Partition *sound;    /* of `fresh` */
 } World;
 
 /*
- * Reads the machine; with the world `before` (may be NULL) only devices that are new since are asked
- * for their configuration space. Returns 0, REFUSAL_UNSUPPORTED (no PCI), or -errno; the caller frees
- * *ret.
+ * Reads the machine. With the world `before` (may be NULL) it reads configuration space only of new
+ * devices. Returns 0, REFUSAL_UNSUPPORTED (no PCI), or -errno; the caller frees *ret_world.
  */
 _nodiscard_ int world_read(const HostPaths *host, const World *before, World **ret_world);
 
@@ -46,24 +45,25 @@ _nodiscard_ bool world_resolve(const World *world, const HostPaths *host, const 
                                size_t *ret_device, size_t *ret_group);
 
 /*
- * How strong the isolation of a group in force is. The first time, the whole machine is read for it.
- * Returns 0, REFUSAL_CHANGED (the group has other members by now), or -errno; the caller frees *ret.
+ * Computes the strength of the isolation of a group in force. The first call reads the whole
+ * machine. Returns 0, REFUSAL_CHANGED (the members of the group have changed), or -errno; the
+ * caller frees *ret.
  */
 _nodiscard_ int world_strength(World *world, const HostPaths *host, size_t group,
                                Strength **ret_strength);
 
 /*
- * Marks in `groups`, one for each group in force, those with a device that can reach a member of `group`
- * past the IOMMU, `group` among them. The first time, the whole machine is read for it. Returns 0,
- * REFUSAL_CHANGED (other devices are there by now), REFUSAL_NOT_VIABLE (a device in no group is among
- * them: *ret_loose), or -errno.
+ * Marks in `groups`, one for each group in force, those with a device that can reach a member of
+ * `group` past the IOMMU, including `group`. The first call reads the whole machine. Returns 0,
+ * REFUSAL_CHANGED (the devices have changed), REFUSAL_NOT_VIABLE (one of the devices is in no
+ * group: *ret_loose), or -errno.
  */
 _nodiscard_ int world_widen(World *world, const HostPaths *host, size_t group, bool *groups,
                             size_t *ret_loose);
 
 /*
- * Why no group of this machine can be leased, in words, or NULL if nothing stands in the way. Returns
- * 0 and *ret (freed by the caller), or -ENOMEM.
+ * Says why no group of this machine can be leased, or NULL if groups can. Returns 0 and *ret_text
+ * (freed by the caller), or -ENOMEM.
  */
 _nodiscard_ int world_obstacle(const World *world, char **ret_text);
 
@@ -79,7 +79,7 @@ static inline bool world_changes_types(const World *world)
         return world_kernel_at_least(world->snapshot->kernel_release, 6, 5);
 }
 
-/* One of its devices, as a policy is asked about it. */
+/* A device of the world in the form in which the policy is asked. */
 static inline PolicySubject world_subject(const World *world, size_t device)
 {
         return (PolicySubject){world->snapshot, device, world->paths[device]};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One group at a time is parked, by the same transaction as any lease, and given up in the same
- * way. A request for a parked group is kept until that is done, and then decided anew.
+ * Parks one group at a time, with the transaction of an ordinary lease, and gives it up in the same
+ * way. A request for a parked group waits until that is done, and is then decided again.
  */
 
 #include "daemon/base/array.h"
@@ -18,28 +18,28 @@
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/queue/queue.h"
 
-/* Who parks, where a lease names its owner's unit. */
+/* The unit on record in a parked lease. */
 #define PARK_UNIT "isolationd.service"
 
 typedef struct Park Park;
 
-/* A request that waits for groups to be given up. */
+/* A request that waits until parked groups are given up. */
 typedef struct Waiting {
         Park *park;
-        AcquireRequest request; /* a copy of its own */
+        AcquireRequest request; /* owned copy */
         LeaseDone done;
         void *userdata;
-        size_t n_left; /* leases that are being given up */
-        bool deferred; /* until what is being parked is */
+        size_t n_left; /* leases that are still being given up */
+        bool deferred; /* waits until the present parking ends */
         struct Waiting *next;
 } Waiting;
 
 struct Park {
         Ledger *ledger;
-        struct event *event; /* to look after it in a turn of its own */
-        bool is_parking;     /* a lease of ours is being made */
-        char *group;         /* of it */
-        char **failed;       /* ids of groups that could not be parked */
+        struct event *event; /* runs in a later turn of the loop */
+        bool is_parking;     /* a parked lease is being made */
+        char *group;         /* the group of that lease */
+        char **failed;   /* ids of groups that could not be parked */
         size_t n_failed;
         Waiting *waiting;
         ParkAcquire acquire;
@@ -57,7 +57,7 @@ static Waiting *waiting_free(Waiting *waiting)
 }
 DEFINE_CLEANUP(Waiting *, waiting_free);
 
-/* Groups that could not be parked are tried again. */
+/* Forgets failures, so that those groups are tried again. */
 static void forget_failed(Park *park)
 {
         for (size_t i = 0; i < park->n_failed; i++)
@@ -77,7 +77,7 @@ static bool policy_parks(const Policy *policy)
         return false;
 }
 
-/* Is this device reserved by a rule that parks, and no host driver at it? */
+/* Whether the device is reserved by a rule that parks, and has no host driver. */
 static bool is_for_parking(const Ledger *ledger, size_t device)
 {
         Reservation found = reserve_judge(ledger->policy, ledger->world->snapshot, device,
@@ -87,7 +87,7 @@ static bool is_for_parking(const Ledger *ledger, size_t device)
                driver_is_harmless(ledger->world->snapshot->devices[device].driver);
 }
 
-/* Whether all that a lease of the group would hand out is to be parked. */
+/* Whether all devices that a lease of the group would hand out are to be parked. */
 static bool group_is_for_parking(const Ledger *ledger, size_t group)
 {
         const Group *members = &ledger->world->groups->groups[group];
@@ -103,7 +103,7 @@ static bool group_is_for_parking(const Ledger *ledger, size_t group)
         return any && members->kernel_group >= 0;
 }
 
-/* Whether what is parked is still to be; what joined it since is another matter. */
+/* Whether the parked devices are still to be parked. Joiners do not count. */
 static bool lease_is_for_parking(const Lease *lease)
 {
         const Ledger *ledger = lease->ledger;
@@ -138,7 +138,7 @@ static void note_failed(Park *park)
                 park->failed[park->n_failed++] = TAKE_PTR(park->group);
 }
 
-/* Takes it off the list and decides about it anew. */
+/* Removes it from the list and decides about it again. */
 static void decide(Waiting *waiting)
 {
         _cleanup_(waiting_freep) Waiting *over = waiting;
@@ -152,7 +152,7 @@ static void decide(Waiting *waiting)
         park->acquire(park->ledger, &over->request, over->done, over->userdata);
 }
 
-/* Those that came while a group was being parked wait for that no more. */
+/* Decides the requests that came while a group was being parked. */
 static void serve_deferred(Park *park)
 {
         Waiting *ready;
@@ -164,7 +164,7 @@ static void serve_deferred(Park *park)
                 while (ready && (ready->deferred || ready->n_left > 0))
                         ready = ready->next;
                 if (ready)
-                        decide(ready); /* which may put it there again, deferred */
+                        decide(ready); /* which may put it back, deferred */
         } while (ready);
 }
 
@@ -176,8 +176,8 @@ static void on_parked(const LeaseAnswer *answer, Lease *lease, void *userdata)
         if (lease) {
                 log_info("group %s is parked", park->group);
         } else {
-                log_warning("group %s could not be parked: %s; it stays reserved, and is tried "
-                            "again with the next policy",
+                log_warning("group %s could not be parked: %s; it stays reserved; retrying "
+                            "with the next policy",
                             park->group, answer->message);
                 note_failed(park);
         }
@@ -194,7 +194,7 @@ static void begin(Park *park, const char *id)
                 return;
         }
         park->is_parking = true;
-        /* The world, and with it the id, is read anew: this copy is ours. */
+        /* The world is read again, which frees the id: this copy is ours. */
         const char *const selectors[] = {park->group, NULL};
         const AcquireRequest request = {
                 .selectors = selectors,
@@ -205,7 +205,7 @@ static void begin(Park *park, const char *id)
         park->acquire(park->ledger, &request, on_parked, park);
 }
 
-/* A lease of ours that is not to be any more, or NULL. */
+/* Finds a parked lease that is no longer wanted, or NULL. */
 static Lease *find_superfluous(const Park *park)
 {
         const Ledger *ledger = park->ledger;
@@ -218,7 +218,7 @@ static Lease *find_superfluous(const Park *park)
         return NULL;
 }
 
-/* The id of a group that is to be parked now, or NULL. */
+/* Finds a group to park now. Returns its id or NULL. */
 static const char *find_group(const Park *park)
 {
         const Ledger *ledger = park->ledger;
@@ -251,7 +251,8 @@ static void on_turn(evutil_socket_t fd, short what, void *userdata)
                 return;
         superfluous = find_superfluous(park);
         if (superfluous) {
-                log_info("group %s is not parked any more: the policy or what is in it has changed",
+                log_info("group %s is no longer parked: the policy or the devices in it have "
+                         "changed",
                          superfluous->record->groups[0].id);
                 return lease_release(superfluous, NULL, NULL);
         }
@@ -264,7 +265,7 @@ void park_review(Ledger *ledger)
 {
         Park *park = park_of(ledger);
 
-        /* Not from within a reading, whose end others wait for. */
+        /* Not during a reading, as other code waits for its end. */
         if (!is_occupied(park) && (find_superfluous(park) || find_group(park)))
                 (void)evtimer_add(park->event, &(struct timeval){.tv_sec = 0});
 }
@@ -307,14 +308,14 @@ const Module park_module = {
 
 /* --- giving up -------------------------------------------------------------------------------- */
 
-/* One thing that it waited for has come to pass. */
+/* One of the leases that it waits for is given up. */
 static void count_down(Waiting *waiting)
 {
         if (--waiting->n_left == 0 && !waiting->deferred)
                 decide(waiting);
 }
 
-/* What could not be given up is told by what is decided then. */
+/* If a group could not be given up, the next decision refuses the request. */
 static void on_given_up(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
         if (answer->code != 0)
@@ -337,7 +338,7 @@ void park_yield(Ledger *ledger, const size_t *groups, size_t n_groups,
         waiting->done = done;
         waiting->userdata = userdata;
         waiting->next = park->waiting;
-        waiting->n_left = 1; /* ourselves, so that it is not over before the last one is asked */
+        waiting->n_left = 1; /* one for this loop, so that the count reaches 0 only at its end */
         park->waiting = waiting;
         for (size_t i = 0; i < n_groups; i++) {
                 Lease *lease = ledger_lease_of_group(park->ledger, groups[i]);

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Reserved groups between leases: parked, where the policy says so, in a lease of the daemon's own.
+ * Parks reserved groups between leases in leases of the daemon's own, where the policy says so.
  *
- * A reservation keeps host drivers off a device by its override, but not off devices that join its
+ * The override of a reservation keeps host drivers off a device, but not off devices that join its
  * group. A parked group is owned: the kernel refuses every host driver in it, and nothing is mapped
- * for its members' DMA. A user who may lease the group gets it as if it were free.
+ * for DMA of its members. A user who may lease the group gets it as if it were free.
  */
 
 #include "daemon/ledger/ledger.h"
@@ -14,7 +14,7 @@
 
 extern const Module park_module;
 
-/* Asks for a lease: request_acquire(). */
+/* The function that asks for a lease: request_acquire(). */
 typedef void (*ParkAcquire)(Ledger *ledger, const AcquireRequest *request, LeaseDone done,
                             void *userdata);
 void park_set_acquire(Ledger *ledger, ParkAcquire acquire);
@@ -24,7 +24,7 @@ void park_review(Ledger *ledger);
 
 /*
  * Gives up the parked groups among `groups` (indices into the groups in force), then asks for the
- * lease again. Answered as request_acquire() is.
+ * lease again. Answers as request_acquire() does.
  */
 void park_yield(Ledger *ledger, const size_t *groups, size_t n_groups,
                 const AcquireRequest *request, LeaseDone done, void *userdata);

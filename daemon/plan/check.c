@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Every reason to refuse a request, in order, before anything is touched.
+ * Checks every reason to refuse a request, in order, before anything is changed.
  *
- * Whether the user may have it at all (machine, policy) comes before whether it is free now (busy,
- * bound), so that a user learns nothing about groups that the policy keeps from them. One question is
- * left to the worker, because it may block: whether the host lives on a device.
+ * Whether the user may have the group at all (machine, policy) is checked before whether it is free
+ * now (busy, bound), so that users learn nothing about groups that the policy keeps from them. The
+ * worker checks the rest, because that may block: whether the host depends on a device.
  */
 
 #include <errno.h>
@@ -31,8 +31,8 @@ static int resolve_one(Plan *plan, const char *selector)
 
         if (!world_resolve(world, &plan->ledger->host, selector, &device, &group))
                 return plan_refuse(plan, REFUSAL_NOT_FOUND,
-                                   "%.64s: no device, group or interface of that name "
-                                   "(isoctl list shows what there is)",
+                                   "%.64s: no device, group or interface has that name (isoctl "
+                                   "list shows all of them)",
                                    selector);
         if (group == SNAPSHOT_NONE)
                 return plan_refuse(plan, REFUSAL_NOT_VIABLE,
@@ -119,7 +119,7 @@ static int check_covered(Plan *plan, const Group *group, size_t index)
                            bdf_format(device->bdf, text));
 }
 
-/* A user is told of other users' leases what the bus shows of them: their number and state. */
+/* A user learns of other users' leases only what the bus shows: their number and state. */
 static int refuse_leased(Plan *plan, const char *id, const Lease *lease)
 {
         const LeaseRecord *record = lease->record;
@@ -175,7 +175,7 @@ static int check_busy(Plan *plan)
         return 0;
 }
 
-/* Drivers of members that stay as they are: only those that do no DMA of their own may be bound. */
+/* Checks a member that is not taken: its driver may stay only if it does no DMA of its own. */
 static int check_bystander(Plan *plan, const Group *group, const PciDevice *device)
 {
         const char *driver = device->driver;
@@ -185,8 +185,8 @@ static int check_bystander(Plan *plan, const Group *group, const PciDevice *devi
                 return 0;
         return plan_refuse(
                 plan, REFUSAL_NOT_VIABLE,
-                "group %s: bridge %s is bound to %s, which the kernel does not let stay in "
-                "a leased group; unbind it",
+                "group %s: bridge %s is bound to %s, which the kernel does not allow in a leased "
+                "group; unbind it",
                 group->id, bdf_format(device->bdf, text), driver);
 }
 
@@ -236,8 +236,8 @@ static int check_viable(Plan *plan, const Group *group, size_t index)
                         group->id, text, device->driver,
                         plan_was_asked_for(plan, group)
                                 ? ""
-                                : " (policy widens the lease to this group: what was asked for can "
-                                  "reach it past the IOMMU)");
+                                : " (the policy widens the lease to this group, which the "
+                                  "requested devices can reach past the IOMMU)");
         return check_has_vfs(plan, group, index);
 }
 
@@ -245,10 +245,9 @@ static int check_has_endpoint(Plan *plan)
 {
         for (size_t i = 0; i < plan->n_groups; i++)
                 if (!plan_has_taken(plan, plan_group(plan, i)))
-                        return plan_refuse(
-                                plan, REFUSAL_NOT_VIABLE,
-                                "group %s holds only bridges: there is nothing to hand out",
-                                plan_group(plan, i)->id);
+                        return plan_refuse(plan, REFUSAL_NOT_VIABLE,
+                                           "group %s has only bridges, which cannot be leased",
+                                           plan_group(plan, i)->id);
         return 0;
 }
 
@@ -334,7 +333,7 @@ static int check_machine(Plan *plan)
         return plan_refuse(plan, REFUSAL_UNSUPPORTED, "%s", obstacle);
 }
 
-/* Whether it could be had at all, by who asks for it. */
+/* Whether the requester could ever have the groups. */
 static int check_allowed(Plan *plan)
 {
         int r = for_each_member(plan, check_covered);

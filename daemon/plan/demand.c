@@ -27,7 +27,7 @@ int plan_expect_guard(const Ledger *ledger, size_t group, LeaseMode mode,
                                 &prospect.places, NULL);
         if (r < 0)
                 return r;
-        *ret_layer = guard_foresee(&prospect);
+        *ret_layer = guard_predict(&prospect);
         return 0;
 }
 
@@ -48,8 +48,7 @@ int plan_check_demand(const Ledger *ledger, size_t group, LeaseMode mode,
                 return r;
         return host_refuse(REFUSAL_TOO_WEAK, ret_message,
                            "group %s: policy rule %s requires guard %s, and in mode %s it would be "
-                           "%s; ask for another mode, or for a group in a place where cards cannot "
-                           "be plugged in",
+                           "%s; ask for another mode, or for a group into which no slot leads",
                            ledger->world->groups->groups[group].id, demand->origin,
                            guard_layer_to_string(demand->guard), lease_mode_to_string(mode),
                            guard_layer_to_string(layer));

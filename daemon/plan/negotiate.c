@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Which of the modes that a request accepts is used. */
+/* Chooses one of the modes that a request accepts. */
 
 #include <stdlib.h>
 
 #include "daemon/plan/plan.h"
 
-/* The modes that were asked for, the one that is liked best first. Returns how many. */
+/* Lists the requested modes, in order of preference. Returns how many. */
 static size_t find_modes(const AcquireRequest *request, LeaseMode modes[static _LEASE_MODE_N])
 {
         size_t n = 0;
@@ -16,14 +16,14 @@ static size_t find_modes(const AcquireRequest *request, LeaseMode modes[static _
         for (size_t i = 0; request->mode == LEASE_MODE_NONE && i < request->n_modes; i++)
                 modes[n++] = request->modes[i];
         if (n == 0) {
-                /* Those that every program can use, and that guard best. */
+                /* The modes that every program can use, the best guarded one first. */
                 modes[n++] = LEASE_MODE_VFIO;
                 modes[n++] = LEASE_MODE_IOMMUFD;
         }
         return n;
 }
 
-/* Whether another mode might be let pass where this one is refused so. */
+/* Whether another mode may be allowed where this one is refused with `r`. */
 static bool is_about_mode(int r)
 {
         return r == REFUSAL_POLICY_DENIED || r == REFUSAL_TOO_WEAK || r == REFUSAL_UNSUPPORTED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A plan as a value: what its other files fill in and read. */
+/* A plan as a value. The other files of this folder fill and read it. */
 
 #include "daemon/plan/plan.h"
 

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * What a request comes to: the groups it means, the rules that decide, and every reason to refuse.
+ * A plan: the groups that a request means, the rules that decide, and every reason to refuse.
  *
- * A plan touches nothing. manager_acquire.c makes a record of one; the world it was made from must
- * still be in force then.
+ * A plan changes nothing. daemon/lifecycle/grant.c makes a lease of it; the world that it was made
+ * from must still be in force then.
  */
 
 #include "core/model/refusal.h"
@@ -16,38 +16,38 @@ typedef struct Plan {
         Ledger *ledger;
         const AcquireRequest *request;
         LeaseMode mode;
-        LeaseMode others[_LEASE_MODE_N]; /* that would do too, if the kernel cannot that one */
+        LeaseMode others[_LEASE_MODE_N]; /* further modes to try if the kernel cannot do `mode` */
         size_t n_others;
         size_t groups[LEASE_GROUPS_MAX]; /* indices into the groups in force */
         size_t n_groups;
-        size_t n_asked;           /* of these, that selectors named; the rest a rule widens it to */
-        bool *named;              /* per device: a selector named it, or its whole group */
-        const PolicyRule *rule;   /* that allowed it, or NULL: root */
-        const PolicyRule *demand; /* that requires the strongest guard, or NULL */
-        const PolicyRule *refuser; /* that refuses it, or NULL */
-        bool has_parked;          /* groups that the daemon keeps until somebody asks for them */
-        char *warning;            /* what it will meet all the same, or NULL */
-        char *message;            /* why it is refused, or NULL */
+        size_t n_asked;            /* how many of these selectors name; rules add the rest */
+        bool *named;               /* per device: a selector names it, or its whole group */
+        const PolicyRule *rule;    /* the rule that allows it, or NULL: root */
+        const PolicyRule *demand;  /* the rule that requires the strongest guard, or NULL */
+        const PolicyRule *refuser; /* the rule that refuses it, or NULL */
+        bool has_parked;           /* some groups are parked */
+        char *warning;             /* a problem that does not refuse it, or NULL */
+        char *message;             /* the reason of the refusal, or NULL */
 } Plan;
 
-/* Frees what the plan owns, not itself. */
+/* Frees what the plan owns, but not the plan. */
 void plan_clear(Plan *plan);
 
-/* Forgets what was found, for another try in that mode. */
+/* Clears the results, to plan again in that mode. */
 void plan_reset(Plan *plan, LeaseMode mode);
 
 /* Sets the plan's message; returns the refusal. */
 int plan_refuse(Plan *plan, Refusal refusal, const char *format, ...) _printf_(3, 4);
 
-/* The plan's i-th group, and a device of the world it was made from. Borrowed. */
+/* The i-th group of the plan, and a device of its world. Borrowed. */
 const Group *plan_group(const Plan *plan, size_t i);
 const PciDevice *plan_device(const Plan *plan, size_t index);
 
-/* The type that the groups' domains are to have: asked for, or the policy's; NONE: as they are. */
+/* The domain type for the groups: the requested one, or that of the policy; NONE: unchanged. */
 DomainType plan_type(const Plan *plan);
 
 /*
- * Adds the groups that rules widen the lease to (manager_widen.c). Returns 0, a Refusal with the plan's
+ * Adds the groups to which rules widen the lease (widen.c). Returns 0, a Refusal with the plan's
  * message, or -errno.
  */
 _nodiscard_ int plan_widen(Plan *plan);
@@ -55,28 +55,31 @@ _nodiscard_ int plan_widen(Plan *plan);
 /* Adds a group once. Returns 0, or REFUSAL_INVALID with the plan's message. */
 _nodiscard_ int plan_add_group(Plan *plan, size_t group);
 
-/* Whether a member is handed out: all are but bridges. And whether a group has any such. */
+/* Whether a member is handed out: all but bridges are. And whether a group has such a member. */
 bool plan_is_taken(const PciDevice *device);
 bool plan_has_taken(const Plan *plan, const Group *group);
 
 /*
- * Fills the plan from its manager, request and mode. Returns 0, a Refusal with the plan's message,
- * or -errno. Whether the host lives on a device may block to find out and is not asked here.
+ * Fills the plan from its ledger, request and mode. Returns 0, a Refusal with the plan's message,
+ * or -errno. Does not check whether the host depends on a device, as that may block.
  */
 _nodiscard_ int plan_make(Plan *plan);
 
 /*
- * Plans in each mode that the request lets pass. The first that will do is the plan's, the further
- * ones are noted for a kernel that cannot do it; where none will do the refusal is that of the first.
- * Returns as plan_make().
+ * Plans in each mode that the request accepts. Takes the first one that is possible, and notes
+ * further ones for a kernel that cannot do it. If none is possible, the refusal is that of the
+ * first. Returns as plan_make().
  */
 _nodiscard_ int plan_negotiate(Plan *plan);
 
 /*
- * Fills an empty record: what a lease of the plan would have on disk before anything is done. Same
- * returns.
+ * Fills an empty record: what a lease of the plan would have on disk before it changes anything.
+ * Same returns.
  */
 _nodiscard_ int plan_record(Plan *plan, LeaseRecord *record);
 
-/* Whether its record's mode, or one that may come to be, has nodes to be opened (lease/nodes.h). */
+/*
+ * Whether the mode of the record, or one that may replace it, has nodes to be opened
+ * (lease/nodes.h).
+ */
 bool plan_has_nodes(const Plan *plan, const LeaseRecord *record);

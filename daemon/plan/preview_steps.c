@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * The order is that of plan_execute() and commit() (manager_acquire.c), job_take() and settle()
- * (manager_lease.c).
- */
+/* The steps are in the order of daemon/lifecycle: grant.c, take.c, settle.c. */
 
 #include "daemon/plan/preview_steps.h"
 
@@ -45,8 +42,8 @@ int preview_rules(const Plan *plan, const LeaseRecord *record, LeaseStepTexts *t
                 return r;
         char *text = NULL;
         if (asprintf(&text, "write udev rules to " RULES_DIRECTORY ": %s%s%s",
-                     holds ? "what joins gets no driver" : "", holds && by_node ? ", " : "",
-                     by_node ? "the modes of its nodes stay" : "") < 0)
+                     holds ? "devices that join get no driver" : "", holds && by_node ? ", " : "",
+                     by_node ? "the modes of its nodes are kept" : "") < 0)
                 return -ENOMEM;
         return lease_step_texts_add(texts, text);
 }
@@ -56,8 +53,8 @@ int preview_gate(GuardLayer layer, LeaseStepTexts *texts)
         if (layer != GUARD_GATED)
                 return 0;
         return lease_step_texts_add(texts,
-                                    strdup("drivers_autoprobe of the PCI bus 0, while nothing "
-                                           "stronger guards"));
+                                    strdup("set drivers_autoprobe of the PCI bus to 0, while no "
+                                           "stronger layer guards"));
 }
 
 static int add_load(const char *module, LeaseStepTexts *texts)
@@ -75,7 +72,10 @@ static bool is_driver_of(const LeaseRecord *record, size_t n, const char *driver
         return false;
 }
 
-/* Modules of drivers that are made for a device, each once; a driver not there bears their name. */
+/*
+ * Adds the modules of drivers that are made for a device, each once. A driver that is not loaded
+ * has the name of its module.
+ */
 static int add_variants(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
 {
         int r = 0;
@@ -112,20 +112,20 @@ static char *describe_change(const LeaseChange *change)
                              (int)strcspn(place, "p") - 1, place, place);
                 break;
         case LEASE_CHANGE_VFS:
-                n = asprintf(&text, "%s: sriov_drivers_autoprobe 0, was 1", place);
+                n = asprintf(&text, "%s: set sriov_drivers_autoprobe to 0 (it is 1)", place);
                 break;
         case LEASE_CHANGE_CONSOLE:
         case LEASE_CHANGE_FRAMEBUFFER:
-                n = asprintf(&text, "%s: let go of the screen", place);
+                n = asprintf(&text, "%s: unbind from the screen", place);
                 break;
-        case LEASE_CHANGE_EXPEL: /* of a joiner: no lease begins with it */
+        case LEASE_CHANGE_EXPEL: /* only for a joiner, later */
         case _LEASE_CHANGE_N:
                 return strdup("");
         }
         return n < 0 ? NULL : text;
 }
 
-/* One node, or what will be: those of devices that VFIO does not drive yet have no name. */
+/* Adds one node. The nodes of devices that VFIO does not drive yet have no name. */
 static int add_node(const LeaseRecord *record, const char *path, LeaseStepTexts *texts)
 {
         return lease_step_texts_add(texts,
@@ -136,7 +136,7 @@ static int add_nodes(const HostPaths *host, const LeaseRecord *record, LeaseStep
 {
         _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
 
-        int r = nodes_foresee(host, record, &nodes);
+        int r = nodes_predict(host, record, &nodes);
         for (size_t i = 0; r == 0 && i < nodes.n; i++)
                 r = add_node(record, nodes.paths[i], texts);
         return r;

@@ -2,27 +2,28 @@
 #pragma once
 
 /*
- * What an acquire would do to the host, a line for each step, in its order: what was parked, udev's
- * rules, modules, what lets go of screens, what is shut for newcomers, drivers, claims, and who may
- * open nodes.
+ * What an acquire would do to the host, one line for each step, in order: give parked groups back,
+ * udev rules, modules, consoles, seals, drivers, claims, and permissions of nodes.
  */
 
 #include "daemon/lease/steps.h"
 #include "daemon/plan/plan.h"
 
-/* The leases that only kept a plan's groups until somebody asks. Returns 0 or -ENOMEM. */
+/* Adds the parked leases that are given back first. Returns 0 or -ENOMEM. */
 _nodiscard_ int preview_yield(const Plan *plan, LeaseStepTexts *texts);
 
-/* What the event loop does first: the rules of a plan's lease. Returns 0 or -ENOMEM. */
+/* Adds what the event loop does first: the udev rules of the plan's lease. Returns 0 or -ENOMEM. */
 _nodiscard_ int preview_rules(const Plan *plan, const LeaseRecord *record, LeaseStepTexts *texts);
 
 /*
- * What the worker does then, from a record that has its drivers and consoles by now. It looks at
- * the host, and may block: for workers. Returns 0 or -errno.
+ * Adds the steps of the worker, from a record that has its drivers and consoles by now. Reads the
+ * host, and may block: for workers. Returns 0 or -errno.
  */
 _nodiscard_ int preview_take(const HostPaths *host, const LeaseRecord *record,
                              LeaseStepTexts *texts);
 
-/* What the sentinel does last, where that layer is what the guard comes to. Returns 0 or -ENOMEM.
+/*
+ * Adds the last steps, those of the guard process, if the guard comes to that layer. Returns 0 or
+ * -ENOMEM.
  */
 _nodiscard_ int preview_gate(GuardLayer layer, LeaseStepTexts *texts);

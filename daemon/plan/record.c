@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * From a plan to a record that may be acted on: how the host is now is written down, then the
- * worker begins.
- */
+/* Makes a record from a plan: it notes the present state of the host before the worker begins. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,7 +20,7 @@
 #include "daemon/plan/demand.h"
 #include "daemon/plan/plan.h"
 
-/* Notes down how the host has this device now: it is what giving back will restore. */
+/* Notes the present state of a device on the host, which giving back restores. */
 static int record_member(Plan *plan, LeaseRecord *record, const PciDevice *device)
 {
         _cleanup_(freep) char *driver = NULL, *override = NULL;
@@ -47,7 +44,7 @@ static int record_member(Plan *plan, LeaseRecord *record, const PciDevice *devic
         if (r == 0)
                 record->devices[record->n_devices - 1].fingerprint =
                         world_fingerprint(&plan->ledger->host, device);
-        /* Its virtual functions, wherever they would be, are born without drivers. */
+        /* Its virtual functions are created without drivers, whatever their group. */
         if (r == 0 && seal_finds_vfs(&plan->ledger->host, device->bdf) &&
             !lease_record_has_change(record, LEASE_CHANGE_VFS, bdf_format(device->bdf, text)))
                 r = lease_record_add_change(record, LEASE_CHANGE_VFS,
@@ -55,7 +52,7 @@ static int record_member(Plan *plan, LeaseRecord *record, const PciDevice *devic
         return r;
 }
 
-/* The type of its domain that the lease wants, if it is another one than there is. */
+/* Records the domain type that the lease wants, if it differs from the present one. */
 static void record_type(const Plan *plan, const Group *group, LeaseGroup *ret)
 {
         const Snapshot *snapshot = plan->ledger->world->snapshot;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a rule wants of the machine itself before it is leased: that it is still the one the rule was
- * written for, and bits of the group's strength that are known to hold.
+ * What a rule requires of the machine before a group is leased: that the device is still the one
+ * the rule was written for, and bits of the strength of the group that are known to be YES.
  *
- * Strength is asked last, and only if it is required: the whole machine is read for it, and devices
- * that sleep are woken.
+ * Strength is checked last, and only if it is required: that reads the whole machine, and wakes
+ * sleeping devices.
  */
 
 #include <errno.h>
@@ -26,8 +26,8 @@ int plan_check_expected(const Ledger *ledger, size_t device, char **ret_message)
         if (!why)
                 return -ENOMEM;
         return host_refuse(REFUSAL_CHANGED, ret_message,
-                           "%s; if that is as it should be, root adopts it: "
-                           "isoctl reserve --accept \"%s\"",
+                           "%s; if that is correct, root accepts it with: isoctl reserve --accept "
+                           "\"%s\"",
                            why, found.rule->origin);
 }
 
@@ -43,7 +43,7 @@ int plan_check_strength(const Ledger *ledger, size_t group, size_t device, char 
         int r = world_strength(ledger->world, &ledger->host, group, &strength);
         if (r == REFUSAL_CHANGED)
                 return host_refuse(REFUSAL_CHANGED, ret_message,
-                                   "group %s has other members by now; ask again", id);
+                                   "the members of group %s have changed; try again", id);
         if (r != 0)
                 return r < 0 ? r : -ENODEV;
         for (size_t i = 0; i < _STRENGTH_N; i++) {

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease that takes along what its devices can reach past the IOMMU, where policy says so.
+ * Widens a lease to the groups that its devices can reach past the IOMMU, if the policy says so.
  *
- * The kernel keeps groups apart that hardware does not (kernel-facts 0.2): cards below a switch
- * without ACS, for one. Whoever has one of them reaches the other, so they go to one owner.
+ * The kernel keeps groups apart that the hardware does not (kernel-facts 0.2), for example cards
+ * below a switch without ACS. The owner of one of them can reach the other, so both go to one
+ * owner.
  */
 
 #include <errno.h>
 
 #include "daemon/plan/plan.h"
 
-/* The rule that widens a group, or NULL. */
+/* Finds the rule that widens a group, or NULL. */
 static const PolicyRule *find_rule(const Plan *plan, const Group *group)
 {
         for (size_t i = 0; i < group->n_members; i++) {
@@ -37,7 +38,7 @@ static int add_reachable(Plan *plan, size_t group, const PolicyRule *rule)
                 return -ENOMEM;
         int r = world_widen(world, &plan->ledger->host, group, marked, &loose);
         if (r == REFUSAL_CHANGED)
-                return plan_refuse(plan, r, "group %s: the machine has changed; ask again",
+                return plan_refuse(plan, r, "group %s: the machine has changed; try again",
                                    groups->groups[group].id);
         if (r == REFUSAL_NOT_VIABLE)
                 return plan_refuse(plan, r,
@@ -46,7 +47,7 @@ static int add_reachable(Plan *plan, size_t group, const PolicyRule *rule)
                                    groups->groups[group].id, rule->origin,
                                    bdf_format(plan_device(plan, loose)->bdf, text));
         for (size_t i = 0; r == 0 && i < groups->n_groups; i++)
-                /* A group of bridges moves no data of its own, and cannot be handed out. */
+                /* A group of bridges does no DMA of its own, and cannot be handed out. */
                 if (marked[i] && plan_has_taken(plan, &groups->groups[i]))
                         r = plan_add_group(plan, i);
         return r;
@@ -57,7 +58,7 @@ int plan_widen(Plan *plan)
         const PolicyRule *rule = NULL;
         int r = 0;
 
-        /* What was added is followed further, whatever its own rule says. */
+        /* Widen from the added groups too, whatever their own rules say. */
         for (size_t i = 0; r == 0 && i < plan->n_groups; i++) {
                 const PolicyRule *own = find_rule(plan, plan_group(plan, i));
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The queue from daemon to daemon: what the former daemon has left, and what the next one will find.
+ * Keeps the queue over a restart of the daemon: reads what the former daemon left, and writes what
+ * the next one will find.
  */
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_internal.h"
 
-/* What a list has already, of all and of one user. */
+/* How much a list has already, of all users and of one user. */
 typedef struct Occupancy {
         uid_t uid;
         size_t n, mine, bytes, bytes_mine;
@@ -39,19 +40,21 @@ int queue_check_room(const Queue *queue, const Waiter *waiter, Plan *plan)
         count_list(queue->first, &now);
         count_list(queue->served, &served);
         if (now.mine >= QUEUE_PER_UID_MAX && !is_root)
-                return plan_refuse(plan, REFUSAL_QUOTA, "uid %u waits %zu times already", now.uid,
-                                   now.mine);
+                return plan_refuse(plan, REFUSAL_QUOTA,
+                                   "uid %u has %zu requests waiting "
+                                   "already",
+                                   now.uid, now.mine);
         if (now.n >= QUEUE_MAX)
                 return plan_refuse(plan, REFUSAL_QUOTA, "%zu requests wait already", now.n);
         if (!is_root && now.bytes_mine + served.bytes_mine + bytes > QUEUE_BYTES_PER_UID_MAX)
                 return plan_refuse(plan, REFUSAL_QUOTA,
-                                   "the requests of uid %u that wait would take more than %d KiB; "
+                                   "the waiting requests of uid %u would take more than %d KiB; "
                                    "name fewer devices",
                                    now.uid, QUEUE_BYTES_PER_UID_MAX / 1024);
         if (now.bytes + served.bytes + bytes >
             (is_root ? QUEUE_BYTES_MAX : QUEUE_BYTES_MAX - QUEUE_BYTES_PER_UID_MAX))
                 return plan_refuse(plan, REFUSAL_QUOTA,
-                                   "the requests that wait would take more than %d KiB together; "
+                                   "all waiting requests would take more than %d KiB together; "
                                    "try again when some have ended",
                                    QUEUE_BYTES_MAX / 1024);
         return 0;
@@ -64,7 +67,7 @@ void queue_save(Ledger *ledger)
 
         while (*end)
                 end = &(*end)->next;
-        *end = queue->first; /* one list, for the moment */
+        *end = queue->first; /* write both lists as one */
         int r = queue_state_save(ledger->state_directory, queue->served);
         *end = NULL;
         if (r < 0)
@@ -80,7 +83,8 @@ int queue_load(Ledger *ledger)
 
         int r = queue_state_load(ledger->state_directory, &queue->first);
         if (r == -EBADMSG) {
-                log_error("%s/queue is no queue and was set aside: who waited has lost its place",
+                log_error("%s/queue is not a valid queue file and was set aside: waiting requests "
+                          "have lost their places",
                           ledger->state_directory);
                 return 0;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Into the queue, and past it. */
+/* The entry of the queue: adding requests, and executing those that need not wait. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,7 +42,7 @@ int queue_check(Plan *plan)
                 if (n > 0)
                         return plan_refuse(plan, REFUSAL_BUSY,
                                            "group %s: %zu request%s for it before this one "
-                                           "(--wait puts it behind them)",
+                                           "(--wait adds this one behind them)",
                                            plan_group(plan, i)->id, n,
                                            n == 1 ? " waits" : "s wait");
         }
@@ -52,7 +52,7 @@ int queue_check(Plan *plan)
 /* --- in -----------------------------------------------------------------------------------------
  */
 
-/* Its wait ends with its name on the bus. It may be over when this returns. */
+/* Ends the wait when its name on the bus ends. The wait may be over when this returns. */
 static void watch_name(const Waiter *waiter)
 {
         char name[LEASE_OWNER_NAME_SIZE];
@@ -119,7 +119,10 @@ static bool is_same(const char *a, const char *b)
         return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Whether who asks is who waits with that ticket: rules may go by all of it. */
+/*
+ * Whether the requester is the one that waits with that ticket. Rules may depend on all these
+ * properties.
+ */
 static bool is_of(const AcquireRequest *waiting, const AcquireRequest *request)
 {
         return waiting->ticket && strcmp(waiting->ticket, request->ticket) == 0 &&
@@ -127,7 +130,7 @@ static bool is_of(const AcquireRequest *waiting, const AcquireRequest *request)
                is_same(waiting->label, request->label);
 }
 
-/* It asks by another connection, from another process perhaps. Returns 0 or -ENOMEM. */
+/* The requester has another connection, perhaps another process. Returns 0 or -ENOMEM. */
 static int renew(AcquireRequest *waiting, const AcquireRequest *request)
 {
         AcquireRequest copy;
@@ -150,7 +153,7 @@ bool queue_adopt(Ledger *ledger, const AcquireRequest *request, LeaseDone done, 
 {
         Queue *queue = queue_of(ledger);
         const LeaseAnswer again = {.code = REFUSAL_CHANGED,
-                                     .message = "it was asked again with the same ticket"};
+                                   .message = "another request came with the same ticket"};
 
         for (Waiter *waiter = queue->first; waiter && request->ticket; waiter = waiter->next) {
                 if (!is_of(&waiter->request, request))
@@ -177,8 +180,8 @@ bool queue_adopt(Ledger *ledger, const AcquireRequest *request, LeaseDone done, 
  */
 
 /*
- * First the answer, then the file: a daemon that ends in between leaves a place that nobody asks for,
- * for a few seconds, and not somebody who has waited and finds no place.
+ * Answers first, then writes the file. If the daemon ends in between, the file keeps a place for
+ * some seconds that nobody asks for. The other order could lose the place of a waiter.
  */
 static void on_served(const LeaseAnswer *answer, Lease *lease, void *userdata)
 {
@@ -205,13 +208,16 @@ void queue_pass(Plan *plan, LeaseDone done, void *userdata)
         const Queue *queue = queue_of(plan->ledger);
         _cleanup_(waiter_freep) Waiter *waiter = NULL;
 
-        /* For a parked group it asks again, and may have to wait yet; or it is doing that. */
+        /*
+         * A request for a parked group is made again and may still wait; or this is that second
+         * one.
+         */
         if (!plan->request->ticket || plan->has_parked || plan->request->is_served ||
             make(plan, done, userdata, &waiter) < 0)
                 return queue->execute(plan, done, userdata);
         if (queue_check_room(queue, waiter, plan) == 0)
                 return waiter_execute(TAKE_PTR(waiter), plan);
-        /* There is no room to keep its place, which it does not need unless the daemon ends now. */
+        /* There is no room to keep its place. It needs the place only if the daemon ends now. */
         free(TAKE_PTR(plan->message));
         queue->execute(plan, done, userdata);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Out of the queue: whose turn it is, whose time is over, and whose connection has ended. */
+/*
+ * The exit of the queue: waiters whose turn it is, whose time is over, or whose connection has
+ * ended.
+ */
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +14,7 @@
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_internal.h"
 
-/* Takes it off and tells whoever waits for it why. */
+/* Removes a waiter and answers its request with the reason. */
 static void refuse(Waiter *waiter, int code, const char *message)
 {
         _cleanup_(waiter_freep) Waiter *owned = waiter;
@@ -29,17 +32,19 @@ static void expire(Waiter *waiter)
         _cleanup_(freep) char *text = NULL;
         uint64_t seconds = (clock_usec(CLOCK_BOOTTIME) - waiter->since_usec) / USEC_PER_SEC;
 
-        /* What stands in its way may be in another state than at the last look. */
+        /* The lease in its way may be in another state than at the last look. */
         if (plan_negotiate(&plan) == REFUSAL_BUSY && waiter_remember(waiter, &plan) < 0)
                 log_broken(-ENOMEM);
         if (asprintf(&text, "%s; waited %llu s for it",
-                     waiter->message ? waiter->message : "somebody has it",
+                     waiter->message ? waiter->message : "the group is leased",
                      (unsigned long long)seconds) < 0)
                 text = NULL;
         refuse(waiter, REFUSAL_BUSY, text ? text : "");
 }
 
-/* It is its turn. What asks again from here on, for a parked group, waits for nobody any more. */
+/*
+ * Serves a waiter. A further request that this makes, for a parked group, has no waiter before it.
+ */
 static void serve(Queue *queue, Waiter *waiter, Plan *plan)
 {
         waiter_take_off(&queue->first, waiter);
@@ -58,8 +63,8 @@ static bool is_wanted_before(const Queue *queue, const Waiter *limit, int32_t gr
 }
 
 /*
- * Looks whether a waiter can have what it wants. Returns whether it has left the queue, which then
- * may be another one altogether.
+ * Tries to serve a waiter. Returns whether it has left the queue, which may have changed completely
+ * then.
  */
 static bool look(Queue *queue, Waiter *waiter)
 {
@@ -81,7 +86,7 @@ static bool look(Queue *queue, Waiter *waiter)
                 if (is_wanted_before(queue, waiter, waiter->groups[i]))
                         return false;
         if (r == 0 && !waiter->done)
-                return false; /* its place is kept */
+                return false; /* keep its place */
         if (r == 0) {
                 serve(queue, waiter, &plan);
                 return true;
@@ -102,7 +107,7 @@ static void expire_all(Queue *queue)
                         waiter = waiter->next;
                 if (waiter) {
                         expire(waiter);
-                        queue->is_poked = true; /* who was behind it may be first now */
+                        queue->is_poked = true; /* the next waiter may be first now */
                 }
         } while (waiter);
 }
@@ -138,7 +143,7 @@ static bool is_elsewhere(const Waiter *waiter)
         return ledger_is_other_bus(waiter->ledger, waiter->bus);
 }
 
-/* Whether it ends with `name`, or with another bus than this one if that is NULL. */
+/* Whether its wait ends with `name`, or, if that is NULL, with another bus than this one. */
 static bool ends_with(const Waiter *waiter, const char *name)
 {
         if (!waiter->request.owner)
@@ -151,15 +156,14 @@ static void forget(Ledger *ledger, const char *name)
 {
         Queue *queue = queue_of(ledger);
         Waiter *waiter;
-        const LeaseAnswer gone = {.code = REFUSAL_CHANGED,
-                                    .message = "the one who waits is gone"};
+        const LeaseAnswer gone = {.code = REFUSAL_CHANGED, .message = "its connection has ended"};
 
         do {
                 waiter = queue->first;
                 while (waiter && !ends_with(waiter, name))
                         waiter = waiter->next;
                 if (waiter) {
-                        log_info("uid %u waits no more: its connection has ended",
+                        log_info("uid %u no longer waits: its connection has ended",
                                  waiter->request.uid);
                         refuse(waiter, gone.code, gone.message);
                         queue_poke(queue);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The list of waiters, in the order of arrival, and one timer: for the next deadline, or at once
- * when something may have become free.
+ * The list of waiters, in order of arrival, and one timer: for the next deadline, or at once if a
+ * group may have become free.
  */
 
 #include <errno.h>

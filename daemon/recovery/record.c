@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A descriptor says by its name in the store whose it was, and by its own name which node it is: a
- * group's, or a device's. That a device is bound to VFIO says nothing by itself, for others use VFIO
- * as well; behind such a descriptor it was ours.
+ * The name of a descriptor in the store tells its lease. The path of the descriptor tells its node:
+ * of a group or a device. A device that is bound to VFIO proves nothing by itself, as other
+ * programs use VFIO too. Behind such a descriptor, it belonged to a lease.
  */
 
 #include "daemon/recovery/record.h"
@@ -25,10 +25,11 @@
 #include "daemon/lifecycle/lifecycle.h"
 
 #define TROUBLE                                                                                    \
-        "its record cannot be read; what it had is known from its descriptors, but not what the "  \
-        "host had before: isoctl repair gives its devices to the drivers that the host has for them"
+        "its record cannot be read; its devices are known from its descriptors, but not the "      \
+        "drivers "                                                                                 \
+        "they had before: isoctl repair gives them to the drivers that the host has for them"
 
-/* Whose a stored descriptor was; 0 if that is no name of ours. */
+/* Finds the lease of a stored descriptor; 0 if its name is not of the daemon. */
 static uint32_t find_owner(const char *name)
 {
         char *end;
@@ -39,7 +40,10 @@ static uint32_t find_owner(const char *name)
         return *end == '-' && id <= UINT32_MAX ? (uint32_t)id : 0;
 }
 
-/* A node is opened in the mount namespace of another daemon: where /dev was there is not seen. */
+/*
+ * The node was opened in the mount namespace of another daemon, so where its /dev was mounted is
+ * not visible here.
+ */
 static bool is_node(int fd, const char *below_dev)
 {
         char link[sizeof("/proc/self/fd/") + 12], path[PATH_MAX];
@@ -53,7 +57,7 @@ static bool is_node(int fd, const char *below_dev)
         return strcmp(path + (size_t)n - n_below, below_dev) == 0;
 }
 
-/* Has the lease left a descriptor of the device's node, or of its group's? */
+/* Whether the lease left a descriptor of the node of the device, or of its group. */
 static bool has_left(const Ledger *ledger, const FdStore *store, uint32_t id,
                      const PciDevice *device)
 {
@@ -75,7 +79,7 @@ static bool has_left(const Ledger *ledger, const FdStore *store, uint32_t id,
         return false;
 }
 
-/* A device that is VFIO's, or that is held; the host finds a driver for it. */
+/* Adds a device that is bound to VFIO, or held. The host will choose its driver. */
 static int add_device(const HostPaths *host, LeaseRecord *record, const PciDevice *device)
 {
         _cleanup_(freep) char *override = NULL;
@@ -97,7 +101,7 @@ static int add_device(const HostPaths *host, LeaseRecord *record, const PciDevic
         return 0;
 }
 
-/* All that is in one of its groups. */
+/* Adds all devices of one group. */
 static int add_group(const Ledger *ledger, LeaseRecord *record, size_t group)
 {
         const World *world = ledger->world;

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Mending what went wrong: leases in quarantine are put back once more, and what a lost lease has
- * left on devices is made a lease of again and given back.
+ * Repairs leases after failures: tries again to give back quarantined leases, and makes a lease of
+ * the devices that a lost lease has left, to give them back.
  *
- * By itself it takes only what bears the daemon's own mark, the override that holds joiners. A
- * device that is bound to vfio-pci with an override that says so may be somebody's who bound it by
- * hand: it is told of, and mended only if it is named.
+ * Without being told, it takes only devices with the daemon's own mark, the override that holds
+ * joiners. A device that is bound to vfio-pci with a matching override may have been bound by hand:
+ * repair reports it, and takes it only if it is named.
  */
 
 #include "daemon/lease/steps.h"
@@ -17,12 +17,13 @@ typedef struct RepairRequest {
         const char *const
                 *selectors; /* NULL-terminated: leases by number, groups, devices; none: all */
         bool dry_run;
-        uid_t uid; /* whose name the lease of what was left bears */
+        uid_t uid; /* the owner of the lease that is made of left devices */
 } RepairRequest;
 
 /*
- * `lines` says what was or would be done, a line each; `n_left` is how much still needs it. Called
- * exactly once, before or after repair() returns. An answer's code is that of the first failure.
+ * `lines` has one line for each thing that was or would be done; `n_left` is how many devices still
+ * need repair. Called exactly once, before or after repair() returns. The code of the answer is
+ * that of the first failure.
  */
 typedef void (*RepairDone)(const LeaseAnswer *answer, const LeaseStepTexts *lines, size_t n_left,
                            void *userdata);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * inotify(7) says that something went, never what is right: a moment later, when whoever removes
- * things has done with it, everything is looked at. A record that is there is never replaced, as a
- * worker may have written more to it than is known here.
+ * inotify(7) tells that something was removed, but not what is right now. So all is checked a
+ * moment later, when the removal has finished. A record that exists is never replaced, as a worker
+ * may have written more to it than the daemon knows.
  */
 
 #include "daemon/base/event.h"
@@ -36,35 +36,35 @@
 enum {
         PLACE_RUNTIME,
         PLACE_STATE,
-        PLACE_AIDES,
+        PLACE_HELPERS,
         _PLACE_N,
 };
 
 struct Runtime {
         Ledger *ledger;
-        const char *places[_PLACE_N]; /* borrowed; NULL: no aides */
+        const char *places[_PLACE_N]; /* borrowed; NULL: no helpers */
         char path[LEDGER_PATH_SIZE];
         int fd;
         int watches[_PLACE_N]; /* -1: none */
         struct event *event, *settle;
-        bool missing[_HELPER_ROLE_N]; /* which has been told */
-        Worker *worker;               /* asks for sockets */
+        bool missing[_HELPER_ROLE_N]; /* reported as missing */
+        Worker *worker;               /* restarts the socket units */
 };
 
 /* --- the files -------------------------------------------------------------------------------- */
 
-/* Makes a directory that somebody has removed. */
+/* Makes a directory again that somebody has removed. */
 static void make_directory(const char *path, mode_t mode)
 {
         if (mkdir(path, mode) == 0) {
-                /* The umask is for files. */
+                /* The umask is meant for files. */
                 if (chmod(path, mode) < 0)
                         log_warning("%s: its mode cannot be set: %s", path, strerror(errno));
-                log_warning("%s was removed: it is made again, and what was in it is written from "
+                log_warning("%s was removed; it is made again, and its files are written from "
                             "memory",
                             path);
         } else if (errno != EEXIST) {
-                log_error("%s was removed, and cannot be made again: %s; a restart would end the "
+                log_error("%s was removed and cannot be made again: %s; a restart would end the "
                           "leases",
                           path, strerror(errno));
         }
@@ -85,16 +85,16 @@ static void restore_records(Runtime *runtime)
                                   record->id, strerror(-r));
                 else if (r == LEASE_STATE_E_RESTORED)
                         log_warning("lease %" PRIu32
-                                    ": its record was removed, and is written again",
+                                    ": its record was removed; it is written again",
                                     record->id);
         }
 }
 
-/* The aides' is made for the gate's lock, not for their sockets. */
+/* The directory of the helpers is made for the lock of the gate, not for their sockets. */
 static void make_directories(const Runtime *runtime)
 {
         static const mode_t modes[_PLACE_N] = {
-                [PLACE_RUNTIME] = 0755, [PLACE_STATE] = 0700, [PLACE_AIDES] = 0755};
+                [PLACE_RUNTIME] = 0755, [PLACE_STATE] = 0700, [PLACE_HELPERS] = 0755};
 
         for (size_t i = 0; i < _PLACE_N; i++)
                 if (runtime->places[i])
@@ -103,10 +103,10 @@ static void make_directories(const Runtime *runtime)
 
 /* --- the sockets ------------------------------------------------------------------------------ */
 
-/* Tells of sockets that have gone or come. */
-static void look_for_aides(Runtime *runtime)
+/* Reports sockets that have gone or come back. */
+static void check_sockets(Runtime *runtime)
 {
-        for (HelperRole role = 0; runtime->places[PLACE_AIDES] && role < _HELPER_ROLE_N; role++) {
+        for (HelperRole role = 0; runtime->places[PLACE_HELPERS] && role < _HELPER_ROLE_N; role++) {
                 const char *name = helper_role_to_string(role);
                 bool missing = !selfcheck_has_helper(&runtime->ledger->host, role);
 
@@ -114,11 +114,12 @@ static void look_for_aides(Runtime *runtime)
                         continue;
                 runtime->missing[role] = missing;
                 if (missing)
-                        log_error("isolationd-%s cannot be asked, there is no socket %s/%s: "
-                                  "systemctl restart isolationd.service brings it back",
-                                  name, runtime->places[PLACE_AIDES], name);
+                        log_error("isolationd-%s cannot be reached: there is no socket %s/%s; to "
+                                  "make it again: "
+                                  "systemctl restart isolationd.service",
+                                  name, runtime->places[PLACE_HELPERS], name);
                 else
-                        log_notice("isolationd-%s can be asked again", name);
+                        log_notice("isolationd-%s can be reached again", name);
         }
 }
 
@@ -144,8 +145,8 @@ static void on_restarted(WorkerResult *result, void *userdata)
 
         runtime->worker = NULL;
         if (result->code != 0)
-                log_error("the service manager does not make the sockets of the aides again");
-        look_for_aides(runtime);
+                log_error("the service manager could not make the sockets of the helpers again");
+        check_sockets(runtime);
 }
 
 static void on_overdue(void *userdata)
@@ -155,8 +156,8 @@ static void on_overdue(void *userdata)
         worker_kill(runtime->worker);
 }
 
-/* Only at the start: later, somebody may have stopped a socket on purpose. */
-static void ask_for_sockets(Runtime *runtime)
+/* Called only at the start: later, somebody may have stopped a socket on purpose. */
+static void restart_sockets(Runtime *runtime)
 {
         const WorkerHandler handler = {
                 .done = on_restarted, .overdue = on_overdue, .userdata = runtime};
@@ -182,10 +183,13 @@ static void watch_place(Runtime *runtime, size_t place)
         if (!path)
                 return;
         runtime->watches[place] = inotify_add_watch(
-                runtime->fd, path, (place == PLACE_AIDES ? GONE | COME : GONE) | IN_ONLYDIR);
+                runtime->fd, path, (place == PLACE_HELPERS ? GONE | COME : GONE) | IN_ONLYDIR);
         if (runtime->watches[place] < 0)
-                log_warning("%s is not watched: %s", path, strerror(errno));
-        /* The same directory has the same number; another one was moved away, or is gone. */
+                log_warning("%s cannot be watched: %s", path, strerror(errno));
+        /*
+         * A watch of the same directory has the same number. Otherwise the directory was moved or
+         * removed.
+         */
         if (former >= 0 && former != runtime->watches[place])
                 (void)inotify_rm_watch(runtime->fd, former);
 }
@@ -196,7 +200,7 @@ static void watch_places(Runtime *runtime)
                 watch_place(runtime, i);
 }
 
-/* Watched before it is looked at: what goes in between is told of. */
+/* Watch first, then check: a removal in between causes an event. */
 static void on_settled(evutil_socket_t fd, short what, void *userdata)
 {
         Runtime *runtime = userdata;
@@ -206,14 +210,14 @@ static void on_settled(evutil_socket_t fd, short what, void *userdata)
         restore_records(runtime);
         queue_save(runtime->ledger);
         controller_save(runtime->ledger);
-        look_for_aides(runtime);
+        check_sockets(runtime);
 }
 
-/* Whether an event is about something else than a file that is just being replaced. */
+/* Whether an event is about more than a file that is being replaced. */
 static bool matters(const struct inotify_event *event)
 {
         if (event->mask & IN_IGNORED)
-                return false; /* our own doing, or after what has been told already */
+                return false; /* the daemon did it, or it was handled already */
         return event->len == 0 || event->name[0] != '.';
 }
 
@@ -246,7 +250,7 @@ int runtime_new(struct event_base *base, Ledger *ledger, const char *path, Runti
         (void)snprintf(runtime->path, sizeof(runtime->path), "%s", path);
         runtime->places[PLACE_RUNTIME] = runtime->path;
         runtime->places[PLACE_STATE] = ledger->state_directory;
-        runtime->places[PLACE_AIDES] = ledger->host.helpers;
+        runtime->places[PLACE_HELPERS] = ledger->host.helpers;
         for (size_t i = 0; i < _PLACE_N; i++)
                 runtime->watches[i] = -1;
         runtime->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -257,8 +261,8 @@ int runtime_new(struct event_base *base, Ledger *ledger, const char *path, Runti
                                             EV_READ | EV_PERSIST, on_readable, runtime) < 0)
                 return -ENOMEM;
         watch_places(runtime);
-        look_for_aides(runtime);
-        ask_for_sockets(runtime);
+        check_sockets(runtime);
+        restart_sockets(runtime);
         *ret_runtime = TAKE_PTR(runtime);
         return 0;
 }

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * The runtime directory: records, queue and watch file, and the sockets of the aides.
+ * The runtime directory: records, queue and watch file, and the sockets of the helpers.
  *
- * The daemon needs none of its own files while it runs: it knows what is in them. Its successor
- * does, and so do udev's errands. What somebody removes is written again from memory. A socket that
- * is gone is told of: it belongs to the service manager, which makes it again when this daemon is
- * restarted.
+ * The daemon does not need these files while it runs, as it has their content in memory. The next
+ * daemon needs them, and so does the udev hook. If somebody removes one, the daemon writes it
+ * again. If a socket is missing, the daemon only reports it: the service manager makes it again
+ * when this daemon is restarted.
  */
 
 #include <event2/event.h>
@@ -18,9 +18,9 @@
 typedef struct Runtime Runtime;
 
 /*
- * Watches the directory, `path`, which has the manager's state directory and the aides' sockets in
- * it. To be called when the leases are loaded. Sockets that are missing now are asked for. Returns
- * 0 or -errno.
+ * Watches the directory `path`, which contains the state directory of the ledger and the sockets of
+ * the helpers. Call it when the leases are loaded. Asks the service manager for sockets that are
+ * missing now. Returns 0 or -errno.
  */
 _nodiscard_ int runtime_new(struct event_base *base, Ledger *ledger, const char *path,
                             Runtime **ret_runtime);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * One function for each id, each of which tells what is wrong, or that nothing is.
- */
+/* One function for each id. Each one reports what is wrong, or that nothing is. */
 
 #include "daemon/recovery/selfcheck.h"
 
@@ -20,8 +18,8 @@
 #include "daemon/descriptors/room.h"
 #include "daemon/host/helper.h"
 
-#define ENTRIES_MAX 8192 /* of the records' directory that are looked at */
-#define REJECTED_MAX 64  /* that are told */
+#define ENTRIES_MAX 8192 /* entries of the directory that are read */
+#define REJECTED_MAX 64  /* that are reported */
 #define STORE_LOW 16     /* descriptors: about one large lease */
 
 typedef struct Check {
@@ -52,14 +50,14 @@ static int check_records(const Check *check)
                         continue;
                 n_told++;
                 (void)snprintf(text, sizeof(text),
-                               "%s/%s: the daemon did not take it for a file of its own; the "
-                               "journal says why.",
+                               "%s/%s: the daemon could not use it as one of its files; see the "
+                               "journal.",
                                directory, entry->d_name);
                 r = tell(check,
                          &(SelfFinding){
                                  "records", "fail", "a file of the daemon was set aside", text,
-                                 "Of a lease, isoctl repair names the devices that are left; "
-                                 "remove the file when they are mended."});
+                                 "If it is a lease record, isoctl repair names the devices that "
+                                 "are left; remove the file when they are repaired."});
         }
         if (r < 0 || n_told > 0)
                 return r;
@@ -70,7 +68,7 @@ static int check_records(const Check *check)
 static int check_files(const Check *check)
 {
         const Ledger *ledger = check->ledger;
-        const char *modules = getenv("ISOLATIOND_MODULES"); /* shown to us by our unit */
+        const char *modules = getenv("ISOLATIOND_MODULES"); /* set by the unit */
         char text[PATH_MAX + 128];
 
         if (access(ledger->state_directory, R_OK | W_OK | X_OK) < 0) {
@@ -78,8 +76,8 @@ static int check_files(const Check *check)
                                strerror(errno));
                 return tell(check,
                             &(SelfFinding){"files", "fail", "lease records cannot be written", text,
-                                           "Keep the daemon running, and mend the directory; "
-                                           "a restart would end the leases there are."});
+                                           "Keep the daemon running, and repair the directory; "
+                                           "a restart would end all leases."});
         }
         if (modules && ledger->host.modules && strcmp(modules, ledger->host.modules) == 0 &&
             access(modules, R_OK | X_OK) < 0) {
@@ -87,8 +85,8 @@ static int check_files(const Check *check)
                                "%s: %s. Drivers made for a device are not found.",
                                ledger->host.modules, strerror(errno));
                 return tell(check, &(SelfFinding){"files", "warn",
-                                                  "the kernel's module tables are out of reach",
-                                                  text, "systemctl restart isolationd.service"});
+                                                  "the kernel's module tables cannot be read", text,
+                                                  "systemctl restart isolationd.service"});
         }
         return tell(check, &(SelfFinding){"files", "ok", "lease records can be written",
                                           ledger->state_directory, ""});
@@ -103,15 +101,16 @@ bool selfcheck_has_helper(const HostPaths *host, HelperRole role)
         return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
-/* What goes without an aide. */
+/* What does not work without each helper. */
 static const char *const losses[_HELPER_ROLE_N] = {
         [HELPER_LOOK] =
-                "Who has a device open cannot be seen, and nobody is killed for a revoked lease.",
+                "Processes that have a device open cannot be found, and none is killed for a "
+                "revoked lease.",
         [HELPER_SET] = "Domain types cannot be set, and memory is not counted by process.",
-        [HELPER_WATCH] = "A device that joins a leased group is noticed later.",
+        [HELPER_WATCH] = "A device that joins a leased group is blocked later.",
 };
 
-static int check_aides(const Check *check)
+static int check_helpers(const Check *check)
 {
         const HostPaths *host = &check->ledger->host;
         size_t n_missing = 0;
@@ -124,15 +123,15 @@ static int check_aides(const Check *check)
                 if (selfcheck_has_helper(host, role))
                         continue;
                 n_missing++;
-                (void)snprintf(what, sizeof(what), "isolationd-%s cannot be asked", name);
+                (void)snprintf(what, sizeof(what), "isolationd-%s cannot be reached", name);
                 (void)snprintf(text, sizeof(text), "There is no socket %s/%s. %s", host->helpers,
                                name, losses[role]);
                 (void)snprintf(fix, sizeof(fix), "systemctl restart isolationd-%s.socket", name);
-                r = tell(check, &(SelfFinding){"aides", "fail", what, text, fix});
+                r = tell(check, &(SelfFinding){"helpers", "fail", what, text, fix});
         }
         if (r < 0 || n_missing > 0)
                 return r;
-        return tell(check, &(SelfFinding){"aides", "ok", "all aides can be asked",
+        return tell(check, &(SelfFinding){"helpers", "ok", "all helpers can be reached",
                                           host->helpers ? host->helpers : "None is needed.", ""});
 }
 
@@ -143,8 +142,8 @@ static int check_store(const Check *check)
 
         if (!getenv("NOTIFY_SOCKET"))
                 return tell(check, &(SelfFinding){"store", "warn", "leases end with the daemon",
-                                                  "No service manager has started it, to keep its "
-                                                  "descriptors.",
+                                                  "No service manager started the daemon, so none "
+                                                  "keeps its descriptors.",
                                                   "systemctl start isolationd.service"});
         if (max == SIZE_MAX)
                 return tell(check,
@@ -169,7 +168,7 @@ static int check_store(const Check *check)
                                           text, ""});
 }
 
-/* What a daemon of an earlier version would not take from these records. */
+/* Reports what an older version of the daemon could not read in these records. */
 static int check_downgrade(const Check *check)
 {
         const Ledger *ledger = check->ledger;
@@ -194,11 +193,13 @@ static int check_downgrade(const Check *check)
                                            "version of isolationd."});
         (void)snprintf(
                 text, sizeof(text),
-                "%zu leases, in records of version %u. A version of isolationd that does not "
-                "know it sets them aside.",
+                "%zu leases, in records of version %u. A version of isolationd that does not know "
+                "this version of records sets them aside.",
                 ledger->n_leases, lease_record_version());
         return tell(check, &(SelfFinding){"downgrade", "ok",
-                                          "this version of records has one reading", text, ""});
+                                          "every version that reads these records reads them "
+                                          "alike",
+                                          text, ""});
 }
 
 int selfcheck(const Ledger *ledger, SelfFound found, void *userdata)
@@ -209,7 +210,7 @@ int selfcheck(const Ledger *ledger, SelfFound found, void *userdata)
         if (r == 0)
                 r = check_files(&check);
         if (r == 0)
-                r = check_aides(&check);
+                r = check_helpers(&check);
         if (r == 0)
                 r = check_store(&check);
         return r == 0 ? check_downgrade(&check) : r;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a new daemon does about the leases of the former one.
+ * What a new daemon does with the leases of the former one.
  *
- * A lease that was in its owner's hands goes on if the service manager kept all its fds. Everything
- * half-done is put back from its record, whatever step it had come to.
+ * A lease that was with its owner goes on if the service manager kept all its fds. Everything
+ * unfinished is restored from its record, whatever step it had reached.
  */
 
 #include <errno.h>
@@ -75,14 +75,14 @@ int recovery_start(Ledger *ledger, FdStore *store)
                 return r;
         r = rules_sweep(RULES_DIRECTORY, is_known, ledger);
         if (r < 0)
-                log_error("udev rules of leases that are no more stay: %s", strerror(-r));
+                log_error("udev rules of ended leases could not be removed: %s", strerror(-r));
         fdstore_discard(store);
         r = queue_load(ledger);
         if (r < 0)
                 return r;
         bool left = controller_resume(ledger);
         r = left || ledger->n_leases > 0 ? ledger_read_now(ledger) : 0;
-        /* The first one who asks may want what somebody waits for. */
+        /* Serve waiters before the first new request, which may want the same group. */
         if (r == 0)
                 queue_look(ledger);
         return r;

@@ -23,7 +23,7 @@ static void refuse(const Plan *plan, int r, LeaseDone done, void *userdata)
         done(&answer, NULL, userdata);
 }
 
-/* Parked groups are given up first; the request is decided anew then. */
+/* Gives up parked groups first, after which the request is decided again. */
 static void execute(Plan *plan, LeaseDone done, void *userdata)
 {
         if (plan->has_parked)
@@ -39,7 +39,7 @@ void request_acquire(Ledger *ledger, const AcquireRequest *request, LeaseDone do
 
         if (queue_adopt(ledger, request, done, userdata))
                 return;
-        /* Decide on the machine as it is, not as it was at the last uevent. */
+        /* Decide on the present machine, not on the one of the last uevent. */
         int r = ledger_read_now(ledger);
         if (r == 0)
                 r = plan_negotiate(&plan);
@@ -55,7 +55,7 @@ void request_acquire(Ledger *ledger, const AcquireRequest *request, LeaseDone do
         queue_pass(&plan, done, userdata);
 }
 
-/* The queue and the parked groups are served by the same code. */
+/* The queue and the parked groups execute requests by the same code. */
 static int init(Ledger *ledger, void *data)
 {
         queue_set_executor(ledger, execute);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A joiner is taken or expelled, as soon as no other upkeep is at the lease. */
+/* Takes or expels a joiner, as soon as no other upkeep of the lease is running. */
 
 #include <string.h>
 
@@ -19,7 +19,7 @@ static void refuse(MemberDone done, void *userdata, int code)
 static void ask(Lease *lease, MemberWork work, Bdf bdf, const PolicyRequest *who, MemberDone done,
                 void *userdata)
 {
-        /* Decide on the machine as it is; the lease may have begun to end by reading it. */
+        /* Decide on the present machine. Reading it may start the end of the lease. */
         int r = ledger_read_now(lease->ledger);
         if (r < 0)
                 return refuse(done, userdata, r);
@@ -33,7 +33,7 @@ void member_take(Lease *lease, Bdf bdf, const PolicyRequest *who, MemberDone don
         const LeaseAnswer answer = {.code = 0, .message = ""};
         VfioFds fds;
 
-        /* A function that was taken back by itself has its descriptors already. */
+        /* A virtual function that was taken back automatically has its descriptors already. */
         if (recreate_find_returned(lease, bdf, &fds))
                 return done(&answer, &fds, userdata);
         ask(lease, MEMBER_TAKE, bdf, who, done, userdata);

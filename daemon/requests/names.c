@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What ends with somebody's connection to the bus: leases of lifetime "connection", and waiting.
+ * What ends with a client's connection to the bus: leases of lifetime "connection", and waiting.
  *
- * The manager knows no bus. It asks its observer to watch a name, and is told when that has ended.
+ * The ledger knows no bus. This module asks the observer of the ledger to watch a name, and is told
+ * when that name has ended.
  */
 
 #include <inttypes.h>
@@ -41,7 +42,7 @@ static bool is_tied_to(const Lease *lease, const char *name)
         return is_tied(lease) && strcmp(lease->record->owner_name, name) == 0;
 }
 
-/* A lease that ends with `name`, or with another bus than this one if it is NULL. */
+/* Finds a lease that ends with `name`, or, if that is NULL, with another bus than this one. */
 static Lease *find_tied(const Ledger *ledger, const char *name)
 {
         for (size_t i = 0; i < ledger->n_leases; i++) {
@@ -54,7 +55,7 @@ static Lease *find_tied(const Ledger *ledger, const char *name)
         return NULL;
 }
 
-/* A release may end others at once: the list is looked through anew after each. */
+/* A release may end further leases at once, so the list is searched again after each. */
 static void end_tied(Ledger *ledger, const char *name)
 {
         Lease *lease;

@@ -96,7 +96,7 @@ static int job_ask(const void *context, VfioFds *fds, char **ret_message)
 
         if (fd < 0)
                 return fd;
-        int r = lease_drivers_foresee(&play->host, record, play->driver);
+        int r = lease_drivers_predict(&play->host, record, play->driver);
         if (r == 0 && play->releases_console)
                 r = console_find(&play->host, record, &changed);
         for (size_t i = 0; r == 0 && i < record->n_devices; i++) {

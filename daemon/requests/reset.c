@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A reset that somebody asks for: of a device that nobody has, or that they have leased.
+ * A requested reset of a free device, or of a device that the requester has leased.
  *
- * A worker does it. For a leased device it is the guard's worker, so that nothing else is done to
- * the lease meanwhile; for one that is free it is the manager's own, one at a time.
+ * A worker does it. For a leased device it is the worker of its guard, so that nothing else changes
+ * the lease meanwhile. Free devices are reset one at a time, by a worker of this module.
  */
 
 #include <errno.h>
@@ -24,20 +24,20 @@ typedef struct ResetTask {
         Ledger *ledger;
         uint32_t lease; /* or 0 */
         Bdf bdf;
-        bool *mine; /* per device of the world that it was made from */
+        bool *mine; /* per device of the world of the request: same owner */
         size_t index;
         LeaseDone done; /* NULL once it has been answered */
         void *userdata;
-        Worker *worker; /* if it is not the lease's */
+        Worker *worker; /* for a free device */
         GroupHold hold; /* on the groups that the reset of a free device may reach */
 } ResetTask;
 
 typedef struct Resets {
-        ResetTask *task; /* of a free device, or NULL: one at a time */
+        ResetTask *task; /* for a free device, or NULL; one at a time */
 } Resets;
 
 typedef struct LeaseReset {
-        ResetTask *task; /* of the upkeep's worker, or NULL */
+        ResetTask *task; /* done by the worker of the upkeep, or NULL */
 } LeaseReset;
 
 static ResetTask *reset_task_free(ResetTask *task)
@@ -86,7 +86,7 @@ static void answer(ResetTask *task, int code, const char *message, const char *r
                 done(&reply, NULL, task->userdata);
 }
 
-/* Whose device it is is judged by the manager; whether somebody drives it, by the kernel now. */
+/* The request has checked the owner. Whether a driver is bound is read now. */
 static int job_reset(const void *context, VfioFds *fds, char **ret_message)
 {
         const ResetTask *task = context;
@@ -102,7 +102,9 @@ static int job_reset(const void *context, VfioFds *fds, char **ret_message)
         if (r < 0)
                 return r;
         if (driver[0] && task->lease == 0)
-                return host_refuse(REFUSAL_BUSY, ret_message, "%s is %s's by now",
+                return host_refuse(REFUSAL_BUSY, ret_message,
+                                   "%s has been bound to %s meanwhile; "
+                                   "try again",
                                    bdf_format(task->bdf, text), driver);
         return reset_devices(&ledger->host, ledger->world->snapshot, &task->index, 1, task->mine,
                              ret_message);
@@ -113,7 +115,9 @@ static void finish(ResetTask *task, const WorkerResult *result)
         char text[BDF_TEXT_SIZE];
 
         if (result->code == 0)
-                log_info("reset of %s, as asked: %s", bdf_format(task->bdf, text), result->message);
+                log_info("reset of %s, as requested: "
+                         "%s",
+                         bdf_format(task->bdf, text), result->message);
         answer(task, result->code, result->code == 0 ? "" : result->message,
                result->code == 0 ? result->message : NULL);
 }
@@ -143,9 +147,9 @@ static void on_overdue(ResetTask *task)
 {
         char text[BDF_TEXT_SIZE];
 
-        log_error("the reset of %s takes longer than %u s; the kernel log may say more",
+        log_error("the reset of %s has taken more than %u s; see the kernel log",
                   bdf_format(task->bdf, text), task->ledger->times.worker);
-        answer(task, REFUSAL_STUCK, "the reset takes long; the kernel log may say more", NULL);
+        answer(task, REFUSAL_STUCK, "the reset is taking long; see the kernel log", NULL);
 }
 
 static void on_free_overdue(void *userdata)
@@ -158,7 +162,9 @@ static void on_lease_overdue(Lease *lease)
         on_overdue(of(lease)->task);
 }
 
-/* Whether a reset may reach that group: the kernel may reset all that is behind the same bridge. */
+/*
+ * Whether the reset may affect that group: the kernel may reset everything behind the same bridge.
+ */
 static bool is_reached(const Ledger *ledger, const Group *group, const void *userdata)
 {
         const ResetTask *task = userdata;
@@ -206,9 +212,9 @@ static int start_of_free(ResetTask *task)
         return 0;
 }
 
-/* --- who may be reset ------------------------------------------------------------------------- */
+/* --- what may be reset ------------------------------------------------------------------------ */
 
-/* Nobody drives it, nobody has it. */
+/* Whether the device has no driver and no lease. */
 static bool is_free(const Ledger *ledger, size_t index)
 {
         const PciDevice *device = &ledger->world->snapshot->devices[index];
@@ -233,21 +239,23 @@ static int check(const Ledger *ledger, size_t index, const Lease *lease, char **
         (void)bdf_format(device->bdf, text);
         if (lease && !is_of_lease(ledger, index, lease))
                 return host_refuse(REFUSAL_INVALID, ret_message,
-                                   "%s is not what lease %" PRIu32 " has been handed", text,
-                                   lease->record->id);
+                                   "%s does not belong to lease %" PRIu32, text, lease->record->id);
         if (lease && (lease->record->state != LEASE_LEASED || work_upkeep(lease)))
                 return host_refuse(REFUSAL_BUSY, ret_message,
-                                   "something else is being done to lease %" PRIu32 "; try again",
+                                   "lease %" PRIu32 " is being changed; try again",
                                    lease->record->id);
         if (lease)
                 return 0;
         if (world_is_bridge(device))
                 return host_refuse(REFUSAL_INVALID, ret_message,
-                                   "%s is a bridge: what is behind it would be reset", text);
+                                   "%s is a bridge: its reset would reset everything behind "
+                                   "it",
+                                   text);
         if (device->driver[0])
                 return host_refuse(REFUSAL_BUSY, ret_message,
-                                   "%s is bound to %s; what the host uses is not reset", text,
-                                   device->driver);
+                                   "%s is bound to %s; a device that the host uses is not reset; "
+                                   "unbind it first",
+                                   text, device->driver);
         if (resets_of(ledger)->task)
                 return host_refuse(REFUSAL_BUSY, ret_message,
                                    "another device is being reset; try again");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease changes hands: who may release it and what its end hangs on is on record, and nothing of
- * the host changes.
+ * Transfers a lease to another owner: changes on record who may release it and what ends it.
+ * Nothing changes on the host.
  *
- * Of a lease that lasts as long as its fd, the fd is the life: whoever holds a copy keeps it alive,
- * before as after.
+ * A lease that lasts as long as its fd still ends when all copies of that fd are closed, whoever
+ * has them.
  */
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "daemon/requests/requests.h"
 #include "daemon/tell/audit.h"
 
-/* Would the policy let the new owner lease what it gets? */
+/* Whether the policy allows the devices to the new owner. */
 static int check_policy(const Lease *lease, const NewOwner *owner, char **ret_message)
 {
         const Ledger *ledger = lease->ledger;
@@ -53,20 +53,23 @@ static int check(const Lease *lease, const NewOwner *owner, char **ret_message)
 
         if (record->parked)
                 return host_refuse(REFUSAL_INVALID, ret_message,
-                                   "lease %" PRIu32 " is the daemon's own", record->id);
+                                   "lease %" PRIu32
+                                   " belongs to the daemon and cannot be transferred",
+                                   record->id);
         if (record->state != LEASE_LEASED)
                 return host_refuse(REFUSAL_BUSY, ret_message,
-                                   "lease %" PRIu32 " is %s: only what is leased changes hands",
+                                   "lease %" PRIu32
+                                   " is %s; only a lease in state leased can be transferred",
                                    record->id, lease_state_to_string(record->state));
         if (record->lifetime == LEASE_LIFETIME_CONNECTION && !owner->name)
                 return host_refuse(REFUSAL_INVALID, ret_message,
-                                   "lease %" PRIu32 " ends with a connection to the bus: name that "
-                                   "of its new owner",
+                                   "lease %" PRIu32 " ends with a connection to the bus: name the "
+                                   "connection of the new owner",
                                    record->id);
         if (nodes_are_for(record->mode) && record->path_uid != owner->who.uid)
                 return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
-                                   "lease %" PRIu32 ", mode %s: its nodes are open to uid %u, and "
-                                   "stay so; release it, and have the new owner acquire",
+                                   "lease %" PRIu32 ", mode %s: its nodes stay open to uid %u; "
+                                   "release it, and let the new owner acquire",
                                    record->id, lease_mode_to_string(record->mode),
                                    record->path_uid);
         if (owner->who.uid != 0 && owner->who.uid != record->uid && n >= LEASES_PER_UID_MAX)

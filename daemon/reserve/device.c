@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Blocking and letting in.
- */
+/* Blocks devices and lets them in. */
 
 #include <errno.h>
 #include <limits.h>
@@ -16,7 +14,7 @@
 #include "daemon/host/driver.h"
 #include "daemon/reserve/device.h"
 
-/* A driver that came with a module: it was loaded by something that can be told not to. */
+/* Whether the driver is in a loaded module, so that its loading can be prevented. */
 static bool is_loadable(const HostPaths *host, const char *driver)
 {
         _cleanup_(freep) char *module = NULL;
@@ -32,20 +30,22 @@ static void say_bound(const HostPaths *host, Bdf bdf, const char *rule, const ch
         bdf_format(bdf, text);
         if (is_loadable(host, driver))
                 log_error("%s is reserved by rule %s, but %s drives it already, and was not "
-                          "touched: if the driver is loaded in the initramfs, make that again "
+                          "touched: if the initramfs loads the driver, make the initramfs again "
                           "(update-initramfs -u, dracut -f), then reboot; isolationd-reserve(8)",
                           text, rule, driver);
         else
                 log_error("%s is reserved by rule %s, but %s drives it already, and was not "
                           "touched: it is built into the kernel, which binds it before any "
-                          "program runs; isolationd-reserve(8) says what can be done",
+                          "program runs; see isolationd-reserve(8) for what can be done",
                           text, rule, driver);
 }
 
-/* Takes an arriving device from the driver that was faster; *ret is RESERVE_IS_BOUND if it may not.
+/*
+ * Unbinds an arriving device from the driver that was faster. *ret_outcome is RESERVE_IS_BOUND if
+ * that is not allowed.
  */
-static int take_away(const HostPaths *host, Bdf bdf, const char *rule, const char *driver,
-                     ReserveOutcome *ret_outcome)
+static int unbind_faster(const HostPaths *host, Bdf bdf, const char *rule, const char *driver,
+                         ReserveOutcome *ret_outcome)
 {
         _cleanup_(freep) char *message = NULL;
         char text[BDF_TEXT_SIZE];
@@ -76,7 +76,7 @@ static int write_override(const HostPaths *host, Bdf bdf, const char *override)
         return r > 0 ? -EIO : r;
 }
 
-/* What the driver that is found after writing the override means. */
+/* Decides by the driver that is bound after the override was written. */
 static int judge_driver(const HostPaths *host, Bdf bdf, const char *rule, const char *driver,
                         bool arriving, ReserveOutcome *ret_outcome)
 {
@@ -93,7 +93,7 @@ static int judge_driver(const HostPaths *host, Bdf bdf, const char *rule, const 
                 return 0;
         }
         if (arriving)
-                return take_away(host, bdf, rule, driver, ret_outcome);
+                return unbind_faster(host, bdf, rule, driver, ret_outcome);
         say_bound(host, bdf, rule, driver);
         *ret_outcome = RESERVE_IS_BOUND;
         return 0;
@@ -118,7 +118,7 @@ static int block(const HostPaths *host, Bdf bdf, const char *rule, bool arriving
                 return 0;
         }
 
-        /* Of an arriving device every moment counts. */
+        /* For an arriving device, write the override first: every moment counts. */
         if (!arriving)
                 r = driver_read(host, bdf, &before);
         if (r == 0 && !ours && !(before && before[0]))
@@ -140,7 +140,7 @@ int reserve_device_block(const HostPaths *host, Bdf bdf, const char *rule, bool 
         int r = block(host, bdf, rule, arriving, ret_outcome);
 
         if (r == -ENOENT || r == -ENODEV) {
-                *ret_outcome = RESERVE_IS_LEFT; /* it has gone meanwhile */
+                *ret_outcome = RESERVE_IS_LEFT; /* the device has gone meanwhile */
                 return 0;
         }
         return r;
@@ -154,7 +154,7 @@ bool reserve_device_is_ours(const HostPaths *host, Bdf bdf)
                strcmp(override, RESERVE_OVERRIDE) == 0;
 }
 
-/* udev loads a module for a device when it is told that it was added. */
+/* Sends an "add" event for the device, so that udev loads a module for it. */
 static void tell_udev(const HostPaths *host, Bdf bdf)
 {
         char text[BDF_TEXT_SIZE];
@@ -190,7 +190,7 @@ int reserve_device_let_in(const HostPaths *host, Bdf bdf, bool *ret_done)
 
         bdf_format(bdf, text);
         int r = driver_override_read(host, bdf, &override);
-        bool leased = r == 0 && driver_is_vfio(override); /* by whoever leases it */
+        bool leased = r == 0 && driver_is_vfio(override); /* set by a lease */
         if (r == 0 && strcmp(override, RESERVE_OVERRIDE) == 0)
                 r = let_in(host, bdf);
         else if (leased)

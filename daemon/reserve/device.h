@@ -2,32 +2,32 @@
 #pragma once
 
 /*
- * One device: blocked by a driver_override that no driver has for a name, or let in again. Every
- * step is read back, and what is found is logged.
+ * Blocks one device with a driver_override that is the name of no driver, or lets it in again.
+ * Reads back every step, and logs the result.
  */
 
 #include "daemon/host/host.h"
 
 typedef enum ReserveOutcome {
         RESERVE_IS_BLOCKED, /* no host driver has it or can get it */
-        RESERVE_IS_LEFT,    /* it is gone, or somebody else keeps it from the host's drivers */
+        RESERVE_IS_LEFT,    /* it is gone, or somebody else keeps it from the host drivers */
         RESERVE_IS_BOUND,   /* a host driver has it */
 } ReserveOutcome;
 
 /*
- * Blocks a device that `rule` (its origin) reserves. One that a driver has is left alone; one that
- * is `arriving` is taken from it, unless the host lives on it by now. Returns 0 and *ret, or
+ * Blocks a device that `rule` (its origin) reserves. A device with a driver is left alone; if it is
+ * `arriving`, it is unbound, unless the host already depends on it. Returns 0 and *ret_outcome, or
  * -errno.
  */
 _nodiscard_ int reserve_device_block(const HostPaths *host, Bdf bdf, const char *rule,
                                      bool arriving, ReserveOutcome *ret_outcome);
 
-/* Does the device carry our override? False also if that cannot be read. */
+/* Whether the device has our override. False also if that cannot be read. */
 bool reserve_device_is_ours(const HostPaths *host, Bdf bdf);
 
 /*
- * Lets the host have a device again: clears an override of ours, lets the kernel match a driver and
- * udev load one. *ret_done is false if a lease has the device: it keeps our override to put it
- * back. Returns 0 or -errno.
+ * Gives a device back to the host: clears our override, makes the kernel match a driver and udev
+ * load one. *ret_done is false if a lease has the device: its record will restore our override.
+ * Returns 0 or -errno.
  */
 _nodiscard_ int reserve_device_let_in(const HostPaths *host, Bdf bdf, bool *ret_done);

@@ -2,7 +2,7 @@
 
 /*
  * isolationd-reserve: reserves devices at boot, in the initramfs or right after it, and when udev
- * asks. No daemon, no bus, no names of users: what it needs is there before anything else is.
+ * asks. It needs no daemon, no bus, and no user names, as none of these exists so early.
  */
 
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static const char help[] =
         "  -h, --help\n"
         "      --version\n";
 
-/* Paths below a root of their own, for tests. */
+/* Paths below another root, for tests. */
 typedef struct Rooted {
         char paths[8][PATH_MAX];
         ReservePlaces places;
@@ -136,7 +136,7 @@ static int parse(int argc, char **argv, Request *request)
         return optind < argc ? EXIT_USAGE : -1;
 }
 
-/* What udev runs is not heard: udev keeps it for its own debugging. The kernel's log is. */
+/* Logs to the kernel log. udev keeps the output of what it runs for its own debugging. */
 static void speak_to_kernel_log(void)
 {
         int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);

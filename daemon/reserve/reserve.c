@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From policy and machine to a record, and from the record to what is done.
+ * Makes a record from the policy and the machine, and carries it out.
  *
- * udev runs several of these at once: a lock on the runtime directory makes them take turns.
+ * udev runs several of these programs at once, so they take turns by a lock on the runtime
+ * directory.
  */
 
 #include <errno.h>
@@ -40,7 +41,7 @@ static void session_deinitp(Session *session)
         snapshot_free(session->snapshot);
 }
 
-/* Locks the runtime directory and reads what is on record; one that makes no sense is set aside. */
+/* Locks the runtime directory and reads the record; an invalid one is set aside. */
 static int open_record(Session *session)
 {
         int r = file_make_directories(session->places->runtime);
@@ -52,14 +53,14 @@ static int open_record(Session *session)
         r = reserve_record_load(session->runtime, &session->record);
         if (r != -EBADMSG)
                 return r;
-        log_error("%s/" RESERVE_RECORD_NAME " made no sense and was set aside (" RESERVE_RECORD_NAME
+        log_error("%s/" RESERVE_RECORD_NAME " is invalid and was set aside (" RESERVE_RECORD_NAME
                   ".rejected*)",
                   session->places->runtime);
         session->trouble = true;
         return 0;
 }
 
-/* Returns 0, RESERVE_E_TROUBLE if the policy has a mistake, or -errno. */
+/* Returns 0, RESERVE_E_TROUBLE if the policy has an error, or -errno. */
 static int read_policy(Session *session)
 {
         _cleanup_(freep) char *message = NULL;
@@ -114,8 +115,10 @@ static int save_record(const Session *session)
         return reserve_record_save(session->runtime, &session->record);
 }
 
-/* Blocks a device that is on record. What could not be blocked leaves the record, unless it stood
- * there already and a lease will put our override back. */
+/*
+ * Blocks a device that is on record. If that fails, removes it from the record, unless it was there
+ * before and a lease will restore our override.
+ */
 static int block_device(Session *session, Bdf bdf, bool arriving, ReserveOutcome *ret_outcome)
 {
         const HostPaths *host = &session->places->host;
@@ -129,7 +132,7 @@ static int block_device(Session *session, Bdf bdf, bool arriving, ReserveOutcome
         return 0;
 }
 
-/* As block_device(), but what is broken with one device does not keep the others from theirs. */
+/* As block_device(), but an error with one device does not stop the others. */
 static void block_one_of_all(Session *session, const Reservation *reservation)
 {
         Bdf bdf = session->snapshot->devices[reservation->device].bdf;
@@ -154,7 +157,7 @@ static bool is_planned(const Session *session, const ReservePlan *plan, Bdf bdf)
         return false;
 }
 
-/* Lets in what is on record and not in the plan (NULL: all). */
+/* Lets in devices that are on record and not in the plan (NULL: all). */
 static void let_in_others(Session *session, const ReservePlan *plan)
 {
         for (size_t i = 0; i < session->record.n_devices; i++) {
@@ -183,7 +186,7 @@ static int say_refusal(const Session *session, const Reservation *reservation)
         return 0;
 }
 
-/* Everything is on record before the first device is touched. */
+/* Puts everything on record before the first device is touched. */
 static int put_on_record(Session *session, const ReservePlan *plan)
 {
         for (size_t i = 0; i < plan->n_reservations; i++) {
@@ -234,7 +237,10 @@ int reserve_all(const ReservePlaces *places)
         return r == 0 && session.trouble ? RESERVE_E_TROUBLE : r;
 }
 
-/* Judges a device that has just come. Returns 0 if it is on record now, or as reserve_arrived(). */
+/*
+ * Decides about a device that has just appeared. Returns 0 if it is on record now, or as
+ * reserve_arrived().
+ */
 static int judge_arrived(Session *session, Bdf bdf)
 {
         _cleanup_(freep) char *path = NULL;
@@ -263,7 +269,7 @@ static int judge_arrived(Session *session, Bdf bdf)
         return r < 0 ? r : save_record(session);
 }
 
-/* udev may still know rules that are gone. Opens the record, or returns RESERVE_E_NOTHING. */
+/* Opens the record, or returns RESERVE_E_NOTHING: udev may still use rules that were removed. */
 static int open_for_udev(Session *session)
 {
         char path[PATH_MAX];

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Keeping reserved devices from the host's drivers, with no daemon running.
+ * Keeps host drivers off reserved devices, without a daemon.
  *
- * Once at boot, before any module is loaded, for all devices there are; then for each that udev
- * sees coming. A device that a driver has already is not torn away from it, unless it has only just
- * come. What was done is on record, and only that is undone.
+ * It runs once at boot, before any module is loaded, for all devices; then for each device that
+ * udev sees appear. It does not unbind a device that has a driver already, unless the device has
+ * just appeared. What was done is on record, and only that is undone.
  */
 
 #include "core/model/base.h"
@@ -24,34 +24,37 @@ typedef struct ReservePlaces {
 
 enum {
         _RESERVE_E_SUCCESS,
-        RESERVE_E_TROUBLE, /* not all is as the policy wants it; what is not was said */
+        RESERVE_E_TROUBLE, /* not all is as the policy says; the log says what */
         RESERVE_E_NOTHING, /* nothing to reserve */
 };
 
 /*
- * Brings the machine to what the policy says: blocks what is reserved, lets in what is on record
- * and not reserved any more, writes udev's rules. A policy with mistakes leaves all as it is.
- * Returns 0, RESERVE_E_TROUBLE, or -errno.
+ * Makes the machine match the policy: blocks reserved devices, lets in devices that are on record
+ * and no longer reserved, and writes the udev rules. A policy with errors changes nothing. Returns
+ * 0, RESERVE_E_TROUBLE, or -errno.
  */
 _nodiscard_ int reserve_all(const ReservePlaces *places);
 
 /*
- * The same for one device that has just come, while udev's rules are in force. Returns 0 if it is
- * blocked, RESERVE_E_NOTHING if it is not to be, RESERVE_E_TROUBLE, or -errno.
+ * The same for one device that has just appeared, while the udev rules are in force. Returns 0 if
+ * it is blocked, RESERVE_E_NOTHING if it is not reserved, RESERVE_E_TROUBLE, or -errno.
  */
 _nodiscard_ int reserve_arrived(const ReservePlaces *places, Bdf bdf);
 
 /*
- * Is a device blocked? For one that udev tells of though it has been there: what was there was
- * judged by reserve_all(), so the record is all that is looked at; there may be many. Returns 0,
+ * Whether a device is blocked, for an event about a device that was there before. reserve_all() has
+ * decided about it, so this reads only the record, as there may be many such events. Returns 0,
  * RESERVE_E_NOTHING, or -errno.
  */
 _nodiscard_ int reserve_present(const ReservePlaces *places, Bdf bdf);
 
-/* Undoes what is on record, and takes udev's rules away. Returns 0, RESERVE_E_TROUBLE, or -errno.
+/*
+ * Undoes what is on record, and removes the udev rules. Returns 0, RESERVE_E_TROUBLE, or -errno.
  */
 _nodiscard_ int reserve_undo(const ReservePlaces *places);
 
-/* Does any rule reserve anything? Returns 0, RESERVE_E_NOTHING, RESERVE_E_TROUBLE (a mistake), or
- * -errno. */
+/*
+ * Whether any rule reserves a device. Returns 0, RESERVE_E_NOTHING, RESERVE_E_TROUBLE (an error in
+ * the policy), or -errno.
+ */
 _nodiscard_ int reserve_check(const ReservePlaces *places);

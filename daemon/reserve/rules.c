@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/*
- * Policy rules as udev rules: a superset of what they match, never less.
- */
+/* Writes policy rules as udev rules, which match all that they match, or more. */
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +10,7 @@
 
 #define COMMENT_MAX 200
 
-/* A name that somebody wrote, fit for a comment: one line of what can be printed, not too long. */
+/* Writes a name from a policy into a comment: printable, on one line, and not too long. */
 static void write_comment(FILE *stream, const char *text)
 {
         (void)fputs("\n# ", stream);
@@ -25,8 +23,8 @@ static void write_comment(FILE *stream, const char *text)
 }
 
 /*
- * udev's patterns know more than ours ([…] and |), so a pattern with anything but an address in it
- * is left to the program.
+ * Patterns of udev have more special characters than ours ([…] and |), so a pattern with characters
+ * that no address has is left to the program.
  */
 static bool is_plain_pattern(const char *pattern)
 {
@@ -56,7 +54,10 @@ static void write_rule(FILE *stream, const PolicyRule *rule)
         (void)fputs("GOTO=\"isolationd_reserved_ask\"\n", stream);
 }
 
-/* The kernel's own events have no SYNTH_UUID: there, the device has just come. */
+/*
+ * Writes the lines that run the program. Events of the kernel have no SYNTH_UUID: then the device
+ * has just appeared.
+ */
 static void write_question(FILE *stream, const char *program)
 {
         (void)fprintf(

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * The udev rules that block what appears later, without a daemon.
+ * The udev rules that block devices that appear later, without a daemon.
  *
- * udev only sorts out, by what its rules can say, which devices may be reserved; isolationd-reserve
- * decides about those, by the policy. Of a blocked device udev forgets the modalias, so that no
- * module is loaded for it.
+ * udev only selects devices that may be reserved, as far as its rules can. isolationd-reserve
+ * decides about them by the policy. udev clears the modalias of a blocked device, so that it loads
+ * no module for it.
  */
 
 #include "core/model/base.h"
@@ -15,7 +15,7 @@
 #define RESERVE_RULES_NAME "60-isolationd-reserved.rules"
 
 /*
- * The rules for a policy; `program` is what they run. A string that the caller frees, or NULL if
- * memory is short.
+ * Makes the rules for a policy; `program` is what they run. Returns a string that the caller frees,
+ * or NULL if memory is short.
  */
 char *reserve_rules_text(const Policy *policy, const char *program);

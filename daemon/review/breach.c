@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A host driver in a leased group: what was promised did not hold. */
+/* Records a breach: a host driver was bound in a leased group, so the guard did not hold. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,8 +29,8 @@ int lease_note_breach(Lease *lease, LeaseDevice *device, const char *driver)
         lease->record->breach = breach;
         device->breached = true;
         device->blocked = device->blocking = false;
-        audit_device(AUDIT_BREACHED, lease, device->bdf,
-                     " is breached: %s; it is taken away again", breach);
+        audit_device(AUDIT_BREACHED, lease, device->bdf, " is breached: %s; the daemon unbinds it",
+                     breach);
         if (ledger->observer.breached)
                 ledger->observer.breached(lease, device->bdf, driver, layer,
                                            ledger->observer.userdata);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The guard of a lease, from one reading to the next: what holds, what has to be done, and who does
- * it.
+ * The guard of a lease, from one reading to the next: which layer holds, what has to be done, and
+ * the worker that does it.
  *
- * While the kernel owns a group for us nothing on the host is touched for it but joiners, which get
- * an override that outlives us. Its ownership ends with the last device that VFIO drives, though
- * the lease goes on: then the group's slots are sealed. So are they where claiming is for the
- * owner.
+ * While the kernel owns a group for the daemon, the daemon changes nothing on the host for it,
+ * except that joiners get an override that outlives the daemon. That ownership ends when VFIO
+ * drives none of its devices any more, though the lease goes on: then the slots of the group are
+ * sealed. They are sealed too if the owner claims the group.
  */
 
 #include <inttypes.h>
@@ -25,16 +25,19 @@
 #include "daemon/review/review_internal.h"
 #include "daemon/work/work.h"
 
-/* Longest text kept of what failed. */
+/* The longest text that is kept of a failure. */
 #define TROUBLE_SIZE 512
 
-/* A port that leads into a group that is not owned: its slot is to be sealed. */
+/*
+ * Puts on record that the slot of a port is to be sealed, if it leads into a group that is not
+ * owned.
+ */
 static int record_port(Lease *lease, Bdf port)
 {
         return seal_record_slot(&lease->ledger->host, lease->record, port);
 }
 
-/* --- doing it --------------------------------------------------------------------------------- */
+/* --- the worker ------------------------------------------------------------------------------- */
 
 static int job_enforce(const void *context, VfioFds *fds, char **ret_message)
 {
@@ -43,7 +46,10 @@ static int job_enforce(const void *context, VfioFds *fds, char **ret_message)
         return guard_enforce(&lease->ledger->host, lease->record, ret_message);
 }
 
-/* The first change made for the guard alone: those before it are the whole lease's. */
+/*
+ * The index of the first change for the guard alone. The changes before it last as long as the
+ * lease.
+ */
 static size_t first_seal(const LeaseRecord *record)
 {
         size_t first = 0;
@@ -61,7 +67,7 @@ static int job_unseal(const void *context, VfioFds *fds, char **ret_message)
                           ret_message);
 }
 
-/* What a worker failed at, in words. */
+/* Describes why a worker failed. */
 static void describe_trouble(const WorkerResult *result, char *text, size_t n_text)
 {
         if (result->message && result->message[0])
@@ -70,16 +76,17 @@ static void describe_trouble(const WorkerResult *result, char *text, size_t n_te
                 (void)snprintf(text, n_text, "the worker ended with %d", result->code);
 }
 
-/* Says what failed, once; tries again a little later. */
+/* Logs a failure once, and arranges a retry. */
 static void note_trouble(Lease *lease, const char *text)
 {
         if (guard_set_trouble(lease, text))
-                log_error("lease %" PRIu32 ": guarding failed: %s; trying again", lease->record->id,
-                          text);
+                log_error("lease %" PRIu32 ": the guard could not be set up: %s; "
+                          "retrying",
+                          lease->record->id, text);
         ledger_read_later(lease->ledger);
 }
 
-/* Notes how the worker has ended. */
+/* Notes the result of the worker. */
 static void end_work(Lease *lease, const WorkerResult *result)
 {
         if (result->code != 0) {
@@ -93,7 +100,10 @@ static void end_work(Lease *lease, const WorkerResult *result)
         }
 }
 
-/* A driver that came and went between two readings; those that were read are told already. */
+/*
+ * Notes a host driver that was bound and unbound between two readings. Drivers that a reading saw
+ * are on record already.
+ */
 static void note_evicted(Lease *lease, const char *address, const char *driver)
 {
         LeaseDevice *device;
@@ -104,10 +114,10 @@ static void note_evicted(Lease *lease, const char *address, const char *driver)
                 return;
         if (!device->breached && lease_note_breach(lease, device, driver) < 0)
                 log_broken(-ENOMEM);
-        device->breached = false; /* it is out, and the next one is another one */
+        device->breached = false; /* the driver is unbound; another one is another breach */
 }
 
-/* Takes the lines about evicted drivers off the front of a worker's message. */
+/* Handles and skips the lines about evicted drivers at the start of a worker's message. */
 static const char *take_evicted(Lease *lease, const char *message)
 {
         bool any = false;
@@ -145,7 +155,7 @@ static void on_enforced(Lease *lease, WorkerResult *result, bool is_ending)
                 return;
         end_work(lease, result);
         if (result->code == 0 && lease->record->breach && lease->record->state == LEASE_LEASED)
-                /* The host driver is out. What else follows, the policy says. */
+                /* The host driver is unbound. The policy decides what follows. */
                 module_report(lease->ledger, EVENT_BREACHED, lease, lease->record->breach);
 }
 
@@ -162,8 +172,8 @@ static void on_unsealed(Lease *lease, WorkerResult *result, bool is_ending)
 
 static void on_overdue(Lease *lease)
 {
-        log_error("lease %" PRIu32 ": guarding its groups takes longer than %d s; "
-                  "the kernel log says more",
+        log_error("lease %" PRIu32 ": setting up the guard has taken more than %d s; "
+                  "see the kernel log",
                   lease->record->id, WORKER_DEADLINE_SECONDS);
 }
 
@@ -183,8 +193,8 @@ static void start(Lease *lease, WorkerJob run,
                 note_trouble(lease, "no worker process could be started");
 }
 
-/* Are there joiners nobody has blocked yet? Notes that somebody is about to. */
-static bool take_unblocked(LeaseRecord *record)
+/* Whether there are joiners that are not blocked yet. Marks them as being blocked. */
+static bool mark_unblocked(LeaseRecord *record)
 {
         bool any = false;
 
@@ -197,7 +207,7 @@ static bool take_unblocked(LeaseRecord *record)
         return any;
 }
 
-/* A seal that could not be made, or that somebody has broken. */
+/* Whether a seal could not be made, or somebody has opened it. */
 static bool has_open_seal(const Lease *lease)
 {
         const LeaseRecord *record = lease->record;
@@ -216,7 +226,10 @@ static void tell(const Lease *lease)
                 observer->lease(CHANGE_CHANGED, lease->record->id, observer->userdata);
 }
 
-/* Looks at the guard. Slots to be sealed go on record. Returns 0 or -errno, with nothing on record. */
+/*
+ * Finds what the guard needs, and puts slots to be sealed on record. Returns 0 or -errno, with
+ * nothing on record.
+ */
 static int look(Lease *lease, bool may_plan)
 {
         LeaseRecord *record = lease->record;
@@ -227,12 +240,15 @@ static int look(Lease *lease, bool may_plan)
         if (r == 0 && record->n_changes > n_before)
                 r = lease_state_save(lease->ledger->state_directory, record);
         if (r < 0)
-                /* What is not on record is not done. */
+                /* A change that is not on record is not made. */
                 lease_record_drop_changes(record, n_before);
         return r;
 }
 
-/* Somebody may have taken joiners' overrides off while the kernel refused all drivers. */
+/*
+ * Blocks all joiners again: somebody may have cleared their overrides while the kernel refused all
+ * drivers.
+ */
 static void block_again(LeaseRecord *record)
 {
         for (size_t i = 0; i < record->n_devices; i++)
@@ -248,8 +264,8 @@ void lease_review_guard(Lease *lease)
 
         int r = look(lease, idle && !claims_are_unknown(lease));
         if (r < 0) {
-                log_error("lease %" PRIu32 ": looking after its guard failed: %s; trying again",
-                          record->id, strerror(-r));
+                log_error("lease %" PRIu32 ": checking its guard failed: %s; retrying", record->id,
+                          strerror(-r));
                 return ledger_read_later(lease->ledger);
         }
         if (lease_guard(lease) < layer)
@@ -258,10 +274,10 @@ void lease_review_guard(Lease *lease)
                 tell(lease);
         if (!idle)
                 return;
-        /* A guard that fails again and again does not keep joiners waiting. */
+        /* Joiners are served even if the guard fails again and again. */
         if (guard_trouble(lease) && members_serve(lease))
                 return;
-        if (record->n_changes > n_before || take_unblocked(record) || has_open_seal(lease))
+        if (record->n_changes > n_before || mark_unblocked(record) || has_open_seal(lease))
                 start(lease, job_enforce, on_enforced);
         else if (first_seal(record) < record->n_changes && guard_facts_are_firm(lease))
                 start(lease, job_unseal, on_unsealed);

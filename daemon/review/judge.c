@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The guard of a lease compared with what its rule requires, for as long as the lease lasts. */
+/* Compares the guard of a lease with the one that its rule requires, as long as the lease lasts. */
 
 #include <inttypes.h>
 
@@ -22,8 +22,8 @@ void lease_judge_guard(Lease *lease)
                            controller_is_settling(lease->ledger);
 
         /*
-         * The requester of a lease is answered when its guard is what it will be, required or not.
-         * The kernel's claim stands already.
+         * The requester is answered when the guard has settled, whether it is the required one or
+         * not. A group that the kernel owns has settled already.
          */
         if (lease_awaits_guard(lease) && (layer == GUARD_OWNED || !is_changing))
                 return module_report(lease->ledger, EVENT_GUARD_SETTLED, lease, NULL);

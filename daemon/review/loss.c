@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a lease has lost, told with its cause.
+ * Reports what a lease has lost, with the cause.
  *
- * A loss counts at once, for the guard and for the record. It is told when two readings agree about
- * it, since the kernel takes virtual functions away one by one; where more may follow, as after a
- * driver its device, when they still do a little later; or when the device is back.
+ * A loss counts at once, for the guard and for the record. It is reported when two readings agree
+ * on it, since the kernel removes virtual functions one by one. If more losses may follow, as when
+ * a driver is unbound before its device is removed, it is reported when it still holds a little
+ * later, or when the device is back.
  */
 
 #include <string.h>
@@ -15,10 +16,12 @@
 #include "daemon/guard/seal.h"
 #include "daemon/review/review_internal.h"
 
-/* How long what may be on its way out is waited for. */
-#define PATIENCE_USEC 900000ULL
+/* How long to wait for a device that may be about to be removed. */
+#define LEAVING_USEC 900000ULL
 
-/* `place` is filled if the device was a VF that the record does not know as one: a joiner. */
+/*
+ * Finds the loss. `place` is filled if the device was a VF that is not on record as one: a joiner.
+ */
 static Loss loss_of(const Lease *lease, Bdf bdf, VfPlace *place)
 {
         const Ledger *ledger = lease->ledger;
@@ -43,7 +46,7 @@ void loss_mark(LeaseDevice *device)
         device->given_up = false;
 }
 
-void loss_tell(Lease *lease, LeaseDevice *device)
+void loss_report(Lease *lease, LeaseDevice *device)
 {
         const LedgerObserver *observer = &lease->ledger->observer;
         VfPlace place;
@@ -55,10 +58,10 @@ void loss_tell(Lease *lease, LeaseDevice *device)
                 return;
         device->untold = false;
         device->recreate = loss_find_cause(&loss) == LOSS_NUMVFS;
-        /* Who takes a driver away by hand wants it to stay away. */
+        /* Somebody who unbinds a driver by hand wants it to stay unbound. */
         device->given_up = loss_find_cause(&loss) == LOSS_DRIVER;
         log_notice("lease %u: %s is %s: %s", lease->record->id, bdf_format(device->bdf, text),
-                   device->given_up ? "out of its owner's hands" : "gone from the machine",
+                   device->given_up ? "lost to its owner" : "gone from the machine",
                    cause ? cause : "");
         if (observer->lost)
                 observer->lost(lease, device->bdf, cause ? cause : "", observer->userdata);
@@ -71,7 +74,7 @@ static bool is_here(const LeaseRecord *record, Bdf bdf)
         return device && !device->lost;
 }
 
-/* Is this VF here, and the first such of its PF? Each PF is told of once. */
+/* Whether this VF is here, and is the first one of its PF. Each PF is reported once. */
 static bool is_first_of_pf(const LeaseRecord *record, size_t i)
 {
         for (size_t k = 0; k < i; k++)
@@ -81,7 +84,7 @@ static bool is_first_of_pf(const LeaseRecord *record, size_t i)
         return is_here(record, record->vfs[i].bdf);
 }
 
-static void tell_pfs(const Lease *lease)
+static void report_pfs(const Lease *lease)
 {
         const LedgerObserver *observer = &lease->ledger->observer;
         const LeaseRecord *record = lease->record;
@@ -104,24 +107,24 @@ static void tell_pfs(const Lease *lease)
         }
 }
 
-void loss_tell_all(Lease *lease)
+void loss_report_all(Lease *lease)
 {
         LeaseRecord *record = lease->record;
         VfPlace place;
 
-        tell_pfs(lease);
+        report_pfs(lease);
         for (size_t i = 0; i < record->n_devices; i++) {
                 const Loss loss = loss_of(lease, record->devices[i].bdf, &place);
 
                 if (!record->devices[i].untold)
                         continue;
-                /* What was only held here has no record to wait with. */
+                /* A joiner that was held has no VF record in which to wait. */
                 if (loss.place != &place && !loss_is_settled(&loss))
                         ledger_read_soon(lease->ledger);
                 else if (loss.place != &place && !loss_is_final(&loss) &&
-                         clock_usec(CLOCK_MONOTONIC) - record->devices[i].lost_usec < PATIENCE_USEC)
+                         clock_usec(CLOCK_MONOTONIC) - record->devices[i].lost_usec < LEAVING_USEC)
                         ledger_read_later(lease->ledger);
                 else
-                        loss_tell(lease, &record->devices[i]);
+                        loss_report(lease, &record->devices[i]);
         }
 }

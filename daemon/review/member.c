@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What becomes of a joiner: its owner takes it, or it is taken off the machine, because an
- * administrator or the policy says so.
+ * Joiners: the owner takes one, or an administrator or the policy has one expelled from the
+ * machine.
  *
- * One at a time for a lease, by the guard's worker: two at one device would undo each other's work.
- * What is asked for waits until that worker is idle; what has to be undone later is on record
- * before it starts.
+ * A lease works on one joiner at a time, with the worker of its guard: two workers at one device
+ * would undo each other's work. A request waits until that worker is idle. Whatever has to be
+ * undone later is on record before the worker starts.
  */
 
 #include <errno.h>
@@ -37,10 +37,10 @@ typedef struct MemberTask {
 } MemberTask;
 
 typedef struct LeaseMembers {
-        MemberTask *task; /* waits for the upkeep's worker, or that worker does it; or NULL */
+        MemberTask *task; /* waiting, or being done by the worker; or NULL */
 } LeaseMembers;
 
-/* Answers; `fds` may be NULL for none. */
+/* Calls `done`; `fds` may be NULL. */
 static void answer(MemberDone done, void *userdata, int code, const char *message,
                    const VfioFds *fds)
 {
@@ -51,7 +51,7 @@ static void answer(MemberDone done, void *userdata, int code, const char *messag
                 done(&reply, fds ? fds : &none, userdata);
 }
 
-/* Takes the task over, answers who asked, and forgets it. */
+/* Takes over the task, answers its requester, and frees it. */
 static void end_task(MemberTask *task, int code, const char *message, const VfioFds *fds)
 {
         answer(task->done, task->userdata, code, message, fds);
@@ -63,7 +63,7 @@ static void clear(void *part)
         free(((LeaseMembers *)part)->task);
 }
 
-/* What nobody will do any more is answered. */
+/* Answers the requester of a task that will not be done any more. */
 static void handle(Ledger *ledger, const Event *event)
 {
         if (event->kind != EVENT_RESTORING)
@@ -88,17 +88,17 @@ bool members_are_asked(const Lease *lease)
         return of(lease)->task;
 }
 
-/* --- every reason to refuse ------------------------------------------------------------------- */
+/* --- reasons to refuse ------------------------------------------------------------------------ */
 
 static const char *why_not_joiner(const LeaseDevice *device)
 {
         if (!device)
-                return "it is no device of this lease";
+                return "it does not belong to this lease";
         if (device->lost)
                 return "it is gone from the machine";
         if (device->role == LEASE_ROLE_TAKEN)
-                return "it is in the owner's hands already";
-        return "it is a bridge: part of the way, never handed out";
+                return "its owner has it already";
+        return "it is a bridge, and bridges are never handed out";
 }
 
 /* Returns 0 and the joiner, or a Refusal with *ret_message. */
@@ -115,7 +115,8 @@ static int find_joiner(const Lease *lease, Bdf bdf, LeaseDevice **ret_device,
                 return host_refuse(!device        ? REFUSAL_NOT_FOUND
                                    : device->lost ? REFUSAL_CHANGED
                                                   : REFUSAL_INVALID,
-                                   ret_message, "%s: %s; isoctl leases shows what is held", text,
+                                   ret_message,
+                                   "%s: %s; isoctl leases lists the devices that are held", text,
                                    why_not_joiner(device));
         if (lease->record->state != LEASE_LEASED || work_is_ending(lease))
                 return host_refuse(REFUSAL_BUSY, ret_message,
@@ -155,8 +156,8 @@ static int check_take(const Lease *lease, const PciDevice *pci, const PolicyRequ
                                                                    : REFUSAL_NOT_VIABLE,
                                    ret_message, "%s is bound to %s%s", text, pci->driver,
                                    driver_is_harmless(pci->driver)
-                                           ? " by somebody else; unbind it"
-                                           : ", which is being taken away; ask again after that");
+                                           ? ", but not by isolationd; unbind it first"
+                                           : ", which isolationd is unbinding; try again later");
         return 0;
 }
 
@@ -167,8 +168,8 @@ static int check_expel(const PciDevice *pci, char **ret_message)
         if (!pci->is_vf)
                 return 0;
         return host_refuse(REFUSAL_NOT_VIABLE, ret_message,
-                           "%s is a virtual function, which no rescan brings back; "
-                           "write 0 to sriov_numvfs of its physical function",
+                           "%s is a virtual function, which a rescan does not bring back; write 0 "
+                           "to sriov_numvfs of its physical function instead",
                            bdf_format(pci->bdf, text));
 }
 
@@ -181,7 +182,7 @@ static int job_take(const void *context, VfioFds *fds, char **ret_message)
         const LeaseDevice *device = lease_record_find(lease->record, of(lease)->task->bdf);
         const VfioFds held = *fds;
 
-        fds->n_items = 0; /* the daemon has these; only what is new is sent */
+        fds->n_items = 0; /* the daemon has these; the worker sends only new ones */
         int r = critical_check(host, device->bdf, ret_message);
         return r != 0 ? r : joiner_take(host, lease->record, device, &held, fds, ret_message);
 }
@@ -196,9 +197,9 @@ static int job_expel(const void *context, VfioFds *fds, char **ret_message)
 }
 
 /*
- * The joiner is bound and claimed: from now on it is a member as those that were there first. If it
- * cannot be, it is on record as being taken still, and no copy of ours keeps it from being undone.
- * Returns 0, a Refusal or -errno, with *ret_message.
+ * The joiner is bound and claimed, and is now a member like the first ones. If that cannot be
+ * recorded, the record still says that it is being taken, and the daemon keeps no copy of its
+ * descriptors that would hinder the undo. Returns 0, a Refusal or -errno, with *ret_message.
  */
 static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds,
                         const char **ret_message)
@@ -211,11 +212,10 @@ static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds,
         *ret_message = "it is gone from the machine";
         if (device->lost)
                 return REFUSAL_CHANGED;
-        *ret_message = "the lease is not in its owner's hands any more; isoctl leases shows why";
+        *ret_message = "its owner has lost the lease; isoctl leases shows why";
         if (lease->record->state != LEASE_LEASED)
                 return REFUSAL_CHANGED;
-        *ret_message = "it could not be put on record, so it is held as before; "
-                       "the daemon's log says more";
+        *ret_message = "it could not be put on record, so it stays held; see the log of the daemon";
         int r = descriptors_keep(lease, fds, &former);
         if (r < 0)
                 return r;
@@ -233,8 +233,8 @@ static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds,
 }
 
 /*
- * The worker has ended. The machine is read before the requester is answered, so that the requester
- * sees what has become of the device.
+ * Ends the task after its worker. Reads the machine before answering, so that the requester sees
+ * the new state of the device.
  */
 static void finish(Lease *lease, bool is_ending, int code, const char *message, const VfioFds *fds)
 {
@@ -256,16 +256,16 @@ static void on_taken(Lease *lease, WorkerResult *result, bool is_ending)
         if (code == 0 && !is_ending) {
                 code = settle_taken(lease, device, result->fds, &message);
         } else if (code != 0 && code != REFUSAL_QUARANTINED && code != REFUSAL_STUCK) {
-                /* It is held as before; what is uncertain, the guard's worker makes sure of. */
+                /* The joiner stays held. The guard's worker restores whatever state it is in. */
                 device->taking = false;
                 (void)ledger_save_lease(lease);
         }
         if (code == REFUSAL_QUARANTINED)
-                code = REFUSAL_KERNEL_REFUSED; /* the joiner, not the lease */
+                code = REFUSAL_KERNEL_REFUSED; /* this is about the joiner, not the lease */
         if (device->taking)
                 device->blocked = false;
         if (code == 0)
-                log_info("lease %" PRIu32 ": %s is its owner's now", lease->record->id,
+                log_info("lease %" PRIu32 ": its owner has taken %s", lease->record->id,
                          bdf_format(device->bdf, text));
         else
                 log_notice("lease %" PRIu32 ": %s was not taken: %s", lease->record->id,
@@ -279,11 +279,11 @@ static void on_expelled(Lease *lease, WorkerResult *result, bool is_ending)
         char text[BDF_TEXT_SIZE];
 
         if (result->code == 0)
-                log_notice("lease %" PRIu32 ": %s is taken off the machine until the lease ends",
+                log_notice("lease %" PRIu32 ": %s is expelled until the lease ends",
                            lease->record->id, bdf_format(device->bdf, text));
         else
-                log_warning("lease %" PRIu32 ": %s could not be taken off the machine: %s",
-                            lease->record->id, bdf_format(device->bdf, text),
+                log_warning("lease %" PRIu32 ": %s could not be expelled: %s", lease->record->id,
+                            bdf_format(device->bdf, text),
                             result->code < 0 ? strerror(-result->code) : result->message);
         device->stays |= result->code != 0;
         finish(lease, is_ending, result->code, result->message, NULL);
@@ -293,16 +293,19 @@ static void on_overdue(Lease *lease)
 {
         MemberTask *task = of(lease)->task;
 
-        log_error("lease %" PRIu32 ": a device of it keeps a worker for more than %d s; "
-                  "the kernel log says more; what it does is given up",
+        log_error("lease %" PRIu32 ": a worker has waited for one of its devices for more "
+                  "than %d s; the task is given up; see the kernel log",
                   lease->record->id, WORKER_DEADLINE_SECONDS);
         worker_kill(work_upkeep(lease));
         answer(task->done, task->userdata, REFUSAL_STUCK,
-               "the kernel does not come to an end with the device; its log says more", NULL);
+               "the kernel has not finished with the device; see the kernel log", NULL);
         task->done = NULL;
 }
 
-/* How the joiner is now; of what is owed something, how it was before the lease is on record. */
+/*
+ * Notes the present driver and override of the joiner. For a device that is to be restored, the
+ * record of its state before the lease stays.
+ */
 static int note_before(const Lease *lease, LeaseDevice *device)
 {
         const HostPaths *host = &lease->ledger->host;
@@ -314,7 +317,7 @@ static int note_before(const Lease *lease, LeaseDevice *device)
         if (r < 0)
                 return r;
         if (strcmp(override, BLOCK_OVERRIDE) == 0)
-                override[0] = '\0'; /* ours: before it there was none */
+                override[0] = '\0'; /* the override is ours: there was none before */
         free(device->override_before);
         device->override_before = TAKE_PTR(override);
         r = lease_drivers_choose_loaded(host, device);
@@ -323,7 +326,8 @@ static int note_before(const Lease *lease, LeaseDevice *device)
 }
 
 /* Puts on record what the task will change. Returns 0, a Refusal or -errno. */
-static int journal(Lease *lease, const MemberTask *task, LeaseDevice *device, const PciDevice *pci)
+static int record_task(Lease *lease, const MemberTask *task, LeaseDevice *device,
+                       const PciDevice *pci)
 {
         char place[EXPEL_PLACE_SIZE];
         int r = 0;
@@ -338,12 +342,12 @@ static int journal(Lease *lease, const MemberTask *task, LeaseDevice *device, co
         return r < 0 ? r : lease_state_save(lease->ledger->state_directory, lease->record);
 }
 
-/* Starts the task's worker. Returns 0, or a Refusal or -errno with nothing begun. */
+/* Starts the worker of the task. Returns 0, or a Refusal or -errno with nothing changed. */
 static int begin(Lease *lease, char **ret_message)
 {
         MemberTask *task = of(lease)->task;
         const LeaseJob job = {
-                .name = "the worker at a device that joined",
+                .name = "the worker of a joiner",
                 .run = task->work == MEMBER_TAKE ? job_take : job_expel,
                 .fds = descriptors_of(lease),
                 .deadline = WORKER_DEADLINE_SECONDS,
@@ -353,11 +357,11 @@ static int begin(Lease *lease, char **ret_message)
         const PciDevice *pci;
         LeaseDevice *device;
 
-        /* It has waited, and the machine has been read since. */
+        /* The task has waited, so check again in the present reading. */
         int r = find_joiner(lease, task->bdf, &device, &pci, ret_message);
         if (r != 0)
                 return r;
-        r = journal(lease, task, device, pci);
+        r = record_task(lease, task, device, pci);
         if (r == 0)
                 r = work_start_upkeep(lease, &job);
         if (r != 0)
@@ -375,9 +379,8 @@ static void put_task(Lease *lease, MemberWork work, Bdf bdf, MemberDone done, vo
         of(lease)->task = task;
 }
 
-/* Is there somebody that the policy wants off the machine? Cards that came back are their owner's.
- */
-static void obey_policy(Lease *lease)
+/* Asks to expel a joiner if the policy says so. Cards that have returned belong to their owner. */
+static void apply_policy(Lease *lease)
 {
         const LeaseRecord *record = lease->record;
 
@@ -398,7 +401,7 @@ bool members_serve(Lease *lease)
         _cleanup_(freep) char *message = NULL;
 
         if (!of(lease)->task)
-                obey_policy(lease);
+                apply_policy(lease);
         if (!of(lease)->task)
                 return false;
         int r = begin(lease, &message);
@@ -410,7 +413,7 @@ bool members_serve(Lease *lease)
         return false;
 }
 
-/* --- asked for -------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 void members_ask(Lease *lease, MemberWork work, Bdf bdf, const PolicyRequest *who, MemberDone done,
                  void *userdata)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease held against what was just read of the machine.
+ * Compares a lease with the machine as just read.
  *
- * A device in a leased group that no record knows has joined, a recorded one that is not there is
- * lost, and a joiner with a host driver is a breach: what was promised did not hold.
+ * A device in a leased group that the record does not know has joined. A recorded device that is
+ * not there is lost. A joiner with a host driver is a breach: the guard did not hold.
  */
 
 #include <errno.h>
@@ -21,11 +21,13 @@
 #include "daemon/review/review_internal.h"
 #include "daemon/tell/audit.h"
 
-/* From 6.12 on the kernel attaches a newcomer to its group's current domain (kernel-facts 5.1). */
+/*
+ * From Linux 6.12 on the kernel attaches a joiner to its group's current domain (kernel-facts 5.1).
+ */
 #define JOINERS_ATTACHED_MAJOR 6
 #define JOINERS_ATTACHED_MINOR 12
 
-static void tell_joined(const Lease *lease, Bdf bdf)
+static void report_joined(const Lease *lease, Bdf bdf)
 {
         const Ledger *ledger = lease->ledger;
         const char *release = ledger->world->snapshot->kernel_release;
@@ -44,10 +46,10 @@ static void tell_joined(const Lease *lease, Bdf bdf)
 }
 
 /*
- * Something is where a taken device was lost: the same one, or what differs. Only the same one is
- * marked. Returns 0 or -ENOMEM.
+ * Reports a device in the place of a taken one that was lost, and how it differs. Marks it if it is
+ * the same one. Returns 0 or -ENOMEM.
  */
-static int tell_returned(const Lease *lease, LeaseDevice *known, const PciDevice *device)
+static int report_returned(const Lease *lease, LeaseDevice *known, const PciDevice *device)
 {
         const Ledger *ledger = lease->ledger;
         Fingerprint now = world_fingerprint(&ledger->host, device);
@@ -60,15 +62,15 @@ static int tell_returned(const Lease *lease, LeaseDevice *known, const PciDevice
         known->returned = !difference[0];
         if (known->owed)
                 log_notice(
-                        "lease %u: %s is there still, without its driver %s, which somebody took "
-                        "away by hand: its owner has it again by `isoctl take %u %s'",
+                        "lease %u: somebody unbound %s from its driver %s by hand; its owner takes "
+                        "it back with `isoctl take %u %s'",
                         lease->record->id, bdf_format(known->bdf, text), known->driver,
                         lease->record->id, text);
         else
                 log_notice("lease %u: %s is back%s%s", lease->record->id,
                            bdf_format(known->bdf, text),
                            known->returned ? ", the same as before; its owner may take it"
-                                           : ", but it is another one: ",
+                                           : ", but it is another device: ",
                            difference);
         if (ledger->observer.returned)
                 ledger->observer.returned(lease, known->bdf, difference, false,
@@ -77,9 +79,9 @@ static int tell_returned(const Lease *lease, LeaseDevice *known, const PciDevice
 }
 
 /*
- * Is what is there the device that was taken, and only our driver has left it? Its directory tells;
- * what was not seen before has our override, which nobody else gives to a newcomer. Of a VF that is
- * being taken away its PF has let go already.
+ * Whether the device is the one that was taken, and has only lost our driver. Its sysfs directory
+ * shows that. A device that was not seen before has our override, which nobody else sets on a new
+ * device. A VF that is being removed has already been released by its PF.
  */
 static bool has_stayed(const Lease *lease, const LeaseDevice *device, size_t index)
 {
@@ -98,14 +100,14 @@ static bool has_stayed(const Lease *lease, const LeaseDevice *device, size_t ind
                strcmp(override, device->driver) == 0;
 }
 
-/* What it had before the lease is nothing to what is there now. */
+/* Clears the state before the lease: it was the state of another device. */
 static void forget_before(LeaseDevice *device)
 {
         device->owed = device->joined = false;
         device->driver_before[0] = device->override_before[0] = '\0';
 }
 
-/* Holds one device against what is there. Returns whether its record changes. */
+/* Compares one device with the reading. Returns whether its record changes. */
 static bool reconcile_known(Lease *lease, LeaseDevice *device)
 {
         const Snapshot *snapshot = lease->ledger->world->snapshot;
@@ -133,8 +135,8 @@ static bool reconcile_known(Lease *lease, LeaseDevice *device)
 }
 
 /*
- * Marks what is gone. A taken device without our driver has gone and come back between readings, or
- * somebody has taken the driver away: then it is owed what it had before.
+ * Marks lost devices. A taken device without our driver was removed and added between readings, or
+ * somebody unbound its driver: then its state before the lease is still to be restored.
  */
 static bool reconcile_lost(Lease *lease)
 {
@@ -145,7 +147,7 @@ static bool reconcile_lost(Lease *lease)
         return changed;
 }
 
-/* Has it lost our driver so lately that it may be on its way out? */
+/* Whether it has lost our driver so recently that it may be about to be removed. */
 static bool may_be_leaving(const Lease *lease, Bdf bdf)
 {
         const LeaseDevice *device = lease_record_find(lease->record, bdf);
@@ -153,7 +155,9 @@ static bool may_be_leaving(const Lease *lease, Bdf bdf)
         return device && device->lost && device->owed && device->untold;
 }
 
-/* Is a recorded member of this kernel group still there? If none is, the number may be another's.
+/*
+ * Whether a recorded member of this kernel group is still there. If none is, another group may have
+ * its number.
  */
 static bool group_is_alive(const Lease *lease, int32_t number)
 {
@@ -170,11 +174,11 @@ static bool group_is_alive(const Lease *lease, int32_t number)
         return false;
 }
 
-/* Has a host driver got a joiner? Puts that on record, once. Returns 1 if it did, 0, or -ENOMEM. */
+/* Records a breach once, if a joiner has a host driver. Returns 1 if it has, 0, or -ENOMEM. */
 static int reconcile_breach(Lease *lease, LeaseDevice *device, const char *driver)
 {
         if (driver_is_harmless(driver)) {
-                /* The worker that may have thrown it out has yet to say so: it is the same one. */
+                /* A worker may have unbound it already, and will report the same breach. */
                 if (!device->blocking)
                         device->breached = false;
                 return 0;
@@ -185,7 +189,7 @@ static int reconcile_breach(Lease *lease, LeaseDevice *device, const char *drive
         return r < 0 ? r : 1;
 }
 
-/* Takes a device of a leased group that the record does not know, or knew and lost. */
+/* Handles a device in a leased group that is not on record, or was lost. */
 static int reconcile_joiner(Lease *lease, const PciDevice *device)
 {
         LeaseRole role = world_is_bridge(device) ? LEASE_ROLE_BYSTANDER : LEASE_ROLE_JOINER;
@@ -198,7 +202,7 @@ static int reconcile_joiner(Lease *lease, const PciDevice *device)
                         return r;
                 known = lease_record_find(lease->record, device->bdf);
         } else if (is_new) {
-                loss_tell(lease, known);
+                loss_report(lease, known);
                 known->lost = known->blocking = known->blocked = known->breached = false;
                 known->taking = known->returned = known->stays = false;
                 known->role = role;
@@ -208,8 +212,8 @@ static int reconcile_joiner(Lease *lease, const PciDevice *device)
         if (is_new)
                 module_report(lease->ledger, EVENT_JOINED, lease, NULL);
         if (is_new && role == LEASE_ROLE_JOINER) {
-                tell_joined(lease, device->bdf);
-                int r = known->fingerprint.known ? tell_returned(lease, known, device) : 0;
+                report_joined(lease, device->bdf);
+                int r = known->fingerprint.known ? report_returned(lease, known, device) : 0;
                 if (r < 0)
                         return r;
         }
@@ -225,11 +229,14 @@ int lease_reconcile(Lease *lease)
 {
         const Snapshot *snapshot = lease->ledger->world->snapshot;
 
-        /* What a take has not claimed yet is not the lease's; its end brings another reading. */
+        /*
+         * A device that has not been claimed yet is not part of the lease. The end of the take
+         * causes another reading.
+         */
         if (lease->record->state == LEASE_PREPARING)
                 return 0;
         bool changed = reconcile_lost(lease);
-        loss_tell_all(lease);
+        loss_report_all(lease);
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 const PciDevice *device = &snapshot->devices[i];
                 if (!lease_record_has_group(lease->record, device->kernel_group) ||

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Lost virtual functions of a lease whose rule wants them back.
+ * Brings back lost virtual functions of a lease whose rule wants that.
  *
- * Somebody who sets sriov_numvfs to 0 has it written back once. Who does it again within a minute
- * means it: then the VF stays lost, until somebody else brings it back, which is taken as well.
- * What fails is not tried again.
+ * If somebody sets sriov_numvfs to 0, the daemon writes it back once. If it is set to 0 again
+ * within a minute, that is taken as intended: the VF stays lost until somebody creates it again;
+ * the lease takes that one back too. Failures are not retried.
  */
 
 #include <errno.h>
@@ -23,18 +23,18 @@
 #include "daemon/review/review_internal.h"
 #include "daemon/work/work.h"
 
-/* Between two writes of sriov_numvfs for one lease. */
+/* The least time between two writes of sriov_numvfs for one lease. */
 #define RECREATE_PAUSE_USEC (60 * 1000000ULL)
 
 typedef struct LeaseRecreation {
-        size_t n_lasting; /* changes on record but those of a recreation under way */
+        size_t n_lasting; /* changes on record without those of a recreation */
 } LeaseRecreation;
 
 const Module recreate_module = {.name = "recreate", .lease_size = sizeof(LeaseRecreation)};
 
 DEFINE_LEASE_PART(LeaseRecreation, of, recreate_module);
 
-/* Is the lost VF, or one just like it, in its place? */
+/* Whether the lost VF, or one just like it, is in its place. */
 static bool is_back(const Lease *lease, const LeaseVf *vf)
 {
         const Snapshot *snapshot = lease->ledger->world->snapshot;
@@ -44,8 +44,9 @@ static bool is_back(const Lease *lease, const LeaseVf *vf)
 }
 
 /*
- * Has the kernel come to its end with it? While somebody has it open it waits for them, holding the
- * lock of sriov_numvfs, and nobody must wait for that who could be one of them.
+ * Whether the kernel has finished removing the VF. While a process has it open, the kernel waits
+ * with the lock of sriov_numvfs held. The daemon must not wait for that lock: it could be one of
+ * those processes.
  */
 static bool is_gone(const Lease *lease, const LeaseVf *vf)
 {
@@ -62,7 +63,7 @@ bool recreate_awaits(const Lease *lease, Bdf bdf)
                !device->given_up && is_back(lease, vf);
 }
 
-/* Whether sriov_numvfs may be written back for a VF that is not there. Says so if not. */
+/* Whether sriov_numvfs may be written back for a VF that is not there. Logs if not. */
 static bool may_recreate(const Lease *lease, LeaseDevice *device)
 {
         const LeaseRecord *record = lease->record;
@@ -80,7 +81,7 @@ static bool may_recreate(const Lease *lease, LeaseDevice *device)
         return false;
 }
 
-/* Marks what is to be taken back. Returns whether there is anything; *ret_write: VFs to be made. */
+/* Marks the VFs to take back. Returns whether there are any; *ret_write: VFs have to be created. */
 static bool mark_returning(Lease *lease, bool *ret_write)
 {
         LeaseRecord *record = lease->record;
@@ -103,7 +104,7 @@ static bool mark_returning(Lease *lease, bool *ret_write)
         return any;
 }
 
-/* Notes the switches that are shut meanwhile. Returns 0 or -errno. */
+/* Puts on record which sriov_drivers_autoprobe are cleared meanwhile. Returns 0 or -errno. */
 static int plan_switches(Lease *lease)
 {
         LeaseRecord *record = lease->record;
@@ -130,13 +131,13 @@ static int job_recreate(const void *context, VfioFds *fds, char **ret_message)
                             ret_message);
 }
 
-/* The kernel may have given its group another number than it had. */
+/* The kernel may have given its group another number. */
 static void adopt_group(Lease *lease, LeaseVf *vf)
 {
         LeaseRecord *record = lease->record;
         int32_t number;
 
-        /* If it is gone again, the next reading will show it. */
+        /* If the VF is gone again, the next reading shows that. */
         if (vfio_read_group(&lease->ledger->host, vf->bdf, &number) < 0 || number == vf->group)
                 return;
         for (size_t i = 0; i < record->n_groups && !lease_record_has_group(record, number); i++)
@@ -150,7 +151,7 @@ static void tell_returned(const Lease *lease, Bdf bdf)
         const LedgerObserver *observer = &lease->ledger->observer;
         char text[BDF_TEXT_SIZE];
 
-        log_notice("lease %u: %s is back and the lease's again", lease->record->id,
+        log_notice("lease %u: %s is back and belongs to the lease again", lease->record->id,
                    bdf_format(bdf, text));
         if (observer->returned)
                 observer->returned(lease, bdf, "", true, observer->userdata);
@@ -174,8 +175,8 @@ bool recreate_find_returned(const Lease *lease, Bdf bdf, VfioFds *ret_fds)
         return true;
 }
 
-/* Has the worker not got to leaving it to the host again? Then it is ours to put back. */
-static bool is_half_ours(const Lease *lease, const LeaseDevice *device)
+/* Whether the worker did not give the VF back to the host, so that the daemon has to restore it. */
+static bool needs_restoring(const Lease *lease, const LeaseDevice *device)
 {
         _cleanup_(freep) char *override = NULL;
 
@@ -183,7 +184,10 @@ static bool is_half_ours(const Lease *lease, const LeaseDevice *device)
                strcmp(override, device->driver) == 0;
 }
 
-/* It is as it was before it was lost; one that was only held meanwhile came without a driver. */
+/*
+ * Restores its record as it was before the loss. A VF that was only held meanwhile came without a
+ * driver.
+ */
 static void settle_taken(Lease *lease, LeaseVf *vf, LeaseDevice *device)
 {
         device->joined |= device->role == LEASE_ROLE_JOINER && !device->owed;
@@ -193,7 +197,7 @@ static void settle_taken(Lease *lease, LeaseVf *vf, LeaseDevice *device)
         tell_returned(lease, vf->bdf);
 }
 
-/* The worker has ended: what was returning is the lease's, or lost for good. */
+/* After the worker: VFs that were returning belong to the lease, or are lost for good. */
 static void settle_vfs(Lease *lease, bool taken)
 {
         LeaseRecord *record = lease->record;
@@ -206,7 +210,7 @@ static void settle_vfs(Lease *lease, bool taken)
                         continue;
                 vf->returning = device->recreate = false;
                 device->given_up = !taken;
-                device->owed = !taken && is_half_ours(lease, device);
+                device->owed = !taken && needs_restoring(lease, device);
                 if (taken || device->owed)
                         adopt_group(lease, vf);
                 if (taken)
@@ -223,13 +227,15 @@ static void on_recreated(Lease *lease, WorkerResult *result, bool is_ending)
         VfioFds former;
 
         if (is_ending)
-                return; /* what the worker did is on record, and is undone next */
+                return; /* the work is on record, and is undone next */
         if (r == 0)
                 r = descriptors_keep(lease, result->fds, &former);
         if (r == 0)
                 descriptors_settle(lease, &former, true);
         if (r != 0)
-                log_error("lease %u: what it has lost does not come back: %s", lease->record->id,
+                log_error("lease %u: its lost virtual functions could not be taken back: "
+                          "%s",
+                          lease->record->id,
                           result->message && result->message[0] ? result->message
                           : r < 0                               ? strerror(-r)
                                                                 : "the kernel refused");
@@ -238,15 +244,15 @@ static void on_recreated(Lease *lease, WorkerResult *result, bool is_ending)
 
 static void on_overdue(Lease *lease)
 {
-        log_error("lease %u: bringing back what it has lost takes longer than %d s; "
-                  "the kernel log says more",
+        log_error("lease %u: taking back its lost virtual functions has taken more than %d s; see "
+                  "the kernel log",
                   lease->record->id, WORKER_DEADLINE_SECONDS);
 }
 
 void lease_review_vfs(Lease *lease)
 {
         const LeaseJob job = {
-                .name = "the worker that brings its virtual functions back",
+                .name = "the worker of its virtual functions",
                 .run = job_recreate,
                 .fds = descriptors_of(lease),
                 .deadline = WORKER_DEADLINE_SECONDS,
@@ -270,7 +276,9 @@ void lease_review_vfs(Lease *lease)
                 r = work_start_upkeep(lease, &job);
         if (r == 0)
                 return;
-        log_error("lease %u: what it has lost is not brought back: %s", record->id, strerror(-r));
+        log_error("lease %u: its lost virtual functions are not taken back: "
+                  "%s",
+                  record->id, strerror(-r));
         record->recreated_usec = recreated;
         settle_vfs(lease, false);
 }

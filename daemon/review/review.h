@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * What each reading of the machine asks of a lease: what is compared, told, and done.
+ * What each reading of the machine means for a lease: comparisons, reports and repairs.
  *
- * The parts are called by the reconciler in this order. They change the lease's record, start upkeep
- * (daemon/work/work.h), and report events; what a lease becomes is for its lifecycle.
+ * The reconciler calls these functions in this order. They change the record of the lease, start
+ * upkeep (daemon/work/work.h), and report events. The lifecycle decides what becomes of the lease.
  */
 
 #include "core/model/policy.h"
@@ -15,26 +15,26 @@ extern const Module members_module;
 extern const Module recreate_module;
 
 /*
- * Compares a lease with the world just read: what has joined, what is lost, what has returned, which
- * host drivers have been in it. Returns 0 or -errno.
+ * Compares a lease with the world just read: devices that have joined, are lost or have returned,
+ * and host drivers that were bound. Returns 0 or -errno.
  */
 _nodiscard_ int lease_reconcile(Lease *lease);
 
 /*
- * Brings the guard of a lease to what the world just read asks for: what is to be changed is put on
- * record, then a worker does it. With nothing to do for the guard, takes or expels a joiner.
+ * Adapts the guard of a lease to the world just read: puts the changes on record, then starts a
+ * worker that makes them. If the guard needs nothing, takes or expels a joiner.
  */
 void lease_review_guard(Lease *lease);
 
 /*
- * Brings lost virtual functions back where the lease's rule says so: once for each loss, and not
- * twice within a minute.
+ * Brings lost virtual functions back if the lease's rule says so: once for each loss, and not twice
+ * within a minute.
  */
 void lease_review_vfs(Lease *lease);
 
 /*
- * Reports when the guard has settled, and when it has become weaker than required, or is not any more,
- * once all has been done for it that can be.
+ * Once everything possible has been done for the guard, reports when it has settled, and when it
+ * becomes weaker than required, or no longer is.
  */
 void lease_judge_guard(Lease *lease);
 
@@ -46,18 +46,18 @@ typedef enum MemberWork {
 } MemberWork;
 
 /*
- * Takes a joiner into its owner's hands, or off the machine until the lease ends, as soon as the upkeep's
- * worker is idle (call lease_review_guard() next). Refuses a device that is no joiner, or that
- * `who` (for a take) may not have by the policy. `done` is called exactly once; it may be NULL.
+ * Takes a joiner for its owner, or expels it until the lease ends, as soon as the worker of the
+ * upkeep is idle (call lease_review_guard() next). Refuses a device that is no joiner, or that
+ * `who` (for a take) may not have by the policy. Calls `done` exactly once; `done` may be NULL.
  */
 void members_ask(Lease *lease, MemberWork work, Bdf bdf, const PolicyRequest *who, MemberDone done,
                  void *userdata);
 
-/* Whether somebody waits for a joiner to be taken or expelled. */
+/* Whether a request to take or expel a joiner is pending. */
 bool members_are_asked(const Lease *lease);
 
 /*
- * The descriptors that a virtual function has had since it was taken back, borrowed copies of the
- * lease's. Returns false if it is none.
+ * Gets the descriptors of a virtual function that was taken back, as borrowed copies. Returns false
+ * if it was not taken back.
  */
 bool recreate_find_returned(const Lease *lease, Bdf bdf, VfioFds *ret_fds);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * An entry is a list of fields, which sd-journal takes whole. The journal is spoken to only if it
- * is what our output goes to: a daemon run by hand, or by a test, tells its terminal.
+ * An entry is a list of fields, which sd-journal takes as a whole. Entries go to the journal only
+ * if it receives the output of the daemon: a daemon that is run by hand, or by a test, prints
+ * lines.
  */
 
-#define SD_JOURNAL_SUPPRESS_LOCATION /* it would be this file, of all */
+#define SD_JOURNAL_SUPPRESS_LOCATION /* the location would always be this file */
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,8 +23,8 @@
 #include "daemon/limits/request.h"
 #include "daemon/tell/audit.h"
 
-#define FIELDS_MAX 128 /* groups and devices beyond are not told one by one */
-#define WORD_SIZE 64   /* of a selector that means nothing */
+#define FIELDS_MAX 128 /* further groups and devices are left out */
+#define WORD_SIZE 64   /* of a selector that names nothing */
 #define REFUSALS_PER_PERIOD 20
 #define REFUSALS_PERIOD_USEC (10 * 1000000ULL)
 
@@ -39,7 +40,7 @@ static void entry_clear(Entry *entry)
         entry->n = 0;
 }
 
-/* Adds NAME=text; an empty text, or one that there is no room for, is left out. */
+/* Adds NAME=text. Leaves out an empty text, or one for which there is no room. */
 static void add(Entry *entry, const char *name, const char *text)
 {
         char *field;
@@ -77,7 +78,8 @@ static void add_taken(Entry *entry, const LeaseRecord *record)
                         add(entry, AUDIT_FIELD_DEVICE, bdf_format(record->devices[i].bdf, text));
 }
 
-static const HostPaths *audit_host; /* whose aide writes to the kernel's audit, or NULL */
+static const HostPaths
+        *audit_host; /* the helper of this host writes to the kernel's audit; or NULL */
 
 void audit_set_host(const HostPaths *host)
 {
@@ -97,7 +99,9 @@ static void send_to_kernel(AuditEvent event, const Entry *entry)
                 kernel_audit_tell(audit_host, text);
 }
 
-/* What every entry has comes last: `entry` may be full, of groups or devices, some of which go. */
+/*
+ * Adds the common fields last: if groups or devices have filled `entry`, some of them are dropped.
+ */
 static void send_entry(AuditEvent event, Entry *entry, const char *message)
 {
         const int n_more = 5;
@@ -116,7 +120,7 @@ static void send_entry(AuditEvent event, Entry *entry, const char *message)
                 log_line(audit_event_priority(event), "%s", message);
 }
 
-/* What was between the devices and the host. */
+/* The guard that the entry reports. */
 static GuardLayer guard_of(AuditEvent event, const Lease *lease)
 {
         bool is_end = event == AUDIT_GIVEN_BACK || event == AUDIT_REPAIRED;
@@ -124,7 +128,9 @@ static GuardLayer guard_of(AuditEvent event, const Lease *lease)
         return is_end ? lease_guard_held(lease) : lease_guard(lease);
 }
 
-/* Of what a lease's record says, but of its devices the one at `bdf` only, if it is not NULL. */
+/*
+ * Sends the fields of a lease with all its devices, or only the one at `bdf` if that is not NULL.
+ */
 _printf_(4, 0) static void send_lease(AuditEvent event, const Lease *lease, const Bdf *bdf,
                                       const char *format, va_list arguments)
 {
@@ -175,8 +181,8 @@ void audit_device(AuditEvent event, const Lease *lease, Bdf bdf, const char *for
 /* --- refusals -----------------------------------------------------------------------------------
  */
 
-/* Whether one more may be told; *ret_missed gets how many were not since the last. */
-static bool may_tell(unsigned *ret_missed)
+/* Whether one more refusal may be logged; *ret_missed gets how many were not logged before it. */
+static bool may_log(unsigned *ret_missed)
 {
         static uint64_t since;
         static unsigned n, missed;
@@ -197,7 +203,7 @@ static bool may_tell(unsigned *ret_missed)
         return true;
 }
 
-/* The same, unless it is told already. */
+/* Adds a field unless the entry has it. */
 static void add_once(Entry *entry, const char *name, const char *text)
 {
         size_t n = strlen(name);
@@ -212,7 +218,7 @@ static void add_once(Entry *entry, const char *name, const char *text)
         add(entry, name, text);
 }
 
-/* Without characters that no line has. */
+/* Replaces control characters. */
 static void make_plain(char *text)
 {
         for (; *text; text++)
@@ -220,8 +226,11 @@ static void make_plain(char *text)
                         *text = '?';
 }
 
-/* What a selector means: its group, and the device or what of the group would be taken. */
-static void add_meant(Entry *entry, const Ledger *ledger, const char *selector)
+/*
+ * Adds what a selector names: its group, and the device, or all devices of the group that would be
+ * taken.
+ */
+static void add_selected(Entry *entry, const Ledger *ledger, const char *selector)
 {
         const World *world = ledger->world;
         size_t device = SNAPSHOT_NONE, group = SNAPSHOT_NONE;
@@ -246,8 +255,8 @@ static void add_meant(Entry *entry, const Ledger *ledger, const char *selector)
         }
 }
 
-/* What was asked for, as it was said. */
-static void write_asked(const char *const *selectors, char *text, size_t size)
+/* Writes the selectors as the requester wrote them. */
+static void write_selectors(const char *const *selectors, char *text, size_t size)
 {
         size_t n = 0;
 
@@ -265,11 +274,11 @@ void audit_refusal(const Ledger *ledger, const AuditRefusal *refusal)
         char what[256];
         unsigned missed;
 
-        if (!may_tell(&missed))
+        if (!may_log(&missed))
                 return;
         if (missed > 0)
-                log_notice("%u refusals before this one are not told", missed);
-        write_asked(refusal->selectors, what, sizeof(what));
+                log_notice("%u refusals before this one were not logged", missed);
+        write_selectors(refusal->selectors, what, sizeof(what));
         if (asprintf(&text, "uid %u is refused %s: %s: %s", refusal->uid, what, error,
                      refusal->message) < 0) {
                 text = NULL;
@@ -280,6 +289,6 @@ void audit_refusal(const Ledger *ledger, const AuditRefusal *refusal)
         add(&entry, AUDIT_FIELD_RULE, refusal->rule);
         add(&entry, AUDIT_FIELD_REFUSAL, error);
         for (size_t i = 0; i < REQUEST_SELECTORS_MAX && refusal->selectors[i]; i++)
-                add_meant(&entry, ledger, refusal->selectors[i]);
+                add_selected(&entry, ledger, refusal->selectors[i]);
         send_entry(AUDIT_REFUSED, &entry, text);
 }

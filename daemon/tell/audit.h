@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What becomes of leases, on the journal with an id and fields (core/model/audit.h): who took what,
- * by which rule, how it ended. Where no journal reads the daemon's output it is a line as any
- * other. The kernel's audit gets the same fields, where there is one.
+ * Writes what happens to leases to the journal, with an id and fields (core/model/audit.h): which
+ * user took what, by which rule, and how it ended. Without a journal it is an ordinary line. The
+ * kernel's audit, if there is one, gets the same fields.
  */
 
 #include "core/model/audit.h"
@@ -16,33 +16,34 @@ typedef struct Lease Lease;
 typedef struct Ledger Ledger;
 
 /*
- * From now on the kernel's audit is told too, by the aide of `host`, which has to last. NULL ends it.
+ * From now on writes to the kernel's audit too, through the helper of `host`, which is borrowed.
+ * NULL ends that.
  */
 void audit_set_host(const HostPaths *host);
 
 /*
- * Of a lease, with its guard as of now; of one that ends, with the one that it had while its owner
- * had it. The text is the entry's message.
+ * Writes an entry of a lease with its present guard; of one that ends, with the guard that it had
+ * while it was with its owner. The text is the message of the entry.
  */
 _printf_(3, 4) void audit_lease(AuditEvent event, const Lease *lease, const char *format, ...);
 
-/* Of one device of it: the one that joined. */
+/* Writes an entry about one device of it, which has joined. */
 _printf_(4, 5) void audit_device(AuditEvent event, const Lease *lease, Bdf bdf, const char *format,
                                  ...);
 
-/* Of somebody who was not given what they asked for. */
+/* A refused request. */
 typedef struct AuditRefusal {
         uid_t uid;
         const char *unit;
-        const char *const *selectors; /* in their words, NULL-terminated */
+        const char *const *selectors; /* as the requester wrote them, NULL-terminated */
         Refusal refusal;
         const char *message;
-        const char *rule; /* of the policy, that refused it, or NULL */
+        const char *rule; /* the policy rule that refused it, or NULL */
 } AuditRefusal;
 
 /*
- * The groups and devices are those that the selectors mean by now; what means none is told as it
- * was said. A client that asks again and again does not fill the journal: what is too much is
- * counted.
+ * Writes an entry about a refusal. The groups and devices are those that the selectors name now; a
+ * selector that names none is written as it is. A client that asks again and again does not fill
+ * the journal: further refusals are only counted.
  */
 void audit_refusal(const Ledger *ledger, const AuditRefusal *refusal);

@@ -13,7 +13,7 @@
 
 typedef struct Entry {
         char *key;   /* address or group id */
-        char *words; /* everything about it that can change */
+        char *words; /* everything about it that can change, as text */
 } Entry;
 
 typedef struct EntryList {
@@ -21,7 +21,7 @@ typedef struct EntryList {
         size_t n_entries;
 } EntryList;
 
-/* What the observer has been told. */
+/* The state that the observer knows. */
 typedef struct Published {
         EntryList devices;
         EntryList groups;
@@ -114,7 +114,10 @@ static int describe_devices(const Ledger *ledger, EntryList *list)
         return 0;
 }
 
-/* Members by address, so that a group that lost one and won another is seen as changed. */
+/*
+ * Lists members by address, so that a group that lost one member and gained another counts as
+ * changed.
+ */
 static int describe_members(const Snapshot *snapshot, const Group *group, char **ret_text)
 {
         size_t size = group->n_members * BDF_TEXT_SIZE + 1, n = 0;

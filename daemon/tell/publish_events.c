@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A lease that comes, changes or goes changes what its devices and groups look like. */
+/* A lease that is made, changes or ends changes the state of its devices and groups. */
 
 #include "daemon/base/log.h"
 #include "daemon/tell/publish.h"

@@ -105,7 +105,7 @@ static int get_self_check(sd_bus *bus, const char *path, const char *interface,
                           const char *property, sd_bus_message *reply, void *userdata,
                           sd_bus_error *ret_error)
 {
-        static const char *const ids[] = {"records", "files", "aides", "store", "downgrade"};
+        static const char *const ids[] = {"records", "files", "helpers", "store", "downgrade"};
         const Fake *fake = userdata;
         int r = sd_bus_message_open_container(reply, 'a', "(sssss)");
 

@@ -19,7 +19,7 @@ MACHINE = ["iommu", "coverage", "default-domain", "interrupt-remapping", "ats", 
            "lockdown", "sva"]
 # The checks that the manual lists and that a copy of a machine does not get.
 NOT_OF_A_COPY = {"external-ports", "memlock", "daemon", "policy", "leases", "guards", "unleased"}
-SELF = ["records", "files", "aides", "store", "downgrade"]
+SELF = ["records", "files", "helpers", "store", "downgrade"]
 DAEMON = ["daemon", "policy", "leases", "guards", "unleased", *SELF]
 KEYS = {"id", "level", "what", "evidence", "why", "fix"}
 

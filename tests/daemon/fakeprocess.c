@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The sentinel of the fake host: told of newcomers by the host, in whatever process makes them come,
- * the daemon's own or a worker. What it does passes the faults as everything else; its reports are in
- * shared memory until the daemon takes them.
+ * The guard process of the fake host. The host tells it of new functions, in whatever process adds
+ * them: the daemon or a worker. Its writes pass the fault injection as all others. Its reports stay
+ * in shared memory until the daemon reads them.
  */
 
 #include "tests/daemon/fakeprocess.h"
@@ -23,7 +23,7 @@
 #define GUARD_PROCESSES_MAX 8
 
 int __wrap_guard_process_start(struct event_base *base, const GuardOrders *orders,
-                          const GuardProcessHandler *handler, GuardProcess **ret_sentinel);
+                               const GuardProcessHandler *handler, GuardProcess **ret_process);
 void __wrap_guard_process_retire(GuardProcess *process);
 GuardProcess *__wrap_guard_process_free(GuardProcess *process);
 
@@ -102,7 +102,7 @@ static void on_turn(evutil_socket_t fd, short what, void *userdata)
 }
 
 int __wrap_guard_process_start(struct event_base *base, const GuardOrders *orders,
-                          const GuardProcessHandler *handler, GuardProcess **ret_sentinel)
+                               const GuardProcessHandler *handler, GuardProcess **ret_process)
 {
         GuardProcess *process = calloc(1, sizeof(*process));
         char *message = NULL;
@@ -133,7 +133,7 @@ int __wrap_guard_process_start(struct event_base *base, const GuardOrders *order
                message ? message : "");
         process->has_ended = r != 0;
         free(message);
-        *ret_sentinel = process;
+        *ret_process = process;
         return 0;
 }
 

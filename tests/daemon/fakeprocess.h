@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The fake host's sentinel is linked in place of the real one; this is for who turns the loop.
+ * The guard process of the fake host, linked in place of the real one. This header is for tests
+ * that turn the event loop.
  */
 
 #include <stdbool.h>

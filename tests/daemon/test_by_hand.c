@@ -115,7 +115,7 @@ static void check_words(const FakeDaemon *daemon)
                 if (ledger_lease_of_group(ledger, i) != lease)
                         continue;
                 text = guard_evidence(ledger, i);
-                must_be(text && strstr(text, "its owner has it again by isoctl take 1 " CARD),
+                must_be(text && strstr(text, "its owner takes it back with isoctl take 1 " CARD),
                         "what its owner must do");
                 must_be(strstr(text, "root can unbind a device"), "the way that cannot be shut");
                 seen = true;

@@ -184,7 +184,7 @@ static void live_guard_hanging(FakeDaemon *daemon)
         fakehost_race(false);
         fakehost_let_go(JOINER);
         await(daemon, NULL);
-        fakedaemon_see(daemon); /* and the sentinel goes */
+        fakedaemon_see(daemon); /* and the guard process ends */
 }
 
 static void test_condemned(void)

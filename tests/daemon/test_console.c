@@ -106,7 +106,7 @@ static void test_stubborn_kernel(void)
         tree_file("bus/platform/drivers/efi-framebuffer/unbind", "");
         tree_link("bus/platform/devices/efi-framebuffer.0", "../../../" FRAMEBUFFER);
         CHECK_NUMBER(console_make(&host, &framebuffer, &message), REFUSAL_KERNEL_REFUSED);
-        CHECK_STRING(message, "efi-framebuffer.0: its driver did not let go");
+        CHECK_STRING(message, "efi-framebuffer.0: its driver could not be unbound");
         CHECK(!unused);
         end();
 }

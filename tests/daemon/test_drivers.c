@@ -103,8 +103,8 @@ static void test_not_there(void)
         CHECK_NUMBER(choose("", &changed, &message), 0);
         CHECK(!changed);
         CHECK_STRING(record->devices[0].driver, LEASE_DRIVER);
-        CHECK(strstr(told, "0000:00:05.0 gets vfio-pci and not what no_such_vfio_pci has: module "
-                           "no_such_vfio_pci is not "));
+        CHECK(strstr(told, "0000:00:05.0 gets vfio-pci instead of the driver of no_such_vfio_pci: "
+                           "module no_such_vfio_pci is not "));
         end();
 }
 

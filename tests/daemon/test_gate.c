@@ -196,7 +196,7 @@ static void test_one_on_its_way(void)
         tree_remove();
 }
 
-static void test_errands(void)
+static void test_udev_hook(void)
 {
         _cleanup_(watchfile_freep) WatchFile *file = calloc(1, sizeof(*file));
 
@@ -234,7 +234,7 @@ int main(void)
                 {"a new driver gets what waits for it", test_admitting},
                 {"what is left is swept", test_sweeping},
                 {"a function on its way is left alone", test_one_on_its_way},
-                {"udev's errands", test_errands},
+                {"the udev hook", test_udev_hook},
         };
 
         return tap_run(tests);

@@ -161,8 +161,8 @@ static void test_ports_that_are_no_slots(void)
         CHECK_NUMBER(found.n_slots, 2);
         CHECK_NUMBER(found.n_unsealable, 1);
         CHECK_NUMBER(found.n_sealed, 0);
-        CHECK_STRING(open, "pciehp serves 0000:00:02.1; a card may come in below 0000:08:00.0, and "
-                           "who would bring it is not known");
+        CHECK_STRING(open, "pciehp serves 0000:00:02.1; a card may be added below 0000:08:00.0, "
+                           "and the driver that would add it is unknown");
 
         facts->hotplug_slot = TRISTATE_NO;
         (void)snprintf(link, sizeof(link), "%s/" SLOT, host.sysfs);
@@ -241,7 +241,7 @@ static void test_a_slot_that_is_not_let_go(void)
 
         CHECK(lease_record_add_change(record, LEASE_CHANGE_SEAL, SERVICE) == 0);
         CHECK_NUMBER(guard_enforce(&host, record, &message), REFUSAL_KERNEL_REFUSED);
-        CHECK_STRING(message, SERVICE ": pciehp did not let go");
+        CHECK_STRING(message, SERVICE ": pciehp could not be unbound");
         CHECK(seal_is_open(&host, &record->changes[0]));
         CHECK_NUMBER(guard_undo(&host, record, 0, &undone), 0); /* it is as it was */
         tree_remove();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The sentinel's post on the host made of files: orders that change faster than sentinels come and
- * go, and who asks for a lease while its guard is not yet what it will be.
+ * The controller of the guard process on the host made of files: orders that change faster than
+ * guard processes start and end, and requests for a lease whose guard has not settled.
  */
 
 #include <stdio.h>
@@ -23,7 +23,7 @@
 
 #define CARD "0000:01:00.0"
 
-/* A slot that nobody can shut: once the card is gone only a sentinel guards its group. */
+/* A slot that nobody can shut: once the card is gone only a guard process guards its group. */
 static const FakeDevice machine[] = {
         {"0000:00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 1, .has_open_slot = true},
         {"0000:00:02.1", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 2, .has_open_slot = true},
@@ -39,17 +39,17 @@ static void must_be(bool ok, const char *what)
         _exit(2);
 }
 
-/* The sentinel has other orders than it should: another one is started. */
+/* The guard process has wrong orders: another one is started. */
 static void reorder(GuardController *controller)
 {
         places_clear(&controller->orders.places);
         controller_review(controller->ledger);
 }
 
-/* What sentinels have to say is heard, once. */
+/* Every report is read, once. */
 static void hear(const FakeDaemon *daemon)
 {
-        must_be(fakeprocess_wake(), "no sentinel has anything to say");
+        must_be(fakeprocess_wake(), "no guard process has a report");
         must_be(event_base_loop(daemon->base, EVLOOP_NONBLOCK) >= 0, "the loop ended");
 }
 
@@ -61,7 +61,7 @@ static void live(FakeDaemon *daemon)
         fakehost_unplug(CARD);
         fakedaemon_see(daemon);
         const GuardProcess *first = controller->process;
-        must_be(first && controller->is_ready && !controller->former, "a sentinel on duty");
+        must_be(first && controller->is_ready && !controller->former, "a guard process at work");
 
         reorder(controller);
         const GuardProcess *second = controller->process;
@@ -153,7 +153,7 @@ static void live_asking(FakeDaemon *daemon)
                 Told told = ask(daemon, cases[i].mode);
 
                 must_be(told.layer == cases[i].layer, "the guard that will hold is told");
-                must_be(told.layer == GUARD_OWNED || told.has_process, "a sentinel is on duty");
+                must_be(told.layer == GUARD_OWNED || told.has_process, "a guard process at work");
                 fakedaemon_see(daemon);
                 must_be(lease_guard(daemon->ledger->leases[0]) == cases[i].layer,
                         "it holds afterwards");
@@ -162,7 +162,9 @@ static void live_asking(FakeDaemon *daemon)
         fakedaemon_see(daemon);
 }
 
-/* A sentinel that does not come up in time keeps nobody waiting; the answer says what holds. */
+/*
+ * A guard process that is not ready in time delays no answer; the answer says which guard there is.
+ */
 static void live_asking_late(FakeDaemon *daemon)
 {
         static const char *const selectors[] = {CARD, NULL};
@@ -178,7 +180,7 @@ static void live_asking_late(FakeDaemon *daemon)
 
         daemon->ledger->times.worker = 1;
         request_acquire(daemon->ledger, &request, on_told, &told);
-        while (told.code == _REFUSAL_N) /* and no sentinel is woken */
+        while (told.code == _REFUSAL_N) /* and no guard process is woken */
                 must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
         must_be(told.code == 0 && told.layer == GUARD_REACTIVE, "what holds is told");
         fakedaemon_see(daemon);
@@ -237,9 +239,9 @@ static void test_asking_late(void)
 int main(void)
 {
         static const TapTest tests[] = {
-                {"orders that change before a sentinel has ended", test_orders_that_change},
+                {"orders that change before a guard process has ended", test_orders_that_change},
                 {"the answer has the guard that holds", test_asking},
-                {"a sentinel that is late keeps nobody waiting", test_asking_late},
+                {"a guard process that is late delays no answer", test_asking_late},
         };
 
         return tap_run(tests);

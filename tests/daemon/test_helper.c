@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The daemon's aides: the program as the service manager starts it, asked over its socket, and a
- * sentinel that gets its orders so. Its arguments: the program.
+ * The daemon's privileged helpers: the program as the service manager starts it, asked over its
+ * socket, and a guard process that receives its orders over a socket. Its arguments: the program.
  */
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static const char *program;
 static char directory[128];
 
 /* As the service manager does it: the socket is there first, and passed on. */
-static pid_t start_aide(const char *role)
+static pid_t start_helper(const char *role)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         char own[16];
@@ -64,7 +64,7 @@ static void end(pid_t child)
         CHECK_NUMBER(waitpid(child, NULL, 0), child);
 }
 
-static HostPaths with_aides(void)
+static HostPaths with_helpers(void)
 {
         HostPaths host = HOST_PATHS_LIVE;
 
@@ -78,7 +78,7 @@ static void test_looking(void)
         _cleanup_(holder_search_clear) HolderSearch search = {.daemon = 0};
         _cleanup_(holder_list_clear) HolderList list = {.items = NULL}, each = {.items = NULL};
         _cleanup_(holder_list_clear) HolderList killed = {.items = NULL};
-        const HostPaths host = with_aides();
+        const HostPaths host = with_helpers();
         HolderNode node;
         char path[192], ready;
         int ends[2], status;
@@ -86,7 +86,7 @@ static void test_looking(void)
 
         tree_file("held", "");
         (void)snprintf(path, sizeof(path), "%s/held", directory);
-        pid_t helper = start_aide("look");
+        pid_t helper = start_helper("look");
         (void)fflush(stdout);
         CHECK(pipe2(ends, O_CLOEXEC) == 0);
         pid_t child = fork();
@@ -136,17 +136,17 @@ static int ask(const HostPaths *host, HelperRole role, HelperTask task, int fd)
 
 static void test_refusals(void)
 {
-        const HostPaths host = with_aides(), nobody = HOST_PATHS_LIVE;
+        const HostPaths host = with_helpers(), nobody = HOST_PATHS_LIVE;
         _cleanup_(closep) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         _cleanup_(closep) int none = packet_memory_make("search", "short", 5);
         char *message = NULL;
 
-        /* Who has no aides, and whose aides do not listen, does it himself. */
+        /* A caller without helpers, or whose helpers do not listen, does it itself. */
         CHECK_NUMBER(ask(&nobody, HELPER_SET, HELPER_SET_TYPE, -1), 1000 + HELPER_NONE);
         CHECK_NUMBER(ask(&host, HELPER_SET, HELPER_SET_TYPE, -1), 1000 + HELPER_NONE);
         CHECK_NUMBER(iommu_group_write_type(&host, INT32_MAX, "DMA", &message), -ENOENT);
 
-        pid_t set = start_aide("set"), look = start_aide("look");
+        pid_t set = start_helper("set"), look = start_helper("look");
         CHECK_NUMBER(ask(&host, HELPER_SET, HELPER_SET_TYPE, -1), -ENOENT);
         CHECK_NUMBER(iommu_group_write_type(&host, INT32_MAX, "DMA", &message), -ENOENT);
         CHECK_NUMBER(ask(&host, HELPER_SET, HELPER_COUNT_BY_PROCESS, null), -ENOTTY);
@@ -176,7 +176,7 @@ static void test_refusals(void)
  */
 static void test_memlock(void)
 {
-        HostPaths host = with_aides();
+        HostPaths host = with_helpers();
         const rlim_t soft = 16384, hard = 65536;
         const struct rlimit limit = {.rlim_cur = soft, .rlim_max = hard};
         const MemlockPair before = {.soft = soft, .hard = hard},
@@ -194,7 +194,7 @@ static void test_memlock(void)
                 _exit(0);
         }
         CHECK(prlimit(child, RLIMIT_MEMLOCK, &limit, NULL) == 0);
-        pid_t helper = start_aide("set");
+        pid_t helper = start_helper("set");
         CHECK(memlock_look(&host, child, getuid(), &process, &limits) >= 0);
         CHECK_NUMBER(memlock_change(&host, &process, &before, &after), 0);
         CHECK(prlimit(child, RLIMIT_MEMLOCK, NULL, &now) == 0 && now.rlim_cur == hard);
@@ -230,7 +230,7 @@ static void look_at_nodes(const HostPaths *host, const char *place)
 
 static void test_exclusive(void)
 {
-        HostPaths host = with_aides(), alone = HOST_PATHS_LIVE;
+        HostPaths host = with_helpers(), alone = HOST_PATHS_LIVE;
 
         tree_file("file", "");
         tree_fifo("pipe");
@@ -238,13 +238,13 @@ static void test_exclusive(void)
         tree_file("cciss/.keep", "");
         host.dev = alone.dev = directory;
         look_at_nodes(&alone, "c0d0");
-        pid_t helper = start_aide("look");
+        pid_t helper = start_helper("look");
         look_at_nodes(&host, "c0d1");
         end(helper);
         tree_remove();
 }
 
-/* A sentinel with orders that came over a socket. */
+/* A guard process whose orders come over a socket. */
 static pid_t start_watch(const HostPaths *host, const int sockets[static 2])
 {
         (void)fflush(stdout);
@@ -259,7 +259,7 @@ static pid_t start_watch(const HostPaths *host, const int sockets[static 2])
 
 static void test_orders(void)
 {
-        const HostPaths helpers = with_aides();
+        const HostPaths helpers = with_helpers();
         const HostPaths host = {.sysfs = directory, .proc = directory, .helpers = helpers.helpers};
         char *texts[] = {(char[]){"/devices/a"}, (char[]){"/devices/b"}};
         const GuardOrders orders = {
@@ -286,7 +286,7 @@ static void test_orders(void)
 /* What the next daemon has opened stays open. */
 static void test_orders_of_the_dead(void)
 {
-        const HostPaths helpers = with_aides();
+        const HostPaths helpers = with_helpers();
         const HostPaths host = {.sysfs = directory, .proc = directory, .helpers = helpers.helpers};
         const GuardOrders orders = {.host = host, .gate = true};
         int sockets[2], status;
@@ -310,10 +310,10 @@ int main(int argc, char **argv)
 {
         static const TapTest tests[] = {
                 {"who has what open", test_looking},
-                {"what is not for an aide, and broken requests", test_refusals},
+                {"requests that no helper serves, and broken ones", test_refusals},
                 {"who has a disk for exclusive use", test_exclusive},
                 {"what a process may lock", test_memlock},
-                {"a sentinel's orders", test_orders},
+                {"a guard process's orders", test_orders},
                 {"orders of a daemon that has gone", test_orders_of_the_dead},
         };
 

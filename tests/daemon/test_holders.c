@@ -242,7 +242,10 @@ static int look_as_nobody(const HostPaths *paths)
         return WEXITSTATUS(status);
 }
 
-/* Not to see who holds is not that nobody does: only who knows of no aide takes it for that. */
+/*
+ * Without a helper that answers, unseen holders are an error. Only a caller that knows of no helper
+ * takes them for none.
+ */
 static void test_unseen(void)
 {
         HostPaths paths = HOST_PATHS_LIVE;
@@ -259,7 +262,7 @@ int main(void)
                 {"in words", test_words},
                 {"from the worker to the daemon", test_there_and_back},
                 {"killed is who holds, and nobody else", test_killing},
-                {"without the aide it is not seen", test_unseen},
+                {"unseen without the helper", test_unseen},
         };
 
         return tap_run(tests);

@@ -334,7 +334,7 @@ static void test_waiters(void)
                 CHECK_NUMBER(asked[i].code, PENDING);
         }
         acquire(0, USER, true, &one);
-        CHECK(says(&one, REFUSAL_QUOTA, "uid 1000 waits 64 times already"));
+        CHECK(says(&one, REFUSAL_QUOTA, "uid 1000 has 64 requests waiting already"));
         acquire(0, USER, false, &one);
         CHECK_NUMBER(one.code, REFUSAL_BUSY);
         acquire(0, OTHER, true, &one);

@@ -95,11 +95,12 @@ static void test_a_claim_that_fails(void)
 {
         static const LeaseMode modes[] = {LEASE_MODE_VFIO, LEASE_MODE_IOMMUFD};
         static const char *const messages[] = {
-                "opening /nonexistent/vfio/7 failed: No such file or directory; and holding it "
-                "again: 0000:02:00.0: still bound to vfio-pci after unbinding: "
+                "opening /nonexistent/vfio/7 failed: No such file or directory; holding it "
+                "again failed too: 0000:02:00.0: still bound to vfio-pci after unbinding: "
                 "No such file or directory",
-                "0000:02:00.0: this kernel gives it no VFIO character device; use mode vfio; and "
-                "holding it again: 0000:02:00.0: still bound to vfio-pci after unbinding: "
+                "0000:02:00.0: this kernel gives it no VFIO character device; use mode vfio; "
+                "holding it again failed too: 0000:02:00.0: still bound to vfio-pci after "
+                "unbinding: "
                 "No such file or directory",
         };
 
@@ -220,7 +221,7 @@ static void test_bringing_back(void)
         CHECK(!none);
         tree_file("class/pci_bus/0000:40/rescan/of-another-kind", "");
         CHECK_NUMBER(expel_undo(&host, "0000:40", &message), REFUSAL_KERNEL_REFUSED);
-        CHECK_STRING(message, "the bus at 0000:40 cannot be looked over again: Is a directory");
+        CHECK_STRING(message, "the bus at 0000:40 cannot be rescanned: Is a directory");
         tree_remove();
 }
 
@@ -267,7 +268,7 @@ int main(void)
                 {"a taken joiner is probed when it is given back", test_giving_a_taken_joiner_back},
                 {"where a device is expelled from", test_places},
                 {"a device that does not go", test_expelling},
-                {"a bus looked over again", test_bringing_back},
+                {"a bus rescanned", test_bringing_back},
                 {"the expelled in a record", test_expelled_in_a_record},
                 {"the group of a device", test_groups_of_devices},
         };

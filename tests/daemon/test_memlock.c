@@ -165,7 +165,7 @@ static void live_changed(FakeDaemon *daemon)
         owner->is_refused = true;
         const Lease *refused = lease(daemon, CARD);
         const char *warning = lease_memory_warning(refused);
-        must_be(warning && strstr(warning, "could not be given"), "the requester is warned");
+        must_be(warning && strstr(warning, "could not be raised"), "the requester is warned");
         fakedaemon_release(daemon, 0);
         owner->is_refused = false;
         (void)lease(daemon, CARD);

@@ -31,10 +31,10 @@ static FakeDevice machine[] = {
         {LONE, "0000:00:05.0", PCIE_TYPE_ENDPOINT, 2, "ixgbe", .has_vfs = true},
 };
 
-#define RULES "write udev rules to /run/udev/rules.d: what joins gets no driver"
+#define RULES "write udev rules to /run/udev/rules.d: devices that join get no driver"
 #define SEAL_0 "0000:00:02.0: unbind pciehp (0000:00:02.0:pcie004), which seals the slot"
 #define SEAL_1 "0000:00:02.1: unbind pciehp (0000:00:02.1:pcie004), which seals the slot"
-#define NO_VFS LONE ": sriov_drivers_autoprobe 0, was 1"
+#define NO_VFS LONE ": set sriov_drivers_autoprobe to 0 (it is 1)"
 #define DRIVERS CARD ": driver_override vfio-pci", CARD ": unbind e1000e", CARD ": bind vfio-pci"
 
 static const struct {
@@ -55,19 +55,19 @@ static const struct {
           "open group 0000:00/02.0 (kernel group 1), mode iommufd-unbound"}},
         {CARD,
          LEASE_MODE_GROUP_FD,
-         {RULES ", the modes of its nodes stay", SEAL_0, SEAL_1, DRIVERS,
+         {RULES ", the modes of its nodes are kept", SEAL_0, SEAL_1, DRIVERS,
           "open group 0000:00/02.0 (kernel group 1), mode group-fd",
           "let uid 1000 open DEV/vfio/vfio", "let uid 1000 open DEV/iommu"}},
         {CARD,
          LEASE_MODE_PATH,
-         {RULES ", the modes of its nodes stay", SEAL_0, SEAL_1, DRIVERS,
+         {RULES ", the modes of its nodes are kept", SEAL_0, SEAL_1, DRIVERS,
           "open and close group 0000:00/02.0 (kernel group 1), mode path",
           "let uid 1000 open DEV/vfio/1",
           "let uid 1000 open the node of " CARD " in DEV/vfio/devices, if this kernel makes one",
           "let uid 1000 open DEV/vfio/vfio", "let uid 1000 open DEV/iommu"}},
 };
 
-/* What the rehearsal said. */
+/* What the preview said. */
 typedef struct Said {
         bool is_done;
         int code;
@@ -81,7 +81,7 @@ static void said_clear(Said *said)
         lease_step_texts_clear(&said->steps);
 }
 
-static void on_rehearsed(const PlanPreview *preview, void *userdata)
+static void on_previewed(const PlanPreview *preview, void *userdata)
 {
         Said *said = userdata;
 
@@ -106,7 +106,7 @@ static void play(FakeDaemon *daemon, const char *selector, LeaseMode mode, Said 
                 .unit = "",
         };
 
-        plan_preview(daemon->ledger, &request, on_rehearsed, said);
+        plan_preview(daemon->ledger, &request, on_previewed, said);
         while (!said->is_done && event_base_loop(daemon->base, EVLOOP_ONCE) == 0)
                 ;
 }
@@ -221,7 +221,7 @@ static void run_gated(FakeDaemon *daemon)
         play(daemon, CARD, LEASE_MODE_PATH, &said);
         CHECK_NUMBER(said.code, 0);
         CHECK_STRING(said.steps.n_items > 0 ? said.steps.items[said.steps.n_items - 1] : "",
-                     "drivers_autoprobe of the PCI bus 0, while nothing stronger guards");
+                     "set drivers_autoprobe of the PCI bus to 0, while no stronger layer guards");
         for (size_t i = 0; i < said.steps.n_items; i++)
                 CHECK(!strstr(said.steps.items[i], "seals"));
 }

@@ -337,8 +337,8 @@ static void test_refusals(void)
         CHECK_NUMBER(answered.code, REFUSAL_NOT_FOUND);
         member_take(lease, second, &root, on_answer, NULL);
         CHECK_NUMBER(answered.code, REFUSAL_INVALID);
-        CHECK_STRING(answered.message, "0000:00:05.1: it is in the owner's hands already; "
-                                       "isoctl leases shows what is held");
+        CHECK_STRING(answered.message, "0000:00:05.1: its owner has it already; "
+                                       "isoctl leases lists the devices that are held");
         member_expel(lease, second, on_answer, NULL);
         CHECK_NUMBER(answered.code, REFUSAL_INVALID);
         lease->record->state = LEASE_QUARANTINED; /* in which the guard's worker stays at rest */

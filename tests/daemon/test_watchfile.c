@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The sentinel's file: what is written is read, and nothing else is taken for one. */
+/* The watch file of the guard process: what is written is read, and nothing else is accepted. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,26 +58,26 @@ static void test_refused(void)
 {
         static const char *const texts[] = {
                 "",
-                "isolationd sentinel 1\n",
-                "isolationd sentinel 2\ngate shut\nend\n",
-                "isolationd sentinel 1\ngate shut\n",
-                "isolationd sentinel 1\ngate ajar\nend\n",
-                "isolationd sentinel 1\ngate shut\n0000:00:00.0 1\n",
-                "isolationd sentinel 1\ngate shut\n0000:00:00.0 1end\n",
-                "isolationd sentinel 1\ngate shut\n0000:00:00.0\nend\n",
-                "isolationd sentinel 1\ngate shut\n0000:00:00.0 -1\nend\n",
-                "isolationd sentinel 1\ngate shut\n0000:00:00.0 \nend\n",
-                "isolationd sentinel 1\ngate shut\nnothing\nend\n",
-                "isolationd sentinel 1\ngate shut\nend\nmore",
-                "isolationd sentinel 1\ngate open\nplace /devices",
-                "isolationd sentinel 1\ngate open\n0000:00:00.0 1\nplace /devices\nend\n",
+                "isolationd guard process 1\n",
+                "isolationd guard process 2\ngate shut\nend\n",
+                "isolationd guard process 1\ngate shut\n",
+                "isolationd guard process 1\ngate ajar\nend\n",
+                "isolationd guard process 1\ngate shut\n0000:00:00.0 1\n",
+                "isolationd guard process 1\ngate shut\n0000:00:00.0 1end\n",
+                "isolationd guard process 1\ngate shut\n0000:00:00.0\nend\n",
+                "isolationd guard process 1\ngate shut\n0000:00:00.0 -1\nend\n",
+                "isolationd guard process 1\ngate shut\n0000:00:00.0 \nend\n",
+                "isolationd guard process 1\ngate shut\nnothing\nend\n",
+                "isolationd guard process 1\ngate shut\nend\nmore",
+                "isolationd guard process 1\ngate open\nplace /devices",
+                "isolationd guard process 1\ngate open\n0000:00:00.0 1\nplace /devices\nend\n",
         };
         const char *directory = tree_make();
 
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
                 WatchFile *file = NULL;
 
-                tree_file("sentinel", texts[i]);
+                tree_file("guard-process", texts[i]);
                 CHECK_NUMBER(watchfile_load(directory, &file), -EBADMSG);
                 CHECK(!file);
         }

@@ -41,7 +41,7 @@ static void test_forecast(void)
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-                CHECK_NUMBER(guard_foresee(&rows[i].prospect), rows[i].layer);
+                CHECK_NUMBER(guard_predict(&rows[i].prospect), rows[i].layer);
 }
 
 /* A demand is met by its layer and by those above. */

@@ -7,7 +7,7 @@
  *      hostile flood TIMES DEVICE        calls without reading an answer, then gone; again and again
  *      hostile loop SECONDS DEVICE       takes and gives back without a pause, or is refused; tells
  *                                        when it has asked eight times
- *      hostile pester TIMES ROLE         junk to the socket of the daemon's aide of that role, with
+ *      hostile pester TIMES ROLE         junk to the socket of the daemon's helper of that role, with
  *                                        files and without; how often it could be reached, or why not
  *
  * Arguments follow the signatures; strings are names of this machine's devices (none but DEVICE, if
@@ -429,13 +429,13 @@ static void loop(time_t seconds)
         sd_bus_unref(bus);
 }
 
-/* Anything at all to a socket of the daemon's aides: of the right size or not, with a file or not. */
+/* Anything at all to a socket of the daemon's helpers: of the right size or not, with a file or not. */
 static void pester(const char *role, unsigned times)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         unsigned n = 0;
 
-        (void)snprintf(address.sun_path, sizeof(address.sun_path), "/run/isolationd/aide/%s", role);
+        (void)snprintf(address.sun_path, sizeof(address.sun_path), "/run/isolationd/helper/%s", role);
         for (; n < times; n++) {
                 char junk[128], control[CMSG_SPACE(sizeof(int))] = "";
                 struct iovec iov = {.iov_base = junk, .iov_len = draw(2) ? 76 : draw(sizeof(junk))};

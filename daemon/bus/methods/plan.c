@@ -116,7 +116,7 @@ static int append_plan(sd_bus_message *reply, const void *value)
         return r;
 }
 
-static void on_rehearsed(const PlanPreview *preview, void *userdata)
+static void on_previewed(const PlanPreview *preview, void *userdata)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;
         /* A refusal is part of the plan. */
@@ -133,7 +133,7 @@ CallVerdict method_plan(MethodCall *call)
 
         if (method_read_request(call, &request, selectors) < 0)
                 return CALL_ANSWERED;
-        plan_preview(call->bus->ledger, &request, on_rehearsed, call);
+        plan_preview(call->bus->ledger, &request, on_previewed, call);
         return CALL_WAITS;
 }
 

@@ -81,7 +81,7 @@ def disks(context):
 
 @test(on=("basic",))
 def exclusive(context):
-    """What only the kernel knows of, as a file system's second disk: the aide asks, and names it."""
+    """What only the kernel knows of, as a file system's second disk: the helper asks, and names it."""
     with Disk(context) as disk:
         for name, chain in ((disk.name, ()), (disk.part, (disk.part,))):
             holder = context.spawn(f"exec {STACK} have /dev/{name}")

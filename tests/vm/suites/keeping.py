@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the daemon lives on: its records, its files on /run, the service manager's store, its aides."""
+"""What the daemon lives on: its records, its files on /run, the service manager's store, its helpers."""
 
 import json
 
@@ -115,7 +115,7 @@ def _await(context, condition, what):
 
 
 @test(on=("basic",), any_kernel=True)
-def nobody_is_seen_without_the_aide(context):
+def nobody_is_seen_without_the_helper(context):
     """Holders are not said to be none, nobody is said to be killed, and a restart mends it."""
     client = places.idle_edu(context)
     lease, = context.json("leases")["leases"]
@@ -124,21 +124,21 @@ def nobody_is_seen_without_the_aide(context):
                   "who has it open")
     context.undo("systemctl restart isolationd-look.socket")
     context.sh("systemctl stop isolationd-look.socket isolationd-look.service")
-    _await(context, lambda: "isolationd-look cannot be asked, there is no socket" in
+    _await(context, lambda: "isolationd-look cannot be reached: there is no socket" in
            _journal(context), "the journal on the socket")
-    found, = _findings(context, "aides")
-    context.equal((found["level"], found["what"]), ("fail", "isolationd-look cannot be asked"),
+    found, = _findings(context, "helpers")
+    context.equal((found["level"], found["what"]), ("fail", "isolationd-look cannot be reached"),
                   "the doctor's finding")
     for what in ("", f"{number}", EDU):
-        context.refused(f"holders {what}", 6, r"cannot be seen.*restart isolationd\.service")
+        context.refused(f"holders {what}", 6, r"cannot find the processes.*restart isolationd\.service")
     context.refused(f"revoke --kill --grace 0 {number}", 7,
-                    r"nobody was killed, as who has it open cannot be seen")
-    context.ok(f"lease {number}: nobody was killed" in _journal(context), "the journal on the kill")
+                    r"no process was killed, as isolationd cannot find the processes")
+    context.ok(f"lease {number}: no process was killed" in _journal(context), "the journal on the kill")
     lease, = context.json("leases")["leases"]
     context.equal(lease["state"], "draining", "the lease")
     context.ok(client.code is None, "the client was killed")
     context.sh(f"systemctl restart {UNIT}")
-    _await(context, lambda: _findings(context, "aides")[0]["level"] == "ok", "the socket")
+    _await(context, lambda: _findings(context, "helpers")[0]["level"] == "ok", "the socket")
     context.run(f"isoctl revoke --kill {number}")
     client.wait()
     _await(context, lambda: not context.json("leases")["leases"], "the lease's end")
@@ -160,10 +160,10 @@ def its_files_are_removed(context):
                   "the directories")
     journal = _journal(context)
     for number in (first, second):
-        context.ok(f"lease {number}: its record was removed, and is written again" in journal,
+        context.ok(f"lease {number}: its record was removed; it is written again" in journal,
                    f"the journal on lease {number}")
-    context.equal({each["what"] for each in _findings(context, "aides")},
-                  {f"isolationd-{name} cannot be asked" for name in ("look", "set", "watch")},
+    context.equal({each["what"] for each in _findings(context, "helpers")},
+                  {f"isolationd-{name} cannot be reached" for name in ("look", "set", "watch")},
                   "the doctor on the sockets")
     # One by one as well.
     context.sh(f"rm {STATE}/{first}.json")
@@ -172,7 +172,7 @@ def its_files_are_removed(context):
     context.sh(f"systemctl kill --signal=KILL {UNIT}")
     leases = {each["lease"]: each["state"] for each in context.json("leases")["leases"]}
     context.equal(leases, {first: "leased", second: "leased"}, "leases after the daemon's death")
-    _await(context, lambda: _findings(context, "aides")[0]["level"] == "ok", "the sockets")
+    _await(context, lambda: _findings(context, "helpers")[0]["level"] == "ok", "the sockets")
     context.json(f"holders {first}")
     context.isoctl(f"release {first}", LAB)
     waiter.expect("^served$")

@@ -168,7 +168,7 @@ def variant_driver_that_does_not_come(context):
     context.equal(places.driver_of(context, EDU), "vfio-pci", "edu's driver")
     context.isoctl(f"release {number}", LAB)
     logged = context.sh("journalctl --no-pager -u isolationd.service")
-    context.ok(f"{EDU} gets vfio-pci and not what no_such_vfio_pci has" in logged,
+    context.ok(f"{EDU} gets vfio-pci instead of the driver of no_such_vfio_pci" in logged,
                f"the journal does not tell why it is vfio-pci:\n{logged}")
     before = places.listing(context)
     context.refused(f"acquire --driver=no_such_vfio_pci {EDU}", 6, "no_such_vfio_pci", LAB)

@@ -90,9 +90,9 @@ def the_owner_takes_a_joiner(context):
         number = _acquire(context, mode)
         _join(context, events)
         context.refused(f"take {number} {JOINER}", 5, "belongs to another user", STRANGER)
-        context.refused(f"take {number} {JOIN_CARD}", 2, "in the owner's hands", LAB)
+        context.refused(f"take {number} {JOIN_CARD}", 2, "its owner has it already", LAB)
         context.refused(f"take {number} {JOIN_PORTS[1]}", 2, "bridge", LAB)
-        context.refused(f"take {number} {places.EDU}", 3, "no device of this lease", LAB)
+        context.refused(f"take {number} {places.EDU}", 3, "does not belong to this lease", LAB)
         answer = context.json(f"take {number} {JOINER}", LAB)
         context.equal((answer["lease"], answer["device"], answer["fds"]),
                       (number, JOINER, [] if mode == "vfio" else [f"device:{JOINER}"]),
@@ -103,7 +103,7 @@ def the_owner_takes_a_joiner(context):
                       ([JOIN_CARD, JOINER], [], "owned"), "the lease")
         states = {each["device"]: each["state"] for each in _group(context)["devices"]}
         context.equal(states[JOINER], "leased", "the joiner's state")
-        context.refused(f"take {number} {JOINER}", 2, "in the owner's hands", LAB)
+        context.refused(f"take {number} {JOINER}", 2, "its owner has it already", LAB)
         _release(context, number, listed)
 
 
@@ -182,7 +182,7 @@ def an_expelled_joiner_is_back_after_release(context):
     number = _acquire(context)
     _join(context, events)
     context.refused(f"expel {number} {JOINER}", 5, "requires an administrator", LAB)
-    context.refused(f"expel {number} {JOIN_CARD}", 2, "in the owner's hands", ROOT)
+    context.refused(f"expel {number} {JOIN_CARD}", 2, "its owner has it already", ROOT)
     context.refused(f"expel {number} {JOIN_PORTS[1]}", 2, "bridge", ROOT)
     answer = context.json(f"expel {number} {JOINER}", ROOT)
     context.equal((answer["lease"], answer["device"]), (number, JOINER), "the answer")
@@ -190,7 +190,7 @@ def an_expelled_joiner_is_back_after_release(context):
     context.ok(not _is_there(context, JOINER), "the joiner is still on the machine")
     context.equal(_lease(context)["held"], [], "what is held")
     evidence = _group(context)["guard_evidence"]
-    context.ok("what was expelled comes back" in evidence, evidence)
+    context.ok("devices that were expelled come back" in evidence, evidence)
     context.refused(f"take {number} {JOINER}", 3, "", LAB)
     _release(context, number, listed)
 
@@ -282,7 +282,7 @@ def a_card_that_is_found_again_opens_the_slots(context):
     places.expect_event(events, "device-lost", device=JOIN_CARD)
     _await_guard(context, "sealed")
     evidence = _group(context)["guard_evidence"]
-    context.ok("plugged in is not seen before the lease ends" in evidence, evidence)
+    context.ok("does not see a card that is plugged in before the lease ends" in evidence, evidence)
     context.sh("echo 1 > /sys/bus/pci/rescan")
     _take_back(context, events, number)
     context.machine.await_(

@@ -151,7 +151,7 @@ def what_root_does_by_hand_is_undone(context):
         lease = _lease(context)
         context.equal((lease["devices"], lease["held"]), ([], [JOIN_CARD]), "what is held")
         evidence = context.json(f"show {JOIN_CARD}")["group"]["guard_evidence"]
-        context.ok(f"has it again by isoctl take {number} {JOIN_CARD}" in evidence
+        context.ok(f"takes it back with isoctl take {number} {JOIN_CARD}" in evidence
                    and "root can unbind a device" in evidence, f"the evidence: {evidence}")
         context.equal(_times_told(context, "may open its nodes again"), n_again,
                       "nodes that are said to be open again")
@@ -196,8 +196,8 @@ def without_a_claim_slots_are_sealed(context):
 
 
 @test(on=("basic",), kernels=("lab",))
-def without_its_aides(context):
-    """A sentinel that cannot be started as a service is the daemon's; what takes rights is refused."""
+def without_its_helpers(context):
+    """A guard process that cannot be started as a service is the daemon's; what takes rights is refused."""
     context.restarts_allowed += 1
     broken = "/run/systemd/system/isolationd-watch@.service.d/broken.conf"
     context.undo("systemctl daemon-reload; systemctl restart isolationd.service "
@@ -210,7 +210,7 @@ def without_its_aides(context):
     answer = context.json(f"acquire --mode group-fd {EDU}", LAB)
     context.undo(f"isoctl release {answer['lease']} >/dev/null 2>&1 || true")
     journal = f"journalctl -u isolationd -o cat --no-pager --since @{since}"
-    for words in ("the sentinel watches 1 places (no priority", "did not come up as a service"):
+    for words in ("the guard process watches 1 places (no priority", "did not start as a service"):
         context.machine.await_(lambda words=words: words in context.sh(journal), 30,
                                lambda words=words: f"`{words}` in the journal")
     context.isoctl(f"release {answer['lease']}", LAB)

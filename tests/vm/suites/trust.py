@@ -56,20 +56,20 @@ def nobody_changes_anything(context):
 
 
 @test(on=("basic",), any_kernel=True)
-def the_aides_are_roots(context):
+def only_root_reaches_the_helpers(context):
     """Their sockets let nobody else in, and what root sends there does no harm."""
     context.isoctl("list")
     for role in ("look", "set", "watch"):
         out = context.sh(f"setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups "
                          f"{HOSTILE} pester 1 {role}")
-        context.equal(out.strip(), f"{role}: Permission denied", "nobody at an aide's socket")
+        context.equal(out.strip(), f"{role}: Permission denied", "nobody at a helper's socket")
     before = places.listing(context)
     for role, times in (("look", 60), ("set", 60), ("watch", 10)):
         out = context.sh(f"timeout 60 {HOSTILE} pester {times} {role}")
-        context.equal(out.strip(), f"{role}: {times} connections", "root at an aide's socket")
+        context.equal(out.strip(), f"{role}: {times} connections", "root at a helper's socket")
     context.same_lines(before, places.listing(context), "the machine after that")
     stream = places.hold_edu(context)
-    context.ok(context.json("holders")["holders"], "the aide finds nobody any more")
+    context.ok(context.json("holders")["holders"], "the helper finds nobody any more")
     places.let_go(stream)
 
 
