@@ -103,9 +103,7 @@ bool selfcheck_has_helper(const HostPaths *host, HelperRole role)
 
 /* What does not work without each helper. */
 static const char *const losses[_HELPER_ROLE_N] = {
-        [HELPER_LOOK] =
-                "Processes that have a device open cannot be found, and none is killed for a "
-                "revoked lease.",
+        [HELPER_LOOK] = "Holders of a device cannot be found, nor killed for a revoked lease.",
         [HELPER_SET] = "Domain types cannot be set, and memory is not counted by process.",
         [HELPER_WATCH] = "A device that joins a leased group is blocked later.",
 };
