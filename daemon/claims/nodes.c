@@ -22,7 +22,8 @@ static bool shares_nodes(const Lease *lease)
                 const LeaseRecord *other = ledger->leases[i]->record;
 
                 if (other != lease->record && nodes_are_for(other->mode) &&
-                    other->state == LEASE_LEASED && other->path_uid == lease->record->path_uid)
+                    other->state == LEASE_LEASED &&
+                    other->owner.path_uid == lease->record->owner.path_uid)
                         return true;
         }
         return false;
@@ -49,9 +50,9 @@ void claims_review_nodes(Lease *lease)
         int r = nodes_grant(&lease->ledger->host, lease->record, &message);
         if (r == 0)
                 log_info("lease %" PRIu32 ": uid %u may open its nodes again", lease->record->id,
-                         lease->record->path_uid);
+                         lease->record->owner.path_uid);
         else
                 log_error("lease %" PRIu32 ": uid %u may not open all of its nodes: %s",
-                          lease->record->id, lease->record->path_uid,
+                          lease->record->id, lease->record->owner.path_uid,
                           message ? message : strerror(-r));
 }

@@ -102,7 +102,7 @@ int descriptors_watch_owner(Lease *lease)
         Descriptors *own = of(lease);
 
         if (lease->record->lifetime == LEASE_LIFETIME_CONNECTION)
-                ledger_need_name(lease->ledger, lease->record->owner_name);
+                ledger_need_name(lease->ledger, lease->record->owner.name);
         if (lease->record->lifetime != LEASE_LIFETIME_FD)
                 return 0;
         /* To epoll, the write end of a pipe without readers is readable: it has an error. */

@@ -183,5 +183,6 @@ GuardLayer ledger_group_guard(const Ledger *ledger, size_t group)
 
 bool lease_is_weak(const Lease *lease)
 {
-        return lease->record->state == LEASE_LEASED && lease_guard(lease) < lease->record->guard;
+        return lease->record->state == LEASE_LEASED &&
+               lease_guard(lease) < lease->record->terms.guard;
 }

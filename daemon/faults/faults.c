@@ -63,7 +63,7 @@ static void count_storm(Lease *lease, unsigned n)
                 own->since_usec = now;
                 own->n = 0;
         }
-        unsigned before = own->n, limit = lease->record->fault_storm;
+        unsigned before = own->n, limit = lease->record->terms.fault_storm;
         own->n += n;
         if (before < limit && own->n >= limit && lease->record->state == LEASE_LEASED)
                 react(lease, own->n);
@@ -91,12 +91,12 @@ static void attribute(Faults *faults, const IommuFault *fault)
 
         if (!lease)
                 return;
-        device->n_faults++;
-        device->fault_address = fault->has_address ? fault->address : 0;
-        if (device->n_faults == 1)
+        device->faults.n++;
+        device->faults.address = fault->has_address ? fault->address : 0;
+        if (device->faults.n == 1)
                 log_notice("lease %" PRIu32 ": %s made the IOMMU fault (%s at 0x%" PRIx64 ")",
                            lease->record->id, bdf_format(fault->bdf, text),
-                           fault_access_to_string(fault->access), device->fault_address);
+                           fault_access_to_string(fault->access), device->faults.address);
         faults->last = lease->record->id;
         if (observer->fault)
                 observer->fault(lease, device, fault, observer->userdata);

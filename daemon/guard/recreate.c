@@ -136,9 +136,9 @@ static void leave_vf(const HostPaths *host, const LeaseRecord *record, const Lea
                 r = driver_unbind(host, vf->bdf, &message);
         free(TAKE_PTR(message));
         if (r == 0)
-                r = driver_override_write(host, vf->bdf, device->override_before, &message);
+                r = driver_override_write(host, vf->bdf, device->before.override, &message);
         free(TAKE_PTR(message));
-        if (r == 0 && !device->override_before[0])
+        if (r == 0 && !device->before.override[0])
                 (void)!driver_probe_any(host, vf->bdf, &message);
 }
 
@@ -187,7 +187,7 @@ static int make_all(const HostPaths *host, const LeaseRecord *record, size_t fir
                 const LeaseVf *vf = &record->vfs[i];
                 const LeaseDevice *device = lease_record_find(record, vf->bdf);
 
-                if (vf->returning && device && device->recreate)
+                if (vf->returning && device && device->loss.recreate)
                         r = write_numvfs(host, &vf->place, ret_message);
         }
         return r;

@@ -160,7 +160,7 @@ char *guard_evidence(const Ledger *ledger, size_t group)
         const GuardFacts *facts = find_facts(ledger, group, &lease);
         GuardLayer layer = facts ? guard_holds(facts) : GUARD_NONE;
         bool is_between = layer == GUARD_NONE && ledger_lease_of_group(ledger, group);
-        bool is_weak = facts && !is_between && layer < lease->record->guard;
+        bool is_weak = facts && !is_between && layer < lease->record->terms.guard;
         _cleanup_(freep) char *returned = lease ? describe_returned(lease->record) : strdup("");
         _cleanup_(freep) char *open = NULL, *gate = NULL;
         _cleanup_(freep) char *first =
@@ -178,13 +178,14 @@ char *guard_evidence(const Ledger *ledger, size_t group)
             asprintf(&text, "%s%s%s%s%s%s%s%s%s%s%s%s%s%s", first, gate ? "; " : "",
                      gate ? gate : "", open ? "; " : "", open ? open : "",
                      is_weak ? "; weaker than required: " : "",
-                     is_weak ? guard_layer_to_string(lease->record->guard) : "",
+                     is_weak ? guard_layer_to_string(lease->record->terms.guard) : "",
                      is_weak ? ", by the policy" : "", returned,
                      lease && has_expelled(lease->record)
                              ? "; devices that were expelled come back when the lease ends"
                              : "",
-                     lease && lease->record->breach ? "; breached: " : "",
-                     lease && lease->record->breach ? lease->record->breach : "",
+                     lease && lease->record->condition.breach ? "; breached: " : "",
+                     lease && lease->record->condition.breach ? lease->record->condition.breach
+                                                              : "",
                      trouble ? "; trouble: " : "", trouble ? trouble : "") < 0)
                 return NULL;
         return text;

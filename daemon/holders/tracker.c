@@ -393,7 +393,7 @@ static int remember(Lease *lease, const HolderList *list, const Holder *first)
 
 void holders_judge(Lease *lease, const HolderList *list)
 {
-        if (!lease->record->exclusive_process || lease->record->state != LEASE_LEASED)
+        if (!lease->record->terms.exclusive_process || lease->record->state != LEASE_LEASED)
                 return;
         const Holder *first = find_first(list, lease);
         for (size_t i = 0; i < list->n_items; i++)
@@ -425,7 +425,7 @@ static bool is_looking(const Lease *lease)
 
 static bool is_exclusive(const Lease *lease)
 {
-        return lease->record->exclusive_process && lease->record->state == LEASE_LEASED;
+        return lease->record->terms.exclusive_process && lease->record->state == LEASE_LEASED;
 }
 
 void holders_review(Ledger *ledger)

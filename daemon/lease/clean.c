@@ -16,15 +16,15 @@
 #include "daemon/host/reset.h"
 #include "daemon/lease/clean.h"
 
-_Static_assert(sizeof(((LeaseDevice *)NULL)->reset_before) == RESET_TEXT_SIZE, "reset_before");
+_Static_assert(sizeof(((LeaseBefore *)NULL)->reset_method) == RESET_TEXT_SIZE, "reset_method");
 
 /* The settings that are noted of a device, and their files. */
 static const struct {
         const char *name;
         size_t offset, size;
 } settings[] = {
-        {"power/control", offsetof(LeaseDevice, power_before), LEASE_POWER_SIZE},
-        {"d3cold_allowed", offsetof(LeaseDevice, d3cold_before), LEASE_POWER_SIZE},
+        {"power/control", offsetof(LeaseDevice, before.power), LEASE_POWER_SIZE},
+        {"d3cold_allowed", offsetof(LeaseDevice, before.d3cold), LEASE_POWER_SIZE},
 };
 
 void lease_clean_clear(Cleaning *cleaning)
@@ -51,7 +51,7 @@ void lease_clean_note_device(const HostPaths *host, LeaseDevice *device)
         for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
                 read_setting(host, device->bdf, settings[i].name,
                              (char *)device + settings[i].offset, settings[i].size);
-        reset_read_methods(host, device->bdf, device->reset_before);
+        reset_read_methods(host, device->bdf, device->before.reset_method);
 }
 
 void lease_clean_note(const HostPaths *host, LeaseRecord *record)
@@ -118,7 +118,7 @@ static int clean_one(const HostPaths *host, const LeaseRecord *record, const Lea
         /*
          * A driver that is bound again controls the device; a domain that translates stops its DMA.
          */
-        if (r <= 0 || device->driver_before[0] || !reaches_memory(host, record))
+        if (r <= 0 || device->before.driver[0] || !reaches_memory(host, record))
                 return r < 0 ? r : 0;
         *ret_message = TAKE_PTR(message);
         return r;
@@ -175,7 +175,8 @@ int lease_clean_settle(const HostPaths *host, const LeaseDevice *device, char **
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(settings); i++)
                 r = put_back(host, device->bdf, settings[i].name,
                              (const char *)device + settings[i].offset, ret_message);
-        if (r == 0 && device->reset_before[0])
-                r = reset_write_methods(host, device->bdf, device->reset_before, ret_message);
+        if (r == 0 && device->before.reset_method[0])
+                r = reset_write_methods(host, device->bdf, device->before.reset_method,
+                                        ret_message);
         return r;
 }

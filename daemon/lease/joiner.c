@@ -63,7 +63,7 @@ int joiner_untake(const HostPaths *host, const LeaseDevice *device, char **ret_m
          */
         if (r == 0 && !device->owed && strcmp(override, device->driver) == 0)
                 r = driver_override_write(host, device->bdf,
-                                          device->override_before[0] ? device->override_before
+                                          device->before.override[0] ? device->before.override
                                                                      : BLOCK_OVERRIDE,
                                           ret_message);
         if (r == 0 && strcmp(driver, device->driver) == 0)

@@ -137,7 +137,7 @@ int nodes_grant(const HostPaths *host, const LeaseRecord *record, char **ret_mes
 
         int r = nodes_find(host, record, &nodes);
         for (size_t i = 0; r == 0 && i < nodes.n; i++) {
-                r = acl_grant(nodes.paths[i], record->path_uid);
+                r = acl_grant(nodes.paths[i], record->owner.path_uid);
                 if (r == -ENOENT)
                         r = 0;
                 if (r == -EOPNOTSUPP)
@@ -159,11 +159,11 @@ int nodes_revoke(const HostPaths *host, const LeaseRecord *record, bool shared, 
 
         int first = nodes_find(host, record, &nodes);
         for (size_t i = 0; i < (shared ? nodes.n : nodes.n_own); i++) {
-                int r = acl_revoke(nodes.paths[i], record->path_uid);
+                int r = acl_revoke(nodes.paths[i], record->owner.path_uid);
                 if (r < 0 && first == 0)
                         first = host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
                                             "%s: uid %u keeps its right to open it: %s",
-                                            nodes.paths[i], record->path_uid, strerror(-r));
+                                            nodes.paths[i], record->owner.path_uid, strerror(-r));
         }
         return first;
 }
@@ -176,7 +176,7 @@ bool nodes_are_granted(const HostPaths *host, const LeaseRecord *record)
                 return false;
         for (size_t i = 0; i < nodes.n; i++)
                 /* A node that has gone meanwhile cannot be opened. */
-                if (!acl_has(nodes.paths[i], record->path_uid) &&
+                if (!acl_has(nodes.paths[i], record->owner.path_uid) &&
                     access(nodes.paths[i], F_OK) == 0)
                         return false;
         return true;

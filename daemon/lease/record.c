@@ -48,11 +48,12 @@ int lease_record_new(LeaseRecord **ret_record)
         _cleanup_(lease_record_freep) LeaseRecord *record = calloc(1, sizeof(*record));
         if (!record)
                 return -ENOMEM;
-        record->handed_out = true; /* until it is known better: older records do not say */
-        record->revoke_grace = POLICY_GRACE_DEFAULT;
-        record->unit = strdup("");
-        record->rule = strdup("");
-        if (!record->unit || !record->rule)
+        record->condition.handed_out =
+                true; /* until it is known better: older records do not say */
+        record->terms.revoke_grace = POLICY_GRACE_DEFAULT;
+        record->owner.unit = strdup("");
+        record->terms.rule = strdup("");
+        if (!record->owner.unit || !record->terms.rule)
                 return -ENOMEM;
         *ret_record = TAKE_PTR(record);
         return 0;
@@ -65,8 +66,8 @@ LeaseRecord *lease_record_free(LeaseRecord *record)
         for (size_t i = 0; i < record->n_groups; i++)
                 free(record->groups[i].id);
         for (size_t i = 0; i < record->n_devices; i++) {
-                free(record->devices[i].driver_before);
-                free(record->devices[i].override_before);
+                free(record->devices[i].before.driver);
+                free(record->devices[i].before.override);
         }
         lease_record_drop_fd_names(record, 0);
         lease_record_drop_changes(record, 0);
@@ -75,10 +76,10 @@ LeaseRecord *lease_record_free(LeaseRecord *record)
         free(record->groups);
         free(record->devices);
         free(record->fd_names);
-        free(record->unit);
-        free(record->rule);
-        free(record->trouble);
-        free(record->breach);
+        free(record->owner.unit);
+        free(record->terms.rule);
+        free(record->condition.trouble);
+        free(record->condition.breach);
         free(record);
         return NULL;
 }
@@ -107,8 +108,8 @@ int lease_record_add_device(LeaseRecord *record, Bdf bdf, LeaseRole role, const 
                 .bdf = bdf,
                 .role = role,
                 .driver = LEASE_DRIVER,
-                .driver_before = TAKE_PTR(driver),
-                .override_before = TAKE_PTR(override),
+                .before.driver = TAKE_PTR(driver),
+                .before.override = TAKE_PTR(override),
         };
         return 0;
 }
@@ -153,7 +154,7 @@ LeaseVf *lease_record_find_vf(const LeaseRecord *record, Bdf bdf)
 
 bool lease_record_is_withheld(const LeaseRecord *record)
 {
-        return record->state == LEASE_QUARANTINED && record->in_hand;
+        return record->state == LEASE_QUARANTINED && record->condition.in_hand;
 }
 
 bool lease_record_is_in_hand(const LeaseRecord *record)

@@ -58,37 +58,52 @@ typedef enum LeaseRole {
         _LEASE_ROLE_N,
 } LeaseRole;
 
+/* A device as the host had it: "" for a driver or an override that was unset, and what is unknown.
+ */
+typedef struct LeaseBefore {
+        char *driver;
+        char *override;
+        char power[LEASE_POWER_SIZE];        /* power/control */
+        char d3cold[LEASE_POWER_SIZE];       /* d3cold_allowed */
+        char reset_method[LEASE_RESET_SIZE]; /* reset_method */
+} LeaseBefore;
+
+/* State of a joiner in this daemon; not on disk. */
+typedef struct LeaseJoiner {
+        bool blocking; /* a worker is blocking it */
+        bool blocked;  /* known to be blocked */
+        bool breached; /* it has a host driver, which was reported */
+        bool stays;    /* do not expel it: that failed, or its owner wants it */
+} LeaseJoiner;
+
+/* IOMMU faults of a device since this daemon began; not on disk. */
+typedef struct LeaseFaultCount {
+        uint64_t n;
+        uint64_t address; /* of the last */
+} LeaseFaultCount;
+
+/* State of a lost device; not on disk. */
+typedef struct LeaseLoss {
+        uint64_t usec; /* when, of CLOCK_MONOTONIC */
+        bool untold;   /* the loss is not reported: its cause is not known yet */
+        bool recreate; /* its PF's sriov_numvfs is to be written back */
+        bool given_up; /* it is not taken back */
+} LeaseLoss;
+
 typedef struct LeaseDevice {
         Bdf bdf;
         LeaseRole role;
-        bool lost;             /* gone from the machine */
-        char *driver_before;   /* "" if it was unbound */
-        char *override_before; /* "" if it was unset */
-        char driver[LEASE_NAME_SIZE];         /* the VFIO driver, if it is taken */
-        char power_before[LEASE_POWER_SIZE];  /* power/control, or "" */
-        char d3cold_before[LEASE_POWER_SIZE]; /* d3cold_allowed, or "" */
-        char reset_before[LEASE_RESET_SIZE];  /* reset_method, or "" */
+        bool lost;                    /* gone from the machine */
+        char driver[LEASE_NAME_SIZE]; /* the VFIO driver, if it is taken */
         bool joined;             /* taken, but a joiner before: gets a host driver at the end */
         bool taking;             /* a joiner that is being taken: to be undone half-way */
         bool owed;               /* it was taken, and lost only our driver, or has come back */
         bool returned;           /* a joiner that is the lost taken device */
         Fingerprint fingerprint; /* of the taken device that is here, or was */
-
-        /* State of a joiner in this daemon; not on disk. */
-        bool blocking; /* a worker is blocking it */
-        bool blocked;  /* known to be blocked */
-        bool breached; /* it has a host driver, which was reported */
-        bool stays;    /* do not expel it: that failed, or its owner wants it */
-
-        /* IOMMU faults since this daemon began; not on disk. */
-        uint64_t n_faults;
-        uint64_t fault_address; /* of the last */
-
-        /* State of a lost device; not on disk. */
-        uint64_t lost_usec; /* of CLOCK_MONOTONIC */
-        bool untold;        /* the loss is not reported: its cause is not known yet */
-        bool recreate;      /* its PF's sriov_numvfs is to be written back */
-        bool given_up;      /* it is not taken back */
+        LeaseBefore before;
+        LeaseJoiner joiner;
+        LeaseFaultCount faults;
+        LeaseLoss loss;
 } LeaseDevice;
 
 /* A taken device that is a virtual function. */
@@ -128,54 +143,79 @@ typedef struct LeaseGroup {
         char type_before[LEASE_TYPE_SIZE]; /* of its domain, if it is changed for the lease; or "" */
 } LeaseGroup;
 
+typedef struct LeaseOwner {
+        uid_t uid;
+        uid_t path_uid;                   /* who may open the nodes (nodes.h) */
+        char name[LEASE_OWNER_NAME_SIZE]; /* the name on the bus that ends the lease, or "" */
+        char bus[LEASE_BUS_ID_SIZE];      /* the bus that gave this name; "": not recorded */
+        char *unit;
+} LeaseOwner;
+
+/* What the policy says of the lease, as of when it was made. */
+typedef struct LeaseTerms {
+        char *rule; /* the origin of the rule that allowed it, as are the terms */
+        PolicyBreach on_breach;
+        PolicyVfLoss on_vf_loss;
+        PolicyJoin on_join;
+        PolicyBreach on_weaker;
+        GuardLayer guard; /* the required layer; NONE: any */
+        PolicyBreach on_fault_storm;
+        uint32_t fault_storm;   /* faults within FAULTS_STORM_SECONDS that are one */
+        bool exclusive_process; /* one process may have it open; a second one is reported */
+        uint32_t revoke_grace;  /* grace period of its owner in seconds */
+} LeaseTerms;
+
+typedef struct LeaseRevocation {
+        uint64_t end_usec; /* when the grace period is over, of CLOCK_BOOTTIME; 0: not revoked */
+        bool kill;         /* then kill processes that have it open */
+} LeaseRevocation;
+
+/* A worker that hangs. */
+typedef struct LeaseWorker {
+        uint32_t pid; /* 0: there is none */
+        uint64_t start;
+} LeaseWorker;
+
+/* The raised limits on locked memory of the process that asked; INT64_MAX is unlimited. */
+typedef struct LeaseMemlock {
+        uint64_t limit;      /* raised to; 0: not raised */
+        uint64_t soft, hard; /* before any lease of the process */
+        uint32_t pid;
+        uint64_t start;
+} LeaseMemlock;
+
+typedef struct LeaseCondition {
+        bool handed_out; /* an owner has had the devices: reset them before the next one */
+        bool in_hand;    /* quarantined while its owner may have it: it is still guarded */
+        bool is_weaker;  /* its guard is weaker than required, which was reported */
+        char *trouble;   /* why it is quarantined, or NULL */
+        char *breach;    /* which host driver was bound, when, and with which guard, or NULL */
+} LeaseCondition;
+
 typedef struct LeaseRecord {
         uint32_t id;
         LeaseState state;
         LeaseMode mode;
         LeaseLifetime lifetime;
-        uid_t uid;
-        uid_t path_uid; /* who may open the nodes (nodes.h) */
-        char owner_name[LEASE_OWNER_NAME_SIZE]; /* the name on the bus that ends it, or "" */
-        char owner_bus[LEASE_BUS_ID_SIZE]; /* the bus that gave this name; "": not recorded */
-        char *unit;
-        char *rule;
+        bool parked; /* it belongs to the daemon: daemon/park/park.h */
         uint64_t since_usec;
+        uint64_t recreated_usec; /* when VFs were last recreated, of CLOCK_BOOTTIME; 0: never */
+        LeaseOwner owner;
+        LeaseTerms terms;
+        LeaseCondition condition;
+        LeaseRevocation revocation;
+        LeaseWorker worker;
+        LeaseMemlock memlock;
         LeaseGroup *groups;
         size_t n_groups;
         LeaseDevice *devices;
         size_t n_devices;
         char **fd_names; /* by index of the fd in the service manager's store */
         size_t n_fd_names;
-        PolicyBreach on_breach; /* of the rule that allowed it, as are the next four */
-        PolicyVfLoss on_vf_loss;
-        PolicyJoin on_join;
-        PolicyBreach on_weaker;
-        GuardLayer guard; /* the required layer; NONE: any */
-        bool is_weaker;   /* than required, which was reported */
-        bool parked;      /* it belongs to the daemon: daemon/park/park.h */
-        PolicyBreach on_fault_storm;
-        uint32_t fault_storm; /* faults within FAULTS_STORM_SECONDS that are one */
-        bool handed_out;      /* an owner has had the devices: reset them before the next one */
-        bool exclusive_process; /* one process may have it open; a second one is reported */
-        uint32_t revoke_grace;  /* grace period of its owner in seconds */
-        uint32_t worker_pid;    /* of a worker that hangs, and when it began; or 0 */
-        uint64_t worker_start;
-        uint64_t revoke_usec;   /* when that is over, of CLOCK_BOOTTIME; 0: it is not revoked */
-        bool revoke_kill;       /* then kill processes that have it open */
-        uint64_t recreated_usec; /* when VFs were last recreated, of CLOCK_BOOTTIME; 0: never */
         LeaseVf *vfs;
         size_t n_vfs;
         LeaseChange *changes;
         size_t n_changes;
-        /* What the process that asked may lock is raised meanwhile: as limits, INT64_MAX is none.
-         */
-        uint64_t memlock;                    /* to so much; 0: it is not */
-        uint64_t memlock_soft, memlock_hard; /* before any lease of it */
-        uint32_t memlock_pid;
-        uint64_t memlock_start;
-        bool in_hand;  /* quarantined while its owner may have it: it is still guarded */
-        char *trouble; /* why it is quarantined, or NULL */
-        char *breach;  /* which host driver was bound, when, and with which guard, or NULL */
 } LeaseRecord;
 
 /* Returns 0 and an empty record, or -ENOMEM. */

@@ -34,17 +34,19 @@ static const JsonField record_fields[] = {
         NUMBER(LeaseRecord, "state", state, _LEASE_STATE_N - 1),
         NUMBER(LeaseRecord, "mode", mode, _LEASE_MODE_N - 1, .min = LEASE_MODE_NONE + 1),
         NUMBER(LeaseRecord, "lifetime", lifetime, _LEASE_LIFETIME_N - 1),
-        NUMBER(LeaseRecord, "uid", uid, UINT32_MAX),
-        STRING(LeaseRecord, "unit", unit),
-        STRING(LeaseRecord, "rule", rule),
+        NUMBER(LeaseRecord, "uid", owner.uid, UINT32_MAX),
+        STRING(LeaseRecord, "unit", owner.unit),
+        STRING(LeaseRecord, "rule", terms.rule),
         NUMBER(LeaseRecord, "since_usec", since_usec, INT64_MAX),
-        MESSAGE("trouble", trouble),
-        NUMBER(LeaseRecord, "on_breach", on_breach, _POLICY_BREACH_N - 1, .since = WITH_GUARD),
-        MESSAGE("breach", breach, .since = WITH_GUARD),
-        NUMBER(LeaseRecord, "on_join", on_join, _POLICY_JOIN_N - 1, .since = WITH_MEMBERS),
-        NUMBER(LeaseRecord, "on_weaker", on_weaker, _POLICY_BREACH_N - 1, .since = WITH_MEMBERS),
-        NUMBER(LeaseRecord, "guard", guard, _GUARD_N - 1, .since = WITH_MEMBERS),
-        FLAG(LeaseRecord, "is_weaker", is_weaker, .since = WITH_MEMBERS),
+        MESSAGE("trouble", condition.trouble),
+        NUMBER(LeaseRecord, "on_breach", terms.on_breach, _POLICY_BREACH_N - 1,
+               .since = WITH_GUARD),
+        MESSAGE("breach", condition.breach, .since = WITH_GUARD),
+        NUMBER(LeaseRecord, "on_join", terms.on_join, _POLICY_JOIN_N - 1, .since = WITH_MEMBERS),
+        NUMBER(LeaseRecord, "on_weaker", terms.on_weaker, _POLICY_BREACH_N - 1,
+               .since = WITH_MEMBERS),
+        NUMBER(LeaseRecord, "guard", terms.guard, _GUARD_N - 1, .since = WITH_MEMBERS),
+        FLAG(LeaseRecord, "is_weaker", condition.is_weaker, .since = WITH_MEMBERS),
         FLAG(LeaseRecord, "parked", parked, .since = WITH_MEMBERS),
 };
 
@@ -57,8 +59,8 @@ static const JsonField device_fields[] = {
         JSON_FIELD(LeaseDevice, "device", bdf, JSON_BDF),
         NUMBER(LeaseDevice, "role", role, _LEASE_ROLE_N - 1),
         FLAG(LeaseDevice, "lost", lost),
-        STRING(LeaseDevice, "driver_before", driver_before, .is_name = true),
-        STRING(LeaseDevice, "override_before", override_before, .is_name = true),
+        STRING(LeaseDevice, "driver_before", before.driver, .is_name = true),
+        STRING(LeaseDevice, "override_before", before.override, .is_name = true),
         FLAG(LeaseDevice, "joined", joined, .since = WITH_MEMBERS),
         FLAG(LeaseDevice, "taking", taking, .since = WITH_MEMBERS),
         FLAG(LeaseDevice, "returned", returned, .since = WITH_MEMBERS),
@@ -108,30 +110,31 @@ static const JsonList lists[] = {
 };
 
 static const JsonField loss_fields[] = {
-        NUMBER(LeaseRecord, "on_vf_loss", on_vf_loss, _POLICY_VF_LOSS_N - 1, .since = WITH_VFS),
+        NUMBER(LeaseRecord, "on_vf_loss", terms.on_vf_loss, _POLICY_VF_LOSS_N - 1,
+               .since = WITH_VFS),
         NUMBER(LeaseRecord, "recreated_usec", recreated_usec, INT64_MAX, .since = WITH_VFS),
 };
 
 /* The terms are an array: those of the record, then of each group, then of each device. */
 static const JsonField record_terms[] = {
-        TEXT(LeaseRecord, "owner_name", owner_name),
-        NUMBER(LeaseRecord, "path_uid", path_uid, UINT32_MAX),
-        NUMBER(LeaseRecord, "on_fault_storm", on_fault_storm, _POLICY_BREACH_N - 1),
-        NUMBER(LeaseRecord, "fault_storm", fault_storm, POLICY_FAULT_STORM_MAX),
-        NUMBER(LeaseRecord, "handed_out", handed_out, 1),
-        NUMBER(LeaseRecord, "exclusive_process", exclusive_process, 1),
-        NUMBER(LeaseRecord, "revoke_grace", revoke_grace, POLICY_GRACE_MAX),
-        NUMBER(LeaseRecord, "worker_pid", worker_pid, INT32_MAX),
-        NUMBER(LeaseRecord, "worker_start", worker_start, INT64_MAX),
-        NUMBER(LeaseRecord, "revoke_usec", revoke_usec, INT64_MAX),
-        NUMBER(LeaseRecord, "revoke_kill", revoke_kill, 1),
-        NUMBER(LeaseRecord, "in_hand", in_hand, 1, .may_miss = true),
-        TEXT(LeaseRecord, "owner_bus", owner_bus, .may_miss = true),
-        NUMBER(LeaseRecord, "memlock", memlock, INT64_MAX, .may_miss = true),
-        NUMBER(LeaseRecord, "memlock_soft", memlock_soft, INT64_MAX, .may_miss = true),
-        NUMBER(LeaseRecord, "memlock_hard", memlock_hard, INT64_MAX, .may_miss = true),
-        NUMBER(LeaseRecord, "memlock_pid", memlock_pid, INT32_MAX, .may_miss = true),
-        NUMBER(LeaseRecord, "memlock_start", memlock_start, INT64_MAX, .may_miss = true),
+        TEXT(LeaseRecord, "owner_name", owner.name),
+        NUMBER(LeaseRecord, "path_uid", owner.path_uid, UINT32_MAX),
+        NUMBER(LeaseRecord, "on_fault_storm", terms.on_fault_storm, _POLICY_BREACH_N - 1),
+        NUMBER(LeaseRecord, "fault_storm", terms.fault_storm, POLICY_FAULT_STORM_MAX),
+        NUMBER(LeaseRecord, "handed_out", condition.handed_out, 1),
+        NUMBER(LeaseRecord, "exclusive_process", terms.exclusive_process, 1),
+        NUMBER(LeaseRecord, "revoke_grace", terms.revoke_grace, POLICY_GRACE_MAX),
+        NUMBER(LeaseRecord, "worker_pid", worker.pid, INT32_MAX),
+        NUMBER(LeaseRecord, "worker_start", worker.start, INT64_MAX),
+        NUMBER(LeaseRecord, "revoke_usec", revocation.end_usec, INT64_MAX),
+        NUMBER(LeaseRecord, "revoke_kill", revocation.kill, 1),
+        NUMBER(LeaseRecord, "in_hand", condition.in_hand, 1, .may_miss = true),
+        TEXT(LeaseRecord, "owner_bus", owner.bus, .may_miss = true),
+        NUMBER(LeaseRecord, "memlock", memlock.limit, INT64_MAX, .may_miss = true),
+        NUMBER(LeaseRecord, "memlock_soft", memlock.soft, INT64_MAX, .may_miss = true),
+        NUMBER(LeaseRecord, "memlock_hard", memlock.hard, INT64_MAX, .may_miss = true),
+        NUMBER(LeaseRecord, "memlock_pid", memlock.pid, INT32_MAX, .may_miss = true),
+        NUMBER(LeaseRecord, "memlock_start", memlock.start, INT64_MAX, .may_miss = true),
 };
 
 static const JsonField group_terms[] = {
@@ -141,9 +144,9 @@ static const JsonField group_terms[] = {
 
 static const JsonField device_terms[] = {
         TEXT(LeaseDevice, "driver", driver, .is_name = true),
-        TEXT(LeaseDevice, "power_before", power_before, .is_name = true),
-        TEXT(LeaseDevice, "d3cold_before", d3cold_before, .is_name = true),
-        TEXT(LeaseDevice, "reset_before", reset_before, .is_name = true),
+        TEXT(LeaseDevice, "power_before", before.power, .is_name = true),
+        TEXT(LeaseDevice, "d3cold_before", before.d3cold, .is_name = true),
+        TEXT(LeaseDevice, "reset_before", before.reset_method, .is_name = true),
 };
 
 static const JsonTable record_table = JSON_TABLE(record_fields);
@@ -211,9 +214,9 @@ unsigned lease_record_version(void)
  */
 const char *lease_record_first_optional(const LeaseRecord *record)
 {
-        if (record->in_hand)
+        if (record->condition.in_hand)
                 return "in_hand";
-        if (record->memlock != 0)
+        if (record->memlock.limit != 0)
                 return "memlock";
         for (size_t i = 0; i < record->n_devices; i++)
                 if (record->devices[i].owed)

@@ -104,22 +104,22 @@ static int claim(const HostPaths *host, const LeaseRecord *record, VfioFds *ret_
 static char *describe_override(const LeaseDevice *device, const char *address)
 {
         return text_print("%s: driver_override %s%s%s", address, device->driver,
-                          device->override_before[0] ? ", was " : "", device->override_before);
+                          device->before.override[0] ? ", was " : "", device->before.override);
 }
 
 static char *describe_unbind(const LeaseDevice *device, const char *address)
 {
         bool is_free =
-                !device->driver_before[0] || strcmp(device->driver_before, device->driver) == 0;
+                !device->before.driver[0] || strcmp(device->before.driver, device->driver) == 0;
 
         if (is_free)
                 return strdup("");
-        return text_print("%s: unbind %s", address, device->driver_before);
+        return text_print("%s: unbind %s", address, device->before.driver);
 }
 
 static char *describe_bind(const LeaseDevice *device, const char *address)
 {
-        if (strcmp(device->driver_before, device->driver) == 0)
+        if (strcmp(device->before.driver, device->driver) == 0)
                 return strdup("");
         return text_print("%s: bind %s", address, device->driver);
 }
@@ -238,7 +238,7 @@ static int step_leave(const HostPaths *host, const LeaseDevice *device, char **r
         if (r < 0)
                 return r;
         if (strcmp(driver, device->driver) != 0 ||
-            strcmp(device->driver_before, device->driver) == 0)
+            strcmp(device->before.driver, device->driver) == 0)
                 return 0;
         return driver_unbind(host, device->bdf, ret_message);
 }
@@ -251,10 +251,10 @@ static int step_override_back(const HostPaths *host, const LeaseDevice *device, 
         int r = driver_override_read(host, device->bdf, &override);
         if (r < 0)
                 return r;
-        if (strcmp(override, device->override_before) == 0 ||
+        if (strcmp(override, device->before.override) == 0 ||
             (strcmp(override, device->driver) != 0 && strcmp(override, BLOCK_OVERRIDE) != 0))
                 return 0;
-        return driver_override_write(host, device->bdf, device->override_before, ret_message);
+        return driver_override_write(host, device->bdf, device->before.override, ret_message);
 }
 
 static int step_driver_back(const HostPaths *host, const LeaseDevice *device, char **ret_message)
@@ -269,9 +269,9 @@ static int step_driver_back(const HostPaths *host, const LeaseDevice *device, ch
         /* A device that joined had no driver; the host may have one for it. */
         if (device->joined)
                 return driver_probe_any(host, device->bdf, ret_message);
-        if (!device->driver_before[0])
+        if (!device->before.driver[0])
                 return 0;
-        return driver_bind(host, device->bdf, device->driver_before, ret_message);
+        return driver_bind(host, device->bdf, device->before.driver, ret_message);
 }
 
 static int step_let_in(const HostPaths *host, const LeaseDevice *device, char **ret_message)

@@ -42,7 +42,7 @@ size_t ledger_count_leases_of(const Ledger *ledger, uid_t uid)
         size_t n = 0;
 
         for (size_t i = 0; i < ledger->n_leases; i++)
-                n += ledger->leases[i]->record->uid == uid;
+                n += ledger->leases[i]->record->owner.uid == uid;
         return n;
 }
 
@@ -74,7 +74,7 @@ const char *ledger_group_state(const Ledger *ledger, size_t group)
 
 bool ledger_is_revoking(const Lease *lease)
 {
-        return lease->record->state == LEASE_LEASED && lease->record->revoke_usec > 0;
+        return lease->record->state == LEASE_LEASED && lease->record->revocation.end_usec > 0;
 }
 
 const char *ledger_lease_state(const Lease *lease)
@@ -83,7 +83,7 @@ const char *ledger_lease_state(const Lease *lease)
                 return "stuck";
         if (ledger_is_revoking(lease))
                 return "revoking";
-        if (lease->record->state == LEASE_LEASED && lease->record->breach)
+        if (lease->record->state == LEASE_LEASED && lease->record->condition.breach)
                 return "breached";
         if (lease->record->state == LEASE_LEASED && lease->record->parked)
                 return "parked";

@@ -155,7 +155,7 @@ static void react(Lease *lease, PolicyBreach reaction, const char *why)
                 if (ledger_is_revoking(lease))
                         return;
                 log_warning("lease %" PRIu32 ": %s; revoking it, as rule %s says",
-                            lease->record->id, why, lease->record->rule);
+                            lease->record->id, why, lease->record->terms.rule);
                 return life_raise(lease, LIFE_REVOKE, &(LifeNews){.revoke = &by_rule});
         case POLICY_BREACH_QUARANTINE:
                 return life_raise_code(lease, LIFE_CONDEMN, REFUSAL_QUARANTINED, why);
@@ -187,11 +187,11 @@ static void handle(Ledger *ledger, const Event *event)
                 life_of(lease)->n_joined++;
                 return;
         case EVENT_BREACHED:
-                return react(lease, lease->record->on_breach, event->text);
+                return react(lease, lease->record->terms.on_breach, event->text);
         case EVENT_GUARD_WEAK:
-                return react(lease, lease->record->on_weaker, event->text);
+                return react(lease, lease->record->terms.on_weaker, event->text);
         case EVENT_FAULT_STORM:
-                return react(lease, lease->record->on_fault_storm, event->text);
+                return react(lease, lease->record->terms.on_fault_storm, event->text);
         case EVENT_GUARD_SETTLED:
                 return finish_settling(lease);
         case EVENT_OWNER_GONE:

@@ -22,8 +22,8 @@ bool life_quarantine(Lease *lease, const LifeNews *news)
 {
         const char *trouble = news->message;
 
-        free(lease->record->trouble);
-        lease->record->trouble = strdup(trouble);
+        free(lease->record->condition.trouble);
+        lease->record->condition.trouble = strdup(trouble);
         audit_lease(AUDIT_QUARANTINED, lease, " is quarantined: %s", trouble);
         (void)ledger_set_state(lease, LEASE_QUARANTINED);
         /* Refuses requests that wait for its groups. */
@@ -81,7 +81,7 @@ bool life_shut_in_hand(Lease *lease, const LifeNews *news)
 {
         _cleanup_(freep) char *message = NULL;
 
-        lease->record->in_hand = true;
+        lease->record->condition.in_hand = true;
         (void)life_quarantine(lease, news);
         int r = claims_revoke_nodes(lease, &message);
         if (r != 0)

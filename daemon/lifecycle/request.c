@@ -39,8 +39,9 @@ void lifecycle_resume(Lease *lease, bool is_complete)
 
         if (record->state == LEASE_QUARANTINED) {
                 log_warning("lease %" PRIu32 " is still quarantined: %s", record->id,
-                            record->trouble ? record->trouble : "reason unknown");
-                if (record->in_hand && !may_go_on(lease, is_complete))
+                            record->condition.trouble ? record->condition.trouble
+                                                      : "reason unknown");
+                if (record->condition.in_hand && !may_go_on(lease, is_complete))
                         log_warning("lease %" PRIu32 ": not all of its descriptors were kept",
                                     record->id);
                 life_raise(lease, LIFE_RESUME_BROKEN, NULL);

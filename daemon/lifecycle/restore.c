@@ -34,7 +34,8 @@ static int job_restore(const void *context, VfioFds *fds, char **ret_message)
 {
         const Lease *lease = context;
         _cleanup_(lease_clean_clear) Cleaning cleaning = {
-                .snapshot = lease->record->handed_out ? lease->ledger->world->snapshot : NULL,
+                .snapshot =
+                        lease->record->condition.handed_out ? lease->ledger->world->snapshot : NULL,
         };
         const HostPaths *host = &lease->ledger->host;
         _cleanup_(freep) char *halted = NULL;
@@ -45,7 +46,7 @@ static int job_restore(const void *context, VfioFds *fds, char **ret_message)
          * Stop devices first, so that a process that keeps one open cannot go on using it while the
          * kernel waits. Cleaning reports a device whose bus mastering stays on.
          */
-        if (lease->record->handed_out)
+        if (lease->record->condition.handed_out)
                 (void)lease_halt(host, lease->record, fds, &halted);
         /*
          * Closing the last copy may reset the device. Let that happen here, not in the service
@@ -94,10 +95,10 @@ static void report_end(const Lease *lease)
 {
         const LeaseRecord *record = lease->record;
 
-        if (!record->handed_out)
+        if (!record->condition.handed_out)
                 log_info("lease %" PRIu32 ": given back", record->id);
         else
-                audit_lease(record->trouble ? AUDIT_REPAIRED : AUDIT_GIVEN_BACK, lease,
+                audit_lease(record->condition.trouble ? AUDIT_REPAIRED : AUDIT_GIVEN_BACK, lease,
                             ": given back");
 }
 
@@ -165,7 +166,7 @@ static int shut(Lease *lease, char **ret_message)
         if (life->grace)
                 (void)event_del(life->grace);
         module_report(lease->ledger, EVENT_RESTORING, lease, NULL);
-        lease->record->in_hand = false;
+        lease->record->condition.in_hand = false;
         work_after_upkeep(lease, NULL);
         /* Set this first, so that the next daemon continues to give it back. */
         (void)ledger_set_state(lease, LEASE_RELEASING);

@@ -63,7 +63,7 @@ static void on_killed(Ledger *ledger, uint32_t id, const HoldersResult *result, 
 bool life_end_grace(Lease *lease, const LifeNews *news)
 {
         log_notice("lease %" PRIu32 " is revoked", lease->record->id);
-        if (lease->record->revoke_kill)
+        if (lease->record->revocation.kill)
                 holders_ask_own(lease, true, on_killed, NULL);
         else
                 life_raise(lease, LIFE_KILLED, NULL);
@@ -82,7 +82,7 @@ static int arm(Lease *lease, uint64_t usec)
 
 bool life_resume_grace(Lease *lease, const LifeNews *news)
 {
-        uint64_t now = clock_usec(CLOCK_BOOTTIME), end = lease->record->revoke_usec;
+        uint64_t now = clock_usec(CLOCK_BOOTTIME), end = lease->record->revocation.end_usec;
 
         int r = arm(lease, end > now ? end - now : 0);
         if (r < 0) {
@@ -96,14 +96,14 @@ bool life_begin_grace(Lease *lease, const LifeNews *news)
 {
         const RevokeRequest *request = news->revoke;
         const LedgerObserver *observer = &lease->ledger->observer;
-        unsigned grace = request->has_grace ? request->grace : lease->record->revoke_grace;
+        unsigned grace = request->has_grace ? request->grace : lease->record->terms.revoke_grace;
 
         set_waiter(lease, news);
-        lease->record->revoke_usec = clock_usec(CLOCK_BOOTTIME) + grace * USEC_PER_SEC;
-        lease->record->revoke_kill |= request->kill;
+        lease->record->revocation.end_usec = clock_usec(CLOCK_BOOTTIME) + grace * USEC_PER_SEC;
+        lease->record->revocation.kill |= request->kill;
         audit_lease(AUDIT_REVOKED, lease, " is to be revoked in %u s%s", grace,
-                    lease->record->revoke_kill ? "; processes that have it open then are killed"
-                                               : "");
+                    lease->record->revocation.kill ? "; processes that have it open then are killed"
+                                                   : "");
         (void)ledger_set_state(lease, LEASE_LEASED);
         if (observer->revoked)
                 observer->revoked(lease, grace, observer->userdata);
@@ -117,7 +117,7 @@ bool life_hurry(Lease *lease, const LifeNews *news)
 {
         if (!news->revoke->kill)
                 return life_join_wait(lease, news);
-        lease->record->revoke_kill = true;
+        lease->record->revocation.kill = true;
         set_waiter(lease, news);
         holders_ask_own(lease, true, on_killed, NULL);
         /* Answer the requester in time even if the kernel does not finish. */

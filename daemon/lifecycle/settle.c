@@ -14,7 +14,7 @@
 
 static int settle(Lease *lease, char **ret_message)
 {
-        lease->record->handed_out = true;
+        lease->record->condition.handed_out = true;
         int r = descriptors_open_pipe(lease);
         if (r == 0)
                 r = descriptors_store(lease);
@@ -59,7 +59,7 @@ bool life_await_guard(Lease *lease, const LifeNews *news)
 bool life_grant(Lease *lease, const LifeNews *news)
 {
         audit_lease(AUDIT_TAKEN, lease, ": %s, uid %u, mode %s", lease->record->groups[0].id,
-                    lease->record->uid, lease_mode_to_string(lease->record->mode));
+                    lease->record->owner.uid, lease_mode_to_string(lease->record->mode));
         life_answer(lease, 0, NULL);
         return false;
 }

@@ -156,7 +156,7 @@ static void tell_forced(Lease *lease)
         }
         for (const char *at = text, *end = at + n; at < end; at += strlen(at) + 1)
                 audit_lease(AUDIT_FORCED, lease, ": taken by force of uid %u, although %s",
-                            lease->record->uid, at);
+                            lease->record->owner.uid, at);
 }
 
 /* --- its end ---------------------------------------------------------------------------------- */
@@ -296,7 +296,7 @@ bool life_start_take(Lease *lease, const LifeNews *news)
                 .overdue = on_overdue,
         };
 
-        lease->record->handed_out = false;
+        lease->record->condition.handed_out = false;
         lease_clean_note(&lease->ledger->host, lease->record);
         int r = lease_state_save(lease->ledger->state_directory, lease->record);
         if (r < 0) {

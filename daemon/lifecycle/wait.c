@@ -68,7 +68,7 @@ const char *lease_trouble(const Lease *lease)
 {
         if (of(lease)->text)
                 return of(lease)->text;
-        return lease->record->trouble ? lease->record->trouble : "";
+        return lease->record->condition.trouble ? lease->record->condition.trouble : "";
 }
 
 bool lease_is_at_work(const Lease *lease)
@@ -108,14 +108,15 @@ static void on_holders(Ledger *ledger, uint32_t id, const HoldersResult *result,
                                "`isoctl revoke --kill %" PRIu32 "` kills them",
                                lease->record->groups[0].id, names ? names : "a process", id);
         else
-                (void)snprintf(
-                        text, sizeof(text),
-                        "group %s: the kernel is taking long%s%s%s; see the kernel log; "
-                        "it is given back when the kernel has finished",
-                        lease->record->groups[0].id,
-                        result->code == 0 ? ", and no process has it open" : ": ",
-                        is_unseen && lease->record->revoke_kill ? "no process was killed, as " : "",
-                        result->code == 0 ? "" : result->message);
+                (void)snprintf(text, sizeof(text),
+                               "group %s: the kernel is taking long%s%s%s; see the kernel log; "
+                               "it is given back when the kernel has finished",
+                               lease->record->groups[0].id,
+                               result->code == 0 ? ", and no process has it open" : ": ",
+                               is_unseen && lease->record->revocation.kill
+                                       ? "no process was killed, as "
+                                       : "",
+                               result->code == 0 ? "" : result->message);
         set_text(lease, text);
         log_warning("lease %" PRIu32 " is %s: %s", id, ledger_lease_state(lease), text);
         if (lease->record->state == LEASE_PREPARING)
@@ -155,10 +156,10 @@ static void record_worker(Lease *lease)
         const Worker *worker = transition ? transition : work_upkeep(lease);
         LeaseRecord *record = lease->record;
 
-        if (!worker || record->worker_pid == (uint32_t)worker_pid(worker) ||
-            !holder_read_start(&lease->ledger->host, worker_pid(worker), &record->worker_start))
+        if (!worker || record->worker.pid == (uint32_t)worker_pid(worker) ||
+            !holder_read_start(&lease->ledger->host, worker_pid(worker), &record->worker.start))
                 return;
-        record->worker_pid = (uint32_t)worker_pid(worker);
+        record->worker.pid = (uint32_t)worker_pid(worker);
         (void)ledger_save_lease(lease);
 }
 
@@ -176,7 +177,7 @@ void life_end_wait(Lease *lease)
         LifeHang *hang = of(lease);
 
         ledger_set_stuck(lease, false);
-        lease->record->worker_pid = 0;
+        lease->record->worker.pid = 0;
         free(TAKE_PTR(hang->text));
         if (hang->stuck)
                 (void)event_del(hang->stuck);
@@ -237,14 +238,14 @@ bool life_await_former(Lease *lease)
         uint64_t start = 0;
         char text[160];
 
-        if (record->worker_pid == 0)
+        if (record->worker.pid == 0)
                 return false;
-        hang->former_fd = (int)syscall(SYS_pidfd_open, (pid_t)record->worker_pid, 0);
+        hang->former_fd = (int)syscall(SYS_pidfd_open, (pid_t)record->worker.pid, 0);
         if (hang->former_fd < 0)
                 return false;
         /* Another process may have that number by now. */
-        if (!holder_read_start(&lease->ledger->host, (int32_t)record->worker_pid, &start) ||
-            start != record->worker_start ||
+        if (!holder_read_start(&lease->ledger->host, (int32_t)record->worker.pid, &start) ||
+            start != record->worker.start ||
             event_watch(&hang->former, lease->ledger->base, hang->former_fd, EV_READ,
                         on_former_ended, lease) < 0) {
                 forget_former(hang);
@@ -254,7 +255,7 @@ bool life_await_former(Lease *lease)
         (void)snprintf(text, sizeof(text),
                        "group %s: process %" PRIu32 ", a worker of a former daemon, hangs in "
                        "the kernel; it is given back when that process has ended",
-                       record->groups[0].id, record->worker_pid);
+                       record->groups[0].id, record->worker.pid);
         set_text(lease, text);
         log_warning("lease %" PRIu32 " is stuck: %s", record->id, text);
         return true;

@@ -118,10 +118,10 @@ static void add(Cooldown *cooldown, const char *group, uid_t uid)
 /* A lease that reached its owner ends: its groups cool down, each as long as its rules say. */
 static void note(Cooldown *cooldown, const LeaseRecord *record)
 {
-        if (!record->handed_out || record->parked || record->uid == 0)
+        if (!record->condition.handed_out || record->parked || record->owner.uid == 0)
                 return;
         for (size_t i = 0; i < record->n_groups; i++)
-                add(cooldown, record->groups[i].id, record->uid);
+                add(cooldown, record->groups[i].id, record->owner.uid);
         arm(cooldown);
 }
 

@@ -81,8 +81,8 @@ int memlock_check(const Ledger *ledger, const AcquireRequest *request, const Pol
 
 static bool is_of(const LeaseRecord *record, const MemlockProcess *process)
 {
-        return record->memlock > 0 && record->memlock_pid == (uint32_t)process->pid &&
-               record->memlock_start == process->start;
+        return record->memlock.limit > 0 && record->memlock.pid == (uint32_t)process->pid &&
+               record->memlock.start == process->start;
 }
 
 /* Finds another lease of that process, or NULL. */
@@ -99,17 +99,18 @@ static const LeaseRecord *find_other(const Ledger *ledger, const LeaseRecord *re
 /* The limits of the process of `record` from its other leases, or with this lease too. */
 static MemlockPair find_limits(const Ledger *ledger, const LeaseRecord *record, bool with_it)
 {
-        const MemlockProcess process = {.pid = (int32_t)record->memlock_pid,
-                                        .start = record->memlock_start};
-        uint64_t raised = with_it ? from_record(record->memlock) : 0;
+        const MemlockProcess process = {.pid = (int32_t)record->memlock.pid,
+                                        .start = record->memlock.start};
+        uint64_t raised = with_it ? from_record(record->memlock.limit) : 0;
 
         for (size_t i = 0; i < ledger->n_leases; i++)
                 if (ledger->leases[i]->record != record &&
                     is_of(ledger->leases[i]->record, &process))
-                        raised = larger(raised, from_record(ledger->leases[i]->record->memlock));
+                        raised = larger(raised,
+                                        from_record(ledger->leases[i]->record->memlock.limit));
         return (MemlockPair){
-                .soft = larger(from_record(record->memlock_soft), raised),
-                .hard = larger(from_record(record->memlock_hard), raised),
+                .soft = larger(from_record(record->memlock.soft), raised),
+                .hard = larger(from_record(record->memlock.hard), raised),
         };
 }
 
@@ -125,11 +126,11 @@ void memlock_record(const Ledger *ledger, const AcquireRequest *request, const P
         const LeaseRecord *other = find_other(ledger, record, &process);
         if (!other && from_record(rule->memlock) <= limits.soft)
                 return;
-        record->memlock = rule->memlock;
-        record->memlock_pid = (uint32_t)process.pid;
-        record->memlock_start = process.start;
-        record->memlock_soft = other ? other->memlock_soft : to_record(limits.soft);
-        record->memlock_hard = other ? other->memlock_hard : to_record(limits.hard);
+        record->memlock.limit = rule->memlock;
+        record->memlock.pid = (uint32_t)process.pid;
+        record->memlock.start = process.start;
+        record->memlock.soft = other ? other->memlock.soft : to_record(limits.soft);
+        record->memlock.hard = other ? other->memlock.hard : to_record(limits.hard);
 }
 
 /* --- in workers ------------------------------------------------------------------------------- */
@@ -139,12 +140,12 @@ static void change(const Lease *lease, bool raise)
 {
         const Ledger *ledger = lease->ledger;
         const LeaseRecord *record = lease->record;
-        const MemlockProcess process = {.pid = (int32_t)record->memlock_pid,
-                                        .start = record->memlock_start};
+        const MemlockProcess process = {.pid = (int32_t)record->memlock.pid,
+                                        .start = record->memlock.start};
         const MemlockPair without = find_limits(ledger, record, false);
         const MemlockPair with = find_limits(ledger, record, true);
 
-        if (record->memlock == 0)
+        if (record->memlock.limit == 0)
                 return;
         int r = memlock_change(&ledger->host, &process, raise ? &without : &with,
                                raise ? &with : &without);
@@ -152,11 +153,11 @@ static void change(const Lease *lease, bool raise)
                 log_warning("lease %" PRIu32 ": process %" PRIu32
                             " has changed its limits on locked "
                             "memory, and keeps them",
-                            record->id, record->memlock_pid);
+                            record->id, record->memlock.pid);
         else if (r < 0 && r != -ESRCH)
                 log_error("lease %" PRIu32 ": the limits on locked memory of process %" PRIu32
                           " could not be %s: %s",
-                          record->id, record->memlock_pid, raise ? "raised" : "restored",
+                          record->id, record->memlock.pid, raise ? "raised" : "restored",
                           strerror(-r));
 }
 
@@ -179,13 +180,13 @@ char *memlock_describe_shortfall(const Lease *lease)
         MemlockProcess process;
         MemlockPair limits;
 
-        if (record->memlock == 0 ||
-            memlock_look(&lease->ledger->host, (int32_t)record->memlock_pid, record->uid, &process,
-                         &limits) != 0 ||
+        if (record->memlock.limit == 0 ||
+            memlock_look(&lease->ledger->host, (int32_t)record->memlock.pid, record->owner.uid,
+                         &process, &limits) != 0 ||
             limits.soft >= wanted.soft)
                 return NULL;
         return text_print("process %" PRIu32 " may lock %" PRIu64
                           " bytes; the limit could not be raised as the policy says; see the log "
                           "of the daemon",
-                          record->memlock_pid, limits.soft);
+                          record->memlock.pid, limits.soft);
 }

@@ -123,7 +123,7 @@ static int check_covered(Plan *plan, const Group *group, size_t index)
 static int refuse_leased(Plan *plan, const char *id, const Lease *lease)
 {
         const LeaseRecord *record = lease->record;
-        bool may_see = plan->request->uid == 0 || plan->request->uid == record->uid;
+        bool may_see = plan->request->uid == 0 || plan->request->uid == record->owner.uid;
         time_t seconds = (time_t)(record->since_usec / 1000000);
         char since[32] = "an unknown time";
         struct tm utc;
@@ -137,7 +137,9 @@ static int refuse_leased(Plan *plan, const char *id, const Lease *lease)
                 return plan_refuse(plan, REFUSAL_QUARANTINED,
                                    "group %s is quarantined: %s; isoctl release %" PRIu32
                                    " tries to put it back again",
-                                   id, record->trouble ? record->trouble : "reason unknown",
+                                   id,
+                                   record->condition.trouble ? record->condition.trouble
+                                                             : "reason unknown",
                                    record->id);
         if (!may_see)
                 return plan_refuse(plan, REFUSAL_BUSY,
@@ -147,8 +149,8 @@ static int refuse_leased(Plan *plan, const char *id, const Lease *lease)
                 (void)strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &utc);
         return plan_refuse(plan, REFUSAL_BUSY,
                            "group %s: lease %" PRIu32 " of uid %u%s%s has it since %s (%s)", id,
-                           record->id, record->uid, record->unit[0] ? ", " : "", record->unit,
-                           since, ledger_lease_state(lease));
+                           record->id, record->owner.uid, record->owner.unit[0] ? ", " : "",
+                           record->owner.unit, since, ledger_lease_state(lease));
 }
 
 static int check_busy(Plan *plan)

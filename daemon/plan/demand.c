@@ -56,13 +56,13 @@ int plan_check_demand(const Ledger *ledger, size_t group, LeaseMode mode,
 
 void plan_record_rules(LeaseRecord *record, const PolicyRule *rule, const PolicyRule *demand)
 {
-        record->on_breach = rule ? rule->on_breach : POLICY_BREACH_KEEP;
-        record->on_vf_loss = rule ? rule->on_vf_loss : POLICY_VF_LOSS_KEEP;
-        record->on_join = rule ? rule->on_join : POLICY_JOIN_HOLD;
-        record->on_weaker = demand ? demand->on_weaker : POLICY_BREACH_KEEP;
-        record->on_fault_storm = rule ? rule->on_fault_storm : POLICY_BREACH_KEEP;
-        record->fault_storm = rule ? rule->fault_storm : POLICY_FAULT_STORM_DEFAULT;
-        record->exclusive_process = rule && rule->exclusive_process;
-        record->revoke_grace = rule ? rule->revoke_grace : POLICY_GRACE_DEFAULT;
-        record->guard = demand ? demand->guard : GUARD_NONE;
+        record->terms.on_breach = rule ? rule->on_breach : POLICY_BREACH_KEEP;
+        record->terms.on_vf_loss = rule ? rule->on_vf_loss : POLICY_VF_LOSS_KEEP;
+        record->terms.on_join = rule ? rule->on_join : POLICY_JOIN_HOLD;
+        record->terms.on_weaker = demand ? demand->on_weaker : POLICY_BREACH_KEEP;
+        record->terms.on_fault_storm = rule ? rule->on_fault_storm : POLICY_BREACH_KEEP;
+        record->terms.fault_storm = rule ? rule->fault_storm : POLICY_FAULT_STORM_DEFAULT;
+        record->terms.exclusive_process = rule && rule->exclusive_process;
+        record->terms.revoke_grace = rule ? rule->revoke_grace : POLICY_GRACE_DEFAULT;
+        record->terms.guard = demand ? demand->guard : GUARD_NONE;
 }

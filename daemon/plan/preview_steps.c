@@ -129,7 +129,7 @@ static char *describe_change(const LeaseChange *change)
 static int add_node(const LeaseRecord *record, const char *path, LeaseStepTexts *texts)
 {
         return lease_step_texts_add(texts,
-                                    text_print("let uid %u open %s", record->path_uid, path));
+                                    text_print("let uid %u open %s", record->owner.path_uid, path));
 }
 
 static int add_nodes(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
@@ -145,12 +145,12 @@ static int add_nodes(const HostPaths *host, const LeaseRecord *record, LeaseStep
 static int add_memlock(const LeaseRecord *record, LeaseStepTexts *texts)
 {
         char *text = NULL;
-        int n = record->memlock == POLICY_MEMLOCK_UNLIMITED
+        int n = record->memlock.limit == POLICY_MEMLOCK_UNLIMITED
                         ? asprintf(&text, "let process %" PRIu32 " lock any memory",
-                                   record->memlock_pid)
+                                   record->memlock.pid)
                         : asprintf(&text,
                                    "let process %" PRIu32 " lock %" PRIu64 " bytes of memory",
-                                   record->memlock_pid, record->memlock);
+                                   record->memlock.pid, record->memlock.limit);
 
         return lease_step_texts_add(texts, n < 0 ? NULL : text);
 }
@@ -166,5 +166,5 @@ int preview_take(const HostPaths *host, const LeaseRecord *record, LeaseStepText
                 r = lease_steps_describe(record, texts);
         if (r == 0)
                 r = add_nodes(host, record, texts);
-        return r == 0 && record->memlock > 0 ? add_memlock(record, texts) : r;
+        return r == 0 && record->memlock.limit > 0 ? add_memlock(record, texts) : r;
 }

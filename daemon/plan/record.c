@@ -76,18 +76,18 @@ int plan_record(Plan *plan, LeaseRecord *record)
         record->lifetime = request->lifetime;
         record->parked = request->parked;
         plan_record_rules(record, plan->rule, plan->demand);
-        record->uid = request->uid;
+        record->owner.uid = request->uid;
         if (request->lifetime == LEASE_LIFETIME_CONNECTION) {
-                (void)snprintf(record->owner_name, sizeof(record->owner_name), "%s",
+                (void)snprintf(record->owner.name, sizeof(record->owner.name), "%s",
                                request->owner ? request->owner : "");
-                memcpy(record->owner_bus, plan->ledger->bus_id, sizeof(record->owner_bus));
+                memcpy(record->owner.bus, plan->ledger->bus_id, sizeof(record->owner.bus));
         }
-        record->path_uid = request->path_uid;
-        free(record->unit);
-        free(record->rule);
-        record->unit = strdup(request->unit);
-        record->rule = strdup(plan->rule ? plan->rule->origin : "root");
-        if (!record->unit || !record->rule)
+        record->owner.path_uid = request->path_uid;
+        free(record->owner.unit);
+        free(record->terms.rule);
+        record->owner.unit = strdup(request->unit);
+        record->terms.rule = strdup(plan->rule ? plan->rule->origin : "root");
+        if (!record->owner.unit || !record->terms.rule)
                 return -ENOMEM;
         for (size_t i = 0; i < plan->n_groups; i++) {
                 const Group *group = plan_group(plan, i);

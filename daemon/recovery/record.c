@@ -145,8 +145,8 @@ static int recover_lease(Ledger *ledger, const FdStore *store, uint32_t id)
         record->mode = LEASE_MODE_VFIO;
         record->lifetime = LEASE_LIFETIME_PERSISTENT;
         record->since_usec = clock_usec(CLOCK_REALTIME);
-        record->trouble = strdup(TROUBLE);
-        r = record->trouble ? add_groups(ledger, store, record) : -ENOMEM;
+        record->condition.trouble = strdup(TROUBLE);
+        r = record->condition.trouble ? add_groups(ledger, store, record) : -ENOMEM;
         if (r < 0 || record->n_groups == 0)
                 return r;
         r = lease_state_save(ledger->state_directory, record);

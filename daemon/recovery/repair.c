@@ -127,7 +127,7 @@ static void mend_lease(Repair *work, Lease *lease)
 
         say(work, "lease %" PRIu32 ", group %s: %s (%s)%s", record->id,
             record->n_groups > 0 ? record->groups[0].id : "-", lease_state_to_string(record->state),
-            record->trouble ? record->trouble : "reason unknown",
+            record->condition.trouble ? record->condition.trouble : "reason unknown",
             work->dry_run ? ": would be put back again" : ": is put back again");
         if (work->dry_run) {
                 work->n_left++;
@@ -243,7 +243,7 @@ static int make_lease(Repair *work, size_t group, Lease **ret_lease)
         record->state = LEASE_RELEASING;
         record->mode = LEASE_MODE_VFIO;
         record->lifetime = LEASE_LIFETIME_PERSISTENT;
-        record->uid = work->uid;
+        record->owner.uid = work->uid;
         r = lease_record_add_group(record, world->groups->groups[group].kernel_group,
                                    world->groups->groups[group].id);
         for (size_t i = 0; r == 0 && i < work->n_devices; i++) {

@@ -34,7 +34,7 @@ static int on_loaded(LeaseRecord *record, void *userdata)
         int r = ledger_add_lease(resume->ledger, record, &lease);
         if (r < 0)
                 return r;
-        bool is_lost = record->state == LEASE_QUARANTINED && !record->in_hand;
+        bool is_lost = record->state == LEASE_QUARANTINED && !record->condition.in_hand;
         lifecycle_resume(lease, !is_lost && descriptors_take_stored(lease, resume->store));
         return 0;
 }

@@ -24,12 +24,12 @@ DEFINE_LEASE_PART(LeaseName, of, names_module);
 
 static bool is_elsewhere(const Lease *lease)
 {
-        return ledger_is_other_bus(lease->ledger, lease->record->owner_bus);
+        return ledger_is_other_bus(lease->ledger, lease->record->owner.bus);
 }
 
 static bool has_name(const Lease *lease)
 {
-        return lease->record->lifetime == LEASE_LIFETIME_CONNECTION && lease->record->owner_name[0];
+        return lease->record->lifetime == LEASE_LIFETIME_CONNECTION && lease->record->owner.name[0];
 }
 
 static bool is_tied(const Lease *lease)
@@ -39,7 +39,7 @@ static bool is_tied(const Lease *lease)
 
 static bool is_tied_to(const Lease *lease, const char *name)
 {
-        return is_tied(lease) && strcmp(lease->record->owner_name, name) == 0;
+        return is_tied(lease) && strcmp(lease->record->owner.name, name) == 0;
 }
 
 /* Finds a lease that ends with `name`, or, if that is NULL, with another bus than this one. */
@@ -94,6 +94,6 @@ void names_each(const Ledger *ledger, void (*tell)(const char *name, void *userd
 {
         for (size_t i = 0; i < ledger->n_leases; i++)
                 if (is_tied(ledger->leases[i]))
-                        tell(ledger->leases[i]->record->owner_name, userdata);
+                        tell(ledger->leases[i]->record->owner.name, userdata);
         queue_each_name(ledger, tell, userdata);
 }

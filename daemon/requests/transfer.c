@@ -66,13 +66,13 @@ static int check(const Lease *lease, const NewOwner *owner, char **ret_message)
                                    "lease %" PRIu32 " ends with a connection to the bus: name the "
                                    "connection of the new owner",
                                    record->id);
-        if (nodes_are_for(record->mode) && record->path_uid != owner->who.uid)
+        if (nodes_are_for(record->mode) && record->owner.path_uid != owner->who.uid)
                 return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
                                    "lease %" PRIu32 ", mode %s: its nodes stay open to uid %u; "
                                    "release it, and let the new owner acquire",
                                    record->id, lease_mode_to_string(record->mode),
-                                   record->path_uid);
-        if (owner->who.uid != 0 && owner->who.uid != record->uid && n >= LEASES_PER_UID_MAX)
+                                   record->owner.path_uid);
+        if (owner->who.uid != 0 && owner->who.uid != record->owner.uid && n >= LEASES_PER_UID_MAX)
                 return host_refuse(REFUSAL_QUOTA, ret_message, "uid %u has %zu leases already",
                                    owner->who.uid, n);
         return owner->is_privileged ? 0 : check_policy(lease, owner, ret_message);
@@ -83,32 +83,32 @@ int lease_transfer(Lease *lease, const NewOwner *owner, char **ret_message)
         LeaseRecord *record = lease->record;
         _cleanup_(freep) char *unit = strdup(owner->unit ? owner->unit : "");
         char name[LEASE_OWNER_NAME_SIZE], bus[LEASE_BUS_ID_SIZE];
-        uid_t uid = record->uid;
+        uid_t uid = record->owner.uid;
 
         int r = check(lease, owner, ret_message);
         if (r != 0 || !unit)
                 return r != 0 ? r : -ENOMEM;
-        memcpy(name, record->owner_name, sizeof(name));
-        memcpy(bus, record->owner_bus, sizeof(bus));
-        char *unit_before = record->unit;
-        record->unit = unit;
-        record->uid = owner->who.uid;
+        memcpy(name, record->owner.name, sizeof(name));
+        memcpy(bus, record->owner.bus, sizeof(bus));
+        char *unit_before = record->owner.unit;
+        record->owner.unit = unit;
+        record->owner.uid = owner->who.uid;
         if (record->lifetime == LEASE_LIFETIME_CONNECTION) {
-                (void)snprintf(record->owner_name, sizeof(record->owner_name), "%s", owner->name);
-                memcpy(record->owner_bus, lease->ledger->bus_id, sizeof(bus));
+                (void)snprintf(record->owner.name, sizeof(record->owner.name), "%s", owner->name);
+                memcpy(record->owner.bus, lease->ledger->bus_id, sizeof(bus));
         }
         r = lease_state_save(lease->ledger->state_directory, record);
         if (r < 0) {
-                record->unit = unit_before;
-                record->uid = uid;
-                memcpy(record->owner_name, name, sizeof(name));
-                memcpy(record->owner_bus, bus, sizeof(bus));
+                record->owner.unit = unit_before;
+                record->owner.uid = uid;
+                memcpy(record->owner.name, name, sizeof(name));
+                memcpy(record->owner.bus, bus, sizeof(bus));
                 return r;
         }
         unit = unit_before;
-        audit_lease(AUDIT_TRANSFERRED, lease, ": from uid %u to uid %u", uid, record->uid);
+        audit_lease(AUDIT_TRANSFERRED, lease, ": from uid %u to uid %u", uid, record->owner.uid);
         if (record->lifetime == LEASE_LIFETIME_CONNECTION)
-                ledger_need_name(lease->ledger, record->owner_name);
+                ledger_need_name(lease->ledger, record->owner.name);
         ledger_tell_lease(lease);
         return 0;
 }

@@ -25,10 +25,10 @@ int lease_note_breach(Lease *lease, LeaseDevice *device, const char *driver)
         if (asprintf(&breach, "%s was found bound to %s at %s; the guard was %s",
                      bdf_format(device->bdf, text), driver, when, guard_layer_to_string(layer)) < 0)
                 return -ENOMEM;
-        free(lease->record->breach);
-        lease->record->breach = breach;
-        device->breached = true;
-        device->blocked = device->blocking = false;
+        free(lease->record->condition.breach);
+        lease->record->condition.breach = breach;
+        device->joiner.breached = true;
+        device->joiner.blocked = device->joiner.blocking = false;
         audit_device(AUDIT_BREACHED, lease, device->bdf, " is breached: %s; the daemon unbinds it",
                      breach);
         if (ledger->observer.breached)

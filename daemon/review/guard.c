@@ -112,9 +112,9 @@ static void note_evicted(Lease *lease, const char *address, const char *driver)
         device = bdf_parse(address, &bdf) ? lease_record_find(lease->record, bdf) : NULL;
         if (!device)
                 return;
-        if (!device->breached && lease_note_breach(lease, device, driver) < 0)
+        if (!device->joiner.breached && lease_note_breach(lease, device, driver) < 0)
                 log_broken(-ENOMEM);
-        device->breached = false; /* the driver is unbound; another one is another breach */
+        device->joiner.breached = false; /* the driver is unbound; another one is another breach */
 }
 
 /* Handles and skips the lines about evicted drivers at the start of a worker's message. */
@@ -143,10 +143,10 @@ static void on_enforced(Lease *lease, WorkerResult *result, bool is_ending)
         for (size_t i = 0; i < lease->record->n_devices; i++) {
                 LeaseDevice *device = &lease->record->devices[i];
 
-                device->blocked |= device->blocking && result->code == 0;
-                device->blocking = false;
-                untaken |= device->blocked && device->taking;
-                device->taking &= !device->blocked;
+                device->joiner.blocked |= device->joiner.blocking && result->code == 0;
+                device->joiner.blocking = false;
+                untaken |= device->joiner.blocked && device->taking;
+                device->taking &= !device->joiner.blocked;
         }
         if (untaken)
                 (void)ledger_save_lease(lease);
@@ -154,9 +154,11 @@ static void on_enforced(Lease *lease, WorkerResult *result, bool is_ending)
         if (is_ending)
                 return;
         end_work(lease, result);
-        if (result->code == 0 && lease->record->breach && lease->record->state == LEASE_LEASED)
+        if (result->code == 0 && lease->record->condition.breach &&
+            lease->record->state == LEASE_LEASED)
                 /* The host driver is unbound. The policy decides what follows. */
-                module_report(lease->ledger, EVENT_BREACHED, lease, lease->record->breach);
+                module_report(lease->ledger, EVENT_BREACHED, lease,
+                              lease->record->condition.breach);
 }
 
 static void on_unsealed(Lease *lease, WorkerResult *result, bool is_ending)
@@ -201,8 +203,8 @@ static bool mark_unblocked(LeaseRecord *record)
         for (size_t i = 0; i < record->n_devices; i++) {
                 LeaseDevice *device = &record->devices[i];
 
-                if (device->role == LEASE_ROLE_JOINER && !device->lost && !device->blocked)
-                        any = device->blocking = true;
+                if (device->role == LEASE_ROLE_JOINER && !device->lost && !device->joiner.blocked)
+                        any = device->joiner.blocking = true;
         }
         return any;
 }
@@ -252,7 +254,7 @@ static int look(Lease *lease, bool may_plan)
 static void block_again(LeaseRecord *record)
 {
         for (size_t i = 0; i < record->n_devices; i++)
-                record->devices[i].blocked = false;
+                record->devices[i].joiner.blocked = false;
 }
 
 void lease_review_guard(Lease *lease)

@@ -27,9 +27,9 @@ void lease_judge_guard(Lease *lease)
          */
         if (lease_awaits_guard(lease) && (layer == GUARD_OWNED || !is_changing))
                 return module_report(lease->ledger, EVENT_GUARD_SETTLED, lease, NULL);
-        if (lease_has_waiter(lease) || is_changing || is_weak == record->is_weaker)
+        if (lease_has_waiter(lease) || is_changing || is_weak == record->condition.is_weaker)
                 return;
-        record->is_weaker = is_weak;
+        record->condition.is_weaker = is_weak;
         (void)ledger_set_state(lease, record->state);
         if (!is_weak) {
                 log_notice("lease %" PRIu32 ": its guard is %s again, as required", record->id,
@@ -37,7 +37,7 @@ void lease_judge_guard(Lease *lease)
                 return;
         }
         log_warning("lease %" PRIu32 ": its guard is %s, weaker than required: %s", record->id,
-                    guard_layer_to_string(layer), guard_layer_to_string(record->guard));
+                    guard_layer_to_string(layer), guard_layer_to_string(record->terms.guard));
         if (observer->weakened)
                 observer->weakened(lease, layer, observer->userdata);
         module_report(lease->ledger, EVENT_GUARD_WEAK, lease, "its guard is weaker than required");

@@ -41,9 +41,9 @@ static Loss loss_of(const Lease *lease, Bdf bdf, VfPlace *place)
 
 void loss_mark(LeaseDevice *device)
 {
-        device->lost = device->untold = true;
-        device->lost_usec = clock_usec(CLOCK_MONOTONIC);
-        device->given_up = false;
+        device->lost = device->loss.untold = true;
+        device->loss.usec = clock_usec(CLOCK_MONOTONIC);
+        device->loss.given_up = false;
 }
 
 void loss_report(Lease *lease, LeaseDevice *device)
@@ -54,14 +54,14 @@ void loss_report(Lease *lease, LeaseDevice *device)
         _cleanup_(freep) char *cause = loss_describe(&loss);
         char text[BDF_TEXT_SIZE];
 
-        if (!device->untold)
+        if (!device->loss.untold)
                 return;
-        device->untold = false;
-        device->recreate = loss_find_cause(&loss) == LOSS_NUMVFS;
+        device->loss.untold = false;
+        device->loss.recreate = loss_find_cause(&loss) == LOSS_NUMVFS;
         /* Somebody who unbinds a driver by hand wants it to stay unbound. */
-        device->given_up = loss_find_cause(&loss) == LOSS_DRIVER;
+        device->loss.given_up = loss_find_cause(&loss) == LOSS_DRIVER;
         log_notice("lease %u: %s is %s: %s", lease->record->id, bdf_format(device->bdf, text),
-                   device->given_up ? "lost to its owner" : "gone from the machine",
+                   device->loss.given_up ? "lost to its owner" : "gone from the machine",
                    cause ? cause : "");
         if (observer->lost)
                 observer->lost(lease, device->bdf, cause ? cause : "", observer->userdata);
@@ -116,13 +116,13 @@ void loss_report_all(Lease *lease)
         for (size_t i = 0; i < record->n_devices; i++) {
                 const Loss loss = loss_of(lease, record->devices[i].bdf, &place);
 
-                if (!record->devices[i].untold)
+                if (!record->devices[i].loss.untold)
                         continue;
                 /* A joiner that was held has no VF record in which to wait. */
                 if (loss.place != &place && !loss_is_settled(&loss))
                         ledger_read_soon(lease->ledger);
                 else if (loss.place != &place && !loss_is_final(&loss) &&
-                         clock_usec(CLOCK_MONOTONIC) - record->devices[i].lost_usec < LEAVING_USEC)
+                         clock_usec(CLOCK_MONOTONIC) - record->devices[i].loss.usec < LEAVING_USEC)
                         ledger_read_later(lease->ledger);
                 else
                         loss_report(lease, &record->devices[i]);

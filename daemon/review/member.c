@@ -221,7 +221,7 @@ static int settle_taken(Lease *lease, LeaseDevice *device, const VfioFds *fds,
                 return r;
         device->role = LEASE_ROLE_TAKEN;
         device->joined |= !device->owed;
-        device->taking = device->returned = device->blocked = device->owed = false;
+        device->taking = device->returned = device->joiner.blocked = device->owed = false;
         if (index != SNAPSHOT_NONE)
                 device->fingerprint =
                         world_fingerprint(&ledger->host, &ledger->world->snapshot->devices[index]);
@@ -263,7 +263,7 @@ static void on_taken(Lease *lease, WorkerResult *result, bool is_ending)
         if (code == REFUSAL_QUARANTINED)
                 code = REFUSAL_KERNEL_REFUSED; /* this is about the joiner, not the lease */
         if (device->taking)
-                device->blocked = false;
+                device->joiner.blocked = false;
         if (code == 0)
                 log_info("lease %" PRIu32 ": its owner has taken %s", lease->record->id,
                          bdf_format(device->bdf, text));
@@ -285,7 +285,7 @@ static void on_expelled(Lease *lease, WorkerResult *result, bool is_ending)
                 log_warning("lease %" PRIu32 ": %s could not be expelled: %s", lease->record->id,
                             bdf_format(device->bdf, text),
                             result->code < 0 ? strerror(-result->code) : result->message);
-        device->stays |= result->code != 0;
+        device->joiner.stays |= result->code != 0;
         finish(lease, is_ending, result->code, result->message, NULL);
 }
 
@@ -318,8 +318,8 @@ static int note_before(const Lease *lease, LeaseDevice *device)
                 return r;
         if (strcmp(override, BLOCK_OVERRIDE) == 0)
                 override[0] = '\0'; /* the override is ours: there was none before */
-        free(device->override_before);
-        device->override_before = TAKE_PTR(override);
+        free(device->before.override);
+        device->before.override = TAKE_PTR(override);
         r = lease_drivers_choose_loaded(host, device);
         lease_clean_note_device(host, device);
         return r;
@@ -384,12 +384,13 @@ static void apply_policy(Lease *lease)
 {
         const LeaseRecord *record = lease->record;
 
-        for (size_t i = 0; record->on_join == POLICY_JOIN_EXPEL && i < record->n_devices; i++) {
+        for (size_t i = 0; record->terms.on_join == POLICY_JOIN_EXPEL && i < record->n_devices;
+             i++) {
                 LeaseDevice *device = &record->devices[i];
                 size_t index = snapshot_find(lease->ledger->world->snapshot, device->bdf);
 
-                if (device->role != LEASE_ROLE_JOINER || device->lost || !device->blocked ||
-                    device->returned || device->stays || index == SNAPSHOT_NONE ||
+                if (device->role != LEASE_ROLE_JOINER || device->lost || !device->joiner.blocked ||
+                    device->returned || device->joiner.stays || index == SNAPSHOT_NONE ||
                     lease->ledger->world->snapshot->devices[index].is_vf)
                         continue;
                 return put_task(lease, MEMBER_EXPEL, device->bdf, NULL, NULL);
@@ -433,6 +434,6 @@ void members_ask(Lease *lease, MemberWork work, Bdf bdf, const PolicyRequest *wh
                                 lease->record->id);
         if (r != 0)
                 return answer(done, userdata, r, message, NULL);
-        device->stays |= work == MEMBER_TAKE;
+        device->joiner.stays |= work == MEMBER_TAKE;
         put_task(lease, work, bdf, done, userdata);
 }

@@ -104,7 +104,7 @@ static bool has_stayed(const Lease *lease, const LeaseDevice *device, size_t ind
 static void forget_before(LeaseDevice *device)
 {
         device->owed = device->joined = false;
-        device->driver_before[0] = device->override_before[0] = '\0';
+        device->before.driver[0] = device->before.override[0] = '\0';
 }
 
 /* Compares one device with the reading. Returns whether its record changes. */
@@ -152,7 +152,7 @@ static bool may_be_leaving(const Lease *lease, Bdf bdf)
 {
         const LeaseDevice *device = lease_record_find(lease->record, bdf);
 
-        return device && device->lost && device->owed && device->untold;
+        return device && device->lost && device->owed && device->loss.untold;
 }
 
 /*
@@ -179,11 +179,11 @@ static int reconcile_breach(Lease *lease, LeaseDevice *device, const char *drive
 {
         if (driver_is_harmless(driver)) {
                 /* A worker may have unbound it already, and will report the same breach. */
-                if (!device->blocking)
-                        device->breached = false;
+                if (!device->joiner.blocking)
+                        device->joiner.breached = false;
                 return 0;
         }
-        if (device->breached)
+        if (device->joiner.breached)
                 return 0;
         int r = lease_note_breach(lease, device, driver);
         return r < 0 ? r : 1;
@@ -203,8 +203,9 @@ static int reconcile_joiner(Lease *lease, const PciDevice *device)
                 known = lease_record_find(lease->record, device->bdf);
         } else if (is_new) {
                 loss_report(lease, known);
-                known->lost = known->blocking = known->blocked = known->breached = false;
-                known->taking = known->returned = known->stays = false;
+                known->lost = known->joiner.blocking = known->joiner.blocked =
+                        known->joiner.breached = false;
+                known->taking = known->returned = known->joiner.stays = false;
                 known->role = role;
                 if (!known->owed)
                         forget_before(known);

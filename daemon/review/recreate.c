@@ -58,9 +58,9 @@ bool recreate_awaits(const Lease *lease, Bdf bdf)
         const LeaseVf *vf = lease_record_find_vf(lease->record, bdf);
         const LeaseDevice *device = lease_record_find(lease->record, bdf);
 
-        return lease->record->on_vf_loss == POLICY_VF_LOSS_RECREATE &&
+        return lease->record->terms.on_vf_loss == POLICY_VF_LOSS_RECREATE &&
                lease->record->state == LEASE_LEASED && vf && device && device->lost &&
-               !device->given_up && is_back(lease, vf);
+               !device->loss.given_up && is_back(lease, vf);
 }
 
 /* Whether sriov_numvfs may be written back for a VF that is not there. Logs if not. */
@@ -69,12 +69,12 @@ static bool may_recreate(const Lease *lease, LeaseDevice *device)
         const LeaseRecord *record = lease->record;
         char text[BDF_TEXT_SIZE];
 
-        if (!device->recreate)
+        if (!device->loss.recreate)
                 return false;
         if (record->recreated_usec == 0 ||
             clock_usec(CLOCK_BOOTTIME) - record->recreated_usec > RECREATE_PAUSE_USEC)
                 return true;
-        device->recreate = false;
+        device->loss.recreate = false;
         log_notice("lease %u: %s was lost again within a minute: somebody means it, and it stays "
                    "away",
                    record->id, bdf_format(device->bdf, text));
@@ -93,7 +93,7 @@ static bool mark_returning(Lease *lease, bool *ret_write)
                 LeaseDevice *device = lease_record_find(record, vf->bdf);
 
                 vf->returning = false;
-                if (!device || !device->lost || device->untold || device->given_up)
+                if (!device || !device->lost || device->loss.untold || device->loss.given_up)
                         continue;
                 if (is_back(lease, vf))
                         vf->returning = true;
@@ -208,8 +208,8 @@ static void settle_vfs(Lease *lease, bool taken)
 
                 if (!vf->returning || !device)
                         continue;
-                vf->returning = device->recreate = false;
-                device->given_up = !taken;
+                vf->returning = device->loss.recreate = false;
+                device->loss.given_up = !taken;
                 device->owed = !taken && needs_restoring(lease, device);
                 if (taken || device->owed)
                         adopt_group(lease, vf);
@@ -263,7 +263,7 @@ void lease_review_vfs(Lease *lease)
         uint64_t recreated = record->recreated_usec;
         bool write;
 
-        if (record->on_vf_loss != POLICY_VF_LOSS_RECREATE || record->state != LEASE_LEASED ||
+        if (record->terms.on_vf_loss != POLICY_VF_LOSS_RECREATE || record->state != LEASE_LEASED ||
             work_transition(lease) || work_upkeep(lease) || !mark_returning(lease, &write))
                 return;
         of(lease)->n_lasting = record->n_changes;

@@ -61,9 +61,9 @@ static void add_number(Entry *entry, const char *name, unsigned long number)
 static void add_record(Entry *entry, const LeaseRecord *record)
 {
         add_number(entry, AUDIT_FIELD_LEASE, record->id);
-        add_number(entry, AUDIT_FIELD_OWNER_UID, record->uid);
-        add(entry, AUDIT_FIELD_OWNER_UNIT, record->unit);
-        add(entry, AUDIT_FIELD_RULE, record->rule);
+        add_number(entry, AUDIT_FIELD_OWNER_UID, record->owner.uid);
+        add(entry, AUDIT_FIELD_OWNER_UNIT, record->owner.unit);
+        add(entry, AUDIT_FIELD_RULE, record->terms.rule);
         add(entry, AUDIT_FIELD_MODE, lease_mode_to_string(record->mode));
         for (size_t i = 0; i < record->n_groups; i++)
                 add(entry, AUDIT_FIELD_GROUP, record->groups[i].id);
@@ -150,9 +150,9 @@ _printf_(4, 0) static void send_lease(AuditEvent event, const Lease *lease, cons
         add_record(&entry, record);
         if (event == AUDIT_GIVEN_BACK)
                 add(&entry, AUDIT_FIELD_ENDED,
-                    record->breach            ? "breached"
-                    : record->revoke_usec > 0 ? "revoked"
-                                              : "released");
+                    record->condition.breach          ? "breached"
+                    : record->revocation.end_usec > 0 ? "revoked"
+                                                      : "released");
         if (bdf)
                 add(&entry, AUDIT_FIELD_DEVICE, bdf_format(*bdf, address));
         else

@@ -279,8 +279,8 @@ static bool agree(void)
 
                 if (state != (model ? model->state : LIFE_FREE))
                         return differ("state of group", g, state, model ? (long)model->state : 0);
-                if (lease && lease->record->uid != (uid_t)model->owner)
-                        return differ("owner of group", g, lease->record->uid, model->owner);
+                if (lease && lease->record->owner.uid != (uid_t)model->owner)
+                        return differ("owner of group", g, lease->record->owner.uid, model->owner);
                 for (size_t i = 0; i < life->model.n_waiters; i++)
                         waiting += (life->model.waiters[i].groups >> g) & 1;
                 size_t have = queue_count(life->ledger,

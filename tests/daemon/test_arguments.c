@@ -136,7 +136,7 @@ static void begin(void)
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
                 abort();
         lease.record->id = 7;
-        lease.record->uid = 1000;
+        lease.record->owner.uid = 1000;
         lease.record->state = LEASE_RELEASING; /* GetDescriptors has nothing to hand out */
         bus = (Bus){.ledger = &ledger};
         start_end(&bus.bus, ends[0], true, on_call);

@@ -50,10 +50,10 @@ static LeaseRecord *make_record(unsigned n)
         if (lease_record_new(&record) < 0)
                 abort();
         record->id = 7;
-        record->uid = 1000;
+        record->owner.uid = 1000;
         record->mode = LEASE_MODE_VFIO;
-        free(record->rule);
-        record->rule = strdup("50-lab.json: lab-edu");
+        free(record->terms.rule);
+        record->terms.rule = strdup("50-lab.json: lab-edu");
         if (lease_record_add_group(record, 3, "0000:00/05.0") < 0)
                 abort();
         for (unsigned i = 0; i < n; i++) {
@@ -102,7 +102,7 @@ static void test_fields(void)
         Lease *lease = make_lease(2);
         const LeaseRecord *record = lease->record;
 
-        audit_lease(AUDIT_FORCED, lease, ": taken by force of uid %u", record->uid);
+        audit_lease(AUDIT_FORCED, lease, ": taken by force of uid %u", record->owner.uid);
         CHECK(has("MESSAGE=lease 7: taken by force of uid 1000"));
         CHECK(has("MESSAGE_ID=d7642f0a8ebb41e2a30438dd25ba8f8b"));
         CHECK(has("ISOLATIOND_EVENT=forced") && has("PRIORITY=4"));
@@ -146,10 +146,10 @@ static void test_endings(void)
 
         audit_lease(AUDIT_GIVEN_BACK, lease, ": given back");
         CHECK(has("ISOLATIOND_ENDED=released") && has("ISOLATIOND_GUARD=owned"));
-        record->revoke_usec = 1;
+        record->revocation.end_usec = 1;
         audit_lease(AUDIT_GIVEN_BACK, lease, ": given back");
         CHECK(has("ISOLATIOND_ENDED=revoked"));
-        record->breach = strdup("a driver was quicker");
+        record->condition.breach = strdup("a driver was quicker");
         audit_lease(AUDIT_GIVEN_BACK, lease, ": given back");
         CHECK(has("ISOLATIOND_ENDED=breached"));
         audit_lease(AUDIT_REPAIRED, lease, ": given back");

@@ -60,7 +60,7 @@ void __wrap_request_reset(Ledger *ledger, Bdf bdf, LeaseDone done, void *userdat
 int __wrap_lease_transfer(Lease *lease, const NewOwner *owner, char **ret_message)
 {
         n_done++;
-        lease->record->uid = owner->who.uid;
+        lease->record->owner.uid = owner->who.uid;
         return 0;
 }
 
@@ -131,7 +131,7 @@ static void make_machine(Scene *scene)
             lease_record_add_group(scene->lease.record, 14, "0000:00/05.0") < 0)
                 abort();
         scene->lease.record->id = 7;
-        scene->lease.record->uid = OWNER;
+        scene->lease.record->owner.uid = OWNER;
         scene->leases[0] = &scene->lease;
         scene->ledger.leases = scene->leases;
         scene->ledger.n_leases = 1;
@@ -225,7 +225,7 @@ static void test_a_grant_for_the_owner_of_before(void)
 
         open_scene(&scene, OTHER);
         ask(&scene, "/org/isolationd1/lease/7", BUS_IFACE_LEASE, "Release");
-        scene.lease.record->uid = 1002;
+        scene.lease.record->owner.uid = 1002;
         grant(&scene);
         CHECK_NUMBER(n_done, 0);
         CHECK_NUMBER(scene.n_outcomes, 1);
@@ -256,9 +256,9 @@ static void test_an_owner_gives_away_what_is_not_his_any_more(void)
         give_to(&scene, ":1.42");
         give_to(&scene, ":1.43");
         name_heir(&scene, 0, OTHER);
-        CHECK_NUMBER(scene.lease.record->uid, OTHER);
+        CHECK_NUMBER(scene.lease.record->owner.uid, OTHER);
         name_heir(&scene, 1, OWNER);
-        CHECK_NUMBER(scene.lease.record->uid, OTHER);
+        CHECK_NUMBER(scene.lease.record->owner.uid, OTHER);
         CHECK_NUMBER(n_done, 1);
         CHECK_NUMBER(scene.n_outcomes, 2);
         CHECK_STRING(scene.names[0], "");
@@ -283,7 +283,7 @@ static void test_an_owner_of_what_is_in_quarantine(void)
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 open_scene(&scene, OWNER);
                 scene.lease.record->state = cases[i].state;
-                scene.lease.record->in_hand = cases[i].in_hand;
+                scene.lease.record->condition.in_hand = cases[i].in_hand;
                 ask(&scene, "/org/isolationd1/lease/7", BUS_IFACE_LEASE, "Release");
                 CHECK_NUMBER(n_done, cases[i].n_done);
                 if (cases[i].n_done == 0)
@@ -293,7 +293,7 @@ static void test_an_owner_of_what_is_in_quarantine(void)
         }
         open_scene(&scene, 0);
         scene.lease.record->state = LEASE_QUARANTINED;
-        scene.lease.record->in_hand = true;
+        scene.lease.record->condition.in_hand = true;
         ask(&scene, "/org/isolationd1/lease/7", BUS_IFACE_LEASE, "Release");
         CHECK_NUMBER(n_done, 1);
         close_scene(&scene);

@@ -64,8 +64,8 @@ static Lease *add_lease(const char *bus)
         record->state = LEASE_LEASED;
         record->mode = LEASE_MODE_VFIO;
         record->lifetime = LEASE_LIFETIME_CONNECTION;
-        (void)snprintf(record->owner_name, sizeof(record->owner_name), NAME);
-        (void)snprintf(record->owner_bus, sizeof(record->owner_bus), "%s", bus);
+        (void)snprintf(record->owner.name, sizeof(record->owner.name), NAME);
+        (void)snprintf(record->owner.bus, sizeof(record->owner.bus), "%s", bus);
         if (ledger_add_lease(ledger, record, &lease) < 0)
                 abort();
         life_raise(lease, LIFE_RESUME, NULL);
@@ -128,7 +128,7 @@ static void test_a_waiter(const char *bus, bool stays)
         request_acquire(ledger, &request, on_answer, NULL);
         if (CHECK(queue_of(ledger)->first))
                 CHECK_STRING(queue_of(ledger)->first->bus, bus);
-        lease->record->owner_bus[0] = '\0';
+        lease->record->owner.bus[0] = '\0';
         names_meet_bus(ledger, HERE);
         CHECK_NUMBER(queue_of(ledger)->first != NULL, stays);
         CHECK_NUMBER(waited, stays ? 0 : REFUSAL_CHANGED);

@@ -201,9 +201,9 @@ static void test_settings(void)
         start(&(Condition){.power_state = 0});
         tree_file(DEVICE "/reset_method", "flr bus\n");
         lease_clean_note(&host, record);
-        CHECK_STRING(record->devices[0].power_before, "auto");
-        CHECK_STRING(record->devices[0].d3cold_before, "1");
-        CHECK_STRING(record->devices[0].reset_before, "flr bus");
+        CHECK_STRING(record->devices[0].before.power, "auto");
+        CHECK_STRING(record->devices[0].before.d3cold, "1");
+        CHECK_STRING(record->devices[0].before.reset_method, "flr bus");
         tree_file(DEVICE "/power/control", "on\n");
         tree_file(DEVICE "/reset_method", "flr\n");
         CHECK_NUMBER(lease_clean_settle(&host, &record->devices[0], &message), 0);
@@ -212,7 +212,7 @@ static void test_settings(void)
         CHECK_STRING(power, "auto");
         /* A file keeps what is longer than what is written: as a kernel that does not obey. */
         tree_file(DEVICE "/power/control", "something\n");
-        record->devices[0].power_before[0] = '\0'; /* was not known */
+        record->devices[0].before.power[0] = '\0'; /* was not known */
         CHECK_NUMBER(lease_clean_settle(&host, &record->devices[0], &message), 0);
         CHECK(!message);
         tree_file(DEVICE "/reset_method", "pm flr bus acpi\n");

@@ -21,7 +21,7 @@
 
 static void react(Lease *lease, PolicyBreach reaction, const char *why)
 {
-        lease->record->on_fault_storm = reaction;
+        lease->record->terms.on_fault_storm = reaction;
         module_report(lease->ledger, EVENT_FAULT_STORM, lease, why);
 }
 
@@ -88,9 +88,10 @@ static void live_condemned(FakeDaemon *daemon)
         must_be(strcmp(ledger_lease_state(lease), "revoking") == 0 &&
                         frame_told_grace == POLICY_GRACE_DEFAULT,
                 "revoked, with the rule's grace");
-        uint64_t end = lease->record->revoke_usec;
+        uint64_t end = lease->record->revocation.end_usec;
         react(lease, POLICY_BREACH_REVOKE, "again");
-        must_be(lease->record->revoke_usec == end, "a second reason makes the grace no longer");
+        must_be(lease->record->revocation.end_usec == end,
+                "a second reason makes the grace no longer");
         react(lease, POLICY_BREACH_QUARANTINE, "a storm");
         while (work_upkeep(lease))
                 must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");

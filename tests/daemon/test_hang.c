@@ -104,7 +104,8 @@ static void live_revoked(FakeDaemon *daemon)
         Lease *lease = take(daemon);
         double begin = now();
 
-        must_be(lease->record->revoke_grace == POLICY_GRACE_DEFAULT, "the grace without a rule");
+        must_be(lease->record->terms.revoke_grace == POLICY_GRACE_DEFAULT,
+                "the grace without a rule");
         answer = take_away(daemon, &(RevokeRequest){.has_grace = true});
         must_be(answer.code == 0 && strcmp(answer.report, CARD " flr\n") == 0, "at once");
         must_be(frame_told_grace == 0 && daemon->ledger->n_leases == 0, "it is gone");

@@ -253,9 +253,9 @@ static void test_holders(void)
 /* Its time has come to be looked at. */
 static void look_again(Lease *lease)
 {
-        lease->record->exclusive_process = false;
+        lease->record->terms.exclusive_process = false;
         __real_holders_review(ledger);
-        lease->record->exclusive_process = true;
+        lease->record->terms.exclusive_process = true;
         ledger->times.holders = 0;
         __real_holders_review(ledger);
         ledger->times.holders = 60;
@@ -312,7 +312,7 @@ static void test_leases(void)
         Lease *lease = make_lease(device++, OTHER);
         CHECK_NUMBER(lease_transfer(lease, &heir, &message), REFUSAL_QUOTA);
         CHECK_STRING(message, "uid 1000 has 64 leases already");
-        CHECK_NUMBER(lease->record->uid, OTHER);
+        CHECK_NUMBER(lease->record->owner.uid, OTHER);
         for (; device < DEVICES - 1; device++)
                 (void)make_lease(device, 0);
         one.code = PENDING;

@@ -127,7 +127,8 @@ static void live(const Run *run, bool undisturbed)
         fakedaemon_see(&daemon);
         fakedaemon_check(&daemon, "raced");
         lease = fakedaemon_lease(&daemon, CARD);
-        must_be(!lease || !undisturbed || !lease->record->breach == (run->machine == GATED),
+        must_be(!lease || !undisturbed ||
+                        !lease->record->condition.breach == (run->machine == GATED),
                 "a breach that nobody noticed, or that was none");
 
         fakedaemon_release_all(&daemon);

@@ -122,7 +122,7 @@ static void test_undoing_half_a_take(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make(LEASE_MODE_VFIO, "");
         _cleanup_(freep) char *message = NULL;
-        LeaseDevice gone = {.bdf = {.bus = 9}, .override_before = NULL};
+        LeaseDevice gone = {.bdf = {.bus = 9}, .before = {.override = NULL}};
 
         CHECK_NUMBER(joiner_untake(&host, &record->devices[0], &message), 0);
         expect_text(JOINER "/driver_override", BLOCK_OVERRIDE);

@@ -116,7 +116,7 @@ static LeaseRecord *make_record(LeaseMode mode)
             lease_record_add_device(record, port, LEASE_ROLE_BYSTANDER, "", "") < 0)
                 abort();
         record->mode = mode;
-        record->path_uid = UID;
+        record->owner.path_uid = UID;
         record->devices[1].lost = true;
         tree_file("bus/pci/devices/0000:01:00.0/vfio-dev/vfio3/uevent", "");
         tree_file("bus/pci/devices/0000:02:00.0/vfio-dev/vfio4/uevent", "");

@@ -73,7 +73,7 @@ static void start(void)
             lease_record_new(&record) < 0)
                 abort();
         record->id = 7;
-        record->uid = record->path_uid = 1000;
+        record->owner.uid = record->owner.path_uid = 1000;
         record->state = LEASE_LEASED;
         record->mode = LEASE_MODE_PATH;
         record->lifetime = LEASE_LIFETIME_PERSISTENT;

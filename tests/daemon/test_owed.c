@@ -227,7 +227,7 @@ static void live_bound_by_hand(FakeDaemon *daemon)
                 "the host's driver comes");
         fakedaemon_see(daemon);
         check_owed(daemon, LONE);
-        must_be(fakedaemon_lease(daemon, LONE)->record->breach, "a breach");
+        must_be(fakedaemon_lease(daemon, LONE)->record->condition.breach, "a breach");
         fakedaemon_release_all(daemon);
 }
 
@@ -301,7 +301,7 @@ static void live_quarantined(FakeDaemon *daemon)
         Lease *lease = (Lease *)fakedaemon_lease(daemon, CARD);
         begin_take(daemon, JOINER, &answer);
         must_be(work_upkeep(lease), "a worker is at it");
-        lease->record->on_fault_storm = POLICY_BREACH_QUARANTINE;
+        lease->record->terms.on_fault_storm = POLICY_BREACH_QUARANTINE;
         module_report(lease->ledger, EVENT_FAULT_STORM, lease, "too many faults");
         fakedaemon_see(daemon);
         must_be(lease->record->state == LEASE_QUARANTINED, "it stays in quarantine");

@@ -190,7 +190,7 @@ static void test_the_same_card_comes_back(void)
         CHECK_NUMBER(heard.returned, 1);
         CHECK_STRING(heard.difference, "");
         CHECK(!device->lost && device->returned && device->role == LEASE_ROLE_JOINER);
-        CHECK_STRING(device->driver_before, "");
+        CHECK_STRING(device->before.driver, "");
         look(ledger, lease); /* told once */
         CHECK_NUMBER(heard.returned, 1);
         clean(ledger);
@@ -262,16 +262,16 @@ static void test_a_guard_becomes_weaker(void)
         Lease *lease = NULL;
         Ledger *ledger = make(&lease);
 
-        lease->record->guard = GUARD_SEALED;
+        lease->record->terms.guard = GUARD_SEALED;
         for (unsigned times = 1; times <= 2; times++) {
                 set_guard(lease, true);
                 lease_judge_guard(lease);
-                CHECK(!lease_is_weak(lease) && !lease->record->is_weaker);
+                CHECK(!lease_is_weak(lease) && !lease->record->condition.is_weaker);
                 CHECK_NUMBER(heard.weakened, times - 1);
                 set_guard(lease, false);
                 lease_judge_guard(lease);
                 lease_judge_guard(lease);
-                CHECK(lease_is_weak(lease) && lease->record->is_weaker);
+                CHECK(lease_is_weak(lease) && lease->record->condition.is_weaker);
                 CHECK_NUMBER(heard.weakened, times);
                 CHECK_NUMBER(heard.layer, GUARD_REACTIVE);
         }
@@ -287,12 +287,12 @@ static void test_what_follows_a_weak_guard(void)
         set_guard(lease, false);
         lease_judge_guard(lease); /* nothing is required */
         CHECK_NUMBER(heard.weakened, 0);
-        lease->record->guard = GUARD_OWNED;
-        lease->record->on_weaker = POLICY_BREACH_QUARANTINE;
+        lease->record->terms.guard = GUARD_OWNED;
+        lease->record->terms.on_weaker = POLICY_BREACH_QUARANTINE;
         lease_judge_guard(lease);
         CHECK_NUMBER(heard.weakened, 1);
         CHECK_NUMBER(lease->record->state, LEASE_QUARANTINED);
-        CHECK_STRING(lease->record->trouble, "its guard is weaker than required");
+        CHECK_STRING(lease->record->condition.trouble, "its guard is weaker than required");
         CHECK(!lease_is_weak(lease)); /* of what nobody has, nothing is promised */
         clean(ledger);
 }

@@ -22,10 +22,10 @@ static LeaseRecord *make(void)
         record->state = LEASE_LEASED;
         record->mode = LEASE_MODE_IOMMUFD;
         record->lifetime = LEASE_LIFETIME_PERSISTENT;
-        record->uid = 4294967290U;
-        record->path_uid = 4294967291U;
-        free(record->unit);
-        record->unit = strdup("a \"unit\"\n.service");
+        record->owner.uid = 4294967290U;
+        record->owner.path_uid = 4294967291U;
+        free(record->owner.unit);
+        record->owner.unit = strdup("a \"unit\"\n.service");
         record->since_usec = 1790000000123456ULL;
         CHECK(lease_record_add_group(record, 14, "0000:00/1c.4") == 0);
         CHECK(lease_record_add_device(record, port, LEASE_ROLE_BYSTANDER, "pcieport", "") == 0);
@@ -44,14 +44,14 @@ static void test_round_trip(void)
         if (!CHECK(lease_record_from_json(text, &back) == 0))
                 return;
         CHECK_NUMBER(back->id, 7);
-        CHECK_NUMBER(back->uid, 4294967290U);
-        CHECK_NUMBER(back->path_uid, 4294967291U);
+        CHECK_NUMBER(back->owner.uid, 4294967290U);
+        CHECK_NUMBER(back->owner.path_uid, 4294967291U);
         CHECK_NUMBER(back->since_usec, 1790000000123456ULL);
-        CHECK_STRING(back->unit, "a \"unit\"\n.service");
+        CHECK_STRING(back->owner.unit, "a \"unit\"\n.service");
         const LeaseDevice *device = lease_record_find(back, nic);
         if (CHECK(device)) {
-                CHECK_STRING(device->driver_before, "e1000e");
-                CHECK_STRING(device->override_before, "my-driver");
+                CHECK_STRING(device->before.driver, "e1000e");
+                CHECK_STRING(device->before.override, "my-driver");
                 CHECK_NUMBER(device->role, LEASE_ROLE_TAKEN);
         }
         CHECK(lease_record_has_group(back, 14));
@@ -77,11 +77,12 @@ static void test_the_versions_before(void)
         _cleanup_(lease_record_freep) LeaseRecord *record = NULL, *second = NULL;
 
         CHECK_NUMBER(lease_record_from_json(old, &record), 0);
-        CHECK(record && record->id == 7 && record->n_changes == 0 && !record->breach);
+        CHECK(record && record->id == 7 && record->n_changes == 0 && !record->condition.breach);
         CHECK_NUMBER(lease_record_from_json(before, &second), 0);
-        CHECK(second && second->on_breach == POLICY_BREACH_REVOKE && second->n_devices == 1);
+        CHECK(second && second->terms.on_breach == POLICY_BREACH_REVOKE && second->n_devices == 1);
         CHECK(second && !second->devices[0].joined && !second->devices[0].fingerprint.known);
-        CHECK(second && second->guard == GUARD_NONE && second->on_join == POLICY_JOIN_HOLD);
+        CHECK(second && second->terms.guard == GUARD_NONE &&
+              second->terms.on_join == POLICY_JOIN_HOLD);
 }
 
 static void test_changes(void)
@@ -91,15 +92,15 @@ static void test_changes(void)
 
         CHECK(lease_record_add_change(record, LEASE_CHANGE_VFS, "0000:05:00.0") == 0);
         CHECK(lease_record_add_change(record, LEASE_CHANGE_SEAL, "0000:00:02.1:pcie204") == 0);
-        record->breach = strdup("somebody got in");
-        record->on_breach = POLICY_BREACH_QUARANTINE;
+        record->condition.breach = strdup("somebody got in");
+        record->terms.on_breach = POLICY_BREACH_QUARANTINE;
         CHECK(lease_record_to_json(record, &text) == 0);
         CHECK_NUMBER(lease_record_from_json(text, &back), 0);
         CHECK(lease_record_has_change(back, LEASE_CHANGE_SEAL, "0000:00:02.1:pcie204"));
         CHECK(lease_record_has_change(back, LEASE_CHANGE_VFS, "0000:05:00.0"));
         CHECK(!lease_record_has_change(back, LEASE_CHANGE_SEAL, "0000:05:00.0"));
-        CHECK_STRING(back->breach, "somebody got in");
-        CHECK_NUMBER(back->on_breach, POLICY_BREACH_QUARANTINE);
+        CHECK_STRING(back->condition.breach, "somebody got in");
+        CHECK_NUMBER(back->terms.on_breach, POLICY_BREACH_QUARANTINE);
         lease_record_drop_changes(back, 1);
         CHECK_NUMBER(back->n_changes, 1);
         CHECK(lease_record_has_change(back, LEASE_CHANGE_VFS, "0000:05:00.0"));
@@ -115,8 +116,8 @@ static void test_the_version_before_vfs(void)
         _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
 
         CHECK_NUMBER(lease_record_from_json(old, &record), 0);
-        CHECK(record && record->on_breach == POLICY_BREACH_REVOKE && record->n_vfs == 0 &&
-              record->on_vf_loss == POLICY_VF_LOSS_KEEP);
+        CHECK(record && record->terms.on_breach == POLICY_BREACH_REVOKE && record->n_vfs == 0 &&
+              record->terms.on_vf_loss == POLICY_VF_LOSS_KEEP);
 }
 
 static const LeaseVf leased_vf = {
@@ -156,7 +157,7 @@ static void test_virtual_functions(void)
         _cleanup_(freep) char *text = NULL, *again = NULL;
 
         CHECK_NUMBER(lease_record_add_vf(record, &leased_vf), 0);
-        record->on_vf_loss = POLICY_VF_LOSS_RECREATE;
+        record->terms.on_vf_loss = POLICY_VF_LOSS_RECREATE;
         record->recreated_usec = 12345678901ULL;
         CHECK(lease_record_to_json(record, &text) == 0);
         CHECK_NUMBER(lease_record_from_json(text, &back), 0);
@@ -165,7 +166,7 @@ static void test_virtual_functions(void)
         CHECK(is_same(&back->vfs[0].settings, &leased_vf.settings));
         CHECK(lease_record_to_json(back, &again) == 0);
         CHECK_STRING(again, text);
-        CHECK_NUMBER(back->on_vf_loss, POLICY_VF_LOSS_RECREATE);
+        CHECK_NUMBER(back->terms.on_vf_loss, POLICY_VF_LOSS_RECREATE);
         CHECK_NUMBER(back->recreated_usec, 12345678901ULL);
         CHECK(!lease_record_find_vf(back, port));
         /* What is lost is nobody's to put back, but for what is half ours again. */
@@ -214,17 +215,17 @@ static void test_members(void)
         device->joined = device->taking = device->returned = device->owed = true;
         CHECK(fingerprint_parse("8086:10d3:1af4:1100:020000:03:001b21ffff3a4c5d",
                                 &device->fingerprint));
-        record->on_join = POLICY_JOIN_EXPEL;
-        record->on_weaker = POLICY_BREACH_REVOKE;
-        record->guard = GUARD_SEALED;
-        record->is_weaker = record->parked = true;
+        record->terms.on_join = POLICY_JOIN_EXPEL;
+        record->terms.on_weaker = POLICY_BREACH_REVOKE;
+        record->terms.guard = GUARD_SEALED;
+        record->condition.is_weaker = record->parked = true;
         CHECK(lease_record_to_json(record, &text) == 0);
         if (!CHECK_NUMBER(lease_record_from_json(text, &back), 0))
                 return;
-        CHECK_NUMBER(back->on_join, POLICY_JOIN_EXPEL);
-        CHECK_NUMBER(back->on_weaker, POLICY_BREACH_REVOKE);
-        CHECK_NUMBER(back->guard, GUARD_SEALED);
-        CHECK(back->is_weaker && back->parked);
+        CHECK_NUMBER(back->terms.on_join, POLICY_JOIN_EXPEL);
+        CHECK_NUMBER(back->terms.on_weaker, POLICY_BREACH_REVOKE);
+        CHECK_NUMBER(back->terms.guard, GUARD_SEALED);
+        CHECK(back->condition.is_weaker && back->parked);
         device = lease_record_find(back, nic);
         CHECK(device->joined && device->taking && device->returned && device->owed);
         CHECK(lease_device_was_taken(device));
@@ -257,17 +258,17 @@ static void test_the_bus_is_optional(void)
         _cleanup_(lease_record_freep) LeaseRecord *record = make(), *back = NULL, *old = NULL;
         _cleanup_(freep) char *text = NULL;
 
-        (void)snprintf(record->owner_bus, sizeof(record->owner_bus), "0123456789abcdef");
+        (void)snprintf(record->owner.bus, sizeof(record->owner.bus), "0123456789abcdef");
         CHECK(lease_record_to_json(record, &text) == 0);
         CHECK_NUMBER(lease_record_from_json(text, &back), 0);
         if (back)
-                CHECK_STRING(back->owner_bus, "0123456789abcdef");
+                CHECK_STRING(back->owner.bus, "0123456789abcdef");
         char *at = strstr(text, "\"owner_bus\"");
         if (!CHECK(at))
                 return;
         memcpy(at, "\"other_bus\"", strlen("\"other_bus\""));
         CHECK_NUMBER(lease_record_from_json(text, &old), 0);
-        CHECK(old && !old->owner_bus[0]);
+        CHECK(old && !old->owner.bus[0]);
 }
 
 /* What goes first is undone last, and stays when the guard's own changes go. */

@@ -41,7 +41,7 @@ static LeaseRecord *make(const char *numvfs)
         CHECK_NUMBER(lease_record_add_device(record, vf, LEASE_ROLE_TAKEN, "", ""), 0);
         CHECK_NUMBER(lease_record_add_vf(record, &lost), 0);
         CHECK_NUMBER(lease_record_add_change(record, LEASE_CHANGE_VFS, "0000:03:00.0"), 0);
-        record->devices[0].lost = record->devices[0].recreate = true;
+        record->devices[0].lost = record->devices[0].loss.recreate = true;
         return record;
 }
 
@@ -101,7 +101,7 @@ static void test_nobody_asked_for_it(void)
         _cleanup_(freep) char *message = NULL;
         VfioFds fds = {.n_items = 0};
 
-        record->devices[0].recreate = false;
+        record->devices[0].loss.recreate = false;
         CHECK_NUMBER(recreate_vfs(&host, record, 0, &fds, &message), REFUSAL_CHANGED);
         check_file(PF "sriov_numvfs", '0');
         tree_remove();
@@ -141,8 +141,8 @@ static void test_a_reserved_vf(void)
 
         put_vf("0x10ca\n");
         tree_file("bus/pci/drivers_probe", "");
-        free(record->devices[0].override_before);
-        record->devices[0].override_before = strdup("isolationd-block");
+        free(record->devices[0].before.override);
+        record->devices[0].before.override = strdup("isolationd-block");
         CHECK_NUMBER(recreate_vfs(&host, record, 0, &fds, &message), REFUSAL_KERNEL_REFUSED);
         CHECK_NUMBER(driver_override_read(&host, vf, &override), 0);
         CHECK_STRING(override ? override : "", "isolationd-block");

@@ -144,7 +144,7 @@ static void test_what_the_host_had(void)
                 if (!CHECK(lease_record_from_json(text, &record) == 0))
                         continue;
                 const LeaseDevice *device = lease_record_find(record, bdf);
-                CHECK(device && strcmp(device->driver_before, "edu") == 0);
+                CHECK(device && strcmp(device->before.driver, "edu") == 0);
                 CHECK(device && device->role == LEASE_ROLE_TAKEN);
                 CHECK_NUMBER(record->n_fd_names, 2);
                 CHECK_NUMBER(record->n_changes, i > 0 ? 2 : 0);
@@ -215,7 +215,7 @@ static void test_what_a_downgrade_loses(void)
                 const char *field = lease_record_first_optional(record);
                 CHECK((field != NULL) == (cases[i].field != NULL));
                 CHECK(!field || strcmp(field, cases[i].field) == 0);
-                record->in_hand = false;
+                record->condition.in_hand = false;
                 field = lease_record_first_optional(record);
                 CHECK(!cases[i].field || (field && strcmp(field, "owed") == 0));
         }

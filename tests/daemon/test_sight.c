@@ -116,18 +116,18 @@ static void make_lease(void)
         if (lease_record_new(&record) < 0)
                 abort();
         record->id = 7;
-        record->uid = record->path_uid = OWNER;
+        record->owner.uid = record->owner.path_uid = OWNER;
         record->state = LEASE_QUARANTINED;
         record->mode = LEASE_MODE_PATH;
         record->lifetime = LEASE_LIFETIME_PERSISTENT;
-        free(record->unit);
-        free(record->rule);
-        record->unit = strdup("secret.service");
-        record->rule = strdup("secret-rule");
-        record->trouble = strdup("secret trouble");
-        record->breach = strdup("secret breach");
-        if (!record->unit || !record->rule || !record->trouble || !record->breach ||
-            lease_record_add_group(record, 14, "0000:00/05.0") < 0 ||
+        free(record->owner.unit);
+        free(record->terms.rule);
+        record->owner.unit = strdup("secret.service");
+        record->terms.rule = strdup("secret-rule");
+        record->condition.trouble = strdup("secret trouble");
+        record->condition.breach = strdup("secret breach");
+        if (!record->owner.unit || !record->terms.rule || !record->condition.trouble ||
+            !record->condition.breach || lease_record_add_group(record, 14, "0000:00/05.0") < 0 ||
             ledger_add_lease(ledger, record, &lease) < 0)
                 abort();
         life_of(lease)->memory_warning = strdup("secret warning");
@@ -331,7 +331,7 @@ static void tell_everything(void)
 {
         const LedgerObserver *observer = &ledger->observer;
         const Holder holder = {.pid = 1, .comm = "secret", .unit = "secret.service"};
-        const LeaseDevice device = {.n_faults = 1};
+        const LeaseDevice device = {.faults.n = 1};
         const IommuFault fault = {.access = FAULT_ACCESS_READ};
 
         observer->lease(CHANGE_ADDED, 7, observer->userdata);

@@ -137,7 +137,7 @@ static Ledger *make(PolicyVfLoss on_vf_loss, Lease **ret_lease)
         record->id = 7;
         record->state = LEASE_LEASED;
         record->mode = LEASE_MODE_VFIO;
-        record->on_vf_loss = on_vf_loss;
+        record->terms.on_vf_loss = on_vf_loss;
         CHECK_NUMBER(lease_record_add_group(record, GROUP, "0000:00/05.0/vf0"), 0);
         CHECK_NUMBER(lease_record_add_device(record, vf, LEASE_ROLE_TAKEN, "igbvf", ""), 0);
         size_t index = snapshot_find(ledger->world->snapshot, vf);
@@ -248,7 +248,7 @@ static void test_it_is_recreated_once(void)
         await_worker(ledger, lease);
         /* It was written, but no VF came: given up. */
         check_numvfs('1');
-        CHECK(device->given_up && device->lost && !lease->record->vfs[0].returning);
+        CHECK(device->loss.given_up && device->lost && !lease->record->vfs[0].returning);
         CHECK_NUMBER(lease->record->n_changes, 0);
         CHECK_NUMBER(heard.returned, 0);
         look(ledger, lease);
@@ -291,7 +291,7 @@ static void test_who_does_it_again_means_it(void)
         look(ledger, lease);
         look(ledger, lease);
         CHECK_NUMBER(heard.lost, 1);
-        CHECK(!work_upkeep(lease) && !device->recreate);
+        CHECK(!work_upkeep(lease) && !device->loss.recreate);
         check_numvfs('0');
 
         /* Back by another's hand, it is the lease's to take, and nobody's joiner. */
@@ -324,12 +324,12 @@ static void test_what_cannot_be_left_is_owed(void)
         tree_file(VF "/driver_override", "(null)\n");
         look(ledger, lease);
         await_worker(ledger, lease);
-        CHECK(device->given_up && device->lost && device->owed);
+        CHECK(device->loss.given_up && device->lost && device->owed);
         CHECK(!lease->record->vfs[0].returning);
         CHECK(lease_record_has_hold(lease->record, device));
         look(ledger, lease);
         CHECK(device->role == LEASE_ROLE_JOINER && !device->lost && device->owed);
-        CHECK_STRING(device->driver_before, "igbvf");
+        CHECK_STRING(device->before.driver, "igbvf");
         CHECK(lease_device_was_taken(device));
         clean(ledger);
 }

@@ -12,7 +12,7 @@
 
 bool bus_may_see_lease(const Lease *lease, uid_t uid)
 {
-        return uid == 0 || lease->record->uid == uid;
+        return uid == 0 || lease->record->owner.uid == uid;
 }
 
 CallVerdict authorize_call(MethodCall *call)
@@ -22,7 +22,8 @@ CallVerdict authorize_call(MethodCall *call)
                 return CALL_GOES_ON;
 
         const Lease *lease = method_object(call).lease;
-        bool is_owner = access == METHOD_OWNER && lease && lease->record->uid == call->caller.uid &&
+        bool is_owner = access == METHOD_OWNER && lease &&
+                        lease->record->owner.uid == call->caller.uid &&
                         !lease_record_is_withheld(lease->record);
         /* A lease that has ended needs no polkit: the method answers that it has ended. */
         bool is_gone = !lease && strcmp(call->row->interface, BUS_IFACE_LEASE) == 0;

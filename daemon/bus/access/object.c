@@ -110,7 +110,7 @@ static int describe(const MethodCall *call, char **ret_text)
                 return -ENOMEM;
         if (record)
                 (void)fprintf(stream, "lease %" PRIu32 " of %" PRIu32 ": ", record->id,
-                              (uint32_t)record->uid);
+                              (uint32_t)record->owner.uid);
         write_groups(stream, call->bus->ledger, &object);
         (void)fputs(": ", stream);
         write_each_device(stream, call->bus->ledger, &object, write_instance);
@@ -180,7 +180,7 @@ int method_append_details(sd_bus_message *message, const MethodCall *call)
         if (object.lease) {
                 (void)snprintf(lease, sizeof(lease), "%" PRIu32, object.lease->record->id);
                 (void)snprintf(owner, sizeof(owner), "%" PRIu32,
-                               (uint32_t)object.lease->record->uid);
+                               (uint32_t)object.lease->record->owner.uid);
         }
         int r = sd_bus_message_open_container(message, 'a', "{ss}");
         if (r >= 0)

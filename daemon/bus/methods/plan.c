@@ -62,8 +62,8 @@ static int append_members(sd_bus_message *reply, const LeaseRecord *record)
                 bool is_taken = device->role == LEASE_ROLE_TAKEN;
 
                 r = sd_bus_message_append(reply, "(ssss)", bdf_format(device->bdf, text),
-                                          is_taken ? "take" : "stay", device->driver_before,
-                                          is_taken ? device->driver : device->driver_before);
+                                          is_taken ? "take" : "stay", device->before.driver,
+                                          is_taken ? device->driver : device->before.driver);
         }
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -76,7 +76,7 @@ static int append_record(sd_bus_message *reply, const PlanPreview *preview)
         if (r >= 0)
                 r = append_text(reply, "guard", guard_layer_to_string(preview->guard));
         if (r >= 0)
-                r = append_text(reply, "rule", record->rule);
+                r = append_text(reply, "rule", record->terms.rule);
         if (r >= 0)
                 r = append_text(reply, "memory-warning", preview->warning);
         if (r >= 0)

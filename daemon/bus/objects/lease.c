@@ -28,7 +28,7 @@ static BUS_GETTER(get_number)
         if (strcmp(property, "Since") == 0)
                 return sd_bus_message_append(reply, "t", record->since_usec);
         return sd_bus_message_append(reply, "u",
-                                     strcmp(property, "Id") == 0 ? record->id : record->uid);
+                                     strcmp(property, "Id") == 0 ? record->id : record->owner.uid);
 }
 
 /*
@@ -46,9 +46,9 @@ static BUS_GETTER(get_text)
         const char *text;
 
         if (strcmp(property, "Unit") == 0)
-                text = record->unit;
+                text = record->owner.unit;
         else if (strcmp(property, "Rule") == 0)
-                text = record->rule;
+                text = record->terms.rule;
         else if (strcmp(property, "Mode") == 0)
                 text = lease_mode_to_string(record->mode);
         else if (strcmp(property, "AddressSpace") == 0)
@@ -60,7 +60,7 @@ static BUS_GETTER(get_text)
         else if (strcmp(property, "Trouble") == 0)
                 text = lease_trouble(lease);
         else if (strcmp(property, "RequiredGuard") == 0)
-                text = guard_layer_to_string(record->guard);
+                text = guard_layer_to_string(record->terms.guard);
         else if (strcmp(property, "Guard") == 0)
                 text = guard_layer_to_string(lease_guard(lease));
         else
@@ -112,10 +112,10 @@ static BUS_GETTER(get_faults)
 
         int r = sd_bus_message_open_container(reply, 'a', "(stt)");
         for (size_t i = 0; r >= 0 && i < record->n_devices; i++)
-                if (record->devices[i].n_faults > 0)
+                if (record->devices[i].faults.n > 0)
                         r = sd_bus_message_append(
                                 reply, "(stt)", bdf_format(record->devices[i].bdf, text),
-                                record->devices[i].n_faults, record->devices[i].fault_address);
+                                record->devices[i].faults.n, record->devices[i].faults.address);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 

@@ -121,7 +121,7 @@ static void on_returned(const Lease *lease, Bdf bdf, const char *difference, boo
 static void on_weakened(const Lease *lease, GuardLayer layer, void *userdata)
 {
         emit(userdata, lease, "GuardWeakened", "sa{sv}", guard_layer_to_string(layer), 1,
-             "required", "s", guard_layer_to_string(lease->record->guard));
+             "required", "s", guard_layer_to_string(lease->record->terms.guard));
 }
 
 static void on_breached(const Lease *lease, Bdf bdf, const char *driver, GuardLayer layer,
@@ -140,7 +140,7 @@ static void on_fault(const Lease *lease, const LeaseDevice *device, const IommuF
 
         check(subscribers_tell(userdata, lease, "Fault", "sa{sv}", bdf_format(fault->bdf, text), 3,
                                "access", "s", fault_access_to_string(fault->access), "address", "t",
-                               device->fault_address, "count", "t", device->n_faults),
+                               device->faults.address, "count", "t", device->faults.n),
               "Fault", "a lease");
 }
 
@@ -162,7 +162,7 @@ static void on_second_holder(const Lease *lease, const Holder *holder, void *use
 static void on_revoked(const Lease *lease, unsigned grace_seconds, void *userdata)
 {
         check(subscribers_tell(userdata, lease, "Revoked", "ua{sv}", (uint32_t)grace_seconds, 1,
-                               "kill", "b", (int)lease->record->revoke_kill),
+                               "kill", "b", (int)lease->record->revocation.kill),
               "Revoked", "a lease");
 }
 
