@@ -21,7 +21,8 @@ PROGRAMS = {
     "stack": ((), ()),
     "weigh": (("libsystemd",), ()),
     "vf-settings": ((), ("core/model/bdf.c", "core/model/text.c", "daemon/host/host.c",
-                         "daemon/host/netlink.c", "daemon/host/vf_netlink.c",
+                         "daemon/host/attribute.c", "daemon/host/netlink.c",
+                         "daemon/host/vf_netlink.c",
                          "daemon/host/vf_settings.c")),
 }
 # Loaded into programs.
