@@ -18,6 +18,8 @@ import time
 import cache
 import qemu
 
+# QEMU's refusal to unplug a card that the guest is still powering.
+BLINKS = "power indicator blinking"
 # Software emulation is slow on a busy host: the deadlines are for hangs only.
 BOOT_SECONDS = 180
 COMMAND_SECONDS = 120
@@ -267,10 +269,21 @@ class Machine:
     def plug(self, driver, name, bus, **properties):
         self.qmp("device_add", driver=driver, id=name, bus=bus, **properties)
 
+    def _may_unplug(self, name):
+        try:
+            self.qmp("device_del", id=name)
+        except LabError as error:
+            if BLINKS in str(error):
+                return False
+            raise
+        return True
+
     def unplug(self, name, *others, timeout=COMMAND_SECONDS):
         """Ask the guest to release a device, and wait until it is gone; `others` go with it."""
         seen = len(self._events)
-        self.qmp("device_del", id=name)
+        # A slot's power indicator blinks until the guest has finished with the card that was plugged in;
+        # QEMU has no event for the end of that, and refuses until then.
+        self.await_(lambda: self._may_unplug(name), timeout, lambda: f"a slot at rest for {name}")
         gone = {name, *others}
         self.await_(lambda: gone <= {event["data"].get("device") for event in self._events[seen:]
                                      if event["event"] == "DEVICE_DELETED"},
