@@ -14,19 +14,19 @@
 #include "daemon/descriptors/descriptors.h"
 #include "daemon/host/worker.h"
 
-/* Until a claim is seen the ways into the group are shut, so nothing depends on this period. */
+/* The group stays guarded until a claim is seen, so its safety does not depend on this period. */
 #define ASK_SECONDS 2
 
 typedef struct Claims {
-        bool *claimed;       /* by group of the record; NULL: nothing is asked */
-        bool is_asked;       /* `claimed` is known, since this daemon began */
+        bool *claimed;       /* by group of the record; NULL: nothing to ask */
+        bool is_asked;       /* this daemon has asked: `claimed` is known */
         struct event *timer; /* of the next question */
-        Worker *worker;      /* that asks, or NULL */
+        Worker *worker;      /* the worker that asks, or NULL */
 } Claims;
 
 static void forget(Claims *own)
 {
-        /* The worker has copies of the descriptors, for which the kernel would wait. */
+        /* The worker has copies of the descriptors: the kernel would wait until they are closed. */
         if (own->worker)
                 worker_kill(own->worker);
         own->worker = worker_free(own->worker);
@@ -43,7 +43,7 @@ const Module claims_module = {.name = "claims", .lease_size = sizeof(Claims), .l
 
 DEFINE_LEASE_PART(Claims, of, claims_module);
 
-/* Whether the owner's claim can be seen by our copies of the descriptors. */
+/* Whether the daemon's copies of the descriptors show the owner's claim. */
 static bool can_ask(const Lease *lease)
 {
         return lease->record->mode == LEASE_MODE_IOMMUFD_UNBOUND ||
@@ -52,7 +52,7 @@ static bool can_ask(const Lease *lease)
 
 bool claims_may_end(const Lease *lease)
 {
-        /* A device stays bound as long as our copy is open; a container can be left again. */
+        /* A device stays bound while the daemon's copy is open. A group can leave its container. */
         return lease->record->mode == LEASE_MODE_GROUP_FD;
 }
 
@@ -76,7 +76,7 @@ static bool is_settled(const Lease *lease)
         return true;
 }
 
-/* Which groups are claimed, a letter for each: "yn". */
+/* Runs in the worker: which groups are claimed, a letter for each: "yn". */
 static int job_ask(const void *context, VfioFds *fds, char **ret_message)
 {
         const Lease *lease = context;
@@ -109,7 +109,7 @@ static void on_asked(WorkerResult *result, void *userdata)
         own->worker = NULL;
         own->is_asked = true;
         for (size_t i = 0; i < lease->record->n_groups; i++) {
-                /* A group of which nothing is known is not claimed. */
+                /* A group without an answer counts as not claimed. */
                 bool claimed = result->code == 0 && strlen(result->message) > i &&
                                result->message[i] == 'y';
 
@@ -162,7 +162,7 @@ int claims_watch(Lease *lease, bool is_new)
         own->timer = evtimer_new(lease->ledger->base, on_timer, lease);
         if (!own->claimed || !own->timer)
                 return -ENOMEM;
-        /* Nobody else has had a new lease: nothing is claimed. */
+        /* Nobody can have claimed a new lease yet. */
         own->is_asked = is_new;
         return evtimer_add(own->timer, &(struct timeval){.tv_sec = is_new ? ASK_SECONDS : 0}) < 0
                        ? -ENOMEM

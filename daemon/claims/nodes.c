@@ -13,7 +13,7 @@
 #include "daemon/claims/claims.h"
 #include "daemon/lease/nodes.h"
 
-/* Whether another lease needs the nodes that are not a group's own, for the same uid. */
+/* Whether another lease of the same uid needs the nodes that do not belong to one group. */
 static bool shares_nodes(const Lease *lease)
 {
         const Ledger *ledger = lease->ledger;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The copies, and the pipe whose end is the end of the lease. */
+/* The daemon's copies, and the pipe whose closing ends the lease. */
 
 #include "daemon/base/event.h"
 #include "daemon/descriptors/descriptors.h"
@@ -105,7 +105,7 @@ int descriptors_watch_owner(Lease *lease)
                 ledger_need_name(lease->ledger, lease->record->owner.name);
         if (lease->record->lifetime != LEASE_LIFETIME_FD)
                 return 0;
-        /* To epoll, the write end of a pipe without readers is readable: it has an error. */
+        /* For epoll, the write end of a pipe without readers has an error: it is readable. */
         return event_watch(&own->owner_event, lease->ledger->base, own->owner_fd, EV_READ,
                            on_owner_gone, lease);
 }
@@ -139,7 +139,7 @@ int lease_open_fd(const Lease *lease)
                 (void)close(ends[1]);
                 return ends[0];
         }
-        /* Another read end of the pipe whose write end is ours. */
+        /* Opens another read end of the pipe by the daemon's write end. */
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", of(lease)->owner_fd);
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         return fd < 0 ? -errno : fd;

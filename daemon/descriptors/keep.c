@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * All of them or none: a copy that stayed would keep the kernel waiting for ourselves, once the
- * device is to be let go.
+ * All descriptors are kept, or none: the kernel would wait for a copy left here when the daemon
+ * releases the device.
  */
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "daemon/descriptors/descriptors.h"
 #include "daemon/descriptors/room.h"
 
-/* Puts a copy where one of that name was, or behind the others. */
+/* Puts a copy in place of the descriptor of that name, or appends it. */
 static int keep_fd(Lease *lease, const VfioFd *item, const VfioFds *former)
 {
         VfioFds *fds = descriptors_of(lease);
@@ -62,7 +62,7 @@ void descriptors_settle(Lease *lease, VfioFds *former, bool keep)
                 if (fds->items[i].fd == former->items[i].fd)
                         continue;
                 closep(keep ? &former->items[i].fd : &fds->items[i].fd);
-                /* Of what the store does not take back nothing is lost but a restart. */
+                /* If the store refuses one, the lease only does not survive a restart. */
                 if (!keep)
                         (void)!fdstore_replace(lease->record, i, former->items[i].fd);
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Counted is what is on record, not what the service manager has: a lease whose claim is still
- * being made is counted as what it will need.
+ * Counts what is on record, not what the service manager has. A lease whose claim is still being
+ * made counts as what it will need.
  */
 
 #include "daemon/descriptors/room.h"
@@ -51,7 +51,7 @@ size_t store_need(LeaseMode mode, size_t n_groups, size_t n_devices)
         return 2 + n_groups + n_devices;
 }
 
-/* What one lease has there, or will have. */
+/* The descriptors that a lease has in the store, or will have. */
 static size_t need_of(const LeaseRecord *record)
 {
         size_t n_devices = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The facts, and what follows from them. */
+/* The facts of each group, and the guard layer that follows from them. */
 
 #include "daemon/facts/guard_facts.h"
 
@@ -14,8 +14,8 @@
 
 typedef struct LeaseGuardFacts {
         GuardFacts *facts; /* by group of the record, as of the last reading; NULL before */
-        GuardLayer held;   /* as of the last reading while it was in its owner's hands */
-        char *trouble;     /* what guarding failed at last, or NULL */
+        GuardLayer held;   /* at the last reading while the lease had an owner */
+        char *trouble;     /* the last failure of the guard, or NULL */
 } LeaseGuardFacts;
 
 static void clear(void *part)
@@ -35,7 +35,7 @@ bool guard_is_owned(const Lease *lease, int32_t number)
 {
         const Snapshot *snapshot = lease->ledger->world->snapshot;
 
-        /* Our own copies of the claim's fds, and a device that VFIO drives for them. */
+        /* The daemon has the fds of the claim, and VFIO drives a device for them. */
         if (descriptors_of(lease)->n_items == 0)
                 return false;
         for (size_t i = 0; i < lease->record->n_devices; i++) {
@@ -62,7 +62,7 @@ static int look_at_group(Lease *lease, int32_t number, bool is_gated, GuardPortF
         _cleanup_(freep) size_t *ports = NULL;
         int r = 0;
 
-        /* While the kernel guards for us, neither gate nor ports matter. */
+        /* While the kernel guards the group until its release, gate and ports do not matter. */
         if (facts.assigned && !guard_is_firm(&facts)) {
                 facts.gated = is_gated;
                 r = guard_find_ports(snapshot, number, &ports, &facts.n_ports);

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Which guard layer holds for a lease, in facts and in words. Questions only: nothing is done here.
+ * The guard layer of a lease, in facts and in words. Nothing on the host is changed here.
  *
  * The facts are those of the last reading (guard_facts_look()); the layer follows from them by
- * core/model/guard.c each time it is asked for, and is never remembered.
+ * core/model/guard.c each time a caller asks, and is never remembered.
  */
 
 #include "core/model/guard.h"
@@ -17,30 +17,30 @@ extern const Module guard_facts_module;
 bool guard_is_owned(const Lease *lease, int32_t number);
 
 /*
- * Looks at all groups of the lease; `is_gated`: the kernel binds no driver to new functions by itself.
- * With `ports`, a function that is told of each port through which a device could join a group
- * that is not owned. Returns 0 or -errno.
+ * Reads the facts of all groups of the lease. `is_gated`: the kernel binds no driver to new
+ * functions by itself. `found`, or NULL, is called for each port through which a device could join
+ * a group that is not owned. Returns 0 or -errno.
  */
 typedef int (*GuardPortFound)(Lease *lease, Bdf port);
 _nodiscard_ int guard_facts_look(Lease *lease, bool is_gated, GuardPortFound found);
 
-/* Notes the facts as they are given: for tests. Returns 0 or -ENOMEM. */
+/* Sets the facts, for tests. Returns 0 or -ENOMEM. */
 _nodiscard_ int guard_facts_set(Lease *lease, size_t group, const GuardFacts *facts);
 
 /* The facts of the record's group of that index, or NULL before the first look. Borrowed. */
 const GuardFacts *guard_facts_of(const Lease *lease, size_t group);
 
-/* Whether the kernel guards all groups until we let go. */
+/* Whether the kernel guards all groups until the daemon releases them. */
 bool guard_facts_are_firm(const Lease *lease);
 
-/* The weakest layer of a lease's groups; and the one that it had while its owner had it last. */
+/* The weakest layer of a lease's groups: now, and at the last reading with an owner. */
 GuardLayer lease_guard(const Lease *lease);
 GuardLayer lease_guard_held(const Lease *lease);
 
-/* Whether the lease has less of a guard than its rule requires. */
+/* Whether the guard of the lease is weaker than its rule requires. */
 bool lease_is_weak(const Lease *lease);
 
-/* What the guard failed at last, or NULL; the text is copied. Returns whether it is another text. */
+/* The guard's last failure, or NULL. The text is copied. Returns whether the text has changed. */
 const char *guard_trouble(const Lease *lease);
 bool guard_set_trouble(Lease *lease, const char *trouble);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The list as the kernel keeps it: an extended attribute with a version and one entry after the
- * other, little-endian, in the order owner, users, group, groups, mask, others (POSIX 1003.1e draft
- * 17, 23; linux/posix_acl_xattr.h). Without an attribute the mode is the list. A list that says no
- * more than a mode is turned into one by the kernel when it is written.
+ * The kernel keeps an access control list as an extended attribute: a version, then the entries,
+ * little-endian, in the order owner, users, group, groups, mask, others (POSIX 1003.1e draft 17,
+ * 23; linux/posix_acl_xattr.h). Without the attribute the mode is the list. If a written list says
+ * no more than a mode, the kernel sets the mode instead.
  */
 
 #include "daemon/host/acl.h"
@@ -130,7 +130,7 @@ static void insert(Acl *acl, size_t at, AclEntry entry)
         acl->n++;
 }
 
-/* Sets the mask to all that users and groups are given, so that no entry is held back. */
+/* Sets the mask to the union of all rights of users and groups, so that it limits no entry. */
 static void update_mask(Acl *acl)
 {
         size_t mask = find(acl, TAG_MASK, NO_ID);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The override first, so that from the moment a host driver leaves no other can come. */
+/* Write the override before the host driver is unbound, so that no other driver can bind. */
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The gaps between the fds that stay, closed one by one. */
+/* Closes all fds but those to keep, with one close_range(2) for each gap between them. */
 
 #include "daemon/host/child.h"
 

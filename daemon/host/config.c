@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * pread and pwrite of the file `config`: the kernel makes each a cycle of the size that was asked,
- * little-endian like the bus.
+ * pread and pwrite of the file `config`. The kernel makes each call one configuration cycle of the
+ * same size. Values are little-endian, like the bus.
  */
 
 #include <errno.h>

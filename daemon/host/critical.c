@@ -32,10 +32,10 @@ int critical_list(const HostPaths *host, Bdf bdf, CriticalFound found, void *use
         return r == CRITICAL_STOP ? 0 : r;
 }
 
-/* The first use that counts. */
+/* The first use that is not of the kind to ignore. */
 typedef struct First {
-        CriticalKind ignored; /* _CRITICAL_N: none is */
-        bool found;           /* also if memory is short for the message */
+        CriticalKind ignored; /* _CRITICAL_N: ignore none */
+        bool found;           /* true even if there is no memory for the message */
         char *message;
 } First;
 

@@ -5,8 +5,8 @@
  *
  * A disk belongs to a PCI device if its /sys/class/block link runs through the device's directory.
  * From there partitions and `holders` lead up, through dm, md and bcache. Mounts are compared by
- * device number and by source node (file systems over several disks have a number of their own). A
- * loop device needs no way of its own: its file is on a file system that is mounted.
+ * device number and by source node (file systems over several disks have a number of their own).
+ * Loop devices need no check: the file of a loop device is on a mounted file system.
  */
 
 #include <errno.h>
@@ -85,7 +85,7 @@ static int tell_mounts(CriticalWalk *walk, dev_t number)
         size_t n_line = 0;
         int r = 0;
 
-        /* The first process's view: our own lacks what the unit's sandbox hides. */
+        /* Mounts of process 1: the unit's sandbox hides some from the daemon. */
         (void)snprintf(path, sizeof(path), "%s/1/mountinfo", walk->host->proc);
         _cleanup_(fclosep) FILE *mounts = fopen(path, "re");
         if (!mounts)
@@ -112,7 +112,7 @@ static int tell_swap(CriticalWalk *walk, dev_t number)
         return 0;
 }
 
-/* What nothing in /sys and /proc tells of; a node that is not there cannot be asked. */
+/* Tells of an exclusive use that /sys and /proc do not show. A missing node is not in use. */
 static int tell_exclusive(CriticalWalk *walk, const char *name, dev_t number)
 {
         int r = exclusive_look(walk->host, name, number);
@@ -147,7 +147,7 @@ static int walk_partitions(CriticalWalk *walk, const char *name)
         return r;
 }
 
-/* Goes up to what is built on `name`: of use, whatever becomes of it. */
+/* Follows the holders of `name`. Each holder is a use, even if nothing uses the holder. */
 static int walk_holders(CriticalWalk *walk, const char *name)
 {
         _cleanup_(name_list_clear) NameList list = {.n = 0};
@@ -174,7 +174,7 @@ static int walk_one(CriticalWalk *walk, const char *name)
 
         int r = block_number(walk->host, name, &number);
         if (r < 0)
-                return r == -ENOENT ? 0 : r; /* gone while we looked */
+                return r == -ENOENT ? 0 : r; /* the disk has gone meanwhile */
         r = critical_push(walk, name);
         if (r < 0)
                 return r;
@@ -191,7 +191,7 @@ static int walk_one(CriticalWalk *walk, const char *name)
         return r;
 }
 
-/* Whether one of the subsystem's controllers is the device's: its directory has a link to each. */
+/* Whether the device has a controller of the subsystem, whose directory links to each one. */
 static bool subsystem_is_ours(const CriticalWalk *walk, const char *path)
 {
         char needle[BDF_TEXT_SIZE + 2], link[PATH_MAX], controller[PATH_MAX];
@@ -199,7 +199,7 @@ static bool subsystem_is_ours(const CriticalWalk *walk, const char *path)
 
         (void)snprintf(needle, sizeof(needle), "/%s/", walk->chain[0]);
         if (name_list_read(&list, path) < 0)
-                return true; /* cannot tell: then it may be ours */
+                return true; /* unknown: it may be a controller of the device */
         for (int i = 0; i < list.n; i++) {
                 (void)snprintf(link, sizeof(link), "%.3800s/%.255s", path, list.entries[i]->d_name);
                 ssize_t n = readlink(link, controller, sizeof(controller) - 1);
@@ -231,8 +231,8 @@ int critical_visit_subsystems(CriticalWalk *walk, CriticalVisit visit, void *use
 }
 
 /*
- * A multipath NVMe disk hangs below a virtual subsystem, which links to its controllers. Where the
- * disk's class link points says which.
+ * A multipath NVMe disk is below a virtual subsystem, which links to its controllers. The class
+ * link of the disk names the subsystem.
  */
 static bool is_multipath_of(const CriticalWalk *walk, const char *name)
 {
@@ -265,7 +265,7 @@ int critical_walk_block(CriticalWalk *walk)
         for (int i = 0; r == 0 && i < list.n; i++) {
                 const char *name = list.entries[i]->d_name;
 
-                /* A partition is met on the way from its disk. */
+                /* Partitions are reached from their disk. */
                 if (!block_has(walk->host, name, "partition") &&
                     (critical_is_below(walk, "block", name) || is_multipath_of(walk, name)))
                         r = walk_one(walk, name);

@@ -3,9 +3,10 @@
 /*
  * From a device to the console that is shown on it.
  *
- * A framebuffer belongs to the device if its class link runs through it; one that belongs to no PCI
- * device at all is the firmware's, and what it shows is on the boot VGA device. Consoles are bound
- * to framebuffers as a whole (/sys/class/vtconsole). A serial port may be the kernel's console.
+ * A framebuffer belongs to the device if its class link runs through the device's directory. A
+ * framebuffer without any PCI device is the firmware's; it is shown on the boot VGA device.
+ * Consoles are bound to framebuffers as a whole (/sys/class/vtconsole). A serial port may be the
+ * kernel's console.
  */
 
 #include <errno.h>
@@ -58,7 +59,7 @@ static int is_boot_vga(const CriticalWalk *walk)
         return r == -ENOENT ? 0 : r < 0 ? r : text[0] == '1';
 }
 
-/* Whether a framebuffer has no PCI device above it: a link through none. */
+/* Whether the class link of a framebuffer runs through no PCI device. */
 static bool is_firmwares(const HostPaths *host, const char *framebuffer)
 {
         char link[PATH_MAX], target[PATH_MAX];

@@ -3,9 +3,9 @@
 /*
  * From a device to what is built on its interfaces.
  *
- * An interface that is up is of use if it has an address, a route leaves by it, or another one lies
- * on top (`upper_*`: a bridge or bond that it is a port of, VLANs, macvlans), whatever that has.
- * One that is up and nothing more may be taken.
+ * An interface that is up is in use if it has an address, if a route leaves by it, or if another
+ * interface lies on top (`upper_*`: a bridge or bond that it is a port of, VLANs, macvlans). The
+ * upper interface counts even without an address. An interface that is only up may be taken.
  */
 
 #include <errno.h>
@@ -106,7 +106,7 @@ int critical_walk_net(CriticalWalk *walk)
                         continue;
                 r = read_number(walk->host, name, "flags", &flags);
                 if (r == -ENOENT)
-                        r = flags = 0; /* gone while we looked */
+                        r = flags = 0; /* the interface has gone meanwhile */
                 if (r == 0 && (flags & IFF_UP) && !is_read) {
                         r = net_table_read(&table);
                         is_read = true;

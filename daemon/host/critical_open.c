@@ -4,9 +4,9 @@
  * From a device to the processes that have a node of its driver open.
  *
  * Every directory below the device's with a `dev` file is a device node, whatever its class: disks,
- * /dev/dri, sound, input, tapes, RDMA verbs. Who has one open is told by device number
- * (daemon/host/holders.h), so that a node in a container's /dev counts too. udev, which looks at
- * what has just come and lets go again, is not a use.
+ * /dev/dri, sound, input, tapes, RDMA verbs. Open nodes are found by device number
+ * (daemon/host/holders.h), so that a node in a container's /dev counts too. udev opens new nodes
+ * for a short time; that is not a use.
  */
 
 #include <errno.h>
@@ -29,8 +29,8 @@ typedef struct NodeName {
 
 typedef struct Nodes {
         HolderSearch search;
-        NodeName *names;  /* as many as the search has nodes */
-        size_t n_entries; /* of directories, looked at */
+        NodeName *names;  /* one for each node of the search */
+        size_t n_entries; /* directories visited so far */
 } Nodes;
 
 static void nodes_clear(Nodes *nodes)
@@ -60,7 +60,7 @@ static void name_node(const char *directory, char name[static NODE_NAME_SIZE])
                        found);
 }
 
-/* Adds the node that a directory stands for, if it stands for one. */
+/* Adds the device node of a directory, if the directory has one. */
 static int add_node(Nodes *nodes, const char *directory)
 {
         _cleanup_(freep) char *text = NULL, *subsystem = NULL;
@@ -92,7 +92,7 @@ static int add_node(Nodes *nodes, const char *directory)
         return holder_search_add_node(&nodes->search, &node);
 }
 
-/* An interface that lives in another network namespace is not shown here; its place is. */
+/* An interface in another network namespace is not shown; only the empty directory `net` is. */
 static int tell_hidden(CriticalWalk *walk, const char *path, const NameList *list)
 {
         const char *slash = strrchr(path, '/');
@@ -124,7 +124,7 @@ static int collect(CriticalWalk *walk, const char *path, unsigned depth, Nodes *
 
                 if (++nodes->n_entries > TREE_ENTRIES_MAX)
                         return -ELOOP;
-                /* Another function's is another question. */
+                /* Skip the directory of another function, which is checked by itself. */
                 if (entry->d_type != DT_DIR || bdf_parse(entry->d_name, &bdf))
                         continue;
                 (void)snprintf(below, sizeof(below), "%.3800s/%s", path, entry->d_name);

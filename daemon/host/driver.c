@@ -37,7 +37,7 @@ int driver_override_read(const HostPaths *host, Bdf bdf, char **ret_override)
 {
         int r = host_read_device(host, bdf, "driver_override", ret_override);
         if (r < 0)
-                return r == -ENODEV ? -ENOENT : r; /* it goes while it is read */
+                return r == -ENODEV ? -ENOENT : r; /* the device goes during the read */
         if (strcmp(*ret_override, DRIVER_OVERRIDE_NONE) == 0)
                 (*ret_override)[0] = '\0';
         return 0;
@@ -84,7 +84,7 @@ int driver_unbind(const HostPaths *host, Bdf bdf, char **ret_message)
                                  after);
 }
 
-/* Asks the kernel to match, and returns the driver that is bound afterwards. */
+/* Asks the kernel to find a driver, and returns the driver that is bound afterwards. */
 static int probe_and_read(const HostPaths *host, Bdf bdf, int *ret_write_error, char **ret_driver)
 {
         char text[BDF_TEXT_SIZE];
@@ -145,11 +145,11 @@ void driver_await_udev(void)
         char *argv[] = {program, settle, timeout, NULL};
         int status;
 
-        /* What is not done by then is looked at again when udev says that it is. */
+        /* If udev needs longer, its later events make the daemon look again. */
         (void)!program_run("/bin/udevadm", argv, &status);
 }
 
-/* By its directory in sysfs; nobody asks for what is built in, whose driver is there already. */
+/* Looks for the module's directory in sysfs. Nobody asks for built-in drivers. */
 static bool is_loaded(const char *module)
 {
         char path[PATH_MAX];
@@ -162,8 +162,8 @@ static bool is_loaded(const char *module)
 }
 
 /*
- * A daemon that may load modules does; one that its unit forbids it asks the service manager, whose
- * modprobe@.service does not say whether it went well.
+ * Runs modprobe if the daemon may load modules. If its unit forbids that, the daemon starts
+ * modprobe@.service instead. That service reports no failure of modprobe, so check is_loaded().
  */
 static int load(const char *module, bool *ret_loaded)
 {

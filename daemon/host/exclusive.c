@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The node is opened twice: by O_PATH, which is no use of the device and needs no right to it, to
- * see which device that is; and the same node again, through /proc/self/fd, to ask.
+ * The node is opened twice. O_PATH is no use of the device and needs no rights; it shows which
+ * device the node is. Then the same node is opened through /proc/self/fd with O_EXCL.
  */
 
 #include "daemon/host/exclusive.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Nobody can have what is not there: it has gone, or has no driver or medium. */
+/* A device that has gone, or has no driver or medium, is in nobody's exclusive use. */
 static bool is_absence(int error)
 {
         return error == ENOENT || error == ENXIO || error == ENODEV || error == ENOMEDIUM;
@@ -35,7 +35,7 @@ static int ask_node(int node)
         return errno == EBUSY ? (int)EXCLUSIVE_TAKEN : -errno;
 }
 
-/* The node of that number. Returns the descriptor, the caller's, or -errno. */
+/* Opens the node of that device number. Returns the descriptor, the caller's, or -errno. */
 static int find_node(const HostPaths *host, const char *name, dev_t number)
 {
         char path[PATH_MAX];

@@ -16,7 +16,7 @@
 #include "daemon/host/file.h"
 #include "daemon/host/host.h"
 
-#define ASIDE_MAX 1000 /* of files of one name that are set aside */
+#define ASIDE_MAX 1000 /* files of one name that are set aside */
 
 static int write_all(int fd, const char *text, size_t n_text)
 {
@@ -32,7 +32,7 @@ static int write_all(int fd, const char *text, size_t n_text)
         return 0;
 }
 
-/* Says what is wrong with a file that is to be one of ours, or NULL. */
+/* Returns why a file cannot be one of the daemon's own, or NULL. */
 static const char *find_fault(const struct stat *st)
 {
         if (S_ISLNK(st->st_mode))
@@ -48,7 +48,7 @@ static const char *find_fault(const struct stat *st)
         return NULL;
 }
 
-/* Opens a file to be renamed; one that was left half-written is used again if it is ours. */
+/* Opens a file to be renamed. A half-written one is used again if it is the daemon's own. */
 static int open_temporary(int directory, const char *name, mode_t mode)
 {
         const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
@@ -122,7 +122,7 @@ const char *file_explain(int directory, const char *name)
         return faccessat(directory, name, R_OK, AT_EACCESS) < 0 ? "it cannot be opened" : NULL;
 }
 
-/* Whether it is no fault of the file that it cannot be opened. */
+/* Whether an error of open() is no fault of the file. */
 static bool is_of_system(int error)
 {
         return error == ENOENT || error == ENOMEM || error == EMFILE || error == ENFILE;

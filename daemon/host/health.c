@@ -26,12 +26,12 @@
 #define CAPABILITIES_MAX 48 /* that fit behind the header */
 
 #define HEADER_BYTES 16
-#define WAKE_TRIES 50 /* together a second */
+#define WAKE_TRIES 50 /* 1 second in total */
 #define WAKE_STEP_NSEC 20000000L
 
 /*
- * Does it answer? What is gone reads all-ones. A virtual function's ids read so by design (PCIe
- * 9.3.4.1.1), but not all of its header.
+ * Checks that the device answers: a device that is gone reads all-ones. The ids of a virtual
+ * function read all-ones by design (PCIe 9.3.4.1.1), but not all of its header.
  */
 static int check_answers(const HostPaths *host, Bdf bdf, char **ret_message)
 {
@@ -55,7 +55,7 @@ static int check_answers(const HostPaths *host, Bdf bdf, char **ret_message)
                            bdf_format(bdf, text));
 }
 
-/* The power state it says it is in; 0 if it does not say. The list is bounded whatever it holds. */
+/* Reads the power state; 0 if the device has none. The walk is bounded whatever the list holds. */
 static unsigned read_power_state(const HostPaths *host, Bdf bdf)
 {
         uint8_t bytes[2];
@@ -85,7 +85,7 @@ int health_check(const HostPaths *host, Bdf bdf, char **ret_message)
         if (r != 0 || read_power_state(host, bdf) != PM_D3)
                 return r;
         int w = host_write_device(host, bdf, "power/control", "on");
-        /* The device tells nobody when it has come up. */
+        /* The device does not report the end of its wake-up, so ask again. */
         for (int i = 0; i < WAKE_TRIES && read_power_state(host, bdf) == PM_D3; i++)
                 (void)nanosleep(&pause, NULL);
         if (read_power_state(host, bdf) == PM_D3)

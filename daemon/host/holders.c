@@ -94,7 +94,7 @@ int holder_search_add_fds(HolderSearch *search, const VfioFds *fds)
         HolderNode node;
 
         for (size_t i = 0; i < fds->n_items; i++) {
-                /* Everybody's containers and iommufds are the same node. */
+                /* All containers have the same node, and so do all iommufds. */
                 if (!strchr(fds->items[i].name, ':') ||
                     !holder_node_look(fds->items[i].fd, "", AT_EMPTY_PATH, &node))
                         continue;

@@ -94,8 +94,8 @@ static int look_ourselves(const HostPaths *host, const HolderSearch *search, boo
 }
 
 /*
- * Searches with the daemon's own rights. If there should be a helper, these may not suffice: a
- * process that may not be read is then no evidence that there is no holder.
+ * Searches with the daemon's own rights. If there should be a helper, these rights may not suffice:
+ * a process that the daemon cannot read may be a holder.
  */
 static int look_instead(const HostPaths *host, const HolderSearch *search, bool kill,
                         HolderList *ret, size_t *ret_n)

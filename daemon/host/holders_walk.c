@@ -3,10 +3,10 @@
 /*
  * A walk over /proc/PID/fd.
  *
- * A group's or device's node is known by its device number. A device that was opened through a
- * group has no node ("anon_inode:[vfio-device]"): from 6.18 on its fdinfo names the device, before
- * that it could be anybody's, and counts for certain only beside a node of ours. statx(2) is asked
- * not to ask file servers: what hangs elsewhere does not hang this.
+ * The node of a group or device is known by its device number. A device that was opened through a
+ * group has no node ("anon_inode:[vfio-device]"). From Linux 6.18 on its fdinfo names the device.
+ * Before that it may be any device; it counts for certain only if the process also holds a node of
+ * the search. statx(2) is told not to ask file servers: one that hangs does not block the walk.
  */
 
 #include <dirent.h>
@@ -24,7 +24,7 @@
 #define ANON_DEVICE "anon_inode:[vfio-device]"
 #define FDINFO_PATH "vfio-device-syspath:"
 
-/* What one process, or one descriptor of it, has to do with the search. */
+/* Whether a process, or one descriptor of it, holds anything of the search. */
 typedef enum Hold {
         HOLD_NOT,
         HOLD_PERHAPS,
@@ -33,14 +33,14 @@ typedef enum Hold {
 
 /* --- one descriptor --------------------------------------------------------------------------- */
 
-/* The node that a descriptor is, or n_nodes. */
+/* The index of the node that a descriptor refers to, or n_nodes. */
 static size_t find_node(const HolderSearch *search, int directory, const char *fd)
 {
         HolderNode node;
         size_t i = 0;
 
         if (!holder_node_look(directory, fd, 0, &node))
-                return search->n_nodes; /* closed while we looked */
+                return search->n_nodes; /* closed meanwhile */
         while (i < search->n_nodes &&
                (search->nodes[i].kind != node.kind || search->nodes[i].device != node.device ||
                 search->nodes[i].inode != node.inode))
@@ -58,7 +58,7 @@ static bool has_device(const HolderSearch *search, const char *address)
         return false;
 }
 
-/* Whose a VFIO device's descriptor is, as far as the kernel says. */
+/* Whether a VFIO device's descriptor is of a device of the search, as far as fdinfo tells. */
 static Hold ask_fdinfo(const HolderSearch *search, int process, const char *fd)
 {
         char path[NAME_MAX + 16], text[HOST_TEXT_SIZE];
@@ -91,7 +91,7 @@ static Hold examine(const HolderSearch *search, int process, int directory, cons
 
 /* --- one process ------------------------------------------------------------------------------ */
 
-/* Field 22 of proc(5)'s stat, and field 4; the name before them may hold anything. */
+/* Fields 22 (start) and 4 (parent) of proc(5)'s stat; the name before them may hold anything. */
 static bool read_stat(int process, uint64_t *ret_start, pid_t *ret_parent)
 {
         char text[1024];
@@ -143,7 +143,7 @@ static Hold examine_all(const HolderSearch *search, int process)
         return hold;
 }
 
-/* Returns whether the process holds anything; then the holder is filled but for its names. */
+/* Returns whether the process holds anything; if so, fills *holder except for the names. */
 static bool is_holder(const HolderSearch *search, int process, Holder *holder)
 {
         pid_t parent;
@@ -184,7 +184,7 @@ static int add_holder(HolderList *list, const Holder *holder)
         return 0;
 }
 
-/* A process by what it has of all that is looked for, or by the first that it surely has. */
+/* Adds the process once if it holds anything of the search. */
 static int look_at_process(const HolderSearch *search, int process, Holder *holder,
                            HolderList *list)
 {
@@ -202,7 +202,7 @@ static bool is_told(const HolderList *list, int32_t pid, uint32_t node)
         return false;
 }
 
-/* The same for each node that it has open. */
+/* Adds the process once for each node of the search that it has open. */
 static int look_at_each(const HolderSearch *search, int process, Holder *holder, HolderList *list)
 {
         int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -231,7 +231,7 @@ static int look_at_each(const HolderSearch *search, int process, Holder *holder,
         return r;
 }
 
-/* Whether the process's descriptors may be looked at; all or none may. */
+/* Whether the process's descriptors may be read: either all or none. */
 static bool may_look(int process)
 {
         int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -252,7 +252,7 @@ static bool may_look(int process)
         return true;
 }
 
-/* Whether a process is one to look at. */
+/* Whether the search includes the process. */
 static bool counts(const HolderSearch *search, long pid)
 {
         if (pid <= 0 || pid > INT32_MAX)
@@ -305,7 +305,7 @@ int holders_kill(const HostPaths *host, const HolderSearch *search, const Holder
                         continue;
                 _cleanup_(closep) int pid_fd = (int)syscall(SYS_pidfd_open, now.pid, 0);
                 _cleanup_(closep) int process = pid_fd < 0 ? -1 : process_open(host->proc, now.pid);
-                /* It may have gone, and its number may be another's by now. */
+                /* The process may have ended, and its number may belong to another process now. */
                 if (process < 0 || !is_holder(search, process, &now) || !now.certain ||
                     now.start != list->items[i].start)
                         continue;

@@ -20,7 +20,7 @@ int iommu_group_read_type(const HostPaths *host, int32_t group, char **ret_type)
         return host_read_at(ret_type, GROUP_TYPE, host->sysfs, group);
 }
 
-/* What the kernel means by an error here. */
+/* The meaning of an errno that the kernel returns for the type of a group. */
 static const char *explain(int error)
 {
         switch (error) {

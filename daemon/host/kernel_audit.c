@@ -15,9 +15,9 @@
 #include "daemon/host/netlink.h"
 #include "daemon/host/packet.h"
 
-/* One of the numbers from AUDIT_FIRST_USER_MSG on that user space gives out: a program's own words. */
+/* A message type for a program's own text. User space assigns those above AUDIT_FIRST_USER_MSG. */
 #define AUDIT_TRUSTED_APP (AUDIT_FIRST_USER_MSG + 21)
-#define REPLY_SIZE 16384 /* an error holds the message that it is for */
+#define REPLY_SIZE 16384 /* an error reply includes the whole request */
 
 void kernel_audit_tell(const HostPaths *host, const char *text)
 {
@@ -28,7 +28,7 @@ void kernel_audit_tell(const HostPaths *host, const char *text)
                 return;
         _cleanup_(closep) int fd = packet_memory_make("audit", text, strlen(text));
         if (fd >= 0 && packet_send(far, &request, sizeof(request), fd) < 0)
-                return; /* it is on the journal */
+                return; /* the journal has the text in any case */
 }
 
 static int read_acknowledgement(int audit)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * prlimit(2) knows processes by number only. The number is that of a pidfd, and if the process has
- * ended once the limit is changed, what was changed may be somebody else's, and is undone.
+ * prlimit(2) takes a process number only; it is read from a pidfd. If the process has ended after
+ * the change of the limit, the number may belong to another process, and the change is undone.
  */
 
 #include "daemon/host/memlock.h"
@@ -20,7 +20,7 @@
 #include "core/probe/process.h"
 #include "daemon/host/holders.h"
 
-/* The request to the helper; it fits into the text of a request. */
+/* The request to the helper, sent as the text of a HelperRequest. */
 typedef struct Order {
         MemlockPair before;
         MemlockPair after;
@@ -29,7 +29,7 @@ typedef struct Order {
 _Static_assert(sizeof(Order) < sizeof(((HelperRequest *)NULL)->text), "it is in the request");
 _Static_assert(RLIM_INFINITY == UINT64_MAX, "a limit is written as the kernel has it");
 
-/* A process that has ended makes its descriptor readable, before its number can be another's. */
+/* A pidfd becomes readable at the end of its process, before the number can be reused. */
 static bool has_ended(int pid_fd)
 {
         struct pollfd event = {.fd = pid_fd, .events = POLLIN};
@@ -37,7 +37,7 @@ static bool has_ended(int pid_fd)
         return TEMP_FAILURE_RETRY(poll(&event, 1, 0)) != 0;
 }
 
-/* Returns the process's number here, -ESRCH or -errno. */
+/* Returns the process's number in the reader's PID namespace, -ESRCH or -errno. */
 static int read_pid(int pid_fd)
 {
         char path[64], line[128];
@@ -126,7 +126,7 @@ int memlock_look(const HostPaths *host, int32_t pid, uid_t uid, MemlockProcess *
         process_read_memlock(directory, &limit);
         if (!limit.known || !is_of(directory, uid))
                 return -ESRCH;
-        /* What was read is the process's that began then. */
+        /* If the start time is the same before and after, all reads were of one process. */
         if (!holder_read_start(host, pid, &start) || start != process.start)
                 return -ESRCH;
         *ret_process = process;

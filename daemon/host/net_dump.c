@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The two questions to the kernel: all addresses, all routes. A dump that was made while things
- * changed is asked for again.
+ * The two questions to the kernel: all addresses, all routes. If anything changes during a dump,
+ * the dump is requested again.
  */
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "daemon/host/net_table.h"
 
 #define TRIES 8
-#define DUMP_SIZE (1U << 18) /* of one piece; the kernel's are of 32 KiB at most */
+#define DUMP_SIZE (1U << 18) /* bytes of one part; the kernel sends at most 32 KiB */
 
 static int receive(int fd, NetTable *table)
 {

@@ -35,7 +35,7 @@ static size_t address_size(unsigned family)
         return family == AF_INET ? 4 : family == AF_INET6 ? ADDRESS_MAX : 0;
 }
 
-/* fe80::/10 and ff00::/8 are there on every interface that is up. */
+/* Every interface that is up has addresses and routes of fe80::/10 and ff00::/8. */
 static bool is_automatic(unsigned family, const uint8_t *address)
 {
         return family == AF_INET6 &&
@@ -64,7 +64,7 @@ static int parse_address(NetTable *table, NetlinkSpan message)
         memcpy(&head, message.data, sizeof(head));
         netlink_advance(&message, sizeof(head));
         while ((r = netlink_next_attribute(&message, &type, &payload)) > 0)
-                /* On a link with a peer, IFA_ADDRESS is the peer's and IFA_LOCAL ours. */
+                /* On a link with a peer, IFA_ADDRESS is the peer's; IFA_LOCAL is local. */
                 if (type == IFA_LOCAL || (type == IFA_ADDRESS && address.n == 0))
                         address = payload;
         if (r < 0)
@@ -81,7 +81,7 @@ static int parse_address(NetTable *table, NetlinkSpan message)
         return add_use(table, &use);
 }
 
-/* Notes a route down for an interface, unless one is noted down for it. */
+/* Records a route of an interface, unless the interface has one already. */
 static int add_route(NetTable *table, int interface, const char *text)
 {
         NetUse use = {.interface = interface, .is_route = true};
@@ -93,7 +93,7 @@ static int add_route(NetTable *table, int interface, const char *text)
         return add_use(table, &use);
 }
 
-/* A route over several ways: RTA_MULTIPATH holds a struct rtnexthop and attributes for each. */
+/* A route with several next hops: a struct rtnexthop and attributes for each. */
 static int parse_hops(NetTable *table, NetlinkSpan hops, const char *text)
 {
         struct rtnexthop hop;
@@ -112,7 +112,7 @@ static int parse_hops(NetTable *table, NetlinkSpan hops, const char *text)
         return 0;
 }
 
-/* What a route leads to, in words; false for one that the kernel has made by itself. */
+/* Describes a route's destination; false for a route that the kernel has made by itself. */
 static bool describe_route(const struct rtmsg *head, NetlinkSpan to, char text[static NET_USE_SIZE])
 {
         char address[INET6_ADDRSTRLEN];

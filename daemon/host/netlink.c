@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Heads are copied out before they are looked at; lengths are held against what is left.
+ * Headers are copied out before they are read. Each length is checked against what is left.
  */
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Methods are tried one by one, so that it is known which one did it: `reset_method` names the one,
- * `reset` does it, and `reset_method` is put back. A bus is reset by the bridge's
- * reset_subordinate.
+ * Methods are tried one by one, so that the report can name the one that worked: `reset_method`
+ * selects the method, `reset` runs it, and `reset_method` is restored. A bus is reset by the
+ * bridge's reset_subordinate.
  */
 
 #include <errno.h>
@@ -17,7 +17,7 @@ typedef struct Work {
         const HostPaths *host;
         const Snapshot *snapshot;
         const bool *mine;
-        bool *done; /* by a bus reset, per device of the snapshot */
+        bool *done; /* per device of the snapshot: reset by a bus reset */
         FILE *report;
 } Work;
 
@@ -48,7 +48,7 @@ int reset_write_methods(const HostPaths *host, Bdf bdf, const char *text, char *
                                  bdf_format(bdf, address), now, text);
 }
 
-/* Returns the method that did it, or NULL with *ret_error, 0 if there was none to try. */
+/* Returns the method that worked, or NULL with *ret_error, 0 if there was no method to try. */
 static const char *reset_function(const Work *work, Bdf bdf, const ResetPlan *plan,
                                   const char *offered, int *ret_error)
 {
@@ -66,7 +66,7 @@ static const char *reset_function(const Work *work, Bdf bdf, const ResetPlan *pl
                         *ret_error = r < 0 ? r : -EIO;
                 free(TAKE_PTR(message));
         }
-        /* What cannot be put back now is tried once more with all else (lease/clean.c). */
+        /* If this write fails, lease/clean.c restores reset_method from the record. */
         int r = reset_write_methods(work->host, bdf, offered, &message);
         if (r < 0)
                 *ret_error = r;

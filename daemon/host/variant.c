@@ -25,7 +25,7 @@ void variant_tables_clear(VariantTables *tables)
         *tables = (VariantTables){.n_builtin = 0};
 }
 
-/* Reads a table whole, with a NUL behind it; one that is missing is empty. */
+/* Reads a whole table and adds a NUL. A missing table is empty. */
 static int read_table(const HostPaths *host, const char *name, char **ret, size_t *ret_n)
 {
         struct utsname kernel;
@@ -96,7 +96,7 @@ int variant_driver(const HostPaths *host, const char *module,
         static const char bus[] = "pci:";
         char name[VARIANT_NAME_SIZE];
 
-        /* The kernel writes its modules' names with _, whatever their files' are. */
+        /* The kernel names a module with _, even if its file has - in its name. */
         (void)snprintf(name, sizeof(name), "%s", module);
         for (char *c = name; (c = strchr(c, '-'));)
                 *c = '_';

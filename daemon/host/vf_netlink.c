@@ -52,7 +52,7 @@ bool vf_settings_differ(const VfSettings *a, const VfSettings *b, VfSetting sett
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* A message as it grows; every attribute is padded, so that the next one starts aligned. */
+/* A message under construction; each attribute is padded, so that the next one is aligned. */
 typedef struct Writer {
         uint8_t *data;
         size_t n;
@@ -127,7 +127,7 @@ static void write_setting(Writer *writer, uint32_t vf, const VfSettings *setting
                 .vf = vf,
                 .vlan = settings->vlan,
                 .qos = settings->qos,
-                /* Drivers that keep none refuse any but the usual one. */
+                /* Drivers that store no protocol refuse any but 802.1Q. */
                 .vlan_proto = htons(settings->vlan_protocol ? (uint16_t)settings->vlan_protocol
                                                             : ETH_P_8021Q),
         };
@@ -185,7 +185,7 @@ static bool take(NetlinkSpan payload, uint32_t vf, void *structure, size_t n)
         return number == vf;
 }
 
-/* Two numbers: the VF's, and a value, all ones for what the driver does not know. */
+/* Two numbers: the VF's, and a value, all ones if the driver does not know it. */
 static int parse_value(NetlinkSpan payload, uint32_t vf, VfSettings *settings, VfSetting setting,
                        uint32_t *ret_value)
 {
@@ -250,11 +250,11 @@ static int parse_setting(uint16_t type, NetlinkSpan payload, uint32_t vf, VfSett
         case IFLA_VF_TRUST:
                 return parse_value(payload, vf, settings, VF_SETTING_TRUST, &settings->trust);
         default:
-                return 0; /* a setting that nobody saves */
+                return 0; /* not one of the saved settings */
         }
 }
 
-/* One VF's settings, of the VF that its first attribute names. Returns 0, _E_NONE or -EBADMSG. */
+/* Reads the settings if their first attribute names `vf`. Returns 0, _E_NONE or -EBADMSG. */
 static int parse_info(NetlinkSpan info, uint32_t vf, VfSettings *ret_settings)
 {
         VfSettings settings = {.known = 0};
@@ -278,7 +278,7 @@ static int parse_info(NetlinkSpan info, uint32_t vf, VfSettings *ret_settings)
         return r;
 }
 
-/* Walks down: among `list`, finds the VF. */
+/* Finds the VF in the list and reads its settings. */
 static int parse_list(NetlinkSpan list, uint32_t vf, VfSettings *ret_settings)
 {
         NetlinkSpan payload;
@@ -326,7 +326,7 @@ int vf_netlink_parse(const void *data, size_t n_data, int interface, unsigned vf
         if (type == RTM_NEWLINK)
                 return parse_link(payload, interface, vf, ret_settings);
         r = type == NLMSG_ERROR ? netlink_parse_error(payload) : -EBADMSG;
-        return r == 0 ? -EBADMSG : r; /* nobody has asked for an acknowledgement */
+        return r == 0 ? -EBADMSG : r; /* no acknowledgement was asked for */
 }
 
 int vf_netlink_parse_ack(const void *data, size_t n_data)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A socket for each question: they are few. */
+/* Each question uses a socket of its own: there are few questions. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -76,7 +76,7 @@ int vf_settings_interfaces(const HostPaths *host, Bdf pf, int interfaces[static 
 
                 if (entry->d_name[0] == '.' ||
                     host_read_at(&index, "%s/%s/ifindex", path, entry->d_name) < 0)
-                        continue; /* it has gone meanwhile */
+                        continue; /* the interface has gone meanwhile */
                 long number = strtol(index, NULL, 10);
                 if (number > 0 && number <= INT_MAX)
                         interfaces[n++] = (int)number;
@@ -97,7 +97,7 @@ static int converse(const uint8_t *request, size_t n_request, uint8_t **ret_answ
         _cleanup_(closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
         if (fd < 0 || sendto(fd, request, n_request, 0, (struct sockaddr *)&from, n_from) < 0)
                 return -errno;
-        /* The answer has been made by now: how long is it? */
+        /* The kernel has queued the answer by now: read its length. */
         ssize_t n = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
         if (n < 0)
                 return -errno;
@@ -108,7 +108,7 @@ static int converse(const uint8_t *request, size_t n_request, uint8_t **ret_answ
         if (n < 0)
                 return -errno;
         if (n_from != sizeof(from) || from.nl_pid != 0)
-                return -EBADMSG; /* not the kernel's */
+                return -EBADMSG; /* not sent by the kernel */
         *ret_answer = TAKE_PTR(answer);
         *ret_n_answer = (size_t)n;
         return 0;
@@ -163,7 +163,7 @@ int vf_settings_restore_interface(int interface, unsigned number, const VfSettin
         return 0;
 }
 
-/* Finds the interface that knows the VF, and what it says. Same returns as vf_settings_read(). */
+/* Finds the interface that knows the VF, and its settings. Same returns as vf_settings_read(). */
 static int locate(const HostPaths *host, Bdf vf, int *ret_interface, unsigned *ret_number,
                   VfSettings *ret_settings)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Groups: opened, attached to a container, and attached again. Runs in a worker; the fds travel to
- * the daemon.
+ * Opens groups, attaches them to a container, and attaches them again. This runs in a worker; the
+ * fds travel to the daemon.
  */
 
 #include <errno.h>
@@ -175,13 +175,13 @@ static int claim_group_again(const HostPaths *host, const VfioFds *fds, int32_t 
                 r = claim_group(host, container, group, more, ret_message);
         if (r != 0)
                 return r;
-        /* A container whose last group has gone has lost its IOMMU; else it has one (EINVAL). */
+        /* A container loses its IOMMU with its last group. Otherwise it still has one (EINVAL). */
         if (ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0 && errno != EINVAL)
                 return refuse_address_space(group, ret_message);
         return 0;
 }
 
-/* A group's descriptor that is still good needs no other. */
+/* Opens a group's node again, unless the descriptor at hand still works. */
 static int open_group_again(const HostPaths *host, const VfioFds *fds, int32_t group, VfioFds *more,
                             char **ret_message)
 {

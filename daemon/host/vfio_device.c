@@ -4,10 +4,10 @@
  * Devices by themselves: their nodes, and an iommufd that they are bound to, or that their owner
  * binds them to.
  *
- * Pinned memory is counted for each process against its own RLIMIT_MEMLOCK, as VFIO's containers
- * do it: the same limit then does for the same program in every mode, and what a program has
- * pinned can be seen in its /proc/PID/status. The kernel's default, the sum over all processes of a
- * user, is shown nowhere. It has to be chosen before the iommufd has any object, and needs
+ * Pinned memory is counted for each process against its own RLIMIT_MEMLOCK, as VFIO's containers do
+ * it. So a program needs the same limit in every mode, and its /proc/PID/status shows the memory
+ * that it has pinned. The kernel's default is the sum over all processes of a user, which is shown
+ * nowhere. The daemon chooses before the iommufd has any object, as the kernel requires; this needs
  * CAP_SYS_RESOURCE (kernel-facts 4.3).
  */
 
@@ -155,8 +155,8 @@ static int open_iommufd(const HostPaths *host, VfioFds *fds, int *ret_fd, char *
 }
 
 /*
- * Attaches all devices to one address space and detaches them again. The first one decides what the
- * space can be like; what cannot live with that is refused by the kernel here and not later.
+ * Attaches all devices to one address space and detaches them again. The first device decides the
+ * properties of the space. The kernel refuses an incompatible device here, and not later.
  */
 static int try_together(int iommufd, const VfioFds *fds, char **ret_message)
 {
@@ -211,7 +211,7 @@ void vfio_detach(const VfioFds *fds)
                                                          .flags = VFIO_DMA_UNMAP_FLAG_ALL};
                 VfioAttach detach = {.argsz = offsetof(VfioAttach, address_space)};
 
-                /* What is not attached, or not bound yet, has nothing to leave. */
+                /* Detaching a device that is not attached, or not bound yet, fails without harm. */
                 if (strncmp(fds->items[i].name, "device:", strlen("device:")) == 0)
                         (void)ioctl(fds->items[i].fd, VFIO_DETACH, &detach);
                 else if (strcmp(fds->items[i].name, "container") == 0)
@@ -221,7 +221,7 @@ void vfio_detach(const VfioFds *fds)
 
 /* --- whose claim ------------------------------------------------------------------------------ */
 
-/* A device that is bound to any iommufd answers; bound it stays while its descriptor is open. */
+/* A device that is bound to any iommufd answers. It stays bound while its descriptor is open. */
 static bool is_bound(int fd)
 {
         struct vfio_device_info info = {.argsz = sizeof(info)};
@@ -230,8 +230,8 @@ static bool is_bound(int fd)
 }
 
 /*
- * An iommufd that stands in for a container is no claim before a device of the group is opened, and
- * looks the same: where the kernel has iommufd, a container proves nothing (kernel-facts 4.2).
+ * An iommufd that stands in for a container claims nothing before a device of the group is opened,
+ * but looks the same. If the kernel has iommufd, a container proves no claim (kernel-facts 4.2).
  */
 static bool has_container(const HostPaths *host, int fd)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Fork, run, report over a packet socket, exit; in the parent a pidfd says when it is over.
+ * Fork, run, report over a packet socket, exit; a pidfd tells the parent of the exit.
  *
  * The packets: one per fd ('F', its name, the fd as ancillary data), then one result ('R', the
- * code, the message). The socket is read only when there is something, and once more after the
+ * code, the message). The parent reads the socket when it is readable, and once more after the
  * exit.
  */
 
@@ -34,7 +34,7 @@ struct Worker {
         int pid_fd;
         int socket;
         bool heard;   /* a result came */
-        bool lost_fd; /* and what it says is there is not all there */
+        bool lost_fd; /* a reported fd is missing */
         int code;
         char *message;
         VfioFds fds;
@@ -44,7 +44,7 @@ struct Worker {
         struct event *deadline_event;
 };
 
-/* A worker that nobody watches must not touch anything: it starts on a word, not on its birth. */
+/* A worker must not run before the parent watches it: wait for the parent's go-ahead. */
 static bool is_told_to_start(int socket_fd)
 {
         char go;
@@ -71,7 +71,7 @@ static _Noreturn void child_run(WorkerJob job, const void *context, const VfioFd
                 (void)snprintf(packet.text, sizeof(packet.text), "%s", fds.items[i].name);
                 int r = packet_send(socket_fd, &packet, sizeof(packet), fds.items[i].fd);
                 if (r < 0)
-                        code = REFUSAL_STUCK; /* the work is done, and nobody can have it */
+                        code = REFUSAL_STUCK; /* the work is done, but its fds cannot be sent */
         }
         packet.type = 'R';
         packet.code = code;
@@ -97,7 +97,7 @@ static void take_packet(Worker *worker, const Packet *packet, int fd)
         closep(&fd);
 }
 
-/* Reads what is there; a worker sends at most its fds and a result. */
+/* Reads all queued packets; a worker sends at most its fds and a result. */
 static void drain(Worker *worker)
 {
         Packet packet;
@@ -116,7 +116,7 @@ static void on_socket(evutil_socket_t fd, short what, void *userdata)
         Worker *worker = userdata;
 
         drain(worker);
-        /* After the result only the end of the socket would be left to read. */
+        /* Only the end of the stream follows the result. */
         if (worker->heard)
                 (void)event_del(worker->socket_event);
 }
@@ -206,7 +206,7 @@ int worker_start(struct event_base *base, WorkerJob job, const void *context, co
         if (r == 0 && send(worker->socket, "", 1, MSG_NOSIGNAL) != 1)
                 r = -errno;
         if (r < 0)
-                return r; /* our end closes, the child leaves, main reaps it */
+                return r; /* the socket closes, the child exits, main reaps it */
         *ret_worker = TAKE_PTR(worker);
         return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A value is converted by the kind of its field; objects and arrays only repeat that. */
+/* Each value is converted by the kind of its field, also inside objects and arrays. */
 
 #include <errno.h>
 #include <stdio.h>

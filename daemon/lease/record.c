@@ -48,8 +48,8 @@ int lease_record_new(LeaseRecord **ret_record)
         _cleanup_(lease_record_freep) LeaseRecord *record = calloc(1, sizeof(*record));
         if (!record)
                 return -ENOMEM;
-        record->condition.handed_out =
-                true; /* until it is known better: older records do not say */
+        /* The value until it is known better: older records lack this field. */
+        record->condition.handed_out = true;
         record->terms.revoke_grace = POLICY_GRACE_DEFAULT;
         record->owner.unit = strdup("");
         record->terms.rule = strdup("");

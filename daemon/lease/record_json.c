@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease record as a file, by tables: a row for each field, which says since which version of the
- * file it is there. Version 2 added changes and the breach, version 3 virtual functions, version 4
- * what is required of the guard and joiners that were taken, version 5 the terms.
+ * A lease record as a file, by tables: the row of a field says which version of the file added it.
+ * Version 2 added changes and the breach, version 3 virtual functions, version 4 what is required
+ * of the guard and joiners that were taken, version 5 the terms.
  *
- * Reading is strict. A half-written file or one from a later version is not guessed at: the daemon
- * sets it aside and takes the truth from the kernel.
+ * Reading is strict. The daemon does not guess at a half-written file or one of a later version: it
+ * sets the file aside and takes the truth from the kernel.
  */
 
 #include <errno.h>
@@ -209,8 +209,9 @@ unsigned lease_record_version(void)
 }
 
 /*
- * Fields that came without a new version and that an older daemon loses: a lease is then not put
- * back whole. `owner_bus` is not one of them: without it an owner's name is taken as it always was.
+ * The first field in use that was added without a new version. An older daemon loses such a field,
+ * and then cannot restore everything. `owner_bus` is not one of them: without it an older daemon
+ * treats the owner's name as before.
  */
 const char *lease_record_first_optional(const LeaseRecord *record)
 {

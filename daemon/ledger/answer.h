@@ -13,7 +13,7 @@ typedef struct LeaseAnswer {
         int code;            /* 0, a Refusal, or -errno */
         const char *message; /* for people; "" if there is none */
         const char *report;  /* of resets, a line each (daemon/host/reset.h), or NULL */
-        const char *rule;    /* of the policy, that refuses it: its origin, or NULL */
+        const char *rule;    /* the origin of the policy rule that refuses the request, or NULL */
 } LeaseAnswer;
 
 /* `lease` is NULL unless code is 0. Called exactly once, before or after the request returned. */

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * What is done to a group outside of any lease: while it lasts, nobody is given the group.
+ * Holds: while a group has one, the daemon grants the group to nobody.
  *
- * Who works at free groups (a reset, a change of a domain's type) places a hold; who is about to
- * grant a group asks for one. Neither has to know the other.
+ * Work at a free group outside of a lease (a reset, a change of its domain's type) places a hold.
+ * The code that grants groups asks for holds. Neither side has to know the other.
  */
 
 #include "core/model/groups.h"
@@ -15,16 +15,16 @@ typedef struct GroupHold {
         const char *why; /* "the type of its domain is being changed"; must last */
         bool (*covers)(const Ledger *ledger, const Group *group, const void *userdata);
         const void *userdata;
-        struct GroupHold *next; /* the list's */
+        struct GroupHold *next; /* used by the list */
 } GroupHold;
 
 /* Places a hold, which stays the caller's and must last until it is dropped. */
 void holds_place(Ledger *ledger, GroupHold *hold);
 
-/* Drops it and reports EVENT_GROUP_FREED. One that was not placed is ignored. */
+/* Drops a hold and reports EVENT_GROUP_FREED. A hold that was not placed is ignored. */
 void holds_drop(Ledger *ledger, GroupHold *hold);
 
-/* Why nobody is given that group now, or NULL if no hold covers it. */
+/* Why the group cannot be granted now, or NULL if no hold covers it. */
 const char *holds_find(const Ledger *ledger, const Group *group);
 
 extern const Module holds_module;

@@ -15,7 +15,7 @@
 #include "daemon/base/log.h"
 #include "daemon/lease/state.h"
 
-/* The rest of LedgerTimes. */
+/* The other limits of LedgerTimes. */
 #define STUCK_SECONDS 60
 #define KILLED_SECONDS 1
 #define HOLDERS_SECONDS 5
@@ -35,7 +35,7 @@ static size_t find_module(const Ledger *ledger, const Module *module)
         while (i < ledger->modules->n && ledger->modules->modules[i] != module)
                 i++;
         if (i == ledger->modules->n)
-                abort(); /* the list of modules lacks it: no input can bring this about */
+                abort(); /* the list of modules lacks it; no input can cause this */
         return i;
 }
 
@@ -58,7 +58,7 @@ void module_report(Ledger *ledger, EventKind kind, Lease *lease, const char *tex
                         ledger->modules->modules[i]->handle(ledger, &event);
 }
 
-/* Data first for all, so that a module may report to the others while it begins. */
+/* Allocates all data first: a module may report events to the others from its `init`. */
 static int add_modules(Ledger *ledger, const Module *const *modules)
 {
         LedgerModules *all = ledger->modules;

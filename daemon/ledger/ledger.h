@@ -29,15 +29,17 @@ typedef struct LedgerTimes {
         unsigned worker;  /* WORKER_DEADLINE_SECONDS */
         unsigned stuck;   /* how long a restore drains before it is called stuck */
         unsigned killed;  /* how long a killed worker has to die before it is called stuck */
-        unsigned holders; /* between two looks at a lease for one process only */
+        unsigned holders; /* between two searches for a second process */
 } LedgerTimes;
 
 #define LEASES_PER_UID_MAX 64
 #define LEDGER_PATH_SIZE 256
 #define LEDGER_MODULES_MAX 32
 
-/* Define the function that returns a module's part of a lease, or its own data: each typed.
- * Borrowed. */
+/*
+ * Define a function that returns a module's part of a lease, or a module's own data, as its type.
+ * What the function returns is borrowed.
+ */
 #define DEFINE_LEASE_PART(type, function, module)                                                  \
         static type *function(const Lease *lease)                                                  \
         {                                                                                          \
@@ -55,7 +57,7 @@ typedef struct LedgerTimes {
 struct Lease {
         Ledger *ledger;
         LeaseRecord *record;
-        bool is_stuck; /* a worker at it hangs in the kernel, for too long: ledger_set_stuck() */
+        bool is_stuck; /* a worker of it has hung in the kernel for too long: ledger_set_stuck() */
         void *parts[LEDGER_MODULES_MAX];
 };
 
@@ -67,7 +69,7 @@ struct Ledger {
         char bus_id[LEASE_BUS_ID_SIZE]; /* of the bus that is served; "" before that is known */
         char state_directory[LEDGER_PATH_SIZE];
         World *world;        /* NULL until the first reading */
-        const World *before; /* the reading before, while leases are compared with a new one */
+        const World *before; /* the previous world, while leases are compared with the new one */
         Policy *policy;
         char *policy_error; /* NULL if the files' policy is in force */
         Lease **leases;
@@ -106,14 +108,14 @@ int ledger_set_state(Lease *lease, LeaseState state);
 /* Saves the lease's record as it is, and tells the observer. Same returns. */
 int ledger_save_lease(Lease *lease);
 
-/* Whether a worker at the lease hangs in the kernel; shown by ledger_lease_state(). */
+/* Sets whether a worker of the lease hangs in the kernel, as ledger_lease_state() shows. */
 void ledger_set_stuck(Lease *lease, bool is_stuck);
 
-/* Tells the observer that a lease is new, or that it looks different. */
+/* Tells the observer that a lease is new, or that its visible state has changed. */
 void ledger_tell_added(const Lease *lease);
 void ledger_tell_lease(Lease *lease);
 
-/* Tells the observer that something ends with this name on the bus. */
+/* Tells the observer that a lease or a waiter ends with this name on the bus. */
 void ledger_need_name(const Ledger *ledger, const char *name);
 
 /* Lookups; NULL if there is none. Borrowed. */
@@ -127,19 +129,19 @@ const char *ledger_device_state(const Ledger *ledger, size_t device);
 /* "free", or ledger_lease_state(). */
 const char *ledger_group_state(const Ledger *ledger, size_t group);
 /*
- * The record's state, or "revoking" if its owner has been told that it ends, or "breached" if it is
- * leased and a host driver has been in it, or "stuck" if a worker at it hangs in the kernel.
+ * The record's state, or "revoking" if the owner has been told that the lease ends, or "breached"
+ * if the lease is leased and a host driver was bound in it, or "stuck" if a worker of it hangs in
+ * the kernel.
  */
 const char *ledger_lease_state(const Lease *lease);
 
-/* Whether the owner of a lease has been told that it ends, and has time left. */
+/* Whether the owner of a lease has been told that the lease ends, and has time left. */
 bool ledger_is_revoking(const Lease *lease);
 
-/* Notes the id of the bus that is served; names on record that another bus gave have ended. */
+/* Sets the id of the bus that is served. Names on record that another bus gave have ended. */
 void ledger_set_bus(Ledger *ledger, const char *id);
 
-/* Whether a name on record, with the id of the bus that gave it, is of another bus than this one.
- */
+/* Whether `bus_id`, on record with a name, is the id of another bus than the one that is served. */
 bool ledger_is_other_bus(const Ledger *ledger, const char *bus_id);
 
 /*

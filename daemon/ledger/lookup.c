@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Questions to the ledger: whose group or device it is, and in what state.
+ * Lookups in the ledger: the lease of a group or device, and their states.
  */
 
 #include <string.h>

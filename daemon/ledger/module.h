@@ -4,10 +4,10 @@
 /*
  * A module of the daemon: its own data, its part of each lease, and the events that it handles.
  *
- * The top of the daemon lists the modules in their order (daemon/reconcile/modules.c). A module finds
- * its data by its own `Module`, which is private to it, so nobody else can write them. Modules do
- * not start each other: a module reports an event, and the modules that handle it are called in the
- * order of the list.
+ * The top of the daemon lists the modules in their order (daemon/reconcile/reconcile.c). A module
+ * finds its data by its own `Module`, which is private to it, so no other module can write the
+ * data. Modules do not start each other: a module reports an event, and the modules that handle it
+ * are called in the order of the list.
  */
 
 #include <stddef.h>
@@ -21,19 +21,19 @@ typedef enum EventKind {
         /* Of the ledger. */
         EVENT_LEASE_ADDED,
         EVENT_LEASE_CHANGED, /* its state or its guard looks different from outside */
-        EVENT_LEASE_REMOVED, /* it is in the list no more, and is freed after this */
+        EVENT_LEASE_REMOVED, /* it has left the list, and is freed after this */
         EVENT_POLICY,        /* another policy is in force */
         EVENT_GROUP_FREED,   /* a group may have become free */
         /* Of a lease, for its lifecycle to act on. */
         EVENT_JOINED,        /* a device has joined its groups */
-        EVENT_BREACHED,      /* a host driver has been in it, and is out; `text` says which */
+        EVENT_BREACHED,      /* a host driver was bound in it and has left; `text` names it */
         EVENT_GUARD_SETTLED, /* its guard will not change by itself */
         EVENT_GUARD_WEAK,    /* its guard is weaker than its rule requires */
         EVENT_FAULT_STORM,   /* its devices cause too many faults */
         EVENT_OWNER_GONE,    /* all copies of its lease fd are closed */
         EVENT_NAME_GONE,     /* its owner's name on the bus has ended */
         /* Of a lease, from its lifecycle. */
-        EVENT_RESTORING,     /* it is given back: what was asked about it will not be done */
+        EVENT_RESTORING, /* it is given back: requests about it will not be done */
 } EventKind;
 
 typedef struct Event {

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the daemon tells the world outside: the bus sets these callbacks and sends signals from them.
+ * What the daemon reports to the outside: the bus sets these callbacks and sends signals from them.
  *
- * Each may be NULL. What they get is borrowed for the call.
+ * Each may be NULL. Their arguments are borrowed for the call.
  */
 
 #include "core/model/fault.h"
@@ -28,7 +28,7 @@ typedef struct LedgerObserver {
         void (*lost)(const Lease *lease, Bdf bdf, const char *cause, void *userdata);
         /*
          * `difference` from the device that was lost there, "" if it is the same; `taken`: the
-         * lease has it again, else it is held.
+         * lease has the device again, else the device is blocked.
          */
         void (*returned)(const Lease *lease, Bdf bdf, const char *difference, bool taken,
                          void *userdata);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The policy in force. A policy that is refused leaves the one before it in force.
+ * The policy in force. If a new policy is refused, the one before it stays in force.
  */
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "daemon/base/log.h"
 #include "daemon/ledger/ledger.h"
 
-/* Takes the message over. */
+/* Sets the error; takes the message over. */
 static void set_error(Ledger *ledger, char *message)
 {
         _cleanup_(freep) char *before = ledger->policy_error;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One timer. A reading serves all who asked for it before.
+ * One timer for all: a reading serves every request that was made before it.
  */
 
 #include "daemon/base/event.h"
@@ -14,7 +14,7 @@
 #include "daemon/base/log.h"
 #include "daemon/ledger/ledger.h"
 
-/* After a lease has ended: what it made room for asks for a reading itself. */
+/* After a lease has ended. A request that waited for its groups asks for a reading itself. */
 #define DELAY_AFTER_LEASE_USEC 50000
 /* After a failure (memory or fds short, a busy kernel). */
 #define RETRY_SECONDS 1
@@ -25,7 +25,7 @@ struct Reading {
         const Reader *reader;
 };
 
-/* Reads the machine after that time, or sooner if that is due already. */
+/* Schedules a reading after that time, unless one is due sooner. */
 static void schedule(Reading *reading, const struct timeval *delay)
 {
         struct timeval now, due, pending;
@@ -117,7 +117,7 @@ void ledger_read_later(Ledger *ledger)
 
 int ledger_read_now(Ledger *ledger)
 {
-        /* What the reading was asked for is seen now. */
+        /* This reading also serves the scheduled one. */
         (void)evtimer_del(ledger->reading->timer);
         return ledger->reading->reader ? ledger->reading->reader->read(ledger) : 0;
 }

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Who wants the machine read again, and when.
+ * Requests to read the machine again.
  *
- * Modules ask for a reading: now, soon, or later. How the machine is read and what follows is not
- * known here: the reconciler at the top sets that once (reading_set_reader()).
+ * Modules ask for a reading: now, soon, or later. The reconciler at the top sets once how the
+ * machine is read and what follows (reading_set_reader()).
  */
 
 #include <stdbool.h>
@@ -34,19 +34,19 @@ DEFINE_CLEANUP(Reading *, reading_free);
 /* `reader` must last. Without one nothing is read. */
 void reading_set_reader(Reading *reading, const Reader *reader);
 
-/* Whether a reading is asked for that has not been done. */
+/* Whether a reading is scheduled and not yet done. */
 bool reading_is_due(const Reading *reading);
 
 /* Something may have changed: read the machine soon. Cheap; many calls make one reading. */
 void ledger_read_soon(Ledger *ledger);
 
-/* The same at once, in a turn of the loop of its own. */
+/* As ledger_read_soon(), but in the next turn of the loop. */
 void ledger_read_next(Ledger *ledger);
 
-/* A lease has ended: read the machine in 50 ms unless somebody asks sooner. */
+/* A lease has ended: read the machine in 50 ms unless a reading is due sooner. */
 void ledger_read_after_lease(Ledger *ledger);
 
-/* The same for a uevent (daemon/machine/uevents.h), unless the world in force knows of it. */
+/* As ledger_read_soon(), for a uevent (daemon/machine/uevents.h) that is newer than the world. */
 void ledger_hear_uevent(Ledger *ledger, uint64_t number);
 
 /* Something failed that may succeed later: read the machine in a second. */
@@ -55,5 +55,5 @@ void ledger_read_later(Ledger *ledger);
 /* Reads the machine now and acts on it. Returns 0 or -errno (the old world stays). */
 _nodiscard_ int ledger_read_now(Ledger *ledger);
 
-/* The same; if it fails, that is logged, and the machine is read soon. */
+/* As ledger_read_now(). A failure is logged, and the machine is read again soon. */
 void ledger_read_again(Ledger *ledger);

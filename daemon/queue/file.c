@@ -2,7 +2,7 @@
 
 /*
  * The queue as a file, `queue` beside the records: an array of requests in their order, read
- * strictly. A group list is not written: a new daemon looks for itself.
+ * strictly. The IOMMU groups of a request are not written: a new daemon finds them itself.
  */
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static const JsonField fields[] = {
         NUMBER("force", request.force, 1),
         NUMBER("release_console", request.release_console, 1),
         NUMBER("since_usec", since_usec, INT64_MAX),
-        NUMBER("until_usec", until_usec, INT64_MAX), /* INT64_MAX: for ever */
+        NUMBER("until_usec", until_usec, INT64_MAX), /* INT64_MAX: no limit */
         FIELD("unit", request.unit, JSON_STRING),
         FIELD("served", is_served, JSON_FLAG, .may_miss = true, .omit_empty = true),
         FIELD("bus", bus, JSON_TEXT, .may_miss = true, .omit_empty = true),
@@ -65,7 +65,7 @@ static int put_request(struct json_object *entry, const Waiter *waiter)
         return r < 0 ? r : json_put_fields(entry, table, waiter);
 }
 
-/* In JSON as json-c writes it. */
+/* The length of a text in JSON, as json-c writes it. */
 static size_t measure_text(const char *text)
 {
         size_t n = strlen("\"\",");
@@ -80,7 +80,7 @@ static size_t measure_text(const char *text)
 size_t queue_state_measure(const Waiter *waiter)
 {
         const AcquireRequest *request = &waiter->request;
-        /* Keys, numbers, modes and the id of the bus. */
+        /* Room for keys, numbers, modes and the id of the bus. */
         size_t n = 1024 + request->n_gids * strlen("4294967295,");
 
         for (size_t i = 0; request->selectors && request->selectors[i]; i++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The reconciler: it reads the machine, and lets each module look at the new reading, in the order in
- * which data pass them. Whoever wants that asks for it by daemon/ledger/reading.h.
+ * The reconciler: it reads the machine, and lets each module look at the new reading, in the order
+ * in which data pass them. Modules ask for a reading by daemon/ledger/reading.h.
  */
 
 #include "daemon/reconcile/reconcile.h"
@@ -28,10 +28,10 @@
 
 /* How long uevents are collected before they become one reading. */
 #define DELAY_USEC 10000
-/* A worker makes uevents of its own, and its end is a reason to read. */
+/* The same while a worker runs: it causes uevents, and its end causes a reading anyway. */
 #define DELAY_AT_WORK_USEC 250000
 
-/* Policies that ask how a device is attached need more to be read. */
+/* A policy that asks how a device is attached needs more attributes to be read. */
 static int read_world(const Ledger *ledger, World **ret_world)
 {
         _cleanup_(world_freep) World *world = NULL;
@@ -50,7 +50,7 @@ static int review_lease(Lease *lease)
         int r = lease_reconcile(lease); /* what has joined, is lost, or has returned */
 
         if (r >= 0) {
-                lease_review_guard(lease); /* what the guard needs now; joiners that are asked for */
+                lease_review_guard(lease); /* what the guard needs now; requested joiners */
                 lease_review_vfs(lease);   /* lost virtual functions */
         }
         claims_review_nodes(lease); /* who may open its device nodes */
@@ -58,9 +58,9 @@ static int review_lease(Lease *lease)
 }
 
 /*
- * From a reading to what follows: the new world replaces the old one, each lease is compared with it, the
- * guard process gets its orders, the guards are judged, changes are told, and reserved groups are
- * parked.
+ * From a reading to what follows: the new world replaces the old one, each lease is compared with
+ * it, the guard process gets its orders, the guards are judged, changes are reported, and reserved
+ * groups are parked.
  */
 static int reconcile(Ledger *ledger)
 {
@@ -91,7 +91,7 @@ static int reconcile(Ledger *ledger)
         return failed < 0 ? failed : r;
 }
 
-/* Is there a group that only our own reaction keeps host drivers from? */
+/* Whether only the daemon's own reaction keeps host drivers out of some group. */
 static bool must_react(const Ledger *ledger)
 {
         for (size_t i = 0; i < ledger->n_leases; i++)

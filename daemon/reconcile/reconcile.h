@@ -9,8 +9,8 @@
 #include "daemon/ledger/ledger.h"
 
 /*
- * Creates the ledger of the daemon, with all its modules and the reader below. Returns 0 and *ret, or
- * -errno; the caller frees *ret by ledger_free() after the event loop has ended.
+ * Creates the ledger of the daemon, with all its modules and the reader below. Returns 0 and *ret,
+ * or -errno; the caller frees *ret by ledger_free() after the event loop has ended.
  */
 _nodiscard_ int daemon_new(struct event_base *base, const HostPaths *host,
                            const char *state_directory, Ledger **ret_ledger);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A worker looks at the overrides of what no lease has. What it finds becomes leases in state
- * releasing, group by group: on record before anything is written, in nobody's reach, resumed by
- * the next daemon, and in quarantine if it fails, like any other.
+ * A worker reads the overrides of the devices that no lease has. Each group with leftovers gets a
+ * lease in state releasing, which is handled like any other. It is on record before anything is
+ * written. Nobody else can get the group. The next daemon resumes it. A failure quarantines it.
  */
 
 #include "daemon/recovery/repair.h"
@@ -26,8 +26,8 @@
 /* What is wrong with a device that no lease has. */
 typedef enum Trace {
         TRACE_NONE = 0,
-        TRACE_HELD,  /* the override that holds joiners: only we write it */
-        TRACE_BOUND, /* bound to vfio-pci by an override that says so: maybe we, maybe not */
+        TRACE_HELD,  /* the override that blocks joiners: only isolationd writes it */
+        TRACE_BOUND, /* bound to vfio-pci by an override that isolationd may have written */
 } Trace;
 
 typedef struct Repair {
@@ -35,14 +35,14 @@ typedef struct Repair {
         HostPaths host;
         bool dry_run;
         uid_t uid;
-        bool is_limited; /* to what is named */
+        bool is_limited; /* only to the named leases and devices */
         uint32_t *leases;
         size_t n_leases;
-        Bdf *devices; /* to look at */
-        bool *named;  /* per device */
+        Bdf *devices; /* devices to check */
+        bool *named;  /* per device: named by the caller */
         Trace *traces;
         size_t n_devices;
-        size_t n_pending; /* restores under way, and ourselves */
+        size_t n_pending; /* restores under way, and this repair itself */
         size_t n_left;
         int code;
         LeaseStepTexts lines;
@@ -87,7 +87,7 @@ static void note_failure(Repair *work, int code)
         work->n_left++;
 }
 
-/* Answers once nothing is under way any more. */
+/* Answers the request once nothing is pending. */
 static void count_down(Repair *work)
 {
         _cleanup_(repair_freep) Repair *over = work;
@@ -151,7 +151,7 @@ static void mend_leases(Repair *work)
         uint32_t done = 0;
         Lease *next;
 
-        /* A release may end leases at once: by number, which only grows. */
+        /* A release may remove leases from the list at once. So go by number, which only grows. */
         do {
                 next = NULL;
                 for (size_t i = 0; i < ledger->n_leases; i++) {
@@ -172,7 +172,7 @@ static void mend_leases(Repair *work)
 /* --- what was left ------------------------------------------------------------------------------
  */
 
-/* In the worker: what is wrong with each, a byte for each. */
+/* Runs in the worker: one byte for each device says what is wrong with it. */
 static int job_look(const void *context, VfioFds *fds, char **ret_message)
 {
         const Repair *work = context;
@@ -210,7 +210,7 @@ static int read_traces(Repair *work, const WorkerResult *result)
         return 0;
 }
 
-/* Whether it is ours to mend: by its mark, or because it is named. */
+/* Whether to repair the device: it has isolationd's own override, or the caller named it. */
 static bool is_to_mend(const Repair *work, size_t i)
 {
         if (work->traces[i] == TRACE_NONE || (work->is_limited && !work->named[i]))
@@ -223,12 +223,12 @@ static int add_device(LeaseRecord *record, Bdf bdf, Trace trace)
         int r = lease_record_add_device(
                 record, bdf, trace == TRACE_HELD ? LEASE_ROLE_JOINER : LEASE_ROLE_TAKEN, "", "");
         if (r == 0)
-                record->devices[record->n_devices - 1].joined =
-                        true; /* the host looks for a driver */
+                /* When the lease ends, the kernel looks for a host driver. */
+                record->devices[record->n_devices - 1].joined = true;
         return r;
 }
 
-/* Makes a lease of what was left in a group, which nobody has. Returns 0 and *ret, or -errno. */
+/* Makes a lease of the leftovers in a group that no lease has. Returns 0 and *ret, or -errno. */
 static int make_lease(Repair *work, size_t group, Lease **ret_lease)
 {
         Ledger *ledger = work->ledger;
@@ -312,7 +312,7 @@ static void mend_left(Repair *work)
                 describe(work, i);
                 groups[group] |= is_to_mend(work, i);
         }
-        /* From here on leases begin: the world stays as it is until this turn of the loop ends. */
+        /* From here on leases begin. This turn of the loop does not replace the world. */
         for (size_t g = 0; groups && !work->dry_run && g < world->groups->n_groups; g++)
                 if (groups[g])
                         mend_group(work, g);
@@ -380,7 +380,7 @@ static int name_one(Repair *work, const char *selector)
         return 0;
 }
 
-/* Lists what no lease has, to be looked at. */
+/* Lists the devices that no lease has, for the worker to check. */
 static int list_devices(Repair *work)
 {
         const Ledger *ledger = work->ledger;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What is asked of the kernel's groups themselves: their type is changed, their reserved regions
- * are read. The kernel takes the group's lock for it, so each is a worker's; a group whose type is
- * being changed is nobody's to lease.
+ * Requests about the kernel's groups themselves: change their type, read their reserved regions.
+ * The kernel takes the group's lock for both, so a worker does them. Nobody can lease a group while
+ * its type is being changed.
  */
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "daemon/limits/quota.h"
 #include "daemon/requests/requests.h"
 
-/* At a time; who asks for more is to wait. */
+/* Limits of requests at a time. A caller beyond them is refused and has to wait. */
 #define CHANGES_MAX 16
 #define READINGS_PER_UID_MAX 8
 #define REGIONS_SIZE_MAX 16384
@@ -28,9 +28,9 @@ struct GroupJob {
         GroupJob *next;
         Ledger *ledger;
         int32_t group;
-        DomainType type; /* that is written; NONE: the regions are read */
+        DomainType type; /* type to write; NONE: read the regions */
         GroupHold hold;  /* on the group while its type is changed */
-        uid_t uid;       /* who has them read */
+        uid_t uid;       /* the user that reads the regions */
         Worker *worker;
         LeaseDone done; /* NULL once answered */
         void *userdata;
@@ -117,7 +117,7 @@ static void on_ended(WorkerResult *result, void *userdata)
                 code = worker_receive(result, REGIONS_SIZE_MAX, &text, &n);
         bool changed = job->type != DOMAIN_TYPE_NONE;
         end_job(job);
-        /* Who hears of the new type shall see it. */
+        /* Read the new type before the caller is told of it. */
         if (changed && ledger_read_now(ledger) < 0)
                 ledger_read_soon(ledger);
         if (!done)
@@ -180,7 +180,7 @@ static void begin(Ledger *ledger, int32_t number, DomainType type, uid_t uid, Le
 /* --- asked for ----------------------------------------------------------------------------------
  */
 
-/* Whether one more may be read for that user; else it is answered. */
+/* Whether the user may have one more reading. If not, answers the request. */
 static bool has_quota(const Ledger *ledger, uid_t uid, LeaseDone done, void *userdata)
 {
         Quota quota = {.uid = uid};
@@ -214,7 +214,7 @@ void group_read_regions(Ledger *ledger, size_t group, uid_t uid, LeaseDone done,
                 begin(ledger, number, DOMAIN_TYPE_NONE, uid, done, userdata);
 }
 
-/* Every reason against it. Returns 0, a Refusal with *ret_message, or -errno. */
+/* Looks for every reason to refuse. Returns 0, a Refusal with *ret_message, or -errno. */
 static int check_type(Ledger *ledger, const Group *group, size_t index, DomainType type,
                       char **ret_message)
 {
@@ -250,7 +250,7 @@ void group_set_type(Ledger *ledger, const char *id, DomainType type, LeaseDone d
         _cleanup_(freep) char *message = NULL, *name = strdup(id);
         const Partition *groups;
 
-        /* Decide on what is; the id given may be of the world that goes by that. */
+        /* Decide by a new reading. `id` may point into the world that this reading replaces. */
         int r = name ? ledger_read_now(ledger) : -ENOMEM;
         if (r < 0)
                 return answer(done, userdata, r, NULL);

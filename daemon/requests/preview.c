@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The checks and the record are made here, in the event loop; what the host lives on is asked by a
- * worker, which may block on a disk that does not answer. It sends its findings in a file of
- * memory.
+ * The checks and the record are made here, in the event loop. A worker asks whether the host lives
+ * on a device: a disk that does not answer may block this question. The worker sends its findings
+ * in a memfd.
  */
 
 #include "daemon/requests/preview.h"
@@ -33,7 +33,7 @@ typedef struct Play {
         GuardLayer guard;
         bool is_forced;
         bool releases_console;
-        char driver[LEASE_NAME_SIZE]; /* that is asked for, or "" */
+        char driver[LEASE_NAME_SIZE]; /* the requested driver, or "" */
         Worker *worker;
         PlanPreviewDone done;
         void *userdata;
@@ -65,14 +65,14 @@ static void refuse(PlanPreviewDone done, void *userdata, int code, const char *m
         done(&preview, userdata);
 }
 
-/* What the worker sends: a line each, and what it is about. */
+/* The beginnings of the lines that the worker sends. */
 #define CRITICAL "critical "
 #define DRIVER "driver "
 #define STEP "step "
 
 typedef struct Findings {
         int fd;
-        CriticalKind ignored; /* _CRITICAL_N: none is */
+        CriticalKind ignored; /* _CRITICAL_N: ignore none */
 } Findings;
 
 static bool send_use(const CriticalUse *use, void *userdata)
@@ -83,7 +83,7 @@ static bool send_use(const CriticalUse *use, void *userdata)
                dprintf(findings->fd, CRITICAL "%s\n", use->sentence) > 0;
 }
 
-/* In the worker, which changes its own copy of the record. */
+/* Runs in the worker, and changes only the worker's copy of the record. */
 static int job_ask(const void *context, VfioFds *fds, char **ret_message)
 {
         const Play *play = context;
@@ -188,7 +188,7 @@ static void on_asked(WorkerResult *result, void *userdata)
         play->done(&preview, play->userdata);
 }
 
-/* It is answered when the worker has ended: nothing is lost but time. */
+/* Kills the worker. The request is answered when the worker has ended. */
 static void on_overdue(void *userdata)
 {
         Play *play = userdata;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Two workers, and what is to happen when the upkeep's has ended. */
+/* The two workers of a lease, and what follows when the worker of its upkeep has ended. */
 
 #include "daemon/work/work.h"
 

@@ -138,7 +138,7 @@ static bool next(const Ledger *ledger, size_t *index, char **ret_path)
         return true;
 }
 
-/* What is told of the guard says what its owner does. */
+/* Private, because the state of the guard shows what the owner of the lease does. */
 static bool may_see(const Ledger *ledger, size_t index, uid_t uid)
 {
         const Lease *lease = ledger_lease_of_group(ledger, index);
