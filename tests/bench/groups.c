@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Grouping alone, on machines made up in memory: how long it takes, what it holds, and how many
- * dwords of configuration space a function costs. One line a figure: NAME VALUE.
+ * The grouping alone, on machines made in memory: its time, its memory, and the dwords of
+ * configuration space read per function. Prints one line per figure: NAME VALUE.
  */
 
 #include <malloc.h>
@@ -126,7 +126,7 @@ static Snapshot *make_finished(size_t n_functions)
         return snapshot;
 }
 
-/* The least of several runs: what the code costs, and not its neighbours. */
+/* The minimum of several runs: it excludes the load of other processes. */
 static double time_groups(const Snapshot *snapshot, int runs)
 {
         double best = 1e9;
@@ -152,8 +152,8 @@ static int compare_doubles(const void *a, const void *b)
 }
 
 /*
- * A few functions and many, in turn. A processor changes its speed now and then, so it is the
- * neighbours in time that are compared: the median of their ratios.
+ * Measures few and many functions alternately. The processor's speed may change, so the benchmark
+ * compares adjacent runs and takes the median of their ratios.
  */
 static void compare_sizes(size_t n_few, size_t n_many)
 {
@@ -213,7 +213,7 @@ static void count_reads(const char *path, const char *name)
         printf("config_dwords_%s %u\n", name, counted.n_reads);
 }
 
-/* A card that has just come into a machine of that size: for an instruction counter. */
+/* A card that has just appeared in a machine of that size: for an instruction counter. */
 static int predict(size_t n_functions)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = make(n_functions);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The time that acquiring groups and releasing them takes: by isolationd, or by the same writes to
- * sysfs and the same requests to VFIO with nothing around them.
+ * The time of an acquire and a release of groups: by isolationd, or by this program, which makes
+ * the same writes to sysfs and the same requests to VFIO without the daemon.
  *
  *      lease-time isolationd TIMES ADDRESS…
  *      lease-time bare TIMES ADDRESS…
  *      lease-time calls TIMES
  *
- * The addresses are of functions that are alone among bridges in their groups. Bare, all get the
- * override, are unbound and bound to vfio-pci, one step after the other; the groups are attached to
- * a container with an IOMMU; then they are closed and everything is done backwards, with a reset by
- * the first method that the function has, until the host's driver is bound again. Nothing is checked before, nothing is on record, nobody is told. One line
- * for each time: nanoseconds. Calls are readings of a property of the daemon.
+ * Each function given by an address is alone in its group, apart from bridges. `bare` sets the
+ * override of all functions, unbinds them, and binds them to vfio-pci, one step after the other. It
+ * attaches the groups to a container with an IOMMU and closes them. Then it undoes the steps in
+ * reverse order: it resets each function by its first method and binds the host's driver again. It
+ * checks nothing, records nothing and sends no signal. `calls` reads a property of the daemon. The
+ * program prints one line per run, in nanoseconds.
  */
 
 #include <err.h>
@@ -51,7 +52,7 @@ static void write_text(const char *path, const char *text)
         close(fd);
 }
 
-/* Reads the name that a link ends in; "" if there is none. */
+/* Reads the name at the end of a link; "" if there is none. */
 static void read_name(const Device *device, const char *name, char text[static NAME_SIZE])
 {
         char path[PATH_SIZE], target[256];
@@ -93,7 +94,8 @@ static void bare_take(void)
         }
 }
 
-/* By the first of its methods, as isolationd chooses it; a function that has none is left. */
+/* Resets by the first of its methods, as isolationd does; a
+ * function without methods is not reset. */
 static void reset(const Device *device)
 {
         char path[PATH_SIZE], methods[NAME_SIZE], first[NAME_SIZE];
@@ -161,7 +163,7 @@ static void by_isolationd(iso_host *host, const char *const *selectors)
         if (iso_acquire(host, selectors, &options, &grant) != 0)
                 errx(1, "acquire: %s", iso_host_message(host));
         uint32_t lease = grant->lease;
-        /* The lease's own fd stays: what is measured is a release. */
+        /* The lease's own fd stays open: the benchmark measures the call to release. */
         for (size_t i = 0; i < grant->n_fds; i++) {
                 close(grant->fds[i].fd);
                 grant->fds[i].fd = -1;

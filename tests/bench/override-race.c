@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How soon a function that the kernel adds is what somebody makes of it; in the guest.
+ * The delay between the kernel's event for a new function and a change of it; runs in the guest.
  *
- *      override-race override ADDRESS TIMES    until its driver_override is set,
- *      override-race driver ADDRESS TIMES      until it has a driver,
+ *      override-race override ADDRESS TIMES    waits until its driver_override is set
+ *      override-race driver ADDRESS TIMES      waits until it has a driver
+ *      override-race loop ADDRESS              sets the override at each event of that address
  *
- * each a line of microseconds from the receipt of the kernel's event, after a line "listening";
- * and the least there can be, to compare with:
- *
- *      override-race loop ADDRESS
- *
- * sets the override whenever that address is added, and does nothing else.
+ * The first two print a line "listening", and then one line for each time: microseconds since the
+ * receipt of the event. `loop` does nothing else; it gives the minimum to compare with.
  */
 
 #include <err.h>

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the test makes happen, a word and its arguments a line:
+ * The test's commands, one per line, a word and its arguments:
  *   driver NAME    the NIC is bound to that driver
- *   state STATE    the NIC's state changes; only that something did is told, without a value
+ *   state STATE    the NIC's state changes; the signal announces it without a value
  *   join           a device is plugged in, below the first lease's group
- *   lose           it is pulled again
- *   return [WHAT]  what is plugged in is told to be in the place of one that was lost; WHAT differs
+ *   lose           the device is removed again
+ *   return [WHAT]  the plugged device is reported as replacing a lost one; WHAT differs
  *   weaken         the first lease's guard is weaker than required
  *   second         a second process has the first lease open
- *   forge          not the daemon, but somebody else, says that a device was lost
+ *   forge          another client, not the daemon, sends the signal that a device was lost
  */
 
 #include <string.h>
@@ -61,7 +61,7 @@ static void lose(Fake *fake)
         device->path = NULL;
 }
 
-/* What happens to a virtual function's PF, and that it is back. */
+/* The PF of a virtual function changes, and the VF comes back. */
 static void tell_vf(Fake *fake)
 {
         FakeLease *lease = fake->leases[0];
@@ -114,7 +114,7 @@ static void tell_fault(Fake *fake)
                       "fault");
 }
 
-/* A lease in trouble, and a driver in a group that is not its own any more. */
+/* A lease in quarantine, and a breach in the first group. */
 static void spoil(Fake *fake)
 {
         if (fake->leases[0])
@@ -124,7 +124,7 @@ static void spoil(Fake *fake)
         (void)fflush(stdout);
 }
 
-/* A second connection, which does not own the daemon's name, sends the daemon's signal to all. */
+/* A second connection, which does not own the daemon's name, broadcasts the daemon's signal. */
 static void forge(Fake *fake)
 {
         sd_bus *other = NULL;

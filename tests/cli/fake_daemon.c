@@ -2,8 +2,8 @@
 
 /*
  * The fake's leases and its loop. `fake-daemon [DRIVER [OBSTACLE]]`: the NIC's driver at the start,
- * and why leases are refused. A selector `refuse-NAME` is refused with that error;
- * with `many` there are many descriptors.
+ * and the reason why leases are refused. A selector `refuse-NAME` is refused with that error; with
+ * `many` there are many descriptors.
  */
 
 #include "tests/cli/fake_daemon.h"
@@ -19,7 +19,7 @@
 
 #include "daemon/bus/call/fds.h"
 
-/* More descriptors than are in a message, and than are in one packet beside it. */
+/* More descriptors than fit into a message, and than fit into one packet beside it. */
 #define MANY 150
 
 void check(int r, const char *what)
@@ -55,7 +55,7 @@ int lease_release(sd_bus_message *message, void *userdata, sd_bus_error *ret_err
                                           "0000:01:00.1", "not reset: the kernel knows no way");
 }
 
-/* The owner is told, and no time passes. */
+/* The owner is notified, and the grace period ends at once. */
 int lease_revoke(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
         FakeLease *lease = userdata;
@@ -82,7 +82,7 @@ int lease_revoke(sd_bus_message *message, void *userdata, sd_bus_error *ret_erro
         return sd_bus_reply_method_return(message, "a(ss)", 1, "0000:01:00.0", "flr");
 }
 
-/* A file that holds its own name, so that a program can tell which it was given. */
+/* A file that contains its own name, so that a program can tell which file it received. */
 static int named_fd(const char *name)
 {
         int fd = memfd_create(name, MFD_CLOEXEC);
@@ -102,7 +102,9 @@ static int append_fd(sd_bus_message *reply, const char *name)
         return r;
 }
 
-/* What is asked about a device: only what is plugged in joined, all else is refused. */
+/*
+ * A question about a device: only the device that was plugged in is answered, any other is refused.
+ */
 static const char *read_joiner(sd_bus_message *message, FakeLease *lease, sd_bus_error *ret_error)
 {
         const char *address = lease->fake->devices[DEVICES_MAX - 1].address, *asked;
@@ -156,7 +158,7 @@ static int owner_gone(sd_event_source *source, int fd, uint32_t revents, void *u
         return 0;
 }
 
-/* What acquire was asked for. */
+/* The options of the acquire. */
 typedef struct Request {
         char **selectors;
         const char *mode;
@@ -170,7 +172,7 @@ typedef struct Request {
         int release_console;
 } Request;
 
-/* Any of them will do: the first it is. */
+/* If several modes are acceptable, the daemon uses the first. */
 static int read_modes(sd_bus_message *message, Request *request)
 {
         int r;
@@ -232,7 +234,7 @@ static void add_fd(VfioFds *fds, const char *name)
         item->fd = named_fd(name);
 }
 
-/* As the daemon appends them; of a lease that is called so, many. */
+/* The descriptors in the daemon's order; a lease with that name has many. */
 static int append_fds(sd_bus_message *reply, const FakeLease *lease, bool many)
 {
         bool vfio = strcmp(lease->mode, "vfio") == 0;

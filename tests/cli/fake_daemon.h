@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * An org.isolationd1 that touches no machine: three devices in two groups, leases that are nothing
- * but fds, and a standard input that makes things happen. What it was asked goes to standard
- * output, a line each, so that a test can await it.
+ * An org.isolationd1 that touches no machine: three devices in two groups, leases that are only
+ * fds, and commands on standard input. It prints each request to standard output, one line each, so
+ * that a test can wait for it.
  */
 
 #include <stdbool.h>
@@ -37,7 +37,7 @@ typedef struct FakeDevice {
         char *driver;
         const char *state;
         const char *iommu;
-        sd_bus_slot *slot; /* NULL while it is not in the machine */
+        sd_bus_slot *slot; /* NULL while the device is absent */
 } FakeDevice;
 
 typedef struct FakeGroup {
@@ -86,13 +86,13 @@ struct Fake {
         uint32_t next_lease;
         const char *obstacle;
         const char *policy_error;
-        const char *unfit; /* the id of what it finds wrong of itself, or "" */
+        const char *unfit; /* the id of the problem that the daemon reports of itself, or "" */
 };
 
-/* The test has gone wrong in a way that no answer can tell: says so and exits. */
+/* Prints an error in the test's setup that no answer can report, and exits. */
 void check(int r, const char *what);
 
-/* Publishes all objects but the last device, which has to be plugged in. */
+/* Publishes all objects except the last device, which has to be plugged in. */
 void fake_add_objects(Fake *fake);
 void fake_add_device(FakeDevice *device);
 void fake_drop_objects(Fake *fake);
@@ -107,5 +107,5 @@ int lease_revoke(sd_bus_message *message, void *userdata, sd_bus_error *ret_erro
 int lease_take_device(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int lease_expel_device(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 
-/* Obeys standard input; its end ends the daemon. */
+/* Runs the commands on standard input; end of file ends the daemon. */
 int control_read(sd_event_source *source, int fd, uint32_t revents, void *userdata);

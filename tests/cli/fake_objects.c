@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The objects, their properties and how they come and go. */
+/* The objects, their properties, and how they appear and disappear. */
 
 #include <errno.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static int get_groups(sd_bus *bus, const char *path, const char *interface, cons
         return sd_bus_message_append(reply, "ao", 1, lease->group->path);
 }
 
-/* The other group is of a daemon that does not know the method. */
+/* The other group is that of a daemon which does not have the method. */
 static int get_strength(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
         const FakeGroup *group = userdata;
@@ -42,7 +42,7 @@ static int get_strength(sd_bus_message *message, void *userdata, sd_bus_error *r
                                           "p2p", "unknown", "Nobody knows.");
 }
 
-/* Of a lease and of a group: one that is sure, and one that may be. */
+/* Of a lease and of a group: one certain holder, and one possible holder. */
 static int get_holders(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
         return sd_bus_reply_method_return(message, "a(uussb)", 2, 4711, 0, "qemu", "vm.service",
@@ -144,7 +144,7 @@ static const sd_bus_vtable device_vtable[] = {
         SD_BUS_PROPERTY("Class", "u", NULL, offsetof(FakeDevice, class_code), CHANGES),
         SD_BUS_PROPERTY("Driver", "s", NULL, offsetof(FakeDevice, driver), CHANGES),
         SD_BUS_PROPERTY("State", "s", NULL, offsetof(FakeDevice, state), CHANGES),
-        /* Told without its value, so that clients have to ask. */
+        /* Announced without its value, so that clients have to ask. */
         SD_BUS_PROPERTY("Iommu", "s", NULL, offsetof(FakeDevice, iommu),
                         SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
         SD_BUS_VTABLE_END,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Manager.Plan: of both groups, or with "02:00.0" first a refusal that comes before anything else.
- */
+/* Manager.Plan: a plan for both groups, or, with "02:00.0" first, a refusal before any step. */
 
 #include <string.h>
 

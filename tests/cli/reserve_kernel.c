@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The kernel's part in isolationd-reserve on a tree of files: linked in place of the one function
- * by which it writes to sysfs.
+ * The kernel's part for isolationd-reserve, on a tree of files. The program links it in place of
+ * the one function that writes to sysfs.
  *
- * An override is replaced, not overwritten, and a file `panic` beside drivers_probe ends the
- * program before it is; unbind takes the driver's link away, unless a file `sticky` beside it says
- * that the driver does not let go; drivers_probe binds what a file `wanted` in the device's
+ * An override is replaced, not overwritten. A file `panic` beside drivers_probe ends the program
+ * before the replacement. unbind removes the driver's link, unless a file `sticky` beside it marks
+ * a driver that stays bound. drivers_probe binds the driver that a file `wanted` in the device's
  * directory names, unless an override forbids it.
  */
 

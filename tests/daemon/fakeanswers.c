@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Linked in place of the manager's functions and of sd-bus's readers, which are counted. */
+/*
+ * Stubs for the functions that bus methods call and for sd-bus's readers. The stubs count their
+ * calls.
+ */
 
 #include "tests/daemon/fakeanswers.h"
 
@@ -61,7 +64,7 @@ int __wrap_sd_bus_message_enter_container(sd_bus_message *message, char type, co
         return __real_sd_bus_message_enter_container(message, type, contents);
 }
 
-/* Every call that comes so far is refused in the same way. */
+/* Every call that gets this far receives the same refusal. */
 static const LeaseAnswer reached = {.code = REFUSAL_BUSY, .message = "reached"};
 
 static void reach(LeaseDone done, void *userdata)

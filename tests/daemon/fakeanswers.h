@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * A manager that refuses whatever it is asked, and counts: for tests of how calls are read.
+ * A daemon that refuses every request and counts the requests. Tests of how calls are read use it.
  */
 
-/* Calls that were read to their end and reached the manager. */
+/* Calls that were read to their end and reached the daemon's operations. */
 extern unsigned fakeanswers_n_done;
 
-/* Values and containers of messages that were read. */
+/* Values and containers that were read from messages. */
 extern unsigned fakeanswers_n_reads;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Running the loop until the daemon has nothing to do, and what holds then. */
+/* Runs the event loop until the daemon has nothing to do, and checks what must be true then. */
 
 #include "tests/daemon/fakedaemon.h"
 
@@ -26,9 +26,11 @@
 #include "tests/daemon/fakeworker.h"
 #include "tests/unit/tree.h"
 
-/* Putting back is tried again that often: a fault strikes once. */
+/* A release is retried at most this often: a fault strikes once. */
 #define RELEASES_MAX 3
-/* Longer than any run takes: a loop that waits for what does not come. */
+/*
+ * Longer than any run takes. A loop that is still running then waits for an event that never comes.
+ */
 #define HANGS_SECONDS 20
 
 static _Noreturn void violated(const char *format, ...) _printf_(1, 2);
@@ -74,7 +76,7 @@ static unsigned told[_AUDIT_N];
 
 int __wrap_sd_journal_sendv(const struct iovec *fields, int n);
 
-/* A worker's socket of the journal is closed (host/child.h). */
+/* A worker has closed its journal socket (host/child.h). */
 int __wrap_sd_journal_sendv(const struct iovec *fields, int n)
 {
         static const char id[] = "MESSAGE_ID=";
@@ -148,7 +150,7 @@ int fakedaemon_acquire_all(FakeDaemon *daemon, const char *const *selectors, Lea
                 .mode = mode,
                 .lifetime = LEASE_LIFETIME_PERSISTENT,
                 .with_members = true,
-                .force = true, /* there is no /proc to ask who lives on it */
+                .force = true, /* the fake host has no /proc in which to look for holders */
                 .path_uid = FAKEHOST_UID,
                 .unit = "",
         };
@@ -207,7 +209,7 @@ void fakedaemon_see_once(FakeDaemon *daemon)
                 violated("the machine cannot be read: %s", strerror(-r));
 }
 
-/* What hangs dies when it is let go, and not before (fakehost_hang()). */
+/* A hanging worker ends when the fake kernel releases it, and not before (fakehost_hang()). */
 void __wrap_worker_kill(Worker *worker);
 void __real_worker_kill(Worker *worker);
 
@@ -243,7 +245,7 @@ const Lease *fakedaemon_lease(const FakeDaemon *daemon, const char *address)
         return NULL;
 }
 
-/* Has the machine a slot that is beyond sealing? */
+/* Does the machine have a slot that cannot be sealed? */
 static bool has_open_slot(void)
 {
         const FakeDevice *device;
@@ -295,7 +297,9 @@ void fakedaemon_check_end(void)
                         opendir(fakehost_path(path, "%s", directories[i]));
 
                 for (struct dirent *entry; directory && (entry = readdir(directory));)
-                        /* What a death leaves half-written is replaced by the next writing. */
+                        /*
+                         * A daemon's death may leave a temporary file. The next write replaces it.
+                         */
                         if (entry->d_name[0] != '.')
                                 violated("%s is left", entry->d_name);
         }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * One life of a daemon on the fake host: the manager, its loop, and steps that end when nothing
- * more is under way. A step that goes wrong ends the process with words on stderr.
+ * One life of a daemon on the fake host: its ledger, its loop, and steps that return when no work
+ * is pending. A step that fails prints the reason to stderr and ends the process.
  */
 
 #include "daemon/ledger/ledger.h"
@@ -14,50 +14,57 @@
 typedef struct FakeDaemon {
         struct event_base *base;
         Ledger *ledger;
-        struct event *hang; /* a worker's; or NULL */
+        struct event *hang; /* of a worker, or NULL */
 } FakeDaemon;
 
-/* Starts where the one before it has left off. */
+/* Starts the daemon on the state that the previous daemon left. */
 void fakedaemon_start(FakeDaemon *daemon, const HostPaths *host, const FakeService *service);
 
-/* Ends it; leases stay. */
+/* Ends the daemon; its leases stay. */
 void fakedaemon_end(FakeDaemon *daemon);
 
-/* Takes a persistent lease as root. Returns what the manager answered. */
+/* Acquires a persistent lease as root. Returns the daemon's answer. */
 int fakedaemon_acquire(FakeDaemon *daemon, const char *selector, LeaseMode mode);
 
-/* The same for all that `selectors` (NULL-terminated) name, in one lease. */
+/* The same for all devices that `selectors` (NULL-terminated) name, in one lease. */
 int fakedaemon_acquire_all(FakeDaemon *daemon, const char *const *selectors, LeaseMode mode);
 
-/* Has all leases ask for their owners' claims, where that is done, and waits for what follows. */
+/*
+ * Asks for each lease whether its owner has claimed its groups, if the daemon asks that for its
+ * mode, and waits until no work is pending.
+ */
 void fakedaemon_ask(FakeDaemon *daemon);
 
-/* Gives the manager's lease of that index back, as far as that goes. */
+/* Releases the lease at that index of the ledger, and waits; checks only that an answer comes. */
 void fakedaemon_release(FakeDaemon *daemon, size_t index);
 
-/* Gives all leases back, those in quarantine too, until there are none. */
+/* Releases all leases, those in quarantine too, until none is left. */
 void fakedaemon_release_all(FakeDaemon *daemon);
 
-/* The machine has changed: it is read, and what follows is waited for. */
+/* The machine has changed: reads it, and waits until no work is pending. */
 void fakedaemon_see(FakeDaemon *daemon);
 
-/* The same, but nothing is waited for. */
+/* The same, without waiting. */
 void fakedaemon_see_once(FakeDaemon *daemon);
 
-/* How often the journal was told of such an event. Only the daemon's own process may tell it. */
+/*
+ * How many entries for such an event the journal received. Only the daemon's own process may ask.
+ */
 unsigned fakedaemon_told(AuditEvent event);
 
-/* The lease that has this function, and is in its owner's hands, or NULL. */
+/* The lease that has this function and that its owner holds, or NULL. */
 const Lease *fakedaemon_lease(const FakeDaemon *daemon, const char *address);
 
-/* Whatever has happened: what has to be so whenever nothing is under way. */
+/* Checks the invariants that hold whenever no work is pending. */
 void fakedaemon_check(const FakeDaemon *daemon, const char *when);
 
-/* And once all is given back: nothing of any lease is left, no driver, override, seal or file. */
+/*
+ * Checks that nothing is left of any lease after all releases: no driver, override, seal or file.
+ */
 void fakedaemon_check_end(void);
 
-/* From now on what this process says on stderr goes to a file of the tree; and that on stdout. */
+/* Redirects this process's stderr to a file of the tree; and its stdout. */
 void fakedaemon_log(void);
 void fakedaemon_print_log(void);
-/* Whether a line of it has that text. */
+/* Whether a line of that file contains `text`. */
 bool fakedaemon_logged(const char *text);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The machine: building it, what comes and goes, and how it looks.
+ * The machine: how it is built, which devices come and go, and its state as text.
  *
- * Beside what Linux has in /sys there is a directory `fake`: `waiting/ADDRESS`, a card in a slot
- * that nobody looks at; `late/ADDRESS`, a device whose host driver is still to come; `used/ADDRESS`,
- * one that VFIO has had and nobody reset; `hang/ADDRESS`, one whose driver does
- * not let go of it; `gone/N`, what was there once; and `race`.
+ * Beside Linux's /sys files the tree has `fake`: `waiting/ADDRESS`, a card in a slot not scanned;
+ * `late/ADDRESS`, a device whose host driver binds later; `used/ADDRESS`, a device not reset since
+ * VFIO used it; `hang/ADDRESS`, a device whose unbind hangs; `gone/N`, a removed directory; and
+ * `race`.
  */
 
 #include "tests/daemon/fakehost.h"
@@ -117,9 +117,9 @@ const char *fakehost_service(const FakeDevice *port, char name[static FAKEHOST_N
         return name;
 }
 
-/* --- what is there ---------------------------------------------------------------------------- */
+/* --- the devices that exist ------------------------------------------------------------------- */
 
-/* The place of a device's directory, below the root. */
+/* The path of a device's directory, relative to the root. */
 static void find_place(const FakeDevice *device, char path[static FAKEHOST_PATH_SIZE])
 {
         size_t n;
@@ -168,7 +168,7 @@ static void write_slot(const FakeDevice *port)
         tree_link(path, target);
 }
 
-/* The device comes into being; nobody drives it yet. */
+/* Creates the device; no driver is bound to it. */
 static void appear(const FakeDevice *device)
 {
         char place[FAKEHOST_PATH_SIZE], path[FAKEHOST_PATH_SIZE + 32], text[FAKEHOST_NAME_SIZE];
@@ -220,7 +220,7 @@ void fakehost_watch(void (*added)(const FakeDevice *device, const char *path))
         watcher = added;
 }
 
-/* It comes in, and with it its driver, now or a little later; if the kernel may bind any. */
+/* Adds the function. Its host driver binds now or later, if the kernel may bind any. */
 static void arrive(const FakeDevice *device)
 {
         bool is_open = switch_of("bus/pci", "drivers_autoprobe") == '1';
@@ -248,7 +248,7 @@ static void remove_file(const char *directory, const char *name)
                 give_up(path);
 }
 
-/* The second group's devices reach memory as they like while no lease has them. */
+/* While no lease has the devices of the second group, their DMA is not translated. */
 static const char *type_of(int group)
 {
         return group == 2 ? "identity" : "DMA";
@@ -307,7 +307,7 @@ void fakehost_remove(void)
         n_all = 0;
 }
 
-/* --- what comes and goes ---------------------------------------------------------------------- */
+/* --- devices that appear and disappear -------------------------------------------------------- */
 
 static bool is_served(const FakeDevice *device)
 {
@@ -341,7 +341,7 @@ void fakehost_unplug(const char *address)
                 return;
         remove_file("bus/pci/devices", address);
         find_place(fakehost_find(address), place);
-        /* No directory that comes after it may have its inode: that is so in sysfs. */
+        /* Keep the directory, so that no later one gets its inode; sysfs does not reuse inodes. */
         while (fakehost_has("fake/gone/%u", n))
                 n++;
         if (rename(fakehost_path(path, "%s", place), fakehost_path(gone, "fake/gone/%u", n)) < 0)
@@ -382,14 +382,14 @@ void fakehost_let_go(const char *address)
 {
         char path[FAKEHOST_PATH_SIZE];
 
-        /* Whoever hangs has it open for reading, and hears of the end. */
+        /* The hanging process has this file open for reading and sees its end. */
         int fd = open(fakehost_path(path, "fake/hang/%s", address), O_WRONLY | O_CLOEXEC);
         if (fd < 0 || unlink(path) < 0)
                 give_up(path);
         (void)close(fd);
 }
 
-/* --- how it looks ----------------------------------------------------------------------------- */
+/* --- the state as text ------------------------------------------------------------------------ */
 
 static void draw_type(FILE *stream, int group, bool untouched)
 {
@@ -401,7 +401,7 @@ static void draw_type(FILE *stream, int group, bool untouched)
                       untouched ? type_of(group) : r == 0 ? type : strerror(-r));
 }
 
-/* What VFIO and a reset change. */
+/* State that VFIO and a reset change. */
 static void draw_condition(FILE *stream, const FakeDevice *device, const char *directory,
                            bool untouched)
 {
@@ -462,7 +462,7 @@ static void draw(FILE *stream, const FakeDevice *device, bool untouched)
                                       : "unbound");
 }
 
-/* Nodes that somebody may open who could not before. */
+/* The nodes that a user may open because of a lease. */
 static void draw_nodes(FILE *stream)
 {
         char path[FAKEHOST_PATH_SIZE], name[FAKEHOST_NAME_SIZE];

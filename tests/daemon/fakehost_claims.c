@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * VFIO's claims (kernel-facts 4.2), who may open nodes, and configuration space: linked in place of
- * the daemon's functions for them.
+ * VFIO's claims (kernel-facts 4.2), access rights of nodes, and configuration space. The program
+ * links these functions in place of the daemon's.
  *
- * A claim is a lock on the group's node, which goes with the last copy of the open file, as the
- * kernel's goes.
+ * A claim is a lock on the group's node. It ends when the last copy of the open file is closed, as
+ * a claim in the kernel does.
  */
 
 #include <errno.h>
@@ -72,7 +72,7 @@ static int add_fd(VfioFds *fds, int fd, const char *name)
         return fd;
 }
 
-/* Adds a group, locked if it is to be claimed. */
+/* Opens a group, and locks its node if `locked`. */
 static int add_group(int group, bool locked, VfioFds *fds, char **ret_message)
 {
         char name[sizeof(fds->items[0].name)];
@@ -87,7 +87,7 @@ static int add_group(int group, bool locked, VfioFds *fds, char **ret_message)
         return 0;
 }
 
-/* Adds all groups after what `first` is called. */
+/* Opens all groups; a descriptor named `first`, if not NULL, comes before them. */
 static int add_groups(const char *first, bool locked, const int32_t *groups, size_t n_groups,
                       VfioFds *ret_fds, char **ret_message)
 {
@@ -121,7 +121,7 @@ int __wrap_vfio_open_groups(const HostPaths *host, const int32_t *groups, size_t
         return add_groups(NULL, false, groups, n_groups, ret_fds, ret_message);
 }
 
-/* Whoever has the lock: the owner takes it by a file of its own. */
+/* Any process's lock counts: the owner locks the node through its own open file. */
 bool __wrap_vfio_is_claimed(const HostPaths *host, const VfioFds *fds, int32_t group)
 {
         return fakehost_is_claimed(group);
@@ -133,7 +133,7 @@ static int write_acl(const char *path, uid_t uid, int (*write)(const char *, uid
 
         int r = faults_before(FAULT_POINT_WRITE, &number);
         if (r != 0)
-                return r < 0 ? r : -EIO; /* read back, it is not what was written */
+                return r < 0 ? r : -EIO; /* the value read back differs */
         r = write(path, uid);
         faults_after(number);
         return r;
@@ -158,7 +158,7 @@ void fakehost_lack_cdevs(void)
         tree_file("fake/no-cdevs", "");
 }
 
-/* An iommufd and a bound device own the device's group; here both go by the group. */
+/* With iommufd, a bound device owns its group. This model claims the group in either case. */
 int __wrap_vfio_claim_devices(const HostPaths *host, bool bind, const Bdf *devices,
                               size_t n_devices, VfioFds *ret_fds, char **ret_message)
 {
@@ -212,7 +212,7 @@ static int open_config(const FakeDevice *device)
                     O_RDWR | O_CLOEXEC);
 }
 
-/* PCIe Base Specification 7.5.1.1.3, bit 2; drivers switch it on, and not all switch it off. */
+/* PCIe Base Specification 7.5.1.1.3, bit 2. Drivers set it; some do not clear it. */
 bool fakehost_is_master(const FakeDevice *device)
 {
         _cleanup_(closep) int fd = open_config(device);

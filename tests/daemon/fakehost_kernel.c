@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the kernel does when it is told to (kernel-facts 3.3, 3.4): linked in place of the daemon's
- * one function that writes to sysfs. What is claimed (fakehost_claims.c) keeps host drivers out as
- * long as VFIO drives a member.
+ * The kernel's reactions to writes (kernel-facts 3.3, 3.4). The program links them in place of the
+ * daemon's one function that writes to sysfs. While VFIO drives a member of a claimed group
+ * (fakehost_claims.c), no host driver can bind there.
  */
 
 #include <errno.h>
@@ -23,9 +23,9 @@
 
 int __wrap_host_write_text(const char *path, const char *text);
 
-/* --- who may drive what ----------------------------------------------------------------------- */
+/* --- which drivers may bind ------------------------------------------------------------------- */
 
-/* Of the group's members, is there one whose driver passes `matches`? */
+/* Does the driver of any member of the group satisfy `matches`? */
 bool fakehost_has_member(int group, bool (*matches)(const char *driver))
 {
         const FakeDevice *device;
@@ -68,7 +68,10 @@ static int probe(const FakeDevice *device, const char *driver)
         return 0;
 }
 
-/* The driver that the kernel has for a device, "" if none: an override is the only one. */
+/*
+ * The driver that the kernel would bind to a device, "" if none. An override permits only its
+ * driver.
+ */
 static const char *match(const FakeDevice *device, char name[static FAKEHOST_NAME_SIZE])
 {
         if (!fakehost_override(device, name)[0])
@@ -91,7 +94,7 @@ int fakehost_attach(const FakeDevice *device)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* At once, like the kernel: whoever is killed meanwhile has written all of it or nothing. */
+/* Atomic, as in the kernel: a process that is killed meanwhile has written all of it or nothing. */
 static int put_text(const char *path, const char *text)
 {
         char full[FAKEHOST_PATH_SIZE], fresh[FAKEHOST_PATH_SIZE], name[FAKEHOST_NAME_SIZE];
@@ -123,7 +126,7 @@ static int write_override(const char *address, const char *text)
                 return -ENODEV;
         }
         if (fakehost_has("fake/late/%s", address))
-                (void)fakehost_attach(device); /* the kernel was quicker */
+                (void)fakehost_attach(device); /* the kernel has bound the host driver first */
         (void)snprintf(path, sizeof(path), "bus/pci/devices/%s/driver_override", address);
         (void)snprintf(line, sizeof(line), "%s\n", text[0] == '\n' ? DRIVER_OVERRIDE_NONE : text);
         return text[0] ? put_text(path, line) : 0;
@@ -138,7 +141,10 @@ static int write_vfs(const char *address, const char *text)
         return put_text(path, line);
 }
 
-/* From DMA to DMA-FQ at any time, else only while nobody does DMA in there (kernel-facts 5). */
+/*
+ * DMA to DMA-FQ is possible at any time, other changes only while no driver does DMA (kernel-facts
+ * 5).
+ */
 static int write_type(const char *group, const char *text)
 {
         char path[FAKEHOST_PATH_SIZE / 2], full[FAKEHOST_PATH_SIZE], line[FAKEHOST_NAME_SIZE];
@@ -175,7 +181,7 @@ static int write_d3cold(const char *address, const char *text)
         return put_setting(address, "d3cold_allowed", text);
 }
 
-/* Only what the device has (kernel-facts 4.5). */
+/* Accepts only methods that the device has (kernel-facts 4.5). */
 static int write_resets(const char *address, const char *text)
 {
         const FakeDevice *device = fakehost_find(address);
@@ -185,7 +191,7 @@ static int write_resets(const char *address, const char *text)
         return put_setting(address, "reset_method", text);
 }
 
-/* The first of the methods; `pm` is one that never works here. */
+/* Uses the first of the methods; `pm` always fails in this model. */
 static int write_reset(const char *address, const char *text)
 {
         _cleanup_(freep) char *methods = NULL;
@@ -200,7 +206,7 @@ static int write_reset(const char *address, const char *text)
         return 0;
 }
 
-/* All that is below the bridge. */
+/* Resets all devices below the bridge. */
 static int write_reset_below(const char *address, const char *text)
 {
         const FakeDevice *device;
@@ -217,7 +223,7 @@ static int write_autoprobe(const char *name, const char *text)
         return put_text("bus/pci/drivers_autoprobe", text[0] == '0' ? "0\n" : "1\n");
 }
 
-/* In the state that no signal ends. */
+/* Waits in the state that no signal ends. */
 static void await_driver(const char *address)
 {
         char path[FAKEHOST_PATH_SIZE], byte;
@@ -241,13 +247,15 @@ static int unbind(const char *driver, const char *address)
                 return -ENODEV;
         if (!driver_is_vfio(driver))
                 await_driver(address);
-        /* vfio-pci forbids runtime power management when it leaves, whatever there was before. */
+        /*
+         * vfio-pci forbids runtime power management when it unbinds, whatever the value was before.
+         */
         if (driver_is_vfio(driver) && put_setting(address, "power/control", "on") < 0)
                 return -ENODEV;
         return unlink(fakehost_path(path, "bus/pci/devices/%s/driver", address)) < 0 ? -errno : 0;
 }
 
-/* By the link in the device's own directory. */
+/* A write through the link in the device's own directory. */
 static int unbind_own(const char *address, const char *text)
 {
         const FakeDevice *device = fakehost_find(address);
@@ -268,7 +276,7 @@ static int bind(const char *driver, const char *address)
         return probe(device, driver);
 }
 
-/* No driver is no error; one that fails is, whatever the reason. */
+/* No driver is no error. A driver that fails is an error, whatever the reason. */
 static int drivers_probe(const char *name, const char *address)
 {
         const FakeDevice *device = fakehost_find(address);
@@ -287,7 +295,7 @@ static int unbind_slot(const char *name, const char *service)
                        : 0;
 }
 
-/* What has been waiting there comes in. */
+/* Adds the cards that wait there. */
 static int bind_slot(const char *name, const char *service)
 {
         char path[FAKEHOST_PATH_SIZE / 2], target[FAKEHOST_PATH_SIZE / 2];
@@ -304,7 +312,7 @@ static int bind_slot(const char *name, const char *service)
         return 0;
 }
 
-/* What a write to a path of that form does; `name` is what stands for the star. */
+/* The effect of a write to a path of that form; `name` is the part that the star matches. */
 static const struct {
         const char *before, *after;
         int (*write)(const char *name, const char *text);
@@ -329,7 +337,7 @@ static const struct {
         {"bus/pci_express/drivers/pciehp", "/bind", bind_slot},
 };
 
-/* Is `path` `before`, a name without a slash, `after`? */
+/* Is `path` equal to `before`, a name without a slash, and `after`? */
 static bool is_file(const char *path, const char *before, const char *after,
                     char name[static FAKEHOST_NAME_SIZE])
 {
@@ -355,7 +363,9 @@ int fakehost_write(const char *path, const char *text)
         abort();
 }
 
-/* That nothing was bound is what the kernel says of no driver, too: nobody can tell. It comes late.
+/*
+ * Delays the host driver. The kernel reports success also if no driver was bound, so the writer
+ * cannot tell.
  */
 static void delay(const char *address)
 {

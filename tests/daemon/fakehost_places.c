@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The rest of a manager's surroundings: what it has by fixed paths is in the tree, what it writes
- * to disk passes the faults, and what it would do a little later it does at once.
+ * The rest of the daemon's surroundings: files at fixed paths are in the tree, writes to the disk
+ * pass the faults, and deferred work runs at once.
  */
 
 #include <stdio.h>
@@ -46,7 +46,7 @@ int __real_watchfile_save(const char *directory, const WatchFile *file);
 int __wrap_watchfile_remove(const char *directory);
 int __real_watchfile_remove(const char *directory);
 
-/* Nothing here has to outlive the power. */
+/* No file here has to survive a power loss. */
 int __wrap_fsync(int fd)
 {
         return 0;
@@ -59,7 +59,7 @@ int __wrap_policy_load(const char *const *directories, const Trust *trust, Polic
         return *ret_policy ? 0 : -1;
 }
 
-/* A tree does not say which kernel it is. */
+/* The tree does not tell the kernel's version. */
 int __wrap_world_obstacle(const World *world, char **ret_text)
 {
         *ret_text = NULL;
@@ -130,7 +130,7 @@ int __wrap_rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void
         return __real_rules_sweep(fakehost_path(path, "rules.d"), is_known, userdata);
 }
 
-/* A kernel like the newest. */
+/* Behave like the newest kernel. */
 bool __wrap_world_kernel_at_least(const char *release, unsigned major, unsigned minor)
 {
         return true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The kernel's part of a screen: a console driver that lets go and comes back, and the platform
- * device of the firmware's framebuffer.
+ * The kernel's part of a screen: a console driver that can be unbound and bound again, and the
+ * platform device of the firmware's framebuffer.
  */
 
 #include <errno.h>

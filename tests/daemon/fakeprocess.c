@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The guard process of the fake host. The host tells it of new functions, in whatever process adds
- * them: the daemon or a worker. Its writes pass the fault injection as all others. Its reports stay
- * in shared memory until the daemon reads them.
+ * The guard process of the fake host. The process that adds a function, the daemon or a worker,
+ * tells the guard process of it. The guard process's writes pass the fault injection like all
+ * others. Its reports stay in shared memory until the daemon reads them.
  */
 
 #include "tests/daemon/fakeprocess.h"
@@ -37,7 +37,7 @@ struct GuardProcess {
         GuardProcessHandler handler;
         struct event *event;
         Reports *reports; /* shared with workers */
-        bool has_ended;   /* or is about to, once its reports are told */
+        bool has_ended;   /* or will exit once its reports are read */
 };
 
 static GuardProcess *all[GUARD_PROCESSES_MAX];

@@ -8,5 +8,5 @@
 
 #include <stdbool.h>
 
-/* Has the loop take the reports there are. Returns whether there were some. */
+/* Makes the loop read the pending reports. Returns whether there were any. */
 bool fakeprocess_wake(void);

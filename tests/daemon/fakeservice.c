@@ -33,7 +33,7 @@ void fakeservice_start(FakeService *service, const char *path)
         must(service->socket >= 0, "socket");
         must(bind(service->socket, (struct sockaddr *)&address, sizeof(address)) == 0, path);
         must(setenv("NOTIFY_SOCKET", path, 1) == 0, "setenv");
-        /* What a daemon leaves behind becomes ours, to be waited for. */
+        /* Makes this process the parent of a daemon's orphans, so that it can wait for them. */
         must(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0, "prctl");
 }
 
@@ -59,7 +59,7 @@ static void remove_fd(FakeService *service, const char *name)
                 }
 }
 
-/* One message; takes `fd` over. */
+/* Handles one message; takes ownership of `fd`. */
 static void take(FakeService *service, char *text, int fd)
 {
         char name[sizeof(service->items[0].name)] = "", *rest = text;
@@ -74,14 +74,14 @@ static void take(FakeService *service, char *text, int fd)
         if (removes)
                 remove_fd(service, name);
         if (!stores || fd < 0 || service->n_items == FAKESERVICE_FDS_MAX) {
-                closep(&fd); /* of a barrier: it is passed when this is closed */
+                closep(&fd); /* of a barrier: closing this descriptor passes the barrier */
                 return;
         }
         (void)snprintf(service->items[service->n_items].name, sizeof(name), "%s", name);
         service->items[service->n_items++].fd = fd;
 }
 
-/* Returns false if there is no message. */
+/* Reads and handles one message. Returns false if there is none. */
 static bool receive(FakeService *service)
 {
         union {

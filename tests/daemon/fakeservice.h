@@ -19,16 +19,18 @@ typedef struct FakeService {
         size_t n_items;
 } FakeService;
 
-/* Listens at `path`; children find it in their environment. Failures abort the test. */
+/* Listens at `path` and puts it into the environment of children. Failures abort the test. */
 void fakeservice_start(FakeService *service, const char *path);
 void fakeservice_stop(FakeService *service);
 
-/* Serves until `child` and all its children have ended; returns how it did, as waitpid(2) says it.
- */
+/* Serves until `child` and all its children have ended; returns the wait status of `child`. */
 int fakeservice_run(FakeService *service, pid_t child);
 
-/* In a child, for which these are copies: what the daemon before it has stored. The caller's. */
+/*
+ * In a child, which has copies of the store: the fds that the previous daemon stored. The caller
+ * owns them.
+ */
 FdStore fakeservice_give(const FakeService *service);
 
-/* The store is lost, as without FileDescriptorStoreMax=. */
+/* Drops the store, as without FileDescriptorStoreMax=. */
 void fakeservice_forget(FakeService *service);

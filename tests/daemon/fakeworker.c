@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Linked in place of the starting and forgetting of workers, around what does it. */
+/* Wraps the functions that start and forget workers. */
 
 #include "tests/daemon/fakeworker.h"
 
@@ -11,7 +11,7 @@
 
 #define RUNNING_MAX 64
 
-/* A worker that is at work, and who hears of it. */
+/* A worker that is running, and the handler that gets its result. */
 typedef struct Running {
         Worker *worker;
         WorkerHandler handler;

@@ -2,11 +2,14 @@
 #pragma once
 
 /*
- * The deadlines of workers, without the time: a worker that hangs (faults.h) is overdue at once, and
- * is let go when all who have to have heard of it.
+ * The deadlines of workers without waiting: a worker that hangs (faults.h) is overdue at once. The
+ * fake kernel releases it once every handler has been told.
  */
 
 #include <event2/event.h>
 
-/* Looks for workers that hang. Returns the event to be freed, or NULL where none will. */
+/*
+ * Watches for workers that hang. Returns the event, which the caller frees, or NULL if none can
+ * hang.
+ */
 struct event *fakeworker_watch(struct event_base *base);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Counting, and dying in time. */
+/* Counts the points of a run and injects the fault at the chosen point. */
 
 #include "tests/daemon/faults.h"
 
@@ -15,7 +15,7 @@
 
 #include "tests/unit/sanitized.h"
 
-/* Prime, so that it meets others in each sweep. */
+/* Prime, so that each sweep meets different points. */
 #define SANITIZED_STEP 7
 
 typedef struct Shared {
@@ -26,7 +26,9 @@ typedef struct Shared {
 } Shared;
 
 static Shared *shared;
-/* By one a worker says that it hangs, by the other it hears that it may go on. */
+/*
+ * Through one pipe a worker reports that it hangs; through the other it learns that it may go on.
+ */
 static int hung[2] = {-1, -1}, freed[2] = {-1, -1};
 
 static void open_pipes(void)
@@ -100,7 +102,7 @@ static _Noreturn void die(void)
         _exit(99);
 }
 
-/* A worker holds none of the daemon's fds: it opens those two anew. */
+/* A worker has none of the daemon's fds: it opens these two again. */
 static void hang(void)
 {
         char path[64], byte;
@@ -117,7 +119,7 @@ static void hang(void)
         (void)close(in);
 }
 
-/* A disk that is full: nothing is ignored there. */
+/* The disk is full. A write to the disk is never ignored. */
 static int strike_at_disk(FaultPoint point)
 {
         if (shared->fault.kind != FAULT_ERROR || point != FAULT_POINT_SAVE)

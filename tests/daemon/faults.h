@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * One fault at one point of a run.
+ * Injects one fault at one point of a run.
  *
- * Whatever is done to the host or to the disk passes here and is counted, in memory that all
- * processes of a run share. At the point that was asked for it fails, does nothing, or ends the
- * process that does it, or the daemon with all its workers.
+ * Every change to the host or the disk passes here. It is counted in memory that all processes of a
+ * run share. At the chosen point the change fails, is silently skipped, or ends the process: the
+ * worker that makes it, or the daemon with all its workers.
  */
 
 #include <stdbool.h>
@@ -15,11 +15,11 @@
 typedef enum FaultKind {
         FAULT_NONE,
         FAULT_ERROR,       /* it fails with `error` */
-        FAULT_IGNORED,     /* it says that it was done */
-        FAULT_WORKER_DIES, /* before it is done; only in a worker */
-        FAULT_DIES_BEFORE, /* the daemon and all its workers */
+        FAULT_IGNORED,     /* it reports success and does nothing */
+        FAULT_WORKER_DIES, /* the worker dies before the change */
+        FAULT_DIES_BEFORE, /* the daemon and all its workers die */
         FAULT_DIES_AFTER,
-        FAULT_HANGS, /* until somebody has waited long enough (faults_end_hang()); only in a worker */
+        FAULT_HANGS, /* until faults_end_hang() after the deadline; only in a worker */
 } FaultKind;
 
 typedef struct Fault {
@@ -28,28 +28,28 @@ typedef struct Fault {
         unsigned at; /* counted from 1 */
 } Fault;
 
-/* What passes: not everything can fail in every way. */
+/* The kinds of changes. Not every change can fail in every way. */
 typedef enum FaultPoint {
-        FAULT_POINT_WRITE,  /* to sysfs: all of the above */
-        FAULT_POINT_SAVE,   /* to the disk: an error is that it is full, and it is not ignored */
-        FAULT_POINT_REMOVE, /* from the disk: works, or somebody dies */
+        FAULT_POINT_WRITE,  /* to sysfs: every kind of fault */
+        FAULT_POINT_SAVE,   /* to the disk: an error means a full disk; never ignored */
+        FAULT_POINT_REMOVE, /* from the disk: it succeeds, or a process dies */
 } FaultPoint;
 
-/* Counts from 1 again, up to this fault. */
+/* Starts counting from 1 again, and arms this fault. */
 void faults_start(const Fault *fault);
-/* This process is the daemon whose group of processes dies. */
+/* Makes this process the daemon whose process group dies. */
 void faults_set_daemon(void);
-/* Readable when a worker hangs; -1 where none ever does. Of the daemon's process. */
+/* Readable when a worker hangs; -1 if no worker can hang. For the daemon's process. */
 int faults_hang_fd(void);
-void faults_end_hang(void); /* the kernel lets go of it, if it has not been killed */
-/* How far it is from one point that is tried to the next: 1, and more with a sanitizer. */
+void faults_end_hang(void); /* the kernel releases the worker, if it is still alive */
+/* The distance between two points that a sweep tries: 1, and more with a sanitizer. */
 unsigned faults_step(void);
 unsigned faults_passed(void); /* points so far */
 bool faults_has_struck(void);
 
 /*
- * Before something is done: returns 0 if it is to be done, 1 if it is only to be said so, or
- * -errno. *ret_number is for faults_after().
+ * Called before a change: returns 0 if the caller is to make it, 1 if the caller is only to report
+ * success, or -errno. Pass *ret_number to faults_after().
  */
 int faults_before(FaultPoint point, unsigned *ret_number);
 void faults_after(unsigned number);

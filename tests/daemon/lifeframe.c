@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The frame: each life is a fork, and its words are printed if it goes wrong. */
+/* Runs each life in a fork, and prints its output if it fails. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +104,7 @@ Answer take_away(FakeDaemon *daemon, const RevokeRequest *request)
 static HostPaths host;
 static FakeService service;
 
-/* Of a first life what is left behind is not waited for. */
+/* Workers that a first life leaves behind are not waited for. */
 static bool run(Life life, bool abandoned)
 {
         (void)fflush(stdout);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The real manager, its queue and its names, with what touches a host replaced (the program is
- * linked with --wrap): four groups that never change, a disk that holds nothing, workers that end
- * when a command says so.
+ * The real ledger, queue and bus names; the functions that touch a host are replaced (the program
+ * is linked with --wrap). There are four groups that never change, a disk that stores nothing, and
+ * workers that end when a command says so.
  */
 
 #include "tests/daemon/lives.h"
@@ -31,7 +31,7 @@ typedef struct Life {
         int answers[LIVES_REQUESTS_MAX];
         Lease *granted[LIVES_REQUESTS_MAX]; /* by request; only compared */
         int fds[LIVES_REQUESTS_MAX];        /* lease fds in their owners' hands, by request */
-        uint32_t ids[LIVES_REQUESTS_MAX];   /* of the leases that they are of */
+        uint32_t ids[LIVES_REQUESTS_MAX];   /* of the leases that these fds belong to */
         size_t n_requests;
         bool tell;
 } Life;
@@ -62,7 +62,7 @@ static bool make_world(void)
         return base && r == 0 && lives_world->groups->n_groups == LIVES_GROUPS;
 }
 
-/* What is due is done; nothing is waited for. */
+/* Runs what is due, without waiting. */
 static void turn(void)
 {
         for (int i = 0; i < 3; i++)
@@ -124,7 +124,7 @@ static void acquire(int client, unsigned groups, LifeLifetime lifetime, bool wai
         request_acquire(life->ledger, &asked, on_answer, &life->answers[request]);
 }
 
-/* The manager's lease of a group, or NULL; and the model's. */
+/* The ledger's lease of a group, or NULL; and the model's. */
 static Lease *holder(unsigned group, ModelLease **ret_model)
 {
         *ret_model = model_holder(&life->model, group);
@@ -177,7 +177,7 @@ static void transfer(Lease *lease, ModelLease *model, int client)
         life->model.answers[request] = model_transfer(model, client);
 }
 
-/* A waiter's time is up: the one that both have at that place. */
+/* A waiter's time is up: the waiter at that index, the same in the daemon and the model. */
 static void end_wait(size_t i)
 {
         Queue *queue = queue_of(life->ledger);
@@ -240,7 +240,7 @@ static void run_command(const uint8_t *command)
 /* --- agreement ----------------------------------------------------------------------------------
  */
 
-static bool forgets; /* the model is made wrong */
+static bool forgets; /* the control run makes the model wrong */
 
 static bool differ(const char *what, size_t where, long real, long model)
 {
@@ -295,7 +295,7 @@ static bool agree(void)
         return true;
 }
 
-/* Everybody leaves, everything is given back: nothing stays. */
+/* All owners leave and all leases are released: nothing may stay. */
 static bool wind_up(void)
 {
         for (int client = 0; client < LIVES_CLIENTS; client++) {

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Random lives of the manager, held against a model of what a lease is.
+ * Random lives of the daemon, compared with a model of a lease.
  *
- * A life is a text of bytes, three for each command: who asks for which groups, who lets go, who
- * dies, how a worker ends. After each command both must agree on the state and owner of every
- * group, on who waits for what, and on every answer given so far. Workers are none: how they end is
- * a command.
+ * A life is a text of bytes, three for each command: a client asks for groups, closes its lease or
+ * dies, or a worker ends in some way. After each command the daemon and the model must agree on the
+ * state and owner of every group, on the queue, and on every answer given so far. There are no real
+ * workers: a command decides how one ends.
  */
 
 #include <stdbool.h>
@@ -29,7 +29,7 @@ typedef enum LifeState {
 } LifeState;
 typedef enum LifeLifetime { LIFE_FD, LIFE_PERSISTENT, LIFE_CONNECTION } LifeLifetime;
 
-/* How a take or a restore ends; what makes no sense for a restore is a failure of it. */
+/* How a take or a restore ends. A result that is impossible for a restore counts as a failure. */
 typedef enum LifeEnd { LIFE_WELL, LIFE_FAILED, LIFE_UNDO_FAILED, LIFE_DIED, _LIFE_END_N } LifeEnd;
 
 /* No answer yet. */
@@ -41,9 +41,9 @@ typedef struct ModelLease {
         int owner;
         LifeLifetime lifetime;
         LifeState state;
-        bool orphan;   /* its owner's connection ended while it was being made */
-        bool heard_of; /* somebody, or something, waits for what it is doing to end */
-        int request;   /* who is answered, or -1 */
+        bool orphan;   /* its owner's connection ended while the lease was being made */
+        bool heard_of; /* a request or an event waits for the end of the current work */
+        int request;   /* the request that gets the answer, or -1 */
 } ModelLease;
 
 typedef struct ModelWaiter {
@@ -54,7 +54,7 @@ typedef struct ModelWaiter {
 
 typedef struct Model {
         ModelLease leases[LIVES_REQUESTS_MAX];
-        ModelWaiter waiters[LIVES_REQUESTS_MAX]; /* in their order */
+        ModelWaiter waiters[LIVES_REQUESTS_MAX]; /* in their order of arrival */
         size_t n_leases, n_waiters;
         int answers[LIVES_REQUESTS_MAX];
 } Model;
@@ -64,22 +64,22 @@ ModelLease *model_holder(Model *model, unsigned group);
 
 void model_acquire(Model *model, int client, unsigned groups, LifeLifetime lifetime, bool waits,
                    int request);
-void model_release(Model *model, ModelLease *lease, int request); /* -1: nobody asks */
+void model_release(Model *model, ModelLease *lease, int request); /* -1: no request */
 void model_worker_ends(Model *model, ModelLease *lease, LifeEnd end);
 void model_name_ends(Model *model, int client);
 void model_wait_ends(Model *model, size_t waiter);
 int model_transfer(ModelLease *lease, int client);
 
 /*
- * Lives one life. Returns true if the two agreed to the end; else, if `tell`, what they did not
- * agree on has been printed, in lines that begin with `#`.
+ * Lives one life. Returns true if the daemon and the model agreed to the end. Else, if `tell`, the
+ * differences have been printed, in lines that begin with `#`.
  */
 bool lives_run(const uint8_t *data, size_t n_data, bool tell);
 
-/* Whether it is noticed when the model is made to forget a lease: the control of all this. */
+/* The control of the test: does it notice a model that forgets a lease? */
 bool lives_differ_when_the_model_forgets(void);
 
-/* What was lived through so far. */
+/* Counts of the lives so far. */
 typedef struct LivesCount {
         unsigned long commands, leases, waits;
 } LivesCount;

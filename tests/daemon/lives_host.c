@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * In place of a host: groups that never change, a disk that holds nothing, workers that end when a
- * command says so. Each function stands in for the daemon's of that name.
+ * Stubs for a host: groups that never change, a disk that stores nothing, workers that end when a
+ * command says so. Each function replaces the daemon's function of that name.
  */
 
 #include <errno.h>

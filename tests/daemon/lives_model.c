@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a lease is, in few lines: a group has one lease at most; who comes first is served
- * first; what could not be put back is nobody's.
+ * A lease in few lines: a group has at most one lease, requests are served in order, and a group
+ * that could not be restored belongs to nobody.
  */
 
 #include "tests/daemon/lives.h"
@@ -23,7 +23,7 @@ static void answer(Model *model, int request, int code)
                 model->answers[request] = code;
 }
 
-/* What stands in the way of these groups, the first of them that somebody has. */
+/* The lease that blocks a request for these groups: the one that has the first taken group. */
 static int obstacle(Model *model, unsigned groups)
 {
         for (unsigned g = 0; g < LIVES_GROUPS; g++) {
@@ -53,7 +53,7 @@ static void leave(Model *model, size_t waiter)
                 model->waiters[i] = model->waiters[i + 1];
 }
 
-/* Looks through the queue, from the first on each time that somebody has left it. */
+/* Serves the queue, from its start again each time that a waiter has left it. */
 static void serve(Model *model)
 {
         unsigned wanted = 0;
@@ -72,7 +72,7 @@ static void serve(Model *model)
                 else
                         answer(model, waiter.request, why);
                 wanted = 0;
-                i = (size_t)-1; /* the first is next */
+                i = (size_t)-1; /* the first is the next one served */
         }
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The largest message that each method takes, and the first that is too large.
+ * The largest message that each method accepts, and the smallest that it refuses as too large.
  *
- * Messages follow the methods' signatures. What the daemon reads of them is counted, so that a
- * bound is a number of reads and not a time; the time is printed.
+ * Messages follow the methods' signatures. The test counts the values that the daemon reads from
+ * them, so a bound is a number of reads and not a time. The time is printed.
  */
 
 #include <errno.h>
@@ -28,14 +28,14 @@
 #define READS_MAX (ARGUMENT_SELECTORS_MAX + ARGUMENT_MODES_MAX + 8 * ARGUMENT_OPTIONS_MAX)
 
 typedef enum Shape {
-        SHAPE_PLAIN,        /* one short text wherever there is one, no options */
-        SHAPE_LARGEST,      /* as many and as long as may be, no options */
+        SHAPE_PLAIN,        /* one short text wherever a text is possible, no options */
+        SHAPE_LARGEST,      /* as many texts as allowed, each as long as allowed */
         SHAPE_ONE_MORE,     /* one text more than an array may have */
         SHAPE_ONE_LONGER,   /* each text is one byte longer than it may be */
         SHAPE_MANY,         /* very many texts */
         SHAPE_LONG,         /* a very long text */
         SHAPE_CUT,          /* a text that a refusal cuts within a character */
-        SHAPE_OPTION,       /* an option that nobody knows */
+        SHAPE_OPTION,       /* an option that the daemon does not know */
         SHAPE_OPTION_LONG,  /* the same with a long name */
         SHAPE_OPTION_DEEP,  /* the same with variants within variants */
         SHAPE_OPTIONS_MANY, /* very many */
@@ -65,7 +65,7 @@ static char long_text[LONG + 1];
 
 /* --- the bus ---------------------------------------------------------------------------------- */
 
-/* A call comes in, by root: what it asks for is read before anything else is judged. */
+/* A call by root comes in. The daemon reads its arguments before it judges anything else. */
 static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
         MethodCall *call = sd_bus_message_get_interface(message) ? calloc(1, sizeof(*call)) : NULL;
@@ -99,7 +99,7 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
         return 1;
 }
 
-/* Transfer asks the bus for somebody's name: there is nobody. */
+/* Transfer asks the bus who owns a name. The answer here: no owner. */
 static int on_question(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
         if (!sd_bus_message_is_method_call(message, "org.freedesktop.DBus", NULL))
@@ -137,7 +137,7 @@ static void begin(void)
                 abort();
         lease.record->id = 7;
         lease.record->owner.uid = 1000;
-        lease.record->state = LEASE_RELEASING; /* GetDescriptors has nothing to hand out */
+        lease.record->state = LEASE_RELEASING; /* GetDescriptors has no descriptors to return */
         bus = (Bus){.ledger = &ledger};
         start_end(&bus.bus, ends[0], true, on_call);
         start_end(&client, ends[1], false, on_question);
@@ -231,7 +231,7 @@ static int append(sd_bus_message *message, const char *signature, Shape shape)
         return 0;
 }
 
-/* Sends a call, and turns both ends until it has been answered. */
+/* Sends a call, and runs both ends until it is answered. */
 static void send_call(sd_bus_message *message)
 {
         fakeanswers_n_done = fakeanswers_n_reads = n_answers = 0;

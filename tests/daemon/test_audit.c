@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the journal is given, by a journal of the test's own: fields, their number, and no more
- * refusals than there may be.
+ * The daemon's journal entries, read from a journal socket of the test: the fields, their number,
+ * and the limit on logged refusals.
  */
 
 #include <sys/uio.h>
@@ -15,7 +15,7 @@
 
 int __wrap_sd_journal_sendv(const struct iovec *fields, int n);
 
-static char entry[32768]; /* the last one, a line for each field */
+static char entry[32768]; /* the last entry, one line per field */
 static unsigned n_entries;
 static int n_fields;
 
@@ -69,7 +69,7 @@ static LeaseRecord *make_record(unsigned n)
 
 static Ledger *journal_ledger;
 
-/* A lease of `n` functions, of which every second is taken, that was owned while it lasted. */
+/* A lease of `n` functions, of which every second is taken. It was owned as long as it lasted. */
 static Lease *make_lease(unsigned n)
 {
         static const HostPaths host = {
@@ -110,7 +110,9 @@ static void test_fields(void)
         CHECK(has("ISOLATIOND_GROUP=0000:00/05.0") && has("ISOLATIOND_DEVICE=0000:00:00.1"));
         CHECK(has("ISOLATIOND_MODE=vfio") && has("ISOLATIOND_RULE=50-lab.json: lab-edu"));
         CHECK(has("ISOLATIOND_GUARD=none")); /* as yet */
-        /* What stays with the host was not taken, and what is not known is not told. */
+        /*
+         * A device that stays with the host is not listed as taken; an unknown fact is not logged.
+         */
         CHECK(!strstr(entry, "00:00.0") && !strstr(entry, "OWNER_UNIT") && !strstr(entry, "ENDED"));
         drop_lease();
 }
@@ -157,7 +159,9 @@ static void test_endings(void)
         drop_lease();
 }
 
-/* More devices than an entry has room for: what says which event it is stands in it all the same.
+/*
+ * More devices than an entry has room for: the fields that identify the event are in it
+ * nevertheless.
  */
 static void test_many(void)
 {
@@ -171,7 +175,9 @@ static void test_many(void)
         drop_lease();
 }
 
-/* A group of a card with two functions, and a bridge that nobody has; `Manager` as far as it goes.
+/*
+ * A group of a card with two functions, and a bridge that no lease takes; a ledger with only the
+ * fields needed.
  */
 static void make_machine(Ledger *ledger)
 {
@@ -221,7 +227,10 @@ static void test_refusals(void)
         CHECK(count_of("ISOLATIOND_RULE=") == 0);
         CHECK(has("MESSAGE=uid 1001 is refused 00:05.0: PolicyDenied: no rule lets uid 1001 have "
                   "it"));
-        /* A whole group, of which one was named before; the rule; and what is not there. */
+        /*
+         * Acquires a whole group of which one device was named before. Checks the rule, and missing
+         * fields.
+         */
         refusal.rule = "50-lab.json:4: lab-edu";
         selectors[1] = "group:14";
         audit_refusal(&ledger, &refusal);

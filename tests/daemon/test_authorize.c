@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Leave that is waited for: what a call is about may be another by the time the answer comes.
+ * Authorization that is answered later: the object of a call may have changed when the answer
+ * comes.
  *
- * The bus is a socket whose other end is everybody else: the caller, polkit and the bus daemon. What
- * the manager would do is only counted.
+ * The bus is a socket. Its other end plays the caller, polkit and the bus daemon. The daemon's
+ * operations are only counted.
  */
 
 #include <stdio.h>
@@ -31,7 +32,7 @@ typedef struct Scene {
         Bus bus;
         uid_t caller;
         sd_bus *others;           /* the other end */
-        sd_bus_message *asked[2]; /* what the daemon asks there, in order */
+        sd_bus_message *asked[2]; /* the daemon's questions to the bus and polkit, in order */
         size_t n_asked;
         char names[2][64]; /* of the errors that calls ended with, "" for none */
         size_t n_outcomes;
@@ -64,7 +65,7 @@ int __wrap_lease_transfer(Lease *lease, const NewOwner *owner, char **ret_messag
         return 0;
 }
 
-/* A call comes in, from who the scene says. */
+/* A call comes in, from the user that the scene names. */
 static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
         Scene *scene = userdata;
@@ -104,7 +105,7 @@ static int on_outcome(sd_bus_message *reply, void *userdata, sd_bus_error *error
         return 1;
 }
 
-/* Until both ends have nothing more to say. */
+/* Runs both ends until neither has anything left to do. */
 static void turn(Scene *scene)
 {
         for (int idle = 0; idle < 3;) {
@@ -169,7 +170,7 @@ static void close_scene(Scene *scene)
         tree_remove();
 }
 
-/* Asks `member` of the lease or of the device, and goes on until the daemon waits for somebody. */
+/* Calls `member` of the lease or of the device, and runs until the daemon waits for an answer. */
 static void ask(Scene *scene, const char *path, const char *interface, const char *member)
 {
         CHECK(sd_bus_call_method_async(scene->others, NULL, BUS_NAME, path, interface, member,
@@ -185,7 +186,7 @@ static void give_to(Scene *scene, const char *name)
         turn(scene);
 }
 
-/* Polkit says yes. */
+/* Polkit authorizes the call. */
 static void grant(Scene *scene)
 {
         if (!CHECK_NUMBER(scene->n_asked, 1))
@@ -195,7 +196,7 @@ static void grant(Scene *scene)
         turn(scene);
 }
 
-/* The bus says who has the name that was asked for. */
+/* The bus answers who owns the name. */
 static void name_heir(Scene *scene, size_t i, uid_t uid)
 {
         if (!CHECK(i < scene->n_asked))
@@ -266,16 +267,16 @@ static void test_an_owner_gives_away_what_is_not_his_any_more(void)
         close_scene(&scene);
 }
 
-/* What the policy has taken out of the owner's hands is for somebody else to look at. */
+/* A lease that the policy took from its owner needs another user's authorization. */
 static void test_an_owner_of_what_is_in_quarantine(void)
 {
         static const struct {
                 LeaseState state;
                 bool in_hand;
-                unsigned n_done; /* without anybody's leave */
+                unsigned n_done; /* without authorization by polkit */
         } cases[] = {
                 {LEASE_LEASED, false, 1},
-                {LEASE_QUARANTINED, false, 1}, /* it could not be put back: its owner may try again */
+                {LEASE_QUARANTINED, false, 1}, /* the restore failed: its owner may retry */
                 {LEASE_QUARANTINED, true, 0},
         };
         Scene scene;

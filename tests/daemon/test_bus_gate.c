@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What goes through the gate: everything of the size that messages to the daemon have, byte by byte
- * and with its descriptors; of larger messages the head. Behind it is sd-bus, which has to
- * understand what is left. What a turn costs is counted in bytes and in processor time, which is
- * printed.
+ * The filter in front of sd-bus. It passes messages of the size that the daemon accepts unchanged,
+ * with their descriptors. Of a larger message it passes the head. sd-bus behind it has to
+ * understand what is left. The test counts the cost of a turn in bytes and in processor time, and
+ * prints it.
  */
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 #define LARGE (32 << 20)
 
 static Gate *gate;
-/* The daemon's end, which reads through the gate and is let in, and the bus's. */
+/* The daemon's end, which reads through the filter and is authenticated; and the bus's end. */
 static sd_bus *server, *client;
 static int gate_input, client_fd;
 static unsigned n_calls, n_whole, n_fds, n_answers, n_errors;
@@ -68,7 +68,7 @@ static double processor_msec(void)
         return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* A turn of the server's side; what it took counts. Returns whether it did anything. */
+/* Runs one turn of the server's side and counts its cost. Returns whether the turn did anything. */
 static bool turn_server(void)
 {
         double begin = processor_msec();
@@ -153,7 +153,7 @@ static void test_all_sizes(void)
         end();
 }
 
-/* The head arrives, with nothing in it; what comes behind is whole. */
+/* The head arrives with an empty body. The message after it is complete. */
 static void test_too_large(void)
 {
         begin();
@@ -200,7 +200,7 @@ static void test_descriptors(void)
         end();
 }
 
-/* A message whose header alone is too large is left out. */
+/* A message whose header alone is too large is dropped. */
 static void test_a_large_header(void)
 {
         static unsigned char junk[2 * GATE_CALL_MAX] = {'l', 1, 0, 1, 5, 0, 0, 0, 9};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Names on record from another bus: after the bus daemon was restarted, `:1.42` is somebody else.
+ * Bus names recorded on another bus: after a restart of the bus daemon, `:1.42` is another client.
  */
 
 #include <event2/event.h>
@@ -52,7 +52,7 @@ static void end(void)
         event_base_free(base);
 }
 
-/* A lease as the daemon before has left it. */
+/* A lease as the previous daemon left it. */
 static Lease *add_lease(const char *bus)
 {
         LeaseRecord *record;
@@ -86,11 +86,14 @@ static void test_a_lease(const char *bus, LeaseState state, bool needs)
 static void test_leases(void)
 {
         test_a_lease(HERE, LEASE_LEASED, true);
-        test_a_lease("", LEASE_LEASED, true); /* of a daemon that did not write it down */
+        test_a_lease("", LEASE_LEASED, true); /* of a daemon that did not record the bus */
         test_a_lease(THERE, LEASE_RELEASING, false);
 }
 
-/* The end of `:1.42` here is not the end of `:1.42` there, which has come already. */
+/*
+ * The end of `:1.42` on this bus does not concern the `:1.42` of the old bus, which has ended
+ * already.
+ */
 static void test_only_its_own_end(void)
 {
         begin();

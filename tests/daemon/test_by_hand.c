@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What root does by hand, in sysfs, to a device that is leased by path: another override as
- * driverctl sets it, a driver that is unbound. The lease's override is put back, and it is said
- * what its owner must do to have the device again.
+ * Root changes a device that is leased by path in sysfs: it sets another override, as driverctl
+ * does, or it unbinds a driver. The daemon restores the lease's override and tells the owner how to
+ * take the device back.
  */
 
 #include <stdio.h>
@@ -18,7 +18,7 @@
 
 int __wrap_critical_check(const HostPaths *paths, Bdf bdf, char **ret_message);
 
-/* Nobody lives on it, and there is no /proc to ask. */
+/* The host does not use the device. The fake host has no /proc to check that. */
 int __wrap_critical_check(const HostPaths *paths, Bdf bdf, char **ret_message)
 {
         return 0;
@@ -40,7 +40,7 @@ static void unbind(const char *address)
                 "our driver leaves");
 }
 
-/* As driverctl does it: the override, our driver out, the host's in. */
+/* What driverctl does: set the override, unbind our driver, bind the host's. */
 static void set_override(const char *driver, bool unbinds)
 {
         char path[FAKEHOST_PATH_SIZE];
@@ -54,7 +54,7 @@ static void set_override(const char *driver, bool unbinds)
         must_be(strcmp(driver_of(CARD), driver) == 0, "it is the one that was named");
 }
 
-/* Nobody drives it, and nobody else than the lease may. */
+/* No driver is bound, and the override permits only the lease's driver. */
 static void check_held(const FakeDaemon *daemon)
 {
         const Lease *lease = fakedaemon_lease(daemon, CARD);
@@ -95,7 +95,7 @@ static void live_overridden(FakeDaemon *daemon)
         set_override(fakehost_find(CARD)->driver, true);
         fakedaemon_see(daemon);
         check_held(daemon);
-        /* Once more, while it is held. */
+        /* Once more, while the override holds the device. */
         set_override(fakehost_find(CARD)->driver, false);
         fakedaemon_see(daemon);
         check_held(daemon);
@@ -123,7 +123,7 @@ static void check_words(const FakeDaemon *daemon)
         must_be(seen, "its group is guarded");
 }
 
-/* Nobody is said to have got back what nobody took. */
+/* The daemon does not report a device as taken back if the owner did not take it back. */
 static void live_unbound(FakeDaemon *daemon)
 {
         must_be(fakedaemon_acquire(daemon, CARD, LEASE_MODE_PATH) == 0, CARD);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Cleaning against devices that are not well: one that reads all-ones, one that stays in D3, one
- * whose bus mastering does not go off, and a kernel whose reset_method does not take.
+ * Cleaning of faulty devices: one that reads all-ones, one that stays in D3, one whose bus
+ * mastering does not switch off, and a kernel whose reset_method accepts no value.
  */
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static void start(const Condition *condition)
         bytes[4] = condition->is_master ? 0x06 : 0x02;
         bytes[6] = 0x10;
         bytes[0x34] = PM_OFFSET - 0x10;
-        bytes[PM_OFFSET - 0x10] = 0x09; /* something else before it */
+        bytes[PM_OFFSET - 0x10] = 0x09; /* another capability before it */
         bytes[PM_OFFSET - 0x0f] = PM_OFFSET;
         bytes[PM_OFFSET] = 0x01;
         bytes[PM_OFFSET + 4] = (uint8_t)condition->power_state;
@@ -77,7 +77,7 @@ static void test_health(void)
         tree_remove();
 }
 
-/* A list of capabilities that goes round in circles ends. */
+/* A cyclic list of capabilities ends the walk. */
 static void test_loop(void)
 {
         uint8_t bytes[256] = {[0] = 0x86, [6] = 0x10, [0x34] = 0x40, [0x40] = 0x09, [0x41] = 0x40};
@@ -99,7 +99,7 @@ static void test_masters(void)
         CHECK_NUMBER(health_stop_master(&host, nic, &message), 0);
         CHECK(!message);
         tree_remove();
-        start(&(Condition){.is_dead = true}); /* a bit that does not go off: nobody writes there */
+        start(&(Condition){.is_dead = true}); /* a bit that cannot be cleared */
         (void)snprintf(path, sizeof(path), "%s/" DEVICE "/config", host.sysfs);
         CHECK_NUMBER(truncate(path, 5), 0);
         CHECK_NUMBER(health_stop_master(&host, nic, &message), REFUSAL_KERNEL_REFUSED);
@@ -116,7 +116,7 @@ static void test_types(void)
                      {"identity\n", true}, {"unknown\n", true}, {"unmanaged\n", true}};
 
         start(&(Condition){.power_state = 0});
-        CHECK(health_reaches_memory(&host, 1)); /* that it does not say is no comfort */
+        CHECK(health_reaches_memory(&host, 1)); /* an unknown type is no proof */
         for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
                 tree_file("kernel/iommu_groups/1/type", types[i].type);
                 CHECK_NUMBER(health_reaches_memory(&host, 1), types[i].reaches);
@@ -134,7 +134,7 @@ static LeaseRecord *make_record(const char *driver_before)
         return record;
 }
 
-/* Cut short, its configuration space can be read and not be written as it has to be. */
+/* Cleans a device. A truncated configuration space can be read but not written as required. */
 static int clean(const char *driver_before, const char *type, const Condition *condition,
                  bool *ret_unfit)
 {
@@ -161,7 +161,7 @@ static void test_unfit(void)
         CHECK(unfit);
 }
 
-/* Of a device that the lease's driver has, and nobody else's. */
+/* Of a device that the lease's driver is bound to, and that no process uses. */
 static void test_halt(void)
 {
         static const struct {
@@ -210,9 +210,12 @@ static void test_settings(void)
         (void)snprintf(path, sizeof(path), "%s/" DEVICE "/power/control", host.sysfs);
         CHECK_NUMBER(host_read_text(path, &power), 0);
         CHECK_STRING(power, "auto");
-        /* A file keeps what is longer than what is written: as a kernel that does not obey. */
+        /*
+         * A file keeps the part that is longer than the text written: like a kernel that ignores
+         * the write.
+         */
         tree_file(DEVICE "/power/control", "something\n");
-        record->devices[0].before.power[0] = '\0'; /* was not known */
+        record->devices[0].before.power[0] = '\0'; /* was unknown */
         CHECK_NUMBER(lease_clean_settle(&host, &record->devices[0], &message), 0);
         CHECK(!message);
         tree_file(DEVICE "/reset_method", "pm flr bus acpi\n");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Leases that the policy takes out of their owners' hands, or that somebody takes away before they
- * have been told of; and a guard's worker that keeps what is given back.
+ * Leases that the policy takes from their owners, leases that are revoked before the client has the
+ * answer, and a guard worker that keeps devices of a lease that is being released.
  */
 
 #include <errno.h>
@@ -25,7 +25,9 @@ static void react(Lease *lease, PolicyBreach reaction, const char *why)
         module_report(lease->ledger, EVENT_FAULT_STORM, lease, why);
 }
 
-/* Whoever waits for a lease that is made, and still to be guarded as required, is answered first. */
+/*
+ * A lease without its required guard yet is quarantined or revoked: its client is answered first.
+ */
 static void live_unconcluded(FakeDaemon *daemon)
 {
         for (int quarantined = 0; quarantined < 2; quarantined++) {
@@ -49,7 +51,7 @@ static void live_unconcluded(FakeDaemon *daemon)
         }
 }
 
-/* Bus mastering of the card is on, as an owner has it. Returns whether it was. */
+/* Sets bus mastering of the card, as an owner does. Returns whether it was on before. */
 static bool set_master(bool on)
 {
         char path[FAKEHOST_PATH_SIZE];
@@ -63,7 +65,7 @@ static bool set_master(bool on)
         return before & 0x04;
 }
 
-/* Whoever asks for it is told that it is in quarantine. */
+/* A client that asks for the card is told that it is in quarantine. */
 static void check_quarantine(FakeDaemon *daemon, const char *why)
 {
         const Lease *lease = daemon->ledger->leases[0];
@@ -75,7 +77,7 @@ static void check_quarantine(FakeDaemon *daemon, const char *why)
         must_be(answer.code == REFUSAL_QUARANTINED && strstr(answer.message, why), "nobody has it");
 }
 
-/* The policy takes it out of its owner's hands, who still has everything open. */
+/* The policy takes the lease from its owner, who still has all its files open. */
 static void live_condemned(FakeDaemon *daemon)
 {
         Lease *lease = take(daemon);
@@ -97,7 +99,7 @@ static void live_condemned(FakeDaemon *daemon)
                 must_be(event_base_loop(daemon->base, EVLOOP_ONCE) >= 0, "the loop ended");
         must_be(!set_master(true), "its devices are stopped");
         check_quarantine(daemon, "a storm");
-        /* The store has what the second life is to find. */
+        /* The fd store has the descriptors that the second life must find. */
         _exit(descriptors_of(lease)->n_items > 0 ? 0 : 2);
 }
 
@@ -113,7 +115,7 @@ static void live_after_condemned(FakeDaemon *daemon)
         must_be(answer.code == 0 && daemon->ledger->n_leases == 0, "released, it is given back");
 }
 
-/* Returns whether there was one. */
+/* Removes the rejected record. Returns whether there was one. */
 static bool unlink_rejected(const FakeDaemon *daemon)
 {
         char path[FAKEHOST_PATH_SIZE];
@@ -122,7 +124,7 @@ static bool unlink_rejected(const FakeDaemon *daemon)
         return unlink(path) == 0;
 }
 
-/* Its record is lost, but not what the service manager has kept for it. */
+/* The lease's record is lost, but its descriptors are in the service manager's store. */
 static void live_forgotten(FakeDaemon *daemon)
 {
         char path[FAKEHOST_PATH_SIZE];
@@ -155,11 +157,11 @@ static void live_after_forgotten(FakeDaemon *daemon)
         await(daemon, &answer);
         must_be(answer.code == 0 && daemon->ledger->n_leases == 0, "it is given back");
         must_be(unlink_rejected(daemon), "its record was set aside");
-        /* What that said of power management is lost. */
+        /* The record's value of power management is lost with it. */
         tree_file("bus/pci/devices/" CARD "/power/control", "auto\n");
 }
 
-/* The worker that takes a joiner from its host driver does not come back. */
+/* The worker that unbinds a joiner's host driver hangs. */
 static void live_guard_hanging(FakeDaemon *daemon)
 {
         Answer answer = {.code = _REFUSAL_N};
@@ -172,7 +174,7 @@ static void live_guard_hanging(FakeDaemon *daemon)
         fakehost_rescan(NULL);
         fakedaemon_see_once(daemon);
         must_be(work_upkeep(lease), "the joiner is being blocked");
-        /* The driver comes as the override is written, and is found by the same worker. */
+        /* The host driver binds when the override is written; the same worker finds it. */
         lease_release(lease, on_done, &answer);
         await(daemon, &answer);
         must_be(answer.code == REFUSAL_STUCK && strstr(answer.message, "hangs in the kernel"),
@@ -185,7 +187,7 @@ static void live_guard_hanging(FakeDaemon *daemon)
         fakehost_race(false);
         fakehost_let_go(JOINER);
         await(daemon, NULL);
-        fakedaemon_see(daemon); /* and the guard process ends */
+        fakedaemon_see(daemon); /* and makes the guard process end */
 }
 
 static void test_condemned(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Whose console is on a device's screen, as a lease puts it on record, and what is made of a kernel
- * that does not do what it is told.
+ * The console on a device's screen, as a lease records it; and a kernel that ignores writes to the
+ * console's files.
  */
 
 #include <stdio.h>
@@ -72,7 +72,9 @@ static void test_firmwares(void)
         end();
 }
 
-/* A framebuffer of the card's own driver goes with that driver; only the console is told. */
+/*
+ * A framebuffer of the card's own driver ends with that driver; only the console has to be unbound.
+ */
 static void test_drivers_own(void)
 {
         bool changed = false;

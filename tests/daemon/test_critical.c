@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the host lives on, asked of trees made up for it.
+ * Devices that the host depends on, checked on made trees.
  */
 
 #include <errno.h>
@@ -25,7 +25,7 @@ int __wrap_exclusive_look(const HostPaths *paths, const char *name, dev_t number
 static const Bdf controller = {.bus = 0, .devfn = 0x1f << 3 | 2};
 static char dev[4200], proc[4200];
 static HostPaths host;
-static const NetUse *net_uses; /* what the kernel would tell of interfaces */
+static const NetUse *net_uses; /* the kernel's answer about interfaces */
 static size_t n_net_uses;
 
 int __wrap_net_table_read(NetTable *ret_table)
@@ -38,9 +38,9 @@ int __wrap_net_table_read(NetTable *ret_table)
         return 0;
 }
 
-static const char *exclusive; /* the one block device that is not anybody's to have, or "" */
+static const char *exclusive; /* the one block device that cannot be opened exclusively, or "" */
 static int exclusive_answer;
-static char asked[256]; /* of which that was asked */
+static char asked[256]; /* the device of the last such question */
 
 int __wrap_exclusive_look(const HostPaths *paths, const char *name, dev_t number)
 {
@@ -70,7 +70,7 @@ static void make(void)
         tree_link("class/block/sda2", "../../" DISK "/sda2");
 }
 
-/* The verdict, with its sentence checked if there is one to check against. */
+/* The verdict, with its sentence checked if a sentence is expected. */
 static int ask(const char *want)
 {
         _cleanup_(freep) char *message = NULL;
@@ -97,7 +97,7 @@ static void test_mounted_partition(void)
         tree_remove();
 }
 
-/* A second disk of a file system, a mount in another namespace: only the kernel knows of them. */
+/* A second disk of a file system, a mount in another namespace: only the kernel reports these. */
 static void test_exclusive(void)
 {
         make();
@@ -147,7 +147,7 @@ static void test_raid_and_crypt(void)
         tree_remove();
 }
 
-/* Holders that hold each other exist in no kernel, but a walk must end. */
+/* The kernel makes no cyclic holders, but the walk must end all the same. */
 static void test_holder_loop(void)
 {
         make();
@@ -240,7 +240,7 @@ static void test_bridge(void)
         tree_remove();
 }
 
-/* What a port of a bond is critical for is the bond's, or that of a bridge above the bond. */
+/* A port of a bond is critical for the bond's use, or for the use of a bridge above the bond. */
 static void test_bond(void)
 {
         static const NetUse uses[] = {
@@ -279,7 +279,7 @@ static void test_bond(void)
         tree_remove();
 }
 
-/* Where an interface has been is shown though it is not: only its own namespace sees it. */
+/* An interface that moved to another namespace is reported: only that namespace shows it. */
 static void test_hidden_interface(void)
 {
         make();
@@ -315,7 +315,7 @@ static void test_framebuffer(void)
         tree_remove();
 }
 
-/* The firmware's framebuffer is no PCI device's: it is on the boot VGA device. */
+/* The firmware's framebuffer belongs to no PCI device; it counts for the boot VGA device. */
 static void test_boot_vga(void)
 {
         make();
@@ -364,7 +364,7 @@ static void test_open_node(void)
         CHECK_NUMBER(ask("0000:00:1f.2 is in use: /dev/dri/card0 is open "
                          "(0000:00:1f.2 → dri/card0 → Xorg, pid 812, display.service)"),
                      REFUSAL_CRITICAL);
-        /* udev lets go again by itself. */
+        /* udev closes the device again by itself. */
         tree_file("proc/812/cgroup", "0::/system.slice/systemd-udevd.service\n");
         CHECK_NUMBER(ask(NULL), 0);
         tree_remove();
@@ -433,7 +433,7 @@ static void test_list(void)
                                "serial:ttyS4 open:agetty, pid 812 ");
         CHECK_NUMBER(critical_list(&host, controller, hear, &two), 0);
         CHECK_STRING(two.text, "block:/srv block:/home ");
-        /* What cannot be told of one part is told, and the others go on. */
+        /* A part that cannot be checked is reported; the check of the other parts goes on. */
         all = (Heard){.max = 100};
         tree_file(DISK "/sda2/dev", "nonsense\n");
         CHECK_NUMBER(critical_list(&host, controller, hear, &all), 0);
@@ -442,7 +442,7 @@ static void test_list(void)
         tree_remove();
 }
 
-/* A disk of another controller is not this one's, however alike the addresses look. */
+/* A disk of another controller does not count for this one, even if the addresses look alike. */
 static void test_other_controller(void)
 {
         make();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Which driver a lease's devices get, on trees with module tables of their own. Nothing here can
- * load a module: what is not loaded does not come.
+ * The driver that a lease's devices get, on trees with module tables of their own. The test cannot
+ * load a module: a module that is not loaded stays absent.
  */
 
 #include <limits.h>
@@ -57,7 +57,7 @@ static void make(const char *aliases)
         CHECK_NUMBER(lease_record_add_device(record, bridge, LEASE_ROLE_BYSTANDER, "", ""), 0);
 }
 
-/* The module is there, and its driver by another name than its own. */
+/* The module exists, and its driver has another name than the module. */
 static void load(void)
 {
         tree_file("module/no_such_vfio_pci/drivers/platform:other/uevent", "");
@@ -87,7 +87,7 @@ static void test_made_for_it(void)
         CHECK_NUMBER(choose("", &changed, &message), 0);
         CHECK(changed);
         CHECK_STRING(record->devices[0].driver, "made-vfio-pci");
-        CHECK_STRING(record->devices[1].driver, LEASE_DRIVER); /* a bridge keeps what it has */
+        CHECK_STRING(record->devices[1].driver, LEASE_DRIVER); /* a bridge keeps its driver */
         CHECK_STRING(told, "");
         CHECK_NUMBER(choose("", &changed, &message), 0);
         CHECK(!changed);

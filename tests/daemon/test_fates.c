@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The manager through anything, drawn at random: cards come and go, leases are taken and given
- * back, the kernel wins races, root opens what is sealed, binds what is held and unbinds what is
- * taken, the daemon is killed and another one goes on; and in each daemon's life one write may
- * fail, or be its last. After each step no leased function is in a host driver's hands, and in the
- * end the machine is as if nobody had ever had a lease.
+ * The daemon through random events. Cards appear and disappear, leases are acquired and released,
+ * the kernel wins races, root undoes seals, binds drivers and unbinds them, and the daemon is
+ * killed and started again. In each daemon's life one write may fail, or be its last.
+ *
+ * After each step no leased function has a host driver. In the end the machine is as if it never
+ * had a lease.
  */
 
 #include <errno.h>
@@ -39,7 +40,7 @@ static const FakeDevice machine[] = {
 };
 static const char *const cards[] = {"0000:01:00.0", "0000:02:00.0", "0000:05:00.0", "0000:05:00.1"};
 
-/* How far a fate has come: it outlives daemons. */
+/* The progress of a run, which outlives each daemon. */
 typedef struct Fate {
         uint64_t state;
         unsigned step;
@@ -63,7 +64,7 @@ static const char *draw_card(void)
         return cards[draw(ARRAY_SIZE(cards))];
 }
 
-/* In or out, or into a slot where it waits. */
+/* Inserts or removes the card, or puts it into a slot where it waits. */
 static void move_card(const char *card)
 {
         if (fakehost_is_present(fakehost_find(card)) || fakehost_has("fake/waiting/%s", card))
@@ -72,7 +73,7 @@ static void move_card(const char *card)
                 fakehost_plug(card);
 }
 
-/* Root wants the host driver back on what is held, and gets it if the kernel lets it. */
+/* Root tries to bind the host driver to a held device, which works if the kernel permits it. */
 static void bind_by_hand(FakeDaemon *daemon, const char *card)
 {
         const FakeDevice *device = fakehost_find(card);
@@ -119,7 +120,7 @@ static const char *step(FakeDaemon *daemon)
         case 3:
         case 4:
         case 5:
-                fakehost_race(false); /* what has no driver when it is taken has none after it */
+                fakehost_race(false); /* a device taken without a driver gets none */
                 if (fakehost_is_present(fakehost_find(card)))
                         (void)fakedaemon_acquire(daemon, card,
                                                  (LeaseMode)(1 + draw(_LEASE_MODE_N - 1)));
@@ -144,7 +145,7 @@ static const char *step(FakeDaemon *daemon)
                 unbind_by_hand(card);
                 return "unbound by hand";
         default:
-                (void)kill(0, SIGKILL); /* the daemon's whole group */
+                (void)kill(0, SIGKILL); /* the daemon's whole process group */
                 return "";
         }
 }
@@ -226,7 +227,7 @@ static void test_fates(void)
         CHECK_NUMBER(n_violations, 0);
 }
 
-/* Or one of its own: "test_daemon_fates FIRST COUNT". */
+/* Or a fate chosen on the command line: "test_daemon_fates FIRST COUNT". */
 int main(int argc, char **argv)
 {
         static const TapTest tests[] = {{"fates", test_fates}};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The gate, and who is let through it, against plain files: they keep what is written to them. */
+/*
+ * The gate, and the devices that may pass it, on plain files, which keep what is written to them.
+ */
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,7 +89,7 @@ static void test_letting_in(void)
         CHECK_STRING(driver ? driver : "?", "");
         CHECK_STRING(content(PROBE), "0000:02:00.0");
         free(driver);
-        /* One that has its driver is left alone. */
+        /* A device that has its driver is left alone. */
         tree_file(PROBE, "");
         CHECK_NUMBER(gate_let_in(&host, (Bdf){.bus = 4}, true, &driver), 0);
         CHECK_STRING(driver ? driver : "?", "nvme");
@@ -114,7 +116,7 @@ static void test_admitting(void)
         tree_remove();
 }
 
-/* What a lease has is left alone, as is what was there before; our override does not stay. */
+/* A leased device and an override set before ours are left alone; our override is removed. */
 static void test_sweeping(void)
 {
         const Bdf strays[] = {{.bus = 2}};
@@ -139,7 +141,7 @@ static void test_sweeping(void)
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
         CHECK_STRING(content(AUTOPROBE), "1");
         CHECK_STRING(content(PROBE), "");
-        /* Another one where the known one was. */
+        /* Another device at the address of the known one. */
         third.instance++;
         CHECK_NUMBER(watchfile_add(&file, &third), 0);
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
@@ -149,7 +151,10 @@ static void test_sweeping(void)
         sweep = (Sweep){.every_override = true, .groups = groups, .n_groups = ARRAY_SIZE(groups)};
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
         CHECK_STRING(content("devices/pci0000:00/0000:02:00.0/driver_override"), BLOCK_OVERRIDE);
-        /* A file does not take the newline for what it means: it was tried. */
+        /*
+         * A file keeps the newline that clears an override in the kernel. The error shows that the
+         * sweep tried.
+         */
         sweep.n_groups = 0;
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), REFUSAL_KERNEL_REFUSED);
         CHECK(message && strstr(message, "0000:02:00.0: driver_override reads"));
@@ -162,7 +167,7 @@ static void test_sweeping(void)
         tree_remove();
 }
 
-/* A function without a group may be another one in a moment; what nobody leased is free to go. */
+/* A function without a group may change at any moment; an unleased function is freed. */
 static void test_one_on_its_way(void)
 {
         const Bdf strays[] = {{.bus = 2}, {.bus = 9}};
@@ -182,7 +187,7 @@ static void test_one_on_its_way(void)
         CHECK_STRING(message ? message : "", "0000:02:00.0 is being added or removed");
         CHECK_STRING(content("devices/pci0000:00/0000:02:00.0/driver_override"), BLOCK_OVERRIDE);
         free(TAKE_PTR(message));
-        /* Nor is one let in, even if none of ours could be there. */
+        /* No probe is asked for while a leased group or place could have the device. */
         sweep = (Sweep){.former = &file, .groups = groups, .n_groups = ARRAY_SIZE(groups)};
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
         CHECK_STRING(content(PROBE), "");
@@ -201,7 +206,7 @@ static void test_udev_hook(void)
         _cleanup_(watchfile_freep) WatchFile *file = calloc(1, sizeof(*file));
 
         make_host();
-        /* Nobody has shut it, or not we. */
+        /* No gate is shut, or the gate was not shut by the daemon. */
         CHECK_NUMBER(udev_hook_run(&host, state, "0000:04:00.0", NULL), 0);
         CHECK_NUMBER(watchfile_save(state, file), 0);
         CHECK_NUMBER(udev_hook_run(&host, state, NULL, "nvme"), 0);
@@ -210,7 +215,7 @@ static void test_udev_hook(void)
         file->gate_shut = true;
         CHECK_NUMBER(places_add(&file->places, "/devices/pci0000:00/0000:??:00.?"), 0);
         CHECK_NUMBER(watchfile_save(state, file), 0);
-        CHECK_NUMBER(udev_hook_run(&host, state, "0000:02:00.0", NULL), 0); /* ours */
+        CHECK_NUMBER(udev_hook_run(&host, state, "0000:02:00.0", NULL), 0); /* in a leased place */
         CHECK_STRING(content(PROBE), "");
         CHECK_NUMBER(udev_hook_run(&host, state, NULL, "nvme"), 0);
         CHECK_STRING(content(NVME "/bind"), "");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The guard's transactions against plain files, which keep every byte and change no link: a kernel
- * that does not do what it is told. That it does is seen in machines.
+ * The guard's transactions on plain files, which keep every byte and change no link: like a kernel
+ * that ignores writes. The tests in virtual machines cover a real kernel.
  */
 
 #include <errno.h>
@@ -62,7 +62,7 @@ static void test_blocking(void)
         CHECK(!evicted);
         CHECK_NUMBER(driver_override_read(&host, joiner, &override), 0);
         CHECK_STRING(override, BLOCK_OVERRIDE);
-        /* A newline clears it in the kernel; in a file it is one byte of many. */
+        /* A newline clears it in the kernel; a file stores it as one byte of many. */
         CHECK_NUMBER(block_undo(&host, joiner, &message), REFUSAL_KERNEL_REFUSED);
         CHECK(message && strstr(message, "driver_override reads"));
         CHECK_NUMBER(block_device(&host, nobody, NULL, &evicted, &none), -ENOENT);
@@ -70,7 +70,7 @@ static void test_blocking(void)
         tree_remove();
 }
 
-/* What somebody else has set stays, when blocking and when undoing it. */
+/* Another program's override stays, when blocking and when undoing it. */
 static void test_the_override_of_others(void)
 {
         _cleanup_(freep) char *override = NULL;
@@ -85,7 +85,7 @@ static void test_the_override_of_others(void)
         tree_remove();
 }
 
-/* A driver that does not go is named, and so is the failure. */
+/* A driver that stays bound is named, and so is the failure. */
 static void test_a_driver_that_stays(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make();
@@ -144,7 +144,7 @@ static GuardFacts survey(const Snapshot *snapshot, char **ret_open)
         return facts;
 }
 
-/* A port that says it has no slot needs no seal; one that nobody knows about stays open. */
+/* A port that says it has no slot needs no seal; a port whose slot is unknown stays open. */
 static void test_ports_that_are_no_slots(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(ports, ARRAY_SIZE(ports));
@@ -200,7 +200,7 @@ static void test_acpi_slots(void)
         CHECK_NUMBER(server_of(snapshot, "00:02.0"), SLOT_SERVER_NONE); /* no acpiphp */
         tree_file("module/acpiphp/parameters/disable", "N\n");
         CHECK_NUMBER(server_of(snapshot, "00:02.0"), SLOT_SERVER_ACPI);
-        CHECK_NUMBER(server_of(snapshot, "00:02.1"), SLOT_SERVER_PCIEHP); /* native comes first */
+        CHECK_NUMBER(server_of(snapshot, "00:02.1"), SLOT_SERVER_PCIEHP); /* native hot-plug wins */
         CHECK_NUMBER(server_of(snapshot, "08:00.0"), SLOT_SERVER_NONE);
         found = survey(snapshot, &open);
         CHECK_NUMBER(found.n_slots, 2);
@@ -220,9 +220,9 @@ static void test_slots_of_others(void)
         make_host();
         bridge->facts.hotplug_slot = TRISTATE_NO;
         tree_file("bus/pci/devices/0000:08:00.0/secondary_bus_number", "9\n");
-        tree_file("bus/pci/slots/3/address", "0000:09:00\n"); /* a name, and nobody who serves it */
+        tree_file("bus/pci/slots/3/address", "0000:09:00\n"); /* a name, but no driver serves it */
         CHECK_NUMBER(server_of(snapshot, "08:00.0"), SLOT_SERVER_NONE);
-        make_slot("C2", "0000:0a:00\n"); /* somewhere else */
+        make_slot("C2", "0000:0a:00\n"); /* another place */
         CHECK_NUMBER(server_of(snapshot, "08:00.0"), SLOT_SERVER_NONE);
         make_slot("C1", "0000:09:01\n");
         CHECK_NUMBER(slot_find(&host, bridge, &slot), 0);
@@ -233,7 +233,7 @@ static void test_slots_of_others(void)
         tree_remove();
 }
 
-/* The file takes the word, and pciehp still has the slot. */
+/* The file stores the text, but pciehp still serves the slot. */
 static void test_a_slot_that_is_not_let_go(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make();
@@ -247,7 +247,7 @@ static void test_a_slot_that_is_not_let_go(void)
         tree_remove();
 }
 
-/* A port that is gone needs no seal, and none to be undone. */
+/* A port that is gone needs no seal, and its seal needs no undoing. */
 static void test_a_slot_that_is_gone(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make();

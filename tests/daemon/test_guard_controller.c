@@ -23,7 +23,7 @@
 
 #define CARD "0000:01:00.0"
 
-/* A slot that nobody can shut: once the card is gone only a guard process guards its group. */
+/* A slot that cannot be sealed: without the card, only a guard process guards its group. */
 static const FakeDevice machine[] = {
         {"0000:00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 1, .has_open_slot = true},
         {"0000:00:02.1", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 2, .has_open_slot = true},
@@ -39,7 +39,7 @@ static void must_be(bool ok, const char *what)
         _exit(2);
 }
 
-/* The guard process has wrong orders: another one is started. */
+/* The guard process has outdated orders: the controller starts another one. */
 static void reorder(GuardController *controller)
 {
         places_clear(&controller->orders.places);
@@ -86,7 +86,7 @@ static void live(FakeDaemon *daemon)
 
 typedef struct Told {
         int code;
-        GuardLayer layer; /* as read when the answer came */
+        GuardLayer layer; /* as it was when the answer came */
         bool has_process;
 } Told;
 
@@ -124,7 +124,7 @@ static Told ask(const FakeDaemon *daemon, LeaseMode mode)
         return told;
 }
 
-/* Releases without waiting for what follows: the gate may still be on its way open. */
+/* Releases without waiting: the gate may still be being opened. */
 static void release_at_once(const FakeDaemon *daemon)
 {
         Told told = {.code = _REFUSAL_N};
@@ -163,7 +163,7 @@ static void live_asking(FakeDaemon *daemon)
 }
 
 /*
- * A guard process that is not ready in time delays no answer; the answer says which guard there is.
+ * A guard process that is not ready in time delays no answer; the answer names the current guard.
  */
 static void live_asking_late(FakeDaemon *daemon)
 {

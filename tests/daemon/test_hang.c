@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Leases that are taken away, and workers that do not come back, on the host made of files: the
- * owner's grace, holders who are waited for and killed, a driver that does not let go and does not
- * even die. Meanwhile the daemon answers, other groups are had, and nobody gets that one; when the
- * kernel lets go, it goes on by itself.
+ * Revoked leases and workers that hang, on the host made of files: the owner's grace period,
+ * holders that are waited for and killed, and a driver whose unbind hangs and cannot be killed.
+ *
+ * Meanwhile the daemon answers and leases other groups, but not the stuck one. When the kernel
+ * completes the unbind, the daemon continues without a request.
  */
 
 #include <errno.h>
@@ -23,7 +24,7 @@
 #include "tests/unit/tree.h"
 
 #define CALLS 200
-#define CALL_MSEC 10 /* half of them are answered within; all of them, beside other tests, */
+#define CALL_MSEC 10 /* for half of the calls; the next value for all, as other tests run too */
 #define CALL_MSEC_MAX 1000
 
 static double now(void)
@@ -34,7 +35,7 @@ static double now(void)
         return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* A process that is not the daemon's, with the group open. */
+/* Another process than the daemon, with the group open. */
 static void hold(const Lease *lease)
 {
         int fd = vfio_fds_find(descriptors_of(lease), "group:1"), status;
@@ -59,7 +60,7 @@ static int compare_numbers(const void *a, const void *b)
         return (left > right) - (left < right);
 }
 
-/* Others are served as if nothing were, and whoever asks about this one is answered at once. */
+/* Requests for other groups succeed; a request for the stuck group is answered at once. */
 static void check_service(FakeDaemon *daemon)
 {
         Lease *lease = daemon->ledger->leases[0];
@@ -151,7 +152,7 @@ static void live_held(FakeDaemon *daemon)
         must_be(answer.code == 0, "killed in time");
 }
 
-/* Its host driver does not let go, and its worker cannot even be killed. */
+/* The unbind of its host driver hangs, and its worker cannot be killed. */
 static void live_hanging(FakeDaemon *daemon)
 {
         Answer answer = {.code = _REFUSAL_N};
@@ -207,7 +208,7 @@ static void live_restarted(FakeDaemon *daemon)
 
         lease_revoke(take(daemon), &(RevokeRequest){.has_grace = true, .grace = 2}, on_done,
                        &first);
-        /* The first connection of the store has what the second life is to find. */
+        /* The first message to the store has the descriptors that the second life must find. */
         _exit(first.code == _REFUSAL_N && now() - begin < 2 ? 0 : 2);
 }
 

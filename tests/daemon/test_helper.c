@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The daemon's privileged helpers: the program as the service manager starts it, asked over its
- * socket, and a guard process that receives its orders over a socket. Its arguments: the program.
+ * The daemon's privileged helpers: the program is started as the service manager starts it and
+ * asked over its socket. Also a guard process that receives its orders over a socket. Argument: the
+ * program.
  */
 
 #include <errno.h>
@@ -33,7 +34,7 @@
 static const char *program;
 static char directory[128];
 
-/* As the service manager does it: the socket is there first, and passed on. */
+/* Like the service manager: creates the socket first and passes it on. */
 static pid_t start_helper(const char *role)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -104,7 +105,7 @@ static void test_looking(void)
         CHECK_NUMBER(n, 0);
         if (CHECK_NUMBER(list.n_items, 1))
                 CHECK_NUMBER(list.items[0].pid, child);
-        /* The daemon's own children are left out, but not where everybody counts. */
+        /* The daemon's own children are left out, except where every process counts. */
         search.daemon = getpid();
         holder_list_clear(&list);
         CHECK_NUMBER(holders_look(&host, &search, false, &list, &n), 0);
@@ -141,7 +142,7 @@ static void test_refusals(void)
         _cleanup_(closep) int none = packet_memory_make("search", "short", 5);
         char *message = NULL;
 
-        /* A caller without helpers, or whose helpers do not listen, does it itself. */
+        /* A caller without helpers, or whose helpers do not listen, does the work itself. */
         CHECK_NUMBER(ask(&nobody, HELPER_SET, HELPER_SET_TYPE, -1), 1000 + HELPER_NONE);
         CHECK_NUMBER(ask(&host, HELPER_SET, HELPER_SET_TYPE, -1), 1000 + HELPER_NONE);
         CHECK_NUMBER(iommu_group_write_type(&host, INT32_MAX, "DMA", &message), -ENOENT);
@@ -161,7 +162,7 @@ static void test_refusals(void)
         CHECK_NUMBER(ask(&host, HELPER_LOOK, HELPER_EXCLUSIVE, null), -ENOTBLK);
         CHECK_NUMBER(ask(&host, HELPER_LOOK, HELPER_EXCLUSIVE, none), -ENOTBLK);
 
-        /* Half a request, or one that goes, keeps nobody else from asking. */
+        /* Half a request, or a client that disconnects, blocks no other client. */
         _cleanup_(closep) int silent = helper_connect(&host, HELPER_LOOK, 0);
         _cleanup_(closep) int half = helper_connect(&host, HELPER_LOOK, 0);
         CHECK(silent >= 0 && send(half, "x", 1, MSG_NOSIGNAL) == 1);
@@ -172,7 +173,8 @@ static void test_refusals(void)
         tree_remove();
 }
 
-/* What a child may lock, by its descriptor; neither a pid nor another kind of descriptor will do.
+/*
+ * The memory that a child may lock, by the child's pidfd; a pid or another descriptor is refused.
  */
 static void test_memlock(void)
 {
@@ -210,7 +212,7 @@ static void test_memlock(void)
         tree_remove();
 }
 
-/* Only a block device of that number is opened; what is in its place is nothing to go by. */
+/* Only a block device of that number is opened; another file in its place is refused. */
 static void look_at_nodes(const HostPaths *host, const char *place)
 {
         const dev_t nobodys = makedev(4095, 7); /* no driver has that number */
@@ -222,7 +224,7 @@ static void look_at_nodes(const HostPaths *host, const char *place)
         CHECK_NUMBER(exclusive_look(host, "link", nobodys), -ENOTBLK);
         (void)snprintf(path, sizeof(path), "%s/cciss/%s", directory, place);
         if (mknod(path, S_IFBLK | 0600, nobodys) < 0)
-                return; /* that takes root */
+                return; /* only root can do that */
         (void)snprintf(path, sizeof(path), "cciss!%s", place);
         CHECK_NUMBER(exclusive_look(host, path, nobodys), 0);
         CHECK_NUMBER(exclusive_look(host, path, nobodys + 1), -ESTALE);
@@ -283,7 +285,7 @@ static void test_orders(void)
         tree_remove();
 }
 
-/* What the next daemon has opened stays open. */
+/* The descriptors that the next daemon has opened stay open. */
 static void test_orders_of_the_dead(void)
 {
         const HostPaths helpers = with_helpers();

@@ -2,7 +2,7 @@
 
 /*
  * Holders on a /proc made of files, and on the real one: a child that has a file open is found,
- * told by its unit and killed; what is another's is not.
+ * named by its unit and killed. Another process is not killed.
  */
 
 #include <errno.h>
@@ -92,7 +92,7 @@ static void test_descriptors(void)
         put_process(102, 1, "0::/user.slice/user@1000.service/app.slice/run-1.scope\n");
         put_fd(102, 5, "../../../dev/vfio/devices/vfio3", "pos:\t0\n");
         put_process(103, 1, "0::/\n");
-        put_fd(103, 5, "anon_inode:[vfio-device]", "pos:\t0\n"); /* somebody's */
+        put_fd(103, 5, "anon_inode:[vfio-device]", "pos:\t0\n"); /* another process's */
         put_process(104, 1, "0::/\n");
         (void)snprintf(text, sizeof(text), info, "0000:00:05.0");
         put_fd(104, 5, "anon_inode:[vfio-device]", text);
@@ -163,7 +163,7 @@ static void test_there_and_back(void)
         CHECK_NUMBER(holders_from_fd(fd, &list), -EBADMSG);
 }
 
-/* A process of our own that has the file open, once it says so. */
+/* A child of the test that has the file open, once it reports so. */
 static pid_t spawn(const char *path)
 {
         int ends[2];
@@ -205,7 +205,7 @@ static void test_killing(void)
                 CHECK_NUMBER(list.items[0].pid, child);
                 CHECK(list.items[0].certain);
                 CHECK_NUMBER(list.items[0].uid, getuid());
-                /* As if that process had ended, and its number were another's. */
+                /* As if that process had ended and another process had its number. */
                 list.items[0].start--;
                 CHECK_NUMBER(holders_kill(&host, &search, &list, &n), 0);
                 CHECK_NUMBER(n, 0);
@@ -220,7 +220,7 @@ static void test_killing(void)
         tree_remove();
 }
 
-/* As somebody who may not look at root's processes: what looking by himself gives. */
+/* As a user who may not inspect root's processes: what the user finds without a helper. */
 static int look_as_nobody(const HostPaths *paths)
 {
         int status = 0;
@@ -243,8 +243,8 @@ static int look_as_nobody(const HostPaths *paths)
 }
 
 /*
- * Without a helper that answers, unseen holders are an error. Only a caller that knows of no helper
- * takes them for none.
+ * If a helper does not answer, holders that cannot be seen are an error. A caller that has no
+ * helper counts them as none.
  */
 static void test_unseen(void)
 {

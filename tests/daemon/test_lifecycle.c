@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The table of the lifecycle, pair by pair, against the matrix below; and what the executor does with a
- * pair that cannot happen.
+ * The table of the lifecycle, pair by pair, against the matrix below; and the executor's reaction
+ * to a pair that cannot happen.
  */
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 /* States, as letters of the matrix. */
 static const char letters[] = "NTSLVWRQG";
 
-/* For each event: where it leads from each state, in the order of `letters`; '.': it cannot happen. */
+/* For each event: the next state from each state, in the order of `letters`; '.' cannot happen. */
 static const struct {
         LifeEvent event;
         const char *next;
@@ -103,7 +103,7 @@ static void test_ways(void)
                         printf("# %s\n", life_state_to_string(state));
 }
 
-/* Each action is some row's, and what starts a restore is the last of its row. */
+/* Each action is in some row, and an action that starts a restore is the last of its row. */
 static void test_actions(void)
 {
         bool used[_LIFE_ACTION_N] = {[_LIFE_ACTION_END] = true};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What one user may have at once: each limit is reached, says so, and is one no more when something
- * has ended. Nobody's keeps others, root or the daemon itself from theirs.
+ * The limits of each user. Each limit is reached, is named in the refusal, and permits one more
+ * when something has ended. One user's limit does not affect other users, root or the daemon
+ * itself.
  */
 
 #include <event2/event.h>
@@ -33,7 +34,7 @@
 typedef struct Asked {
         int code; /* PENDING until it is answered */
         char message[256];
-        Worker *worker; /* that was started for it */
+        Worker *worker; /* the worker that was started for it */
 } Asked;
 
 void __real_holders_review(Ledger *ledger);
@@ -103,7 +104,7 @@ static void on_counted(Ledger *asked, uint32_t lease, const HoldersResult *resul
         note(userdata, result->code, result->message);
 }
 
-/* Ends what was started for somebody: well, and nobody was found. */
+/* Ends the worker that was started for a request: it succeeded and found no holder. */
 static void end_worker(Worker *worker)
 {
         const HolderList nobody = {.items = NULL};
@@ -151,7 +152,7 @@ static Lease *lease_of(int device)
         return ledger_lease_of_group(ledger, groups->group_of[index]);
 }
 
-/* A lease of the device, in its owner's hands. */
+/* A lease of the device, held by its owner. */
 static Lease *make_lease(int device, uid_t uid)
 {
         Asked asked;
@@ -187,7 +188,7 @@ static void read_regions(uid_t uid, Asked *asked)
         asked->worker = lives_last_worker;
 }
 
-/* Fills what all users may have together: `per_uid` for each of them, the first is USER. */
+/* Reaches the limit of all users together: `per_uid` for each of them, the first is USER. */
 static void fill(void (*ask)(uid_t uid, Asked *asked), unsigned per_uid, Asked asked[ALL])
 {
         Asked refused;
@@ -223,14 +224,17 @@ static void test_holders(void)
                 ask_holders(lease, 0, &root[i]);
                 CHECK_NUMBER(root[i].code, PENDING);
         }
-        /* Whom to kill is looked for all the same, before anything is given back. */
+        /* The search for processes to kill starts all the same, before the restore. */
         Worker *before = lives_last_worker;
         one.code = PENDING;
         lease_revoke(lease, &request, on_answer, &one);
         Worker *killer = lives_last_worker;
         CHECK(killer != before && !work_transition(lease));
         CHECK_NUMBER(lease->record->state, LEASE_LEASED);
-        /* Who asks for the same meanwhile starts no other, but one when that has ended. */
+        /*
+         * Further requests of the same kind start no second worker; one more starts when the first
+         * has ended.
+         */
         for (int i = 0; i < 100; i++)
                 holders_ask_own(lease, true, on_counted, &one);
         CHECK(lives_last_worker != killer);
@@ -250,7 +254,7 @@ static void test_holders(void)
         end();
 }
 
-/* Its time has come to be looked at. */
+/* Makes the periodic review of its holders due. */
 static void look_again(Lease *lease)
 {
         lease->record->terms.exclusive_process = false;
@@ -339,7 +343,7 @@ static void test_waiters(void)
         CHECK_NUMBER(one.code, REFUSAL_BUSY);
         acquire(0, OTHER, true, &one);
         CHECK_NUMBER(one.code, PENDING);
-        /* The first one is served, and waits no more. */
+        /* The first request is served and no longer waits. */
         lease_release(lease, NULL, NULL);
         end_worker(work_transition(lease));
         end_worker(work_transition(lease_of(0)));
@@ -351,7 +355,7 @@ static void test_waiters(void)
         end();
 }
 
-/* The longest that a request may have, and that JSON makes the most of. */
+/* The longest allowed request, made of characters that JSON writes the longest. */
 static void make_longest(char texts[REQUEST_SELECTORS_MAX][257], const char **selectors)
 {
         selectors[0] = addresses[0];
@@ -388,7 +392,7 @@ static unsigned fill_queue(uid_t uid, const char *const *selectors)
 
 int __real_queue_state_save(const char *directory, const Waiter *first);
 
-/* However much is asked for, what is written down can be read again. */
+/* However much a request asks for, its written form can be read again. */
 static void test_bytes_in_the_queue(void)
 {
         static char texts[REQUEST_SELECTORS_MAX][257];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A hundred thousand lives drawn at random; one that the model would have lived otherwise is shrunk
- * to the few commands that it takes, and printed as bytes for the fuzz target of the same name.
+ * A hundred thousand random lives. A life in which the daemon and the model differ is shrunk to the
+ * few commands needed, and printed as bytes for the fuzz target of the same name.
  *
  * Arguments: the number of lives, the first seed.
  */
@@ -15,7 +15,7 @@
 #include "tests/unit/tap.h"
 
 #define LIVES 100000
-/* With a sanitizer each is ten times as slow, and the code has been through all of them without. */
+/* A sanitizer makes each life ten times as slow; the build without sanitizers runs all of them. */
 #define LIVES_SANITIZED 10000
 
 static unsigned long n_lives = IS_SANITIZED ? LIVES_SANITIZED : LIVES;
@@ -30,7 +30,7 @@ static uint8_t draw(uint64_t *state)
         return (uint8_t)((*state * 0x2545f4914f6cdd1dULL) >> 56);
 }
 
-/* Leaves out what is not needed for the two to differ, one command at a time, until all is. */
+/* Removes one command after the other as long as the daemon and the model still differ. */
 static size_t shrink(uint8_t *data, size_t n)
 {
         uint8_t shorter[LIVES_COMMANDS_MAX * LIVES_COMMAND_SIZE];
@@ -78,7 +78,7 @@ static void test_lives(void)
                 for (size_t k = 0; k < n; k++)
                         data[k] = draw(&state);
                 if (i == 1)
-                        open_before = n_open_fds(); /* the first has opened what stays */
+                        open_before = n_open_fds(); /* the first life opened fds that stay open */
                 if (lives_run(data, n, false))
                         continue;
                 n = shrink(data, n);
@@ -99,7 +99,7 @@ static void test_lives(void)
         CHECK_NUMBER(n_open_fds(), open_before);
 }
 
-/* A life that must come out otherwise: a harness that agrees with everything would be none. */
+/* A life that must differ: a test that never finds a difference would test nothing. */
 static void test_the_model_can_disagree(void)
 {
         const uint8_t acquire_twice[] = {0, 0, 0, 0, 0, 0};

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The whole manager on a host made of files: two groups leased, a card that joins, one that is
- * lost, slots that are sealed, a race that the kernel wins, and everything given back.
+ * The whole daemon on a host made of files: two leased groups, a card that joins, a card that is
+ * lost, sealed slots, a race that the kernel wins, and the release of everything.
  *
- * Then the same with one fault, at each point where something is written: it fails, it is ignored,
- * the worker dies, or the daemon with it, and another one takes over, with or without the fds that
- * the service manager keeps. After each, no leased function is in a host driver's hands, and once
- * all is given back the machine is as if nobody had ever had a lease.
+ * Then the same with one fault at each point of a write: the write fails, it is ignored, the worker
+ * dies, or the daemon dies and another one takes over, with or without the fds in the service
+ * manager's store. After each, no leased function has a host driver. After the releases the machine
+ * is as if it never had a lease.
  */
 
 #include <errno.h>
@@ -26,9 +26,9 @@
 #define CARD "0000:01:00.0"
 #define JOINER "0000:02:00.0"
 #define LONE "0000:05:00.0"
-#define OTHER "0000:06:00.0" /* nobody's */
+#define OTHER "0000:06:00.0" /* in no lease */
 
-/* The two slots that lead into the card's group: pciehp's, or such as nobody can shut. */
+/* The two slots that lead into the card's group: served by pciehp, or impossible to seal. */
 enum {
         SEALED,
         GATED,
@@ -50,9 +50,9 @@ static FakeDevice machine[] = {
         {"0000:00:07.0", NULL, PCIE_TYPE_RC_ENDPOINT, 3, "ahci"},
 };
 
-/* What comes with a daemon's death, and before there is another one. */
+/* Events between a daemon's death and the start of the next one. */
 typedef struct Death {
-        bool loses_fds;          /* the service manager has kept none */
+        bool loses_fds;          /* the service manager has stored none */
         void (*meanwhile)(void); /* or NULL */
 } Death;
 
@@ -76,7 +76,7 @@ static void check_guard(const FakeDaemon *daemon, const char *address, GuardLaye
 
         if (!lease || lease_guard(lease) == layer)
                 return;
-        /* A gate that could once not be shut is given up. */
+        /* After a failure to shut the gate the daemon gives the gate up. */
         if (layer == GUARD_GATED && faults_has_struck() &&
             lease_guard(lease) == GUARD_REACTIVE)
                 return;
@@ -86,10 +86,10 @@ static void check_guard(const FakeDaemon *daemon, const char *address, GuardLaye
         _exit(2);
 }
 
-/* What guards the card's group once the kernel does no more. */
+/* What guards the card's group when it is no longer owned. */
 static const GuardLayer weaker[_N_MACHINES] = {[SEALED] = GUARD_SEALED, [GATED] = GUARD_GATED};
 
-/* Without a fault every lease is had. */
+/* Without a fault every acquire succeeds. */
 static void live(const Run *run, bool undisturbed)
 {
         char driver[FAKEHOST_NAME_SIZE];
@@ -121,7 +121,7 @@ static void live(const Run *run, bool undisturbed)
         must_be(fakehost_driver(fakehost_find(OTHER), driver)[0] || !undisturbed,
                 "a card that is nobody's waits");
 
-        /* While the gate is shut the kernel takes part in no race. */
+        /* While the gate is shut the kernel cannot win a race. */
         fakehost_race(true);
         fakehost_rescan(NULL);
         fakedaemon_see(&daemon);
@@ -139,7 +139,7 @@ static void live(const Run *run, bool undisturbed)
         fakedaemon_check_end();
 }
 
-/* What a daemon does that finds what another one has left. */
+/* The work of a daemon that starts on the state of a dead one. */
 static void live_on(const Run *run)
 {
         char driver[FAKEHOST_NAME_SIZE];
@@ -158,7 +158,9 @@ static void live_on(const Run *run)
         fakedaemon_check_end();
 }
 
-/* A daemon's life in a process of its own; what it says goes to a file. Returns as waitpid(2). */
+/*
+ * Runs a daemon's life in a process of its own, with its output in a file. Returns its wait status.
+ */
 static int spawn(Run *run, bool is_first, bool undisturbed)
 {
         (void)fflush(stdout);
@@ -176,7 +178,7 @@ static int spawn(Run *run, bool is_first, bool undisturbed)
         _exit(0);
 }
 
-/* One run; returns whether it went as it has to. */
+/* One run; returns whether it succeeded. */
 static bool go(int which, const Fault *fault, const Death *death)
 {
         char path[FAKEHOST_PATH_SIZE];
@@ -218,7 +220,7 @@ static void test_undisturbed(void)
         }
 }
 
-/* Every point, one after the other, until the run is over before it comes. */
+/* Tries every point in turn, until the run ends before the point is reached. */
 static void sweep_machine(int which, const char *name, const Fault *fault, const Death *death)
 {
         unsigned n_tried = 0, n_violations = 0;
@@ -274,7 +276,7 @@ static void come_or_go(void)
                 fakehost_plug(OTHER);
 }
 
-/* Out of its slot and in again: another device, nobody's. */
+/* Out of its slot and in again: a new device that no lease has. */
 static void replug(void)
 {
         fakehost_unplug(CARD);
@@ -300,7 +302,7 @@ static void test_loses_fds(void)
               &(Death){.loses_fds = true, .meanwhile = replug});
 }
 
-/* Two halves, for two processors: "deaths", and all else. */
+/* Two halves, for two processors: "deaths", and all other faults. */
 int main(int argc, char **argv)
 {
         static const TapTest faults[] = {

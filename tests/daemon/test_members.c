@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Joiners taken and expelled against plain files, which keep every byte and change no link: a
- * kernel that does not do what it is told. That it does is seen in machines.
+ * Joiners that are taken and expelled, on plain files, which keep every byte and change no link:
+ * like a kernel that ignores writes. The tests in virtual machines cover a real kernel.
  */
 
 #include <errno.h>
@@ -38,7 +38,7 @@ static void make_host(void)
         tree_file("bus/pci/drivers_probe", "");
 }
 
-/* A joiner that is held and about to be taken; `others` is the override it had before ours. */
+/* A joiner that is held and about to be taken; `others` is the override that it had before ours. */
 static LeaseRecord *make(LeaseMode mode, const char *others)
 {
         LeaseRecord *record = NULL;
@@ -72,7 +72,7 @@ static void take(const LeaseRecord *record, int want, const char *want_message)
         CHECK_NUMBER(fds.n_items, 0);
 }
 
-/* What cannot be taken is held again, or reserved, as it was. */
+/* A joiner that cannot be taken is held again, or reserved, as before. */
 static void test_a_driver_that_does_not_bind(void)
 {
         static const char *const others[][2] = {{"", BLOCK_OVERRIDE},
@@ -90,7 +90,7 @@ static void test_a_driver_that_does_not_bind(void)
         }
 }
 
-/* Bound, but not claimed: and then our driver does not go either. */
+/* Bound but not claimed; and then the unbind of our driver fails too. */
 static void test_a_claim_that_fails(void)
 {
         static const LeaseMode modes[] = {LEASE_MODE_VFIO, LEASE_MODE_IOMMUFD};
@@ -111,13 +111,13 @@ static void test_a_claim_that_fails(void)
                 tree_file("bus/pci/drivers/vfio-pci/bind", "");
                 tree_link(JOINER "/driver", "../../../bus/pci/drivers/vfio-pci");
                 take(record, REFUSAL_QUARANTINED, messages[i]);
-                /* Out of our hands, it is out of every other driver's all the same. */
+                /* Our driver is unbound, and the override keeps every other driver out. */
                 expect_text(JOINER "/driver_override", BLOCK_OVERRIDE);
                 tree_remove();
         }
 }
 
-/* Half-way at any point: what is not ours stays, and what is gone needs nothing. */
+/* Half-way at any point: another program's change stays, and an absent device needs nothing. */
 static void test_undoing_half_a_take(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make(LEASE_MODE_VFIO, "");
@@ -146,7 +146,7 @@ static int restore_all(const HostPaths *on, const LeaseRecord *record, char **re
         return lease_steps_restore(on, record, &cleaning, ret_message);
 }
 
-/* The guard undoes what a daemon that died has left half-way; so does giving the lease back. */
+/* The guard undoes the half-done change of a daemon that died; so does the release of the lease. */
 static void test_who_undoes_half_a_take(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make(LEASE_MODE_VFIO, "");
@@ -156,13 +156,13 @@ static void test_who_undoes_half_a_take(void)
         CHECK_NUMBER(guard_enforce(&host, record, &message), 0);
         expect_text(JOINER "/driver_override", BLOCK_OVERRIDE);
         tree_file(JOINER "/driver_override", LEASE_DRIVER);
-        /* A newline clears it in the kernel; in a file it is one byte of many. */
+        /* A newline clears it in the kernel; a file stores it as one byte of many. */
         CHECK_NUMBER(restore_all(&host, record, &restored), REFUSAL_KERNEL_REFUSED);
         CHECK(restored && strstr(restored, "driver_override reads \"\nsolationd-held\""));
         tree_remove();
 }
 
-/* A joiner that was taken had no driver before: the host is asked for one. */
+/* A joiner that was taken had no driver before: the kernel is asked to bind the host driver. */
 static void test_giving_a_taken_joiner_back(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make(LEASE_MODE_VFIO, "");

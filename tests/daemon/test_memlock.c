@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Limits on locked memory: of a real process, by its descriptor, and of one that leases come and go
- * for, on the host made of files.
+ * Limits on locked memory: of a real process, through its pidfd; and of a process whose leases are
+ * acquired and released, on the host made of files.
  */
 
 #include <errno.h>
@@ -38,7 +38,7 @@ int __real_memlock_change(const HostPaths *host, const MemlockProcess *process,
 static struct Owner {
         MemlockPair limits;
         bool has_ended;
-        bool is_refused; /* whatever is changed */
+        bool is_refused; /* every change is refused */
 } * owner;
 
 int __wrap_memlock_look(const HostPaths *host, int32_t pid, uid_t uid, MemlockProcess *ret_process,
@@ -71,7 +71,7 @@ int __wrap_memlock_change(const HostPaths *host, const MemlockProcess *process,
 int __wrap_critical_check_but(const HostPaths *paths, Bdf bdf, CriticalKind ignored,
                               char **ret_message);
 
-/* There is no /proc to ask who lives on a device. */
+/* The fake host has no /proc in which to find the device's uses. */
 int __wrap_critical_check_but(const HostPaths *paths, Bdf bdf, CriticalKind ignored,
                               char **ret_message)
 {
@@ -129,10 +129,10 @@ static void live_raised(FakeDaemon *daemon)
         (void)lease(daemon, OTHER);
         check_limits(UINT64_MAX, UINT64_MAX, "the higher of both");
         fakedaemon_end(daemon);
-        _exit(0); /* with both leases: the next daemon takes them up */
+        _exit(0); /* with both leases: the next daemon recovers them */
 }
 
-/* By the next daemon, from the record. */
+/* The next daemon lowers the limit from the record. */
 static void live_lowered(FakeDaemon *daemon)
 {
         begin(daemon);
@@ -240,7 +240,7 @@ static void test_process(void)
         CHECK(prlimit(child, RLIMIT_MEMLOCK, NULL, &now) == 0 && now.rlim_cur == after.soft);
         CHECK_NUMBER(memlock_change(&live, &process, &before, &after), 0); /* it is so already */
         other = process;
-        other.start++; /* somebody else had that number */
+        other.start++; /* another process had that pid */
         CHECK_NUMBER(memlock_change(&live, &other, &after, &before), -ESRCH);
         CHECK_NUMBER(memlock_change(&live, &process,
                                     &(MemlockPair){.soft = 1 * KIB, .hard = 64 * KIB}, &before),
@@ -248,7 +248,7 @@ static void test_process(void)
         CHECK(prlimit(child, RLIMIT_MEMLOCK, NULL, &now) == 0 && now.rlim_cur == after.soft);
         CHECK_NUMBER(memlock_change(&live, &process, &after, &before), 0);
         CHECK(prlimit(child, RLIMIT_MEMLOCK, NULL, &now) == 0 && now.rlim_cur == before.soft);
-        /* It has ended, and its number is nobody else's yet. */
+        /* The process has ended; its pid is not used again yet. */
         CHECK(kill(child, SIGKILL) == 0);
         CHECK(waitid(P_PID, (id_t)child, NULL, WEXITED | WNOWAIT) == 0);
         CHECK_NUMBER(memlock_change(&live, &process, &before, &after), -ESRCH);

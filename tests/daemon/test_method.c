@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The bus's face: the table of methods, the vtables and the published XML say the same.
+ * The bus interface: the table of methods, the vtables and the published XML agree.
  */
 
 #include <stdio.h>
@@ -37,7 +37,7 @@ static const char *member_of(const sd_bus_vtable *entry, const char **ret_kind)
         }
 }
 
-/* How often `what` is in the part of the XML that describes `interface`. */
+/* How often `what` occurs in the part of the XML that describes `interface`. */
 static size_t count_in_xml(const char *interface, const char *what)
 {
         char start[128];
@@ -159,7 +159,7 @@ static void test_the_bus_lets_through_what_is_in_the_table(void)
         CHECK(count(bus_policy, "<deny send_destination=\"" BUS_NAME "\"/>") == 1);
 }
 
-/* What D-Bus itself defines is let through where it goes our way, and nothing else of it. */
+/* The bus policy allows the standard D-Bus interfaces that the daemon implements, and no others. */
 static void test_the_standard_methods_go_our_way(void)
 {
         size_t n_rows, n_standard = 0;
@@ -182,7 +182,7 @@ static void test_the_standard_methods_go_our_way(void)
         CHECK(count(bus_policy, "send_type=\"method_call\" min_fds=\"1\"") == 1);
 }
 
-/* What has a value in a signal is told to everybody. */
+/* A property whose value is in a signal is visible to every user. */
 static void test_private_properties_are_in_no_signal(void)
 {
         static const char *const open_to_all[] = {"Id",   "Groups", "Devices",

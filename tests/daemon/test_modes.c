@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The crash sweep, for each mode: two groups in one lease, their owner claims them as the mode has
- * it, a card joins, all is given back. Once for every point where something is written, and for
- * every fault there: it fails in one of several ways, it is ignored, it hangs until the deadline
- * has passed, the worker dies, the daemon dies before or after it, with or without the fds that the
- * service manager keeps.
+ * The crash sweep, for each mode. Two groups are in one lease, their owner claims them as the mode
+ * requires, a card joins, and the lease is released. The run is repeated for every point of a write
+ * and every fault there: it fails in one of several ways, it is ignored, it hangs past the
+ * deadline, the worker dies, or the daemon dies before or after it, with or without the fds in the
+ * service manager's store.
  *
- * After each: no lease that was made is lost, no group is in two, no leased function is in a host
- * driver's hands, nobody may open a node without a lease, and in the end the machine is as it was.
+ * After each run no lease is lost and no group is in two leases. No leased function has a host
+ * driver, and no user may open a node without a lease. In the end the machine is as it was.
  */
 
 #include <errno.h>
@@ -89,7 +89,7 @@ static void owner_close(Owner *owner)
                 closep(&owner->fds[i]);
 }
 
-/* --- what has to be so ------------------------------------------------------------------------ */
+/* --- invariants ------------------------------------------------------------------------------- */
 
 static GuardLayer claimed_layer(void)
 {
@@ -108,7 +108,7 @@ static void check_guard(const FakeDaemon *daemon, GuardLayer layer, const char *
         must_be(false, "the guard");
 }
 
-/* No group is in two leases, and a uid may open what it is leased and nothing else. */
+/* No group is in two leases, and a uid may open the nodes of its leases and no others. */
 static void check_leases(const FakeDaemon *daemon, const char *when)
 {
         const Lease *lease = fakedaemon_lease(daemon, CARD);
@@ -169,7 +169,7 @@ static void on_answer(const LeaseAnswer *answer, Lease *lease, void *userdata)
         *(int *)userdata = answer->code;
 }
 
-/* Asked for behind a mode that the kernel turns out not to have. */
+/* Requests the mode after another mode, which turns out to be missing in the kernel. */
 static void live_otherwise(const Run *run, bool undisturbed)
 {
         static const char *const card[] = {CARD, NULL};
@@ -182,7 +182,7 @@ static void live_otherwise(const Run *run, bool undisturbed)
                 .path_uid = FAKEHOST_UID,
                 .unit = "",
         };
-        /* Neither does without. */
+        /* Neither of the iommufd modes works without character devices. */
         const bool can = mode != LEASE_MODE_IOMMUFD && mode != LEASE_MODE_IOMMUFD_UNBOUND;
         char service[FAKEHOST_NAME_SIZE];
         int code = _REFUSAL_N;
@@ -196,7 +196,9 @@ static void live_otherwise(const Run *run, bool undisturbed)
         while (can && code == _REFUSAL_N && record->mode == LEASE_MODE_IOMMUFD)
                 must_be(event_base_loop(daemon.base, EVLOOP_ONCE) == 0, "the loop goes on");
         must_be(code == _REFUSAL_N && (!can || record->mode == mode), "the other mode is tried");
-        /* On record before the worker begins: what it is to seal before the first driver leaves. */
+        /*
+         * Recorded before the worker starts: the seals to set before the first driver is unbound.
+         */
         for (size_t i = 0; can && i < 2; i++)
                 must_be(lease_record_has_change(record, LEASE_CHANGE_SEAL,
                                                 fakehost_service(&machine[i], service)) ==
@@ -211,7 +213,7 @@ static void live_otherwise(const Run *run, bool undisturbed)
         fakedaemon_check_end();
 }
 
-/* The leases that were in their owner's hands when the daemon died, by a bit each. */
+/* The leases that their owners held when the daemon died, one bit each. */
 static unsigned find_leased(void)
 {
         char path[FAKEHOST_PATH_SIZE];
@@ -265,14 +267,14 @@ static int spawn(Run *run, Life life, bool flag)
         _exit(0);
 }
 
-/* One run; returns whether it went as it has to. */
+/* One run; returns whether it succeeded. */
 static bool go(Life life, const Fault *fault, bool loses_fds)
 {
         char path[FAKEHOST_PATH_SIZE];
         Run run = {.service = {.n_items = 0}};
 
         fakehost_make(machine, ARRAY_SIZE(machine), &run.host);
-        /* The card's, and without a /proc nobody knows what is on it: the leases are forced. */
+        /* The card's lease is forced: the fake host has no /proc to check its uses. */
         tree_file("disks/" CARD "/block/sda/dev", "8:0\n");
         tree_link("class/block/sda", "../../disks/" CARD "/block/sda");
         fakeservice_start(&run.service, fakehost_path(path, "notify"));
@@ -294,7 +296,7 @@ static bool go(Life life, const Fault *fault, bool loses_fds)
         return ok;
 }
 
-/* Every point, one after the other, until the run is over before it comes. */
+/* Tries every point in turn, until the run ends before the point is reached. */
 static void sweep(const char *name, const Fault *fault, bool loses_fds)
 {
         unsigned n_tried = 0, n_violations = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * When a name on the bus has ended: when the bus says so, and not when it fails to say anything.
- * The other end of a socket is the bus daemon, which answers as each test wants.
+ * The end of a name on the bus: the daemon accepts it when the bus says so, and not when the bus
+ * fails to answer. The other end of a socket is the bus daemon, which answers as each test wants.
  */
 
 #include <event2/event.h>
@@ -21,7 +21,7 @@ bool __wrap_names_need(const Ledger *ledger, const char *name);
 static struct event_base *base;
 static Bus bus;
 static sd_bus *driver;
-static const char *failure; /* that GetNameOwner ends with, NULL for an answer */
+static const char *failure; /* the error of GetNameOwner, NULL for no reply */
 static unsigned n_asked, n_matches, n_forgotten;
 
 void __wrap_names_forget(Ledger *ledger, const char *name)
@@ -72,7 +72,7 @@ static void start_end(sd_bus **ret, int fd, bool is_server)
                 abort();
 }
 
-/* The bus tells that it is gone. */
+/* The bus reports that the name is gone. */
 static void tell_end(void)
 {
         _cleanup_(message_unrefp) sd_bus_message *message = NULL;
@@ -130,7 +130,7 @@ static void test_a_name_that_has_ended(void)
         end();
 }
 
-/* Nothing is forgotten, and the bus is asked again: the timer is waited for. */
+/* The daemon forgets no name, and asks the bus again: the test waits for the timer. */
 static void test_a_bus_that_does_not_say(void)
 {
         static const char *const failures[] = {
@@ -154,7 +154,7 @@ static void test_a_bus_that_does_not_say(void)
         }
 }
 
-/* While it is asked again, the signal counts as ever. */
+/* While the daemon asks again, the signal still counts. */
 static void test_an_end_in_between(void)
 {
         begin(SD_BUS_ERROR_TIMEOUT);

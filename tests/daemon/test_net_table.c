@@ -15,7 +15,7 @@
 typedef struct Dump {
         uint8_t data[1024];
         size_t n;
-        size_t message; /* where the last one begins */
+        size_t message; /* where the last message begins */
 } Dump;
 
 static void put(Dump *dump, const void *data, size_t n)
@@ -87,7 +87,7 @@ static void end(Dump *dump, uint16_t flags)
         begin(dump, NLMSG_DONE, flags, &(int){0}, sizeof(int));
 }
 
-/* What is found, "2 192.0.2.1/24, …"; returns what the parser returns. */
+/* The result as text, "2 192.0.2.1/24, …"; returns what the parser returns. */
 static int read_dump(const void *data, size_t n, char text[static 512])
 {
         _cleanup_(net_table_clear) NetTable table = {.n_uses = 0};
@@ -170,7 +170,7 @@ static void test_changed_and_refused(void)
         CHECK_NUMBER(read_dump(error.data, error.n, text), -EPERM);
 }
 
-/* Cut anywhere, it is too short or has fewer messages; nothing is read beyond the end. */
+/* Cut anywhere, the dump is too short or has fewer messages; no byte beyond the end is read. */
 static void test_cut(void)
 {
         Dump dump = {.n = 0};
@@ -192,7 +192,7 @@ static void test_cut(void)
         CHECK_NUMBER(n_bad, dump.n - 2); /* all but nothing, and the first alone */
 }
 
-/* The machine that this runs on has at least a way to itself; its kernel is the real one. */
+/* The host of the test has at least a route to itself; its kernel is the real one. */
 static void test_this_machine(void)
 {
         _cleanup_(net_table_clear) NetTable table = {.n_uses = 0};

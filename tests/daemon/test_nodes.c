@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Who may open a node: granted, read back, taken away again, and nothing else changed. */
+/* Access rights of a node: granted, read back and removed again, without any other change. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -77,7 +77,10 @@ static void test_granting(void)
         tree_remove();
 }
 
-/* Somebody sets the mode: that is the mask, and what it holds back is granted again. */
+/*
+ * Another program sets the mode, which is the mask. Rights that the mask withholds are granted
+ * again.
+ */
 static void test_a_mode_that_is_set(void)
 {
         start();
@@ -93,7 +96,7 @@ static void test_a_mode_that_is_set(void)
         tree_remove();
 }
 
-/* No list that was there before loses anything, nor does a mode. */
+/* An existing access list loses no entry, and the mode loses no bit. */
 static void test_others_before(void)
 {
         start();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a client hears when a lease changes: on a bus of two ends, without anybody between them.
- * What it keeps of a lease has to be what the lease is.
+ * The signals that a client gets when a lease changes, on a bus of two ends without a bus daemon.
+ * The values that the client caches have to be those of the lease.
  */
 
 #include <stdio.h>
@@ -26,7 +26,7 @@ static struct event_base *base;
 static Bus bus;
 static sd_bus *client;
 
-/* What has come with PropertiesChanged, until forget(). */
+/* The properties of PropertiesChanged since forget(). */
 static struct {
         unsigned times;
         char names[NAMES_SIZE];       /* with a value; each with a space before and after it */
@@ -136,7 +136,7 @@ static void read_changes(sd_bus_message *message)
         heard.times++;
 }
 
-/* Hears what there is to be heard. */
+/* Reads all pending signals. */
 static void listen_to_it(void)
 {
         memset(&heard, 0, sizeof(heard));
@@ -168,7 +168,7 @@ static void test_transfer(void)
         _cleanup_(freep) char *message = NULL;
 
         start();
-        lease->record->mode = LEASE_MODE_VFIO; /* what has nodes does not change hands */
+        lease->record->mode = LEASE_MODE_VFIO; /* a lease with nodes cannot be transferred */
         CHECK_NUMBER(lease_transfer(lease, &heir, &message), 0);
         listen_to_it();
         CHECK_NUMBER(heard.times, 1);
@@ -188,7 +188,9 @@ static void test_nodes(void)
         end();
 }
 
-/* All that is not settled once somebody has the lease, or has a mode instead of another. */
+/*
+ * A signal names every property that can still change once the lease has an owner or another mode.
+ */
 static void test_what_changes(void)
 {
         static const char *const settled[] = {"Id",    "Groups", "Lifetime", "RequiredGuard",

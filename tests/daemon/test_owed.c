@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What leaves a lease's hands half-way, on the host made of files: a device that only our driver
- * has left, a joiner whose taking fails when the worker has done it, one that came while a lease
- * failed to be made. Once all is given back, the machine is as if nobody had ever had a lease.
+ * Devices that leave a lease half-way, on the host made of files: a device that only our driver has
+ * left, a joiner whose taking fails after the worker did it, and a joiner of a lease whose acquire
+ * failed. After the release the machine is as if it never had a lease.
  */
 
 #include <errno.h>
@@ -27,7 +27,7 @@
 #define CARD "0000:01:00.0"
 #define JOINER "0000:02:00.0"
 #define RESERVED "0000:05:00.0"
-#define LONE "0000:00:07.0" /* nobody else is in its group */
+#define LONE "0000:00:07.0" /* alone in its group */
 
 static const FakeDevice machine[] = {
         {"0000:00:02.0", NULL, PCIE_TYPE_ROOT_PORT, 1, "pcieport", NULL, 1, true, true},
@@ -53,7 +53,7 @@ static void must_be(bool ok, const char *what)
         _exit(2);
 }
 
-/* --- what there is none of here --------------------------------------------------------------- */
+/* --- stubs ------------------------------------------------------------------------------------ */
 
 int __wrap_critical_check(const HostPaths *paths, Bdf bdf, char **ret_message);
 int __wrap_critical_check_but(const HostPaths *paths, Bdf bdf, CriticalKind ignored,
@@ -68,7 +68,7 @@ int __wrap_critical_check(const HostPaths *paths, Bdf bdf, char **ret_message)
         return 0;
 }
 
-/* The host lives on whatever is not taken by force. */
+/* The host uses every device that is not taken by force. */
 int __wrap_critical_check_but(const HostPaths *paths, Bdf bdf, CriticalKind ignored,
                               char **ret_message)
 {
@@ -92,7 +92,7 @@ int __wrap_fdstore_replace(const LeaseRecord *record, size_t index, int fd)
         return store_fails ? -ENOBUFS : __real_fdstore_replace(record, index, fd);
 }
 
-/* --- what is done ----------------------------------------------------------------------------- */
+/* --- steps ------------------------------------------------------------------------------------ */
 
 static const char *driver_of(const char *address)
 {
@@ -170,7 +170,7 @@ static void acquire_and_unbind(FakeDaemon *daemon)
         }
 }
 
-/* Out of the host's reach, by the lease's override, and what it had before is on record still. */
+/* The lease's override keeps the host driver out, and the previous state is still recorded. */
 static void check_owed(const FakeDaemon *daemon, const char *address)
 {
         const LeaseDevice *device = find(daemon, address);
@@ -196,7 +196,7 @@ static void live_unbound(FakeDaemon *daemon)
         fakedaemon_release_all(daemon);
 }
 
-/* And released before anybody has looked. */
+/* And released before the daemon reads the host again. */
 static void live_unseen(FakeDaemon *daemon)
 {
         acquire_and_unbind(daemon);
@@ -215,7 +215,7 @@ static void live_taken_back(FakeDaemon *daemon)
         fakedaemon_release_all(daemon);
 }
 
-/* Root binds the host's driver to it; where the kernel lets that be, it is out again. */
+/* Root binds the host's driver; where the kernel permits that, the daemon unbinds it again. */
 static void live_bound_by_hand(FakeDaemon *daemon)
 {
         char path[FAKEHOST_PATH_SIZE];
@@ -251,7 +251,7 @@ static void await_joiner(FakeDaemon *daemon)
         must_be(find(daemon, JOINER)->role == LEASE_ROLE_JOINER, "it has joined");
 }
 
-/* What was answered is so; and what was not taken is out of our hands. */
+/* A successful answer is true; a device that was not taken does not have our driver. */
 static void check_take(FakeDaemon *daemon, TakeAnswer answer)
 {
         const LeaseDevice *device = find(daemon, JOINER);
@@ -292,7 +292,7 @@ static void live_not_stored(FakeDaemon *daemon)
         fakedaemon_release_all(daemon);
 }
 
-/* As after too many faults, while the worker is at it. */
+/* As after too many faults, while the worker is running. */
 static void live_quarantined(FakeDaemon *daemon)
 {
         TakeAnswer answer;
@@ -316,7 +316,7 @@ static void on_refused(const LeaseAnswer *answer, Lease *lease, void *userdata)
         *code = answer->code;
 }
 
-/* udev's rule holds it; then the lease fails to be made. */
+/* udev's rule holds it; then the acquire fails. */
 static void live_joined_in_vain(FakeDaemon *daemon)
 {
         const AcquireRequest request = {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * How soon a user's requests start: a burst at once, then one an interval, and nobody waits for
- * somebody else's. How many calls a connection and a user may have without an answer: a message is
- * the name of its sender here.
+ * The pace of a user's requests: a burst starts at once, then one per interval, and no user delays
+ * another. Also the limits of unanswered calls per connection and per user. In this test a message
+ * is the name of its sender.
  */
 
 #include <stdarg.h>
@@ -38,10 +38,10 @@ static void test_time_pays(void)
 
         if (!CHECK(pace_new(PACE_INTERVAL_USEC, PACE_BURST, &pace) == 0))
                 return;
-        /* Somebody who asks as often as he may is never held up. */
+        /* A user who asks as often as allowed is never delayed. */
         for (unsigned i = 0; i < 1000; i++, now += PACE_INTERVAL_USEC)
                 CHECK_NUMBER(pace_ask(pace, 1000, now), 0);
-        /* Somebody who asks twice as often is, and by less than he has asked too much. */
+        /* A user who asks twice as often is delayed, by less than the excess. */
         for (unsigned i = 0; i < 100; i++, now += PACE_INTERVAL_USEC / 2)
                 CHECK(pace_ask(pace, 1000, now) <= (uint64_t)i * PACE_INTERVAL_USEC);
         CHECK(pace_ask(pace, 1000, now) > 0);
@@ -61,10 +61,10 @@ static void test_a_crowd_of_users_is_bounded(void)
         for (uid_t uid = 1; uid <= USERS; uid++)
                 n_delayed += pace_ask(pace, uid, BEGIN) > 0;
         CHECK(n_delayed > 0);
-        /* Whoever came first still has what is his. */
+        /* The first user still has the rest of the burst. */
         for (unsigned i = 1; i < PACE_BURST; i++)
                 CHECK_NUMBER(pace_ask(pace, 1, BEGIN), 0);
-        /* And when all is paid everybody begins anew. */
+        /* When all delays are over, every user starts with a full burst. */
         for (uid_t uid = USERS; uid > USERS - 100; uid--)
                 CHECK_NUMBER(pace_ask(pace, uid, BEGIN + 1000000ULL * PACE_INTERVAL_USEC), 0);
 }
@@ -108,7 +108,7 @@ static CallVerdict run(MethodCall *call)
 
 static const MethodRow any_row = {.access = METHOD_ANYONE, .run = run};
 
-/* One more call, as method_call_new() puts it into the list, of a known caller. */
+/* One more call of a known caller, as method_call_new() adds it to the list. */
 static MethodCall *call_by(Bus *bus, const char *sender, uid_t uid, const MethodRow *row)
 {
         MethodCall *call = calloc(1, sizeof(*call));
@@ -155,7 +155,7 @@ static void test_calls_of_a_connection(void)
                 "64 calls of this connection have not been started yet; wait for their answers");
         (void)method_call_free(more);
         CHECK(pace_admit_sender(call_by(&bus, ":1.6", 0, &any_row)) == CALL_GOES_ON);
-        /* It is known who makes one of them: that is no longer counted here. */
+        /* The caller of one of them becomes known: the call no longer counts here. */
         call->is_known = true;
         CHECK(pace_admit_sender(call_by(&bus, ":1.5", 0, &any_row)) == CALL_GOES_ON);
         CHECK(pace_admit_sender(call_by(&bus, ":1.5", 0, &any_row)) == CALL_ANSWERED);
@@ -187,7 +187,7 @@ static void test_calls_of_a_user(void)
         free_calls(&bus);
 }
 
-/* Who looks something up is held up after a burst, and may ask for groups all the same. */
+/* A user's lookups are delayed after a burst; the user's acquires are not. */
 static void test_calls_that_look(void)
 {
         const MethodRow look_row = {.access = METHOD_ANYONE, .run = run, .pace = METHOD_PACE_LOOK};

@@ -35,7 +35,7 @@ static void test_below(void)
         CHECK(places_contain(&places, BELOW "0000:02:00.0"));
         CHECK(places_contain(&places, BELOW "0000:42:1f.7"));
         CHECK(places_contain(&places, BELOW "0000:02:00.0/0000:03:00.0"));
-        /* The bridge's own bus has another number today. */
+        /* The bridge's own bus has another number in this reading. */
         CHECK(places_contain(&places, "/devices/pci0000:00/0000:11:02.1/0000:42:00.0"));
         CHECK(!places_contain(&places, "/devices/pci0000:00/0000:00:02.1"));
         CHECK(!places_contain(&places, "/devices/pci0000:00/0000:00:02.0/0000:02:00.0"));
@@ -68,7 +68,7 @@ static void test_slot(void)
         CHECK_NUMBER(places_add_slot(&other, &host, (Bdf){.bus = 9}), -ENOENT);
         CHECK_NUMBER(places_add_below(&other, &host, (Bdf){.bus = 9}), -ENOENT);
         CHECK_NUMBER(other.n_texts, 1);
-        /* What is below a bridge that is there already is no new place. */
+        /* A device below a bridge that exists already is not a new place. */
         CHECK_NUMBER(places_add_below(&other, &host, port), 0);
         CHECK_NUMBER(places_add_slot(&other, &host, card), 0);
         CHECK_NUMBER(other.n_texts, 2);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Policy directories that change, come and go, below a directory of our own. inotify has queued
- * what it will tell of when a call returns, so one turn of the loop that does not wait sees all of
- * it.
+ * Policy directories that change, appear and disappear, below a directory of the test. inotify has
+ * queued its events when a call returns, so one turn of the loop without waiting sees all of them.
  */
 
 #include "daemon/machine/policy_watch.h"
@@ -71,7 +70,7 @@ static void start(void)
         CHECK_NUMBER(count_changes(), 0);
 }
 
-/* Told of once it is whole, and once for all that happened together. */
+/* Reported when the file is complete, and once for all changes that happened together. */
 static void test_files(void)
 {
         {
@@ -95,7 +94,7 @@ static void test_files(void)
         CHECK_NUMBER(count_changes(), 1);
 }
 
-/* As editors and package managers do it: a file beside it, moved over it. */
+/* As editors and package managers do it: a new file is renamed over the old one. */
 static void test_moved(void)
 {
         char from[256];
@@ -113,7 +112,7 @@ static void test_moved(void)
         CHECK_NUMBER(count_changes(), 1);
 }
 
-/* Who may write a file, or the directory, decides whether its rules count. */
+/* The users who may write a file, or the directory, decide whether its rules count. */
 static void test_modes(void)
 {
         CHECK(chmod(at("lib/d.json"), 0666) == 0);
@@ -124,7 +123,7 @@ static void test_modes(void)
         CHECK_NUMBER(count_changes(), 1);
 }
 
-/* Directories that are not there when watching begins, each with files before it is noticed. */
+/* Directories that do not exist when the watch begins; files appear before the watch sees them. */
 static void test_directories_come(void)
 {
         CHECK(mkdir(at("etc"), 0700) == 0);
@@ -144,7 +143,7 @@ static void test_directories_come(void)
         CHECK_NUMBER(count_changes(), 1);
 }
 
-/* One that goes takes its files along, and may come again, all the way. */
+/* A directory that disappears takes its files along, and may come back, with all its parents. */
 static void test_directories_go(void)
 {
         CHECK(unlink(at("etc/isolationd/policy.d/a.json")) == 0);

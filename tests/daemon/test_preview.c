@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a plan says, in each mode, on a host made of files: every step of an acquire in its order,
- * and nothing is touched. Then the acquire is made, and has done what was said.
+ * The preview of a plan, in each mode, on a host made of files: it lists every step of an acquire
+ * in order, and changes nothing. Then the acquire is made, and has done these steps.
  */
 
 #include <errno.h>
@@ -67,7 +67,7 @@ static const struct {
           "let uid 1000 open DEV/vfio/vfio", "let uid 1000 open DEV/iommu"}},
 };
 
-/* What the preview said. */
+/* The text of the preview. */
 typedef struct Said {
         bool is_done;
         int code;
@@ -142,7 +142,7 @@ static void check_case(FakeDaemon *daemon, size_t which)
         CHECK_NUMBER(said.steps.n_items, n);
 }
 
-/* Whether a record in `mode` has the changes that were told of, made. */
+/* Whether a record in `mode` has the previewed changes, marked as made. */
 static void check_done(const FakeDaemon *daemon, size_t which)
 {
         const Lease *lease = fakedaemon_lease(daemon, cases[which].selector);
@@ -159,7 +159,7 @@ static void check_done(const FakeDaemon *daemon, size_t which)
                 CHECK(nodes_are_granted(&daemon->ledger->host, lease->record));
 }
 
-/* A daemon's life, with checks of its own, beside the service manager that keeps its fds. */
+/* A daemon's life, with checks of its own; a service manager keeps its fds. */
 static _Noreturn void live(const HostPaths *host, const FakeService *service,
                            void (*run)(FakeDaemon *daemon))
 {
@@ -213,7 +213,7 @@ static void test_steps(void)
         in_daemon(run_cases);
 }
 
-/* A slot that nobody can seal: what shuts the way is the gate. */
+/* A slot that cannot be sealed: the gate keeps host drivers out. */
 static void run_gated(FakeDaemon *daemon)
 {
         _cleanup_(said_clear) Said said = {.is_done = false};

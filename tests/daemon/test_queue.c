@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The queue's file: what is written is read back as it was, and what is no queue is set aside. */
+/* The queue's file: it is read back as it was written, and a file that is no queue is set aside. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 static const char *const selectors[] = {"0000:00/05.0", "group:7", NULL};
 static const gid_t gids[] = {1000, 27, 4294967294U};
 
-/* A waiter of whom everything is told. */
+/* A waiter with every field set. */
 static Waiter *make(const char *ticket, uint64_t until)
 {
         const AcquireRequest request = {
@@ -70,7 +70,7 @@ static void test_round_trip(void)
         Waiter *first = make("first", REQUEST_WAIT_FOREVER), *back = NULL;
         char path[4300];
 
-        first->next = make(NULL, 99); /* nobody could ask for it again */
+        first->next = make(NULL, 99); /* no client could ask for it again */
         first->next->next = make("second", 99);
         CHECK_NUMBER(queue_state_save(place, first), 0);
         CHECK_NUMBER(queue_state_load(place, &back), 0);
@@ -95,7 +95,7 @@ static void test_round_trip(void)
                 CHECK_NUMBER((long long)back->next->until_usec, 99);
         }
         free_all(back);
-        /* Without anybody to keep a place for there is no file. */
+        /* With no place to keep there is no file. */
         CHECK_NUMBER(queue_state_save(place, NULL), 0);
         (void)snprintf(path, sizeof(path), "%s/queue", place);
         CHECK(access(path, F_OK) < 0 && errno == ENOENT);
@@ -187,7 +187,7 @@ static void on_done(const LeaseAnswer *answer, Lease *lease, void *userdata)
         *(int *)userdata = answer->code;
 }
 
-/* A queue of a new daemon, which has the place of one waiter. */
+/* A queue of a new daemon, which keeps the place of one waiter. */
 static Queue *load(const Waiter *first, Ledger **ret_ledger)
 {
         static const HostPaths host = {
@@ -215,7 +215,7 @@ static void unload(Ledger *ledger)
         tree_remove();
 }
 
-/* Whoever knows the ticket is not whoever waits. */
+/* A client that knows the ticket but is not the waiter gets no place. */
 static void test_a_ticket_is_not_enough(void)
 {
         Ledger *ledger;
@@ -250,7 +250,7 @@ static void test_a_ticket_is_not_enough(void)
         free_all(first);
 }
 
-/* It waits by its new connection, and keeps its place for the next daemon by that. */
+/* The waiter waits under its new connection, and keeps its place under that for the next daemon. */
 static void test_who_comes_back_has_another_connection(void)
 {
         static const gid_t fewer[] = {1000};
@@ -264,7 +264,7 @@ static void test_who_comes_back_has_another_connection(void)
         request.pid = 4711;
         request.gids = fewer;
         request.n_gids = 1;
-        CHECK(queue->first->until_usec < REQUEST_WAIT_FOREVER); /* until somebody asks for it */
+        CHECK(queue->first->until_usec < REQUEST_WAIT_FOREVER); /* until the waiter asks again */
         request.wait_usec = REQUEST_WAIT_FOREVER;
         CHECK(queue_adopt(ledger, &request, on_done, &code));
         CHECK(queue->first->until_usec == REQUEST_WAIT_FOREVER);
@@ -285,7 +285,7 @@ static void test_who_comes_back_has_another_connection(void)
         free_all(first);
 }
 
-/* It may have been answered, or not: its place is kept, but not for long. */
+/* The waiter may have been answered, or not: its place is kept, but not for long. */
 static void test_who_was_being_served_keeps_its_place(void)
 {
         Ledger *ledger;
@@ -305,7 +305,7 @@ static void test_who_was_being_served_keeps_its_place(void)
         CHECK(served->next->until_usec >= now + QUEUE_ABSENCE_SECONDS * USEC_PER_SEC);
         CHECK_NUMBER((long long)queue_count_callers(ledger), 0);
 
-        /* One that is being served stands before the others, for the next daemon. */
+        /* A request that is being served is before the others, for the next daemon. */
         queue->served = queue->first;
         queue->first = queue->first->next;
         queue->served->next = NULL;
@@ -322,7 +322,7 @@ static void test_who_was_being_served_keeps_its_place(void)
         free_all(first);
 }
 
-/* Also of who waits for the first time: its end is heard of. */
+/* The daemon also watches the connection of a new waiter, and learns of its end. */
 static void test_the_end_of_who_waits_is_heard_of(void)
 {
         Ledger *ledger;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease held against one reading after another: what is lost, what comes back and whether it is
- * the same, what guard it has and what is told of it.
+ * A lease reconciled with one reading after another: lost devices, devices that come back and
+ * whether they are the same, the lease's guard, and the reports to the observer.
  */
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ static const Bdf second = {.devfn = 0x29};
 static HostPaths host;
 static char state[4096];
 
-/* What the observer has heard. */
+/* The reports to the observer. */
 static struct {
         unsigned joined, lost, returned, weakened;
         char difference[128];
@@ -51,7 +51,7 @@ static void on_returned(const Lease *lease, Bdf bdf, const char *difference, boo
                         void *userdata)
 {
         CHECK(!taken);
-        /* First it is a joiner as any other. */
+        /* At first it is an ordinary joiner. */
         CHECK_NUMBER(heard.joined, heard.returned + 1);
         heard.returned++;
         (void)snprintf(heard.difference, sizeof(heard.difference), "%s", difference);
@@ -91,7 +91,7 @@ static void drop(const char *path)
         CHECK(unlink(full) == 0);
 }
 
-/* Pulls the second function; what is read of it is gone with its link. */
+/* Removes the second function; the reader's cache of it is void with its link. */
 static void pull(void)
 {
         drop("bus/pci/devices/0000:00:05.1");
@@ -107,7 +107,7 @@ static void look(Ledger *ledger, Lease *lease)
         CHECK_NUMBER(lease_reconcile(lease), 0);
 }
 
-/* A lease of a group of two functions, as it is once it is made. */
+/* A lease of a group of two functions, in its state after the acquire. */
 static Ledger *make(Lease **ret_lease)
 {
         const LedgerObserver observer = {
@@ -196,7 +196,7 @@ static void test_the_same_card_comes_back(void)
         clean(ledger);
 }
 
-/* Another card is an ordinary joiner; the one that was lost is still known when it comes. */
+/* Another card is an ordinary joiner; the lost card is still recognized when it comes back. */
 static void test_another_card_comes(void)
 {
         Lease *lease = NULL;
@@ -229,7 +229,7 @@ static void test_another_card_comes(void)
         clean(ledger);
 }
 
-/* Who was never handed out is nobody's to come back. */
+/* A joiner that was never handed out is not reported as returned. */
 static void test_a_joiner_comes_again(void)
 {
         Lease *lease = NULL;
@@ -256,7 +256,7 @@ static void set_guard(Lease *lease, bool owned)
         CHECK_NUMBER(guard_facts_set(lease, 0, &facts), 0);
 }
 
-/* Told once when it becomes weaker than required, and again when it does so again. */
+/* Reported once when the guard becomes weaker than required, and again when that recurs. */
 static void test_a_guard_becomes_weaker(void)
 {
         Lease *lease = NULL;
@@ -293,7 +293,7 @@ static void test_what_follows_a_weak_guard(void)
         CHECK_NUMBER(heard.weakened, 1);
         CHECK_NUMBER(lease->record->state, LEASE_QUARANTINED);
         CHECK_STRING(lease->record->condition.trouble, "its guard is weaker than required");
-        CHECK(!lease_is_weak(lease)); /* of what nobody has, nothing is promised */
+        CHECK(!lease_is_weak(lease)); /* an unowned lease needs no report */
         clean(ledger);
 }
 
@@ -310,7 +310,7 @@ static void test_forecast(void)
         clean(ledger);
 }
 
-/* Refusals come before anything is begun, and name what to do. */
+/* A refusal comes before any change, and tells what to do. */
 static struct {
         unsigned times;
         int code;

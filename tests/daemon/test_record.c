@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Lease records: what is written comes back, and nothing else is taken for a record.
+ * Lease records: a record is read back as it was written, and no other text is accepted as a
+ * record.
  */
 
 #include <errno.h>
@@ -60,7 +61,7 @@ static void test_round_trip(void)
         CHECK_STRING(again, text);
 }
 
-/* What older daemons have left: the same without what they did not know. */
+/* A record of an older daemon: the same without the fields it did not know. */
 static void test_the_versions_before(void)
 {
         static const char old[] =
@@ -106,7 +107,7 @@ static void test_changes(void)
         CHECK(lease_record_has_change(back, LEASE_CHANGE_VFS, "0000:05:00.0"));
 }
 
-/* What a daemon before this has left: the same without virtual functions. */
+/* A record of the previous version: the same without virtual functions. */
 static void test_the_version_before_vfs(void)
 {
         static const char old[] =
@@ -142,7 +143,7 @@ static const LeaseVf leased_vf = {
                      .trust = 1},
 };
 
-/* The same settings known, with the same values: what pads the struct is never set. */
+/* The same settings known, with the same values; the padding of the struct is never set. */
 static bool is_same(const VfSettings *a, const VfSettings *b)
 {
         for (VfSetting setting = 0; setting < _VF_SETTING_N; setting++)
@@ -169,7 +170,7 @@ static void test_virtual_functions(void)
         CHECK_NUMBER(back->terms.on_vf_loss, POLICY_VF_LOSS_RECREATE);
         CHECK_NUMBER(back->recreated_usec, 12345678901ULL);
         CHECK(!lease_record_find_vf(back, port));
-        /* What is lost is nobody's to put back, but for what is half ours again. */
+        /* A lost device needs no restore, except one that is half recreated. */
         LeaseDevice *device = lease_record_find(back, nic);
         device->lost = true;
         CHECK(lease_record_has_hold(back, device));
@@ -234,7 +235,7 @@ static void test_members(void)
         CHECK(!lease_record_find(back, port)->joined);
 }
 
-/* Of version 5 there are records of daemons that did not know of it. */
+/* Version 5 has records of daemons that did not know this field. */
 static void test_owed_is_optional(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make(), *back = NULL, *wrong = NULL;
@@ -252,7 +253,7 @@ static void test_owed_is_optional(void)
         CHECK_NUMBER(lease_record_from_json(text, &wrong), -EBADMSG);
 }
 
-/* Nor did they know of which bus the owner's name is. */
+/* Nor did they record the bus of the owner's name. */
 static void test_the_bus_is_optional(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make(), *back = NULL, *old = NULL;
@@ -271,7 +272,7 @@ static void test_the_bus_is_optional(void)
         CHECK(old && !old->owner.bus[0]);
 }
 
-/* What goes first is undone last, and stays when the guard's own changes go. */
+/* A change put first is undone last, and stays when the guard's own changes are dropped. */
 static void test_changes_put_first(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Recreating virtual functions against plain files, which keep every byte and make no device: a
- * kernel that says yes and does nothing. That a real one does is seen in machines.
+ * Recreating virtual functions on plain files, which keep every byte and make no device: like a
+ * kernel that reports success and does nothing. The tests in virtual machines cover a real kernel.
  */
 
 #include <errno.h>
@@ -64,7 +64,9 @@ static void check_file(const char *name, char first)
                 CHECK_NUMBER(text[0], first);
 }
 
-/* Tries it; whatever comes of it, the PF's switch is as before, and nothing is claimed. */
+/*
+ * Tries to recreate it. Whatever the result, the PF's switch is as before, and nothing is claimed.
+ */
 static void check_refusal(const LeaseRecord *record, int wanted, const char *words)
 {
         _cleanup_(freep) char *message = NULL;
@@ -88,7 +90,7 @@ static void test_no_vf_comes(void)
         CHECK_NUMBER(recreate_vfs(&host, record, 0, &fds, &message), REFUSAL_CHANGED);
         check_file(PF "sriov_numvfs", '4'); /* it was written */
         free(TAKE_PTR(message));
-        /* Once more, it is not: there are some now. */
+        /* Once more, it is not written: there are VFs now. */
         record->vfs[0].place.n_vfs = 7;
         CHECK_NUMBER(recreate_vfs(&host, record, 0, &fds, &message), REFUSAL_CHANGED);
         check_file(PF "sriov_numvfs", '4');
@@ -115,14 +117,14 @@ static void test_another_vf(void)
         check_refusal(record, REFUSAL_CHANGED, "is not the virtual function that was lost");
         record = lease_record_free(record);
 
-        /* The same at its address, but another of the PF's. */
+        /* The same PF at its address, but another VF of it. */
         record = make("0\n");
         put_vf("0x10ca\n");
         record->vfs[0].place.index = 0;
         check_refusal(record, REFUSAL_CHANGED, "is not the virtual function that was lost");
 }
 
-/* vfio-pci does not bind: the override that was set for it goes again. */
+/* vfio-pci does not bind: the override that was set for it is removed. */
 static void test_a_driver_that_does_not_come(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make("0\n");
@@ -132,7 +134,7 @@ static void test_a_driver_that_does_not_come(void)
         check_refusal(record, REFUSAL_KERNEL_REFUSED, "0000:03:00.2");
 }
 
-/* Reserved, it is reserved again, and no driver is asked to come. */
+/* A reserved device is reserved again, and no driver probe is asked for. */
 static void test_a_reserved_vf(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make("0\n");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Records as each version of the daemon wrote them (tests/daemon/records): the present one reads
- * them and keeps what they say. A file there is never changed: it is what an upgrade meets.
+ * Records as each version of the daemon wrote them (tests/daemon/records). The current daemon reads
+ * them and keeps their contents. A file there is never changed: upgraded hosts have such files.
  */
 
 #include <dirent.h>
@@ -40,8 +40,8 @@ static char *read_sample(const char *name)
 }
 
 /*
- * Whether everything in `before` is in `after` as well, but for the version, and for what a later
- * version may have written for its own purposes.
+ * Whether `after` contains everything in `before`, except the version. `after` may have members
+ * that a later version adds.
  */
 static bool is_kept(const char *key, struct json_object *before, struct json_object *after)
 {
@@ -114,7 +114,7 @@ static void test_samples_are_read(void)
                 free(entries);
 }
 
-/* Each mode is among them, in the version that is written now. */
+/* The samples include each mode, in the version that is written now. */
 static void test_every_mode_has_one(void)
 {
         for (LeaseMode mode = LEASE_MODE_NONE + 1; mode < _LEASE_MODE_N; mode++) {
@@ -129,7 +129,7 @@ static void test_every_mode_has_one(void)
         }
 }
 
-/* What is given back is what the host had, whichever version wrote it down. */
+/* A release restores the host's values, whichever version recorded them. */
 static void test_what_the_host_had(void)
 {
         const char *const names[] = {"v1-vfio.json", "v2-vfio.json", "v3-vfio.json", "v4-vfio.json",
@@ -168,8 +168,7 @@ static void on_rejected(const char *path, const char *reason, void *userdata)
         (void)snprintf(why, sizeof(why), "%s", reason);
 }
 
-/* A daemon that is older than the record: set aside whole, so that the newer one can be put back.
- */
+/* A daemon older than the record sets it aside whole, so that the newer daemon can use it again. */
 static void test_a_later_version_is_kept(void)
 {
         const LeaseStateVisitor visitor = {.loaded = on_loaded, .rejected = on_rejected};
@@ -195,7 +194,7 @@ static void test_a_later_version_is_kept(void)
         tree_remove();
 }
 
-/* Which fields an earlier daemon of the same version would ignore, and do without. */
+/* The fields that an earlier daemon of the same version would ignore without harm. */
 static void test_what_a_downgrade_loses(void)
 {
         const struct {

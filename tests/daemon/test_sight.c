@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Who sees what of a lease: its owner, root, and a user without rights, in answers and in signals.
+ * What each user sees of a lease, in answers and in signals: its owner, root, and a user without
+ * rights.
  *
- * Everything that is not for everybody has the word "secret" in it, and is looked for in all that
- * comes out of the daemon. The other end of the socket is the bus daemon and all clients.
+ * Every private value contains the word "secret". The test searches all output of the daemon for
+ * it. The other end of the socket is the bus daemon and all clients.
  */
 
 #include <errno.h>
@@ -28,7 +29,7 @@
 #define LEASE BUS_ROOT "/lease/7"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 
-/* What anybody sees of a lease. */
+/* The properties of a lease that every user sees. */
 static const char *const open_to_all[] = {"Id", "Groups", "Devices", "Held", "Guard", "State"};
 
 static char root[128];
@@ -38,11 +39,11 @@ static Lease *lease;
 static struct event_base *base;
 static Bus bus;
 static sd_bus *others;
-static uid_t caller; /* what the bus says of who calls */
+static uid_t caller; /* the caller's credentials, as the bus tells them */
 static char *answer; /* the last one, as text, or the error's name */
 static char errors[256];
 static unsigned n_told_all, n_told_one;
-static bool leaks; /* a secret was told to everybody */
+static bool leaks; /* a secret was sent to every client */
 
 /* A message as text, which the caller frees. */
 static char *dump(sd_bus_message *message)
@@ -194,7 +195,7 @@ static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
         return 1;
 }
 
-/* A call by that user; `types` is of strings. The answer is in `answer` and `errors`. */
+/* A call by that user; `types` has only strings. The result is in `answer` and `errors`. */
 static void ask(uid_t uid, const char *path, const char *interface, const char *member,
                 const char *types, const char *one, const char *two)
 {
@@ -221,7 +222,7 @@ static bool is_open(const char *property)
         return false;
 }
 
-/* Whether the answer names each property of a lease that the user may see, and no other. */
+/* Whether the answer has every property of a lease that the user may see, and no other. */
 static void check_properties(bool sees_all)
 {
         for (const sd_bus_vtable *entry = bus_lease_kind.vtable; entry->type != _SD_BUS_VTABLE_END;
@@ -269,7 +270,9 @@ static unsigned count(const char *what)
         return n;
 }
 
-/* More objects than go into one part, and changes while it is made: each is in it once. */
+/*
+ * More objects than one part holds, and changes while the list is made: each object is in it once.
+ */
 static void test_long_lists(void)
 {
         _cleanup_(message_unrefp) sd_bus_message *message = NULL;
@@ -290,7 +293,7 @@ static void test_long_lists(void)
                 ledger->observer.lease(CHANGE_CHANGED, 7, ledger->observer.userdata);
                 CHECK(event_base_loop(base, EVLOOP_NONBLOCK) >= 0);
         }
-        CHECK(!bus.calls); /* it does not begin anew for ever */
+        CHECK(!bus.calls); /* the list does not restart without end */
         turn();
         CHECK_NUMBER(count("OBJECT_PATH \"" BUS_ROOT "/device/"), 601);
         end();
@@ -358,7 +361,7 @@ static void test_signals(void)
         for (int i = 0; i < 2; i++)
                 ask(i == 0 ? OWNER : 0, BUS_ROOT, BUS_IFACE_MANAGER, "Subscribe", "", NULL, NULL);
         tell_everything();
-        CHECK_NUMBER(n_told_one, 3); /* it is one connection, which asked twice */
+        CHECK_NUMBER(n_told_one, 3); /* both calls came from one connection */
         CHECK_NUMBER(n_told_all, 12);
         CHECK(!leaks);
         subscribers_forget(&bus, ":1.5");
@@ -386,7 +389,7 @@ static void test_introspection(void)
         end();
 }
 
-/* sd-bus would look at each of its 30,000 prefixes. */
+/* sd-bus would look up each of the path's 30,000 prefixes. */
 static void test_long_paths(void)
 {
         static char path[60001];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Lease records as files: private, whole, never replaced by what is known less well, and set aside
- * if they are none of ours.
+ * Lease records as files: private, complete, never replaced by a record with less knowledge, and
+ * set aside if they are not the daemon's.
  */
 
 #include <errno.h>
@@ -70,7 +70,9 @@ static void test_files(void)
         CHECK_NUMBER(lease_state_load(directory, &visitor), 0);
         CHECK_NUMBER(n_rejected, 1);
 
-        /* One that is gone is written again; one that is there is not touched, whatever it says. */
+        /*
+         * A missing record is written again; an existing one is not touched, whatever it contains.
+         */
         CHECK_NUMBER(lease_state_restore(directory, record), 0);
         CHECK(unlink(path) == 0);
         CHECK_NUMBER(lease_state_restore(directory, record), LEASE_STATE_E_RESTORED);
@@ -81,7 +83,7 @@ static void test_files(void)
         CHECK_NUMBER(lease_state_remove(directory, 7), 0);
         CHECK_NUMBER(lease_state_restore(directory, record), LEASE_STATE_E_RESTORED);
 
-        /* A record under another's name would restore the wrong thing later. */
+        /* A record under another lease's name would restore the wrong state later. */
         char wrong[4200];
         (void)snprintf(wrong, sizeof(wrong), "%s/3.json", directory);
         CHECK(rename(path, wrong) == 0);
@@ -106,7 +108,7 @@ static void check_set_aside(const char *directory, const char *reason)
         CHECK(lstat(last_path, &st) == 0);
 }
 
-/* What is no file of ours is not read, not waited for, and does not keep others from being read. */
+/* A file that is no regular file of ours is not read or waited for, and other files are read. */
 static void test_strange_files_are_set_aside(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make();
@@ -149,7 +151,7 @@ static void test_strange_files_are_set_aside(void)
         tree_remove();
 }
 
-/* What somebody has put where a file is written first is not followed, waited for or written to. */
+/* A foreign file at the temporary name is not followed, waited for or written to. */
 static void test_temporary_files(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make();
@@ -182,7 +184,7 @@ static void test_temporary_files(void)
         tree_remove();
 }
 
-/* More than one reading of a directory has room for (glibc: 32 KiB). */
+/* More entries than one read of a directory returns (glibc: 32 KiB). */
 #define MANY 2000
 
 static void on_rejected_one_more(const char *path, const char *reason, void *userdata)
@@ -193,7 +195,9 @@ static void on_rejected_one_more(const char *path, const char *reason, void *use
         tree_file(name, "{}");
 }
 
-/* What comes while the records are read is not one of them: so is a record that is saved again. */
+/*
+ * A file that appears during the read is not read as a record; neither is one that is saved again.
+ */
 static void test_each_file_is_read_once(void)
 {
         const LeaseStateVisitor visitor = {.loaded = on_loaded, .rejected = on_rejected_one_more};

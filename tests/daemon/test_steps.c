@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The transactions against a kernel that does not do what it is told: plain files that keep every
- * byte and change no link.
+ * The transactions on plain files, which keep every byte and change no link: like a kernel that
+ * ignores writes.
  */
 
 #include <errno.h>
@@ -78,7 +78,9 @@ static void test_binding_that_does_not_happen(void)
         tree_remove();
 }
 
-/* It cannot take the driver away, nor get the override back: that is for people to repair. */
+/*
+ * The transaction can neither unbind the driver nor restore the override: root has to repair that.
+ */
 static void test_a_take_that_cannot_be_undone(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = make("e1000e");

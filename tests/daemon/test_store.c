@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the service manager says of its store, and what leases need of it. */
+/* The service manager's description of its fd store, and the size that leases need. */
 
 #include <stdio.h>
 #include <stdlib.h>

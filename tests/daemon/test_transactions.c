@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The transactions by themselves on a host made of files: taking and restoring, guarding and
- * undoing it, each with a fault at each of its writes. What fails says so, or it was done; a second
- * try does the rest; a death in the middle is undone from the record.
+ * The transactions alone on a host made of files: taking and restoring, guarding and undoing it,
+ * each with a fault at each of its writes. A transaction reports its failure, or it was done. A
+ * second try does the rest. A death in the middle is undone from the record.
  */
 
 #include <errno.h>
@@ -33,12 +33,12 @@ static const FakeDevice machine[] = {
         {"0000:02:00.0", "0000:00:02.1", PCIE_TYPE_ENDPOINT, 1, "igb", .is_away = true},
 };
 
-/* The driver made for the first card; the second gets the one that every card can have. */
+/* The driver for the first card only; the second gets the driver that fits every card. */
 #define VARIANT "ixgbe-vfio-pci"
 
 static HostPaths host;
 
-/* One of two pairs, by what it does and what takes it back. */
+/* One of two pairs: a transaction and its inverse. */
 typedef struct Transaction {
         const char *name;
         int (*make)(const LeaseRecord *record, char **ret_message);
@@ -88,7 +88,7 @@ static LeaseRecord *make_record(void)
 
 static VfioFds fds;
 
-/* Somebody has had the devices. */
+/* A client has used the devices. */
 static int restore_all(const HostPaths *on, const LeaseRecord *record, char **ret_message)
 {
         _cleanup_(lease_clean_clear) Cleaning cleaning = {.snapshot = NULL};
@@ -133,7 +133,7 @@ static int guard(const LeaseRecord *record, char **ret_message)
         return guard_enforce(&host, record, ret_message);
 }
 
-/* What a release does about joiners and seals. */
+/* The part of a release that concerns joiners and seals. */
 static int unguard(const LeaseRecord *record, char **ret_message)
 {
         int r = restore_all(&host, record, ret_message);
@@ -175,7 +175,7 @@ static LeaseRecord *start(const Transaction *transaction)
         record = make_record();
         if (transaction != &guarding)
                 return record;
-        /* A card that joins, and whose host driver comes when it is about to be blocked. */
+        /* A card that joins; its host driver binds just before the card is blocked. */
         fakehost_race(true);
         fakehost_plug("0000:02:00.0");
         if (lease_record_add_device(record, bdf_of("0000:02:00.0"), LEASE_ROLE_JOINER, "", "") < 0)
@@ -202,7 +202,7 @@ static int run(Step step, const LeaseRecord *record)
         return step(record, &message);
 }
 
-/* The same in a process that may die; returns whether it did. */
+/* The same in a process that may die; returns whether it finished. */
 static bool run_and_die(Step step, const LeaseRecord *record)
 {
         int status;
@@ -216,7 +216,9 @@ static bool run_and_die(Step step, const LeaseRecord *record)
         return !WIFEXITED(status) || WEXITSTATUS(status) == 99;
 }
 
-/* With a fault in doing it, and then with one in undoing it. Returns false when none was met. */
+/*
+ * A fault in the transaction, and then one in its inverse. Returns false when no fault was reached.
+ */
 static bool try_fault(const Transaction *transaction, const Fault *fault, bool in_undo)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = start(transaction);
@@ -256,7 +258,7 @@ static bool try_fault(const Transaction *transaction, const Fault *fault, bool i
         return struck;
 }
 
-/* The same, and whether a check failed in it. */
+/* The same, and whether a check failed in the process. */
 static bool try_point(const Transaction *transaction, const Fault *fault, bool in_undo,
                       unsigned *n_violations)
 {
@@ -314,7 +316,9 @@ static void test_guarding(void)
         sweep_all(&guarding);
 }
 
-/* The model's own rules: what owns a group keeps host drivers out, an override is matched exactly.
+/*
+ * The model's own rules: a driver that owns a group keeps host drivers out; an override matches
+ * exactly.
  */
 static void test_model(void)
 {
@@ -355,7 +359,10 @@ static void test_model(void)
                 fakehost_write(fakehost_path(path, "bus/pci_express/drivers/pciehp/bind"), name),
                 0);
         CHECK_STRING(fakehost_driver(device, name), "igb");
-        /* With a host driver in the group its type cannot be restored: nothing else comes before. */
+        /*
+         * With a host driver in the group its type cannot be restored; no other step comes before
+         * that.
+         */
         CHECK_NUMBER(run(restore, record), REFUSAL_KERNEL_REFUSED);
         CHECK_STRING(fakehost_driver(fakehost_at(2), name), "");
         CHECK_NUMBER(
@@ -367,7 +374,10 @@ static void test_model(void)
         fakehost_remove();
 }
 
-/* With drivers_autoprobe off newcomers have no driver until somebody asks (kernel-facts 3.2). */
+/*
+ * With drivers_autoprobe off a new device has no driver until a probe is asked for (kernel-facts
+ * 3.2).
+ */
 static void test_gate(void)
 {
         const FakeDevice *device;
@@ -387,7 +397,7 @@ static void test_gate(void)
         fakehost_remove();
 }
 
-/* A card that is pulled between a look at it and a write: that is no failure of putting back. */
+/* A card that is removed between a read of it and a write: the restore does not fail. */
 static void test_going(void)
 {
         _cleanup_(freep) char *message = NULL, *undo_message = NULL;

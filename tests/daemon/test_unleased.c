@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What is done to groups that nobody has leased, a reset and another type of domain: while it is
- * done nobody gets them, and nothing else is done to them; who waits is served when it is over.
+ * Operations on unleased groups: a reset and a change of the domain's type. Meanwhile no client can
+ * acquire these groups, and no other operation starts on them. A waiter is served when the
+ * operation ends.
  */
 
 #include <event2/event.h>
@@ -149,7 +150,7 @@ static void test_reset(void)
         event_base_free(base);
 }
 
-/* It may have to be the whole bus. */
+/* A reset may have to reset the whole bus. */
 static void test_reset_of_a_bus(void)
 {
         int asked, refused;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A lease of a virtual function, from one reading of a made tree to the next: what is told of its
- * loss and of its PF, and when the daemon brings it back. Files make no devices: what is seen is
- * that it tries, and how often.
+ * A lease of a virtual function, from one reading of a made tree to the next: the reports of its
+ * loss and of its PF, and when the daemon recreates it. Files make no devices: the test sees that
+ * the daemon tries, and how often.
  */
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ static const Bdf vf = {.devfn = 0x29};
 static HostPaths host;
 static char state[4096];
 
-/* What the observer has heard. */
+/* The reports to the observer. */
 static struct {
         unsigned lost, pf_changed, returned;
         char cause[128];
@@ -57,7 +57,7 @@ static void put(const char *path, unsigned device, const char *driver, int group
         char file[256], target[256];
 
         tree_device(path, 0x8086, device, 0x020000);
-        tree_config(path, 64, PCIE_TYPE_RC_ENDPOINT, 0); /* who knows what it can have */
+        tree_config(path, 64, PCIE_TYPE_RC_ENDPOINT, 0); /* it is unknown which VFs it can have */
         (void)snprintf(file, sizeof(file), "%s/iommu_group", path);
         (void)snprintf(target, sizeof(target), "../../../kernel/iommu_groups/%d", group);
         tree_link(file, target);
@@ -90,7 +90,7 @@ static void drop_vf(void)
         drop(PF "/virtfn0");
 }
 
-/* Reads the tree again and holds the lease against it, as manager_reconcile() does. */
+/* Reads the tree again and reconciles the lease with it, as reconcile() does. */
 static void look(Ledger *ledger, Lease *lease)
 {
         _cleanup_(world_freep) World *before = TAKE_PTR(ledger->world);
@@ -146,7 +146,7 @@ static Ledger *make(PolicyVfLoss on_vf_loss, Lease **ret_lease)
                                                &ledger->world->snapshot->devices[index]),
                              0);
         CHECK_NUMBER(record->n_vfs, 1);
-        CHECK_NUMBER(record->n_changes, 0); /* alone in its group, it leaves its PF's switch be */
+        CHECK_NUMBER(record->n_changes, 0); /* alone in its group, the PF's switch stays */
         CHECK_NUMBER(ledger_add_lease(ledger, record, ret_lease), 0);
         look(ledger, *ret_lease);
         CHECK_NUMBER(heard.lost + heard.pf_changed, 0);
@@ -192,14 +192,14 @@ static void test_a_loss_is_told_when_two_readings_agree(void)
         clean(ledger);
 }
 
-/* First its driver goes, then the rest: one loss, and its cause is the last. */
+/* First its driver is gone, then the device: one loss, with the last cause. */
 static void test_what_goes_piece_by_piece(void)
 {
         Lease *lease = NULL;
         Ledger *ledger = make(POLICY_VF_LOSS_KEEP, &lease);
 
         drop(VF "/driver");
-        look(ledger, lease); /* without its driver it may be about to go: not told */
+        look(ledger, lease); /* without its driver it may be about to go: not reported */
         CHECK_NUMBER(heard.lost, 0);
         drop("bus/pci/devices/0000:00:05.1");
         drop(VF "/iommu_group");
@@ -246,7 +246,7 @@ static void test_it_is_recreated_once(void)
         CHECK(lease->record->recreated_usec > 0);
         CHECK(lease_record_has_change(lease->record, LEASE_CHANGE_VFS, "0000:00:05.0"));
         await_worker(ledger, lease);
-        /* It was written, but no VF came: given up. */
+        /* The number was written, but no VF appeared: the daemon gives up. */
         check_numvfs('1');
         CHECK(device->loss.given_up && device->lost && !lease->record->vfs[0].returning);
         CHECK_NUMBER(lease->record->n_changes, 0);
@@ -256,7 +256,7 @@ static void test_it_is_recreated_once(void)
         clean(ledger);
 }
 
-/* While the VF is on its way out, the kernel holds the lock that the worker would wait for. */
+/* While the VF is being removed, the kernel holds the lock that the worker would wait for. */
 static void test_what_is_still_going_is_waited_for(void)
 {
         Lease *lease = NULL;
@@ -294,7 +294,7 @@ static void test_who_does_it_again_means_it(void)
         CHECK(!work_upkeep(lease) && !device->loss.recreate);
         check_numvfs('0');
 
-        /* Back by another's hand, it is the lease's to take, and nobody's joiner. */
+        /* A VF that root recreated: the lease takes it; it is not a joiner. */
         CHECK(!recreate_awaits(lease, vf));
         put_vf("igbvf");
         look(ledger, lease);
@@ -305,8 +305,8 @@ static void test_who_does_it_again_means_it(void)
 }
 
 /*
- * It cannot be claimed, and our driver does not let go of it: files take nobody's word. Then it
- * bears our override, and is put back with the rest.
+ * The VF cannot be claimed, and our driver cannot be unbound from it: files do not react to writes.
+ * The VF keeps our override, and is restored with the other devices.
  */
 static void test_what_cannot_be_left_is_owed(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A virtual function's settings: answers of the kernel, whole, cut short and wrong; orders as the
- * kernel reads them; and the way from a VF to its PF's interfaces, on made trees.
+ * A virtual function's settings: the kernel's answers, complete, truncated and wrong; requests in
+ * the form that the kernel reads; and the path from a VF to its PF's interfaces, on made trees.
  */
 
 #include <errno.h>
@@ -143,7 +143,7 @@ static int parse(const Message *message, unsigned vf, VfSettings *ret)
         return vf_netlink_parse(message->data, message->n, INTERFACE, vf, ret);
 }
 
-/* The same settings known, with the same values: what pads the struct is never set. */
+/* The same settings known, with the same values; the padding of the struct is never set. */
 static bool is_same(const VfSettings *a, const VfSettings *b)
 {
         for (VfSetting setting = 0; setting < _VF_SETTING_N; setting++)
@@ -166,7 +166,7 @@ static void test_answers(void)
         CHECK_NUMBER(vf_netlink_parse(message.data, message.n, INTERFACE + 1, 1, &settings),
                      VF_NETLINK_E_NONE);
 
-        /* What a driver does not know is nothing to put back. */
+        /* A setting that a driver does not know needs no restore. */
         message = make_link(&some, UINT32_MAX);
         CHECK_NUMBER(parse(&message, 1, &settings), 0);
         CHECK_NUMBER(settings.known, some.known & ~(1U << VF_SETTING_TRUST));
@@ -190,7 +190,7 @@ static void test_errors(void)
         CHECK_NUMBER(vf_netlink_parse_ack(message.data, 0), -EBADMSG);
 }
 
-/* A message cut anywhere, its length made to fit: never settings that are not all there. */
+/* A message cut anywhere, with its length adjusted: it never yields incomplete settings. */
 static void test_every_prefix(void)
 {
         const Message whole = make_link(&some, some.trust);
@@ -213,7 +213,7 @@ static void test_every_prefix(void)
         }
 }
 
-/* Attributes that lie about their length, or of whom they are. */
+/* Attributes with a wrong length or a wrong VF number. */
 static void test_malformed(void)
 {
         const Message whole = make_link(&some, some.trust);
@@ -239,7 +239,7 @@ static void test_malformed(void)
         size_t vf = open_attribute(&message, IFLA_VF_INFO);
         put_attribute(&message, IFLA_VF_MAC, &(struct ifla_vf_mac){.vf = 1},
                       sizeof(struct ifla_vf_mac));
-        put_pair(&message, IFLA_VF_TRUST, 2, 1); /* another's */
+        put_pair(&message, IFLA_VF_TRUST, 2, 1); /* another VF's */
         close_attribute(&message, vf);
         close_attribute(&message, list);
         head.nlmsg_len = (uint32_t)message.n;
@@ -247,7 +247,7 @@ static void test_malformed(void)
         CHECK_NUMBER(parse(&message, 1, &settings), -EBADMSG);
 }
 
-/* An order, with its head changed into that of an answer, reads as what it orders. */
+/* A request whose header is changed into that of an answer is read as the settings it sets. */
 static void test_orders(void)
 {
         for (VfSetting s = 0; s < _VF_SETTING_N; s++) {
@@ -262,7 +262,7 @@ static void test_orders(void)
                 CHECK_NUMBER(head.nlmsg_flags, NLM_F_REQUEST | NLM_F_ACK);
                 head.nlmsg_type = RTM_NEWLINK;
                 memcpy(buffer, &head, sizeof(head));
-                /* A VLAN's own number stands one level deeper than where readers look for it. */
+                /* A VLAN's own number is one level deeper than readers expect it. */
                 if (s == VF_SETTING_VLAN)
                         continue;
                 CHECK_NUMBER(vf_netlink_parse(buffer, n, INTERFACE, 1, &settings), 0);
@@ -272,7 +272,7 @@ static void test_orders(void)
         }
 }
 
-/* A VLAN's order, byte by byte: the kernel's ifla_vf_vlan_info in two lists. */
+/* The request for a VLAN, byte by byte: the kernel's ifla_vf_vlan_info in two lists. */
 static void test_order_of_a_vlan(void)
 {
         static const uint8_t want[] = {
@@ -365,7 +365,7 @@ static void test_an_interface_without_vfs(void)
         CHECK_NUMBER(vf_settings_read_interface(0x7ffffff0, 0, &settings), VF_SETTINGS_E_NONE);
 }
 
-/* A lease's VF of what is no network card, and one that is gone: nothing to note, nothing to do. */
+/* A VF of a device that is no network card, and a VF that is gone: nothing to record or restore. */
 static void test_a_lease_without_settings(void)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = NULL;

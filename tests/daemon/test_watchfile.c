@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The watch file of the guard process: what is written is read, and nothing else is accepted. */
+/*
+ * The watch file of the guard process: a written file is read back, and no other text is accepted.
+ */
 
 #include <errno.h>
 #include <stdio.h>
@@ -41,7 +43,7 @@ static void test_round_trip(void)
         if (read)
                 watchfile_drop(read, some[1].bdf);
         CHECK(read && !watchfile_knows(read, &some[1]) && watchfile_knows(read, &some[0]));
-        /* Another one at the address of one that is known is not known, until it takes its place. */
+        /* A new device at the address of a known one is unknown until it replaces the known one. */
         const WatchFunction again = {some[0].bdf, 18};
         CHECK(!watchfile_knows(file, &again));
         CHECK_NUMBER(watchfile_add(file, &again), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Workers that succeed, refuse, hang and die; the loop hears of each once.
+ * Workers that succeed, refuse, hang and die; the loop learns of each end once.
  */
 
 #include <errno.h>
@@ -41,7 +41,7 @@ static void on_overdue(void *userdata)
         worker_kill(heard->worker);
 }
 
-/* Runs one job to its end; the loop ends when the worker has nothing left to say. */
+/* Runs one job to its end; the loop ends when the worker has sent its last message. */
 static Heard run(WorkerJob job, const void *context, const VfioFds *fds)
 {
         Heard heard = {.base = event_base_new(), .code = -1};
@@ -101,7 +101,7 @@ static int job_lose(const void *context, VfioFds *fds, char **ret_message)
         return 0;
 }
 
-/* Half a claim is none: whoever gets it must undo it, not use it. */
+/* An incomplete claim is no claim: the receiver must undo it, not use it. */
 static void test_an_fd_that_does_not_arrive(void)
 {
         Heard heard = run(job_lose, NULL, NULL);
@@ -154,7 +154,7 @@ static void test_a_death_is_heard(void)
         CHECK_NUMBER(heard.n_overdue, 0);
 }
 
-/* Returns 0 if only the fd it was given is open besides the worker's own, below 64. */
+/* Returns 0 if, below 64, only the given fd and the worker's own fds are open. */
 static int job_count(const void *context, VfioFds *fds, char **ret_message)
 {
         int n = 0;

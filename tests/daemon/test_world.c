@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A world read from a made-up tree, and the names by which things in it are found.
+ * A world read from a made tree, and the names by which its objects are found.
  */
 
 #include <errno.h>
@@ -64,7 +64,7 @@ static Tristate bit_of(World *world, StrengthBit bit)
         return strength ? strength->bits[bit].value : TRISTATE_UNKNOWN;
 }
 
-/* Read whole when it is asked for, and then kept with the world. */
+/* Read in full on the first request, and then kept with the world. */
 static void test_strength(void)
 {
         _cleanup_(world_freep) World *world = make(true), *next = NULL;
@@ -80,7 +80,7 @@ static void test_strength(void)
         if (next)
                 CHECK_NUMBER(bit_of(next, STRENGTH_RESETTABLE), TRISTATE_YES);
 
-        /* Another device has come into the group since this world was read. */
+        /* Another device has appeared in the group since this world was read. */
         world_free(world->fresh);
         world->fresh = NULL;
         tree_device("devices/pci0000:00/0000:00:05.1", 0x8086, 0x10d3, 0x020000);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Partitions cover every device, ids are unique, every reason can be said in words.
+ * Partitions cover every device, ids are unique, and every reason has a sentence.
  */
 
 #include "check_groups.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What must hold of any snapshot's groups, however forged: all of the model is run over it.
+ * Checks that hold for the groups of any snapshot, even a forged one: runs the whole model on it.
  */
 
 #include "core/model/snapshot.h"

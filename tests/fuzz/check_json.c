@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Written, read, written: with and without what an anonymous one leaves out.
+ * Writes, reads and writes again: with and without the fields that an anonymous snapshot omits.
  */
 
 #include "check_json.h"
@@ -47,7 +47,7 @@ void check_json(const Snapshot *snapshot)
                 if (snapshot_json_read_noted("fuzz", text, n_text, &notes, &read, &message) != 0)
                         (void)fprintf(stderr, "%s\n", message ? message : "no memory");
                 MUST(read && !message);
-                MUST(notes.n == 0); /* every key that is written is known */
+                MUST(notes.n == 0); /* every written key is known */
                 again = write_text(read, flags, &n_again);
                 MUST(n_text == n_again && memcmp(text, again, n_text) == 0);
                 compare_groups(snapshot, read);

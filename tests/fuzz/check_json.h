@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What must hold of any snapshot's text: it is read again, is written again as it was, and the
- * machine in it has the same groups.
+ * Checks that hold for any snapshot's text: it can be read, writing it again gives the same text,
+ * and the machine that was read has the same groups.
  */
 
 #include "core/model/snapshot.h"

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A fuzz target is one function over bytes. With -Dfuzzers=true libFuzzer drives it; always, a
- * replay program runs it over the inputs kept in corpus/.
+ * A fuzz target is one function over bytes. With -Dfuzzers=true libFuzzer calls it. In every build,
+ * a replay program runs it over the inputs kept in corpus/.
  */
 
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data);
 
-/* What must hold whatever the input; unlike assert() it is never compiled out. */
+/* A condition that holds for every input; unlike assert() it is never compiled out. */
 #define MUST(condition)                                                                            \
         do {                                                                                       \
                 if (!(condition)) {                                                                \

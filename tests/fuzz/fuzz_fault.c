@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The input as a record of the kernel's log; what is told of has an address that can be written. */
+/* The input is a record of the kernel's log; the device in a reported fault has a valid address. */
 
 #include "fuzz.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Grouping against the naive reference: eight bytes draw a machine, one says what kind, and each
- * three after them change a fact of one of its functions. Both readings of the rules must put the
- * same functions together, for the kernel and for the sound partition.
+ * Compares the grouping with the naive reference. Eight bytes draw a machine, one byte selects its
+ * kind, and each three bytes after them change a fact of one of its functions. Both implementations
+ * must make the same groups, for the kernel and for the sound partition.
  */
 
 #include <string.h>
@@ -37,7 +37,7 @@ static Tristate take_tristate(uint8_t byte)
         return (Tristate)(byte % 3);
 }
 
-/* Facts only: places stay those of a machine that can be. */
+/* Changes facts only: the places stay those of a possible machine. */
 static void change(Snapshot *snapshot, const uint8_t *data)
 {
         PciFacts *facts = &snapshot->devices[data[0] % snapshot->n_devices].facts;
@@ -70,7 +70,7 @@ static void change(Snapshot *snapshot, const uint8_t *data)
         }
 }
 
-/* Together in the one exactly if together in the other. */
+/* Together in one exactly if together in the other. */
 static void must_agree(const Partition *partition, const size_t *groups, size_t n)
 {
         for (size_t i = 0; i < n; i++)

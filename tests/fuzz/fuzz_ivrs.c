@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The input as firmware's IVRS table, and a machine it speaks of: a function in some slots of the
- * first buses. What lies behind a whole table changes nothing.
+ * The input is firmware's IVRS table. The machine has a function in some slots of the first buses.
+ * Bytes behind a complete table change nothing.
  */
 
 #include "fuzz.h"
@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data)
         if (r != 0)
                 return 0;
 
-        /* What follows the table is none of it. */
+        /* Bytes behind the table do not belong to it. */
         memcpy(&length, data + 4, sizeof(length));
         MUST(length <= n_data);
         longer = malloc(n_data + 64);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Lives of the manager against the model of a lease: tests/daemon/lives.h. */
+/* Lives of the daemon compared with a model of a lease: tests/daemon/lives.h. */
 
 #include "fuzz.h"
 

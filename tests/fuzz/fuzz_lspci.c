@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The input as lspci's text and, behind a form feed, a listing of groups beside it. Whatever it is:
- * a machine with groups, no devices, or a refusal that names a line; and what was read survives
- * being written and read as a snapshot.
+ * The input is lspci's text and, behind a form feed, a listing of groups beside it. The result is a
+ * machine with groups, no devices, or a refusal that names a line. A machine that was read can be
+ * written and read as a snapshot.
  */
 
 #include "fuzz.h"

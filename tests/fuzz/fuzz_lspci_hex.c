@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The input as functions with bytes: of each, three bytes are bus, device.function and how many
- * rows of the standard and of the extended space there are; the rows follow. They are printed as
- * lspci does and read back, and what the bytes say is what the capability walk says of them.
+ * The input is functions with bytes. Three bytes of each are its bus, its device.function, and its
+ * number of rows of the standard and the extended space; the rows follow. They are printed in
+ * lspci's form and read back. The reader of the text and the capability walk must find the same
+ * facts.
  */
 
 #include "fuzz.h"
@@ -22,7 +23,7 @@
 typedef struct Function {
         Bdf bdf;
         uint8_t bytes[4096];
-        size_t n_standard; /* bytes that there are from 0, and from 256 */
+        size_t n_standard; /* the number of bytes present from 0, and from 256 */
         size_t n_extended;
 } Function;
 
@@ -37,7 +38,7 @@ static bool function_read(void *context, unsigned offset, uint32_t *ret_value)
         return true;
 }
 
-/* Fills a function from the input; returns what is left of it. */
+/* Fills a function from the input; returns the rest of the input. */
 static size_t function_fill(Function *function, const uint8_t *data, size_t n_data)
 {
         size_t n;
@@ -66,7 +67,7 @@ static void print_rows(FILE *stream, const Function *function, size_t from, size
         }
 }
 
-/* Of a machine with one function everything has to come from its bytes. */
+/* A machine with one function has only facts from that function's bytes. */
 static void check_alone(Function *function, const Snapshot *snapshot)
 {
         const PciFacts *facts = &snapshot->devices[0].facts;

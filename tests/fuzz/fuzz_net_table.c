@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The input as a piece of the kernel's dump of addresses or routes. Whatever is in it, each use has
- * words and of no interface is there more than one route; a second reading adds no more routes.
+ * The input is a piece of the kernel's dump of addresses or routes. Each use found has a text, and
+ * each interface has at most one route. A second reading adds no more routes.
  */
 
 #include "fuzz.h"

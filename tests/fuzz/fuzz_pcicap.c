@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A configuration space made of the input: two bytes say how much of it can be read, the next
- * whether the device vanishes while it is read, the rest is the space.
+ * A configuration space made of the input: two bytes give the readable length, the next byte makes
+ * the device disappear while it is read, the rest is the space.
  */
 
 #include "fuzz.h"

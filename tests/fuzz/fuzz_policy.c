@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The input as a policy file; what is accepted is asked a verdict for each mode.
+ * The input is a policy file; an accepted policy gives a verdict for each mode.
  */
 
 #include "fuzz.h"
@@ -56,7 +56,7 @@ static void check_reserve(const PolicyReserve *one, const PolicyReserve *other)
         MUST(one->n_ids == 0 || memcmp(one->ids, other->ids, one->n_ids * sizeof(*one->ids)) == 0);
 }
 
-/* Whatever stands around it, another fingerprint is all that changes. */
+/* Setting a rule's fingerprint changes nothing else, whatever text surrounds it. */
 static void change_fingerprint(const char *data, size_t n_data, size_t rule, bool reserves)
 {
         _cleanup_(freep) char *text = strndup(data, n_data), *edited = NULL, *again = NULL;
@@ -75,7 +75,10 @@ static void change_fingerprint(const char *data, size_t n_data, size_t rule, boo
         MUST(strcmp(edited, again) == 0);
 }
 
-/* Names or not, the same rules reserve; and without names no file is refused that is not with. */
+/*
+ * With or without names, the same rules reserve devices. A file accepted with names is accepted
+ * without.
+ */
 static void parse_nameless(const Policy *policy, const uint8_t *data, size_t n_data)
 {
         _cleanup_(policy_freep) Policy *nameless = calloc(1, sizeof(*nameless));

@@ -2,7 +2,7 @@
 
 /*
  * Forged machines: sixteen bytes make a device, with any address, bridge, PF and VMD endpoint,
- * loops and repeats among them.
+ * including loops and repeats.
  */
 
 #include "fuzz.h"
@@ -12,7 +12,7 @@
 
 #define RECORD 16
 
-/* Few buses and domains, so that devices meet. */
+/* Few buses and domains, so that devices share them. */
 static Bdf take_bdf(uint8_t bus, uint8_t devfn)
 {
         return (Bdf){(bus >> 4 & 1) * 0x10000U, bus & 7, devfn};

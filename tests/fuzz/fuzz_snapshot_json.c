@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The input as a snapshot's text: refused with a place, or a machine that can be written again.
+ * The input is a snapshot's text. It is refused with a place, or gives a machine that can be
+ * written.
  */
 
 #include "fuzz.h"

@@ -6,13 +6,13 @@
  *   D path          a directory below the root, and a link to it in bus/pci/devices
  *   G name          a directory in kernel/iommu_groups
  *   S name          a directory in bus/pci/slots
- *   L path target   only such a link, named by the path's end
- *   F name text     a file in the directory made last
+ *   L path target   only such a link, named by the path's last component
+ *   F name text     a file in the last directory that was made
  *   K name target   a link there
  *   C hex           its config
  *
- * Nothing is written outside the tree: names with a slash or a dot in front are passed over, and so
- * are targets that lead up more than the depth of a device.
+ * The target writes nothing outside the tree: it skips names that begin with a slash or a dot, and
+ * targets that lead up more levels than a device is deep.
  */
 
 #include "fuzz.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The input as an event of the kernel. Whatever it is, what comes out lies in it, and says the same
- * of a function as its path.
+ * The input is a uevent of the kernel. The result's texts lie inside the input, and its function
+ * agrees with its path.
  */
 
 #include "fuzz.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The input's first line as a modalias, the rest as both tables. What is found has a name that the
- * tables hold, and says the more the more tables there are.
+ * The input's first line is a modalias, the rest is both tables. A match has a name from the
+ * tables, and a second table never makes the match less specific.
  */
 
 #include "fuzz.h"

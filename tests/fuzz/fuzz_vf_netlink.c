@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The input as the kernel's answer about an interface. Its first byte chooses the interface and the
- * VF that are asked for; what is found is ordered again and reads the same.
+ * The input is the kernel's answer about an interface. Its first byte selects the interface and the
+ * VF. The settings found are written as a request, which must be read as the same settings.
  */
 
 #include "fuzz.h"
@@ -14,7 +14,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-/* An order under the head of an answer. */
+/* A request with the header of an answer. */
 static int read_order(uint8_t *order, size_t n_order, int interface, unsigned vf,
                       VfSettings *ret_settings)
 {
@@ -38,7 +38,7 @@ static void check_orders(const VfSettings *settings, int interface, unsigned vf)
                 size_t n = vf_netlink_order(order, interface, vf, settings, s);
                 MUST(n <= sizeof(order) && n % NLMSG_ALIGNTO == 0);
                 if (s == VF_SETTING_VLAN)
-                        continue; /* its VF's number stands deeper than where it is looked for */
+                        continue; /* its VF's number is one level deeper than the reader expects */
                 MUST(read_order(order, n, interface, vf, &again) == 0);
                 MUST(again.known == 1U << s);
                 MUST(!vf_settings_differ(settings, &again, s));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The parser of policy files, asked a line at a time: "accepted", or "refused" and why. Who bears a
- * name is nobody's business here.
+ * The parser of policy files, called for one line at a time. Prints "accepted", or "refused" and
+ * the reason. It does not look up names of users.
  */
 
 #include "core/probe/policy_json.h"

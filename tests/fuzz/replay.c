@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Runs a target over every file of a directory, each a test of its own. A target that finds
- * something aborts, and the test that is not reported names the input.
+ * Runs a target on every file of a directory, each as a test of its own. A target that finds a
+ * fault aborts; the first test without a result names the input.
  */
 
 #include "fuzz.h"
@@ -32,7 +32,7 @@ static void run(const char *directory, const char *name)
         MUST(file && data);
         n = fread(data, 1, INPUT_MAX, file);
         MUST(!ferror(file) && fclose(file) == 0);
-        /* A copy of just that size, so that a sanitizer sees a read beyond its end. */
+        /* A copy of exactly that size, so that a sanitizer sees a read beyond its end. */
         exact = malloc(n + 1);
         MUST(exact);
         memcpy(exact + 1, data, n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Prints the computed groups of a machine, "address group-id" per line, for corpus.py. An address
- * whose ids the machine does not tell is marked with "?" behind.
+ * Prints the computed groups of a machine, "address group-id" per line, for corpus.py. A "?"
+ * follows an address if the machine does not tell the device's ids.
  */
 
 #include "core/model/groups.h"

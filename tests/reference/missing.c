@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Choosing a bridge, and copying all but it.
+ * Chooses a bridge, and copies all devices but the bridge.
  */
 
 #include "missing.h"
@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Not a PF, a VMD endpoint or one with several requester ids: those tie without being a bridge. */
+/*
+ * Not a PF, a VMD endpoint or a device with several requester ids: those join other devices without
+ * being a bridge.
+ */
 static bool is_plain_bridge(const Snapshot *snapshot, size_t index)
 {
         bool has_child = false;
@@ -60,12 +63,12 @@ static void tell_buses(const Snapshot *snapshot, size_t index, PciDevice *device
 {
         device->facts.buses_known =
                 find_buses(snapshot, index, &device->facts) ? TRISTATE_YES : TRISTATE_NO;
-        /* One that leads nowhere yet has numbers too, which nothing has. */
+        /* A bridge that leads nowhere has bus numbers too, but no device uses them. */
         if (device->facts.buses_known == TRISTATE_NO)
                 device->facts.secondary_bus = device->facts.subordinate_bus = 0;
 }
 
-/* A copy of all but `index`, which may be none. */
+/* A copy of all devices but `index`, which may be NOBODY. */
 static Snapshot *copy_without(const Snapshot *snapshot, size_t index, Missing how)
 {
         Snapshot *copy = NULL;

@@ -2,26 +2,29 @@
 #pragma once
 
 /*
- * A machine that is not told whole: one of its bridges is left out.
+ * A machine whose description is incomplete: one of its bridges is left out.
  */
 
 #include "core/model/snapshot.h"
 #include "random.h"
 
 typedef enum Missing {
-        MISSING_ADDRESS, /* what was below it still names it */
+        MISSING_ADDRESS, /* the devices below it still name it */
         MISSING_SILENT,  /* nothing is known of it, nor of any bridge's buses */
         MISSING_BUSES,   /* nothing is known of it; the other bridges tell their buses */
         _MISSING_N,
 } Missing;
 
 /*
- * A copy without the bridge `index`, finished; or NULL if that is none, has nothing below it, or
- * ties other devices than those below it (a PF, a VMD endpoint, one with several requester ids).
+ * A finished copy without the bridge `index`. Returns NULL if that is no bridge, has no device
+ * below it, or joins other devices than those below it (a PF, a VMD endpoint, one with several
+ * requester ids).
  */
 Snapshot *missing_bridge(const Snapshot *snapshot, size_t index, Missing how);
 
-/* What missing_bridge() is to be held against: nothing is left out, and buses are told likewise. */
+/*
+ * The machine to compare missing_bridge() with: no device is left out, and buses are told likewise.
+ */
 Snapshot *missing_nothing(const Snapshot *snapshot, Missing how);
 
 /* missing_bridge() of a random one, or NULL if the machine has none. */

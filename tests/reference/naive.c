@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Facts first (who is above, which type, which quirk), then the two ways of grouping.
+ * Facts first (which bridge is above, which type, which quirk), then the two ways of grouping.
  */
 
 #include "naive.h"
@@ -30,7 +30,7 @@ size_t naive_bridge_above(World *world, size_t i)
 {
         const PciDevice *device = dev(world, i);
 
-        /* Its own address stands for one that nobody knows. */
+        /* A parent's address that equals the device's own means that the bridge is unknown. */
         if (!device->has_parent || bdf_equal(device->parent_bdf, device->bdf))
                 return NOBODY;
         return lookup(world, device->parent_bdf);
@@ -50,7 +50,7 @@ size_t naive_sender(World *world, size_t i)
         return real != NOBODY && !dev(world, real)->is_vf ? real : i;
 }
 
-/* Not the kernel's: an endpoint that is not in the snapshot, or is no endpoint. */
+/* Beyond the kernel's rules: an endpoint that is not in the snapshot, or is no endpoint. */
 static bool sender_is_missing(World *world, size_t i)
 {
         return dev(world, i)->has_real_dma && naive_sender(world, i) == i;
@@ -190,7 +190,7 @@ static bool capability_isolates(World *world, size_t i)
         return (device->facts.acs_ctrl & needed) == needed;
 }
 
-/* Certainly isolated: for every type that the function may be of. */
+/* Certainly isolated: for every type that the function may have. */
 bool naive_isolated(World *world, size_t i)
 {
         uint32_t types = naive_possible_types(world, i);
@@ -266,7 +266,7 @@ static bool sends_as(World *world, size_t i, unsigned devfn)
         }
 }
 
-/* Does AMD firmware say that a, of b's bus, sends as b? */
+/* Does AMD firmware say that a, on b's bus, sends requests as b? */
 static bool told_to_send_as(World *world, size_t a, size_t b)
 {
         return dev(world, a)->has_ivrs_alias &&
@@ -288,14 +288,14 @@ bool naive_aliases(World *world, size_t a, size_t b)
 
 /* --- the replay ------------------------------------------------------------------------------ */
 
-/* One device after the other; `now` is the one whose turn it is. */
+/* Adds one device after the other; `now` is the current one. */
 typedef struct Turn {
         const size_t *groups;
         size_t now;
         bool visited[256];
 } Turn;
 
-/* AMD's driver learns what firmware says of a device at that device's turn, and keeps it. */
+/* AMD's driver learns a device's alias from firmware when it adds that device, and keeps it. */
 static bool aliases_by_now(World *world, const Turn *turn, size_t a, size_t b)
 {
         if (a <= turn->now && told_to_send_as(world, a, b))
@@ -392,7 +392,7 @@ void naive_replay(const Snapshot *snapshot, size_t *groups)
 
                 groups[i] = group != NOBODY ? group : i;
         }
-        /* Not the kernel's: what is in doubt is together. */
+        /* Beyond the kernel's rules: devices in doubt are together. */
         naive_find_doubt(snapshot, doubt, NULL);
         for (size_t a = 0; a < snapshot->n_devices; a++)
                 for (size_t b = 0; b < a; b++) {
@@ -409,7 +409,7 @@ void naive_replay(const Snapshot *snapshot, size_t *groups)
 
 /* --- the closure ----------------------------------------------------------------------------- */
 
-/* The device above to which i is tied, or NOBODY. */
+/* The device above to which i is joined, or NOBODY. */
 static size_t tied_above(World *world, size_t i)
 {
         size_t p = naive_sender(world, i);

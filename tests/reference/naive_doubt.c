@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Bridges that are not there, read naively: for each orphan, where may its bridge be, and is the
- * device at hand one that a bridge there may tie to it?
+ * Missing bridges, read naively. For each orphan: where may its bridge be, and may a bridge there
+ * join the given device to the orphan?
  */
 
 #include "core/model/quirks.h"
@@ -127,7 +127,7 @@ static bool may_be_in_slot_of(World *world, size_t orphan, size_t i)
                bdf_device(dev(world, i)->bdf) == bdf_device(dev(world, orphan)->parent_bdf);
 }
 
-/* Does what is below the bridge end up in the kernel's group of it, or of one above? */
+/* Do the devices below the bridge join the kernel's group of it, or of a bridge above? */
 static bool draws_in(World *world, size_t bridge)
 {
         for (size_t b = bridge; b != NOBODY; b = naive_bridge_above(world, b))
@@ -144,7 +144,7 @@ static bool has_alias(World *world, size_t i)
         return known_alias_mask(dev(world, i), &mask);
 }
 
-/* The function whose id the device uses, and that is not there. */
+/* The function whose id the device uses, if that function is missing. */
 static bool lacks_sender(World *world, size_t i)
 {
         return dev(world, i)->has_real_dma && naive_sender(world, i) == i;
@@ -159,7 +159,7 @@ static bool lacks_physfn(World *world, size_t i)
         return dev(world, i)->is_vf;
 }
 
-/* May the kernel have a function with that address, which is not there, in one group with `i`? */
+/* May the kernel have a missing function with that address in one group with `i`? */
 static bool may_group_with(World *world, size_t i, Bdf missing)
 {
         const Bdf bdf = dev(world, i)->bdf;
@@ -191,7 +191,7 @@ static bool may_talk_to(World *world, size_t i, Bdf missing)
 
 typedef bool (*Test)(World *world, size_t i, Bdf missing);
 
-/* Is `i` tied by a missing function to what names it, or the other way round? */
+/* Does a missing function join `i` to a device that names it, or the other way round? */
 static bool is_tied_by_missing(World *world, size_t i, Test test)
 {
         for (size_t o = 0; o < world->n_devices; o++) {
@@ -239,7 +239,7 @@ static bool is_below(World *world, size_t i, size_t above)
         return i == above;
 }
 
-/* Marks the device and all that is below it. */
+/* Marks the device and all devices below it. */
 static void mark(World *world, size_t top, bool *marks)
 {
         for (size_t i = 0; i < world->n_devices; i++)

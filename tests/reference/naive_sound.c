@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The sound partition from the table of its edges: for every pair of devices, does any edge tie
- * them? What a device is gets looked up once; nothing else is clever.
+ * The sound partition from the table of its edges: for every pair of devices, does any edge join
+ * them? The facts about a device are looked up once; no other step is optimized.
  */
 
 #include "naive.h"
@@ -26,8 +26,8 @@ typedef struct Fact {
         bool talks;            /* may have ACS with RR off */
         bool forges;           /* its own port may let any id pass */
         size_t forges_below;   /* how far such an id gets, if so */
-        bool doubtful;         /* a bridge that is not there may lead here */
-        size_t group;          /* the kernel's */
+        bool doubtful;         /* a missing bridge may lead here */
+        size_t group;          /* the kernel's group */
 } Fact;
 
 static unsigned lacking(World *world, size_t i)
@@ -86,7 +86,9 @@ static Fact look_at(World *world, size_t i)
         return fact;
 }
 
-/* Edge 6: its own port is the nearest certain one, or whatever before it may be one. */
+/*
+ * Edge 6: its own port is the nearest port that certainly is one, or any possible port before that.
+ */
 static void look_for_forging(Fact *facts, size_t i)
 {
         size_t top = NOBODY, checks = NOBODY;

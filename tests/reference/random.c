@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Machines are grown from the root buses down, buses numbered as they are met.
+ * Grows machines from the root buses down, and numbers buses in the order in which it meets them.
  */
 
 #include "random.h"
@@ -22,7 +22,7 @@ typedef struct Growth {
         unsigned root_bus;
         Bdf real_dma;
         bool has_real_dma;
-        unsigned ivrs_aliases; /* per thousand: firmware gives a device one */
+        unsigned ivrs_aliases; /* per thousand: firmware gives a device an alias */
 } Growth;
 
 static void grow_bus(Growth *growth, unsigned bus, const PciDevice *bridge, unsigned depth);
@@ -68,7 +68,7 @@ static void random_acs(Growth *growth, PciFacts *facts)
 {
         static const uint16_t caps[] = {0x1f, 0x5f, 0x7f, 0x1d, 0x05, 0x00, 0x42};
 
-        /* One bit of a good port is off, now and then. */
+        /* Sometimes clears one bit of a good port. */
         if (growth->options->redirecting && random_chance(growth->random, 800)) {
                 facts->acs = TRISTATE_YES;
                 facts->acs_offset = 0x140;
@@ -174,7 +174,7 @@ static PciDevice blank(Growth *growth, unsigned bus, unsigned devfn, const PciDe
         return device;
 }
 
-/* Virtual functions, at whatever addresses are left on the bus. */
+/* Adds virtual functions, at any free addresses of the bus. */
 static void grow_vfs(Growth *growth, const PciDevice *physfn, const PciDevice *bridge, bool *taken)
 {
         unsigned n = random_below(growth->random, 4);
@@ -207,7 +207,7 @@ static void grow_function(Growth *growth, PciDevice *device, const PciDevice *br
         if (type == -1)
                 is_bridge = random_chance(growth->random, 250);
         device->facts.header_type = is_bridge;
-        /* Now and then a bridge that vanished while the rest was read. */
+        /* Sometimes removes a bridge, as if it disappeared while the rest was read. */
         if (!is_bridge || !random_chance(growth->random, growth->options->unknown / 4))
                 if (snapshot_add(growth->snapshot, device) < 0)
                         fail("snapshot_add");
@@ -253,7 +253,7 @@ static void grow_bus(Growth *growth, unsigned bus, const PciDevice *bridge, unsi
                 n = 1;
 
         for (unsigned i = 0; i < n; i++) {
-                /* Slots that some quirks alias are met more often. */
+                /* Slots that some quirks alias are chosen more often. */
                 static const unsigned slots[] = {0, 0, 0, 1, 2, 0x10, 0x12};
                 unsigned slot = random_chance(growth->random, 600)
                                         ? slots[random_below(growth->random, ARRAY_SIZE(slots))]
@@ -372,7 +372,7 @@ Snapshot *random_renumber(Random *random, const Snapshot *snapshot)
                 device.physfn_bdf.bus =
                         numbers[device.physfn_bdf.domain != 0][device.physfn_bdf.bus];
                 device.kernel_group = device.kernel_group < 0 ? -1 : 4096 - device.kernel_group;
-                device.facts.serial_number = order[i]; /* who it was */
+                device.facts.serial_number = order[i]; /* which device it was */
                 if (snapshot_add(copy, &device) < 0)
                         fail("snapshot_add");
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One change at a time, the coarse ones first: take out everything below a device, the device
- * alone, then what is special about one. A change that loses the fault is taken back.
+ * One change at a time, large ones first: remove everything below a device, remove the device
+ * alone, then reset the special facts of a device. A change that loses the fault is undone.
  */
 
 #include "shrink.h"
@@ -82,7 +82,7 @@ static void make_plain(PciDevice *device, unsigned what)
         }
 }
 
-/* What was below `gone` is then below what it was below. */
+/* Devices below `gone` move up to the bridge above it. */
 static void hang_higher(PciDevice *device, const PciDevice *gone)
 {
         if (!device->has_parent || !bdf_equal(device->parent_bdf, gone->bdf))
@@ -92,7 +92,9 @@ static void hang_higher(PciDevice *device, const PciDevice *gone)
         device->root_bus = gone->has_parent ? device->root_bus : device->bdf.bus;
 }
 
-/* A finished copy without `gone` (and what is below it, if `subtree`), or with it made plain. */
+/*
+ * A finished copy without `gone` (and the devices below it, if `subtree`), or with it made plain.
+ */
 static Snapshot *change(const Snapshot *snapshot, size_t gone, bool subtree, unsigned plain)
 {
         Snapshot *copy = empty_like(snapshot);
@@ -163,7 +165,7 @@ Snapshot *shrink(const Snapshot *snapshot, ShrinkFault fault, void *context)
                         if (!is_equal(&device, &small->devices[i]))
                                 (void)try(&small, change(small, i, false, plain), fault, context);
                 }
-        take_out(&small, fault, context); /* what was special may have needed them */
+        take_out(&small, fault, context); /* special facts may have needed them */
         return small;
 }
 

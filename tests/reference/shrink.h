@@ -2,16 +2,18 @@
 #pragma once
 
 /*
- * Making a machine that shows a fault small: parts are taken out and made plain as long as the fault
- * stays.
+ * Shrinks a machine that shows a fault: removes and simplifies parts as long as the fault stays.
  */
 
 #include "core/model/snapshot.h"
 
-/* True while the machine still shows what is looked for. */
+/* True while the machine still shows the fault. */
 typedef bool (*ShrinkFault)(const Snapshot *snapshot, void *context);
 
-/* Returns a finished machine that shows the fault and no smaller one of it does; never NULL. */
+/*
+ * Returns a finished machine that shows the fault and that no single change makes smaller; never
+ * NULL.
+ */
 Snapshot *shrink(const Snapshot *snapshot, ShrinkFault fault, void *context);
 
 /* Prints a machine, one `#` line a device. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The model against the naive reference, on many random machines.
+ * Compares the model with the naive reference on many random machines.
  *
  * ISO_REFERENCE_COUNT sets how many (20 000 without it), ISO_REFERENCE_SEED the first seed. A
- * difference names the seed of the one machine that shows it; with that seed and a count of 1 it
- * comes back.
+ * difference is printed with the seed of its machine. That seed and a count of 1 reproduce it.
  */
 
 #include "core/model/doubt.h"
@@ -58,7 +57,7 @@ static void print_difference(const Snapshot *snapshot, const Partition *partitio
         printf("\n");
 }
 
-/* Are two devices together in one exactly if they are in the other? */
+/* Are two devices together in one exactly if they are together in the other? */
 static bool is_same(const Snapshot *snapshot, const Partition *partition, const size_t *groups)
 {
         for (size_t a = 0; a < snapshot->n_devices; a++)
@@ -101,7 +100,7 @@ static void test_replay(void)
                                        naive_replay, &n_merged)))
                         return;
         printf("# %zu joins\n", n_merged);
-        CHECK(count < 100 || n_merged > count / 10); /* else nothing was tried */
+        CHECK(count < 100 || n_merged > count / 10); /* otherwise nothing was tested */
 }
 
 static void test_closure(void)
@@ -116,7 +115,7 @@ static void test_closure(void)
         CHECK(count < 100 || n_merged > count / 10);
 }
 
-/* Were a and b together, they still are. */
+/* If a and b were together, they still are. */
 static bool is_coarser(const Partition *before, const Partition *after)
 {
         for (size_t a = 0; a < before->n_devices; a++)
@@ -169,7 +168,7 @@ static bool is_leaf(const Snapshot *snapshot, size_t index)
         return true;
 }
 
-/* Foreseen is what happens on a live machine, which is read whole. */
+/* A prediction is for a live machine, whose facts are all known. */
 static bool is_whole(const Snapshot *snapshot)
 {
         for (size_t i = 0; i < snapshot->n_devices; i++)
@@ -178,7 +177,7 @@ static bool is_whole(const Snapshot *snapshot)
         return true;
 }
 
-/* The last one in probe order, with all others in the groups that they then have. */
+/* Predicts the last device in probe order; all others are in their final groups. */
 static Partition *make_newcomer(Snapshot *snapshot, size_t newcomer)
 {
         Partition *partition;
@@ -223,7 +222,7 @@ static bool predict_one(unsigned long seed, size_t *n_joined, size_t *n_alone)
                partition->group_of[reason.b] == partition->group_of[newcomer];
 }
 
-/* Asks one kind of question of many machines; `one` counts the answers of both sorts. */
+/* Asks one kind of question on many machines; `one` counts both kinds of answers. */
 static void ask_many(bool (*one)(unsigned long, size_t *, size_t *), const char *joined,
                      const char *alone)
 {
@@ -240,13 +239,13 @@ static void ask_many(bool (*one)(unsigned long, size_t *, size_t *), const char 
         CHECK(count < 100 || (n_joined > count / 10 && n_alone > count / 20));
 }
 
-/* Asked alone, about one that has just come, the search finds what the whole replay finds. */
+/* The search, asked only about a new device, finds the same as the whole replay. */
 static void test_prediction(void)
 {
         ask_many(predict_one, "newcomers join a group", "do not");
 }
 
-/* What a card would join below each port, against a machine that has the card. */
+/* Predicts a card's group below each port, and compares with a machine that has the card. */
 static bool predict_ports(unsigned long seed, size_t *n_joined, size_t *n_alone)
 {
         Random random = seeded(seed);
@@ -268,7 +267,7 @@ static bool predict_ports(unsigned long seed, size_t *n_joined, size_t *n_alone)
                         abort();
                 seen = grown->devices[snapshot_find(grown, card)].kernel_group;
                 if (seen >= (int32_t)partition->n_groups)
-                        seen = -1; /* one of its own */
+                        seen = -1; /* a group of its own */
                 if (seen != predicted)
                         return false;
                 ++*(seen < 0 ? n_alone : n_joined);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The sound partition against the naive reading of its table, and what must hold of both partitions
- * whatever the machine.
+ * Compares the sound partition with the naive reading of its table, and checks properties of both
+ * partitions that hold on every machine.
  *
- * ISO_REFERENCE_COUNT and ISO_REFERENCE_SEED as for the kernel's. A fault is shrunk to a small
+ * ISO_REFERENCE_COUNT and ISO_REFERENCE_SEED as in test_random.c. A fault is shrunk to a small
  * machine and printed.
  */
 
@@ -54,7 +54,7 @@ static void both_deinitp(Both *both)
         partition_free(both->sound);
 }
 
-/* Were a and b together, they still are; `to` gives the new index of each device, or is NULL. */
+/* If a and b were together, they still are; `to` gives the new index of each device, or is NULL. */
 static bool is_coarser(const Partition *before, const Partition *after, const size_t *to)
 {
         for (size_t a = 0; a < before->n_devices; a++)
@@ -65,7 +65,7 @@ static bool is_coarser(const Partition *before, const Partition *after, const si
         return true;
 }
 
-/* The fault of the naive and the model differing, or of reasons that do not hold. */
+/* The fault: the naive reference and the model differ, or reasons do not hold. */
 static bool differs(const Snapshot *snapshot, void *context)
 {
         _cleanup_(both_deinitp) Both both = compute(snapshot);
@@ -145,11 +145,11 @@ static void test_naive(void)
                 if (i == REASON_OBSERVED || i == REASON_SHARED_BUS || i == REASON_UNKNOWN_PARENT)
                         continue;
                 printf("# %zu by %s\n", n_rules[i], reason_rule_to_string((ReasonRule)i));
-                CHECK(count < 1000 || n_rules[i] > count / 500); /* else it was not tried */
+                CHECK(count < 1000 || n_rules[i] > count / 500); /* otherwise it was not tested */
         }
 }
 
-/* The same of machines that miss a bridge: naive readings of what is in doubt. */
+/* The same for machines that miss a bridge: compares the readings of devices in doubt. */
 static void test_naive_missing(void)
 {
         unsigned long seed = from_environment("ISO_REFERENCE_SEED", SEED_NORMAL);
@@ -175,15 +175,15 @@ static void test_naive_missing(void)
         CHECK(count < 100 || n_missing > count / 2);
 }
 
-/* --- whatever the machine -------------------------------------------------------------------- */
+/* --- on every machine ------------------------------------------------------------------------ */
 
 typedef struct Change {
         unsigned long seed;
-        Bdf device; /* whose facts change */
+        Bdf device; /* the device whose facts change */
         bool adds_acs;
 } Change;
 
-/* Less known: nothing comes apart. ACS added: nothing comes together. */
+/* With fewer known facts no group splits. With more ACS no groups merge. */
 static bool changes_wrongly(const Snapshot *snapshot, void *context)
 {
         const Change *change = context;
@@ -219,7 +219,7 @@ static void check_changes(bool adds_acs)
                 Change change = {.seed = seed + i, .adds_acs = adds_acs};
                 _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
 
-                options.tidy = true; /* else the kernel's result depends on the order */
+                options.tidy = true; /* otherwise the kernel's result depends on the order */
                 options.n_devices_max = 30;
                 snapshot = random_topology(&random, &options);
                 if (snapshot->n_devices == 0)
@@ -243,7 +243,7 @@ static void test_acs_never_merges(void)
         check_changes(true);
 }
 
-/* Are two devices of `after` apart that are together in `before`, where there is one more? */
+/* Are two devices apart in `after` that are together in `before`, where one more device is? */
 static bool comes_apart(const Snapshot *before, const Snapshot *after)
 {
         _cleanup_(both_deinitp) Both old = compute(before), new = compute(after);
@@ -263,7 +263,7 @@ static bool comes_apart(const Snapshot *before, const Snapshot *after)
         return false;
 }
 
-/* The fault that leaving out some bridge, in this way, separates devices. */
+/* The fault: leaving out some bridge, in this way, separates devices. */
 static bool separates(const Snapshot *snapshot, void *context)
 {
         const Missing *how = context;
@@ -313,7 +313,7 @@ static bool has_other_ids(const Partition *a, const Partition *b, const size_t *
         return false;
 }
 
-/* Other bus numbers, kernel numbers and another order of reading: the same groups, the same ids. */
+/* With other bus and kernel numbers and in another order: the same groups, the same ids. */
 static bool is_unstable(const Snapshot *snapshot, void *context)
 {
         Random random = seeded(*(unsigned long *)context);
@@ -349,7 +349,7 @@ static void test_stable(void)
                 _cleanup_(both_deinitp) Both both = {0};
 
                 options.tidy = true;
-                options.unknown = 0; /* below a bridge that is missing, places have addresses */
+                options.unknown = 0; /* below a missing bridge, paths contain addresses */
                 snapshot = random_topology(&random, &options);
                 both = compute(snapshot);
                 for (size_t k = 0; k < snapshot->n_devices; k++)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Text of real machines, thinned out (thinner.h).
+ * Texts of real machines with parts removed (thinner.h).
  *
- * From each dump of ISO_CORPUS every function is cut out alone, the text is ended at every line,
- * every line is left out alone, and it is reduced to what other users would have printed.
+ * For each dump of ISO_CORPUS the test keeps every function alone, ends the text at every line,
+ * removes every line alone, and reduces the text to what other users would have printed.
  */
 
 #include <stdio.h>
@@ -59,8 +59,8 @@ static size_t indent_of(const Text *text, size_t line)
 }
 
 /*
- * Is this all that a text tells of a capability? Without it, the function has none, and what counts
- * in its favour then is not known to be wrong.
+ * Is this the only line that a text has about a capability? Without the line, the function has no
+ * such capability, and facts in its favour are then not known to be wrong.
  */
 static bool is_whole_capability(const Text *text, size_t line)
 {
@@ -71,7 +71,7 @@ static bool is_whole_capability(const Text *text, size_t line)
                (line + 1 == text->n || indent_of(text, line + 1) <= n);
 }
 
-/* Returns false if the thinned text makes something look more isolated. */
+/* Returns false if the reduced text makes a device look more isolated. */
 static bool check(const Reading *whole, const char *text, size_t n_text, Kind kind, size_t place,
                   bool bits_too)
 {
@@ -85,7 +85,7 @@ static bool check(const Reading *whole, const char *text, size_t n_text, Kind ki
         return thin_check(whole, &thin, where, bits_too ? THIN_ALL : THIN_PARTITIONS);
 }
 
-/* "0000:00:1f.3 " or "00:1f.3 " at the very front. */
+/* Matches "0000:00:1f.3 " or "00:1f.3 " at the start of a line. */
 static bool is_title(const char *line, size_t n)
 {
         char address[BDF_TEXT_SIZE];
@@ -127,7 +127,7 @@ static bool starts_with(const Text *text, size_t line, const char *start)
                strncmp(text->lines[line], start, strlen(start)) == 0;
 }
 
-/* What lspci -nn prints, -v, and -vvv as anybody. */
+/* The output of lspci -nn, of -v, and of -vvv without root's rights. */
 static size_t reduce(char *out, const Text *text, unsigned how)
 {
         static const char denied[] = "\tCapabilities: <access denied>\n";
@@ -201,7 +201,7 @@ static bool check_dump(const char *path, size_t most)
         static Text text;
         size_t n = 0;
         _cleanup_(freep) char *whole = thin_read_file(path, &n);
-        /* A reduction puts one line in the place of others, which may be shorter. */
+        /* A reduction replaces one line by others, which may be shorter. */
         _cleanup_(freep) char *out = malloc(2 * n + 4096);
         _cleanup_(reading_deinit) Reading reading = {0};
 

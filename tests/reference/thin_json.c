@@ -2,10 +2,10 @@
 
 /*
  * Snapshots of real machines as JSON, with each element of a list and each member of an object
- * taken out alone (thinner.h).
+ * removed alone (thinner.h).
  *
- * A few members say by not being there what is said of another whole machine: a device without
- * `driver` is unbound, one without `vf` is no VF. What that may change is excepted below.
+ * The absence of a few members describes another complete machine: a device without `driver` is
+ * unbound, one without `vf` is no VF. The changes that this may make are excepted below.
  */
 
 #include <json.h>
@@ -21,7 +21,7 @@
 #define KEYS_MAX 64
 #define WHERE_SIZE 160
 
-/* A document being taken apart, with what it says whole. */
+/* A document that loses parts, and the reading of the whole. */
 typedef struct Sweep {
         const Reading *whole;
         json_object *document;
@@ -55,7 +55,7 @@ static void read_again(Sweep *sweep, const char *where, unsigned what)
 }
 
 /*
- * What stays comparable without the member: all but what its absence says of another whole machine.
+ * The facts that can be compared without the member: all except those that its absence changes.
  */
 static unsigned comparable(const char *key)
 {
@@ -63,7 +63,7 @@ static unsigned comparable(const char *key)
                 const char *key;
                 unsigned other;
         } rows[] = {
-                /* Unbound: no driver has to be taken away. */
+                /* Unbound: no driver has to be unbound. */
                 {"driver", THIN_BIT(STRENGTH_CLAIMABLE)},
                 /* A function of its own and of its own slot. */
                 {"vf", THIN_ALL},
@@ -115,7 +115,7 @@ static void take_members(Sweep *sweep, json_object *object, const char *where, u
         }
 }
 
-/* The last element takes the place of the one that is out: their order says nothing. */
+/* The last element replaces the removed one: the order has no meaning. */
 static void take_element(Sweep *sweep, json_object *list, size_t i, const char *where)
 {
         size_t last = json_object_array_length(list) - 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The machines, and how a part becomes a directory with a configuration space.
+ * The machines, and the code that makes a part a directory with a configuration space.
  *
  * Offsets in configuration space are those of the PCI Express Base Specification 7.5 to 7.9.
  */
@@ -99,7 +99,7 @@ static const ThinPart with_bridges[] = {
         {R0 "0000:00:1f.3", 0x8086, 0x2930, 0x0c0500, .has = MF | THIN_NO_EXPRESS},
 };
 
-/* What rules for single devices decide, with root ports that redirect otherwise than by ACS. */
+/* Quirks of single devices decide here, with root ports that redirect without ACS. */
 static const ThinPart with_quirks[] = {
         {R0 "0000:00:00.0", 0x8086, 0x0c00, 0x060000, .has = THIN_NO_EXPRESS},
         {R0 "0000:00:1c.0", 0x8086, 0x9c10, 0x060400, 1, ROOT_PORT, 0, MF | THIN_MPC, 1, 1},
@@ -115,7 +115,10 @@ static const ThinPart with_quirks[] = {
         {R0 "0000:00:1d.1/0000:04:00.1", 0x8088, 0x1001, 0x020000, .acs = ON, .has = MF | THIN_ACS},
 };
 
-/* AMD: functions that only the table's presence has apart, an alias that only it has. */
+/*
+ * AMD: functions that are separate only because the table exists, and an alias that only the table
+ * has.
+ */
 static const ThinPart with_ivrs[] = {
         {R0 "0000:00:00.0", 0x1022, 0x1450, 0x060000, .has = THIN_NO_EXPRESS},
         {R0 "0000:00:00.2", 0x1022, 0x1451, 0x080600, .has = MF | THIN_NO_EXPRESS},
@@ -128,7 +131,7 @@ static const ThinPart with_ivrs[] = {
         {R0 "0000:00:19.0", 0x1022, 0x1461, 0x060000, .has = THIN_NO_EXPRESS},
 };
 
-/* A VMD's domain, a root bus that is not 0, and another domain of the firmware's. */
+/* A VMD's domain, a root bus other than 0, and another domain of the firmware. */
 static const ThinPart with_domains[] = {
         {R0 "0000:00:00.0", 0x8086, 0x4668, 0x060000, .has = THIN_NO_EXPRESS},
         {R0 "0000:00:0e.0", 0x8086, 0x467f, 0x010400, .type = RCIEP, .has = THIN_FLR,
@@ -176,10 +179,10 @@ static void put32(uint8_t *at, uint32_t value)
         put16(at + 2, value >> 16);
 }
 
-/* The lists of a configuration space that is being written. */
+/* The lists of a configuration space under construction. */
 typedef struct Space {
         uint8_t bytes[CONFIG_SIZE];
-        size_t pointer;  /* where the next capability's offset goes */
+        size_t pointer;  /* where to write the next capability's offset */
         size_t next;     /* where it begins */
         size_t extended; /* the last extended one, or 0 */
         size_t next_extended;

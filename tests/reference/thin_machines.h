@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * Made-up machines as sysfs trees, with configuration space as hardware has it, and the groups that
- * the kernel's rules give: for sweeps that take something out of them.
+ * Made machines as sysfs trees, with configuration space as in hardware, and the groups of the
+ * kernel's rules: for sweeps that remove a part.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a function has; ThinPart.has. */
+/* The features of a function; ThinPart.has. */
 enum {
         THIN_MULTIFUNCTION = 1 << 0,
         THIN_FLR = 1 << 1,

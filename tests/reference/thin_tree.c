@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Sysfs trees of made-up machines, with something taken out (thinner.h): every file, link and
- * directory alone; of every configuration space what is behind its first 0, 64 or 256 bytes and
- * what is behind the start of each capability, and each capability alone.
+ * Sysfs trees of made machines with a part removed (thinner.h): every file, link and directory
+ * alone; of every configuration space the part behind its first 0, 64 or 256 bytes, the part behind
+ * the start of each capability, and each capability alone.
  *
- * Some files say by not being there what is said of another whole machine. What that may change is
+ * The absence of some files describes another complete machine. The changes that this may make are
  * excepted below.
  */
 
@@ -60,11 +60,11 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /*
- * What stays comparable without the file: all but what its absence says of another whole machine.
+ * The facts that can be compared without the file: all except those that its absence changes.
  */
 static unsigned comparable(const char *path)
 {
-        /* Unbound: no driver has to be taken away. */
+        /* Unbound: no driver has to be unbound. */
         if (ends_with(path, "/driver"))
                 return THIN_ALL & ~THIN_BIT(STRENGTH_CLAIMABLE);
         /* No second requester ids from AMD's firmware; where there are, the kernel's groups show
@@ -149,8 +149,8 @@ static void unlink_capability(uint8_t *bytes, const Capability *capability)
 }
 
 /*
- * Without a capability the device is another one: the bits that count in its favour then are not
- * known to be wrong.
+ * Without a capability the device is another one: the bits in its favour are then not known to be
+ * wrong.
  */
 static bool take_capabilities(const Reading *whole, const char *root, const char *path,
                               const uint8_t *bytes, size_t n_bytes)

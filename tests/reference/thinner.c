@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A machine that was read whole, beside what was read of a part of it.
+ * Compares the reading of a part of a machine with the reading of the whole.
  */
 
 #include "thinner.h"
@@ -34,7 +34,7 @@ static const Partition *unit_of(const Reading *reading, size_t index)
                                                                    : reading->kernel;
 }
 
-/* Is the function gone that led to something that is still there, or that this names? */
+/* Is this function missing although a remaining function is below it or is named by it? */
 static bool is_missed(const Reading *whole, const Reading *thin, size_t index)
 {
         const Bdf bdf = whole->snapshot->devices[index].bdf;
@@ -53,7 +53,7 @@ static bool is_missed(const Reading *whole, const Reading *thin, size_t index)
         return false;
 }
 
-/* Per group of `partition`: has it lost a member that nothing shows to be missing? */
+/* Per group of `partition`: has it lost a member without a remaining trace? */
 static bool *find_losers(const Reading *whole, const Reading *thin, const Partition *partition)
 {
         bool *losers = calloc(partition->n_groups + 1, sizeof(*losers));
@@ -123,7 +123,7 @@ static Strength *strength_of(const Reading *reading, size_t index)
         return strength;
 }
 
-/* Has its bus lost a function without a trace? A reset of the bus then reaches it no more. */
+/* Has its bus lost a function without a trace? A reset of the bus then no longer reaches it. */
 static bool has_lost_neighbour(const Reading *whole, const Reading *thin, size_t index)
 {
         const PciDevice *devices = whole->snapshot->devices;
@@ -136,7 +136,7 @@ static bool has_lost_neighbour(const Reading *whole, const Reading *thin, size_t
         return false;
 }
 
-/* Returns a device and a bit that has become yes, or false. */
+/* Returns a device and a bit that has changed to yes, or false. */
 static bool find_stronger(const Reading *whole, const Reading *thin, unsigned what,
                           size_t *ret_device, StrengthBit *ret_bit)
 {

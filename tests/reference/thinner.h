@@ -2,21 +2,21 @@
 #pragma once
 
 /*
- * The property that every reader is held to: what is read of a part of a machine's description
- * never makes a device look more isolated than what is read of the whole.
+ * The property that every reader must have: reading a part of a machine's description never makes a
+ * device look more isolated than reading the whole does.
  *
- * Devices that were together stay together, and no strength bit becomes yes. What only a function
- * that is gone had tied together is excepted, unless something that is still there shows that it is
- * missing: a bridge, a PF or a VMD endpoint. The description is otherwise that of a machine which
- * never had the function.
+ * Devices that were together stay together, and no strength bit changes to yes. Excepted are
+ * devices that only a removed function joined, unless a remaining part shows that a bridge, a PF or
+ * a VMD endpoint is missing. Without such a part, the description is that of a machine which never
+ * had the function.
  *
- * ISO_THIN_MOST bounds how many parts of each kind are read of a machine; 0 is all of them.
+ * ISO_THIN_MOST limits how many parts of each kind are read per machine; 0 means all of them.
  */
 
 #include "core/model/groups.h"
 #include "core/model/strength.h"
 
-/* A machine as it was read, with what follows from it. */
+/* A machine as it was read, with the partitions computed from it. */
 typedef struct Reading {
         Snapshot *snapshot;
         Partition *kernel, *sound, *observed;
@@ -33,15 +33,16 @@ void reading_take(Reading *reading, Snapshot *snapshot);
 void reading_deinit(Reading *reading);
 
 /*
- * Returns false, and says `where` and what it is, if `thin` makes something look more isolated than
- * `whole` does. Compared is what `what` says: THIN_BIT() of strength bits, and THIN_PARTITIONS.
+ * Returns false, and prints `where` and the difference, if `thin` makes a device look more isolated
+ * than `whole` does. `what` selects what is compared: THIN_BIT() of strength bits, and
+ * THIN_PARTITIONS.
  */
 bool thin_check(const Reading *whole, const Reading *thin, const char *where, unsigned what);
 
-/* ISO_THIN_MOST, or what is usual. */
+/* ISO_THIN_MOST, or the default. */
 size_t thin_most(size_t usual);
 
-/* Every how many-th of `n` is taken, so that there are at most `most` (0: all). */
+/* The step between parts of `n` that are tried, so that there are at most `most` (0: all). */
 size_t thin_step(size_t n, size_t most);
 
 /* The whole file, which the caller frees; aborts if it cannot be read. */

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * For tests of the reader of pasted text: what was read as one line, and what was said of it.
+ * For tests of the reader of pasted text: the result as one line, and the reader's notes.
  */
 
 #include "core/probe/lspci.h"
@@ -64,7 +64,7 @@ static inline void lspci_text_check(const char *name, const char *text, const ch
         CHECK_STRING(have, wanted);
 }
 
-/* Checks that the text is refused, the message beginning with this. */
+/* Checks that the text is refused with a message that begins with this. */
 static inline void lspci_text_check_refused(const char *text, const char *second,
                                             const char *wanted)
 {

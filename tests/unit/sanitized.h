@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Whether this program is built with the address sanitizer, where a fork costs ten times as much. What
- * is tried out thousands of times is tried less often then: ./test has a build without, which tries all.
+ * Whether this program is built with the address sanitizer, where a fork costs ten times as much.
+ * Tests with thousands of runs then make fewer; ./test has a build without sanitizers that makes
+ * all.
  */
 
 #if defined(__SANITIZE_ADDRESS__)

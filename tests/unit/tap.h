@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * The least of a test harness: checks that report and go on, results in the Test Anything Protocol.
+ * A minimal test harness: checks that report and go on, results in the Test Anything Protocol.
  *
- * A test program is a list of tests handed to tap_run(). A failed check is a `#` line that says
- * where; a test is ok if none of its checks failed. A program that runs no check at all fails.
+ * A test program passes a list of tests to tap_run(). A failed check prints a `#` line with its
+ * place. A test is ok if none of its checks failed. A program that runs no check at all fails.
  */
 
 #include <stdbool.h>
@@ -62,7 +62,7 @@ static inline bool tap_check_number(long long have, long long want, const char *
 #define CHECK_NUMBER(have, want)                                                                   \
         tap_check_number((long long)(have), (long long)(want), __FILE__, __LINE__, #have)
 
-/* Ends the test that is running as skipped, for a reason. */
+/* Ends the running test as skipped, with a reason. */
 #define SKIP(reason)                                                                               \
         do {                                                                                       \
                 tap_skipped = (reason);                                                            \

@@ -9,7 +9,7 @@
 #include "tap.h"
 #include "topology.h"
 
-/* What a lone function, at 00:03.0 unless it says otherwise, lacks. */
+/* The bits that a lone function lacks, at 00:03.0 unless it gives another address. */
 static unsigned missing_of(Part part)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
@@ -58,14 +58,14 @@ static void test_unknown(void)
 {
         CHECK_NUMBER(MISSING(.type = PART_UNKNOWN), 0x1d);
         CHECK_NUMBER(MISSING(.type = PCIE_TYPE_ROOT_PORT, .acs = PART_ACS_UNKNOWN), 0x1d);
-        /* Single-function as far as the header says, but the way to ACS is not readable. */
+        /* The header says single-function, but the walk to the ACS capability cannot read on. */
         CHECK_NUMBER(MISSING(.type = PCIE_TYPE_ENDPOINT, .acs = PART_ACS_UNKNOWN), 0);
         CHECK_NUMBER(
                 MISSING(.type = PCIE_TYPE_ENDPOINT, .acs = PART_ACS_UNKNOWN, .multifunction = true),
                 0x1d);
 }
 
-/* A switch's end below a bridge that is not known may be either: no row speaks for it. */
+/* A switch port below an unknown bridge may be upstream or downstream: no row applies. */
 static void test_uncertain(void)
 {
         CHECK_NUMBER(MISSING(.type = PCIE_TYPE_DOWNSTREAM, .above = "00:1c.0", .vendor = 0x1d17,
@@ -107,7 +107,7 @@ static void test_capability_bits(void)
 
 static void test_quirk_simple(void)
 {
-        /* Known to isolate, whatever the type. */
+        /* Known to isolate, whatever the type is. */
         CHECK_NUMBER(MISSING(.vendor = 0x8086, .device = 0x10fb, .bdf = "00:03.1"), 0);
         CHECK_NUMBER(MISSING(.vendor = 0x17cb, .device = 0x0400, .type = PCIE_TYPE_ROOT_PORT), 0);
         CHECK_NUMBER(MISSING(.vendor = 0x1957, .device = 0x8d9b, .type = PART_PCI), 0);
@@ -126,7 +126,7 @@ static void test_quirk_simple(void)
 
 static void test_quirk_refuses(void)
 {
-        /* These say no where the capability would say yes. */
+        /* These rows say no where the capability would say yes. */
         CHECK_NUMBER(MISSING(.vendor = 0x1d17, .device = 0x0720, .type = PCIE_TYPE_ROOT_PORT,
                              .acs = PART_ACS_ON),
                      0x1d);
@@ -202,7 +202,7 @@ static void test_quirk_amd(void)
         CHECK(!acs_isolated(snapshot, 0, NULL));
 }
 
-/* An id that was not read may be any that a rule goes by; of what has neither no rule is told. */
+/* An id that was not read may be any id that a rule uses. A device without ids matches no rule. */
 static void test_half_known_ids(void)
 {
         PciDevice device = {.vendor = 0x1b4b, .bdf = {0, 1, 0x08}};
@@ -225,7 +225,7 @@ static void test_half_known_ids(void)
         CHECK(!quirk_alias_mask(&device, &mask));
 }
 
-/* Some vendors' ports do not isolate whatever ACS says. */
+/* Some vendors' ports do not isolate, whatever ACS says. */
 static void test_unknown_vendor(void)
 {
         const Part parts[] = {
@@ -255,7 +255,7 @@ static void test_aliases(void)
         device = (PciDevice){.vendor = 0x1180, .device = 0xe832, .bdf = {0, 1, 0x0b}};
         CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x08));
         device = (PciDevice){.vendor = 0x9005, .device = 0x0285};
-        CHECK(quirk_alias_mask(&device, &mask)); /* whose card it is on is not known */
+        CHECK(quirk_alias_mask(&device, &mask)); /* the card it belongs to is unknown */
         device.subsystem_vendor = 0x9005;
         device.subsystem_device = 0x0286;
         CHECK(!quirk_alias_mask(&device, &mask));
@@ -272,7 +272,7 @@ static void test_aliases(void)
         CHECK(!quirk_alias_mask(&device, &mask));
 }
 
-/* The short list of vendors is that of the rows. */
+/* The short list of vendors equals the vendors of the rows. */
 static void test_vendors(void)
 {
         for (size_t i = 0; i < quirk_n_acs_rows; i++) {

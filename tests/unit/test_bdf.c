@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Addresses: what is one, what is none, and that text and value are each other's inverse.
+ * Addresses: which text is one, which is not, and that text and value are inverse to each other.
  */
 
 #include "core/model/bdf.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Differences and their causes: a topology, the groups a kernel made of it, and why they are not
- * those computed.
+ * Differences and their causes: a topology, the kernel's groups of it, and why they differ from the
+ * computed ones.
  */
 
 #include "core/model/compare.h"
@@ -118,12 +118,12 @@ static void test_override(void)
                "00:1c.0 override-patch, 01:00.0 override-patch");
         EXPECT(functions, "pcie_acs_override=multifunction", IOMMU_KIND_DMAR, both);
         EXPECT(functions, "pcie_acs_override=id:abcd:0001 x", IOMMU_KIND_DMAR, both);
-        /* The token does not say so, or is not one: the same without it. */
+        /* The token does not say so, or is no valid token: the result is the same without it. */
         EXPECT(parts, "pcie_acs_override=multifunction", IOMMU_KIND_DMAR,
                "00:1c.0 quirk-unknown, 01:00.0 quirk-unknown");
         EXPECT(parts, "xpcie_acs_override=downstream", IOMMU_KIND_DMAR,
                "00:1c.0 quirk-unknown, 01:00.0 quirk-unknown");
-        /* Without ids no quirk can be known. */
+        /* Without ids no quirk applies. */
         EXPECT(nameless, NULL, IOMMU_KIND_DMAR, "00:1c.0 unreadable, 01:00.0 unreadable");
 }
 
@@ -175,7 +175,7 @@ static void test_unreadable(void)
                "00:1c.0 unreadable, 01:00.0 unreadable");
 }
 
-/* The function that knows itself one of several came before the one that does not. */
+/* The function that knows it is one of several was added before the one that does not. */
 static void test_order(void)
 {
         static const Part parts[] = {
@@ -198,7 +198,7 @@ static void test_alias(void)
         EXPECT(parts, NULL, IOMMU_KIND_OTHER, "00:03.0 iommu-kind, 00:04.0 iommu-kind");
 }
 
-/* Firmware's list, once it was read whole, holds nothing that is hidden. */
+/* A firmware table that was read completely hides no alias. */
 static void test_aliases_read(void)
 {
         static const Part parts[] = {
@@ -228,7 +228,7 @@ static void test_aliases_read(void)
         }
 }
 
-/* Equal to the kernel's rules, and still not what isolates. */
+/* The kernel's groups follow its rules, but do not give real isolation. */
 static void test_too_fine(void)
 {
         static const Part parts[] = {

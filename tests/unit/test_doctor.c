@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The doctor over a table of machines: one on which everything is well, spoiled one thing at a
- * time; and one of which nothing is known, which is never called well.
+ * The doctor on a table of machines: a machine without problems, spoiled one fact at a time; and a
+ * machine of unknown facts, which never passes a check.
  */
 
 #include "core/model/doctor.h"
@@ -110,7 +110,7 @@ static const DoctorFinding *find(const Diagnosis *diagnosis, const char *id)
         return NULL;
 }
 
-/* Each finding is whole: words, evidence, a reason, and advice wherever it is not well. */
+/* Each finding is complete: text, evidence, a reason, and advice unless the check passed. */
 static void check_whole(const Diagnosis *diagnosis)
 {
         for (size_t i = 0; i < diagnosis->n_findings; i++) {
@@ -207,7 +207,7 @@ static void bare_port(Machine *machine)
 static void override(Machine *machine)
 {
         set_text(&machine->snapshot->command_line, "pcie_acs_override=downstream quiet");
-        /* The ports have no ACS, and what is below them is apart all the same. */
+        /* The ports have no ACS, and the devices below them are in separate groups all the same. */
         for (size_t i = 0; i < 2; i++)
                 machine->snapshot->devices[i].facts.acs = TRISTATE_NO;
 }
@@ -368,7 +368,7 @@ static void test_spoiled(void)
         }
 }
 
-/* A machine of which only the devices are known: nothing is well. */
+/* A machine of which only the devices are known: no check passes. */
 static void test_nothing_known(void)
 {
         _cleanup_(machine_clear)
@@ -382,7 +382,7 @@ static void test_nothing_known(void)
                 if (!CHECK_NUMBER(diagnosis->findings[i].level, DOCTOR_UNKNOWN))
                         printf("# %s\n", diagnosis->findings[i].id);
         check_whole(diagnosis);
-        /* What rests on an IOMMU is not asked where there is none. */
+        /* Checks that depend on an IOMMU are skipped where there is none. */
         CHECK(!find(diagnosis, "interrupt-remapping"));
         CHECK(!find(diagnosis, "memlock"));
 }

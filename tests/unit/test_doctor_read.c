@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the doctor reads, off a tree with parts there and parts missing. */
+/* What the doctor reads, from a tree in which some parts are missing. */
 
 #include "core/probe/doctor_read.h"
 #include "tap.h"
@@ -11,7 +11,7 @@
 static char directories[3][512];
 static const char *const modprobe[] = {directories[1], directories[2], NULL};
 
-/* The tree is the root of all: /sys, /lib/modules and modprobe.d in one. */
+/* The tree is the root directory: it has /sys, /lib/modules and modprobe.d. */
 static DoctorPaths paths(void)
 {
         const char *root = tree_make();
@@ -44,7 +44,7 @@ static void test_empty(void)
         CHECK(facts.is_live && facts.memlock.known);
 }
 
-/* A copy has no more than its tree. */
+/* A copy of a tree gives the tree's facts only, none of the running machine. */
 static void test_copy(void)
 {
         const DoctorPaths live = paths(), from = {.sysfs = live.sysfs};
@@ -83,7 +83,7 @@ static void test_modules(void)
         CHECK_NUMBER(facts.parameters[DOCTOR_IOMMUFD_UNSAFE].configured, TRISTATE_NO);
 }
 
-/* A file that cannot be read may say anything. */
+/* A file that cannot be read may contain anything. */
 static void test_unreadable(void)
 {
         const DoctorPaths from = paths();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Which changes of a group's type the kernel would let through.
+ * Which changes of a group's domain type the kernel would accept.
  */
 
 #include "core/model/domain_type.h"
@@ -74,7 +74,7 @@ static void test_drivers(void)
                      0);
         make("DMA-FQ", 2, "e1000e");
         CHECK_NUMBER(ask((DomainTypeChange){.to = DOMAIN_TYPE_DMA}, words), REFUSAL_NOT_VIABLE);
-        make("DMA", 2, "vfio-pci"); /* does no DMA in the kernel's name */
+        make("DMA", 2, "vfio-pci"); /* does no DMA through the kernel's DMA API */
         CHECK_NUMBER(ask((DomainTypeChange){.to = DOMAIN_TYPE_IDENTITY}, ""), 0);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Pairs: the shortest chain between two that are together, the ports between two that are apart.
+ * Pairs: the shortest chain between two devices of a group, the ports between two separate devices.
  */
 
 #include "core/model/explain.h"
@@ -113,7 +113,7 @@ static void test_apart(void)
                      "0000:00:1d.0 above 0000:05:00.0 is known to redirect without ACS.");
 }
 
-/* Apart by a port that was concluded to redirect, and below a bridge that was not read. */
+/* Apart by a port that is inferred to redirect, and below a bridge that was not read. */
 static void test_thin(void)
 {
         static const Part cut[] = {

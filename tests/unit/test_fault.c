@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Reports of faults in the words of several drivers and kernels, and what only looks like one. */
+/*
+ * Reports of faults as several drivers and kernels print them, and texts that only look like one.
+ */
 
 #include "core/model/fault.h"
 #include "tests/unit/tap.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Whether a device that comes back is the one that was pulled. */
+/* Whether a device that comes back is the one that was removed. */
 
 #include "core/model/fingerprint.h"
 #include "tests/unit/tap.h"
@@ -63,7 +63,7 @@ static void test_what_differs(void)
         expect(&before, &now, "serial number 001b21ffff3a4c5d is 001b21ffff3a4c5e now");
 }
 
-/* What is not known on one side tells nothing. */
+/* A fact that is unknown on one side proves nothing. */
 static void test_what_is_not_known(void)
 {
         PciDevice device = card();

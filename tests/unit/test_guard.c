@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Which layer holds and which is needed; which ports lead into a group. */
+/* Which guard layer holds and which is required; which ports lead into a group. */
 
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +48,7 @@ static void test_ports(void)
         CHECK_STRING(ports_text(snapshot, 2), ""); /* a port with ACS: below it all are alone */
         CHECK_STRING(ports_text(snapshot, 3), "");
         CHECK_STRING(ports_text(snapshot, 5), "0000:04:00.0"); /* its id stands for all below */
-        CHECK_STRING(ports_text(snapshot, 6), "0000:00:08.0"); /* who knows what it is */
+        CHECK_STRING(ports_text(snapshot, 6), "0000:00:08.0"); /* its type is unknown */
         CHECK_STRING(ports_text(snapshot, 99), "");
         CHECK_STRING(ports_text(snapshot, -1), "");
 }
@@ -77,7 +77,7 @@ static void test_layers(void)
                 {{true, false, 3, 2, 2, 0, false}, GUARD_REACTIVE, false, false, true},
                 {{true, false, 0, 0, 0, 0, false}, GUARD_REACTIVE, false, false, true},
                 {{true, false, 0, 0, 0, 0, true}, GUARD_GATED, false, false, true},
-                /* Owned by its owner's leave: the ways in stay shut. */
+                /* The owner claims and may end the claim without notice: the ways in stay shut. */
                 {{true, true, 2, 2, 0, 0, false, true}, GUARD_OWNED, true, true, true},
                 {{true, true, 2, 2, 0, 2, false, true}, GUARD_OWNED, true, true, false},
                 {{true, true, 0, 0, 0, 0, true, true}, GUARD_OWNED, false, false, true},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What guard a lease would have, and the words in which one is demanded. */
+/* The guard that a lease would have, and the words in which a request demands one. */
 
 #include "core/model/guard_demand.h"
 #include "tests/unit/tap.h"
@@ -15,7 +15,7 @@ static void test_forecast(void)
                 {{LEASE_MODE_IOMMUFD, .n_handed_out = 1}, GUARD_OWNED},
                 {{LEASE_MODE_VFIO, .n_handed_out = 3, .places = {.n_ports = 2, .n_slots = 2}},
                  GUARD_OWNED},
-                /* Nothing that VFIO drives claims the group. */
+                /* No device that VFIO drives claims the group. */
                 {{LEASE_MODE_VFIO, .places = {.n_ports = 2, .n_slots = 2, .n_unsealable = 0}},
                  GUARD_SEALED},
                 {{LEASE_MODE_IOMMUFD, .places = {.n_ports = 2, .n_slots = 2, .n_unsealable = 1}},
@@ -33,7 +33,10 @@ static void test_forecast(void)
                   .may_gate = true},
                  GUARD_SEALED},
                 {{LEASE_MODE_VFIO, .n_handed_out = 1, .may_gate = true}, GUARD_OWNED},
-                /* Where claiming is for the owner nobody knows whether it will. */
+                /*
+                 * If only the owner can claim the group, the daemon cannot know whether the owner
+                 * will.
+                 */
                 {{LEASE_MODE_IOMMUFD_UNBOUND, .n_handed_out = 1}, GUARD_REACTIVE},
                 {{LEASE_MODE_GROUP_FD, .n_handed_out = 1, .may_gate = true}, GUARD_GATED},
                 {{LEASE_MODE_PATH, .n_handed_out = 1, .places = {.n_ports = 2, .n_slots = 2}},

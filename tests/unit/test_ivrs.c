@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Tables written byte by byte as the specification has them (48882, 5.2), whole and broken.
+ * Tables written byte by byte as the specification defines them (48882, 5.2), valid and broken.
  */
 
 #include "core/probe/ivrs.h"
@@ -78,7 +78,7 @@ static char *text_of(const Table *table, size_t n, int want)
         size_t n_text = 0;
         FILE *stream;
 
-        /* A copy of just that size, so that reading beyond it is seen. */
+        /* A copy of exactly that size, so that the sanitizer sees a read beyond it. */
         _cleanup_(freep) uint8_t *bytes = malloc(n ? n : 1);
         if (!bytes)
                 abort();
@@ -152,7 +152,10 @@ static void test_blocks(void)
         check_table(&table, 0, "");
 }
 
-/* At every length of a good table: no more is read than is there, and what was read stands. */
+/*
+ * A valid table, truncated at every length: no byte beyond the end is read, and each complete entry
+ * counts.
+ */
 static void test_cut(void)
 {
         Table table = table_begin();
@@ -199,7 +202,7 @@ static void test_broken(void)
         put_entry(&broken, 0x42, 0x0201); /* an entry that wants 4 bytes more */
         check_table(&broken, IVRS_E_NOT_WHOLE, "101-101=100 ");
         broken = table;
-        put_entry(&broken, 0x80, 0); /* an entry whose length nobody knows */
+        put_entry(&broken, 0x80, 0); /* an entry of unknown length */
         put_alias(&broken, 0x42, 0x0201, 0x0200);
         check_table(&broken, IVRS_E_NOT_WHOLE, "101-101=100 ");
 
@@ -207,7 +210,7 @@ static void test_broken(void)
         check_table(&table, IVRS_E_NOT_WHOLE, "");
 }
 
-/* Two functions of one bus, the second told to send as the first, and one on another bus. */
+/* Two functions of one bus, the second with the first one's alias, and one on another bus. */
 static Snapshot *read_machine(const Table *table)
 {
         Snapshot *snapshot = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The replay on machines small enough to be done by hand, one per rule, with the reasons.
+ * The replay on machines small enough to be computed by hand, one per rule, with the reasons.
  */
 
 #include "core/model/groups.h"
@@ -77,7 +77,7 @@ static void test_ports_in_one_slot(void)
                "multifunction-acs upstream-acs upstream-acs");
 }
 
-/* A switch whose downstream ports lack ACS: the kernel keeps the ports apart, knowingly. */
+/* A switch whose downstream ports lack ACS: the kernel separates the ports by design. */
 static void test_switch(void)
 {
         static const Part parts[] = {
@@ -91,7 +91,7 @@ static void test_switch(void)
                "upstream-acs upstream-acs");
 }
 
-/* A port with ACS helps nothing below one without. */
+/* A port with ACS does not separate devices below a port without ACS. */
 static void test_acs_further_up(void)
 {
         static const Part parts[] = {
@@ -132,7 +132,7 @@ static void test_multifunction(void)
                "multifunction-acs multifunction-acs");
 }
 
-/* Everything behind a bridge to conventional PCI has the bridge's id. */
+/* Every function behind a bridge to conventional PCI has the bridge's id. */
 static void test_pci_bridge(void)
 {
         static const Part parts[] = {
@@ -148,7 +148,7 @@ static void test_pci_bridge(void)
                "bridge-alias bridge-alias");
 }
 
-/* The alias step goes on past the first bridge: the one nearest that has a group decides. */
+/* The alias step continues past the first bridge: the nearest bridge that has a group decides. */
 static void test_pci_bridge_below_port_without_acs(void)
 {
         static const Part parts[] = {
@@ -211,7 +211,7 @@ static void test_translation_root(void)
                 {"02:00.0", "01:00.0", .type = EP},
         };
 
-        /* Not by alias; by ACS it is still below what does not redirect. */
+        /* The alias does not join it. By ACS it is still below a port that does not redirect. */
         EXPECT(parts, "00:01.0 01:00.0 02:00.0", "02:00.0", "upstream-acs upstream-acs");
 }
 
@@ -227,7 +227,7 @@ static void test_vmd(void)
                "real-dma-device real-dma-device");
 }
 
-/* The endpoint went away while the tree was read: what shares its id is not kept apart. */
+/* The endpoint disappeared while the tree was read: devices that share its id are not separated. */
 static void test_vmd_lost(void)
 {
         static const Part parts[] = {
@@ -258,7 +258,7 @@ static void test_virtual_functions(void)
                "02:00.1", "upstream-acs upstream-acs");
 }
 
-/* Unknown facts join; nothing that cannot be read keeps anything apart. */
+/* Unknown facts join devices; a fact that cannot be read separates none. */
 static void test_unknown(void)
 {
         static const Part ports[] = {
@@ -312,7 +312,7 @@ static void add(Snapshot *snapshot, unsigned bus, unsigned devfn, unsigned paren
         CHECK_NUMBER(snapshot_add(snapshot, &device), 0);
 }
 
-/* Twenty thousand functions: full buses below ports, where a quadratic step would show. */
+/* Twenty thousand functions: full buses below ports. A quadratic step would take too long. */
 static void test_large(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Why a device is gone, held against two readings of the same machine. */
+/* The cause of a device's loss, from two readings of the same machine. */
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #define VF "03:00.2"
 #define CARD "04:00.0"
 
-/* A PF with two VFs and a card, each behind a port; the last row is left out to lose it. */
+/* A PF with two VFs and a card, each behind a port; omit the last row to lose that device. */
 static const Part parts[] = {
         {"00:02.0", NULL, PCIE_TYPE_ROOT_PORT, PART_ACS_ON, .kernel_group = 1},
         {"00:03.0", NULL, PCIE_TYPE_ROOT_PORT, PART_ACS_ON, .kernel_group = 2},
@@ -24,7 +24,7 @@ static const Part parts[] = {
         {CARD, "00:03.0", PCIE_TYPE_ENDPOINT, 0, .kernel_group = 6},
 };
 
-/* What is different in a reading. */
+/* The changes in a reading. */
 typedef struct Reading {
         const char *gone[3];   /* addresses */
         const char *pf_driver; /* "" if NULL */
@@ -85,8 +85,8 @@ static Bdf parse(const char *text)
 }
 
 /*
- * Judges the loss of `bdf` between two readings; `before` NULL: there was none. What may only be on
- * its way out is told by "…" behind the cause.
+ * Judges the loss of `bdf` between two readings; `before` is NULL if there was none. "…" after the
+ * cause marks a device that may only be about to go.
  */
 static void check_loss(const char *bdf, const Reading *before, const Reading *now, bool settled,
                        const char *cause)
@@ -150,13 +150,13 @@ static void test_causes_of_others(void)
         check_loss(CARD, &usual, &gone, true, "unplugged or removed");
         check_loss(CARD, NULL, &gone, true, "unplugged or removed");
         check_loss(CARD, &usual, &again, true, "unplugged or removed, and now back in its place");
-        /* Whose driver has gone may be going itself. */
+        /* A device without its driver may be about to go itself. */
         check_loss(CARD, &usual, &driverless, false, "its driver vfio-pci was unbound…");
         check_loss(CARD, &driverless, &driverless, true, "its driver vfio-pci was unbound…");
         check_loss(VF, &driverless, &driverless, true, "its driver vfio-pci was unbound…");
 }
 
-/* What is told of the PF while the VF is still there. */
+/* The cause reported for the PF while the VF still exists. */
 static void check_pf(const Reading *before, const Reading *now, const char *want)
 {
         _cleanup_(snapshot_freep) Snapshot *old = before ? read_machine(before) : NULL;
@@ -206,7 +206,7 @@ static void test_places(void)
         CHECK(!vf_place_fits(&place, snapshot, vf));
         place.device--;
         snapshot->devices[vf].vf_index = place.index = VF_INDEX_NONE;
-        CHECK(!vf_place_fits(&place, snapshot, vf)); /* nobody knows which it was */
+        CHECK(!vf_place_fits(&place, snapshot, vf)); /* it is unknown which one it was */
 }
 
 static void test_births(void)

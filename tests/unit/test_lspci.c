@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Text as lspci prints it and as people paste it: what is understood, and what stays unknown.
+ * Text as lspci prints it and as people paste it: the facts that are read, and those that stay
+ * unknown.
  */
 
 #include "core/model/groups.h"
@@ -261,7 +262,7 @@ static void test_unknown(void)
                 CHECK(!acs_isolated(snapshot, i, NULL) || i == 3);
 }
 
-/* No rule for an id applies to one that is not told. */
+/* A rule for an id does not apply to a device whose id is unknown. */
 static void test_no_ids(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(
@@ -282,7 +283,7 @@ static void test_no_ids(void)
                 CHECK(!acs_isolated(snapshot, i, NULL));
                 CHECK(!quirk_alias_mask(&snapshot->devices[i], &mask));
         }
-        /* A rule that asks for nothing but the vendor needs nothing but its name. */
+        /* A rule that tests only the vendor needs only the vendor's name. */
         CHECK_NUMBER(snapshot->devices[2].vendor, 0x8086);
         CHECK_NUMBER(snapshot->devices[2].device, 0);
         CHECK_NUMBER(quirk_acs(snapshot, 2, NULL), QUIRK_ISOLATED);
@@ -305,7 +306,7 @@ static void test_numbers(void)
         CHECK_NUMBER(snapshot->devices[3].bdf.domain, 0x10000);
 }
 
-/* Titles are long, and mail programs short. */
+/* Titles are long, and mail programs wrap lines. */
 static void test_wrapped_title(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = read_text(

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Listings of groups, in the forms that scripts, find(1), ls(1) and the kernel give them: the
- * observed groups, and nothing that a listing cannot know.
+ * Listings of groups, in the forms of scripts, find(1), ls(1) and the kernel. The reader returns
+ * the observed groups, and no facts that a listing cannot contain.
  */
 
 #include "lspci_text.h"
@@ -115,7 +115,7 @@ static void test_forms(void)
                 lspci_text_check(same[i].name, same[i].text, NULL, GROUPS);
 }
 
-/* Beside lspci's text, each form is a second file as well. */
+/* Each form also works as a second file beside lspci's text. */
 static void test_second_file(void)
 {
         for (size_t i = 0; i < ARRAY_SIZE(same); i++)
@@ -132,8 +132,7 @@ static int32_t group_of(const Snapshot *snapshot, Bdf bdf)
         return index == SNAPSHOT_NONE ? -1 : snapshot->devices[index].kernel_group;
 }
 
-/* What is together is together as well in a text with something missing, as far as that is known.
- */
+/* Devices in one group stay in one group if the text misses a part, as far as the rest tells. */
 static void check_coarser(const char *name, const Snapshot *whole, const char *text)
 {
         _cleanup_(freep) char *message = NULL;
@@ -153,7 +152,7 @@ static void check_coarser(const char *name, const Snapshot *whole, const char *t
                 }
 }
 
-/* Every text without one of its lines, and every beginning of it. */
+/* Every text without one of its lines, and every prefix of it. */
 static void test_missing(void)
 {
         char text[4096];
@@ -164,7 +163,7 @@ static void test_missing(void)
                 char *more = text;
 
                 if (strcmp(same[i].name, "back again") == 0)
-                        continue; /* a log: less of it is an earlier time */
+                        continue; /* a log: a prefix of it is an earlier time */
                 /* Two digits, of which a beginning has one. */
                 for (const char *at = same[i].text; *at && more < text + sizeof(text) - 2; at++) {
                         *more++ = *at;
@@ -193,7 +192,7 @@ static void test_missing(void)
         }
 }
 
-/* A listing tells groups and names, no capabilities and no place. */
+/* A listing tells groups and names, but neither capabilities nor places. */
 static void test_unknown(void)
 {
         _cleanup_(freep) char *message = NULL;
@@ -215,7 +214,7 @@ static void test_unknown(void)
         CHECK_NUMBER(snapshot->devices[1].facts.header_known, TRISTATE_UNKNOWN);
 }
 
-/* Where a listing ends, its groups end. */
+/* The groups end where the listing ends. */
 static void test_ends(void)
 {
         static const struct {
@@ -281,7 +280,7 @@ static void test_refused(void)
                 lspci_text_check_refused(rows[i].text, NULL, rows[i].message);
 }
 
-/* Targets of links are the way to a device. */
+/* The targets of links tell the path to a device. */
 static void test_places(void)
 {
         _cleanup_(freep) char *message = NULL;
@@ -299,7 +298,7 @@ static void test_places(void)
         CHECK(!snapshot->devices[3].has_parent);
 }
 
-/* A table tells ids, too; -1 is no group. */
+/* A table also tells ids; -1 means no group. */
 static void test_table(void)
 {
         _cleanup_(freep) char *message = NULL;

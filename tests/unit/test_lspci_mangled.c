@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Text that mail programs, web pages and terminals went over: the same machine as before, or a
- * refusal that names the line. And what a reader says of what it did not understand.
+ * Text that mail programs, web pages and terminals changed: the reader returns the same machine, or
+ * a refusal that names the line. Also its notes on the lines that it did not understand.
  */
 
 #include "lspci_text.h"
@@ -62,7 +62,7 @@ static void number_lines(char *text, const char *format, int first)
                 size_t n = strcspn(at, "\n");
                 char number[32];
 
-                /* Of two formats, one is for a line and one for what is around it. */
+                /* Of two formats, one is for a line and one for the text around it. */
                 (void)snprintf(number, sizeof(number), "%d", first++);
                 append(text, "%s%s%c%.*s\n", format[0] == ' ' ? "   " : "", number,
                        format[strlen(format) - 1], (int)n, at);
@@ -70,7 +70,7 @@ static void number_lines(char *text, const char *format, int first)
         }
 }
 
-/* The whole reading of `text` is that of `plain`. */
+/* Reading `text` gives the same result as reading `plain`. */
 static void check_same(const char *name, const char *text)
 {
         _cleanup_(freep) char *message = NULL;
@@ -282,7 +282,7 @@ static void test_notes(void)
         }
 }
 
-/* What is longer than there is room for is told, and of what was cut off nothing is concluded. */
+/* Text that exceeds a buffer is reported, and nothing is inferred from the missing rest. */
 static void test_too_long(void)
 {
         static const char filler[] = "\t\tnothing that matters\n";

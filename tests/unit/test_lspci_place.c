@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Dumps of whole machines: who is above whom, virtual functions, VMD; and bytes, which decide.
+ * Dumps of whole machines: parents, virtual functions and VMD; and hex bytes, which override the
+ * words.
  */
 
 #include "core/model/groups.h"
@@ -65,7 +66,7 @@ static void test_parents(void)
                      "?"); /* its bridge may be a conventional one */
         CHECK_STRING(topology_above(snapshot, "7f:08.0"), "root");
         CHECK_STRING(topology_above(snapshot, "0001:01:00.0"),
-                     "?"); /* that domain is not all there */
+                     "?"); /* the text has only a part of that domain */
         device = &snapshot->devices[topology_find(snapshot, "03:00.0")];
         CHECK_NUMBER(device->root_bus, 0);
         CHECK_NUMBER(device->depth, 3);
@@ -164,7 +165,7 @@ static void test_vfs(void)
                 CHECK_STRING(topology_above(snapshot, vfs[i]), "0000:00:01.0");
         }
         CHECK(!snapshot->devices[topology_find(snapshot, "01:00.2")].is_vf);
-        /* Called so, but nobody's number leads there. */
+        /* It has that name, but no bus number leads there. */
         CHECK(!snapshot->devices[topology_find(snapshot, "02:18.0")].is_vf);
 }
 
@@ -265,7 +266,7 @@ static void test_bytes(void)
         CHECK_NUMBER(device->facts.subordinate_bus, 7);
 }
 
-/* What the bytes do not reach, the words say. */
+/* Beyond the bytes, the words count. */
 static void test_few_bytes(void)
 {
         _cleanup_(freep) char *text = bytes_text("01", "", false);
@@ -339,7 +340,7 @@ static void test_dword_ports(void)
         }
 }
 
-/* Root ports that redirect by a register which words never show, and bytes do. */
+/* Root ports that redirect because of a register: words never show it, bytes do. */
 static void test_pch_ports(void)
 {
         static const char text[] =

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * lspci for programs, as a tree and with paths: what each tells of names and places.
+ * lspci's output for programs, as a tree and with paths: the names and places that each form tells.
  */
 
 #include "lspci_text.h"
@@ -153,7 +153,7 @@ static void test_tree(void)
                          "00:00.0=- 00:01.0=1 01:00.0=1");
 }
 
-/* Spaces are what a tree is made of. */
+/* Only spaces show a tree's levels. */
 static void test_broken_tree(void)
 {
         lspci_text_check_refused("-[0000:00]-+-00.0\n +-01.0-[01]----00.0\n", NULL,

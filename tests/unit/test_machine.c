@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Content tells what a text is; what it is not is said in a sentence.
+ * The content decides which kind of text it is; an unknown kind is refused in a sentence.
  */
 
 #include "core/probe/machine.h"
@@ -65,7 +65,7 @@ static void check_note(const ReadNotes *notes, const char *wanted)
         CHECK(text && strstr(text, wanted));
 }
 
-/* What each reader did not understand, with its place. */
+/* The notes of each reader, with their places. */
 static void test_notes(void)
 {
         static const char json[] =

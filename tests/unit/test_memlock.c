@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Sizes, sums, and what /proc says of a process.
+ * Sizes, sums, and a process's limits in /proc.
  */
 
 #include <string.h>
@@ -57,7 +57,7 @@ static void test_need(void)
         CHECK(memlock_need(GIB, 0) == 0);
 }
 
-/* A limit is enough up to the last byte, and what it allows is what is enough. */
+/* A limit suffices up to the last byte, and the computed need is exactly enough. */
 static void test_judge(void)
 {
         MemlockLimit limit = {.known = true, .limit = 2 * memlock_need(GIB, 1), .locked = 4096};
@@ -96,12 +96,12 @@ static void test_process(void)
         CHECK(limit.known && limit.unlimited && !limit.exempt && limit.hard == UINT64_MAX);
         limit = memlock_parse(LIMITS, "CapEff:\t0000000000004000\n", FIRST);
         CHECK(limit.exempt);
-        /* Root of a container that has users of its own is not root here. */
+        /* Root in a container with its own user namespace is not root here. */
         limit = memlock_parse(LIMITS, "CapEff:\t000001ffffffffff\n", "0 100000 65536\n");
         CHECK(limit.known && !limit.exempt);
 }
 
-/* What is not there is not known, and never enough. */
+/* A missing value is unknown, and never enough. */
 static void test_unknown(void)
 {
         static const char *const bad[] = {
@@ -120,7 +120,7 @@ static void test_unknown(void)
         }
 }
 
-/* What is told can be done by whoever reads it. */
+/* The user who reads the advice can follow it. */
 static void test_advice(void)
 {
         static const struct {

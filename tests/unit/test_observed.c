@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The kernel's links as a partition, explained where the rules can.
+ * The kernel's links as a partition, with reasons where the rules give them.
  */
 
 #include "core/model/groups.h"
@@ -39,7 +39,7 @@ static void test_explained(void)
         CHECK_NUMBER(group->kernel_group, 7);
         CHECK_STRING(group->id, "0000:00/1c.0");
 
-        /* The computed one shares no number where the kernel has two or none. */
+        /* No computed group shares a number where the kernel has two groups or none. */
         group = &computed->groups[computed->group_of[topology_find(snapshot, "00:1f.1")]];
         CHECK_NUMBER(group->kernel_group, -1);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The capability walk over configuration spaces made up byte by byte: good ones, and every way in
- * which a device, a short dump or a missing privilege can spoil them.
+ * The capability walk over configuration spaces made byte by byte: valid ones, and every way in
+ * which a device, a truncated dump or a missing privilege can spoil them.
  */
 
 #include "core/model/pcicap.h"
@@ -70,7 +70,7 @@ static PciFacts walk(Config *config, unsigned size)
 
         config->n_reads = 0;
         pcicap_read(config_read, config, size, &facts);
-        CHECK(config->n_reads < 1200); /* bounded whatever the list */
+        CHECK(config->n_reads < 1200); /* bounded for any list */
         return facts;
 }
 
@@ -178,7 +178,7 @@ static void test_endpoint(void)
         CHECK_NUMBER(walk(&config, 4096).serial, TRISTATE_UNKNOWN);
 }
 
-/* By PCI Express, by Advanced Features, by neither, or nobody knows. */
+/* By PCI Express, by Advanced Features, by neither, or unknown. */
 static void test_flr(void)
 {
         Config config = endpoint();
@@ -204,7 +204,7 @@ static void test_flr(void)
         CHECK_NUMBER(walk(&config, 256).flr, TRISTATE_UNKNOWN);
 }
 
-/* A port says it in its PCI Express capability; without a slot nothing more is read. */
+/* A port's PCI Express capability tells whether it has a slot; without one nothing more is read. */
 static void test_slot_of_port(void)
 {
         Config config = root_port();
@@ -232,7 +232,7 @@ static void test_slot_of_port(void)
         CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_UNKNOWN);
 }
 
-/* Conventional PCI has a capability for it; a list that breaks off may have it behind. */
+/* Conventional PCI has a capability for it; a list that is cut off may have it in the rest. */
 static void test_slot_of_bridge(void)
 {
         Config config = root_port();
@@ -262,7 +262,7 @@ static void test_slot_of_bridge(void)
         config.bytes[0x0e] = 0; /* an endpoint has none */
         config.n_readable = 64;
         CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_NO);
-        config.bytes[0x0e] = 0x7f; /* whatever that is */
+        config.bytes[0x0e] = 0x7f; /* an unknown type */
         CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_UNKNOWN);
         config.bytes[0x0e] = 1;
         config.n_readable = 0x0c;
@@ -309,7 +309,7 @@ static void test_short_dump(void)
         Config config = root_port();
         PciFacts facts;
 
-        /* What was found before the end is a fact, what was not is unknown. */
+        /* A capability before the end is a fact; one that was not found is unknown. */
         config.n_readable = 256;
         facts = walk(&config, 4096);
         CHECK_NUMBER(facts.pcie, TRISTATE_YES);
@@ -338,7 +338,7 @@ static void test_gone(void)
         CHECK_NUMBER(facts.pcie, TRISTATE_UNKNOWN);
         CHECK_NUMBER(facts.acs, TRISTATE_UNKNOWN);
 
-        /* Gone half-way: the control word would read as "everything on". */
+        /* The device disappears half-way: the control word would read as "everything on". */
         config = root_port();
         memset(config.bytes + 0x14c, 0xff, 4);
         CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
@@ -352,7 +352,7 @@ static void test_virtual_function(void)
 {
         Config config = root_port();
 
-        /* Vendor and device read all-ones in a virtual function that is there. */
+        /* Vendor and device read all-ones in a virtual function that is present. */
         put32(&config, 0x00, 0xffffffff);
         CHECK_NUMBER(walk(&config, 4096).present, TRISTATE_YES);
 }

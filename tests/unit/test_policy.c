@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Verdicts from rules made by hand, and the glob.
+ * Verdicts of hand-made rules, and the glob.
  */
 
 #include "core/model/policy.h"
@@ -40,7 +40,7 @@ static void test_glob(void)
                         printf("# %s against %s\n", rows[i].pattern, rows[i].text);
 }
 
-/* Exponential for a naive glob; the product of the lengths for this one. */
+/* A naive glob takes exponential time; this one takes the product of the lengths. */
 static void test_glob_bounded(void)
 {
         char pattern[2001], text[20001];
@@ -111,12 +111,14 @@ static void test_check(void)
         CHECK(!verdict.allowed && verdict.rule == &rules[1] && verdict.mode_refused);
         verdict = ask(1000, 5, LEASE_MODE_NONE, &edu, "0000:00/05.0");
         CHECK(verdict.allowed);
-        /* The first rule that matches decides, though the fourth would allow. */
+        /* The first rule that matches decides, even if the fourth would allow. */
         verdict = ask(1001, 5, LEASE_MODE_VFIO, &edu, "0000:00/05.0");
         CHECK(!verdict.allowed && verdict.rule == &rules[1] && !verdict.mode_refused);
         verdict = ask(1001, 45, LEASE_MODE_IOMMUFD, &other, "0000:00/1c.4/00.0");
         CHECK(verdict.allowed && verdict.rule == &rules[2]);
-        /* Who may have bound devices may bind them; not the other way round, nor by path. */
+        /*
+         * A rule that allows bound devices also allows unbound ones; not the reverse, nor by path.
+         */
         rules[1].modes = 1U << LEASE_MODE_IOMMUFD;
         CHECK(ask(1000, 5, LEASE_MODE_IOMMUFD_UNBOUND, &edu, "0000:00/05.0").allowed);
         CHECK(!ask(1000, 5, LEASE_MODE_PATH, &edu, "0000:00/05.0").allowed);
@@ -125,7 +127,7 @@ static void test_check(void)
         rules[1].modes = 1U << LEASE_MODE_VFIO;
         verdict = ask(1001, 45, LEASE_MODE_IOMMUFD, &bridge, "0000:00/1c.4/00.0");
         CHECK(!verdict.allowed && verdict.rule == &rules[0]);
-        /* A rule that names nobody is for root. */
+        /* A rule that names no user is for root. */
         other.bdf.bus = 1;
         verdict = ask(1000, 44, LEASE_MODE_VFIO, &other, "0000:00/1d.0");
         CHECK(!verdict.allowed && verdict.rule == &rules[4]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * How a mistake in a policy file is told: the line, the place in it, and what may have been meant.
+ * How a mistake in a policy file is reported: the line, the place in it, and a suggestion.
  */
 
 #include "core/model/text.h"
@@ -29,7 +29,7 @@ static void expect_excerpt(const char *text, const char *want)
         CHECK_STRING(fault.excerpt ? fault.excerpt : "(none)", want);
 }
 
-/* The mark is below the place, whatever stands before it; a terminal obeys nothing of it. */
+/* The mark is below the place, whatever precedes it; no byte of it controls a terminal. */
 static void test_excerpts(void)
 {
         char text[400], want[200];
@@ -144,7 +144,7 @@ static void test_memlock(void)
         "use a stable path, as in \"0000:00/1c.*\" (see isoctl show); for an address use "           \
         "\"address\""
 
-/* Each with what is right about it. */
+/* Each mistake with the correct form. */
 static void test_patterns_that_never_match(void)
 {
         static const char *const good[] = {

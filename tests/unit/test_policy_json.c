@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Policy files: what is understood, and that everything else is refused where it stands.
+ * Policy files: valid ones are understood, and any other is refused with the place of the mistake.
  */
 
 #include "core/probe/policy_json.h"
@@ -270,7 +270,7 @@ static void test_require(void)
         CHECK_NUMBER(policy->rules[2].guard, GUARD_NONE);
 }
 
-/* What devices reach: the type of a group's domain, and whether its owner can lock enough. */
+/* The devices' access to memory: the type of the group's domain, and the owner's memlock limit. */
 static void test_memory(void)
 {
         _cleanup_(policy_freep) Policy *policy = expect_policy(
@@ -334,7 +334,7 @@ static void test_reserve_meaning(void)
                             "1: the rule has no \"lease\"");
 }
 
-/* Before names can be looked up they are nobody's; mistakes are still mistakes. */
+/* While names cannot be looked up they match no user; mistakes are still mistakes. */
 static void test_nameless(void)
 {
         const char text[] = "{\"rules\":[{\"match\":{},\"lease\":{\"users\":[\"no-such-user\",7],"

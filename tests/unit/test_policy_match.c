@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Each thing that a rule can go by, of devices and of who asks: what fits, what does not, and what
- * is not known.
+ * Each criterion of a rule, about devices and about the caller: what matches, what does not, and
+ * what is unknown.
  */
 
 #include "core/model/policy.h"
@@ -82,7 +82,7 @@ static void test_ids(void)
         expect("{\"subsystem_device\":\"0\"}", "+-+++");
 }
 
-/* What hangs below a card, and its virtual functions, are in its slot. */
+/* Devices below a card, and its virtual functions, are in the card's slot. */
 static void test_slot(void)
 {
         build();
@@ -90,7 +90,7 @@ static void test_slot(void)
         expect("{\"slot\":\"4-*\"}", "+++-+");
         expect("{\"slot\":\"5\"}", "-----");
         expect("{\"slot\":\"\"}", "-----");
-        /* Virtual functions of each other, in a forged machine. */
+        /* Two functions that each claim to be the other's VF, in a forged machine. */
         devices[0].is_vf = true;
         devices[0].physfn = 2;
         expect("{\"slot\":\"5\"}", "-----");

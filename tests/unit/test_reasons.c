@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Reasons in words: the devices are named, and what is missing.
+ * Reasons in words: they name the devices, and the missing ACS bits.
  */
 
 #include "core/model/groups.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Refusals: names and values are inverse, exit codes are those of the contract.
+ * Refusals: names and values are inverse, and exit codes are the documented ones.
  */
 
 #include "core/model/refusal.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Reserved regions as kernels print them, and what none prints.
+ * Reserved regions as kernels print them, and lines that no kernel prints.
  */
 
 #include "core/model/region.h"
@@ -20,7 +20,7 @@ static void test_kernel(void)
         CHECK_STRING(region.kind, "direct-relaxable");
         CHECK(region_next(&text, &region));
         CHECK_STRING(region.kind, "msi");
-        CHECK(region_next(&text, &region)); /* its line has lost its end */
+        CHECK(region_next(&text, &region)); /* the line lacks its end */
         CHECK_NUMBER(region.end, 0xffffffffff);
         CHECK(!region_next(&text, &region));
         CHECK_STRING(text, "");

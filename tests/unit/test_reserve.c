@@ -73,7 +73,7 @@ static void test_what_matches(void)
         CHECK(!reserve_is_asked(NULL));
 }
 
-/* As for a lease: one rule decides, and a later one has no say. */
+/* As for a lease: the first matching rule decides, and a later one does not count. */
 static void test_first_rule_decides(void)
 {
         const PolicyRule plain_first[] = {
@@ -103,7 +103,7 @@ static void test_bridges(void)
 
         expect(&rule, 1, "00:01.0=2 00:1d.0=2 00:1f.0=1 01:00.0=1 01:00.1=1 02:00.0=1");
 
-        /* The class alone tells of a bridge whose configuration space was not read. */
+        /* A bridge whose configuration space was not read is recognized by its class. */
         snapshot->devices[isa].class_code = 0x060100;
         snapshot->devices[isa].facts = (PciFacts){0};
         CHECK_NUMBER(reserve_judge(&policy, snapshot, isa, "", false).verdict, RESERVE_BRIDGE);
@@ -135,7 +135,7 @@ static void test_fingerprint(void)
         expect(&rule, 1, "00:01.0=2 00:1d.0=2 00:1f.0=5 01:00.0=4 01:00.1=4 02:00.0=1");
 }
 
-/* As many as before and another among them is another group; their order is nobody's matter. */
+/* As many groups as before but another one among them is a change; their order does not matter. */
 static void test_ids(void)
 {
         static uint32_t same[] = {0x10de228b, 0, 0x10de2484};
@@ -161,7 +161,7 @@ static void test_ids(void)
         expect(&rule, 1, "01:00.0=4 01:00.1=4");
 }
 
-/* Of a card that is being plugged in, the first function comes before the second. */
+/* When a card is inserted, its first function appears before the second. */
 static void test_arriving(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));

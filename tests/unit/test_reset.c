@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Who is reached by a reset, and what is left of the kernel's methods. */
+/* Which devices a reset reaches, and which of the kernel's methods remain. */
 
 #include <stdio.h>
 #include <string.h>
@@ -83,12 +83,14 @@ static void test_whole_buses(void)
         own("01:00.0 01:00.1");
         CHECK_STRING(plan_text("01:00.0", "flr bus"), "flr,bus bus 00:01.0");
         CHECK_STRING(plan_text("01:00.1", NULL), " bus 00:01.0");
-        /* Bridges are never leased; so nothing is reset that has a bus below it, but what is there.
+        /*
+         * Bridges are never leased: a bus with a bridge on it is not reset, but the bus below the
+         * bridge may be.
          */
         own("02:00.0 02:00.2 04:00.0");
         CHECK_STRING(plan_text("02:00.0", "bus"), " narrowed but 02:00.1");
         CHECK_STRING(plan_text("04:00.0", "bus"), "bus bus 03:00.0");
-        /* On a root bus there is nothing to be reset. */
+        /* On a root bus no bus reset is possible. */
         own("00:05.0");
         CHECK_STRING(plan_text("00:05.0", "bus"), " narrowed");
         CHECK_STRING(plan_text("00:05.0", "pm"), "pm");
@@ -105,7 +107,7 @@ static void test_reach(void)
         CHECK(!reset_reaches(snapshot, port, topology_find(snapshot, "00:05.0")));
 }
 
-/* The function's own methods stay; a bus that alone could do it is not touched. */
+/* The function's own methods remain; a bus below a hot-plug slot is not reset. */
 static void test_slots(void)
 {
         PciFacts *facts = &snapshot->devices[topology_find(snapshot, "00:01.0")].facts;
@@ -119,7 +121,7 @@ static void test_slots(void)
         facts->hotplug_slot = TRISTATE_NO;
 }
 
-/* Whoever has less never may reset more. */
+/* A caller with fewer devices can never reset more. */
 static void test_monotony(void)
 {
         unsigned n_checked = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From functions in any order to a machine: sorting, links, derived facts, stable paths; and that a
- * forged tree cannot make any of them go wrong.
+ * From functions in any order to a machine: sorting, links, derived facts, stable paths. A forged
+ * tree must not break any of them.
  */
 
 #include "core/model/path.h"
@@ -36,7 +36,7 @@ static void test_order(void)
         CHECK_NUMBER(snapshot->n_devices, 5);
         for (size_t i = 1; i < snapshot->n_devices; i++)
                 CHECK(bdf_compare(snapshot->devices[i - 1].bdf, snapshot->devices[i].bdf) < 0);
-        /* Of a repeated address the first stays. */
+        /* Of a repeated address the first function counts. */
         CHECK_NUMBER(snapshot->devices[topology_find(snapshot, "00:1d.0")].pcie_type, RP);
 
         for (size_t i = 0; i < snapshot->n_devices; i++)
@@ -67,7 +67,7 @@ static void test_multifunction(void)
         CHECK_NUMBER(snapshot->devices[5].multifunction, TRISTATE_NO);
 }
 
-/* Some switches have their ends the wrong way round. */
+/* Some switches have their upstream and downstream ports reversed. */
 static void test_port_types(void)
 {
         static const Part parts[] = {
@@ -181,7 +181,7 @@ static void test_iommus(void)
         CHECK_STRING(iommu_kind_to_string(IOMMU_KIND_DMAR), "dmar");
 }
 
-/* A copy has all that the original has, and nothing of it. */
+/* A copy has all values of the original, and shares no memory with it. */
 static void test_copy(void)
 {
         static const Part parts[] = {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Snapshots to text and back: every field, what is left out on request, and texts that are wrong.
+ * Snapshots to text and back: every field, the fields that are omitted on request, and invalid
+ * texts.
  */
 
 #include "core/model/groups.h"
@@ -212,7 +213,7 @@ static void test_groups(void)
         CHECK_STRING(have, want);
 }
 
-/* Nothing but an address: all is unknown, also what is above. */
+/* Only an address: all else is unknown, including the bridge above. */
 static void test_least(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
@@ -229,7 +230,7 @@ static void test_least(void)
         CHECK(!snapshot->command_line);
 }
 
-/* Functions of one bus are below one bridge, also one that is not known. */
+/* Functions of one bus are below one bridge, even an unknown one. */
 static void test_unknown_parents(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
@@ -247,7 +248,7 @@ static void test_unknown_parents(void)
         CHECK(!strstr(text, "parent"));
 }
 
-/* What is in a VMD's domain uses its endpoint's id, whether or not each device names it. */
+/* Devices in a VMD's domain use its endpoint's id, whether or not each device names it. */
 static void test_domains(void)
 {
         _cleanup_(snapshot_freep) Snapshot *named = NULL, *unnamed = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The sound partition edge by edge: a topology, who reaches whom, and by which rule.
+ * The sound partition edge by edge: a topology, which devices can reach each other, and by which
+ * rule.
  */
 
 #include "core/model/groups.h"
@@ -43,7 +44,7 @@ static void expect(const Part *parts, size_t n_parts, const char *groups, const 
 
 #define EXPECT(parts, groups, bdf, rules) expect(parts, ARRAY_SIZE(parts), groups, bdf, rules)
 
-/* The sentence of the one reason by which the sound partition goes beyond the kernel's. */
+/* The sentence of the only reason by which the sound partition is coarser than the kernel's. */
 static void expect_sentence(const Part *parts, size_t n_parts, ReasonRule rule, const char *want)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(parts, n_parts);
@@ -92,7 +93,7 @@ static void test_switch_peer(void)
                         "not redirect requests (no RR), and is routed to 0000:02:00.0.");
 }
 
-/* 5: what is turned around reaches the switch, not its other ports. */
+/* 5: a request that a port turns around reaches the switch, not its other ports. */
 static void test_turned_around(void)
 {
         static const Part parts[] = {SWITCH(ON, ACS_SV | ACS_RR | ACS_CR)};
@@ -143,7 +144,10 @@ static void test_switch_without_acs(void)
 
         EXPECT(parts, "00:1c.0 01:00.0 02:00.0 02:01.0 03:00.0 04:00.0", "04:00.0",
                "upstream-acs upstream-acs switch-peer turned-around forged-id");
-        /* Nothing is below the bad port, so nobody forges; what comes there will be routed. */
+        /*
+         * No device is below the bad port, so none can forge an id; a request that arrives there is
+         * routed.
+         */
         EXPECT(empty, "00:1c.0 | 01:00.0 | 02:00.0 02:01.0 03:00.0", "03:00.0",
                "switch-peer switch-peer");
         expect_sentence(empty, ARRAY_SIZE(empty), REASON_SWITCH_PEER,
@@ -177,7 +181,7 @@ static void test_function_peer(void)
         EXPECT(ari, "00:1c.0 | 01:00.0 01:01.0", "01:00.0", "function-peer");
 }
 
-/* 7: root ports of one slot, and what is below them. */
+/* 7: root ports of one slot, and the devices below them. */
 static void test_root_ports(void)
 {
         static const Part parts[] = {
@@ -218,7 +222,7 @@ static void test_virtual_functions(void)
                 {"01:10.0", "00:1c.0", .type = EP, .physfn = "01:00.0"},
         };
 
-        /* A row that denies what ACS says: without ACS or with, they do not talk. */
+        /* A row that denies what ACS says: with or without ACS, they do not reach each other. */
         static const Part denied[] = {
                 {"00:1c.0", .type = RP, .acs = ON},
                 {"01:00.0", "00:1c.0", .type = EP, .acs = ON, .vendor = 0x8088, .device = 0x0110},

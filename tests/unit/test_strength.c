@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Strength bit by bit: one machine on which everything is well, spoiled one thing at a time.
+ * Strength bit by bit: one machine on which every bit is yes, spoiled one fact at a time.
  */
 
 #include "core/model/strength.h"
@@ -74,7 +74,7 @@ static void test_strong(void)
         expect(snapshot, STRENGTH_PASID, TRISTATE_NO, "No member is known to have PASID.");
 }
 
-/* What was not read of a member, or of a port above it, leaves p2p unknown. */
+/* A fact about a member, or about a port above it, that was not read leaves p2p unknown. */
 static void test_thin(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
@@ -150,7 +150,7 @@ static void test_p2p(void)
                "read), reaches 0000:01:00.0 inside their common device.");
 }
 
-/* A function above 0 is found by function 0, and a VF by its PF: they are somewhere. */
+/* A function above 0 proves that function 0 exists, and a VF that its PF exists. */
 static void test_p2p_of_a_part(void)
 {
         static const Part some[] = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Reading a tree: a small machine written into a temporary directory as the kernel would show it,
- * then read back; and trees with parts missing.
+ * Reading a tree: a small machine written into a temporary directory in the kernel's form, then
+ * read back; and trees with parts missing.
  */
 
 #include "core/model/groups.h"
@@ -93,7 +93,7 @@ static void test_places(void)
         CHECK_STRING(snapshot->kernel_release, "");
 }
 
-/* With offset and stride a VF's number is computed, and believed only if the link agrees. */
+/* A VF's number is computed from offset and stride, and accepted only if the link agrees. */
 static void test_vf_numbers(void)
 {
         const char *root = tree_of_machine();
@@ -132,7 +132,7 @@ static void test_short_config(void)
         CHECK_NUMBER(snapshot->devices[2].facts.present, TRISTATE_UNKNOWN);
 }
 
-/* No file that a tree may hold instead of an attribute makes the reader wait or run away. */
+/* No kind of file in place of an attribute makes the reader wait or read without end. */
 static void test_odd_files(void)
 {
         const char *root = tree_make();
@@ -147,7 +147,7 @@ static void test_odd_files(void)
         tree_link("devices/pci0000:00/0000:00:01.0/driver",
                   "x/"
                   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
-        /* Copied without its links: where it hangs is not known. */
+        /* Copied without its links: its parent is unknown. */
         (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/0000:05:00.0", root);
         CHECK(mkdir(path, 0700) == 0);
         tree_file("bus/pci/devices/0000:05:00.0/vendor", "0x1234\n");
@@ -282,7 +282,7 @@ static Snapshot *read_again(const char *root, const Snapshot *before)
         return snapshot;
 }
 
-/* A device is asked once, unless it could not answer, or another one is in its place. */
+/* A device is read once, unless the read failed or another device has taken its place. */
 static void test_again(void)
 {
         static const char there[] = "devices/pci0000:00/0000:00:01.0";
@@ -306,7 +306,7 @@ static void test_again(void)
         CHECK_NUMBER(second->devices[0].pcie_type, PCIE_TYPE_ROOT_PORT);
         CHECK_NUMBER(second->devices[1].facts.acs, TRISTATE_YES);
 
-        /* The old directory stays, aside, so that its number is not given again. */
+        /* The old directory is kept elsewhere, so that its inode number is not reused. */
         (void)snprintf(from, sizeof(from), "%s/%s", root, there);
         (void)snprintf(to, sizeof(to), "%s/devices/gone", root);
         CHECK_NUMBER(rename(from, to), 0);

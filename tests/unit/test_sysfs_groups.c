@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a tree says beside ids and configuration space: groups, slots, resets, and what only the
- * running machine says.
+ * The tree's facts beside ids and configuration space: groups, slots, resets, and facts that only a
+ * running machine has.
  */
 
 #include "core/probe/sysfs.h"
@@ -56,7 +56,7 @@ static void test_groups(void)
         CHECK_NUMBER(snapshot->kernel_groups[2].direct, TRISTATE_NO);
 }
 
-/* What was not read to its end may hold anything. */
+/* A file that was not read to its end may contain anything. */
 static void test_long_regions(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Numbers that callers write: all of the text or nothing, and no more digits than there can be. */
+/* Numbers in a caller's text: the whole text or nothing, and no more digits than the type holds. */
 
 #include "core/model/text.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Which files are trusted, below a directory of our own: everything above it is not looked at, and
- * what belongs to whoever runs the test is root's.
+ * Which files are trusted, below a directory of the test: the directories above are not checked,
+ * and files of the user who runs the test count as root's.
  */
 
 #include "core/probe/trust.h"
@@ -63,7 +63,7 @@ static void start(void)
         CHECK(mkfifo(at("etc/policy.d/fifo.json"), 0644) == 0);
 }
 
-/* What opening `name` gives; `reason` is a part of what is said then. */
+/* The result of opening `name`; `reason` is a part of the message. */
 static void check(const char *name, int want, const char *reason)
 {
         _cleanup_(freep) char *said = NULL;
@@ -95,7 +95,7 @@ static void test_trusted(void)
         check("etc/policy.d/turning.json", -ELOOP, "");
 }
 
-/* With a mode of its own, `name` is refused as `reason` says, and so is each of the files. */
+/* With a mode of its own, `name` is refused with `reason`, and so is each of the files. */
 static void check_mode(const char *name, mode_t mode, const char *reason, const char *const *files)
 {
         struct stat st;
@@ -160,7 +160,7 @@ static void test_acl(void)
         CHECK(removexattr(at("etc/policy.d/a.json"), "system.posix_acl_access") == 0);
 }
 
-/* A link that leads out: what is outside is looked at, from the root on. */
+/* A link that leads out: its target is checked, from the root directory on. */
 static void test_outside(void)
 {
         Trust elsewhere = {.owner = trust.owner, .above = at("srv")};
@@ -174,8 +174,7 @@ static void test_outside(void)
         CHECK(chmod(at("etc"), 0755) == 0);
 }
 
-/* A policy is refused as a whole; which directories it has does not matter if they can be trusted.
- */
+/* A policy is refused as a whole; its directories do not matter as long as they can be trusted. */
 static void test_policy(void)
 {
         char directory[256];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The kernel's messages as they are on the wire, and others that only look like them. */
+/* The kernel's messages as sent, and others that only look like them. */
 
 #include <string.h>
 
@@ -61,7 +61,7 @@ static void test_a_driver(void)
         CHECK_NUMBER(event.kind, UEVENT_OTHER);
 }
 
-/* The path looks like a function's, and something else is there. */
+/* The path looks like a function's, but the directory is another object's. */
 static void test_others(void)
 {
         static const char *const texts[] = {
@@ -79,7 +79,7 @@ static void test_others(void)
         CHECK_NUMBER(event.kind, UEVENT_OTHER);
         PARSE("add@" CARD "/net/eth0\0SUBSYSTEM=pci\0", &event);
         CHECK_NUMBER(event.kind, UEVENT_OTHER);
-        /* Cut off inside a text: nothing past the end is read. */
+        /* Truncated inside a text: no byte past the end is read. */
         uevent_parse("add@" CARD "\0SUBSYSTEM=p", strlen("add@" CARD) + 12, &event);
         CHECK_NUMBER(event.kind, UEVENT_OTHER);
 }

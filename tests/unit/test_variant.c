@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The module tables of made-up kernels, asked for a device.
+ * Module tables of made kernels, searched for a device.
  */
 
 #include "core/model/variant.h"
@@ -65,7 +65,7 @@ static void test_fields(void)
         }
 }
 
-/* The one that says the most, whatever it says; of equals the first. */
+/* The most specific entry wins, whatever it says; of equal ones the first. */
 static void test_specificity(void)
 {
         CHECK_STRING(search("alias vfio_pci:v000015B3d*sv*sd*bc02sc*i* two\n"
@@ -109,7 +109,7 @@ static void test_builtin(void)
         variant_search_modinfo(table, sizeof(table), VF, &match);
         CHECK_STRING(match.module, "cut");
         variant_search_modinfo(table, 0, VF, &match);
-        /* What is there already stays, unless there is better. */
+        /* The value that is present stays unless a better one is found. */
         variant_search_aliases(ANY, VF, &match);
         CHECK_STRING(match.module, "cut");
 }

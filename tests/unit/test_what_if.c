@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Changed machines: which groups they would have, and which changes make no sense.
+ * Changed machines: the groups they would have, and the changes that are refused.
  */
 
 #include "core/model/what_if.h"
@@ -103,7 +103,7 @@ static void test_no_move(void)
                 {"01:00.0", "02:00.0", WHAT_IF_E_NO_PORT},
                 {"01:00.0", "00:0e.0", WHAT_IF_E_NO_PORT},
                 {"01:00.0", "03:00.0", WHAT_IF_E_OCCUPIED},
-                {"01:00.0", "00:01.0", 0}, /* where it is */
+                {"01:00.0", "00:01.0", 0}, /* its present place */
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -206,7 +206,7 @@ static int32_t group_at(const Snapshot *snapshot, Bdf bdf)
         return index == SNAPSHOT_NONE ? -2 : snapshot->devices[index].kernel_group;
 }
 
-/* The groups that there are stay, also where the rules would make others. */
+/* Existing groups stay, even if the rules would now make others. */
 static void test_add(void)
 {
         static const Part running[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Parts to snapshots, partitions to text.
+ * Converts tables of parts to snapshots, and partitions to text.
  */
 
 #include "topology.h"
@@ -140,7 +140,7 @@ char *topology_rules(const Snapshot *snapshot, const Partition *partition, const
         return text;
 }
 
-/* Spreads from the first member along the reasons until nothing is added. */
+/* Follows the reasons from the first member until no device is added. */
 static bool group_connects(const Partition *partition, size_t g)
 {
         const Group *group = &partition->groups[g];

@@ -2,20 +2,20 @@
 #pragma once
 
 /*
- * Machines written down in a few lines: a table of parts becomes a snapshot, a partition becomes a
- * line of text, so that a test states a topology and an expectation and nothing else.
+ * Machines in a few lines: a table of parts becomes a snapshot, a partition becomes a line of text.
+ * A test then states only a topology and an expectation.
  */
 
 #include "core/model/groups.h"
 #include "core/model/snapshot.h"
 
-/* Beyond PcieType: what is no PCI Express function, or not known to be. */
+/* In addition to PcieType: a function without PCI Express, or of unknown type. */
 enum {
         PART_PCI = 0x20,
         PART_UNKNOWN = 0x21,
 };
 
-/* What there is of ACS; the rest is the control word, under a capability that has every bit. */
+/* The state of ACS; the rest is the control word, under a capability that has every bit. */
 enum {
         PART_ACS_ON = ACS_SV | ACS_RR | ACS_CR | ACS_UF,
         PART_ACS_UNKNOWN = -1,
@@ -34,7 +34,7 @@ typedef struct Part {
         int kernel_group; /* one more than the number; 0: none */
 } Part;
 
-/* Returns a finished snapshot; aborts on a part that makes no sense. */
+/* Returns a finished snapshot; aborts on an invalid part. */
 Snapshot *topology_build(const Part *parts, size_t n_parts);
 
 /* "00:1c.0 01:00.0 | 02:00.0": groups by anchor, members by address. The caller frees it. */
@@ -46,10 +46,10 @@ char *topology_rules(const Snapshot *snapshot, const Partition *partition, const
 /* Every group's reasons connect its members and nothing else; every member is listed once. */
 bool topology_reasons_connect(const Partition *partition);
 
-/* Are all facts the same? Compares field by field: what pads a struct is never set. */
+/* Are all facts equal? Compares field by field: the padding of a struct is never set. */
 bool topology_facts_equal(const PciFacts *a, const PciFacts *b);
 
-/* The address of the bridge above, "root", or "?" where it is not known; of one call at a time. */
+/* The address of the bridge above, "root", or "?" if unknown; valid until the next call. */
 const char *topology_above(const Snapshot *snapshot, const char *bdf);
 
 /* Index of a device; aborts if there is none. */

@@ -25,7 +25,7 @@ static void must(int ok, const char *what)
         }
 }
 
-/* The full path, its directories made. */
+/* Writes the full path and creates its directories. */
 static const char *full(const char *path, char text[static 512])
 {
         int n = snprintf(text, 512, "%s/%s", root, path);
@@ -41,7 +41,7 @@ static const char *full(const char *path, char text[static 512])
 
 const char *tree_make(void)
 {
-        (void)umask(022); /* files that others may write are no files of the daemon */
+        (void)umask(022); /* the daemon rejects files that other users may write */
         char text[512];
 
         /* In memory where that is possible: thousands of small files keep a disk's journal busy. */

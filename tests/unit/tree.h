@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A sysfs tree of a test's own, in a temporary directory; one at a time.
+ * A temporary sysfs tree for a test; one at a time.
  */
 
 #include <stddef.h>
@@ -12,7 +12,7 @@
 const char *tree_make(void);
 void tree_remove(void);
 
-/* Paths are below the root; directories above are made as needed. */
+/* Paths are relative to the root; missing parent directories are created. */
 void tree_file(const char *path, const char *text);
 void tree_bytes(const char *path, const void *bytes, size_t n_bytes);
 void tree_link(const char *path, const char *target);
