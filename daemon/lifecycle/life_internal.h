@@ -72,12 +72,8 @@ void life_expect_end(Lease *lease, unsigned seconds);
 /* The worker has ended: clears the text about the wait. */
 void life_end_wait(Lease *lease);
 
-/* Says what the lease waits for, or NULL. */
-const char *life_waits_for(const Lease *lease);
-
 /* Whether a worker of a former daemon still hangs at the lease. Raises LIFE_CLEAR when it ends. */
 bool life_await_former(Lease *lease);
-bool life_has_former(const Lease *lease);
 
 /* --- actions ------------------------------------------------------------------------------------ */
 

@@ -23,10 +23,10 @@
 #include "daemon/work/work.h"
 
 typedef struct LifeHang {
-        char *text;                 /* what a worker waits for, or NULL */
-        struct event *stuck;        /* when the lease is called stuck, or NULL */
-        struct event *former;       /* the end of a former daemon's worker, or NULL */
-        int former_fd;              /* its pidfd, or -1 */
+        char *text;           /* what a worker waits for, or NULL */
+        struct event *stuck;  /* when the lease is called stuck, or NULL */
+        struct event *former; /* the end of a former daemon's worker, or NULL */
+        int former_fd;        /* its pidfd, or -1 */
 } LifeHang;
 
 static void init_lease(void *part)
@@ -59,11 +59,6 @@ const Module life_wait_module = {
 
 DEFINE_LEASE_PART(LifeHang, of, life_wait_module);
 
-const char *life_waits_for(const Lease *lease)
-{
-        return of(lease)->text;
-}
-
 const char *lease_trouble(const Lease *lease)
 {
         if (of(lease)->text)
@@ -74,11 +69,6 @@ const char *lease_trouble(const Lease *lease)
 bool lease_is_at_work(const Lease *lease)
 {
         return work_transition(lease) && !of(lease)->text;
-}
-
-bool life_has_former(const Lease *lease)
-{
-        return of(lease)->former;
 }
 
 static void set_text(Lease *lease, const char *text)
@@ -131,12 +121,12 @@ static void on_stuck(evutil_socket_t fd, short what, void *userdata)
         Lease *lease = userdata;
         char text[160];
 
-        if (!work_transition(lease) && !work_is_ending(lease) && !life_has_former(lease))
+        if (!work_transition(lease) && !work_is_ending(lease) && !of(lease)->former)
                 return;
         ledger_set_stuck(lease, true);
         if (work_transition(lease))
                 return holders_ask_own(lease, false, on_holders, NULL);
-        if (!life_waits_for(lease)) {
+        if (!of(lease)->text) {
                 (void)snprintf(
                         text, sizeof(text),
                         "group %s: the worker of its guard hangs in the kernel; see the kernel "
