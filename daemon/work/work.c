@@ -39,6 +39,13 @@ bool work_is_ending(const Lease *lease)
         return of(lease)->sequel;
 }
 
+/* Starts the worker of a job. `ret_worker` is its place in the lease. */
+static int start(Lease *lease, const LeaseJob *job, WorkerHandler handler, Worker **ret_worker)
+{
+        return worker_start(lease->ledger->base, job->run, job->context ? job->context : lease,
+                            job->fds, job->deadline, &handler, ret_worker);
+}
+
 /* --- transitions ------------------------------------------------------------------------------ */
 
 static void on_transition_done(WorkerResult *result, void *userdata)
@@ -59,12 +66,9 @@ static void on_transition_overdue(void *userdata)
 
 int work_start_transition(Lease *lease, const LeaseJob *job)
 {
-        const WorkerHandler handler = {on_transition_done, on_transition_overdue, lease};
-        Work *own = of(lease);
-
-        own->transition_job = *job;
-        return worker_start(lease->ledger->base, job->run, job->context ? job->context : lease,
-                            job->fds, job->deadline, &handler, &own->transition);
+        of(lease)->transition_job = *job;
+        return start(lease, job, (WorkerHandler){on_transition_done, on_transition_overdue, lease},
+                     &of(lease)->transition);
 }
 
 /* --- upkeep ----------------------------------------------------------------------------------- */
@@ -102,12 +106,9 @@ static void on_upkeep_overdue(void *userdata)
 
 int work_start_upkeep(Lease *lease, const LeaseJob *job)
 {
-        const WorkerHandler handler = {on_upkeep_done, on_upkeep_overdue, lease};
-        Work *own = of(lease);
-
-        own->upkeep_job = *job;
-        return worker_start(lease->ledger->base, job->run, job->context ? job->context : lease,
-                            job->fds, job->deadline, &handler, &own->upkeep);
+        of(lease)->upkeep_job = *job;
+        return start(lease, job, (WorkerHandler){on_upkeep_done, on_upkeep_overdue, lease},
+                     &of(lease)->upkeep);
 }
 
 void work_end_upkeep(Lease *lease, const WorkSequel *sequel)
