@@ -152,8 +152,7 @@ const Verb verb_plan = {
         .help = "Members, drivers, steps in order, the guard, the strength of the isolation, and\n"
                 "the host's uses of the devices. Exits with the code that acquire would have.\n"
                 "Takes the options of acquire, except --wait.\n",
-        .options = OPTION_MODE | OPTION_UID | OPTION_MEMBERS | OPTION_FORCE | OPTION_DRIVER |
-                   OPTION_TYPE | OPTION_RAM | OPTION_CONSOLE,
+        .options = ACQUIRE_OPTIONS & ~OPTION_WAIT,
         .min_arguments = 1,
         .max_arguments = ANY_NUMBER,
         .host = VERB_HOST_DAEMON,

@@ -126,19 +126,8 @@ const Verb verb_run = {
                 "                 iommufd-unbound: the same, for programs that bind, as QEMU does\n"
                 "                 group-fd: {group:N}, for programs that make their container\n"
                 "                 path: no fds; COMMAND opens the nodes, as DPDK does\n"
-                "--uid USER       path, group-fd: the user that may open the nodes; another user\n"
-                "                 than yourself requires root\n"
-                "--with-members   also take members bound to host drivers that no selector names\n"
-                "--driver NAME    bind this VFIO driver to all devices, not the one made for each\n"
-                "--type TYPE      DMA or DMA-FQ: the type of the default domains during the lease\n"
-                "--ram SIZE       memory to map: warn if the limit on locked memory is too small\n"
-                "--release-console  root only: unbind the host's console from the screen during\n"
-                "                 the lease\n"
-                "--force          root only: take devices that the host uses (see the journal)\n"
-                "--wait[=SECONDS] wait in the queue if a group is leased (first come first "
-                "served)\n",
-        .options = OPTION_MODE | OPTION_UID | OPTION_MEMBERS | OPTION_FORCE | OPTION_DRIVER |
-                   OPTION_TYPE | OPTION_RAM | OPTION_CONSOLE | OPTION_WAIT | OPTION_COMMAND,
+                ACQUIRE_OPTIONS_HELP,
+        .options = ACQUIRE_OPTIONS | OPTION_COMMAND,
         .min_arguments = 1,
         .max_arguments = ANY_NUMBER,
         .host = VERB_HOST_DAEMON,
