@@ -5,8 +5,9 @@
  *      weigh large LEASE MIB  each method with the largest message that is legal, and with some
  *                             that are too large, of up to MIB megabytes (30: the bus lets 32
  *                             through); a line for each kind: how it was answered, how often
- *      weigh unread TIMES     TIMES calls that read or list, whose answers nobody reads; says
- *                             "sent", stays until its standard input ends
+ *      weigh unread TIMES     TIMES calls that read or list; says "sent" when the bus has dealt
+ *                             with all of them; reads the answers only when its standard input has
+ *                             ended, and says who gave how many
  *      weigh latency TIMES    reads a property TIMES times, ten milliseconds apart; tells how long
  *                             that took: median, 99 of 100, the longest, and the wait for a first
  *                             call behind what others sent before, in microseconds
@@ -18,6 +19,7 @@
 #include <err.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +139,76 @@ static void send_large(const char *lease, size_t n_mib)
         sd_bus_unref(bus);
 }
 
+/* Notes that the signal has come. */
+static int on_sent(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+        bool *is_sent = userdata;
+
+        *is_sent |= sd_bus_message_is_signal(message, SERVICE ".Lab", "Sent") > 0;
+        return 0;
+}
+
+/*
+ * Waits until the bus daemon has dealt with all that `bus` sent, and reads nothing from `bus`: the
+ * last message is a signal to another connection.
+ */
+static void await_sent(sd_bus *bus)
+{
+        sd_bus *witness = connect_bus();
+        sd_bus_message *message = NULL;
+        const char *name = NULL;
+        bool is_sent = false;
+
+        if (sd_bus_add_filter(witness, NULL, on_sent, &is_sent) < 0 ||
+            sd_bus_get_unique_name(witness, &name) < 0 ||
+            sd_bus_message_new_signal(bus, &message, "/", SERVICE ".Lab", "Sent") < 0 ||
+            sd_bus_message_set_destination(message, name) < 0 ||
+            sd_bus_send(bus, message, NULL) < 0 || sd_bus_flush(bus) < 0)
+                errx(1, "cannot send the signal");
+        while (!is_sent) {
+                int r = sd_bus_process(witness, NULL);
+
+                if (r < 0 || (r == 0 && sd_bus_wait(witness, FIRST_USEC) <= 0))
+                        errx(1, "no signal");
+        }
+        sd_bus_message_unref(message);
+        sd_bus_unref(witness);
+}
+
+typedef struct Answers {
+        unsigned n_daemon, n_bus;
+} Answers;
+
+static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+        Answers *answers = userdata;
+        const char *sender = sd_bus_message_get_sender(message);
+
+        if (sd_bus_message_is_signal(message, NULL, NULL))
+                return 0;
+        if (sender && strcmp(sender, "org.freedesktop.DBus") == 0)
+                answers->n_bus++;
+        else
+                answers->n_daemon++;
+        return 1;
+}
+
+/* Sends a call that wants an answer. */
+static void send_call(sd_bus *bus, const char *interface, const char *member)
+{
+        sd_bus_message *message = NULL;
+        uint64_t cookie; /* without one, sd-bus says in the call that it wants no answer */
+
+        int r = sd_bus_message_new_method_call(bus, &message, SERVICE, ROOT, interface, member);
+        if (r >= 0 && strcmp(member, "GetAll") == 0)
+                r = sd_bus_message_append(message, "s", SERVICE ".Manager");
+        if (r >= 0)
+                r = sd_bus_send(bus, message, &cookie);
+        if (r < 0)
+                errx(1, "%s: %s", member, strerror(-r));
+        sd_bus_message_unref(message);
+}
+
 static void leave_unread(unsigned times)
 {
         static const char *const calls[][2] = {
@@ -145,27 +217,26 @@ static void leave_unread(unsigned times)
                 {"org.freedesktop.DBus.Introspectable", "Introspect"},
         };
         sd_bus *bus = connect_bus();
+        Answers answers = {.n_bus = 0};
         char byte;
 
-        for (unsigned i = 0; i < times; i++) {
-                sd_bus_message *message = NULL;
-                const char *const *call = calls[i % 3];
-                int r = sd_bus_message_new_method_call(bus, &message, SERVICE, ROOT, call[0],
-                                                       call[1]);
-
-                if (r >= 0 && i % 3 == 1)
-                        r = sd_bus_message_append(message, "s", SERVICE ".Manager");
-                if (r >= 0)
-                        r = sd_bus_send(bus, message, NULL);
-                if (r < 0)
-                        errx(1, "%s", strerror(-r));
-                sd_bus_message_unref(message);
-        }
-        (void)sd_bus_flush(bus);
+        if (sd_bus_add_filter(bus, NULL, on_answer, &answers) < 0)
+                errx(1, "cannot count the answers");
+        for (unsigned i = 0; i < times; i++)
+                send_call(bus, calls[i % 3][0], calls[i % 3][1]);
+        await_sent(bus);
         printf("sent\n");
         (void)fflush(stdout);
         while (read(STDIN_FILENO, &byte, 1) > 0)
                 continue;
+        while (answers.n_daemon + answers.n_bus < times) {
+                int r = sd_bus_process(bus, NULL);
+
+                if (r < 0 || (r == 0 && sd_bus_wait(bus, FIRST_USEC) <= 0))
+                        errx(1, "after %u answers there are no more",
+                             answers.n_daemon + answers.n_bus);
+        }
+        printf("answers: %u of the daemon, %u of the bus\n", answers.n_daemon, answers.n_bus);
         sd_bus_unref(bus);
 }
 

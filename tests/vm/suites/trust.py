@@ -21,6 +21,8 @@ ALL = {"Manager.Acquire", "Manager.Plan", "Manager.Repair", "Manager.Resolve", "
        "Lease.Release", "Lease.Revoke", "Lease.Transfer", "Lease.GetDescriptors",
        "Lease.GetHolders", "Lease.TakeDevice", "Lease.ExpelDevice"}
 TIMES = 15
+UNREAD = 3000      # calls whose answers nobody reads
+PACED = 64         # so many of them reach the daemon at least: the bus lets 128 wait at a time
 RULES = "/etc/polkit-1/rules.d/10-lab.rules"
 DENIED, CHANGED = 5, 6
 OTHER = 1002
@@ -134,11 +136,16 @@ def unread_answers_hold_up_nobody_else(context):
     context.isoctl("list")
     pid = context.sh(MAIN_PID)
     _ask(context, "quiet")
-    stream = context.spawn(f"exec {AS_NOBODY} {WEIGH} unread 3000")
+    stream = context.spawn(f"exec {AS_NOBODY} {WEIGH} unread {UNREAD}")
     stream.expect("^sent$")
-    _ask(context, "beside 3,000 unread calls")
+    _ask(context, f"beside {UNREAD} unread calls")
     stream.eof()
-    stream.wait()
+    out = stream.wait().out
+    context.tell(out.splitlines()[-1])
+    by_daemon, by_bus = map(int, re.search(r"^answers: (\d+) of the daemon, (\d+) of the bus$", out,
+                                           re.MULTILINE).groups())
+    context.equal(by_daemon + by_bus, UNREAD, "calls that were answered at last")
+    context.ok(by_daemon >= PACED, f"the daemon answered {by_daemon}: the bus let no flood through")
     _ask(context, "after them")
     context.equal(context.sh(MAIN_PID), pid, "the daemon's process")
 
