@@ -120,7 +120,7 @@ static int ask_strength(Asking *asking, const iso_group *group, const PolicyRule
         size_t n = 0;
         int r;
 
-        if (rule->strength == 0 || !group)
+        if (rule->require.strength == 0 || !group)
                 return 0;
         r = iso_host_strength(asking->host, group, &bits, &n);
         if (r != 0)
@@ -129,7 +129,7 @@ static int ask_strength(Asking *asking, const iso_group *group, const PolicyRule
         for (size_t i = 0; i < n; i++) {
                 char text[512];
 
-                if ((rule->strength >> i & 1) == 0 || strcmp(bits[i].value, "yes") == 0)
+                if ((rule->require.strength >> i & 1) == 0 || strcmp(bits[i].value, "yes") == 0)
                         continue;
                 (void)snprintf(text, sizeof(text),
                                "group %s: policy rule %s requires \"%s\", which "

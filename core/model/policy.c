@@ -51,15 +51,15 @@ Policy *policy_free(Policy *policy)
                 free(rule->name);
                 free(rule->origin);
                 free(rule->text);
-                free(rule->path);
-                free(rule->address);
-                free(rule->slot);
-                free(rule->driver);
+                free(rule->match.path);
+                free(rule->match.address);
+                free(rule->match.slot);
+                free(rule->match.driver);
                 free(rule->reserve.ids);
-                patterns_clear(&rule->units);
-                patterns_clear(&rule->labels);
-                free(rule->uids);
-                free(rule->gids);
+                patterns_clear(&rule->access.units);
+                patterns_clear(&rule->access.labels);
+                free(rule->access.uids);
+                free(rule->access.gids);
         }
         free(policy->rules);
         free(policy);
@@ -166,7 +166,7 @@ static bool fits_slot(const char *glob, const PolicySubject *subject)
         return false;
 }
 
-static bool fits_group(const PolicyRule *rule, const PolicySubject *subject)
+static bool fits_group(const PolicyMatch *match, const PolicySubject *subject)
 {
         const Snapshot *snapshot = subject->snapshot;
         int32_t group = snapshot->devices[subject->device].kernel_group;
@@ -174,62 +174,64 @@ static bool fits_group(const PolicyRule *rule, const PolicySubject *subject)
 
         for (size_t i = 0; group >= 0 && i < snapshot->n_devices; i++)
                 n += snapshot->devices[i].kernel_group == group;
-        return n > 0 && n >= rule->group_min && (rule->group_max == 0 || n <= rule->group_max);
+        return n > 0 && n >= match->group_min && (match->group_max == 0 || n <= match->group_max);
 }
 
-static bool fits_identity(const PolicyRule *rule, const PciDevice *device)
+static bool fits_number(const PolicyNumber *wanted, uint16_t value)
 {
-        if (rule->has_vendor && rule->vendor != device->vendor)
-                return false;
-        if (rule->has_device && rule->device != device->device)
-                return false;
-        if (rule->has_subsystem_vendor && rule->subsystem_vendor != device->subsystem_vendor)
-                return false;
-        if (rule->has_subsystem_device && rule->subsystem_device != device->subsystem_device)
-                return false;
-        return !rule->has_class ||
-               ((rule->class_value ^ device->class_code) & rule->class_mask) == 0;
+        return !wanted->is_set || wanted->value == value;
 }
 
-static bool fits_place(const PolicyRule *rule, const PolicySubject *subject)
+static bool fits_identity(const PolicyMatch *match, const PciDevice *device)
+{
+        return fits_number(&match->vendor, device->vendor) &&
+               fits_number(&match->device, device->device) &&
+               fits_number(&match->subsystem_vendor, device->subsystem_vendor) &&
+               fits_number(&match->subsystem_device, device->subsystem_device) &&
+               ((match->class_value ^ device->class_code) & match->class_mask) == 0;
+}
+
+static bool fits_place(const PolicyMatch *match, const PolicySubject *subject)
 {
         const PciDevice *device = &subject->snapshot->devices[subject->device];
         char address[BDF_TEXT_SIZE];
 
-        if (rule->path && !policy_glob(rule->path, subject->path))
+        if (match->path && !policy_glob(match->path, subject->path))
                 return false;
-        if (rule->address && !policy_glob(rule->address, bdf_format(device->bdf, address)))
+        if (match->address && !policy_glob(match->address, bdf_format(device->bdf, address)))
                 return false;
-        if (rule->removable != TRISTATE_UNKNOWN && rule->removable != device->removable)
+        if (match->removable != TRISTATE_UNKNOWN && match->removable != device->removable)
                 return false;
-        if (rule->has_numa_node && !(device->has_numa_node && rule->numa_node == device->numa_node))
+        if (match->numa_node.is_set &&
+            !(device->has_numa_node && match->numa_node.value == device->numa_node))
                 return false;
-        if (rule->slot && !fits_slot(rule->slot, subject))
+        if (match->slot && !fits_slot(match->slot, subject))
                 return false;
-        return (rule->group_min == 0 && rule->group_max == 0) || fits_group(rule, subject);
+        return (match->group_min == 0 && match->group_max == 0) || fits_group(match, subject);
 }
 
-static bool fits_driver(const PolicyRule *rule, const PolicySubject *subject)
+static bool fits_driver(const PolicyMatch *match, const PolicySubject *subject)
 {
         const Snapshot *snapshot = subject->snapshot;
 
-        return !rule->driver ||
+        return !match->driver ||
                (!snapshot->without_drivers &&
-                policy_glob(rule->driver, snapshot->devices[subject->device].driver));
+                policy_glob(match->driver, snapshot->devices[subject->device].driver));
 }
 
 Tristate policy_rule_matches(const PolicyRule *rule, const PolicySubject *subject)
 {
+        const PolicyMatch *match = &rule->match;
         const PciDevice *device = &subject->snapshot->devices[subject->device];
 
-        if (!fits_identity(rule, device) || !fits_place(rule, subject) ||
-            !fits_driver(rule, subject))
+        if (!fits_identity(match, device) || !fits_place(match, subject) ||
+            !fits_driver(match, subject))
                 return TRISTATE_NO;
-        if (!rule->has_serial)
+        if (!match->has_serial)
                 return TRISTATE_YES;
         if (device->facts.serial != TRISTATE_YES)
                 return device->facts.serial;
-        return tristate_from_bool(device->facts.serial_number == rule->serial);
+        return tristate_from_bool(device->facts.serial_number == match->serial);
 }
 
 static bool patterns_fit(const PolicyPatterns *patterns, const char *text)
@@ -243,21 +245,21 @@ static bool patterns_fit(const PolicyPatterns *patterns, const char *text)
 /* If the rule names neither users nor groups, its units and labels decide. */
 static bool rule_knows_user(const PolicyRule *rule, const PolicyRequest *request)
 {
-        for (size_t i = 0; i < rule->n_uids; i++)
-                if (rule->uids[i] == request->uid)
+        for (size_t i = 0; i < rule->access.n_uids; i++)
+                if (rule->access.uids[i] == request->uid)
                         return true;
-        for (size_t i = 0; i < rule->n_gids; i++)
+        for (size_t i = 0; i < rule->access.n_gids; i++)
                 for (size_t k = 0; k < request->n_gids; k++)
-                        if (rule->gids[i] == request->gids[k])
+                        if (rule->access.gids[i] == request->gids[k])
                                 return true;
-        return rule->n_uids == 0 && rule->n_gids == 0 &&
-               (rule->units.n_globs > 0 || rule->labels.n_globs > 0);
+        return rule->access.n_uids == 0 && rule->access.n_gids == 0 &&
+               (rule->access.units.n_globs > 0 || rule->access.labels.n_globs > 0);
 }
 
 static bool rule_knows(const PolicyRule *rule, const PolicyRequest *request)
 {
-        return rule_knows_user(rule, request) && patterns_fit(&rule->units, request->unit) &&
-               patterns_fit(&rule->labels, request->label);
+        return rule_knows_user(rule, request) && patterns_fit(&rule->access.units, request->unit) &&
+               patterns_fit(&rule->access.labels, request->label);
 }
 
 /*
@@ -266,15 +268,17 @@ static bool rule_knows(const PolicyRule *rule, const PolicyRequest *request)
  */
 static bool rule_has_mode(const PolicyRule *rule, LeaseMode mode)
 {
-        return rule->modes == 0 || mode == LEASE_MODE_NONE || (rule->modes >> mode & 1) ||
-               (mode == LEASE_MODE_IOMMUFD_UNBOUND && (rule->modes >> LEASE_MODE_IOMMUFD & 1));
+        return rule->access.modes == 0 || mode == LEASE_MODE_NONE ||
+               (rule->access.modes >> mode & 1) ||
+               (mode == LEASE_MODE_IOMMUFD_UNBOUND &&
+                (rule->access.modes >> LEASE_MODE_IOMMUFD & 1));
 }
 
 static PolicyVerdict rule_verdict(const PolicyRule *rule, const PolicyRequest *request)
 {
         PolicyVerdict verdict = {.rule = rule};
 
-        if (rule->deny)
+        if (rule->access.deny)
                 return verdict;
         if (request->uid == 0) {
                 verdict.allowed = true;
@@ -296,8 +300,8 @@ const PolicyRule *policy_find_rule(const Policy *policy, const PolicySubject *su
 bool policy_asks_attachment(const Policy *policy)
 {
         for (size_t i = 0; policy && i < policy->n_rules; i++)
-                if (policy->rules[i].has_numa_node ||
-                    policy->rules[i].removable != TRISTATE_UNKNOWN)
+                if (policy->rules[i].match.numa_node.is_set ||
+                    policy->rules[i].match.removable != TRISTATE_UNKNOWN)
                         return true;
         return false;
 }
@@ -321,14 +325,14 @@ char *policy_describe_refusal(const PolicyVerdict *verdict, const PolicySubject 
                 return text_print("%s: no policy rule matches it, so only root may lease it; "
                                   "add a rule to /etc/isolationd/policy.d (isolationd.policy(5))",
                                   text);
-        if (rule->deny)
+        if (rule->access.deny)
                 return text_print("%s: policy rule %s denies all leases of it", text, rule->origin);
         if (verdict->mode_refused)
                 return text_print("%s: policy rule %s does not allow mode %s", text, rule->origin,
                                   lease_mode_to_string(request->mode));
         if (!rule_knows_user(rule, request))
                 return text_print("%s: policy rule %s does not name you", text, rule->origin);
-        if (!patterns_fit(&rule->units, request->unit))
+        if (!patterns_fit(&rule->access.units, request->unit))
                 return text_print("%s: policy rule %s is not for what runs in %s", text,
                                   rule->origin,
                                   request->unit && *request->unit ? request->unit : "no unit");

@@ -84,15 +84,19 @@ _nodiscard_ bool policy_join_from_string(const char *text, PolicyJoin *ret);
 #define POLICY_MEMLOCK_MAX ((int64_t)1 << 62)
 #define POLICY_MEMLOCK_UNLIMITED ((uint64_t)INT64_MAX)
 
+/* A number that a rule may compare. */
+typedef struct PolicyNumber {
+        bool is_set;
+        uint16_t value;
+} PolicyNumber;
+
 /* A reservation, which keeps host drivers off a device: core/model/reserve.h. */
 typedef struct PolicyReserve {
         bool at_boot; /* the rule reserves */
         bool park;    /* the daemon owns the group while it is not leased */
 
         /* Fingerprint of the expected device; unset fields are not compared. */
-        bool has_vendor, has_device;
-        uint16_t vendor;
-        uint16_t device;
+        PolicyNumber vendor, device;
         unsigned n_members; /* number of members of its group, ports included; 0: not compared */
         uint32_t *ids;      /* ids of all members, vendor in the high half; NULL: not compared */
         size_t n_ids;
@@ -104,30 +108,24 @@ typedef struct PolicyPatterns {
         size_t n_globs;
 } PolicyPatterns;
 
-typedef struct PolicyRule {
-        char *name;
-        char *origin; /* file, line and name, "50-lab.json:12: dpdk-nics" */
-        unsigned line;
-        char *text; /* the rule's text, JSON on one line; NULL if not kept */
-
-        /* Match: unset fields match everything. */
-        bool has_vendor, has_device, has_class;
-        uint16_t vendor;
-        uint16_t device;
+/* The devices of a rule. What is not set matches every device. */
+typedef struct PolicyMatch {
+        PolicyNumber vendor, device, subsystem_vendor, subsystem_device;
+        PolicyNumber numa_node;
         uint32_t class_value; /* compared under class_mask */
-        uint32_t class_mask;
-        bool has_subsystem_vendor, has_subsystem_device, has_serial, has_numa_node;
-        uint16_t subsystem_vendor, subsystem_device;
+        uint32_t class_mask;  /* 0: not compared */
+        bool has_serial;
         uint64_t serial;    /* of its Device Serial Number capability */
-        uint16_t numa_node;
         Tristate removable; /* UNKNOWN: not compared */
         char *path;         /* glob over the device's stable path, or NULL */
         char *address;      /* glob over the full BDF, or NULL */
         char *slot;         /* glob over the name of the slot that it or its card is in, or NULL */
         char *driver;       /* glob over its driver's name, "" if it has none; or NULL */
         unsigned group_min, group_max; /* members of its group, ports included; 0: not compared */
+} PolicyMatch;
 
-        /* Lease. */
+/* Who may lease the devices. */
+typedef struct PolicyAccess {
         bool deny;
         uid_t *uids;
         size_t n_uids;
@@ -135,6 +133,10 @@ typedef struct PolicyRule {
         size_t n_gids;
         PolicyPatterns units, labels; /* one of each non-empty list must match */
         unsigned modes;               /* bit 1 << LeaseMode; 0 means all */
+} PolicyAccess;
+
+/* What happens during a lease, and after it. */
+typedef struct PolicyTerms {
         PolicyBreach on_breach;
         PolicyVfLoss on_vf_loss;
         PolicyJoin on_join;
@@ -145,13 +147,25 @@ typedef struct PolicyRule {
         unsigned revoke_grace;  /* seconds between the notice of a revocation and the revocation */
         DomainType type;        /* type of its groups' domains during the lease; NONE: unchanged */
         uint64_t memlock; /* bytes that the requester may lock during the lease; 0: unchanged */
+} PolicyTerms;
 
-        /* Requirements. */
+/* What a group and its host must have before it is leased. */
+typedef struct PolicyRequirements {
         GuardLayer guard;   /* the weakest acceptable guard; NONE: any */
         unsigned strength;  /* bits that must be YES, 1 << StrengthBit */
         bool needs_memlock; /* the requester's lock limit must suffice for its memory */
         PolicyBreach on_weaker;
+} PolicyRequirements;
 
+typedef struct PolicyRule {
+        char *name;
+        char *origin; /* file, line and name, "50-lab.json:12: dpdk-nics" */
+        unsigned line;
+        char *text; /* the rule's text, JSON on one line; NULL if not kept */
+        PolicyMatch match;
+        PolicyAccess access;
+        PolicyTerms terms;
+        PolicyRequirements require;
         bool widen; /* a lease includes all groups whose devices can reach each other */
         PolicyReserve reserve;
 } PolicyRule;

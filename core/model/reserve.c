@@ -156,7 +156,7 @@ Reservation reserve_judge(const Policy *policy, const Snapshot *snapshot, size_t
         Reservation reservation = {.device = device};
         const PolicyReserve *reserve;
 
-        if (!rule || !rule->reserve.at_boot || rule->deny)
+        if (!rule || !rule->reserve.at_boot || rule->access.deny)
                 return reservation;
 
         reserve = &rule->reserve;
@@ -165,8 +165,8 @@ Reservation reserve_judge(const Policy *policy, const Snapshot *snapshot, size_t
                 reservation.n_members = count_members(snapshot, pci->kernel_group);
         if (is_bridge(pci))
                 reservation.verdict = RESERVE_BRIDGE;
-        else if ((reserve->has_vendor && reserve->vendor != pci->vendor) ||
-                 (reserve->has_device && reserve->device != pci->device))
+        else if ((reserve->vendor.is_set && reserve->vendor.value != pci->vendor) ||
+                 (reserve->device.is_set && reserve->device.value != pci->device))
                 reservation.verdict = RESERVE_OTHER_DEVICE;
         else
                 reservation.verdict =
@@ -201,10 +201,10 @@ static char *describe_other_device(const PciDevice *device, const Reservation *r
         const PolicyReserve *reserve = &reservation->rule->reserve;
         char vendor[5] = "*", id[5] = "*", address[BDF_TEXT_SIZE];
 
-        if (reserve->has_vendor)
-                (void)snprintf(vendor, sizeof(vendor), "%04x", (unsigned)reserve->vendor);
-        if (reserve->has_device)
-                (void)snprintf(id, sizeof(id), "%04x", (unsigned)reserve->device);
+        if (reserve->vendor.is_set)
+                (void)snprintf(vendor, sizeof(vendor), "%04x", (unsigned)reserve->vendor.value);
+        if (reserve->device.is_set)
+                (void)snprintf(id, sizeof(id), "%04x", (unsigned)reserve->device.value);
         return text_print("%s is not reserved: it is %04x:%04x, and rule %s expects %s:%s there",
                           bdf_format(device->bdf, address), (unsigned)device->vendor,
                           (unsigned)device->device, reservation->rule->origin, vendor, id);

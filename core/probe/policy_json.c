@@ -50,15 +50,15 @@ static int check_sense(PolicyReader *reader, json_object *value)
 {
         json_object *member;
 
-        if (reader->rule->deny && json_object_object_get_ex(value, "reserve", &member))
+        if (reader->rule->access.deny && json_object_object_get_ex(value, "reserve", &member))
                 return policy_complain(
                         reader, member,
                         "a reservation is useless here: the rule denies every lease");
-        if (reader->rule->deny && json_object_object_get_ex(value, "require", &member))
+        if (reader->rule->access.deny && json_object_object_get_ex(value, "require", &member))
                 return policy_complain(
                         reader, member,
                         "a requirement is useless here: the rule denies every lease");
-        if (reader->rule->guard == GUARD_NONE &&
+        if (reader->rule->require.guard == GUARD_NONE &&
             json_object_object_get_ex(value, "on_weaker", &member))
                 return policy_complain(
                         reader, member,
@@ -163,8 +163,8 @@ static int read_rule(FileReader *file, json_object *value, size_t number)
         if (r != 0)
                 return r;
         reader->rule = &file->policy->rules[file->policy->n_rules++];
-        reader->rule->revoke_grace = POLICY_GRACE_DEFAULT;
-        reader->rule->fault_storm = POLICY_FAULT_STORM_DEFAULT;
+        reader->rule->terms.revoke_grace = POLICY_GRACE_DEFAULT;
+        reader->rule->terms.fault_storm = POLICY_FAULT_STORM_DEFAULT;
         r = check_complete(reader, value);
         if (r == 0)
                 r = policy_read_members(reader, value, members, ARRAY_SIZE(members));

@@ -72,14 +72,14 @@ static int read_principals(PolicyReader *reader, json_object *list, const char *
 
 static int read_users(PolicyReader *reader, json_object *value)
 {
-        return read_principals(reader, value, "user", reader->lookup->user, &reader->rule->uids,
-                               &reader->rule->n_uids);
+        return read_principals(reader, value, "user", reader->lookup->user,
+                               &reader->rule->access.uids, &reader->rule->access.n_uids);
 }
 
 static int read_groups(PolicyReader *reader, json_object *value)
 {
-        return read_principals(reader, value, "group", reader->lookup->group, &reader->rule->gids,
-                               &reader->rule->n_gids);
+        return read_principals(reader, value, "group", reader->lookup->group,
+                               &reader->rule->access.gids, &reader->rule->access.n_gids);
 }
 
 typedef int (*PatternReader)(PolicyReader *reader, json_object *value, char **ret_text);
@@ -115,12 +115,12 @@ static int read_patterns(PolicyReader *reader, json_object *list, PatternReader 
 
 static int read_units(PolicyReader *reader, json_object *value)
 {
-        return read_patterns(reader, value, policy_read_unit_pattern, &reader->rule->units);
+        return read_patterns(reader, value, policy_read_unit_pattern, &reader->rule->access.units);
 }
 
 static int read_labels(PolicyReader *reader, json_object *value)
 {
-        return read_patterns(reader, value, read_label, &reader->rule->labels);
+        return read_patterns(reader, value, read_label, &reader->rule->access.labels);
 }
 
 static int read_mode(PolicyReader *reader, json_object *value)
@@ -135,7 +135,7 @@ static int read_mode(PolicyReader *reader, json_object *value)
         mode = lease_mode_from_string(json_object_get_string(value));
         if (mode == LEASE_MODE_NONE)
                 return policy_complain_word(reader, value, "mode", words);
-        reader->rule->modes |= 1U << mode;
+        reader->rule->access.modes |= 1U << mode;
         return 0;
 }
 
@@ -151,20 +151,20 @@ static int read_modes(PolicyReader *reader, json_object *list)
 
 static int read_exclusive(PolicyReader *reader, json_object *value)
 {
-        reader->rule->exclusive_process = json_object_get_boolean(value);
+        reader->rule->terms.exclusive_process = json_object_get_boolean(value);
         return 0;
 }
 
 static int read_grace(PolicyReader *reader, json_object *value)
 {
         return policy_read_number(reader, value, "a grace in seconds", 0, POLICY_GRACE_MAX,
-                                  &reader->rule->revoke_grace);
+                                  &reader->rule->terms.revoke_grace);
 }
 
 static int read_cooldown(PolicyReader *reader, json_object *value)
 {
         return policy_read_number(reader, value, "a cooldown in seconds", 0, POLICY_COOLDOWN_MAX,
-                                  &reader->rule->cooldown);
+                                  &reader->rule->terms.cooldown);
 }
 
 static int read_domain_type(PolicyReader *reader, json_object *value)
@@ -174,7 +174,7 @@ static int read_domain_type(PolicyReader *reader, json_object *value)
 
         if (type != DOMAIN_TYPE_DMA && type != DOMAIN_TYPE_DMA_FQ)
                 return policy_complain_word(reader, value, "type", words);
-        reader->rule->type = type;
+        reader->rule->terms.type = type;
         return 0;
 }
 
@@ -195,10 +195,10 @@ static int read_memlock(PolicyReader *reader, json_object *value)
 
         if (json_object_get_type(value) == json_type_int && number >= 1 &&
             number <= POLICY_MEMLOCK_MAX)
-                reader->rule->memlock = (uint64_t)number;
+                reader->rule->terms.memlock = (uint64_t)number;
         else if (is_text && strcmp(text, "unlimited") == 0)
-                reader->rule->memlock = POLICY_MEMLOCK_UNLIMITED;
-        else if (!is_text || !parse_memlock(text, &reader->rule->memlock))
+                reader->rule->terms.memlock = POLICY_MEMLOCK_UNLIMITED;
+        else if (!is_text || !parse_memlock(text, &reader->rule->terms.memlock))
                 return policy_complain(
                         reader, value,
                         "invalid limit%s%s: use bytes, \"16G\", \"512M\" or \"unlimited\"",
@@ -224,7 +224,7 @@ int policy_read_lease(PolicyReader *reader, json_object *value)
         if (json_object_get_type(value) == json_type_string) {
                 if (strcmp(json_object_get_string(value), "deny") != 0)
                         return policy_complain(reader, value, "\"lease\" is an object or \"deny\"");
-                reader->rule->deny = true;
+                reader->rule->access.deny = true;
                 return 0;
         }
         if (json_object_get_type(value) != json_type_object)

@@ -10,52 +10,48 @@
 
 static int read_vendor(PolicyReader *reader, json_object *value)
 {
-        return policy_read_id(reader, value, "vendor", &reader->rule->has_vendor,
-                              &reader->rule->vendor);
+        return policy_read_id(reader, value, "vendor", &reader->rule->match.vendor);
 }
 
 static int read_device(PolicyReader *reader, json_object *value)
 {
-        return policy_read_id(reader, value, "device", &reader->rule->has_device,
-                              &reader->rule->device);
+        return policy_read_id(reader, value, "device", &reader->rule->match.device);
 }
 
 static int read_subsystem_vendor(PolicyReader *reader, json_object *value)
 {
-        return policy_read_id(reader, value, "vendor", &reader->rule->has_subsystem_vendor,
-                              &reader->rule->subsystem_vendor);
+        return policy_read_id(reader, value, "vendor", &reader->rule->match.subsystem_vendor);
 }
 
 static int read_subsystem_device(PolicyReader *reader, json_object *value)
 {
-        return policy_read_id(reader, value, "device", &reader->rule->has_subsystem_device,
-                              &reader->rule->subsystem_device);
+        return policy_read_id(reader, value, "device", &reader->rule->match.subsystem_device);
 }
 
 static int read_serial(PolicyReader *reader, json_object *value)
 {
-        if (!policy_parse_serial(json_object_get_string(value), &reader->rule->serial))
+        if (!policy_parse_serial(json_object_get_string(value), &reader->rule->match.serial))
                 return policy_complain(reader, value,
                                        "\"%s\" is not a serial number: use eight bytes as lspci "
                                        "prints them, 00-1b-21-ff-ff-3a-4c-5d",
                                        json_object_get_string(value));
-        reader->rule->has_serial = true;
+        reader->rule->match.has_serial = true;
         return 0;
 }
 
 static int read_slot(PolicyReader *reader, json_object *value)
 {
-        return policy_read_name_pattern(reader, value, &reader->rule->slot);
+        return policy_read_name_pattern(reader, value, &reader->rule->match.slot);
 }
 
 static int read_driver(PolicyReader *reader, json_object *value)
 {
-        return policy_read_name_pattern(reader, value, &reader->rule->driver);
+        return policy_read_name_pattern(reader, value, &reader->rule->match.driver);
 }
 
 static int read_removable(PolicyReader *reader, json_object *value)
 {
-        reader->rule->removable = tristate_from_bool(json_object_get_boolean(value));
+        reader->rule->match.removable = tristate_from_bool(json_object_get_boolean(value));
         return 0;
 }
 
@@ -64,23 +60,22 @@ static int read_numa_node(PolicyReader *reader, json_object *value)
         unsigned node;
         int r = policy_read_number(reader, value, "a node's number", 0, UINT16_MAX, &node);
 
-        if (r == 0) {
-                reader->rule->has_numa_node = true;
-                reader->rule->numa_node = (uint16_t)node;
-        }
+        if (r == 0)
+                reader->rule->match.numa_node =
+                        (PolicyNumber){.is_set = true, .value = (uint16_t)node};
         return r;
 }
 
 static int read_group_min(PolicyReader *reader, json_object *value)
 {
         return policy_read_number(reader, value, "a group's number of members", 1, MEMBERS_MAX,
-                                  &reader->rule->group_min);
+                                  &reader->rule->match.group_min);
 }
 
 static int read_group_max(PolicyReader *reader, json_object *value)
 {
         return policy_read_number(reader, value, "a group's number of members", 1, MEMBERS_MAX,
-                                  &reader->rule->group_max);
+                                  &reader->rule->match.group_max);
 }
 
 static int read_group_size(PolicyReader *reader, json_object *value)
@@ -94,32 +89,31 @@ static int read_group_size(PolicyReader *reader, json_object *value)
                 return policy_complain(reader, value, "group_size needs \"min\" or \"max\"");
         int r = policy_read_members(reader, value, members, ARRAY_SIZE(members));
 
-        if (r == 0 && reader->rule->group_max > 0 &&
-            reader->rule->group_min > reader->rule->group_max)
+        if (r == 0 && reader->rule->match.group_max > 0 &&
+            reader->rule->match.group_min > reader->rule->match.group_max)
                 return policy_complain(reader, value, "\"min\" is larger than \"max\"");
         return r;
 }
 
 static int read_class(PolicyReader *reader, json_object *value)
 {
-        if (!policy_parse_class(json_object_get_string(value), &reader->rule->class_value,
-                                &reader->rule->class_mask))
+        if (!policy_parse_class(json_object_get_string(value), &reader->rule->match.class_value,
+                                &reader->rule->match.class_mask))
                 return policy_complain(reader, value,
                                        "\"%s\" is not a class: use two, four or six hexadecimal "
                                        "digits, or the name of a base class",
                                        json_object_get_string(value));
-        reader->rule->has_class = true;
         return 0;
 }
 
 static int read_path(PolicyReader *reader, json_object *value)
 {
-        return policy_read_path_pattern(reader, value, &reader->rule->path);
+        return policy_read_path_pattern(reader, value, &reader->rule->match.path);
 }
 
 static int read_address(PolicyReader *reader, json_object *value)
 {
-        return policy_read_address_pattern(reader, value, &reader->rule->address);
+        return policy_read_address_pattern(reader, value, &reader->rule->match.address);
 }
 
 int policy_read_match(PolicyReader *reader, json_object *value)

@@ -18,30 +18,31 @@ static int read_reaction(PolicyReader *reader, json_object *value, PolicyBreach 
 
 int policy_read_on_breach(PolicyReader *reader, json_object *value)
 {
-        return read_reaction(reader, value, &reader->rule->on_breach);
+        return read_reaction(reader, value, &reader->rule->terms.on_breach);
 }
 
 int policy_read_on_weaker(PolicyReader *reader, json_object *value)
 {
-        return read_reaction(reader, value, &reader->rule->on_weaker);
+        return read_reaction(reader, value, &reader->rule->require.on_weaker);
 }
 
 int policy_read_on_fault_storm(PolicyReader *reader, json_object *value)
 {
-        return read_reaction(reader, value, &reader->rule->on_fault_storm);
+        return read_reaction(reader, value, &reader->rule->terms.on_fault_storm);
 }
 
 int policy_read_fault_storm(PolicyReader *reader, json_object *value)
 {
         return policy_read_number(reader, value, "a storm's number of faults", 1,
-                                  POLICY_FAULT_STORM_MAX, &reader->rule->fault_storm);
+                                  POLICY_FAULT_STORM_MAX, &reader->rule->terms.fault_storm);
 }
 
 int policy_read_on_vf_loss(PolicyReader *reader, json_object *value)
 {
         static const char *const words[] = {"keep", "recreate", NULL};
 
-        if (policy_vf_loss_from_string(json_object_get_string(value), &reader->rule->on_vf_loss))
+        if (policy_vf_loss_from_string(json_object_get_string(value),
+                                       &reader->rule->terms.on_vf_loss))
                 return 0;
         return policy_complain_word(reader, value, "reaction", words);
 }
@@ -50,7 +51,7 @@ int policy_read_on_join(PolicyReader *reader, json_object *value)
 {
         static const char *const words[] = {"hold", "expel", NULL};
 
-        if (policy_join_from_string(json_object_get_string(value), &reader->rule->on_join))
+        if (policy_join_from_string(json_object_get_string(value), &reader->rule->terms.on_join))
                 return 0;
         return policy_complain_word(reader, value, "reaction", words);
 }

@@ -87,14 +87,13 @@ int policy_read_string(json_object *value, char **ret_text)
         return *ret_text ? 0 : -ENOMEM;
 }
 
-int policy_read_id(PolicyReader *reader, json_object *value, const char *what, bool *ret_has,
-                   uint16_t *ret_id)
+int policy_read_id(PolicyReader *reader, json_object *value, const char *what, PolicyNumber *ret)
 {
-        if (!policy_parse_id(json_object_get_string(value), ret_id))
+        if (!policy_parse_id(json_object_get_string(value), &ret->value))
                 return policy_complain(reader, value,
                                        "\"%s\" is not a %s id: use one to four hexadecimal digits",
                                        json_object_get_string(value), what);
-        *ret_has = true;
+        ret->is_set = true;
         return 0;
 }
 

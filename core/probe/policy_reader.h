@@ -49,7 +49,7 @@ _nodiscard_ int policy_read_string(json_object *value, char **ret_text);
 
 /* Reads a vendor or device id; `what` names it in the error. */
 _nodiscard_ int policy_read_id(PolicyReader *reader, json_object *value, const char *what,
-                               bool *ret_has, uint16_t *ret_id);
+                               PolicyNumber *ret);
 
 /* Reads an integer from `least` to `most`; `what` names it in the error. */
 _nodiscard_ int policy_read_number(PolicyReader *reader, json_object *value, const char *what,

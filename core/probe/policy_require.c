@@ -12,14 +12,14 @@ static int read_guard(PolicyReader *reader, json_object *value)
 {
         static const char *const words[] = {"owned", "sealed", "gated", "reactive", NULL};
 
-        if (guard_layer_from_string(json_object_get_string(value), &reader->rule->guard))
+        if (guard_layer_from_string(json_object_get_string(value), &reader->rule->require.guard))
                 return 0;
         return policy_complain_word(reader, value, "guard", words);
 }
 
 static int read_memlock(PolicyReader *reader, json_object *value)
 {
-        reader->rule->needs_memlock = json_object_get_boolean(value);
+        reader->rule->require.needs_memlock = json_object_get_boolean(value);
         return 0;
 }
 
@@ -34,7 +34,7 @@ static int read_strength_bit(PolicyReader *reader, json_object *value)
                 words[i] = strength_bit_to_string((StrengthBit)i);
                 if (strcmp(words[i], json_object_get_string(value)) != 0)
                         continue;
-                reader->rule->strength |= 1U << i;
+                reader->rule->require.strength |= 1U << i;
                 return 0;
         }
         return policy_complain_word(reader, value, "strength", words);

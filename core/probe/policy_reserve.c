@@ -24,14 +24,14 @@ static int read_vendor(PolicyReader *reader, json_object *value)
 {
         PolicyReserve *reserve = &reader->rule->reserve;
 
-        return policy_read_id(reader, value, "vendor", &reserve->has_vendor, &reserve->vendor);
+        return policy_read_id(reader, value, "vendor", &reserve->vendor);
 }
 
 static int read_device(PolicyReader *reader, json_object *value)
 {
         PolicyReserve *reserve = &reader->rule->reserve;
 
-        return policy_read_id(reader, value, "device", &reserve->has_device, &reserve->device);
+        return policy_read_id(reader, value, "device", &reserve->device);
 }
 
 static int read_members(PolicyReader *reader, json_object *value)

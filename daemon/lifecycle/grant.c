@@ -78,9 +78,9 @@ void lifecycle_grant(Plan *plan, LeaseDone done, void *userdata)
         life->memory_warning = TAKE_PTR(plan->warning);
         life->done = done;
         life->done_userdata = userdata;
-        life->wish.release_console = request->release_console && request->uid == 0;
-        life->wish.force = request->force && request->uid == 0;
-        memcpy(life->wish.driver, request->driver, sizeof(life->wish.driver));
+        life->wish.release_console = request->options.release_console && request->who.uid == 0;
+        life->wish.force = request->options.force && request->who.uid == 0;
+        memcpy(life->wish.driver, request->options.driver, sizeof(life->wish.driver));
         memcpy(life->wish.others, plan->others, sizeof(life->wish.others));
         life->wish.n_others = plan->n_others;
         ledger_tell_added(lease);

@@ -82,7 +82,7 @@ static const PolicyRule *find_rule(const Ledger *ledger, const char *id)
                 const PolicySubject subject = world_subject(world, group->members[i]);
                 const PolicyRule *rule = policy_find_rule(ledger->policy, &subject);
 
-                if (rule && rule->cooldown > (longest ? longest->cooldown : 0))
+                if (rule && rule->terms.cooldown > (longest ? longest->terms.cooldown : 0))
                         longest = rule;
         }
         return longest;
@@ -98,7 +98,7 @@ static bool rate(const Ledger *ledger, Cooling *cooling)
                 return false;
         free(cooling->rule);
         cooling->rule = origin;
-        cooling->until = cooling->since + rule->cooldown * USEC_PER_SEC;
+        cooling->until = cooling->since + rule->terms.cooldown * USEC_PER_SEC;
         return true;
 }
 

@@ -38,7 +38,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
 /* Sets the limit that the process will have with the lease. */
 static void expect_raise(const PolicyRule *rule, MemlockLimit *limit)
 {
-        uint64_t raised = rule ? from_record(rule->memlock) : 0;
+        uint64_t raised = rule ? from_record(rule->terms.memlock) : 0;
 
         limit->limit = larger(limit->limit, raised);
         limit->hard = larger(limit->hard, raised);
@@ -49,17 +49,17 @@ int memlock_check(const Ledger *ledger, const AcquireRequest *request, const Pol
                   char **ret_warning)
 {
         MemlockCase subject = {
-                .need = memlock_need(request->memory, 1), /* a lease is one address space */
-                .pid = request->pid,
-                .is_root = request->uid == 0,
-                .unit = request->unit,
+                .need = memlock_need(request->options.memory, 1), /* a lease is one address space */
+                .pid = request->who.pid,
+                .is_root = request->who.uid == 0,
+                .unit = request->who.unit,
         };
         MemlockLimit limit;
 
         *ret_warning = NULL;
-        if (request->memory == 0 || request->pid <= 0)
+        if (request->options.memory == 0 || request->who.pid <= 0)
                 return 0;
-        _cleanup_(closep) int process = process_open(ledger->host.proc, request->pid);
+        _cleanup_(closep) int process = process_open(ledger->host.proc, request->who.pid);
         process_read_memlock(process, &limit);
         expect_raise(rule, &limit);
         if (memlock_judge(subject.need, &limit) != MEMLOCK_TOO_SMALL)
@@ -70,7 +70,7 @@ int memlock_check(const Ledger *ledger, const AcquireRequest *request, const Pol
             asprintf(ret_warning,
                      "process %d may lock %" PRIu64 " bytes, has locked %" PRIu64
                      " and needs %" PRIu64 " more: mapping its memory will fail with ENOMEM; %s",
-                     request->pid, limit.limit, limit.locked, subject.need, advice) < 0) {
+                     request->who.pid, limit.limit, limit.locked, subject.need, advice) < 0) {
                 *ret_warning = NULL;
                 return -ENOMEM;
         }
@@ -120,13 +120,13 @@ void memlock_record(const Ledger *ledger, const AcquireRequest *request, const P
         MemlockProcess process;
         MemlockPair limits;
 
-        if (!rule || rule->memlock == 0 ||
-            memlock_look(&ledger->host, request->pid, request->uid, &process, &limits) != 0)
+        if (!rule || rule->terms.memlock == 0 ||
+            memlock_look(&ledger->host, request->who.pid, request->who.uid, &process, &limits) != 0)
                 return;
         const LeaseRecord *other = find_other(ledger, record, &process);
-        if (!other && from_record(rule->memlock) <= limits.soft)
+        if (!other && from_record(rule->terms.memlock) <= limits.soft)
                 return;
-        record->memlock.limit = rule->memlock;
+        record->memlock.limit = rule->terms.memlock;
         record->memlock.pid = (uint32_t)process.pid;
         record->memlock.start = process.start;
         record->memlock.soft = other ? other->memlock.soft : to_record(limits.soft);

@@ -13,10 +13,10 @@ void request_clear(AcquireRequest *copy)
         for (size_t i = 0; copy->selectors && copy->selectors[i]; i++)
                 free((char *)copy->selectors[i]);
         free((void *)copy->selectors);
-        free((void *)copy->gids);
-        free((char *)copy->unit);
-        free((char *)copy->label);
-        free((char *)copy->owner);
+        free((void *)copy->who.gids);
+        free((char *)copy->who.unit);
+        free((char *)copy->who.label);
+        free((char *)copy->who.name);
         free((char *)copy->ticket);
         *copy = (AcquireRequest){.selectors = NULL};
 }
@@ -46,11 +46,11 @@ static bool copy_selectors(const char *const *selectors, AcquireRequest *copy)
 
 static bool copy_gids(const AcquireRequest *request, AcquireRequest *copy)
 {
-        gid_t *gids = calloc(request->n_gids + 1, sizeof(*gids));
+        gid_t *gids = calloc(request->who.n_gids + 1, sizeof(*gids));
 
-        copy->gids = gids;
-        for (size_t i = 0; gids && i < request->n_gids; i++)
-                gids[i] = request->gids[i];
+        copy->who.gids = gids;
+        for (size_t i = 0; gids && i < request->who.n_gids; i++)
+                gids[i] = request->who.gids[i];
         return gids;
 }
 
@@ -59,11 +59,12 @@ int request_copy(const AcquireRequest *request, AcquireRequest *ret)
         AcquireRequest copy = *request;
 
         copy.selectors = NULL;
-        copy.gids = NULL;
-        copy.unit = copy.label = copy.owner = copy.ticket = NULL;
+        copy.who.gids = NULL;
+        copy.who.unit = copy.who.label = copy.who.name = copy.ticket = NULL;
         if (!copy_selectors(request->selectors, &copy) || !copy_gids(request, &copy) ||
-            !copy_text(request->unit, &copy.unit) || !copy_text(request->label, &copy.label) ||
-            !copy_text(request->owner, &copy.owner) ||
+            !copy_text(request->who.unit, &copy.who.unit) ||
+            !copy_text(request->who.label, &copy.who.label) ||
+            !copy_text(request->who.name, &copy.who.name) ||
             !copy_text(request->ticket, &copy.ticket)) {
                 request_clear(&copy);
                 return -ENOMEM;

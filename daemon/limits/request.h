@@ -19,9 +19,21 @@
 #define REQUEST_SELECTORS_MAX 64 /* per request */
 #define REQUEST_TICKET_SIZE 65 /* 64 characters */
 
-typedef struct AcquireRequest {
-        const char *const *selectors; /* NULL-terminated */
-        LeaseMode mode;               /* LEASE_MODE_NONE: one of `modes` */
+/* Who asks, as the bus daemon vouches for it. */
+typedef struct Requester {
+        uid_t uid;
+        uid_t path_uid; /* the user that may open the nodes (daemon/lease/nodes.h) */
+        pid_t pid;      /* a hint: the process may have ended; 0: unknown */
+        const gid_t *gids;
+        size_t n_gids;
+        const char *unit;
+        const char *label; /* of the security module, or NULL */
+        const char *name;  /* on the bus; NULL for the daemon */
+} Requester;
+
+/* How the groups are to be handed out: the options of Acquire and Plan. */
+typedef struct AcquireOptions {
+        LeaseMode mode;                 /* LEASE_MODE_NONE: one of `modes` */
         LeaseMode modes[_LEASE_MODE_N]; /* the first possible one; none: the default modes */
         size_t n_modes;
         LeaseLifetime lifetime;
@@ -31,19 +43,16 @@ typedef struct AcquireRequest {
         char driver[LEASE_NAME_SIZE]; /* "": the best one for each device */
         DomainType type;              /* of the groups' domains; NONE: as the policy says */
         uint64_t memory;              /* bytes that the devices are to reach; 0: unknown */
-        pid_t pid;                    /* of the requester, as a hint; 0: unknown */
-        uid_t uid;
-        uid_t path_uid; /* the user that may open the nodes (daemon/lease/nodes.h) */
-        const gid_t *gids;
-        size_t n_gids;
-        const char *unit;
-        const char *label; /* of the security module, or NULL */
-        const char *owner; /* name of the requester on the bus; NULL for the daemon */
-        bool parked;       /* for the daemon itself: daemon/park/park.h */
+} AcquireOptions;
 
+typedef struct AcquireRequest {
+        const char *const *selectors; /* NULL-terminated */
+        Requester who;
+        AcquireOptions options;
         uint64_t wait_usec; /* how long to wait for a free group; 0: not at all */
         const char *ticket; /* keeps its place over a restart of the daemon, or NULL */
         bool is_served;     /* it has waited: no waiter is before it */
+        bool parked;        /* for the daemon itself: daemon/park/park.h */
 } AcquireRequest;
 
 /* Copies what the request borrows. Returns 0, or -ENOMEM with nothing to clear. */

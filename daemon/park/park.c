@@ -198,8 +198,8 @@ static void begin(Park *park, const char *id)
         const char *const selectors[] = {park->group, NULL};
         const AcquireRequest request = {
                 .selectors = selectors,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .unit = PARK_UNIT,
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .who.unit = PARK_UNIT,
                 .parked = true,
         };
         park->acquire(park->ledger, &request, on_parked, park);

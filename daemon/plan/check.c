@@ -83,11 +83,11 @@ static int check_policy(Plan *plan, const Group *group, size_t index)
 {
         const AcquireRequest *request = plan->request;
         const PolicyRequest asked = {
-                .uid = request->uid,
-                .gids = request->gids,
-                .n_gids = request->n_gids,
-                .unit = request->unit,
-                .label = request->label,
+                .uid = request->who.uid,
+                .gids = request->who.gids,
+                .n_gids = request->who.n_gids,
+                .unit = request->who.unit,
+                .label = request->who.label,
                 .mode = plan->mode,
         };
         const PolicySubject subject = world_subject(plan->ledger->world, index);
@@ -123,7 +123,7 @@ static int check_covered(Plan *plan, const Group *group, size_t index)
 static int refuse_leased(Plan *plan, const char *id, const Lease *lease)
 {
         const LeaseRecord *record = lease->record;
-        bool may_see = plan->request->uid == 0 || plan->request->uid == record->owner.uid;
+        bool may_see = plan->request->who.uid == 0 || plan->request->who.uid == record->owner.uid;
         time_t seconds = (time_t)(record->since_usec / 1000000);
         char since[32] = "an unknown time";
         struct tm utc;
@@ -230,7 +230,7 @@ static int check_viable(Plan *plan, const Group *group, size_t index)
         if (!plan_is_taken(device))
                 return check_bystander(plan, group, device);
         if (!driver_is_harmless(device->driver) && !plan->named[index] &&
-            !plan->request->with_members)
+            !plan->request->options.with_members)
                 return plan_refuse(
                         plan, REFUSAL_NOT_VIABLE,
                         "group %s: %s is bound to %s; acquire with --with-members or unbind "
@@ -269,7 +269,7 @@ static int check_expected(Plan *plan, const Group *group, size_t index)
 {
         const World *world = plan->ledger->world;
 
-        if (!plan_is_taken(plan_device(plan, index)) || plan->request->force)
+        if (!plan_is_taken(plan_device(plan, index)) || plan->request->options.force)
                 return 0;
         int r = plan_check_expected(plan->ledger, index, &plan->message);
         if (r != 0)
@@ -314,11 +314,11 @@ static int check_type(Plan *plan)
 
 static int check_quota(Plan *plan)
 {
-        size_t mine = ledger_count_leases_of(plan->ledger, plan->request->uid);
+        size_t mine = ledger_count_leases_of(plan->ledger, plan->request->who.uid);
 
-        if (mine >= LEASES_PER_UID_MAX && plan->request->uid != 0)
+        if (mine >= LEASES_PER_UID_MAX && plan->request->who.uid != 0)
                 return plan_refuse(plan, REFUSAL_QUOTA, "uid %u has %zu leases already",
-                                   plan->request->uid, mine);
+                                   plan->request->who.uid, mine);
         if (plan->ledger->n_leases >= LEASES_MAX)
                 return plan_refuse(plan, REFUSAL_QUOTA, "there are %zu leases already",
                                    plan->ledger->n_leases);
@@ -350,7 +350,7 @@ static int check_memory(Plan *plan)
 {
         int r = memlock_check(plan->ledger, plan->request, plan->rule, &plan->warning);
 
-        if (r < 0 || !plan->warning || !plan->rule || !plan->rule->needs_memlock)
+        if (r < 0 || !plan->warning || !plan->rule || !plan->rule->require.needs_memlock)
                 return r;
         plan->refuser = plan->rule;
         return plan_refuse(plan, REFUSAL_NOT_VIABLE, "%s (policy rule %s)", plan->warning,
@@ -363,7 +363,7 @@ static int check_cooldown(Plan *plan)
 
         for (size_t i = 0; r == 0 && i < plan->n_groups; i++) {
                 free(TAKE_PTR(plan->message));
-                r = cooldown_check(plan->ledger, plan_group(plan, i)->id, plan->request->uid,
+                r = cooldown_check(plan->ledger, plan_group(plan, i)->id, plan->request->who.uid,
                                    &plan->message);
         }
         return r;

@@ -33,9 +33,9 @@ int plan_expect_guard(const Ledger *ledger, size_t group, LeaseMode mode,
 
 const PolicyRule *plan_stronger_demand(const PolicyRule *demand, const PolicyRule *rule)
 {
-        GuardLayer before = demand ? demand->guard : GUARD_NONE;
+        GuardLayer before = demand ? demand->require.guard : GUARD_NONE;
 
-        return rule && rule->guard > before ? rule : demand;
+        return rule && rule->require.guard > before ? rule : demand;
 }
 
 int plan_check_demand(const Ledger *ledger, size_t group, LeaseMode mode,
@@ -44,25 +44,25 @@ int plan_check_demand(const Ledger *ledger, size_t group, LeaseMode mode,
         GuardLayer layer = GUARD_NONE;
 
         int r = plan_expect_guard(ledger, group, mode, &layer);
-        if (r < 0 || layer >= demand->guard)
+        if (r < 0 || layer >= demand->require.guard)
                 return r;
         return host_refuse(REFUSAL_TOO_WEAK, ret_message,
                            "group %s: policy rule %s requires guard %s, and in mode %s it would be "
                            "%s; ask for another mode, or for a group into which no slot leads",
                            ledger->world->groups->groups[group].id, demand->origin,
-                           guard_layer_to_string(demand->guard), lease_mode_to_string(mode),
+                           guard_layer_to_string(demand->require.guard), lease_mode_to_string(mode),
                            guard_layer_to_string(layer));
 }
 
 void plan_record_rules(LeaseRecord *record, const PolicyRule *rule, const PolicyRule *demand)
 {
-        record->terms.on_breach = rule ? rule->on_breach : POLICY_BREACH_KEEP;
-        record->terms.on_vf_loss = rule ? rule->on_vf_loss : POLICY_VF_LOSS_KEEP;
-        record->terms.on_join = rule ? rule->on_join : POLICY_JOIN_HOLD;
-        record->terms.on_weaker = demand ? demand->on_weaker : POLICY_BREACH_KEEP;
-        record->terms.on_fault_storm = rule ? rule->on_fault_storm : POLICY_BREACH_KEEP;
-        record->terms.fault_storm = rule ? rule->fault_storm : POLICY_FAULT_STORM_DEFAULT;
-        record->terms.exclusive_process = rule && rule->exclusive_process;
-        record->terms.revoke_grace = rule ? rule->revoke_grace : POLICY_GRACE_DEFAULT;
-        record->terms.guard = demand ? demand->guard : GUARD_NONE;
+        record->terms.on_breach = rule ? rule->terms.on_breach : POLICY_BREACH_KEEP;
+        record->terms.on_vf_loss = rule ? rule->terms.on_vf_loss : POLICY_VF_LOSS_KEEP;
+        record->terms.on_join = rule ? rule->terms.on_join : POLICY_JOIN_HOLD;
+        record->terms.on_weaker = demand ? demand->require.on_weaker : POLICY_BREACH_KEEP;
+        record->terms.on_fault_storm = rule ? rule->terms.on_fault_storm : POLICY_BREACH_KEEP;
+        record->terms.fault_storm = rule ? rule->terms.fault_storm : POLICY_FAULT_STORM_DEFAULT;
+        record->terms.exclusive_process = rule && rule->terms.exclusive_process;
+        record->terms.revoke_grace = rule ? rule->terms.revoke_grace : POLICY_GRACE_DEFAULT;
+        record->terms.guard = demand ? demand->require.guard : GUARD_NONE;
 }

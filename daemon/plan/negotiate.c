@@ -11,10 +11,11 @@ static size_t find_modes(const AcquireRequest *request, LeaseMode modes[static _
 {
         size_t n = 0;
 
-        if (request->mode != LEASE_MODE_NONE)
-                modes[n++] = request->mode;
-        for (size_t i = 0; request->mode == LEASE_MODE_NONE && i < request->n_modes; i++)
-                modes[n++] = request->modes[i];
+        if (request->options.mode != LEASE_MODE_NONE)
+                modes[n++] = request->options.mode;
+        for (size_t i = 0; request->options.mode == LEASE_MODE_NONE && i < request->options.n_modes;
+             i++)
+                modes[n++] = request->options.modes[i];
         if (n == 0) {
                 /* The modes that every program can use, the best guarded one first. */
                 modes[n++] = LEASE_MODE_VFIO;

@@ -72,7 +72,7 @@ bool plan_has_taken(const Plan *plan, const Group *group)
 
 DomainType plan_type(const Plan *plan)
 {
-        if (plan->request->type != DOMAIN_TYPE_NONE)
-                return plan->request->type;
-        return plan->rule ? plan->rule->type : DOMAIN_TYPE_NONE;
+        if (plan->request->options.type != DOMAIN_TYPE_NONE)
+                return plan->request->options.type;
+        return plan->rule ? plan->rule->terms.type : DOMAIN_TYPE_NONE;
 }

@@ -73,19 +73,19 @@ int plan_record(Plan *plan, LeaseRecord *record)
         record->id = plan->ledger->next_lease;
         record->state = LEASE_PREPARING;
         record->mode = plan->mode;
-        record->lifetime = request->lifetime;
+        record->lifetime = request->options.lifetime;
         record->parked = request->parked;
         plan_record_rules(record, plan->rule, plan->demand);
-        record->owner.uid = request->uid;
-        if (request->lifetime == LEASE_LIFETIME_CONNECTION) {
+        record->owner.uid = request->who.uid;
+        if (request->options.lifetime == LEASE_LIFETIME_CONNECTION) {
                 (void)snprintf(record->owner.name, sizeof(record->owner.name), "%s",
-                               request->owner ? request->owner : "");
+                               request->who.name ? request->who.name : "");
                 memcpy(record->owner.bus, plan->ledger->bus_id, sizeof(record->owner.bus));
         }
-        record->owner.path_uid = request->path_uid;
+        record->owner.path_uid = request->who.path_uid;
         free(record->owner.unit);
         free(record->terms.rule);
-        record->owner.unit = strdup(request->unit);
+        record->owner.unit = strdup(request->who.unit);
         record->terms.rule = strdup(plan->rule ? plan->rule->origin : "root");
         if (!record->owner.unit || !record->terms.rule)
                 return -ENOMEM;

@@ -38,7 +38,7 @@ int plan_check_strength(const Ledger *ledger, size_t group, size_t device, char 
         const char *id = ledger->world->groups->groups[group].id;
         _cleanup_(strength_freep) Strength *strength = NULL;
 
-        if (!rule || rule->strength == 0)
+        if (!rule || rule->require.strength == 0)
                 return 0;
         int r = world_strength(ledger->world, &ledger->host, group, &strength);
         if (r == REFUSAL_CHANGED)
@@ -49,7 +49,7 @@ int plan_check_strength(const Ledger *ledger, size_t group, size_t device, char 
         for (size_t i = 0; i < _STRENGTH_N; i++) {
                 const StrengthFact *fact = &strength->bits[i];
 
-                if ((rule->strength >> i & 1) == 0 || fact->value == TRISTATE_YES)
+                if ((rule->require.strength >> i & 1) == 0 || fact->value == TRISTATE_YES)
                         continue;
                 return host_refuse(REFUSAL_TOO_WEAK, ret_message,
                                    "group %s: policy rule %s requires \"%s\", which is %s: %s", id,

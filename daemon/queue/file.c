@@ -23,24 +23,24 @@
 #define NUMBER(key, member, most) FIELD(key, member, JSON_NUMBER, .max = (most))
 
 static const JsonField fields[] = {
-        NUMBER("mode", request.mode, _LEASE_MODE_N - 1),
-        NUMBER("lifetime", request.lifetime, _LEASE_LIFETIME_N - 1),
-        NUMBER("path_uid", request.path_uid, UINT32_MAX),
-        NUMBER("type", request.type, _DOMAIN_TYPE_N - 1),
-        NUMBER("memory", request.memory, INT64_MAX),
-        NUMBER("pid", request.pid, INT32_MAX),
-        NUMBER("uid", request.uid, UINT32_MAX),
-        NUMBER("with_members", request.with_members, 1),
-        NUMBER("force", request.force, 1),
-        NUMBER("release_console", request.release_console, 1),
+        NUMBER("mode", request.options.mode, _LEASE_MODE_N - 1),
+        NUMBER("lifetime", request.options.lifetime, _LEASE_LIFETIME_N - 1),
+        NUMBER("path_uid", request.who.path_uid, UINT32_MAX),
+        NUMBER("type", request.options.type, _DOMAIN_TYPE_N - 1),
+        NUMBER("memory", request.options.memory, INT64_MAX),
+        NUMBER("pid", request.who.pid, INT32_MAX),
+        NUMBER("uid", request.who.uid, UINT32_MAX),
+        NUMBER("with_members", request.options.with_members, 1),
+        NUMBER("force", request.options.force, 1),
+        NUMBER("release_console", request.options.release_console, 1),
         NUMBER("since_usec", since_usec, INT64_MAX),
         NUMBER("until_usec", until_usec, INT64_MAX), /* INT64_MAX: no limit */
-        FIELD("unit", request.unit, JSON_STRING),
+        FIELD("unit", request.who.unit, JSON_STRING),
         FIELD("served", is_served, JSON_FLAG, .may_miss = true, .omit_empty = true),
         FIELD("bus", bus, JSON_TEXT, .may_miss = true, .omit_empty = true),
-        FIELD("label", request.label, JSON_STRING, .may_miss = true, .omit_empty = true),
-        FIELD("owner", request.owner, JSON_STRING_OR_NULL, .max = LEASE_OWNER_NAME_SIZE - 1),
-        FIELD("driver", request.driver, JSON_TEXT),
+        FIELD("label", request.who.label, JSON_STRING, .may_miss = true, .omit_empty = true),
+        FIELD("owner", request.who.name, JSON_STRING_OR_NULL, .max = LEASE_OWNER_NAME_SIZE - 1),
+        FIELD("driver", request.options.driver, JSON_TEXT),
         FIELD("ticket", request.ticket, JSON_STRING, .min = 1, .max = REQUEST_TICKET_SIZE - 1),
 };
 
@@ -56,12 +56,12 @@ static int put_request(struct json_object *entry, const Waiter *waiter)
 
         r = r == 0 ? s : r;
         r = r == 0 ? m : r;
-        for (size_t i = 0; r == 0 && i < request->n_modes; i++)
-                r = json_append(modes, json_object_new_int((int)request->modes[i]));
+        for (size_t i = 0; r == 0 && i < request->options.n_modes; i++)
+                r = json_append(modes, json_object_new_int((int)request->options.modes[i]));
         for (size_t i = 0; r == 0 && request->selectors[i]; i++)
                 r = json_append(selectors, json_object_new_string(request->selectors[i]));
-        for (size_t i = 0; r == 0 && i < request->n_gids; i++)
-                r = json_append(gids, json_object_new_int64(request->gids[i]));
+        for (size_t i = 0; r == 0 && i < request->who.n_gids; i++)
+                r = json_append(gids, json_object_new_int64(request->who.gids[i]));
         return r < 0 ? r : json_put_fields(entry, table, waiter);
 }
 
@@ -81,12 +81,12 @@ size_t queue_state_measure(const Waiter *waiter)
 {
         const AcquireRequest *request = &waiter->request;
         /* Room for keys, numbers, modes and the id of the bus. */
-        size_t n = 1024 + request->n_gids * strlen("4294967295,");
+        size_t n = 1024 + request->who.n_gids * strlen("4294967295,");
 
         for (size_t i = 0; request->selectors && request->selectors[i]; i++)
                 n += measure_text(request->selectors[i]);
-        return n + measure_text(request->unit) + measure_text(request->label) +
-               measure_text(request->owner) + measure_text(request->driver) +
+        return n + measure_text(request->who.unit) + measure_text(request->who.label) +
+               measure_text(request->who.name) + measure_text(request->options.driver) +
                measure_text(request->ticket);
 }
 
@@ -153,12 +153,12 @@ static int parse_gids(struct json_object *entry, AcquireRequest *request)
 
         if (!array)
                 return -EBADMSG;
-        request->n_gids = json_object_array_length(array);
-        gid_t *gids = calloc(request->n_gids + 1, sizeof(*gids));
-        request->gids = gids;
+        request->who.n_gids = json_object_array_length(array);
+        gid_t *gids = calloc(request->who.n_gids + 1, sizeof(*gids));
+        request->who.gids = gids;
         if (!gids)
                 return -ENOMEM;
-        for (size_t i = 0; i < request->n_gids; i++) {
+        for (size_t i = 0; i < request->who.n_gids; i++) {
                 if (!json_to_number(json_object_array_get_idx(array, i), 0, UINT32_MAX, &gid))
                         return -EBADMSG;
                 gids[i] = (gid_t)gid;
@@ -175,7 +175,7 @@ static int parse_modes(struct json_object *entry, AcquireRequest *request)
                 if (!json_to_number(json_object_array_get_idx(array, i), LEASE_MODE_NONE + 1,
                                     _LEASE_MODE_N - 1, &mode))
                         return -EBADMSG;
-                request->modes[request->n_modes++] = (LeaseMode)mode;
+                request->options.modes[request->options.n_modes++] = (LeaseMode)mode;
         }
         return array ? 0 : -EBADMSG;
 }

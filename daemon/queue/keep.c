@@ -21,7 +21,7 @@ typedef struct Occupancy {
 static void count_list(const Waiter *first, Occupancy *occupancy)
 {
         for (const Waiter *waiter = first; waiter; waiter = waiter->next) {
-                bool is_mine = waiter->request.uid == occupancy->uid;
+                bool is_mine = waiter->request.who.uid == occupancy->uid;
                 size_t bytes = queue_state_measure(waiter);
 
                 occupancy->n++;
@@ -33,7 +33,7 @@ static void count_list(const Waiter *first, Occupancy *occupancy)
 
 int queue_check_room(const Queue *queue, const Waiter *waiter, Plan *plan)
 {
-        Occupancy now = {.uid = waiter->request.uid}, served = {.uid = waiter->request.uid};
+        Occupancy now = {.uid = waiter->request.who.uid}, served = {.uid = waiter->request.who.uid};
         size_t bytes = queue_state_measure(waiter);
         bool is_root = now.uid == 0;
 

@@ -57,9 +57,9 @@ static void watch_name(const Waiter *waiter)
 {
         char name[LEASE_OWNER_NAME_SIZE];
 
-        if (!waiter->request.owner)
+        if (!waiter->request.who.name)
                 return;
-        (void)snprintf(name, sizeof(name), "%s", waiter->request.owner);
+        (void)snprintf(name, sizeof(name), "%s", waiter->request.who.name);
         ledger_need_name(waiter->ledger, name);
 }
 
@@ -103,8 +103,9 @@ int queue_add(Plan *plan, LeaseDone done, void *userdata)
                 r = waiter_remember(waiter, plan);
         if (r != 0)
                 return r;
-        log_info("uid %u%s%s waits: %s", waiter->request.uid, waiter->request.unit[0] ? ", " : "",
-                 waiter->request.unit, waiter->message ? waiter->message : "");
+        log_info("uid %u%s%s waits: %s", waiter->request.who.uid,
+                 waiter->request.who.unit[0] ? ", " : "", waiter->request.who.unit,
+                 waiter->message ? waiter->message : "");
         while (*at)
                 at = &(*at)->next;
         *at = TAKE_PTR(waiter);
@@ -126,8 +127,9 @@ static bool is_same(const char *a, const char *b)
 static bool is_of(const AcquireRequest *waiting, const AcquireRequest *request)
 {
         return waiting->ticket && strcmp(waiting->ticket, request->ticket) == 0 &&
-               waiting->uid == request->uid && is_same(waiting->unit, request->unit) &&
-               is_same(waiting->label, request->label);
+               waiting->who.uid == request->who.uid &&
+               is_same(waiting->who.unit, request->who.unit) &&
+               is_same(waiting->who.label, request->who.label);
 }
 
 /* The requester has another connection, perhaps another process. Returns 0 or -ENOMEM. */
@@ -138,13 +140,10 @@ static int renew(AcquireRequest *waiting, const AcquireRequest *request)
         int r = request_copy(request, &copy);
         if (r < 0)
                 return r;
-        const AcquireRequest before = *waiting;
-        waiting->owner = copy.owner;
-        waiting->pid = copy.pid;
-        waiting->gids = copy.gids;
-        waiting->n_gids = copy.n_gids;
-        copy.owner = before.owner;
-        copy.gids = before.gids;
+        const Requester before = waiting->who;
+        copy.who.path_uid = before.path_uid;
+        waiting->who = copy.who;
+        copy.who = before;
         request_clear(&copy);
         return 0;
 }

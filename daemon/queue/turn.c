@@ -146,9 +146,9 @@ static bool is_elsewhere(const Waiter *waiter)
 /* Whether its wait ends with `name`, or, if that is NULL, with another bus than this one. */
 static bool ends_with(const Waiter *waiter, const char *name)
 {
-        if (!waiter->request.owner)
+        if (!waiter->request.who.name)
                 return false;
-        return name ? !is_elsewhere(waiter) && strcmp(waiter->request.owner, name) == 0
+        return name ? !is_elsewhere(waiter) && strcmp(waiter->request.who.name, name) == 0
                     : is_elsewhere(waiter);
 }
 
@@ -164,7 +164,7 @@ static void forget(Ledger *ledger, const char *name)
                         waiter = waiter->next;
                 if (waiter) {
                         log_info("uid %u no longer waits: its connection has ended",
-                                 waiter->request.uid);
+                                 waiter->request.who.uid);
                         refuse(waiter, gone.code, gone.message);
                         queue_poke(queue);
                 }
@@ -193,8 +193,8 @@ void queue_each_name(const Ledger *ledger, void (*tell)(const char *name, void *
                      void *userdata)
 {
         for (const Waiter *waiter = queue_of(ledger)->first; waiter; waiter = waiter->next)
-                if (waiter->request.owner && !is_elsewhere(waiter))
-                        tell(waiter->request.owner, userdata);
+                if (waiter->request.who.name && !is_elsewhere(waiter))
+                        tell(waiter->request.who.name, userdata);
 }
 
 /* --- the module's events ------------------------------------------------------------------------

@@ -249,9 +249,9 @@ void plan_preview(Ledger *ledger, const AcquireRequest *request, PlanPreviewDone
                 return refuse(done, userdata, r, plan.message);
         play->warning = TAKE_PTR(plan.warning);
         play->host = ledger->host;
-        play->is_forced = request->force && request->uid == 0;
-        play->releases_console = request->release_console && request->uid == 0;
-        memcpy(play->driver, request->driver, sizeof(play->driver));
+        play->is_forced = request->options.force && request->who.uid == 0;
+        play->releases_console = request->options.release_console && request->who.uid == 0;
+        memcpy(play->driver, request->options.driver, sizeof(play->driver));
         play->done = done;
         play->userdata = userdata;
         r = ask(ledger, play);

@@ -34,23 +34,25 @@ static bool is_plain_pattern(const char *pattern)
 static void write_rule(FILE *stream, const PolicyRule *rule)
 {
         write_comment(stream, rule->origin);
-        if (rule->has_vendor)
-                (void)fprintf(stream, "ATTR{vendor}==\"0x%04x\", ", (unsigned)rule->vendor);
-        if (rule->has_device)
-                (void)fprintf(stream, "ATTR{device}==\"0x%04x\", ", (unsigned)rule->device);
-        if (rule->has_class) {
+        if (rule->match.vendor.is_set)
+                (void)fprintf(stream, "ATTR{vendor}==\"0x%04x\", ",
+                              (unsigned)rule->match.vendor.value);
+        if (rule->match.device.is_set)
+                (void)fprintf(stream, "ATTR{device}==\"0x%04x\", ",
+                              (unsigned)rule->match.device.value);
+        if (rule->match.class_mask != 0) {
                 char digits[7];
-                unsigned mask = (unsigned)rule->class_mask;
+                unsigned mask = (unsigned)rule->match.class_mask;
 
                 (void)snprintf(digits, sizeof(digits), "%06x",
-                               (unsigned)rule->class_value & 0xffffff);
+                               (unsigned)rule->match.class_value & 0xffffff);
                 for (size_t i = 0; i < 6; i++)
                         if ((mask >> (20 - 4 * i) & 0xf) == 0)
                                 digits[i] = '?';
                 (void)fprintf(stream, "ATTR{class}==\"0x%s\", ", digits);
         }
-        if (rule->address && is_plain_pattern(rule->address))
-                (void)fprintf(stream, "KERNEL==\"%s\", ", rule->address);
+        if (rule->match.address && is_plain_pattern(rule->match.address))
+                (void)fprintf(stream, "KERNEL==\"%s\", ", rule->match.address);
         (void)fputs("GOTO=\"isolationd_reserved_ask\"\n", stream);
 }
 

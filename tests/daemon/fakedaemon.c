@@ -147,12 +147,12 @@ int fakedaemon_acquire_all(FakeDaemon *daemon, const char *const *selectors, Lea
 {
         const AcquireRequest request = {
                 .selectors = selectors,
-                .mode = mode,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .with_members = true,
-                .force = true, /* the fake host has no /proc in which to look for holders */
-                .path_uid = FAKEHOST_UID,
-                .unit = "",
+                .options.mode = mode,
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .options.with_members = true,
+                .options.force = true, /* the fake host has no /proc in which to look for holders */
+                .who.path_uid = FAKEHOST_UID,
+                .who.unit = "",
         };
         int code = _REFUSAL_N;
 

@@ -74,10 +74,10 @@ void ask(FakeDaemon *daemon, const char *selector, Answer *answer)
         const char *const selectors[] = {selector, NULL};
         const AcquireRequest request = {
                 .selectors = selectors,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .force = true,
-                .with_members = true,
-                .unit = "",
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .options.force = true,
+                .options.with_members = true,
+                .who.unit = "",
         };
 
         request_acquire(daemon->ledger, &request, on_done, answer);

@@ -112,11 +112,11 @@ static void acquire(int client, unsigned groups, LifeLifetime lifetime, bool wai
                         selectors[n++] = names[g];
         const AcquireRequest asked = {
                 .selectors = selectors,
-                .mode = LEASE_MODE_VFIO,
-                .lifetime = (LeaseLifetime)lifetime,
-                .uid = (uid_t)client,
-                .unit = "",
-                .owner = name_of(client, name),
+                .options.mode = LEASE_MODE_VFIO,
+                .options.lifetime = (LeaseLifetime)lifetime,
+                .who.uid = (uid_t)client,
+                .who.unit = "",
+                .who.name = name_of(client, name),
                 .wait_usec = waits ? REQUEST_WAIT_FOREVER : 0,
         };
         count.waits += waits;

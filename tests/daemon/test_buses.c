@@ -117,10 +117,10 @@ static void test_a_waiter(const char *bus, bool stays)
         static const char *const selectors[] = {DEVICE, NULL};
         const AcquireRequest request = {
                 .selectors = selectors,
-                .mode = LEASE_MODE_VFIO,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .unit = "",
-                .owner = NAME,
+                .options.mode = LEASE_MODE_VFIO,
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .who.unit = "",
+                .who.name = NAME,
                 .wait_usec = REQUEST_WAIT_FOREVER,
         };
 

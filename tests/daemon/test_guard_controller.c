@@ -107,11 +107,11 @@ static Told ask(const FakeDaemon *daemon, LeaseMode mode)
         static const char *const selectors[] = {CARD, NULL};
         const AcquireRequest request = {
                 .selectors = selectors,
-                .mode = mode,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .force = true,
-                .path_uid = FAKEHOST_UID,
-                .unit = "",
+                .options.mode = mode,
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .options.force = true,
+                .who.path_uid = FAKEHOST_UID,
+                .who.unit = "",
         };
         Told told = {.code = _REFUSAL_N};
 
@@ -170,11 +170,11 @@ static void live_asking_late(FakeDaemon *daemon)
         static const char *const selectors[] = {CARD, NULL};
         const AcquireRequest request = {
                 .selectors = selectors,
-                .mode = LEASE_MODE_PATH,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .force = true,
-                .path_uid = FAKEHOST_UID,
-                .unit = "",
+                .options.mode = LEASE_MODE_PATH,
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .options.force = true,
+                .who.path_uid = FAKEHOST_UID,
+                .who.unit = "",
         };
         Told told = {.code = _REFUSAL_N};
 

@@ -121,11 +121,11 @@ static void acquire_all(const char *const *selectors, uid_t uid, bool waits, Ask
 {
         const AcquireRequest request = {
                 .selectors = selectors,
-                .mode = LEASE_MODE_VFIO,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .uid = uid,
-                .unit = "",
-                .owner = ":1.1",
+                .options.mode = LEASE_MODE_VFIO,
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .who.uid = uid,
+                .who.unit = "",
+                .who.name = ":1.1",
                 .wait_usec = waits ? REQUEST_WAIT_FOREVER : 0,
         };
 
@@ -374,7 +374,7 @@ static unsigned fill_queue(uid_t uid, const char *const *selectors)
 
         for (unsigned n = 0;; n++) {
                 const AcquireRequest request = {
-                        .selectors = selectors, .uid = uid, .unit = "", .ticket = "ticket"};
+                        .selectors = selectors, .who.uid = uid, .who.unit = "", .ticket = "ticket"};
                 _cleanup_(waiter_freep) Waiter *waiter = calloc(1, sizeof(*waiter));
                 _cleanup_(plan_clear) Plan plan = {.ledger = ledger, .request = &request};
 

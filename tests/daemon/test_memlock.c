@@ -101,12 +101,12 @@ static const Lease *lease(FakeDaemon *daemon, const char *address)
 {
         const AcquireRequest request = {
                 .selectors = (const char *const[]){address, NULL},
-                .mode = LEASE_MODE_VFIO,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .with_members = true,
-                .uid = 1000,
-                .pid = OWNER,
-                .unit = "",
+                .options.mode = LEASE_MODE_VFIO,
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .options.with_members = true,
+                .who.uid = 1000,
+                .who.pid = OWNER,
+                .who.unit = "",
         };
         Answer answer = {.code = _REFUSAL_N};
 

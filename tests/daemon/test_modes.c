@@ -175,12 +175,12 @@ static void live_otherwise(const Run *run, bool undisturbed)
         static const char *const card[] = {CARD, NULL};
         const AcquireRequest request = {
                 .selectors = card,
-                .modes = {LEASE_MODE_IOMMUFD, mode},
-                .n_modes = 2,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .force = true,
-                .path_uid = FAKEHOST_UID,
-                .unit = "",
+                .options.modes = {LEASE_MODE_IOMMUFD, mode},
+                .options.n_modes = 2,
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .options.force = true,
+                .who.path_uid = FAKEHOST_UID,
+                .who.unit = "",
         };
         /* Neither of the iommufd modes works without character devices. */
         const bool can = mode != LEASE_MODE_IOMMUFD && mode != LEASE_MODE_IOMMUFD_UNBOUND;

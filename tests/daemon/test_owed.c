@@ -321,10 +321,10 @@ static void live_joined_in_vain(FakeDaemon *daemon)
 {
         const AcquireRequest request = {
                 .selectors = (const char *const[]){CARD, NULL},
-                .mode = LEASE_MODE_VFIO,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .with_members = true,
-                .unit = "",
+                .options.mode = LEASE_MODE_VFIO,
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .options.with_members = true,
+                .who.unit = "",
         };
         char path[FAKEHOST_PATH_SIZE];
         int code = _REFUSAL_N;

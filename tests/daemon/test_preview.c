@@ -98,12 +98,12 @@ static void play(FakeDaemon *daemon, const char *selector, LeaseMode mode, Said 
         const char *const selectors[] = {selector, NULL};
         const AcquireRequest request = {
                 .selectors = selectors,
-                .mode = mode,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .with_members = true,
-                .force = true,
-                .path_uid = FAKEHOST_UID,
-                .unit = "",
+                .options.mode = mode,
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .options.with_members = true,
+                .options.force = true,
+                .who.path_uid = FAKEHOST_UID,
+                .who.unit = "",
         };
 
         plan_preview(daemon->ledger, &request, on_previewed, said);

@@ -21,18 +21,18 @@ static Waiter *make(const char *ticket, uint64_t until)
 {
         const AcquireRequest request = {
                 .selectors = selectors,
-                .modes = {LEASE_MODE_IOMMUFD, LEASE_MODE_VFIO},
-                .n_modes = 2,
-                .lifetime = LEASE_LIFETIME_CONNECTION,
-                .with_members = true,
-                .uid = 1000,
-                .path_uid = 1001,
-                .gids = gids,
-                .n_gids = ARRAY_SIZE(gids),
-                .unit = "qemu@7.service",
-                .label = "system_u:system_r:svirt_t:s0:c1,c2",
-                .owner = ":1.42",
-                .driver = "mlx5_vfio_pci",
+                .options.modes = {LEASE_MODE_IOMMUFD, LEASE_MODE_VFIO},
+                .options.n_modes = 2,
+                .options.lifetime = LEASE_LIFETIME_CONNECTION,
+                .options.with_members = true,
+                .who.uid = 1000,
+                .who.path_uid = 1001,
+                .who.gids = gids,
+                .who.n_gids = ARRAY_SIZE(gids),
+                .who.unit = "qemu@7.service",
+                .who.label = "system_u:system_r:svirt_t:s0:c1,c2",
+                .who.name = ":1.42",
+                .options.driver = "mlx5_vfio_pci",
                 .wait_usec = 5000000,
                 .ticket = ticket,
         };
@@ -80,15 +80,18 @@ static void test_round_trip(void)
                 CHECK_STRING(request->selectors[0], selectors[0]);
                 CHECK_STRING(request->selectors[1], selectors[1]);
                 CHECK(!request->selectors[2]);
-                CHECK(request->n_modes == 2 && request->modes[0] == LEASE_MODE_IOMMUFD);
-                CHECK_NUMBER(request->lifetime, LEASE_LIFETIME_CONNECTION);
-                CHECK(request->with_members && !request->force && request->uid == 1000);
-                CHECK_NUMBER(request->path_uid, 1001);
-                CHECK(request->n_gids == 3 && memcmp(request->gids, gids, sizeof(gids)) == 0);
-                CHECK_STRING(request->unit, "qemu@7.service");
-                CHECK_STRING(request->label, "system_u:system_r:svirt_t:s0:c1,c2");
-                CHECK_STRING(request->owner, ":1.42");
-                CHECK_STRING(request->driver, "mlx5_vfio_pci");
+                CHECK(request->options.n_modes == 2 &&
+                      request->options.modes[0] == LEASE_MODE_IOMMUFD);
+                CHECK_NUMBER(request->options.lifetime, LEASE_LIFETIME_CONNECTION);
+                CHECK(request->options.with_members && !request->options.force &&
+                      request->who.uid == 1000);
+                CHECK_NUMBER(request->who.path_uid, 1001);
+                CHECK(request->who.n_gids == 3 &&
+                      memcmp(request->who.gids, gids, sizeof(gids)) == 0);
+                CHECK_STRING(request->who.unit, "qemu@7.service");
+                CHECK_STRING(request->who.label, "system_u:system_r:svirt_t:s0:c1,c2");
+                CHECK_STRING(request->who.name, ":1.42");
+                CHECK_STRING(request->options.driver, "mlx5_vfio_pci");
                 CHECK_STRING(request->ticket, "first");
                 CHECK(back->since_usec == 17 && back->until_usec == REQUEST_WAIT_FOREVER);
                 CHECK_STRING(back->next->request.ticket, "second");
@@ -237,9 +240,9 @@ static void test_a_ticket_is_not_enough(void)
         for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
                 AcquireRequest request = first->request;
 
-                request.uid = strangers[i].uid;
-                request.unit = strangers[i].unit;
-                request.label = strangers[i].label;
+                request.who.uid = strangers[i].uid;
+                request.who.unit = strangers[i].unit;
+                request.who.label = strangers[i].label;
                 request.ticket = strangers[i].ticket;
                 if (!CHECK(!queue_adopt(ledger, &request, on_done, &code)))
                         printf("# stranger %zu has the place\n", i);
@@ -260,10 +263,10 @@ static void test_who_comes_back_has_another_connection(void)
         AcquireRequest request = first->request;
         int code = -1;
 
-        request.owner = ":1.99";
-        request.pid = 4711;
-        request.gids = fewer;
-        request.n_gids = 1;
+        request.who.name = ":1.99";
+        request.who.pid = 4711;
+        request.who.gids = fewer;
+        request.who.n_gids = 1;
         CHECK(queue->first->until_usec < REQUEST_WAIT_FOREVER); /* until the waiter asks again */
         request.wait_usec = REQUEST_WAIT_FOREVER;
         CHECK(queue_adopt(ledger, &request, on_done, &code));
@@ -271,9 +274,9 @@ static void test_who_comes_back_has_another_connection(void)
         CHECK_STRING(watched, ":1.99");
         CHECK_NUMBER(queue_state_load(ledger->state_directory, &back), 0);
         if (CHECK(back)) {
-                CHECK_STRING(back->request.owner, ":1.99");
-                CHECK_NUMBER(back->request.pid, 4711);
-                CHECK(back->request.n_gids == 1 && back->request.gids[0] == 1000);
+                CHECK_STRING(back->request.who.name, ":1.99");
+                CHECK_NUMBER(back->request.who.pid, 4711);
+                CHECK(back->request.who.n_gids == 1 && back->request.who.gids[0] == 1000);
         }
         queue_forget_name(ledger, ":1.42");
         CHECK_NUMBER(code, -1);

@@ -62,10 +62,10 @@ static void acquire(const char *selector, bool waits, int *answer)
         const char *const selectors[] = {selector, NULL};
         const AcquireRequest request = {
                 .selectors = selectors,
-                .mode = LEASE_MODE_VFIO,
-                .lifetime = LEASE_LIFETIME_PERSISTENT,
-                .unit = "",
-                .owner = ":1.1",
+                .options.mode = LEASE_MODE_VFIO,
+                .options.lifetime = LEASE_LIFETIME_PERSISTENT,
+                .who.unit = "",
+                .who.name = ":1.1",
                 .wait_usec = waits ? REQUEST_WAIT_FOREVER : 0,
         };
 

@@ -41,7 +41,7 @@ static void ask(const Policy *policy, uid_t uid)
 
                 MUST(text);
 
-                MUST(!verdict.allowed || !verdict.rule || !verdict.rule->deny);
+                MUST(!verdict.allowed || !verdict.rule || !verdict.rule->access.deny);
                 MUST(verdict.rule || verdict.allowed == (uid == 0));
                 MUST(!verdict.mode_refused || (!verdict.allowed && mode != LEASE_MODE_NONE));
         }
@@ -50,8 +50,8 @@ static void ask(const Policy *policy, uid_t uid)
 static void check_reserve(const PolicyReserve *one, const PolicyReserve *other)
 {
         MUST(one->at_boot == other->at_boot && one->park == other->park);
-        MUST(one->has_vendor == other->has_vendor && one->vendor == other->vendor);
-        MUST(one->has_device == other->has_device && one->device == other->device);
+        MUST(one->vendor.is_set == other->vendor.is_set && one->vendor.value == other->vendor.value);
+        MUST(one->device.is_set == other->device.is_set && one->device.value == other->device.value);
         MUST(one->n_members == other->n_members && one->n_ids == other->n_ids);
         MUST(one->n_ids == 0 || memcmp(one->ids, other->ids, one->n_ids * sizeof(*one->ids)) == 0);
 }
@@ -91,10 +91,11 @@ static void parse_nameless(const Policy *policy, const uint8_t *data, size_t n_d
         for (size_t i = 0; i < policy->n_rules; i++) {
                 const PolicyRule *rule = &policy->rules[i];
 
-                MUST(!rule->reserve.at_boot || !rule->deny);
-                MUST(rule->guard == GUARD_NONE || !rule->deny);
-                MUST(rule->guard != GUARD_NONE || rule->on_weaker == POLICY_BREACH_KEEP);
-                MUST(rule->guard == nameless->rules[i].guard);
+                MUST(!rule->reserve.at_boot || !rule->access.deny);
+                MUST(rule->require.guard == GUARD_NONE || !rule->access.deny);
+                MUST(rule->require.guard != GUARD_NONE ||
+                     rule->require.on_weaker == POLICY_BREACH_KEEP);
+                MUST(rule->require.guard == nameless->rules[i].require.guard);
                 check_reserve(&rule->reserve, &nameless->rules[i].reserve);
                 change_fingerprint((const char *)data, n_data, i, rule->reserve.at_boot);
         }

@@ -74,17 +74,20 @@ static gid_t vfio[] = {44, 45};
 static char bridges[] = "0000:00/1c.*", low[] = "0000:0?:*";
 
 static PolicyRule rules[] = {
-        {.has_class = true, .class_value = 0x060000, .class_mask = 0xff0000, .deny = true},
-        {.has_vendor = true,
-         .vendor = 0x1234,
-         .has_device = true,
-         .device = 0x11e8,
-         .uids = lab,
-         .n_uids = 1,
-         .modes = 1U << LEASE_MODE_VFIO},
-        {.path = bridges, .gids = vfio, .n_gids = 2},
-        {.has_vendor = true, .vendor = 0x1234, .uids = lab, .n_uids = 1},
-        {.address = low},
+        {.match.class_value = 0x060000, .match.class_mask = 0xff0000, .access.deny = true},
+        {.match.vendor.is_set = true,
+         .match.vendor.value = 0x1234,
+         .match.device.is_set = true,
+         .match.device.value = 0x11e8,
+         .access.uids = lab,
+         .access.n_uids = 1,
+         .access.modes = 1U << LEASE_MODE_VFIO},
+        {.match.path = bridges, .access.gids = vfio, .access.n_gids = 2},
+        {.match.vendor.is_set = true,
+         .match.vendor.value = 0x1234,
+         .access.uids = lab,
+         .access.n_uids = 1},
+        {.match.address = low},
 };
 static const Policy policy = {rules, ARRAY_SIZE(rules)};
 
@@ -119,12 +122,12 @@ static void test_check(void)
         /*
          * A rule that allows bound devices also allows unbound ones; not the reverse, nor by path.
          */
-        rules[1].modes = 1U << LEASE_MODE_IOMMUFD;
+        rules[1].access.modes = 1U << LEASE_MODE_IOMMUFD;
         CHECK(ask(1000, 5, LEASE_MODE_IOMMUFD_UNBOUND, &edu, "0000:00/05.0").allowed);
         CHECK(!ask(1000, 5, LEASE_MODE_PATH, &edu, "0000:00/05.0").allowed);
-        rules[1].modes = 1U << LEASE_MODE_IOMMUFD_UNBOUND;
+        rules[1].access.modes = 1U << LEASE_MODE_IOMMUFD_UNBOUND;
         CHECK(!ask(1000, 5, LEASE_MODE_IOMMUFD, &edu, "0000:00/05.0").allowed);
-        rules[1].modes = 1U << LEASE_MODE_VFIO;
+        rules[1].access.modes = 1U << LEASE_MODE_VFIO;
         verdict = ask(1001, 45, LEASE_MODE_IOMMUFD, &bridge, "0000:00/1c.4/00.0");
         CHECK(!verdict.allowed && verdict.rule == &rules[0]);
         /* A rule that names no user is for root. */

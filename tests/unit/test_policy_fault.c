@@ -132,7 +132,7 @@ static void test_memlock(void)
                 int r = policy_parse(policy, "p.json", text, strlen(text), &message);
                 CHECK_NUMBER(r, cases[i].limit > 0 ? 0 : POLICY_E_INVALID);
                 if (cases[i].limit > 0)
-                        CHECK(policy->rules[0].memlock == cases[i].limit);
+                        CHECK(policy->rules[0].terms.memlock == cases[i].limit);
         }
 }
 

@@ -50,19 +50,20 @@ static void test_good(void)
                 return;
         CHECK_STRING(rule->name, "edu // no comment");
         CHECK_STRING(rule->origin, "p.json:4: edu // no comment");
-        CHECK(rule->has_vendor && rule->vendor == 0x1234);
-        CHECK(rule->has_device && rule->device == 0x11e8);
-        CHECK(rule->has_class && rule->class_value == 0x020000 && rule->class_mask == 0xffff00);
-        CHECK_STRING(rule->path, "0000:00/02.*");
-        CHECK_STRING(rule->address, "0000:01:*");
-        CHECK(!rule->deny && rule->n_uids == 2 && rule->uids[0] == 0 && rule->uids[1] == 1000);
-        CHECK(rule->n_gids == 1 && rule->gids[0] == 0);
-        CHECK_NUMBER(rule->modes, 1U << LEASE_MODE_VFIO | 1U << LEASE_MODE_IOMMUFD);
-        CHECK(rule->exclusive_process && !rule[1].exclusive_process);
-        CHECK_NUMBER(rule->revoke_grace, 3);
-        CHECK_NUMBER(rule[1].revoke_grace, POLICY_GRACE_DEFAULT);
-        CHECK(rule->cooldown == 5 && rule[1].cooldown == 0);
-        CHECK(rule[1].deny);
+        CHECK(rule->match.vendor.is_set && rule->match.vendor.value == 0x1234);
+        CHECK(rule->match.device.is_set && rule->match.device.value == 0x11e8);
+        CHECK(rule->match.class_value == 0x020000 && rule->match.class_mask == 0xffff00);
+        CHECK_STRING(rule->match.path, "0000:00/02.*");
+        CHECK_STRING(rule->match.address, "0000:01:*");
+        CHECK(!rule->access.deny && rule->access.n_uids == 2 && rule->access.uids[0] == 0 &&
+              rule->access.uids[1] == 1000);
+        CHECK(rule->access.n_gids == 1 && rule->access.gids[0] == 0);
+        CHECK_NUMBER(rule->access.modes, 1U << LEASE_MODE_VFIO | 1U << LEASE_MODE_IOMMUFD);
+        CHECK(rule->terms.exclusive_process && !rule[1].terms.exclusive_process);
+        CHECK_NUMBER(rule->terms.revoke_grace, 3);
+        CHECK_NUMBER(rule[1].terms.revoke_grace, POLICY_GRACE_DEFAULT);
+        CHECK(rule->terms.cooldown == 5 && rule[1].terms.cooldown == 0);
+        CHECK(rule[1].access.deny);
         CHECK_STRING(rule[1].origin, "p.json:11: rule 2");
 }
 
@@ -87,8 +88,8 @@ static void test_classes(void)
                 policy = expect_policy(text);
                 if (!CHECK(policy->n_rules == 1))
                         continue;
-                CHECK_NUMBER(policy->rules[0].class_value, rows[i].value);
-                CHECK_NUMBER(policy->rules[0].class_mask, rows[i].mask);
+                CHECK_NUMBER(policy->rules[0].match.class_value, rows[i].value);
+                CHECK_NUMBER(policy->rules[0].match.class_mask, rows[i].mask);
         }
 }
 
@@ -202,11 +203,12 @@ static void test_reserve(void)
         if (!CHECK(policy->n_rules == 3))
                 return;
         reserve = &policy->rules[0].reserve;
-        CHECK(reserve->at_boot && reserve->has_vendor && reserve->has_device);
-        CHECK(reserve->vendor == 0x10de && reserve->device == 0x2484 && reserve->n_members == 3);
+        CHECK(reserve->at_boot && reserve->vendor.is_set && reserve->device.is_set);
+        CHECK(reserve->vendor.value == 0x10de && reserve->device.value == 0x2484 && reserve->n_members == 3);
         CHECK(!reserve->park);
         reserve = &policy->rules[1].reserve;
-        CHECK(reserve->at_boot && !reserve->has_vendor && !reserve->has_device && reserve->park);
+        CHECK(reserve->at_boot && !reserve->vendor.is_set && !reserve->device.is_set &&
+              reserve->park);
         CHECK_NUMBER(reserve->n_members, 0);
         CHECK(!policy->rules[2].reserve.at_boot);
 }
@@ -222,7 +224,7 @@ static void test_on_breach(void)
                               "{\"match\":{},\"lease\":{}}]}");
 
         for (size_t i = 0; CHECK(policy->n_rules == 4) && i < ARRAY_SIZE(wanted); i++)
-                CHECK_NUMBER(policy->rules[i].on_breach, wanted[i]);
+                CHECK_NUMBER(policy->rules[i].terms.on_breach, wanted[i]);
         expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_breach\":\"revok\"}",
                             "36: unknown reaction \"revok\": keep, revoke or quarantine; "
                             "did you mean \"revoke\"?");
@@ -243,7 +245,7 @@ static void test_on_vf_loss(void)
         };
 
         for (size_t i = 0; CHECK(policy->n_rules == 3) && i < ARRAY_SIZE(wanted); i++)
-                CHECK_NUMBER(policy->rules[i].on_vf_loss, wanted[i]);
+                CHECK_NUMBER(policy->rules[i].terms.on_vf_loss, wanted[i]);
         expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_vf_loss\":\"retry\"}",
                             "37: unknown reaction \"retry\": keep or recreate");
         expect_rule_refusal("{\"match\":{},\"lease\":{},\"on_vf_loss\":true}",
@@ -261,13 +263,13 @@ static void test_require(void)
 
         if (!CHECK(policy->n_rules == 3))
                 return;
-        CHECK_NUMBER(policy->rules[0].guard, GUARD_SEALED);
-        CHECK_NUMBER(policy->rules[0].on_weaker, POLICY_BREACH_REVOKE);
-        CHECK_NUMBER(policy->rules[0].on_join, POLICY_JOIN_EXPEL);
-        CHECK_NUMBER(policy->rules[1].guard, GUARD_OWNED);
-        CHECK_NUMBER(policy->rules[1].on_weaker, POLICY_BREACH_KEEP);
-        CHECK_NUMBER(policy->rules[1].on_join, POLICY_JOIN_HOLD);
-        CHECK_NUMBER(policy->rules[2].guard, GUARD_NONE);
+        CHECK_NUMBER(policy->rules[0].require.guard, GUARD_SEALED);
+        CHECK_NUMBER(policy->rules[0].require.on_weaker, POLICY_BREACH_REVOKE);
+        CHECK_NUMBER(policy->rules[0].terms.on_join, POLICY_JOIN_EXPEL);
+        CHECK_NUMBER(policy->rules[1].require.guard, GUARD_OWNED);
+        CHECK_NUMBER(policy->rules[1].require.on_weaker, POLICY_BREACH_KEEP);
+        CHECK_NUMBER(policy->rules[1].terms.on_join, POLICY_JOIN_HOLD);
+        CHECK_NUMBER(policy->rules[2].require.guard, GUARD_NONE);
 }
 
 /* The devices' access to memory: the type of the group's domain, and the owner's memlock limit. */
@@ -279,10 +281,10 @@ static void test_memory(void)
 
         if (!CHECK(policy->n_rules == 2))
                 return;
-        CHECK_NUMBER(policy->rules[0].type, DOMAIN_TYPE_DMA_FQ);
-        CHECK(policy->rules[0].needs_memlock);
-        CHECK_NUMBER(policy->rules[1].type, DOMAIN_TYPE_NONE);
-        CHECK(!policy->rules[1].needs_memlock);
+        CHECK_NUMBER(policy->rules[0].terms.type, DOMAIN_TYPE_DMA_FQ);
+        CHECK(policy->rules[0].require.needs_memlock);
+        CHECK_NUMBER(policy->rules[1].terms.type, DOMAIN_TYPE_NONE);
+        CHECK(!policy->rules[1].require.needs_memlock);
         expect_rule_refusal("{\"match\":{},\"lease\":{\"type\":\"identity\"}}",
                             "29: unknown type \"identity\": DMA or DMA-FQ");
         expect_rule_refusal("{\"match\":{},\"lease\":{},\"require\":{\"memlock\":1}}",
@@ -346,10 +348,10 @@ static void test_nameless(void)
         const Snapshot snapshot = {.devices = &(PciDevice){.vendor = 0}, .n_devices = 1};
 
         CHECK_NUMBER(policy_parse_nameless(policy, "p.json", text, strlen(text), &message), 0);
-        if (!CHECK(policy->n_rules == 1 && policy->rules[0].n_uids == 2))
+        if (!CHECK(policy->n_rules == 1 && policy->rules[0].access.n_uids == 2))
                 return;
-        CHECK(policy->rules[0].uids[0] == (uid_t)-1 && policy->rules[0].uids[1] == 7);
-        CHECK(policy->rules[0].n_gids == 1 && policy->rules[0].gids[0] == (gid_t)-1);
+        CHECK(policy->rules[0].access.uids[0] == (uid_t)-1 && policy->rules[0].access.uids[1] == 7);
+        CHECK(policy->rules[0].access.n_gids == 1 && policy->rules[0].access.gids[0] == (gid_t)-1);
         CHECK(!policy_check(policy, &(PolicySubject){&snapshot, 0, ""}, &nobody).allowed);
         CHECK_NUMBER(policy_parse_nameless(policy, "p.json", mistake, strlen(mistake), &message),
                      POLICY_E_INVALID);

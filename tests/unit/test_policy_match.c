@@ -121,7 +121,7 @@ static void test_driver(void)
 static void test_attachment(void)
 {
         const Policy none = {.rules = NULL};
-        PolicyRule rule = {.removable = TRISTATE_NO};
+        PolicyRule rule = {.match.removable = TRISTATE_NO};
         const Policy one = {.rules = &rule, .n_rules = 1};
 
         build();
@@ -136,9 +136,9 @@ static void test_attachment(void)
 
         CHECK(!policy_asks_attachment(NULL) && !policy_asks_attachment(&none));
         CHECK(policy_asks_attachment(&one));
-        rule = (PolicyRule){.has_serial = true};
+        rule = (PolicyRule){.match.has_serial = true};
         CHECK(!policy_asks_attachment(&one));
-        rule.has_numa_node = true;
+        rule.match.numa_node.is_set = true;
         CHECK(policy_asks_attachment(&one));
 }
 

@@ -58,11 +58,11 @@ static const PolicyReserve at_boot = {.at_boot = true};
 
 static void test_what_matches(void)
 {
-        const PolicyRule by_path[] = {{.path = card, .reserve = at_boot}};
-        const PolicyRule by_id[] = {{.has_vendor = true,
-                                     .vendor = 0x8086,
-                                     .has_device = true,
-                                     .device = 0x10d3,
+        const PolicyRule by_path[] = {{.match.path = card, .reserve = at_boot}};
+        const PolicyRule by_id[] = {{.match.vendor.is_set = true,
+                                     .match.vendor.value = 0x8086,
+                                     .match.device.is_set = true,
+                                     .match.device.value = 0x10d3,
                                      .reserve = at_boot}};
 
         expect(by_path, 1, "01:00.0=1 01:00.1=1");
@@ -77,15 +77,15 @@ static void test_what_matches(void)
 static void test_first_rule_decides(void)
 {
         const PolicyRule plain_first[] = {
-                {.has_device = true, .device = 0x228b},
-                {.path = card, .reserve = at_boot},
+                {.match.device.is_set = true, .match.device.value = 0x228b},
+                {.match.path = card, .reserve = at_boot},
         };
         const PolicyRule deny_first[] = {
-                {.has_device = true, .device = 0x2484, .deny = true},
-                {.path = card, .reserve = at_boot},
+                {.match.device.is_set = true, .match.device.value = 0x2484, .access.deny = true},
+                {.match.path = card, .reserve = at_boot},
         };
-        const PolicyRule denied[] = {{.path = card, .deny = true, .reserve = at_boot}};
-        const PolicyRule plain[] = {{.path = card}};
+        const PolicyRule denied[] = {{.match.path = card, .access.deny = true, .reserve = at_boot}};
+        const PolicyRule plain[] = {{.match.path = card}};
 
         expect(plain_first, 2, "01:00.0=1");
         expect(deny_first, 2, "01:00.1=1");
@@ -97,7 +97,7 @@ static void test_first_rule_decides(void)
 static void test_bridges(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));
-        PolicyRule rule = {.path = all, .origin = origin, .reserve = at_boot};
+        PolicyRule rule = {.match.path = all, .origin = origin, .reserve = at_boot};
         const Policy policy = {&rule, 1};
         size_t isa = topology_find(snapshot, "00:1f.0"), port = topology_find(snapshot, "00:01.0");
 
@@ -113,25 +113,25 @@ static void test_bridges(void)
 
 static void test_fingerprint(void)
 {
-        PolicyRule rule = {.path = card, .origin = origin, .reserve = at_boot};
+        PolicyRule rule = {.match.path = card, .origin = origin, .reserve = at_boot};
         PolicyReserve *reserve = &rule.reserve;
 
-        reserve->has_vendor = true;
-        reserve->vendor = 0x10de;
+        reserve->vendor.is_set = true;
+        reserve->vendor.value = 0x10de;
         reserve->n_members = 3; /* the port counts */
         expect(&rule, 1, "01:00.0=1 01:00.1=1");
-        reserve->has_device = true;
-        reserve->device = 0x2484;
+        reserve->device.is_set = true;
+        reserve->device.value = 0x2484;
         expect(&rule, 1, "01:00.0=1 01:00.1=3");
-        reserve->vendor = 0x10df;
+        reserve->vendor.value = 0x10df;
         expect(&rule, 1, "01:00.0=3 01:00.1=3");
-        reserve->vendor = 0x10de;
+        reserve->vendor.value = 0x10de;
         reserve->n_members = 2;
         expect(&rule, 1, "01:00.0=4 01:00.1=3");
         reserve->n_members = 4;
         expect(&rule, 1, "01:00.0=4 01:00.1=3");
         *reserve = (PolicyReserve){.at_boot = true, .n_members = 1};
-        rule.path = all;
+        rule.match.path = all;
         expect(&rule, 1, "00:01.0=2 00:1d.0=2 00:1f.0=5 01:00.0=4 01:00.1=4 02:00.0=1");
 }
 
@@ -141,7 +141,7 @@ static void test_ids(void)
         static uint32_t same[] = {0x10de228b, 0, 0x10de2484};
         static uint32_t others[] = {0x10de228b, 0, 0x10de2485};
         static uint32_t more[] = {0x10de228b, 0, 0x10de2484, 0x10de2484};
-        PolicyRule rule = {.path = card, .origin = origin, .reserve = at_boot};
+        PolicyRule rule = {.match.path = card, .origin = origin, .reserve = at_boot};
         PolicyReserve *reserve = &rule.reserve;
 
         reserve->ids = same;
@@ -165,7 +165,7 @@ static void test_ids(void)
 static void test_arriving(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));
-        PolicyRule rule = {.path = card, .reserve = {.at_boot = true, .n_members = 4}};
+        PolicyRule rule = {.match.path = card, .reserve = {.at_boot = true, .n_members = 4}};
         const Policy policy = {&rule, 1};
         size_t device = topology_find(snapshot, "01:00.0");
         const char *path = "0000:00/01.0/00.0";
@@ -182,7 +182,7 @@ static void expect_words(PolicyReserve reserve, const char *path, const char *de
                          const char *want)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));
-        PolicyRule rule = {.path = card, .origin = origin, .reserve = reserve};
+        PolicyRule rule = {.match.path = card, .origin = origin, .reserve = reserve};
         const Policy policy = {&rule, 1};
         Reservation reservation =
                 reserve_judge(&policy, snapshot, topology_find(snapshot, device), path, false);
@@ -202,8 +202,8 @@ static void test_words(void)
         expect_words(at_boot, path, "00:01.0",
                      "0000:00:01.0 is not reserved: it is a bridge, though rule 50-lab.json: gpu0 "
                      "matches it");
-        expect_words((PolicyReserve){.at_boot = true, .has_device = true, .device = 0x2487}, path,
-                     "01:00.0",
+        expect_words((PolicyReserve){.at_boot = true, .device = {.is_set = true, .value = 0x2487}},
+                     path, "01:00.0",
                      "0000:01:00.0 is not reserved: it is 10de:2484, and rule 50-lab.json: gpu0 "
                      "expects *:2487 there");
         expect_words((PolicyReserve){.at_boot = true, .n_members = 7}, path, "01:00.0",
