@@ -35,11 +35,11 @@ typedef struct Question {
         HolderSearch search;
         bool kill;
         bool is_own; /* asked by the daemon; `uid` does not matter */
-        bool again;  /* asked again meanwhile */
+        bool again;  /* asked again meanwhile, with `again_userdata` */
         uid_t uid;   /* the user that asks */
         uint32_t lease;
         HoldersDone done; /* NULL once it has been answered */
-        void *userdata;
+        void *userdata, *again_userdata;
         Worker *worker;
 } Question;
 
@@ -122,7 +122,7 @@ static void ask_again(const Question *question, HoldersDone done)
         Lease *lease = ledger_find_lease(question->ledger, question->lease);
 
         if (question->again && done && lease)
-                holders_ask_own(lease, question->kill, done, question->userdata);
+                holders_ask_own(lease, question->kill, done, question->again_userdata);
 }
 
 static void on_found(WorkerResult *result, void *userdata)
@@ -293,6 +293,7 @@ void holders_ask_own(Lease *lease, bool kill, HoldersDone done, void *userdata)
 
         if (question) {
                 question->again = true;
+                question->again_userdata = userdata;
                 return;
         }
         question = question_new(lease->ledger, done, userdata);

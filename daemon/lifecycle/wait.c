@@ -27,6 +27,7 @@ typedef struct LifeHang {
         struct event *stuck;  /* when the lease is called stuck, or NULL */
         struct event *former; /* the end of a former daemon's worker, or NULL */
         int former_fd;        /* its pidfd, or -1 */
+        uintptr_t n_waits;    /* how often something was waited for */
 } LifeHang;
 
 static void init_lease(void *part)
@@ -82,6 +83,10 @@ static void set_text(Lease *lease, const char *text)
 /* --- for whom the kernel waits ------------------------------------------------------------------
  */
 
+/*
+ * The holders at the time of wait number `userdata`. Who requested something after that is not
+ * answered with them: a request to kill them has begun another wait.
+ */
 static void on_holders(Ledger *ledger, uint32_t id, const HoldersResult *result, void *userdata)
 {
         _cleanup_(freep) char *names = holders_describe(result->holders);
@@ -113,7 +118,13 @@ static void on_holders(Ledger *ledger, uint32_t id, const HoldersResult *result,
                 ledger_tell_lease(lease);
         else
                 (void)ledger_set_state(lease, LEASE_DRAINING);
-        life_answer(lease, REFUSAL_STUCK, text);
+        if ((uintptr_t)userdata == of(lease)->n_waits)
+                life_answer(lease, REFUSAL_STUCK, text);
+}
+
+static void find_holders(Lease *lease)
+{
+        holders_ask_own(lease, false, on_holders, (void *)of(lease)->n_waits);
 }
 
 static void on_stuck(evutil_socket_t fd, short what, void *userdata)
@@ -125,7 +136,7 @@ static void on_stuck(evutil_socket_t fd, short what, void *userdata)
                 return;
         ledger_set_stuck(lease, true);
         if (work_transition(lease))
-                return holders_ask_own(lease, false, on_holders, NULL);
+                return find_holders(lease);
         if (!of(lease)->text) {
                 (void)snprintf(
                         text, sizeof(text),
@@ -156,6 +167,7 @@ static void record_worker(Lease *lease)
 void life_expect_end(Lease *lease, unsigned seconds)
 {
         record_worker(lease);
+        of(lease)->n_waits++;
         int r = timer_start(&of(lease)->stuck, lease->ledger->base, on_stuck, lease,
                             seconds * USEC_PER_SEC);
         if (r < 0)
@@ -186,7 +198,7 @@ bool life_drain(Lease *lease, const LifeNews *news)
         if (text)
                 life_answer(lease, REFUSAL_STUCK, text);
         else
-                holders_ask_own(lease, false, on_holders, NULL);
+                find_holders(lease);
         return true;
 }
 

@@ -150,6 +150,16 @@ static void live_held(FakeDaemon *daemon)
         hold(lease);
         answer = take_away(daemon, &(RevokeRequest){.has_grace = true, .kill = true});
         must_be(answer.code == 0, "killed in time");
+
+        /* The search for holders that began before the request to kill them ends after it. */
+        lease = take(daemon);
+        hold(lease);
+        answer = take_away(daemon, &(RevokeRequest){.has_grace = true});
+        must_be(answer.code == REFUSAL_STUCK, "who revokes is told that somebody has it open");
+        await_state(daemon, "stuck");
+        answer = take_away(daemon, &(RevokeRequest){.kill = true});
+        must_be(answer.code == 0,
+                "the holders of before are no answer to the request to kill them");
 }
 
 /* The unbind of its host driver hangs, and its worker cannot be killed. */
