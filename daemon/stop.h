@@ -11,8 +11,12 @@
 
 #include "daemon/bus/bus.h"
 
-/* Long enough for any device that responds; TimeoutStopSec of the unit is more. */
-#define STOP_SECONDS 8
+/*
+ * Long enough for devices that respond, also on a busy machine, and less than the 25 s for which
+ * clients wait for an answer. TimeoutStopSec of the unit is more. A lease that is stuck is not
+ * waited for.
+ */
+#define STOP_SECONDS 20
 
 /*
  * Turns the loop until all is done, at most for STOP_SECONDS, or until `*stop` is set again. The
