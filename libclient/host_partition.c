@@ -10,7 +10,7 @@
 
 static bool is_covered(const PciDevice *device)
 {
-        return device->kernel_group >= 0 || device->iommu_kind != IOMMU_KIND_NONE;
+        return device->kernel_group >= 0 || device->sysfs.iommu_kind != IOMMU_KIND_NONE;
 }
 
 static bool any_is_covered(const Snapshot *snapshot)

@@ -126,13 +126,13 @@ static int find_common(const iso_policy *policy, const iso_host *host, const Pol
                 if (each->rule != rule || each->verdict == RESERVE_BRIDGE)
                         continue;
                 if (common.n++ == 0) {
-                        common.vendor = device->vendor;
-                        common.device = device->device;
+                        common.vendor = device->ids.vendor;
+                        common.device = device->ids.device;
                         common.group = device->kernel_group;
                         common.n_members = n_members;
                 }
-                common.same_vendor &= device->vendor == common.vendor;
-                common.same_device &= device->device == common.device;
+                common.same_vendor &= device->ids.vendor == common.vendor;
+                common.same_device &= device->ids.device == common.device;
                 common.same_group &= device->kernel_group == common.group;
                 common.same_members &= n_members == common.n_members;
         }
@@ -150,7 +150,8 @@ static void write_group(FILE *stream, const Snapshot *snapshot, int32_t group)
 
                 if (device->kernel_group != group)
                         continue;
-                (void)fprintf(stream, "%s%04x:%04x", before, device->vendor, device->device);
+                (void)fprintf(stream, "%s%04x:%04x", before, device->ids.vendor,
+                              device->ids.device);
                 before = "\", \"";
         }
         (void)fputs("\"]", stream);

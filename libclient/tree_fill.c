@@ -42,8 +42,8 @@ int tree_fill_device(const Tree *tree, const Partition *shown, const Partition *
         _cleanup_(freep) char *id = NULL;
         Arena *arena = tree->arena;
         char address[BDF_TEXT_SIZE], parent[BDF_TEXT_SIZE] = "";
-        bool is_bridge = device->class_code >> 16 == 0x06;
-        const char *state = *device->driver || is_bridge ? "host" : "free";
+        bool is_bridge = device->ids.class_code >> 16 == 0x06;
+        const char *state = *device->sysfs.driver || is_bridge ? "host" : "free";
 
         id = snapshot_path(tree->snapshot, index);
         if (!id)
@@ -59,12 +59,12 @@ int tree_fill_device(const Tree *tree, const Partition *shown, const Partition *
                 .computed_group = group_id_of(computed, index),
                 .kernel_group = device->kernel_group >= 0 ? device->kernel_group : -1,
                 .group_unknown = device->kernel_group == KERNEL_GROUP_UNKNOWN,
-                .vendor = device->vendor,
-                .device = device->device,
-                .class_code = device->class_code,
-                .driver = arena_strdup_printable(arena, device->driver),
+                .vendor = device->ids.vendor,
+                .device = device->ids.device,
+                .class_code = device->ids.class_code,
+                .driver = arena_strdup_printable(arena, device->sysfs.driver),
                 .state = tree->snapshot->without_drivers ? "" : state,
-                .iommu = arena_strdup_printable(arena, device->iommu),
+                .iommu = arena_strdup_printable(arena, device->sysfs.iommu),
         };
         if (!ret_device->address || !ret_device->id || !ret_device->parent || !ret_device->driver ||
             !ret_device->iommu)

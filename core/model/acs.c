@@ -20,10 +20,10 @@
 /* For types that need the capability. A bit that it does not offer cannot be missing. */
 static uint8_t missing_by_capability(const Snapshot *snapshot, const PciDevice *device)
 {
-        if (device->facts.acs != TRISTATE_YES)
+        if (device->facts.acs.present != TRISTATE_YES)
                 return ACS_REQUIRED;
         return (uint8_t)(ACS_REQUIRED & quirk_acs_capability(snapshot, device) &
-                         ~device->facts.acs_ctrl);
+                         ~device->facts.acs.ctrl);
 }
 
 static uint8_t missing_by_type(const Snapshot *snapshot, const PciDevice *device)

@@ -156,9 +156,10 @@ static bool is_unreadable(const PciDevice *device)
 {
         return device->facts.pcie == TRISTATE_UNKNOWN ||
                device->facts.header_known != TRISTATE_YES ||
-               (device->facts.pcie == TRISTATE_YES && device->facts.acs == TRISTATE_UNKNOWN) ||
+               (device->facts.pcie == TRISTATE_YES &&
+                device->facts.acs.present == TRISTATE_UNKNOWN) ||
                device_is_orphan(device) ||
-               (quirk_unread_register(device) && !device->facts.redirect_inferred);
+               (quirk_unread_register(device) && !device->facts.acs.redirect_inferred);
 }
 
 /* A function that joins the computed group because its facts are unknown, or NONE. */
@@ -199,19 +200,19 @@ static bool may_be_aliased(const Snapshot *snapshot, const Mismatch *mismatch)
 
                 if (contains(mismatch->computed, mismatch->n_computed, mismatch->observed[i]))
                         continue;
-                if (other->iommu_kind != IOMMU_KIND_IVHD ||
+                if (other->sysfs.iommu_kind != IOMMU_KIND_IVHD ||
                     other->bdf.domain != device->bdf.domain || other->bdf.bus != device->bdf.bus)
                         return false;
                 found = true;
         }
-        return found && device->iommu_kind == IOMMU_KIND_IVHD && !is_finer(mismatch);
+        return found && device->sysfs.iommu_kind == IOMMU_KIND_IVHD && !is_finer(mismatch);
 }
 
 /* Only an IOMMU with a name is known to be of another kind. */
 static bool is_behind_other(const Snapshot *snapshot, size_t index)
 {
-        return snapshot->devices[index].iommu_kind == IOMMU_KIND_OTHER &&
-               snapshot->devices[index].iommu[0] != '\0';
+        return snapshot->devices[index].sysfs.iommu_kind == IOMMU_KIND_OTHER &&
+               snapshot->devices[index].sysfs.iommu[0] != '\0';
 }
 
 /* A device of either group behind an IOMMU with other grouping rules, or NONE. */

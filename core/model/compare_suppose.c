@@ -23,9 +23,9 @@ const char *compare_find_token(const Snapshot *snapshot, const char *token)
 /* A capability without any ACS bit has nothing to switch on. */
 static void vouch_for(PciDevice *device)
 {
-        device->facts.acs = TRISTATE_YES;
-        device->facts.acs_cap = device->facts.acs_ctrl = 0;
-        device->facts.acs_dword4 = device->facts.acs_dword8 = 0;
+        device->facts.acs.present = TRISTATE_YES;
+        device->facts.acs.cap = device->facts.acs.ctrl = 0;
+        device->facts.acs.dword4 = device->facts.acs.dword8 = 0;
 }
 
 /* The kernel numbers groups in the order in which it adds their first devices. */
@@ -70,7 +70,7 @@ static bool is_named(const char *words, const PciDevice *device)
         char id[sizeof("id:ffff:ffff")];
         const char *end = words + strcspn(words, " "), *found;
 
-        (void)snprintf(id, sizeof(id), "id:%04x:%04x", device->vendor, device->device);
+        (void)snprintf(id, sizeof(id), "id:%04x:%04x", device->ids.vendor, device->ids.device);
         found = strstr(words, id);
         return found && found < end;
 }
@@ -93,7 +93,7 @@ static bool suppose_override(Snapshot *snapshot)
                 bool port = device->pcie_type == PCIE_TYPE_ROOT_PORT ||
                             device->pcie_type == PCIE_TYPE_DOWNSTREAM;
 
-                if (device->facts.pcie != TRISTATE_YES || device->facts.acs != TRISTATE_NO)
+                if (device->facts.pcie != TRISTATE_YES || device->facts.acs.present != TRISTATE_NO)
                         continue;
                 if (!is_named(words, device) && !(port && has_word(words, "downstream")) &&
                     !(!port && device->multifunction == TRISTATE_YES &&
@@ -112,15 +112,15 @@ static bool suppose_acs_on(Snapshot *snapshot)
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 PciFacts *facts = &snapshot->devices[i].facts;
 
-                if (facts->acs == TRISTATE_YES) {
-                        changed |= (facts->acs_cap & ~facts->acs_ctrl & ACS_NEEDED) != 0 ||
-                                   (facts->acs_dword4 & ~facts->acs_dword8 & ACS_NEEDED) != 0;
-                        facts->acs_ctrl |= ACS_NEEDED;
-                        facts->acs_dword8 |= ACS_NEEDED;
+                if (facts->acs.present == TRISTATE_YES) {
+                        changed |= (facts->acs.cap & ~facts->acs.ctrl & ACS_NEEDED) != 0 ||
+                                   (facts->acs.dword4 & ~facts->acs.dword8 & ACS_NEEDED) != 0;
+                        facts->acs.ctrl |= ACS_NEEDED;
+                        facts->acs.dword8 |= ACS_NEEDED;
                 }
-                changed |= facts->pch_redirect == TRISTATE_NO;
-                if (facts->pch_redirect == TRISTATE_NO)
-                        facts->pch_redirect = TRISTATE_YES;
+                changed |= facts->acs.pch_redirect == TRISTATE_NO;
+                if (facts->acs.pch_redirect == TRISTATE_NO)
+                        facts->acs.pch_redirect = TRISTATE_YES;
         }
         return changed;
 }
@@ -132,11 +132,11 @@ static bool suppose_acs_off(Snapshot *snapshot)
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 PciFacts *facts = &snapshot->devices[i].facts;
 
-                if (facts->acs != TRISTATE_YES)
+                if (facts->acs.present != TRISTATE_YES)
                         continue;
-                changed |= ((facts->acs_ctrl | facts->acs_dword8) & ACS_NEEDED) != 0;
-                facts->acs_ctrl &= (uint16_t)~ACS_NEEDED;
-                facts->acs_dword8 &= ~(uint32_t)ACS_NEEDED;
+                changed |= ((facts->acs.ctrl | facts->acs.dword8) & ACS_NEEDED) != 0;
+                facts->acs.ctrl &= (uint16_t)~ACS_NEEDED;
+                facts->acs.dword8 &= ~(uint32_t)ACS_NEEDED;
         }
         return changed;
 }
@@ -148,7 +148,7 @@ static bool suppose_quirk(Snapshot *snapshot)
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 PciDevice *device = &snapshot->devices[i];
 
-                if (device->facts.pcie != TRISTATE_YES || device->facts.acs != TRISTATE_NO)
+                if (device->facts.pcie != TRISTATE_YES || device->facts.acs.present != TRISTATE_NO)
                         continue;
                 vouch_for(device);
                 changed = true;

@@ -24,7 +24,7 @@ static char *describe_unreadable(const PciDevice *device, const char *at)
                 return text_print("Whether %s redirects is in a register that was not read (%s): "
                                   "lspci -xxxx as root shows it.",
                                   at, register_name);
-        if (device->facts.pcie == TRISTATE_YES && device->facts.acs == TRISTATE_NO &&
+        if (device->facts.pcie == TRISTATE_YES && device->facts.acs.present == TRISTATE_NO &&
             !quirk_has_ids(device))
                 return text_print("The input has no numeric ids of %s. By them the kernel knows "
                                   "ports that redirect without ACS; lspci -nn shows them.",
@@ -37,8 +37,9 @@ static char *describe_unreadable(const PciDevice *device, const char *at)
 
 static char *describe_unknown(const PciDevice *device, const char *bdf)
 {
-        if (device->kernel_group >= 0 && device->iommu[0] == '\0' &&
-            (device->iommu_kind == IOMMU_KIND_NONE || device->iommu_kind == IOMMU_KIND_OTHER))
+        if (device->kernel_group >= 0 && device->sysfs.iommu[0] == '\0' &&
+            (device->sysfs.iommu_kind == IOMMU_KIND_NONE ||
+             device->sysfs.iommu_kind == IOMMU_KIND_OTHER))
                 return text_print("No known rule explains the kernel's group of %s. The input does "
                                   "not show its IOMMU; some IOMMUs have other grouping rules.",
                                   bdf);
@@ -68,7 +69,7 @@ char *mismatch_describe(const Snapshot *snapshot, const Mismatch *mismatch, size
         case COMPARE_IOMMU_KIND:
                 return text_print("%s is behind IOMMU %s, which has other grouping rules: rely on "
                                   "the kernel's groups.",
-                                  at, snapshot->devices[other].iommu);
+                                  at, snapshot->devices[other].sysfs.iommu);
         case COMPARE_UNCOVERED:
                 return describe_uncovered(mismatch, bdf);
         case COMPARE_UNREADABLE:

@@ -53,8 +53,8 @@ static bool check_coverage(const DoctorCase *subject, DoctorFinding *finding)
                 const PciDevice *device = &snapshot->devices[i];
                 char text[BDF_TEXT_SIZE];
 
-                if (device->kernel_group < 0 && device->class_code >> 16 != CLASS_BRIDGE &&
-                    device->class_code >> 16 != CLASS_SYSTEM)
+                if (device->kernel_group < 0 && device->ids.class_code >> 16 != CLASS_BRIDGE &&
+                    device->ids.class_code >> 16 != CLASS_SYSTEM)
                         doctor_names_add(device->kernel_group == KERNEL_GROUP_UNKNOWN ? &unknown
                                                                                       : &names,
                                          bdf_format(device->bdf, text));
@@ -152,10 +152,11 @@ static bool check_ats(const DoctorCase *subject, DoctorFinding *finding)
                 const PciDevice *device = &snapshot->devices[i];
                 char text[BDF_TEXT_SIZE];
 
-                if (device->facts.ats_enabled == TRISTATE_NO || device->removable == TRISTATE_NO)
+                if (device->facts.caps.ats_enabled == TRISTATE_NO ||
+                    device->sysfs.removable == TRISTATE_NO)
                         continue;
-                doctor_names_add(device->facts.ats_enabled == TRISTATE_YES &&
-                                                 device->removable == TRISTATE_YES
+                doctor_names_add(device->facts.caps.ats_enabled == TRISTATE_YES &&
+                                                 device->sysfs.removable == TRISTATE_YES
                                          ? &bad
                                          : &unknown,
                                  bdf_format(device->bdf, text));

@@ -232,8 +232,10 @@ static bool check_sva(const DoctorCase *subject, DoctorFinding *finding)
                 const PciDevice *device = &snapshot->devices[i];
                 char text[BDF_TEXT_SIZE];
 
-                if (device->facts.pasid != TRISTATE_NO && device->iommu_kind != IOMMU_KIND_SMMU3)
-                        doctor_names_add(device->facts.pasid == TRISTATE_YES ? &names : &unknown,
+                if (device->facts.caps.pasid != TRISTATE_NO &&
+                    device->sysfs.iommu_kind != IOMMU_KIND_SMMU3)
+                        doctor_names_add(device->facts.caps.pasid == TRISTATE_YES ? &names
+                                                                                  : &unknown,
                                          bdf_format(device->bdf, text));
         }
         if (names.n == 0 && unknown.n == 0)

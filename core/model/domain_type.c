@@ -65,19 +65,20 @@ static int check_member(const DomainTypeChange *change, const PciDevice *device,
         char address[BDF_TEXT_SIZE];
 
         (void)bdf_format(device->bdf, address);
-        if (change->to != DOMAIN_TYPE_DMA && device->removable == TRISTATE_YES)
+        if (change->to != DOMAIN_TYPE_DMA && device->sysfs.removable == TRISTATE_YES)
                 return refuse(REFUSAL_NOT_VIABLE,
                               text_print("group %s: %s is an untrusted removable device, and the "
                                          "kernel keeps such devices at type DMA",
                                          id, address),
                               ret_text);
         if (change->is_unbound ||
-            (change->is_single_only ? !device->driver[0] : driver_is_harmless(device->driver)))
+            (change->is_single_only ? !device->sysfs.driver[0]
+                                    : driver_is_harmless(device->sysfs.driver)))
                 return 0;
         return refuse(REFUSAL_NOT_VIABLE,
                       text_print("group %s: %s is bound to %s, but the kernel changes the type "
                                  "only of a group without drivers; unbind it",
-                                 id, address, device->driver),
+                                 id, address, device->sysfs.driver),
                       ret_text);
 }
 

@@ -62,7 +62,7 @@ bool device_lacks_first_function(const Snapshot *snapshot, size_t index)
         const PciDevice *device = &snapshot->devices[index];
         Bdf first = {device->bdf.domain, device->bdf.bus, device->bdf.devfn & 0xf8};
 
-        if (device->is_vf)
+        if (device->place.is_vf)
                 return false;
         if (device->parent != SNAPSHOT_NONE && port_is_link(&snapshot->devices[device->parent]))
                 first.devfn = 0;
@@ -73,20 +73,21 @@ const char *doubt_missing_noun(const PciDevice *device)
 {
         if (device_is_orphan(device))
                 return "bridge above";
-        return device->has_real_dma && device->real_dma == SNAPSHOT_NONE ? "VMD endpoint above"
-                                                                         : "PF of";
+        return device->place.has_real_dma && device->real_dma == SNAPSHOT_NONE
+                       ? "VMD endpoint above"
+                       : "PF of";
 }
 
 /* Can the function be a bridge, by its header (PCIe 7.5.1.3) or else by its class? */
 static bool may_be_bridge(const PciDevice *device)
 {
-        unsigned base = device->class_code >> 16, sub = device->class_code >> 8 & 0xff;
+        unsigned base = device->ids.class_code >> 16, sub = device->ids.class_code >> 8 & 0xff;
 
-        if (device->is_vf)
+        if (device->place.is_vf)
                 return false;
         if (device->facts.header_known == TRISTATE_YES)
                 return device->facts.header_type != 0;
-        if (device->class_code == 0)
+        if (device->ids.class_code == 0)
                 return true;
         return base == 0x06 && sub != 0x00 && sub != 0x01 && sub != 0x02 && sub != 0x80;
 }
@@ -124,7 +125,7 @@ static void enter_domain(Places *places, size_t orphan)
 static void mark_root_buses(Places *places)
 {
         for (size_t i = places->begin; !places->is_marked && i < places->end; i++)
-                if (!places->snapshot->devices[i].has_parent)
+                if (!places->snapshot->devices[i].place.has_parent)
                         places->beside[i] = places->on_bus[i] = true;
         places->is_marked = true;
 }
@@ -142,7 +143,7 @@ static void mark_covering(Places *places, unsigned bus)
                         const PciDevice *device = &places->snapshot->devices[i];
                         const PciFacts *facts = &device->facts;
 
-                        if (facts->buses_known != TRISTATE_YES || device->is_vf ||
+                        if (facts->buses_known != TRISTATE_YES || device->place.is_vf ||
                             facts->secondary_bus > bus || facts->subordinate_bus < bus)
                                 continue;
                         if (pass == 0 && facts->secondary_bus > nearest)
@@ -167,7 +168,7 @@ static bool mark_address(Places *places, Bdf missing)
              i < snapshot->n_devices && bdf_same_bus(snapshot->devices[i].bdf, missing); i++) {
                 const PciDevice *device = &snapshot->devices[i];
 
-                if (device->is_vf)
+                if (device->place.is_vf)
                         continue;
                 found = true;
                 places->on_bus[i] = true;
@@ -181,7 +182,7 @@ static bool mark_address(Places *places, Bdf missing)
 static void mark_place(Places *places, size_t orphan)
 {
         const PciDevice *device = &places->snapshot->devices[orphan];
-        Bdf above = device->parent_bdf;
+        Bdf above = device->place.parent_bdf;
 
         enter_domain(places, orphan);
         /* For an unknown bridge, readers use an address on the orphan's own bus. */
@@ -207,7 +208,7 @@ static Tie mark_function(const Places *places, Bdf missing, Doubt *doubt)
                 bool in_slot = bdf_device(device->bdf) == bdf_device(missing);
                 AliasMask mask;
 
-                if (device->is_vf)
+                if (device->place.is_vf)
                         continue;
                 if ((in_slot && device->multifunction != TRISTATE_NO &&
                      !acs_isolated(snapshot, i, NULL)) ||
@@ -234,14 +235,14 @@ static void mark_functions(const Places *places, Doubt *doubt)
         for (size_t i = doubt->orphan; i < snapshot->n_devices; i++) {
                 const PciDevice *device = &snapshot->devices[i];
 
-                if (device->is_vf && device->physfn == SNAPSHOT_NONE) {
+                if (device->place.is_vf && device->physfn == SNAPSHOT_NONE) {
                         doubt->sound[i] = true;
-                        (void)mark_function(places, device->physfn_bdf, doubt);
+                        (void)mark_function(places, device->place.physfn_bdf, doubt);
                 }
-                if (!device->has_real_dma || device->real_dma != SNAPSHOT_NONE)
+                if (!device->place.has_real_dma || device->real_dma != SNAPSHOT_NONE)
                         continue;
-                if (!before || !bdf_equal(before->real_dma_bdf, device->real_dma_bdf))
-                        tie = mark_function(places, device->real_dma_bdf, doubt);
+                if (!before || !bdf_equal(before->place.real_dma_bdf, device->place.real_dma_bdf))
+                        tie = mark_function(places, device->place.real_dma_bdf, doubt);
                 before = device;
                 doubt->kernel[i] |= tie == TIE_KERNEL;
                 doubt->sound[i] |= tie != TIE_NONE;
@@ -285,7 +286,7 @@ static bool is_tied_by_kernel(const Places *places, size_t i)
                 return true;
         if (places->opens[i] && ties_what_is_below(places->snapshot, i))
                 return true;
-        if (device->is_vf)
+        if (device->place.is_vf)
                 return false;
         if (places->on_bus[i] && known_alias_mask(device, &mask))
                 return true;
@@ -305,7 +306,7 @@ static void mark_sound(const Places *places, Doubt *doubt)
                 const PciDevice *device = &snapshot->devices[i];
                 size_t top = i;
 
-                doubt->sound[i] |= doubt->kernel[i] || (places->beside[i] && !device->is_vf &&
+                doubt->sound[i] |= doubt->kernel[i] || (places->beside[i] && !device->place.is_vf &&
                                                         device->multifunction != TRISTATE_NO);
                 if (!places->opens[i])
                         continue;

@@ -39,14 +39,14 @@ static inline void doubt_deinitp(Doubt *doubt)
 /* Is the bridge above this device missing from the snapshot? */
 static inline bool device_is_orphan(const PciDevice *device)
 {
-        return device->has_parent && device->parent == SNAPSHOT_NONE;
+        return device->place.has_parent && device->parent == SNAPSHOT_NONE;
 }
 
 /* Is the PF of this VF, or the VMD endpoint of this device, missing from the snapshot? */
 static inline bool device_lacks_function(const PciDevice *device)
 {
-        return (device->is_vf && device->physfn == SNAPSHOT_NONE) ||
-               (device->has_real_dma && device->real_dma == SNAPSHOT_NONE);
+        return (device->place.is_vf && device->physfn == SNAPSHOT_NONE) ||
+               (device->place.has_real_dma && device->real_dma == SNAPSHOT_NONE);
 }
 
 /* Does this device show that a function is missing? */

@@ -135,7 +135,8 @@ static bool is_port(const PciDevice *device)
 static bool is_unread(const PciDevice *device)
 {
         return device->facts.pcie == TRISTATE_UNKNOWN || device->pcie_type_uncertain ||
-               (device->facts.pcie == TRISTATE_YES && device->facts.acs == TRISTATE_UNKNOWN) ||
+               (device->facts.pcie == TRISTATE_YES &&
+                device->facts.acs.present == TRISTATE_UNKNOWN) ||
                quirk_unread_register(device);
 }
 
@@ -162,17 +163,17 @@ static size_t climb(const Snapshot *snapshot, size_t index, size_t *ret_top, siz
 static char *describe_port(const Snapshot *snapshot, size_t port, const char *below)
 {
         const PciFacts *facts = &snapshot->devices[port].facts;
-        _cleanup_(freep) char *on = acs_bits_to_string((uint8_t)facts->acs_ctrl);
-        _cleanup_(freep) char *has = acs_bits_to_string((uint8_t)facts->acs_cap);
+        _cleanup_(freep) char *on = acs_bits_to_string((uint8_t)facts->acs.ctrl);
+        _cleanup_(freep) char *has = acs_bits_to_string((uint8_t)facts->acs.cap);
         char text[BDF_TEXT_SIZE];
 
         (void)bdf_format(snapshot->devices[port].bdf, text);
-        if (facts->redirect_inferred)
+        if (facts->acs.redirect_inferred)
                 return text_print("%s above %s redirected when the kernel made its groups. Its "
                                   "present state is in a register that was not read (%s).",
                                   text, below,
                                   quirk_unread_register(&snapshot->devices[port]) ?: "ACS control");
-        if (facts->acs == TRISTATE_YES)
+        if (facts->acs.present == TRISTATE_YES)
                 return text_print("%s above %s redirects: of %s its ACS control has %s.", text,
                                   below, has && *has ? has : "nothing", on && *on ? on : "nothing");
         return text_print("%s above %s is known to redirect without ACS.", text, below);

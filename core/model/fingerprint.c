@@ -15,11 +15,11 @@ Fingerprint fingerprint_of(const PciDevice *device)
 {
         return (Fingerprint){
                 .known = true,
-                .vendor = device->vendor,
-                .device = device->device,
-                .subsystem_vendor = device->subsystem_vendor,
-                .subsystem_device = device->subsystem_device,
-                .class_code = device->class_code,
+                .vendor = device->ids.vendor,
+                .device = device->ids.device,
+                .subsystem_vendor = device->ids.subsystem_vendor,
+                .subsystem_device = device->ids.subsystem_device,
+                .class_code = device->ids.class_code,
                 .has_serial = device->facts.serial == TRISTATE_YES,
                 .serial = device->facts.serial == TRISTATE_YES ? device->facts.serial_number : 0,
         };

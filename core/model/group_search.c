@@ -89,7 +89,7 @@ int search_compare_lost(const void *a, const void *b)
 const LostEndpoint *search_find_lost(const LostEndpoint *lost, size_t n_lost,
                                      const PciDevice *device)
 {
-        LostEndpoint key = {.bdf = device->real_dma_bdf};
+        LostEndpoint key = {.bdf = device->place.real_dma_bdf};
 
         if (n_lost == 0 || !search_is_behind_lost(device))
                 return NULL;
@@ -110,7 +110,7 @@ static size_t first_behind_lost(const GroupSearch *search, const PciDevice *devi
         }
         for (size_t i = 0; i < search->snapshot->n_devices; i++)
                 if (search_is_behind_lost(&devices[i]) &&
-                    bdf_equal(devices[i].real_dma_bdf, device->real_dma_bdf) &&
+                    bdf_equal(devices[i].place.real_dma_bdf, device->place.real_dma_bdf) &&
                     label_of(search, i) != SNAPSHOT_NONE)
                         return i;
         return SNAPSHOT_NONE;
@@ -127,7 +127,7 @@ static size_t step_push(GroupSearch *search, ReasonRule rule, size_t a, size_t b
 
         if (rule == REASON_UPSTREAM_ACS || rule == REASON_MULTIFUNCTION_ACS) {
                 reason.missing = missing_of(search, at);
-                reason.acs = search->snapshot->devices[at].facts.acs;
+                reason.acs = search->snapshot->devices[at].facts.acs.present;
         }
         r = reason_list_add(&search->steps, &reason);
         if (r < 0 && search->error == 0)
@@ -297,7 +297,7 @@ static size_t search_orphans(GroupSearch *search, size_t at)
         for (size_t i = bus_first(search, at); is_on_bus(search, i, at); i++) {
                 if (i == at || label_of(search, i) == SNAPSHOT_NONE ||
                     !device_is_orphan(&devices[i]) ||
-                    !bdf_equal(devices[i].parent_bdf, devices[at].parent_bdf))
+                    !bdf_equal(devices[i].place.parent_bdf, devices[at].place.parent_bdf))
                         continue;
                 (void)step_push(search, REASON_UNKNOWN_PARENT, at, i, at);
                 return label_of(search, i);

@@ -66,7 +66,7 @@ static inline void group_search_deinitp(GroupSearch *search)
 /* Is the VMD endpoint of this device missing from the snapshot? */
 static inline bool search_is_behind_lost(const PciDevice *device)
 {
-        return device->has_real_dma && device->real_dma == SNAPSHOT_NONE;
+        return device->place.has_real_dma && device->real_dma == SNAPSHOT_NONE;
 }
 
 /* The missing VMD endpoint of `device`, or NULL if it is in the snapshot or there is none. */

@@ -57,7 +57,7 @@ bool guard_needs_gate(const GuardFacts *facts)
 /* Does it, or may it, have a bus below? */
 static bool may_be_bridge(const PciDevice *device)
 {
-        return !device->is_vf &&
+        return !device->place.is_vf &&
                (device->facts.header_known != TRISTATE_YES || device->facts.header_type != 0);
 }
 

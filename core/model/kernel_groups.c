@@ -78,8 +78,8 @@ static int lost_prepare(Replay *replay)
         n = 0;
         for (size_t i = 0; i < snapshot->n_devices; i++)
                 if (search_is_behind_lost(&snapshot->devices[i]))
-                        replay->lost[n++] =
-                                (LostEndpoint){snapshot->devices[i].real_dma_bdf, SNAPSHOT_NONE};
+                        replay->lost[n++] = (LostEndpoint){snapshot->devices[i].place.real_dma_bdf,
+                                                           SNAPSHOT_NONE};
         qsort(replay->lost, n, sizeof(*replay->lost), search_compare_lost);
         for (size_t i = 0; i < n; i++)
                 if (i == 0 || !bdf_equal(replay->lost[i].bdf, replay->lost[i - 1].bdf))
@@ -110,7 +110,7 @@ static int note_aliases(Replay *replay, size_t i)
         AliasMask mask;
         bool by_quirk = quirk_alias_mask(device, &mask);
 
-        if (!by_quirk && !device->has_ivrs_alias && device->real_dma == SNAPSHOT_NONE)
+        if (!by_quirk && !device->place.has_ivrs_alias && device->real_dma == SNAPSHOT_NONE)
                 return 0;
         facts->bus_aliases[facts->bus_first[i]] = true;
         if (!facts->aliases)
@@ -202,8 +202,8 @@ static int replay_device(Replay *replay, size_t index)
          * The aliases of quirks exist from the start, those of firmware when the kernel adds the
          * device.
          */
-        if (device->has_ivrs_alias)
-                alias_mask_add(&replay->facts.aliases[index], device->ivrs_alias_devfn);
+        if (device->place.has_ivrs_alias)
+                alias_mask_add(&replay->facts.aliases[index], device->place.ivrs_alias_devfn);
         label = group_search(&replay->search, index);
         if (replay->search.error < 0)
                 return replay->search.error;

@@ -20,22 +20,23 @@ unsigned vf_place_count(const Snapshot *snapshot, Bdf pf)
         unsigned n = 0;
 
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                n += snapshot->devices[i].is_vf && bdf_equal(snapshot->devices[i].physfn_bdf, pf);
+                n += snapshot->devices[i].place.is_vf &&
+                     bdf_equal(snapshot->devices[i].place.physfn_bdf, pf);
         return n;
 }
 
 bool vf_place_find(const Snapshot *snapshot, size_t index, VfPlace *ret_place)
 {
         const PciDevice *vf = &snapshot->devices[index];
-        VfPlace place = {.pf = vf->physfn_bdf, .index = vf->vf_index};
+        VfPlace place = {.pf = vf->place.physfn_bdf, .index = vf->place.vf_index};
 
-        if (!vf->is_vf || vf->physfn == SNAPSHOT_NONE)
+        if (!vf->place.is_vf || vf->physfn == SNAPSHOT_NONE)
                 return false;
         place.n_vfs = vf_place_count(snapshot, place.pf);
-        place.vendor = vf->vendor;
-        place.device = vf->device;
+        place.vendor = vf->ids.vendor;
+        place.device = vf->ids.device;
         (void)snprintf(place.pf_driver, sizeof(place.pf_driver), "%s",
-                       snapshot->devices[vf->physfn].driver);
+                       snapshot->devices[vf->physfn].sysfs.driver);
         *ret_place = place;
         return true;
 }
@@ -71,14 +72,14 @@ static const char *pf_driver_before(const Loss *loss)
 {
         const PciDevice *pf = find(loss->before, loss->place->pf);
 
-        return pf && pf->driver[0] ? pf->driver : loss->place->pf_driver;
+        return pf && pf->sysfs.driver[0] ? pf->sysfs.driver : loss->place->pf_driver;
 }
 
 static bool is_pf_unbound(const Loss *loss, const PciDevice *pf)
 {
         const char *before = pf_driver_before(loss);
 
-        return before[0] && strcmp(before, pf->driver) != 0;
+        return before[0] && strcmp(before, pf->sysfs.driver) != 0;
 }
 
 /* Is the device in both readings, and was it never gone in between? */
@@ -86,13 +87,13 @@ static bool has_stayed(const Loss *loss, const PciDevice *device)
 {
         const PciDevice *before = find(loss->before, loss->bdf);
 
-        return before && before->inode != 0 && before->inode == device->inode;
+        return before && before->sysfs.inode != 0 && before->sysfs.inode == device->sysfs.inode;
 }
 
 /* Is a VF about to be removed? Its PF has dropped the link already. */
 static bool is_ending(const Loss *loss, const PciDevice *device)
 {
-        return loss->place && !device->is_vf && has_stayed(loss, device);
+        return loss->place && !device->place.is_vf && has_stayed(loss, device);
 }
 
 bool loss_is_settled(const Loss *loss)
@@ -103,10 +104,11 @@ bool loss_is_settled(const Loss *loss)
 
         /* A device, or the PF of a VF, that loses its driver may be about to go. */
         if (device && has_stayed(loss, device) && !is_ending(loss, device))
-                return strcmp(find(loss->before, loss->bdf)->driver, device->driver) == 0;
+                return strcmp(find(loss->before, loss->bdf)->sysfs.driver, device->sysfs.driver) ==
+                       0;
         if (!pf || !pf_before || (device && !is_ending(loss, device)))
                 return true;
-        return strcmp(pf_before->driver, pf->driver) == 0 &&
+        return strcmp(pf_before->sysfs.driver, pf->sysfs.driver) == 0 &&
                (device || vf_place_count(loss->now, loss->place->pf) ==
                                   vf_place_count(loss->before, loss->place->pf));
 }
@@ -192,11 +194,12 @@ int loss_describe_pf(const Loss *loss, char **ret_text)
         n_now = vf_place_count(loss->now, loss->place->pf);
         if (!now)
                 *ret_text = text_print("%s is gone", pf);
-        else if (before->driver[0] && strcmp(before->driver, now->driver) != 0)
-                *ret_text = text_print("%s was unbound from %s%s%s", pf, before->driver,
-                                       now->driver[0] ? " and bound to " : "", now->driver);
-        else if (strcmp(before->driver, now->driver) != 0)
-                *ret_text = text_print("%s was bound to %s", pf, now->driver);
+        else if (before->sysfs.driver[0] && strcmp(before->sysfs.driver, now->sysfs.driver) != 0)
+                *ret_text =
+                        text_print("%s was unbound from %s%s%s", pf, before->sysfs.driver,
+                                   now->sysfs.driver[0] ? " and bound to " : "", now->sysfs.driver);
+        else if (strcmp(before->sysfs.driver, now->sysfs.driver) != 0)
+                *ret_text = text_print("%s was bound to %s", pf, now->sysfs.driver);
         else if (n_now < n_before)
                 *ret_text = text_print("%u of %u virtual functions of %s are left", n_now, n_before,
                                        pf);

@@ -19,8 +19,8 @@
 
 static bool is_vf_place(const PciDevice *device)
 {
-        return device->is_vf && device->physfn != SNAPSHOT_NONE &&
-               device->vf_index != VF_INDEX_NONE;
+        return device->place.is_vf && device->physfn != SNAPSHOT_NONE &&
+               device->place.vf_index != VF_INDEX_NONE;
 }
 
 static size_t step_above(const Snapshot *snapshot, size_t index)
@@ -38,13 +38,13 @@ static size_t step_above(const Snapshot *snapshot, size_t index)
  */
 static bool is_off_bus(const PciDevice *device, Bdf first)
 {
-        if (device->is_vf)
+        if (device->place.is_vf)
                 return true; /* VFs with a known place are compared by number */
-        if (device->has_parent && device->parent == SNAPSHOT_NONE)
+        if (device->place.has_parent && device->parent == SNAPSHOT_NONE)
                 return true;
         if (device->parent == SNAPSHOT_NONE && device->real_dma == SNAPSHOT_NONE)
-                return device->bdf.domain != device->root_domain ||
-                       device->bdf.bus != device->root_bus;
+                return device->bdf.domain != device->place.root_domain ||
+                       device->bdf.bus != device->place.root_bus;
         return device->bdf.domain != first.domain || device->bdf.bus != first.bus;
 }
 
@@ -85,7 +85,7 @@ static int mark_displaced_vfs(Snapshot *snapshot)
                 const PciDevice *device = &snapshot->devices[i];
 
                 if (is_vf_place(device))
-                        places[n++] = (VfPlace){device->physfn, device->vf_index, i};
+                        places[n++] = (VfPlace){device->physfn, device->place.vf_index, i};
         }
         qsort(places, n, sizeof(*places), vf_place_compare);
 
@@ -109,7 +109,7 @@ int path_mark_displaced(Snapshot *snapshot)
                 PciDevice *device = &snapshot->devices[i];
                 size_t above = step_above(snapshot, i);
 
-                if (above != SNAPSHOT_NONE && !device->is_vf && !has_first[above]) {
+                if (above != SNAPSHOT_NONE && !device->place.is_vf && !has_first[above]) {
                         has_first[above] = true;
                         first[above] = device->bdf;
                 }
@@ -126,7 +126,7 @@ static size_t step_format(const PciDevice *device, char text[static STEP_TEXT_SI
         char bdf[BDF_TEXT_SIZE];
         int n;
 
-        if (!device->is_displaced && !device->is_vf) {
+        if (!device->is_displaced && !device->place.is_vf) {
                 const char *end = strchr(bdf_format(device->bdf, bdf), '\0');
 
                 memcpy(text, end - strlen("/1f.7"), sizeof("/1f.7"));
@@ -136,7 +136,7 @@ static size_t step_format(const PciDevice *device, char text[static STEP_TEXT_SI
         if (device->is_displaced)
                 n = snprintf(text, STEP_TEXT_SIZE, "/@%s", bdf_format(device->bdf, bdf));
         else
-                n = snprintf(text, STEP_TEXT_SIZE, "/vf%u", device->vf_index);
+                n = snprintf(text, STEP_TEXT_SIZE, "/vf%u", device->place.vf_index);
         return n > 0 ? (size_t)n : 0;
 }
 
@@ -152,7 +152,7 @@ size_t path_write(const Snapshot *snapshot, size_t index, char *text, size_t siz
         }
         /* A root bus has the form of the start of an address. */
         device = &snapshot->devices[top];
-        bdf_format((Bdf){device->root_domain, device->root_bus, 0}, root);
+        bdf_format((Bdf){device->place.root_domain, device->place.root_bus, 0}, root);
         n_root = strlen(root) - strlen(":00.0");
         length += n_root;
         if (size <= length)
@@ -194,17 +194,17 @@ static size_t count_steps(const Snapshot *snapshot, size_t index)
 /* Orders two devices below the same step, or both on root buses. */
 static int step_compare(const PciDevice *a, const PciDevice *b)
 {
-        if (a->root_domain != b->root_domain)
-                return a->root_domain < b->root_domain ? -1 : 1;
-        if (a->root_bus != b->root_bus)
-                return a->root_bus < b->root_bus ? -1 : 1;
+        if (a->place.root_domain != b->place.root_domain)
+                return a->place.root_domain < b->place.root_domain ? -1 : 1;
+        if (a->place.root_bus != b->place.root_bus)
+                return a->place.root_bus < b->place.root_bus ? -1 : 1;
         if (a->is_displaced != b->is_displaced)
                 return a->is_displaced ? 1 : -1;
-        if (a->is_vf != b->is_vf)
-                return a->is_vf ? 1 : -1;
-        if (!a->is_displaced && a->is_vf && a->vf_index != b->vf_index)
-                return a->vf_index < b->vf_index ? -1 : 1;
-        if (!a->is_vf && a->bdf.devfn != b->bdf.devfn)
+        if (a->place.is_vf != b->place.is_vf)
+                return a->place.is_vf ? 1 : -1;
+        if (!a->is_displaced && a->place.is_vf && a->place.vf_index != b->place.vf_index)
+                return a->place.vf_index < b->place.vf_index ? -1 : 1;
+        if (!a->place.is_vf && a->bdf.devfn != b->bdf.devfn)
                 return (int)a->bdf.devfn - (int)b->bdf.devfn;
         return bdf_compare(a->bdf, b->bdf);
 }

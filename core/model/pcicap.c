@@ -133,9 +133,9 @@ static bool is_answered(const PciFacts *facts)
         if (facts->pcie != TRISTATE_YES)
                 return false;
         if (facts->header_type == PCI_HEADER_ENDPOINT)
-                return facts->flr == TRISTATE_YES;
+                return facts->caps.flr == TRISTATE_YES;
         return facts->header_type != PCI_HEADER_BRIDGE || !may_lead_to_pci(facts) ||
-               facts->hotplug_slot == TRISTATE_YES;
+               facts->caps.hotplug_slot == TRISTATE_YES;
 }
 
 /*
@@ -164,19 +164,19 @@ static WalkEnd walk_standard(Walk *walk, unsigned pointer_offset, PciFacts *fact
                         facts->pcie_type = (value >> (16 + 4)) & 0xf; /* 7.5.3.2, bits 7:4 */
                         if (advanced != TRISTATE_YES)
                                 express = read_express_flr(walk, offset, facts);
-                        if (facts->hotplug_slot == TRISTATE_UNKNOWN && !may_lead_to_pci(facts))
-                                facts->hotplug_slot = read_express_slot(walk, offset, value);
+                        if (facts->caps.hotplug_slot == TRISTATE_UNKNOWN && !may_lead_to_pci(facts))
+                                facts->caps.hotplug_slot = read_express_slot(walk, offset, value);
                 }
                 if ((value & 0xff) == CAP_ID_SHPC && facts->header_type == PCI_HEADER_BRIDGE)
-                        facts->hotplug_slot = TRISTATE_YES;
+                        facts->caps.hotplug_slot = TRISTATE_YES;
                 if (advanced == TRISTATE_YES || express == TRISTATE_YES)
-                        facts->flr = TRISTATE_YES;
+                        facts->caps.flr = TRISTATE_YES;
                 if (is_answered(facts))
                         break;
         }
 
-        if (facts->flr != TRISTATE_YES)
-                facts->flr = express; /* NO, or UNKNOWN if it could not be read */
+        if (facts->caps.flr != TRISTATE_YES)
+                facts->caps.flr = express; /* NO, or UNKNOWN if it could not be read */
         return WALK_ENDED;
 }
 
@@ -192,22 +192,22 @@ static void read_acs(Walk *walk, unsigned offset, PciFacts *facts)
         if (offset + 8 > CONFIG_SIZE_PCIE || !walk_read(walk, offset + 4, &value))
                 return;
 
-        facts->acs = TRISTATE_YES;
-        facts->acs_offset = (uint16_t)offset;
-        facts->acs_cap = (uint16_t)value;
-        facts->acs_ctrl = (uint16_t)(value >> 16);
-        facts->acs_dword4 = value;
-        if (offset + 12 > CONFIG_SIZE_PCIE || !walk_read(walk, offset + 8, &facts->acs_dword8))
-                facts->acs_dword8 = 0;
+        facts->acs.present = TRISTATE_YES;
+        facts->acs.offset = (uint16_t)offset;
+        facts->acs.cap = (uint16_t)value;
+        facts->acs.ctrl = (uint16_t)(value >> 16);
+        facts->acs.dword4 = value;
+        if (offset + 12 > CONFIG_SIZE_PCIE || !walk_read(walk, offset + 8, &facts->acs.dword8))
+                facts->acs.dword8 = 0;
 }
 
 static void read_ats(Walk *walk, unsigned offset, PciFacts *facts)
 {
         uint32_t value;
 
-        facts->ats = TRISTATE_YES;
+        facts->caps.ats = TRISTATE_YES;
         if (offset + 8 <= CONFIG_SIZE_PCIE && walk_read(walk, offset + 4, &value))
-                facts->ats_enabled = tristate_from_bool(value & ATS_ENABLE);
+                facts->caps.ats_enabled = tristate_from_bool(value & ATS_ENABLE);
 }
 
 /* 7.9.3.2: the lower dword comes first. A number that is all ones was never written. */
@@ -262,15 +262,15 @@ static void read_capability(Walk *walk, unsigned offset, unsigned bit, PciFacts 
         if (bit == SEEN_ACS)
                 read_acs(walk, offset, facts);
         else if (bit == SEEN_ARI)
-                facts->ari = TRISTATE_YES;
+                facts->caps.ari = TRISTATE_YES;
         else if (bit == SEEN_ATS)
                 read_ats(walk, offset, facts);
         else if (bit == SEEN_SRIOV)
-                facts->sriov = TRISTATE_YES;
+                facts->caps.sriov = TRISTATE_YES;
         else if (bit == SEEN_PRI)
-                facts->pri = TRISTATE_YES;
+                facts->caps.pri = TRISTATE_YES;
         else if (bit == SEEN_PASID)
-                facts->pasid = TRISTATE_YES;
+                facts->caps.pasid = TRISTATE_YES;
         else if (bit == SEEN_SERIAL)
                 read_serial(walk, offset, facts);
 }
@@ -312,17 +312,17 @@ static void read_extended(Walk *walk, unsigned config_size, PciFacts *facts)
 
         /* Capabilities whose registers were not read stay UNKNOWN. */
         if (!(seen & SEEN_ACS))
-                facts->acs = absent;
+                facts->acs.present = absent;
         if (!(seen & SEEN_ARI))
-                facts->ari = absent;
+                facts->caps.ari = absent;
         if (!(seen & SEEN_ATS))
-                facts->ats = facts->ats_enabled = absent;
+                facts->caps.ats = facts->caps.ats_enabled = absent;
         if (!(seen & SEEN_SRIOV))
-                facts->sriov = absent;
+                facts->caps.sriov = absent;
         if (!(seen & SEEN_PRI))
-                facts->pri = absent;
+                facts->caps.pri = absent;
         if (!(seen & SEEN_PASID))
-                facts->pasid = absent;
+                facts->caps.pasid = absent;
         if (!(seen & SEEN_SERIAL))
                 facts->serial = absent;
 }
@@ -376,16 +376,16 @@ static void settle_express(PciFacts *facts)
 static void settle_slot(PciFacts *facts)
 {
         if (facts->header_type == PCI_HEADER_ENDPOINT)
-                facts->hotplug_slot = TRISTATE_NO;
+                facts->caps.hotplug_slot = TRISTATE_NO;
         else if (facts->header_type == PCI_HEADER_CARDBUS)
-                facts->hotplug_slot = TRISTATE_YES;
+                facts->caps.hotplug_slot = TRISTATE_YES;
 }
 
 bool pcicap_needs_express(const PciFacts *facts)
 {
-        return facts->acs == TRISTATE_YES || facts->ari == TRISTATE_YES ||
-               facts->ats == TRISTATE_YES || facts->sriov == TRISTATE_YES ||
-               facts->pri == TRISTATE_YES || facts->pasid == TRISTATE_YES;
+        return facts->acs.present == TRISTATE_YES || facts->caps.ari == TRISTATE_YES ||
+               facts->caps.ats == TRISTATE_YES || facts->caps.sriov == TRISTATE_YES ||
+               facts->caps.pri == TRISTATE_YES || facts->caps.pasid == TRISTATE_YES;
 }
 
 void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFacts *ret_facts)
@@ -404,12 +404,12 @@ void pcicap_read(PciConfigRead read, void *context, unsigned config_size, PciFac
                 if (status & PCI_STATUS_CAP_LIST)
                         end = walk_standard(&walk, pointer, &facts);
                 else
-                        facts.flr = TRISTATE_NO;
+                        facts.caps.flr = TRISTATE_NO;
                 if (facts.pcie == TRISTATE_UNKNOWN)
                         facts.pcie = walk_absent(end);
                 if (facts.header_type == PCI_HEADER_BRIDGE &&
-                    facts.hotplug_slot == TRISTATE_UNKNOWN && may_lead_to_pci(&facts))
-                        facts.hotplug_slot = walk_absent(end);
+                    facts.caps.hotplug_slot == TRISTATE_UNKNOWN && may_lead_to_pci(&facts))
+                        facts.caps.hotplug_slot = walk_absent(end);
                 read_extended(&walk, config_size, &facts);
                 settle_express(&facts);
         }
@@ -422,7 +422,7 @@ void pcicap_read_pch(PciConfigRead read, void *context, PciFacts *facts)
         Walk walk = {.read = read, .context = context};
         uint32_t value;
 
-        facts->pch_redirect = TRISTATE_UNKNOWN;
+        facts->acs.pch_redirect = TRISTATE_UNKNOWN;
         if (walk_read(&walk, PCH_MPC, &value))
-                facts->pch_redirect = tristate_from_bool(value & PCH_MPC_IRBNCE);
+                facts->acs.pch_redirect = tristate_from_bool(value & PCH_MPC_IRBNCE);
 }

@@ -44,44 +44,50 @@ enum {
         ACS_DT = 0x40, /* direct translated P2P */
 };
 
-typedef struct PciFacts {
-        Tristate present;       /* NO: reads all-ones */
-        Tristate header_known;      /* the next two are valid */
-        uint8_t header_type;        /* 0x0E bits 6:0: 0 endpoint, 1 bridge, 2 CardBus bridge */
-        Tristate multifunction_bit; /* 0x0E bit 7; UNKNOWN if a text does not show it */
-
-        Tristate pcie;         /* has a PCI Express capability */
-        uint8_t pcie_type;     /* PcieType as read; valid if pcie is YES */
-        Tristate hotplug_slot; /* a bridge with a hot-plug slot below */
-        Tristate acs;          /* has an ACS capability */
-        uint16_t acs_offset;   /* valid if acs is YES, as are the next four */
-        uint16_t acs_cap;      /* word at +4 */
-        uint16_t acs_ctrl;     /* word at +6 */
-        uint32_t acs_dword4;   /* dword at +4: capability in the Intel SPT layout */
-        uint32_t acs_dword8;   /* dword at +8: control in the Intel SPT layout */
-        bool acs_dword8_unread;
-        Tristate sriov;        /* has an SR-IOV capability */
-        Tristate ari;
-        Tristate ats;
-        Tristate ats_enabled; /* NO without the capability */
-        Tristate pri;
-        Tristate pasid;
-        Tristate flr;    /* has a function level reset, by PCI Express or Advanced Features */
-        Tristate serial; /* has a serial number, the next field */
-        uint64_t serial_number;
-
-        Tristate buses_known;    /* of a bridge; NO for other functions */
-        uint8_t secondary_bus;   /* 0x19 */
-        uint8_t subordinate_bus; /* 0x1a */
-
-        /* Intel root ports that redirect without ACS; only pcicap_read_pch() reads it. */
-        Tristate pch_redirect;
+/* Access Control Services (PCI Express Base 7.7.11), or Intel's root ports' own kind of it. */
+typedef struct PciAcs {
+        Tristate present; /* YES: the next four are valid */
+        uint16_t offset;
+        uint16_t cap;    /* word at +4 */
+        uint16_t ctrl;   /* word at +6 */
+        uint32_t dword4; /* dword at +4: capability in the Intel SPT layout */
+        uint32_t dword8; /* dword at +8: control in the Intel SPT layout */
+        bool dword8_unread;
+        Tristate pch_redirect; /* redirection without ACS; only pcicap_read_pch() reads it */
 
         /*
          * The register of a quirk was not read, and its value was inferred from the kernel's
          * groups: enough to replay them, but no proof that the port redirects now.
          */
         bool redirect_inferred;
+} PciAcs;
+
+/* Other capabilities: whether the function has them. */
+typedef struct PciCaps {
+        Tristate hotplug_slot; /* a bridge with a hot-plug slot below */
+        Tristate sriov;
+        Tristate ari;
+        Tristate ats;
+        Tristate ats_enabled; /* NO without the capability */
+        Tristate pri;
+        Tristate pasid;
+        Tristate flr; /* function level reset, by PCI Express or Advanced Features */
+} PciCaps;
+
+typedef struct PciFacts {
+        Tristate present;           /* NO: reads all-ones */
+        Tristate header_known;      /* the next two are valid */
+        uint8_t header_type;        /* 0x0E bits 6:0: 0 endpoint, 1 bridge, 2 CardBus bridge */
+        Tristate multifunction_bit; /* 0x0E bit 7; UNKNOWN if a text does not show it */
+        Tristate pcie;              /* has a PCI Express capability */
+        uint8_t pcie_type;          /* PcieType as read; valid if pcie is YES */
+        Tristate buses_known;       /* of a bridge; NO for other functions */
+        uint8_t secondary_bus;      /* 0x19 */
+        uint8_t subordinate_bus;    /* 0x1a */
+        Tristate serial;            /* has a serial number, the next field */
+        uint64_t serial_number;
+        PciAcs acs;
+        PciCaps caps;
 } PciFacts;
 
 /*

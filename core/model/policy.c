@@ -150,7 +150,7 @@ static bool is_in_slot(const Snapshot *snapshot, size_t device, Bdf slot)
                 if (pci->bdf.domain == slot.domain && pci->bdf.bus == slot.bus &&
                     bdf_device(pci->bdf) == bdf_device(slot))
                         return true;
-                device = pci->is_vf ? pci->physfn : pci->parent;
+                device = pci->place.is_vf ? pci->physfn : pci->parent;
         }
         return false;
 }
@@ -184,11 +184,11 @@ static bool fits_number(const PolicyNumber *wanted, uint16_t value)
 
 static bool fits_identity(const PolicyMatch *match, const PciDevice *device)
 {
-        return fits_number(&match->vendor, device->vendor) &&
-               fits_number(&match->device, device->device) &&
-               fits_number(&match->subsystem_vendor, device->subsystem_vendor) &&
-               fits_number(&match->subsystem_device, device->subsystem_device) &&
-               ((match->class_value ^ device->class_code) & match->class_mask) == 0;
+        return fits_number(&match->vendor, device->ids.vendor) &&
+               fits_number(&match->device, device->ids.device) &&
+               fits_number(&match->subsystem_vendor, device->ids.subsystem_vendor) &&
+               fits_number(&match->subsystem_device, device->ids.subsystem_device) &&
+               ((match->class_value ^ device->ids.class_code) & match->class_mask) == 0;
 }
 
 static bool fits_place(const PolicyMatch *match, const PolicySubject *subject)
@@ -200,10 +200,10 @@ static bool fits_place(const PolicyMatch *match, const PolicySubject *subject)
                 return false;
         if (match->address && !policy_glob(match->address, bdf_format(device->bdf, address)))
                 return false;
-        if (match->removable != TRISTATE_UNKNOWN && match->removable != device->removable)
+        if (match->removable != TRISTATE_UNKNOWN && match->removable != device->sysfs.removable)
                 return false;
         if (match->numa_node.is_set &&
-            !(device->has_numa_node && match->numa_node.value == device->numa_node))
+            !(device->sysfs.has_numa_node && match->numa_node.value == device->sysfs.numa_node))
                 return false;
         if (match->slot && !fits_slot(match->slot, subject))
                 return false;
@@ -216,7 +216,7 @@ static bool fits_driver(const PolicyMatch *match, const PolicySubject *subject)
 
         return !match->driver ||
                (!snapshot->without_drivers &&
-                policy_glob(match->driver, snapshot->devices[subject->device].driver));
+                policy_glob(match->driver, snapshot->devices[subject->device].sysfs.driver));
 }
 
 Tristate policy_rule_matches(const PolicyRule *rule, const PolicySubject *subject)

@@ -50,9 +50,9 @@ static QuirkAnswer isolated_if(bool condition)
 static QuirkAnswer intel_pch_acs(const PciDevice *device)
 {
         if (!is_pcie_type(device, PCIE_TYPE_ROOT_PORT) ||
-            !ids_contain(&quirk_intel_pch_ids, device->device))
+            !ids_contain(&quirk_intel_pch_ids, device->ids.device))
                 return QUIRK_NO_OPINION;
-        return device->facts.pch_redirect == TRISTATE_YES ? QUIRK_ISOLATED : QUIRK_NOT_ISOLATED;
+        return device->facts.acs.pch_redirect == TRISTATE_YES ? QUIRK_ISOLATED : QUIRK_NOT_ISOLATED;
 }
 
 /* Capability and control are dwords at +4 and +8 (Intel 100 series PCH datasheet, volume 2). */
@@ -61,20 +61,20 @@ static QuirkAnswer intel_spt_acs(const PciDevice *device, uint8_t *missing)
         const PciFacts *facts = &device->facts;
         uint32_t needed;
 
-        if (!is_pcie_type(device, PCIE_TYPE_ROOT_PORT) || facts->acs != TRISTATE_YES ||
-            !ids_contain(&quirk_intel_spt_ids, device->device))
+        if (!is_pcie_type(device, PCIE_TYPE_ROOT_PORT) || facts->acs.present != TRISTATE_YES ||
+            !ids_contain(&quirk_intel_spt_ids, device->ids.device))
                 return QUIRK_NO_OPINION;
 
-        needed = ACS_REQUIRED & facts->acs_dword4;
-        *missing = (uint8_t)(needed & ~facts->acs_dword8);
-        if (facts->acs_dword8_unread && !facts->redirect_inferred)
+        needed = ACS_REQUIRED & facts->acs.dword4;
+        *missing = (uint8_t)(needed & ~facts->acs.dword8);
+        if (facts->acs.dword8_unread && !facts->acs.redirect_inferred)
                 *missing = ACS_REQUIRED;
         return *missing == 0 ? QUIRK_ISOLATED : QUIRK_NOT_ISOLATED;
 }
 
 static QuirkAnswer zhaoxin_acs(const PciDevice *device)
 {
-        bool listed = ids_contain(&quirk_zhaoxin_ids, device->device);
+        bool listed = ids_contain(&quirk_zhaoxin_ids, device->ids.device);
 
         if (is_pcie_type(device, PCIE_TYPE_ROOT_PORT) || is_pcie_type(device, PCIE_TYPE_DOWNSTREAM))
                 return listed ? QUIRK_ISOLATED : QUIRK_NOT_ISOLATED;
@@ -86,8 +86,8 @@ static QuirkAnswer apply_rule(const Snapshot *snapshot, const PciDevice *device,
 {
         switch (rule) {
         case ACS_RULE_AMD_SOUTHBRIDGE:
-                return isolated_if(device->multifunction == TRISTATE_YES && !device->has_parent &&
-                                   snapshot->ivrs == TRISTATE_YES);
+                return isolated_if(device->multifunction == TRISTATE_YES &&
+                                   !device->place.has_parent && snapshot->ivrs == TRISTATE_YES);
         case ACS_RULE_ISOLATED:
                 return QUIRK_ISOLATED;
         case ACS_RULE_INTEL_RCIEP:
@@ -98,14 +98,14 @@ static QuirkAnswer apply_rule(const Snapshot *snapshot, const PciDevice *device,
                 return intel_spt_acs(device, missing);
         case ACS_RULE_CAVIUM:
                 return isolated_if(is_pcie_type(device, PCIE_TYPE_ROOT_PORT) &&
-                                   ids_contain(&quirk_cavium_ids, device->device));
+                                   ids_contain(&quirk_cavium_ids, device->ids.device));
         case ACS_RULE_ROOT_PORT:
                 return isolated_if(is_pcie_type(device, PCIE_TYPE_ROOT_PORT));
         case ACS_RULE_ZHAOXIN_PORT:
                 return zhaoxin_acs(device);
         case ACS_RULE_WANGXUN:
-                return ids_contain(&quirk_wangxun_ids, device->device) ? QUIRK_ISOLATED
-                                                                       : QUIRK_NOT_ISOLATED;
+                return ids_contain(&quirk_wangxun_ids, device->ids.device) ? QUIRK_ISOLATED
+                                                                           : QUIRK_NOT_ISOLATED;
         }
         return QUIRK_NO_OPINION;
 }
@@ -123,20 +123,20 @@ QuirkAnswer quirk_acs(const Snapshot *snapshot, size_t index, uint8_t *ret_missi
         const PciDevice *device = &snapshot->devices[index];
 
         /* Some functions do not isolate, regardless of ACS: with unknown ids this may be one. */
-        if (device->vendor == 0 && device->device != 0) {
+        if (device->ids.vendor == 0 && device->ids.device != 0) {
                 if (ret_missing)
                         *ret_missing = ACS_REQUIRED;
                 return QUIRK_NOT_ISOLATED;
         }
-        if (!has_acs_rows(device->vendor))
+        if (!has_acs_rows(device->ids.vendor))
                 return QUIRK_NO_OPINION;
         for (size_t i = 0; i < quirk_n_acs_rows; i++) {
                 const AcsQuirk *row = &quirk_acs_rows[i];
                 uint8_t missing = ACS_REQUIRED;
                 QuirkAnswer answer;
 
-                if (row->vendor != device->vendor ||
-                    (row->device != QUIRK_ANY_DEVICE && row->device != device->device))
+                if (row->vendor != device->ids.vendor ||
+                    (row->device != QUIRK_ANY_DEVICE && row->device != device->ids.device))
                         continue;
                 answer = apply_rule(snapshot, device, row->rule, &missing);
                 if (answer == QUIRK_NO_OPINION)
@@ -150,10 +150,11 @@ QuirkAnswer quirk_acs(const Snapshot *snapshot, size_t index, uint8_t *ret_missi
 
 uint16_t quirk_acs_capability(const Snapshot *snapshot, const PciDevice *device)
 {
-        uint16_t capability = device->facts.acs_cap;
+        uint16_t capability = device->facts.acs.cap;
 
         /* IDT switches whose source validation breaks configuration cycles. */
-        if (device->vendor == 0x111d && (device->device == 0x80b5 || device->device == 0x8090) &&
+        if (device->ids.vendor == 0x111d &&
+            (device->ids.device == 0x80b5 || device->ids.device == 0x8090) &&
             kernel_major(snapshot) >= KERNEL_ACS_CACHED)
                 capability &= (uint16_t)~ACS_SV;
         return capability;
@@ -175,11 +176,11 @@ const char *quirk_unread_register(const PciDevice *device)
 
         if (!is_pcie_type(device, PCIE_TYPE_ROOT_PORT))
                 return NULL;
-        if (quirk_is_intel_pch_port(device->vendor, device->device) &&
-            (facts->pch_redirect == TRISTATE_UNKNOWN || facts->redirect_inferred))
+        if (quirk_is_intel_pch_port(device->ids.vendor, device->ids.device) &&
+            (facts->acs.pch_redirect == TRISTATE_UNKNOWN || facts->acs.redirect_inferred))
                 return "MPC at D8h";
-        if (quirk_is_intel_spt_port(device->vendor, device->device) && facts->acs == TRISTATE_YES &&
-            facts->acs_dword8_unread)
+        if (quirk_is_intel_spt_port(device->ids.vendor, device->ids.device) &&
+            facts->acs.present == TRISTATE_YES && facts->acs.dword8_unread)
                 return "ACS control, 8 bytes after the start of the capability";
         return NULL;
 }
@@ -187,18 +188,18 @@ const char *quirk_unread_register(const PciDevice *device)
 /* The rows apply to endpoints, and those that reach beyond a slot apply to cards. */
 static bool may_be_alias(const PciDevice *device, AliasRule rule)
 {
-        unsigned class = device->class_code >> 8;
+        unsigned class = device->ids.class_code >> 8;
         bool is_bridge = device->facts.header_known == TRISTATE_YES
                                  ? device->facts.header_type != 0
                                  : class >> 8 == 0x06 && class != 0x0680;
 
-        if (device->is_vf || is_bridge)
+        if (device->place.is_vf || is_bridge)
                 return false;
         if (rule == ALIAS_RULE_FUNCTION_0 || rule == ALIAS_RULE_FUNCTION_1)
                 return true;
         if (rule == ALIAS_RULE_FIXED_01_0)
-                return device->has_parent && (class == 0 || class >> 8 == 0x01);
-        return device->has_parent &&
+                return device->place.has_parent && (class == 0 || class >> 8 == 0x01);
+        return device->place.has_parent &&
                (class == 0 || class == 0x0680 || class == 0x0880 || class == 0x0b40);
 }
 
@@ -207,12 +208,12 @@ static bool may_be_alias(const PciDevice *device, AliasRule rule)
  */
 static bool may_be_row(const AliasQuirk *row, const PciDevice *device)
 {
-        if (row->vendor == device->vendor && row->device == device->device)
+        if (row->vendor == device->ids.vendor && row->device == device->ids.device)
                 return true;
-        if (quirk_has_ids(device) || (device->vendor == 0 && device->device == 0))
+        if (quirk_has_ids(device) || (device->ids.vendor == 0 && device->ids.device == 0))
                 return false;
-        return (row->vendor == device->vendor || device->vendor == 0) &&
-               (row->device == device->device || device->device == 0) &&
+        return (row->vendor == device->ids.vendor || device->ids.vendor == 0) &&
+               (row->device == device->ids.device || device->ids.device == 0) &&
                may_be_alias(device, row->rule);
 }
 
@@ -224,7 +225,7 @@ static void add_all(AliasMask *mask)
 
 static bool is_listed_adaptec(const PciDevice *device)
 {
-        const uint16_t vendor = device->subsystem_vendor, id = device->subsystem_device;
+        const uint16_t vendor = device->ids.subsystem_vendor, id = device->ids.subsystem_device;
 
         return (vendor == 0x9005 || vendor == 0) && (id == 0x02bb || id == 0x02bc || id == 0);
 }
@@ -266,10 +267,12 @@ static void add_aliases(AliasMask *mask, const PciDevice *device, AliasRule rule
 /* Non-transparent bridges of Switchtec switches: "other bridge" by class, not switch ports. */
 static bool is_switchtec_ntb(const PciDevice *device)
 {
-        if (device->class_code >> 8 != 0x0680)
+        if (device->ids.class_code >> 8 != 0x0680)
                 return false;
-        return (device->vendor == 0x11f8 && ids_contain(&quirk_switchtec_ids, device->device)) ||
-               (device->vendor == 0x1055 && ids_contain(&quirk_efar_ntb_ids, device->device));
+        return (device->ids.vendor == 0x11f8 &&
+                ids_contain(&quirk_switchtec_ids, device->ids.device)) ||
+               (device->ids.vendor == 0x1055 &&
+                ids_contain(&quirk_efar_ntb_ids, device->ids.device));
 }
 
 bool quirk_alias_mask(const PciDevice *device, AliasMask *ret_mask)
@@ -290,18 +293,19 @@ bool known_alias_mask(const PciDevice *device, AliasMask *ret_mask)
 {
         bool has = quirk_alias_mask(device, ret_mask);
 
-        if (device->has_ivrs_alias)
-                alias_mask_add(ret_mask, device->ivrs_alias_devfn);
-        return has || device->has_ivrs_alias;
+        if (device->place.has_ivrs_alias)
+                alias_mask_add(ret_mask, device->place.ivrs_alias_devfn);
+        return has || device->place.has_ivrs_alias;
 }
 
 bool quirk_is_translation_root(const PciDevice *bridge)
 {
-        return bridge->vendor == 0x14e4 && (bridge->device == 0x9000 || bridge->device == 0x9084);
+        return bridge->ids.vendor == 0x14e4 &&
+               (bridge->ids.device == 0x9000 || bridge->ids.device == 0x9084);
 }
 
 bool quirk_keeps_requester_ids(const Snapshot *snapshot, const PciDevice *bridge)
 {
-        return bridge->vendor == 0x1a03 && bridge->device == 0x1150 &&
+        return bridge->ids.vendor == 0x1a03 && bridge->ids.device == 0x1150 &&
                kernel_major(snapshot) >= KERNEL_ACS_CACHED;
 }

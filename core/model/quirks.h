@@ -117,7 +117,7 @@ const char *quirk_unread_register(const PciDevice *device);
 /* Are the ids known that the rows compare? A text without numbers has none. */
 static inline bool quirk_has_ids(const PciDevice *device)
 {
-        return device->vendor != 0 && device->device != 0;
+        return device->ids.vendor != 0 && device->ids.device != 0;
 }
 
 /*

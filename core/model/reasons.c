@@ -141,11 +141,11 @@ static char *describe_alias(const Snapshot *snapshot, const Reason *reason, cons
         const PciDevice *other =
                 &snapshot->devices[reason->at == reason->a ? reason->b : reason->a];
 
-        if (device->has_ivrs_alias && device->ivrs_alias_devfn == other->bdf.devfn)
+        if (device->place.has_ivrs_alias && device->place.ivrs_alias_devfn == other->bdf.devfn)
                 return text_print("%s and %s share a requester id: firmware's IVRS table has %s send "
                              "requests under the id of %s.",
                              a, b, at, reason->at == reason->a ? b : a);
-        if ((device->vendor == 0) != (device->device == 0))
+        if ((device->ids.vendor == 0) != (device->ids.device == 0))
                 return text_print("%s and %s may share a requester id: the input lacks the ids of "
                                   "%s, and some devices of its kind send requests under another "
                                   "function's id (lspci -nn shows the ids).",
@@ -173,7 +173,7 @@ char *reason_describe(const Snapshot *snapshot, const Reason *reason)
         case REASON_DMA_ALIAS:
                 return describe_alias(snapshot, reason, a, b, at);
         case REASON_REAL_DMA_DEVICE:
-                if (snapshot->devices[reason->a].has_real_dma &&
+                if (snapshot->devices[reason->a].place.has_real_dma &&
                     snapshot->devices[reason->a].real_dma == SNAPSHOT_NONE)
                         return text_print("%s and %s are behind one unknown VMD endpoint; their "
                                           "requests have its id.",

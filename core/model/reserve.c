@@ -47,7 +47,7 @@ bool reserve_is_asked(const Policy *policy)
 /* By class or by header: one may be wrong, and either suffices. */
 static bool is_bridge(const PciDevice *device)
 {
-        return device->class_code >> 16 == CLASS_BRIDGE ||
+        return device->ids.class_code >> 16 == CLASS_BRIDGE ||
                (device->facts.header_known == TRISTATE_YES && device->facts.header_type != 0);
 }
 
@@ -62,7 +62,7 @@ static size_t count_members(const Snapshot *snapshot, int32_t kernel_group)
 
 static uint32_t id_of(const PciDevice *device)
 {
-        return (uint32_t)device->vendor << 16 | device->device;
+        return (uint32_t)device->ids.vendor << 16 | device->ids.device;
 }
 
 static size_t count_expected(const PolicyReserve *reserve, uint32_t id)
@@ -165,8 +165,8 @@ Reservation reserve_judge(const Policy *policy, const Snapshot *snapshot, size_t
                 reservation.n_members = count_members(snapshot, pci->kernel_group);
         if (is_bridge(pci))
                 reservation.verdict = RESERVE_BRIDGE;
-        else if ((reserve->vendor.is_set && reserve->vendor.value != pci->vendor) ||
-                 (reserve->device.is_set && reserve->device.value != pci->device))
+        else if ((reserve->vendor.is_set && reserve->vendor.value != pci->ids.vendor) ||
+                 (reserve->device.is_set && reserve->device.value != pci->ids.device))
                 reservation.verdict = RESERVE_OTHER_DEVICE;
         else
                 reservation.verdict =
@@ -206,8 +206,8 @@ static char *describe_other_device(const PciDevice *device, const Reservation *r
         if (reserve->device.is_set)
                 (void)snprintf(id, sizeof(id), "%04x", (unsigned)reserve->device.value);
         return text_print("%s is not reserved: it is %04x:%04x, and rule %s expects %s:%s there",
-                          bdf_format(device->bdf, address), (unsigned)device->vendor,
-                          (unsigned)device->device, reservation->rule->origin, vendor, id);
+                          bdf_format(device->bdf, address), (unsigned)device->ids.vendor,
+                          (unsigned)device->ids.device, reservation->rule->origin, vendor, id);
 }
 
 static char *describe_other_group(const Snapshot *snapshot, const Reservation *reservation)
@@ -226,8 +226,9 @@ static char *describe_other_group(const Snapshot *snapshot, const Reservation *r
                         return text_print("%s is not reserved: %s, %04x:%04x, is in its group, and "
                                           "rule %s does not expect it",
                                           address, bdf_format(snapshot->devices[more].bdf, other),
-                                          (unsigned)snapshot->devices[more].vendor,
-                                          (unsigned)snapshot->devices[more].device, rule->origin);
+                                          (unsigned)snapshot->devices[more].ids.vendor,
+                                          (unsigned)snapshot->devices[more].ids.device,
+                                          rule->origin);
                 if (less < reserve->n_ids)
                         return text_print("%s is not reserved: there is no %04x:%04x in its group, "
                                           "and rule %s expects it",

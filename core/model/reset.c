@@ -29,7 +29,7 @@ bool reset_reaches(const Snapshot *snapshot, size_t bridge, size_t device)
 
                 if (i != device && i == bridge)
                         return true;
-                if (each->is_vf && each->physfn != SNAPSHOT_NONE &&
+                if (each->place.is_vf && each->physfn != SNAPSHOT_NONE &&
                     reset_reaches(snapshot, bridge, each->physfn))
                         return true;
         }
@@ -70,7 +70,7 @@ void reset_plan(const Snapshot *snapshot, size_t device, const char *offered, co
                 at += strspn(at, " \n");
         }
         plan.slot_watches =
-                has_bus && snapshot->devices[plan.bridge].facts.hotplug_slot != TRISTATE_NO;
+                has_bus && snapshot->devices[plan.bridge].facts.caps.hotplug_slot != TRISTATE_NO;
         if (!has_bus || plan.slot_watches)
                 plan.bridge = SNAPSHOT_NONE;
         *ret_plan = plan;

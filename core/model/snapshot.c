@@ -186,20 +186,20 @@ static void resolve_links(Snapshot *snapshot, PciDevice *device)
         const PciDevice *devices = snapshot->devices;
         size_t parent = SNAPSHOT_NONE, physfn = SNAPSHOT_NONE, real_dma = SNAPSHOT_NONE;
 
-        if (device->has_parent && !bdf_equal(device->parent_bdf, device->bdf))
-                parent = find_bdf(snapshot, device->parent_bdf);
-        if (parent != SNAPSHOT_NONE && devices[parent].is_vf)
+        if (device->place.has_parent && !bdf_equal(device->place.parent_bdf, device->bdf))
+                parent = find_bdf(snapshot, device->place.parent_bdf);
+        if (parent != SNAPSHOT_NONE && devices[parent].place.is_vf)
                 parent = SNAPSHOT_NONE;
 
-        if (device->is_vf)
-                physfn = find_bdf(snapshot, device->physfn_bdf);
-        if (physfn != SNAPSHOT_NONE && devices[physfn].is_vf)
+        if (device->place.is_vf)
+                physfn = find_bdf(snapshot, device->place.physfn_bdf);
+        if (physfn != SNAPSHOT_NONE && devices[physfn].place.is_vf)
                 physfn = SNAPSHOT_NONE;
 
-        if (device->has_real_dma && !bdf_equal(device->real_dma_bdf, device->bdf))
-                real_dma = find_bdf(snapshot, device->real_dma_bdf);
+        if (device->place.has_real_dma && !bdf_equal(device->place.real_dma_bdf, device->bdf))
+                real_dma = find_bdf(snapshot, device->place.real_dma_bdf);
         if (real_dma != SNAPSHOT_NONE &&
-            (devices[real_dma].is_vf || devices[real_dma].has_real_dma))
+            (devices[real_dma].place.is_vf || devices[real_dma].place.has_real_dma))
                 real_dma = SNAPSHOT_NONE;
 
         device->parent = parent;
@@ -274,11 +274,11 @@ static int order_devices(Snapshot *snapshot)
  */
 static Tristate derive_multifunction(const PciDevice *device, const PciDevice *parent)
 {
-        if (device->is_vf)
+        if (device->place.is_vf)
                 return TRISTATE_NO;
         if (bdf_function(device->bdf) > 0)
                 return TRISTATE_YES;
-        if (device->bdf.devfn > 0 && parent && device->facts.ari != TRISTATE_NO &&
+        if (device->bdf.devfn > 0 && parent && device->facts.caps.ari != TRISTATE_NO &&
             parent->facts.pcie == TRISTATE_YES &&
             (parent->pcie_type == PCIE_TYPE_ROOT_PORT || parent->pcie_type == PCIE_TYPE_DOWNSTREAM))
                 return TRISTATE_YES;
@@ -300,7 +300,7 @@ static void derive_pcie_type(PciDevice *device, const PciDevice *parent)
         if (type != PCIE_TYPE_UPSTREAM && type != PCIE_TYPE_DOWNSTREAM)
                 return;
         if (!parent) {
-                device->pcie_type_uncertain = device->has_parent;
+                device->pcie_type_uncertain = device->place.has_parent;
                 return;
         }
         if (parent->facts.pcie != TRISTATE_YES) {
@@ -333,7 +333,8 @@ static void derive_facts(Snapshot *snapshot)
                 device->depth = above != SNAPSHOT_NONE ? devices[above].depth + 1 : 0;
                 derive_pcie_type(device, parent);
                 device->multifunction = derive_multifunction(device, parent);
-                snapshot->has_lost |= device->has_real_dma && device->real_dma == SNAPSHOT_NONE;
+                snapshot->has_lost |=
+                        device->place.has_real_dma && device->real_dma == SNAPSHOT_NONE;
         }
 }
 

@@ -33,30 +33,17 @@ typedef enum __attribute__((packed)) IommuKind {
         IOMMU_KIND_OTHER, /* its rules are unknown: the kernel's groups apply */
 } IommuKind;
 
-/*
- * Fields that grouping reads come first, so that the processor fetches them together: this
- * dominates the time on a large machine.
- */
-typedef struct PciDevice {
-        Bdf bdf;
-
-        /* Derived by snapshot_finish(), as are `physfn` and `is_displaced`. */
-        size_t parent;            /* index, or SNAPSHOT_NONE */
-        size_t real_dma;          /* index, or SNAPSHOT_NONE */
-        unsigned depth;           /* bridges above, a VMD endpoint counted as one */
-        Tristate multifunction;   /* the kernel's value: kernel-facts 1.1 */
-        uint8_t pcie_type;        /* corrected upstream/downstream; valid if facts.pcie is YES */
-        bool pcie_type_uncertain; /* upstream or downstream: the port above is unknown */
-        bool is_displaced;        /* its place is used or unknown: its path has its address */
-
-        int32_t kernel_group; /* N of iommu_groups/N, from the kernel; or KERNEL_GROUP_… */
+/* Configuration space 0x00 to 0x2f. */
+typedef struct PciIds {
         uint16_t vendor;
         uint16_t device;
         uint16_t subsystem_vendor;
         uint16_t subsystem_device;
         uint32_t class_code; /* 24 bits: base class, subclass, programming interface */
+} PciIds;
 
-        /* Place: the nearest bridge upstream, none on a root bus. Set by the reader. */
+/* The nearest bridge upstream, none on a root bus, and whose requester ids the device uses. */
+typedef struct PciPlace {
         bool has_parent;
         bool has_real_dma;
         bool is_vf;
@@ -64,16 +51,15 @@ typedef struct PciDevice {
         uint32_t root_domain;
         uint8_t root_bus; /* bus number of the host bridge above */
         uint8_t ivrs_alias_devfn;
-        PciFacts facts;
-
         Bdf parent_bdf;
         Bdf real_dma_bdf;  /* the VMD endpoint whose requester id this device uses */
         Bdf physfn_bdf;    /* a VF's PF */
-        size_t physfn;     /* index, or SNAPSHOT_NONE */
         unsigned vf_index; /* N of the PF's virtfnN link, or VF_INDEX_NONE; only if is_vf */
-        uint64_t inode;    /* of its sysfs directory; changes if the device returns; 0: unknown */
+} PciPlace;
 
-        /* Other facts from the kernel. */
+/* What else the kernel says of a device, in its directory in sysfs. */
+typedef struct PciSysfs {
+        uint64_t inode; /* of the directory; changes if the device returns; 0: unknown */
         bool has_numa_node;
         uint16_t numa_node;  /* the node of the nearest memory */
         Tristate removable;  /* by the platform: Thunderbolt, ExpressCard */
@@ -81,6 +67,30 @@ typedef struct PciDevice {
         IommuKind iommu_kind;
         char iommu[SNAPSHOT_NAME_SIZE];
         char driver[SNAPSHOT_NAME_SIZE]; /* "" if unbound */
+} PciSysfs;
+
+/*
+ * Fields that grouping reads come first, so that the processor fetches them together: this
+ * dominates the time on a large machine.
+ */
+typedef struct PciDevice {
+        Bdf bdf;
+
+        /* Derived by snapshot_finish(). */
+        size_t parent; /* index, or SNAPSHOT_NONE, as the next two */
+        size_t real_dma;
+        size_t physfn;
+        unsigned depth;           /* bridges above, a VMD endpoint counted as one */
+        Tristate multifunction;   /* the kernel's value: kernel-facts 1.1 */
+        uint8_t pcie_type;        /* corrected upstream/downstream; valid if facts.pcie is YES */
+        bool pcie_type_uncertain; /* upstream or downstream: the port above is unknown */
+        bool is_displaced;        /* its place is used or unknown: its path has its address */
+
+        int32_t kernel_group; /* N of iommu_groups/N, from the kernel; or KERNEL_GROUP_… */
+        PciIds ids;
+        PciFacts facts;
+        PciPlace place; /* set by the reader */
+        PciSysfs sysfs;
 } PciDevice;
 
 /* The kernel's facts about one of its groups. */
@@ -166,7 +176,7 @@ static inline void snapshot_prefetch(const Snapshot *snapshot, size_t index)
         if (index >= snapshot->n_devices)
                 return;
         __builtin_prefetch(&snapshot->devices[index]);
-        __builtin_prefetch(&snapshot->devices[index].facts.acs_dword8);
+        __builtin_prefetch(&snapshot->devices[index].facts.acs.dword8);
 }
 
 /* The facts about the kernel's group of that number, or NULL. */

@@ -88,7 +88,7 @@ static void join(Sound *sound, ReasonRule rule, size_t a, size_t b, size_t at, u
                 .b = b,
                 .at = at,
                 .missing = sound->missing[at] & bits,
-                .acs = bits ? sound->snapshot->devices[at].facts.acs : TRISTATE_UNKNOWN,
+                .acs = bits ? sound->snapshot->devices[at].facts.acs.present : TRISTATE_UNKNOWN,
         };
         int r;
 
@@ -209,22 +209,22 @@ static void edge_functions(Sound *sound)
 
                 end = slot_end(snapshot, start);
                 for (size_t i = start; i < end && culprit == SNAPSHOT_NONE; i++)
-                        if (!devices[i].is_vf && sound->missing[i] & ACS_RR)
+                        if (!devices[i].place.is_vf && sound->missing[i] & ACS_RR)
                                 culprit = i;
                 for (size_t i = start; i < end && culprit != SNAPSHOT_NONE; i++)
-                        if (!devices[i].is_vf)
+                        if (!devices[i].place.is_vf)
                                 join(sound, REASON_FUNCTION_PEER, i, culprit, culprit, ACS_RR);
         }
 
         forget(sound->first, snapshot->n_devices);
         for (size_t i = snapshot->n_devices; i > 0; i--)
-                if (!devices[i - 1].is_vf && devices[i - 1].parent != SNAPSHOT_NONE &&
+                if (!devices[i - 1].place.is_vf && devices[i - 1].parent != SNAPSHOT_NONE &&
                     sound->missing[i - 1] & ACS_RR)
                         sound->first[devices[i - 1].parent] = i - 1;
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 size_t parent = devices[i].parent;
 
-                if (!devices[i].is_vf && parent != SNAPSHOT_NONE &&
+                if (!devices[i].place.is_vf && parent != SNAPSHOT_NONE &&
                     port_is_link(&devices[parent]) && sound->first[parent] != SNAPSHOT_NONE)
                         join(sound, REASON_FUNCTION_PEER, i, sound->first[parent],
                              sound->first[parent], ACS_RR);

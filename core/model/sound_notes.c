@@ -75,10 +75,10 @@ bool function_may_talk(const Snapshot *snapshot, size_t index)
 {
         const PciFacts *facts = &snapshot->devices[index].facts;
 
-        if (facts->acs == TRISTATE_NO || quirk_acs(snapshot, index, NULL) == QUIRK_ISOLATED)
+        if (facts->acs.present == TRISTATE_NO || quirk_acs(snapshot, index, NULL) == QUIRK_ISOLATED)
                 return false;
-        return facts->acs == TRISTATE_UNKNOWN || facts->pcie != TRISTATE_YES ||
-               facts->acs_cap & ~facts->acs_ctrl & ACS_RR;
+        return facts->acs.present == TRISTATE_UNKNOWN || facts->pcie != TRISTATE_YES ||
+               facts->acs.cap & ~facts->acs.ctrl & ACS_RR;
 }
 
 static bool is_port(const PciDevice *device)
@@ -123,7 +123,7 @@ static bool has_several_slots(const Snapshot *snapshot)
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 const PciDevice *device = &snapshot->devices[i];
 
-                if (device->has_parent || device->has_real_dma)
+                if (device->place.has_parent || device->place.has_real_dma)
                         continue;
                 if (!first)
                         first = device;
@@ -157,7 +157,7 @@ int sound_notes_fill(const Snapshot *snapshot, const uint8_t *missing, Partition
                 if (device->physfn == SNAPSHOT_NONE ||
                     partition->group_of[device->physfn] == partition->group_of[i])
                         continue;
-                if (snapshot->devices[device->physfn].facts.acs == TRISTATE_NO &&
+                if (snapshot->devices[device->physfn].facts.acs.present == TRISTATE_NO &&
                     missing[device->physfn] & ACS_RR) {
                         group->assumes |= SOUND_ASSUMES_SRIOV;
                         partition->groups[partition->group_of[device->physfn]].assumes |=

@@ -70,7 +70,6 @@ static bool is_grouped(const Question *question, StrengthFact *fact)
 {
         for (size_t i = 0; i < question->group->n_members; i++) {
                 char text[BDF_TEXT_SIZE];
-
                 int32_t number = member(question, i, text)->kernel_group;
 
                 if (number >= 0)
@@ -107,7 +106,7 @@ static void ask_translated(const Question *question, StrengthFact *fact)
                                text);
                         return;
                 }
-                if (known && device->iommu_kind == IOMMU_KIND_NONE)
+                if (known && device->sysfs.iommu_kind == IOMMU_KIND_NONE)
                         answer(fact, TRISTATE_UNKNOWN, "Which IOMMU covers %s is not known.", text);
                 else if (known &&
                          (!group || !group->type[0] || strcmp(group->type, "unknown") == 0))
@@ -120,10 +119,11 @@ static void ask_translated(const Question *question, StrengthFact *fact)
 static bool is_unknown(const Snapshot *snapshot, size_t index)
 {
         const PciDevice *device = &snapshot->devices[index];
+        const PciAcs *acs = &device->facts.acs;
 
         return device->facts.pcie == TRISTATE_UNKNOWN || device_shows_missing(device) ||
-               (quirk_unread_register(device) && !device->facts.redirect_inferred) ||
-               (device->facts.pcie == TRISTATE_YES && device->facts.acs == TRISTATE_UNKNOWN);
+               (quirk_unread_register(device) && !acs->redirect_inferred) ||
+               (device->facts.pcie == TRISTATE_YES && acs->present == TRISTATE_UNKNOWN);
 }
 
 /*
@@ -140,7 +140,7 @@ static bool is_in_doubt(const Question *question, size_t index, size_t at, Stren
          * reflects.
          */
         const char *register_name =
-                device->facts.redirect_inferred ? quirk_unread_register(device) : NULL;
+                device->facts.acs.redirect_inferred ? quirk_unread_register(device) : NULL;
 
         (void)bdf_format(device->bdf, text);
         (void)bdf_format(snapshot->devices[index].bdf, member_text);
@@ -271,10 +271,11 @@ static void ask_claimable(const Question *question, StrengthFact *fact)
                                "Firmware requires a permanent mapping for %s's group.", text);
                         return;
                 }
-                if (is_bridge(device) && !driver_is_harmless(device->driver)) {
+                const bool is_harmless = driver_is_harmless(device->sysfs.driver);
+                if (is_bridge(device) && !is_harmless) {
                         answer(fact, TRISTATE_NO,
                                "Bridge %s is bound to %s, which uses the kernel's DMA API.", text,
-                               device->driver);
+                               device->sysfs.driver);
                         return;
                 }
                 if (known && (!group || group->direct == TRISTATE_UNKNOWN))
@@ -282,11 +283,10 @@ static void ask_claimable(const Question *question, StrengthFact *fact)
                                "It is unknown whether firmware requires a permanent mapping for "
                                "%s's group.",
                                text);
-                else if (known && device->facts.header_known != TRISTATE_YES &&
-                         !driver_is_harmless(device->driver))
+                else if (known && device->facts.header_known != TRISTATE_YES && !is_harmless)
                         answer(fact, TRISTATE_UNKNOWN,
                                "It is unknown whether %s, bound to %s, is a bridge.", text,
-                               device->driver);
+                               device->sysfs.driver);
                 known = fact->value == TRISTATE_YES;
         }
 }
@@ -319,14 +319,14 @@ static bool may_have_unread_neighbour(const Snapshot *snapshot, size_t index)
 
                 /* A missing bridge without an address may be anywhere in the domain. */
                 if (device_is_orphan(device) && device->bdf.domain == bdf.domain &&
-                    (bdf_same_bus(device->parent_bdf, bdf) ||
-                     bdf_same_bus(device->parent_bdf, device->bdf)))
+                    (bdf_same_bus(device->place.parent_bdf, bdf) ||
+                     bdf_same_bus(device->place.parent_bdf, device->bdf)))
                         return true;
-                if (device->is_vf && device->physfn == SNAPSHOT_NONE &&
-                    bdf_same_bus(device->physfn_bdf, bdf))
+                if (device->place.is_vf && device->physfn == SNAPSHOT_NONE &&
+                    bdf_same_bus(device->place.physfn_bdf, bdf))
                         return true;
-                if (device->has_real_dma && device->real_dma == SNAPSHOT_NONE &&
-                    bdf_same_bus(device->real_dma_bdf, bdf))
+                if (device->place.has_real_dma && device->real_dma == SNAPSHOT_NONE &&
+                    bdf_same_bus(device->place.real_dma_bdf, bdf))
                         return true;
         }
         return false;
@@ -337,34 +337,35 @@ static bool ask_reset_of(const Question *question, size_t index, StrengthFact *f
 {
         const PciDevice *device = &question->snapshot->devices[index];
         char text[BDF_TEXT_SIZE], other[BDF_TEXT_SIZE];
-        size_t neighbour;
 
         (void)bdf_format(device->bdf, text);
         if (is_bridge(device))
                 return true;
-        if (device->resettable == TRISTATE_NO) {
+        if (device->sysfs.resettable == TRISTATE_NO) {
                 answer(fact, TRISTATE_NO, "The kernel has no method to reset %s.", text);
                 return false;
         }
-        if (device->facts.flr == TRISTATE_YES)
+        const Tristate flr = device->facts.caps.flr;
+        if (flr == TRISTATE_YES)
                 return true;
-        neighbour = find_bus_neighbour(question, index);
-        if (device->resettable == TRISTATE_UNKNOWN)
+        const char *as_known = flr == TRISTATE_UNKNOWN ? " as far as is known" : "";
+        const size_t neighbour = find_bus_neighbour(question, index);
+        if (device->sysfs.resettable == TRISTATE_UNKNOWN)
                 answer(fact, TRISTATE_UNKNOWN,
                        "%s has no function level reset%s, and it is unknown whether the kernel has "
                        "another method.",
-                       text, device->facts.flr == TRISTATE_UNKNOWN ? " as far as is known" : "");
+                       text, as_known);
         else if (neighbour != SNAPSHOT_NONE)
                 answer(fact, TRISTATE_UNKNOWN,
                        "%s has no function level reset%s; a bus reset would affect %s, which is in "
                        "another group.",
-                       text, device->facts.flr == TRISTATE_UNKNOWN ? " as far as is known" : "",
+                       text, as_known,
                        bdf_format(question->snapshot->devices[neighbour].bdf, other));
         else if (may_have_unread_neighbour(question->snapshot, index))
                 answer(fact, TRISTATE_UNKNOWN,
                        "%s has no function level reset%s; it is unknown whether a bus reset would "
                        "affect functions that the input lacks.",
-                       text, device->facts.flr == TRISTATE_UNKNOWN ? " as far as is known" : "");
+                       text, as_known);
         return true;
 }
 
@@ -382,11 +383,12 @@ static void ask_trusted_ats(const Question *question, StrengthFact *fact)
         for (size_t i = 0; i < question->group->n_members; i++) {
                 char text[BDF_TEXT_SIZE];
                 const PciDevice *device = member(question, i, text);
+                const Tristate ats = device->facts.caps.ats_enabled;
+                const Tristate removable = device->sysfs.removable;
 
-                if (device->facts.ats_enabled == TRISTATE_NO || device->removable == TRISTATE_NO)
+                if (ats == TRISTATE_NO || removable == TRISTATE_NO)
                         continue;
-                if (device->facts.ats_enabled == TRISTATE_YES &&
-                    device->removable == TRISTATE_YES) {
+                if (ats == TRISTATE_YES && removable == TRISTATE_YES) {
                         answer(fact, TRISTATE_NO,
                                "%s is removable and has ATS switched on: its translated requests "
                                "pass the IOMMU unchecked.",
@@ -394,8 +396,7 @@ static void ask_trusted_ats(const Question *question, StrengthFact *fact)
                         return;
                 }
                 answer(fact, TRISTATE_UNKNOWN, "%s: whether %s is not known.", text,
-                       device->facts.ats_enabled == TRISTATE_UNKNOWN ? "ATS is switched on"
-                                                                     : "it is removable");
+                       ats == TRISTATE_UNKNOWN ? "ATS is switched on" : "it is removable");
         }
 }
 
@@ -410,8 +411,8 @@ static void ask_pasid(const Question *question, StrengthFact *fact)
         for (size_t i = 0; i < question->group->n_members; i++) {
                 const PciDevice *device = member(question, i, text);
 
-                known &= device->facts.pasid != TRISTATE_UNKNOWN;
-                if (device->facts.pasid != TRISTATE_YES)
+                known &= device->facts.caps.pasid != TRISTATE_UNKNOWN;
+                if (device->facts.caps.pasid != TRISTATE_YES)
                         continue;
                 capable = true;
                 for (size_t k = question->group->members[i]; k != SNAPSHOT_NONE;

@@ -77,8 +77,8 @@ static void mark_buses(const Snapshot *snapshot, uint32_t domain, const bool *ch
                         continue;
                 if (!chosen[i])
                         used[device->bdf.bus] = true;
-                if (!device->has_parent)
-                        used[device->root_bus] = true;
+                if (!device->place.has_parent)
+                        used[device->place.root_bus] = true;
                 if (!chosen[i] && device->facts.buses_known == TRISTATE_YES)
                         used[device->facts.secondary_bus] = true;
         }
@@ -160,24 +160,25 @@ static bool is_free(const Snapshot *snapshot, const bool *chosen, Bdf bdf)
 static void move_device(PciDevice *device, const PciDevice *card, const PciDevice *port,
                         const uint8_t *map)
 {
-        bool on_card_bus = device->has_parent && card->has_parent &&
-                           bdf_equal(device->parent_bdf, card->parent_bdf);
+        bool on_card_bus = device->place.has_parent && card->place.has_parent &&
+                           bdf_equal(device->place.parent_bdf, card->place.parent_bdf);
 
         device->bdf = (Bdf){port->bdf.domain, map[device->bdf.bus], device->bdf.devfn};
         if (on_card_bus)
-                device->parent_bdf = port->bdf;
+                device->place.parent_bdf = port->bdf;
         else
-                device->parent_bdf = (Bdf){port->bdf.domain, map[device->parent_bdf.bus],
-                                           device->parent_bdf.devfn};
-        device->physfn_bdf =
-                (Bdf){port->bdf.domain, map[device->physfn_bdf.bus], device->physfn_bdf.devfn};
-        device->root_bus = port->root_bus;
-        device->root_domain = port->root_domain;
-        device->has_real_dma = port->has_real_dma;
-        device->real_dma_bdf = port->real_dma_bdf;
+                device->place.parent_bdf =
+                        (Bdf){port->bdf.domain, map[device->place.parent_bdf.bus],
+                              device->place.parent_bdf.devfn};
+        device->place.physfn_bdf = (Bdf){port->bdf.domain, map[device->place.physfn_bdf.bus],
+                                         device->place.physfn_bdf.devfn};
+        device->place.root_bus = port->place.root_bus;
+        device->place.root_domain = port->place.root_domain;
+        device->place.has_real_dma = port->place.has_real_dma;
+        device->place.real_dma_bdf = port->place.real_dma_bdf;
         device->kernel_group = -1;
-        device->iommu_kind = port->iommu_kind;
-        memcpy(device->iommu, port->iommu, sizeof(device->iommu));
+        device->sysfs.iommu_kind = port->sysfs.iommu_kind;
+        memcpy(device->sysfs.iommu, port->sysfs.iommu, sizeof(device->sysfs.iommu));
 }
 
 int what_if_move(const Snapshot *snapshot, Bdf card_bdf, Bdf port_bdf, Snapshot **ret_snapshot)
@@ -226,11 +227,11 @@ int what_if_move(const Snapshot *snapshot, Bdf card_bdf, Bdf port_bdf, Snapshot 
 /* Ports with dword registers have their control elsewhere (kernel-facts 1.5). */
 static bool has_dword_registers(const PciDevice *device)
 {
-        if (device->vendor != 0x8086 || device->pcie_type != PCIE_TYPE_ROOT_PORT)
+        if (device->ids.vendor != 0x8086 || device->pcie_type != PCIE_TYPE_ROOT_PORT)
                 return false;
         for (size_t i = 0; i < quirk_intel_spt_ids.n_ranges; i++)
-                if (device->device >= quirk_intel_spt_ids.ranges[i].first &&
-                    device->device <= quirk_intel_spt_ids.ranges[i].last)
+                if (device->ids.device >= quirk_intel_spt_ids.ranges[i].first &&
+                    device->ids.device <= quirk_intel_spt_ids.ranges[i].last)
                         return true;
         return false;
 }
@@ -240,13 +241,13 @@ static void set_acs(PciDevice *device, uint16_t on, uint16_t off)
         PciFacts *facts = &device->facts;
 
         if (has_dword_registers(device)) {
-                facts->acs_dword8 |= on & facts->acs_dword4;
-                facts->acs_dword8 &= ~(uint32_t)off;
+                facts->acs.dword8 |= on & facts->acs.dword4;
+                facts->acs.dword8 &= ~(uint32_t)off;
                 return;
         }
-        facts->acs_ctrl |= on & facts->acs_cap;
-        facts->acs_ctrl &= (uint16_t)~off;
-        facts->acs_dword4 = (uint32_t)facts->acs_ctrl << 16 | facts->acs_cap;
+        facts->acs.ctrl |= on & facts->acs.cap;
+        facts->acs.ctrl &= (uint16_t)~off;
+        facts->acs.dword4 = (uint32_t)facts->acs.ctrl << 16 | facts->acs.cap;
 }
 
 /* Applies one "BITS@ADDRESS" of `n` characters. */
@@ -278,7 +279,7 @@ static int apply_acs(Snapshot *snapshot, const char *spec, size_t n)
         if (index == SNAPSHOT_NONE)
                 return WHAT_IF_E_NO_DEVICE;
         device = &snapshot->devices[index];
-        if (device->facts.acs != TRISTATE_YES)
+        if (device->facts.acs.present != TRISTATE_YES)
                 return WHAT_IF_E_NO_ACS;
         set_acs(device, on, off);
         return 0;
@@ -336,25 +337,26 @@ static PciDevice plain_card(const PciDevice *port, Bdf bdf)
 {
         PciDevice card = {
                 .bdf = bdf,
-                .class_code = 0xff0000, /* PCI Code and ID Assignment 1.1: unassigned */
-                .parent_bdf = port->bdf,
-                .has_parent = true,
-                .root_bus = port->root_bus,
-                .root_domain = port->root_domain,
-                .real_dma_bdf = port->real_dma_bdf,
-                .has_real_dma = port->has_real_dma,
+                .ids.class_code = 0xff0000, /* PCI Code and ID Assignment 1.1: unassigned */
+                .place.parent_bdf = port->bdf,
+                .place.has_parent = true,
+                .place.root_bus = port->place.root_bus,
+                .place.root_domain = port->place.root_domain,
+                .place.real_dma_bdf = port->place.real_dma_bdf,
+                .place.has_real_dma = port->place.has_real_dma,
                 .kernel_group = -1,
-                .iommu_kind = port->iommu_kind,
+                .sysfs.iommu_kind = port->sysfs.iommu_kind,
         };
         PciFacts *facts = &card.facts;
 
-        memcpy(card.iommu, port->iommu, sizeof(card.iommu));
+        memcpy(card.sysfs.iommu, port->sysfs.iommu, sizeof(card.sysfs.iommu));
         facts->present = facts->header_known = TRISTATE_YES;
         facts->pcie = tristate_from_bool(is_link(port));
         facts->pcie_type = PCIE_TYPE_ENDPOINT;
-        facts->acs = facts->sriov = facts->ari = facts->serial = TRISTATE_NO;
-        facts->ats = facts->ats_enabled = facts->pri = facts->pasid = facts->flr = TRISTATE_NO;
-        facts->buses_known = facts->pch_redirect = facts->hotplug_slot = TRISTATE_NO;
+        facts->acs.present = facts->caps.sriov = facts->caps.ari = facts->serial = TRISTATE_NO;
+        facts->caps.ats = facts->caps.ats_enabled = facts->caps.pri = facts->caps.pasid =
+                facts->caps.flr = TRISTATE_NO;
+        facts->buses_known = facts->acs.pch_redirect = facts->caps.hotplug_slot = TRISTATE_NO;
         return card;
 }
 

@@ -255,8 +255,9 @@ void ivrs_apply(const IvrsTable *table, Snapshot *snapshot)
                 PciDevice *device = &snapshot->devices[i];
                 const IvrsAlias *alias = find_alias(table, device->bdf);
 
-                device->has_ivrs_alias = alias && alias->alias >> 8 == device->bdf.bus &&
-                                         (alias->alias & 0xff) != device->bdf.devfn;
-                device->ivrs_alias_devfn = device->has_ivrs_alias ? (uint8_t)alias->alias : 0;
+                device->place.has_ivrs_alias = alias && alias->alias >> 8 == device->bdf.bus &&
+                                               (alias->alias & 0xff) != device->bdf.devfn;
+                device->place.ivrs_alias_devfn =
+                        device->place.has_ivrs_alias ? (uint8_t)alias->alias : 0;
         }
 }

@@ -63,17 +63,17 @@ static void read_ids(LspciEntry *entry, LspciBytes *bytes)
         uint32_t value;
 
         /* A virtual function has all-ones here; its ids are in the title. */
-        if (device->device == 0 && read_dword(bytes, 0, &value) && (value & 0xffff) != 0xffff) {
-                device->vendor = (uint16_t)value;
-                device->device = (uint16_t)(value >> 16);
+        if (device->ids.device == 0 && read_dword(bytes, 0, &value) && (value & 0xffff) != 0xffff) {
+                device->ids.vendor = (uint16_t)value;
+                device->ids.device = (uint16_t)(value >> 16);
                 entry->is_spt_port = false; /* the id is more reliable than the name */
         }
         if (read_dword(bytes, PCI_REVISION_CLASS, &value) && value != 0xffffffff)
-                device->class_code = value >> 8;
+                device->ids.class_code = value >> 8;
         if (device->facts.header_known == TRISTATE_YES && device->facts.header_type == 0 &&
             read_dword(bytes, PCI_SUBSYSTEM, &value) && value != 0xffffffff) {
-                device->subsystem_vendor = (uint16_t)value;
-                device->subsystem_device = (uint16_t)(value >> 16);
+                device->ids.subsystem_vendor = (uint16_t)value;
+                device->ids.subsystem_device = (uint16_t)(value >> 16);
         }
 }
 
@@ -122,15 +122,15 @@ void lspci_merge_facts(PciFacts *facts, const PciFacts *other)
                 Tristate other;
         } rows[] = {
                 {&facts->present, other->present},
-                {&facts->sriov, other->sriov},
-                {&facts->ari, other->ari},
-                {&facts->ats, other->ats},
-                {&facts->ats_enabled, other->ats_enabled},
-                {&facts->pri, other->pri},
-                {&facts->pasid, other->pasid},
-                {&facts->flr, other->flr},
-                {&facts->hotplug_slot, other->hotplug_slot},
-                {&facts->pch_redirect, other->pch_redirect},
+                {&facts->caps.sriov, other->caps.sriov},
+                {&facts->caps.ari, other->caps.ari},
+                {&facts->caps.ats, other->caps.ats},
+                {&facts->caps.ats_enabled, other->caps.ats_enabled},
+                {&facts->caps.pri, other->caps.pri},
+                {&facts->caps.pasid, other->caps.pasid},
+                {&facts->caps.flr, other->caps.flr},
+                {&facts->caps.hotplug_slot, other->caps.hotplug_slot},
+                {&facts->acs.pch_redirect, other->acs.pch_redirect},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -147,14 +147,14 @@ void lspci_merge_facts(PciFacts *facts, const PciFacts *other)
                 facts->pcie = other->pcie;
                 facts->pcie_type = other->pcie_type;
         }
-        if (facts->acs == TRISTATE_UNKNOWN) {
+        if (facts->acs.present == TRISTATE_UNKNOWN) {
                 facts->acs = other->acs;
-                facts->acs_offset = other->acs_offset;
-                facts->acs_cap = other->acs_cap;
-                facts->acs_ctrl = other->acs_ctrl;
-                facts->acs_dword4 = other->acs_dword4;
-                facts->acs_dword8 = other->acs_dword8;
-                facts->acs_dword8_unread = other->acs_dword8_unread;
+                facts->acs.offset = other->acs.offset;
+                facts->acs.cap = other->acs.cap;
+                facts->acs.ctrl = other->acs.ctrl;
+                facts->acs.dword4 = other->acs.dword4;
+                facts->acs.dword8 = other->acs.dword8;
+                facts->acs.dword8_unread = other->acs.dword8_unread;
         }
         if (facts->serial == TRISTATE_UNKNOWN) {
                 facts->serial = other->serial;
@@ -185,14 +185,14 @@ void lspci_read_bytes(LspciEntry *entry, const LspciBytes *bytes)
         pcicap_read(read_dword, context, CONFIG_SIZE_PCI, &device->facts);
         read_ids(entry, context);
         if (bytes->rows[CONFIG_SIZE_PCI / LSPCI_ROW_SIZE] || device->facts.pcie != TRISTATE_NO ||
-            device->class_code >> 8 == CLASS_HOST_BRIDGE)
+            device->ids.class_code >> 8 == CLASS_HOST_BRIDGE)
                 pcicap_read(read_dword, context, LSPCI_CONFIG_SIZE, &device->facts);
         read_buses(&device->facts, context);
-        if (device->facts.sriov == TRISTATE_YES)
+        if (device->facts.caps.sriov == TRISTATE_YES)
                 read_vfs(entry, context);
-        if (quirk_is_intel_pch_port(device->vendor, device->device))
+        if (quirk_is_intel_pch_port(device->ids.vendor, device->ids.device))
                 pcicap_read_pch(read_dword, context, &device->facts);
         entry->has_header = device->facts.header_known == TRISTATE_YES;
-        entry->has_acs = device->facts.acs == TRISTATE_YES;
+        entry->has_acs = device->facts.acs.present == TRISTATE_YES;
         lspci_merge_facts(&device->facts, &words);
 }

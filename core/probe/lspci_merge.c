@@ -37,10 +37,10 @@ static bool facts_differ(Tristate a, Tristate b)
 
 static bool acs_differs(const PciFacts *a, const PciFacts *b)
 {
-        if (facts_differ(a->acs, b->acs))
+        if (facts_differ(a->acs.present, b->acs.present))
                 return true;
-        return a->acs == TRISTATE_YES && b->acs == TRISTATE_YES &&
-               (a->acs_cap != b->acs_cap || a->acs_ctrl != b->acs_ctrl);
+        return a->acs.present == TRISTATE_YES && b->acs.present == TRISTATE_YES &&
+               (a->acs.cap != b->acs.cap || a->acs.ctrl != b->acs.ctrl);
 }
 
 /* A bridge has one secondary bus. Of its subordinate bus, a path gives only a lower bound. */
@@ -64,11 +64,12 @@ static bool buses_differ(const LspciEntry *a, const LspciEntry *b)
 static bool ids_differ(const LspciEntry *a, const LspciEntry *b)
 {
         const PciDevice *x = &a->device, *y = &b->device;
-        bool have_numbers = x->device != 0 && y->device != 0;
+        bool have_numbers = x->ids.device != 0 && y->ids.device != 0;
 
         if (have_numbers)
-                return x->device != y->device ||
-                       (!a->has_named_vendor && !b->has_named_vendor && x->vendor != y->vendor);
+                return x->ids.device != y->ids.device ||
+                       (!a->has_named_vendor && !b->has_named_vendor &&
+                        x->ids.vendor != y->ids.vendor);
         return a->title_hash != 0 && b->title_hash != 0 && a->title_hash != b->title_hash;
 }
 
@@ -79,8 +80,8 @@ static const char *find_difference(const LspciEntry *a, const LspciEntry *b)
 
         if (ids_differ(a, b))
                 return "another device";
-        if (x->class_code >> 8 != 0 && y->class_code >> 8 != 0 &&
-            x->class_code >> 8 != y->class_code >> 8)
+        if (x->ids.class_code >> 8 != 0 && y->ids.class_code >> 8 != 0 &&
+            x->ids.class_code >> 8 != y->ids.class_code >> 8)
                 return "another class";
         if (x->kernel_group >= 0 && y->kernel_group >= 0 && x->kernel_group != y->kernel_group)
                 return "another group";
@@ -143,12 +144,12 @@ static void merge_acs(LspciEntry *kept, const LspciEntry *other)
                 return;
         kept->has_acs = true;
         facts->acs = others->acs;
-        facts->acs_offset = others->acs_offset;
-        facts->acs_cap = others->acs_cap;
-        facts->acs_ctrl = others->acs_ctrl;
-        facts->acs_dword4 = others->acs_dword4;
-        facts->acs_dword8 = others->acs_dword8;
-        facts->acs_dword8_unread = others->acs_dword8_unread;
+        facts->acs.offset = others->acs.offset;
+        facts->acs.cap = others->acs.cap;
+        facts->acs.ctrl = others->acs.ctrl;
+        facts->acs.dword4 = others->acs.dword4;
+        facts->acs.dword8 = others->acs.dword8;
+        facts->acs.dword8_unread = others->acs.dword8_unread;
 }
 
 static void merge_group(LspciEntry *kept, const LspciEntry *other)
@@ -181,17 +182,19 @@ static void merge_entries(LspciEntry *kept, const LspciEntry *other)
         kept->is_vmd |= less.is_vmd;
         kept->is_on_root |= less.is_on_root;
         kept->is_cut |= less.is_cut;
-        if (kept->device.device == 0 && (less.device.device != 0 || kept->device.vendor == 0)) {
-                kept->device.vendor = less.device.vendor;
-                kept->device.device = less.device.device;
+        if (kept->device.ids.device == 0 &&
+            (less.device.ids.device != 0 || kept->device.ids.vendor == 0)) {
+                kept->device.ids.vendor = less.device.ids.vendor;
+                kept->device.ids.device = less.device.ids.device;
                 kept->has_named_vendor = less.has_named_vendor;
         }
         if (kept->title_hash == 0)
                 kept->title_hash = less.title_hash;
-        if (kept->device.class_code == 0)
-                kept->device.class_code = less.device.class_code;
-        if (kept->device.driver[0] == '\0')
-                memcpy(kept->device.driver, less.device.driver, sizeof(less.device.driver));
+        if (kept->device.ids.class_code == 0)
+                kept->device.ids.class_code = less.device.ids.class_code;
+        if (kept->device.sysfs.driver[0] == '\0')
+                memcpy(kept->device.sysfs.driver, less.device.sysfs.driver,
+                       sizeof(less.device.sysfs.driver));
         if (kept->slot[0] == '\0')
                 memcpy(kept->slot, less.slot, sizeof(less.slot));
         if (!kept->vfs.known)

@@ -15,7 +15,7 @@ static int note(Lspci *lspci, const LspciText *texts, const LspciEntry *entry, c
 /* The text does not show the bridge above, or which bridge it is. */
 static bool has_unknown_parent(const PciDevice *device)
 {
-        return device->has_parent && bdf_equal(device->parent_bdf, device->bdf);
+        return device->place.has_parent && bdf_equal(device->place.parent_bdf, device->bdf);
 }
 
 static int note_entry(Lspci *lspci, const LspciText *texts, const LspciEntry *entry,
@@ -24,7 +24,7 @@ static int note_entry(Lspci *lspci, const LspciText *texts, const LspciEntry *en
         const PciDevice *device = &entry->device;
         int r = 0;
 
-        if (device->device == 0 && device->vendor != 0xffff)
+        if (device->ids.device == 0 && device->ids.vendor != 0xffff)
                 r = note(lspci, texts, entry, "the text has no numeric ids",
                          "run lspci -nn; rules for single devices need them");
         if (r == 0 && !entry->has_details)

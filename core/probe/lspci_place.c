@@ -71,11 +71,11 @@ static void mark_vfs(LspciEntry *entries, size_t n_entries)
 
                         if (++n_steps > VF_STEPS_MAX || (n > 0 && vfs->stride == 0))
                                 break;
-                        if (at == SNAPSHOT_NONE || entries[at].device.is_vf)
+                        if (at == SNAPSHOT_NONE || entries[at].device.place.is_vf)
                                 continue;
-                        entries[at].device.is_vf = true;
-                        entries[at].device.vf_index = n;
-                        entries[at].device.physfn_bdf = physfn;
+                        entries[at].device.place.is_vf = true;
+                        entries[at].device.place.vf_index = n;
+                        entries[at].device.place.physfn_bdf = physfn;
                 }
         }
 }
@@ -87,12 +87,12 @@ static void mark_vfs(LspciEntry *entries, size_t n_entries)
  */
 static void mark_multifunction(LspciEntry *entries, size_t n_entries)
 {
-        bool is_whole = !entries[0].device.has_parent && entries[0].device.bdf.devfn == 0;
+        bool is_whole = !entries[0].device.place.has_parent && entries[0].device.bdf.devfn == 0;
         size_t first, end;
 
         for (size_t i = 0; i < n_entries; i++)
-                is_whole &= !entries[i].device.has_parent ||
-                            !bdf_equal(entries[i].device.parent_bdf, entries[i].device.bdf);
+                is_whole &= !entries[i].device.place.has_parent ||
+                            !bdf_equal(entries[i].device.place.parent_bdf, entries[i].device.bdf);
 
         for (first = 0; first < n_entries; first = end) {
                 const Bdf bdf = entries[first].device.bdf;
@@ -104,7 +104,7 @@ static void mark_multifunction(LspciEntry *entries, size_t n_entries)
                         if (other.domain != bdf.domain || other.bus != bdf.bus ||
                             bdf_device(other) != bdf_device(bdf))
                                 break;
-                        n += !entries[end].device.is_vf;
+                        n += !entries[end].device.place.is_vf;
                 }
                 for (size_t i = first; i < end; i++) {
                         PciFacts *facts = &entries[i].device.facts;
@@ -127,14 +127,14 @@ static void mark_multifunction(LspciEntry *entries, size_t n_entries)
 static bool is_on_root_bus(const PciDevice *device)
 {
         const PciFacts *facts = &device->facts;
-        unsigned class = device->class_code >> 8;
+        unsigned class = device->ids.class_code >> 8;
 
         if (facts->pcie == TRISTATE_YES)
                 return facts->pcie_type == PCIE_TYPE_ROOT_PORT ||
                        facts->pcie_type == PCIE_TYPE_RC_ENDPOINT ||
                        facts->pcie_type == PCIE_TYPE_RC_EVENT_COLLECTOR;
         return class == CLASS_HOST_BRIDGE ||
-               (class == CLASS_PERFORMANCE_COUNTERS && device->vendor == 0x8086);
+               (class == CLASS_PERFORMANCE_COUNTERS && device->ids.vendor == 0x8086);
 }
 
 /* A bridge leads downwards: ignore its bus numbers if they lead to itself. */
@@ -204,31 +204,32 @@ static void place_device(const Domain *domain, PciDevice *device)
         size_t bridge = domain->covers[device->bdf.bus];
         const PciDevice *above;
 
-        device->has_parent = true;
+        device->place.has_parent = true;
         if (bridge == SNAPSHOT_NONE && is_root_bus(domain, device)) {
-                device->has_parent = false;
+                device->place.has_parent = false;
                 return;
         }
-        device->parent_bdf = device->bdf; /* means unknown */
+        device->place.parent_bdf = device->bdf; /* means unknown */
         if (bridge == SNAPSHOT_NONE || domain->doubtful[device->bdf.bus])
                 return;
         above = &domain->entries[bridge].device;
         if (above->facts.secondary_bus == device->bdf.bus)
-                device->parent_bdf = above->bdf;
+                device->place.parent_bdf = above->bdf;
 }
 
 /* As in the kernel, a VF is below its PF's bridge, on whatever bus it is. */
 static void place_vf(const Domain *domain, PciDevice *device)
 {
-        size_t at = find_entry(domain->entries, domain->n, device->physfn_bdf);
+        size_t at = find_entry(domain->entries, domain->n, device->place.physfn_bdf);
         const PciDevice *physfn = at == SNAPSHOT_NONE ? device : &domain->entries[at].device;
 
-        device->has_parent = true;
-        device->parent_bdf = device->bdf;
-        if (physfn->is_vf || (physfn->has_parent && bdf_equal(physfn->parent_bdf, physfn->bdf)))
+        device->place.has_parent = true;
+        device->place.parent_bdf = device->bdf;
+        if (physfn->place.is_vf ||
+            (physfn->place.has_parent && bdf_equal(physfn->place.parent_bdf, physfn->bdf)))
                 return;
-        device->has_parent = physfn->has_parent;
-        device->parent_bdf = physfn->parent_bdf;
+        device->place.has_parent = physfn->place.has_parent;
+        device->place.parent_bdf = physfn->place.parent_bdf;
 }
 
 /* Climbs to the root bus. The loop ends, because bus numbers become smaller. */
@@ -236,15 +237,15 @@ static void find_root(const Domain *domain, PciDevice *device)
 {
         const PciDevice *at = device;
 
-        while (at->has_parent) {
-                size_t above = find_entry(domain->entries, domain->n, at->parent_bdf);
+        while (at->place.has_parent) {
+                size_t above = find_entry(domain->entries, domain->n, at->place.parent_bdf);
 
                 if (above == SNAPSHOT_NONE || domain->entries[above].device.bdf.bus >= at->bdf.bus)
                         break;
                 at = &domain->entries[above].device;
         }
-        device->root_domain = device->bdf.domain;
-        device->root_bus = at->bdf.bus;
+        device->place.root_domain = device->bdf.domain;
+        device->place.root_bus = at->bdf.bus;
 }
 
 /*
@@ -259,8 +260,8 @@ static void place_vmd(Domain *domain, const PciDevice *endpoint)
         for (size_t i = 0; i < domain->n; i++) {
                 PciDevice *device = &domain->entries[i].device;
 
-                device->has_real_dma = true;
-                device->real_dma_bdf =
+                device->place.has_real_dma = true;
+                device->place.real_dma_bdf =
                         endpoint ? endpoint->bdf
                                  : unknown_endpoint(domain, domain->entries[0].device.bdf);
         }
@@ -317,10 +318,10 @@ static void domain_place(Domain *domain, const LspciEntry *entries, size_t n_ent
                 vmd = find_vmd_by_group(entries, n_entries, domain);
         domain_prepare(domain);
         for (size_t i = 0; i < domain->n; i++)
-                if (!domain->entries[i].device.is_vf)
+                if (!domain->entries[i].device.place.is_vf)
                         place_device(domain, &domain->entries[i].device);
         for (size_t i = 0; i < domain->n; i++)
-                if (domain->entries[i].device.is_vf)
+                if (domain->entries[i].device.place.is_vf)
                         place_vf(domain, &domain->entries[i].device);
         for (size_t i = 0; i < domain->n; i++)
                 find_root(domain, &domain->entries[i].device);

@@ -16,12 +16,12 @@
 
 static bool is_amd(const PciDevice *device)
 {
-        return device->vendor == 0x1022 || device->vendor == 0x1002;
+        return device->ids.vendor == 0x1022 || device->ids.vendor == 0x1002;
 }
 
 static unsigned class_of(const PciDevice *device)
 {
-        return device->class_code >> 8;
+        return device->ids.class_code >> 8;
 }
 
 static bool has_amd_iommu(const LspciEntry *entries, size_t n_entries)
@@ -45,16 +45,16 @@ static IommuKind guess_kind(const LspciEntry *entries, size_t n_entries)
         for (size_t i = 0; i < n_entries; i++) {
                 const PciDevice *device = &entries[i].device;
 
-                if (device->vendor == 0x1af4 && device->device == 0x1057)
+                if (device->ids.vendor == 0x1af4 && device->ids.device == 0x1057)
                         return IOMMU_KIND_VIRTIO;
                 if (class_of(device) != CLASS_HOST_BRIDGE ||
                     (kind != IOMMU_KIND_NONE && kind != IOMMU_KIND_OTHER))
                         continue;
-                if (device->vendor == 0x8086)
+                if (device->ids.vendor == 0x8086)
                         kind = IOMMU_KIND_DMAR;
                 else if (is_amd(device))
                         kind = IOMMU_KIND_IVHD;
-                else if (device->vendor != 0)
+                else if (device->ids.vendor != 0)
                         kind = IOMMU_KIND_OTHER;
         }
         return kind;
@@ -72,9 +72,9 @@ static bool has_spt_layout(const LspciEntry *entry)
 
         if (!is_root_port(device))
                 return false;
-        if (device->vendor != 0x8086 || device->device == 0)
+        if (device->ids.vendor != 0x8086 || device->ids.device == 0)
                 return entry->is_spt_port;
-        return quirk_is_intel_spt_port(device->vendor, device->device);
+        return quirk_is_intel_spt_port(device->ids.vendor, device->ids.device);
 }
 
 /*
@@ -92,7 +92,8 @@ static Tristate are_elsewhere(const LspciEntry *entries, size_t n_entries, const
 
                 if (other->kernel_group < 0 || bdf_equal(other->bdf, port->bdf))
                         continue;
-                if (below ? !other->has_parent || !bdf_equal(other->parent_bdf, port->bdf)
+                if (below ? !other->place.has_parent ||
+                                    !bdf_equal(other->place.parent_bdf, port->bdf)
                           : bdf_device(other->bdf) != bdf_device(port->bdf))
                         continue;
                 if (other->kernel_group == port->kernel_group)
@@ -130,22 +131,23 @@ static void settle_port(LspciEntry *entries, size_t n_entries, size_t port)
 {
         LspciEntry *entry = &entries[port];
         PciFacts *facts = &entry->device.facts;
-        bool is_spt = !entry->has_acs && facts->acs == TRISTATE_YES && has_spt_layout(entry);
-        bool is_pch = is_root_port(&entry->device) && facts->pch_redirect == TRISTATE_UNKNOWN &&
-                      quirk_is_intel_pch_port(entry->device.vendor, entry->device.device);
+        bool is_spt =
+                !entry->has_acs && facts->acs.present == TRISTATE_YES && has_spt_layout(entry);
+        bool is_pch = is_root_port(&entry->device) && facts->acs.pch_redirect == TRISTATE_UNKNOWN &&
+                      quirk_is_intel_pch_port(entry->device.ids.vendor, entry->device.ids.device);
 
         if ((!is_spt && !is_pch) || !is_taken_to_redirect(entries, n_entries, &entry->device))
                 return;
-        facts->redirect_inferred = true;
+        facts->acs.redirect_inferred = true;
         if (is_pch)
-                facts->pch_redirect = TRISTATE_YES;
+                facts->acs.pch_redirect = TRISTATE_YES;
         if (!is_spt)
                 return;
-        facts->acs_dword8 = facts->acs_cap & ACS_ENABLED;
+        facts->acs.dword8 = facts->acs.cap & ACS_ENABLED;
         if (entry->is_spt_port) {
                 /* Without an id the layout is unknown: use the common one. */
-                facts->acs_ctrl = (uint16_t)facts->acs_dword8;
-                facts->acs_dword4 = (uint32_t)facts->acs_ctrl << 16 | facts->acs_cap;
+                facts->acs.ctrl = (uint16_t)facts->acs.dword8;
+                facts->acs.dword4 = (uint32_t)facts->acs.ctrl << 16 | facts->acs.cap;
         }
 }
 
@@ -163,7 +165,7 @@ void lspci_settle(Snapshot *snapshot, LspciEntry *entries, size_t n_entries)
                 snapshot->ivrs = TRISTATE_YES;
         for (size_t i = 0; i < n_entries; i++) {
                 if (entries[i].device.kernel_group >= 0)
-                        entries[i].device.iommu_kind = kind;
+                        entries[i].device.sysfs.iommu_kind = kind;
                 settle_port(entries, n_entries, i);
         }
 }

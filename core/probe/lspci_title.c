@@ -183,10 +183,10 @@ static uint64_t hash_names(const char *title)
 
 static bool is_vmd(const PciDevice *device, const char *name)
 {
-        if (device->class_code >> 8 != 0x0104 || device->vendor != 0x8086)
+        if (device->ids.class_code >> 8 != 0x0104 || device->ids.vendor != 0x8086)
                 return false;
         for (size_t i = 0; i < ARRAY_SIZE(vmd_ids); i++)
-                if (vmd_ids[i] == device->device)
+                if (vmd_ids[i] == device->ids.device)
                         return true;
         return strstr(name, "Volume Management Device") != NULL;
 }
@@ -198,24 +198,25 @@ void lspci_read_title(LspciEntry *entry, const char *title)
 
         if (!name)
                 return;
-        device->class_code = find_class(title, (size_t)(name - title));
+        device->ids.class_code = find_class(title, (size_t)(name - title));
         interface = strstr(name, "(prog-if ");
-        if (interface && is_hex(interface[9]) && is_hex(interface[10]) && device->class_code != 0)
-                device->class_code |= (uint32_t)strtoul(interface + 9, NULL, 16) & 0xff;
+        if (interface && is_hex(interface[9]) && is_hex(interface[10]) &&
+            device->ids.class_code != 0)
+                device->ids.class_code |= (uint32_t)strtoul(interface + 9, NULL, 16) & 0xff;
         name += 2;
 
-        if (!find_ids(name, &device->vendor, &device->device)) {
-                for (size_t i = 0; i < ARRAY_SIZE(vendors) && device->vendor == 0; i++)
+        if (!find_ids(name, &device->ids.vendor, &device->ids.device)) {
+                for (size_t i = 0; i < ARRAY_SIZE(vendors) && device->ids.vendor == 0; i++)
                         if (strstr(name, vendors[i].name))
-                                device->vendor = vendors[i].id;
-                entry->has_named_vendor = device->vendor != 0;
-                if (device->vendor != 0)
-                        device->device = find_unnamed(name);
+                                device->ids.vendor = vendors[i].id;
+                entry->has_named_vendor = device->ids.vendor != 0;
+                if (device->ids.vendor != 0)
+                        device->ids.device = find_unnamed(name);
         }
         if (!entry->has_partial_title)
                 entry->title_hash = hash_names(title);
         entry->is_vmd = is_vmd(device, name);
-        entry->is_spt_port = device->vendor == 0x8086 && device->device == 0 &&
+        entry->is_spt_port = device->ids.vendor == 0x8086 && device->ids.device == 0 &&
                              strstr(name, "Root Port") &&
                              (strstr(name, "Sunrise Point") || strstr(name, "100 Series") ||
                               strstr(name, "200 Series"));

@@ -159,12 +159,12 @@ static void read_acs(Section section, uint16_t offset, PciFacts *facts)
         if (!find_acs(section, "ACSCap:", "ACSCtl:", &capability) ||
             !find_acs(section, "ACSCtl:", NULL, &control))
                 return;
-        facts->acs = TRISTATE_YES;
-        facts->acs_offset = offset;
-        facts->acs_cap = capability;
-        facts->acs_ctrl = control;
-        facts->acs_dword4 = (uint32_t)control << 16 | capability;
-        facts->acs_dword8_unread = true;
+        facts->acs.present = TRISTATE_YES;
+        facts->acs.offset = offset;
+        facts->acs.cap = capability;
+        facts->acs.ctrl = control;
+        facts->acs.dword4 = (uint32_t)control << 16 | capability;
+        facts->acs.dword8_unread = true;
 }
 
 /* "(Slot+)" on the first line; the kind of slot is on another line, with -vv. */
@@ -202,14 +202,14 @@ static void read_express(Section section, PciFacts *facts)
                 facts->pcie_type = (uint8_t)number;
         }
 
-        if (facts->hotplug_slot == TRISTATE_UNKNOWN && facts->pcie == TRISTATE_YES)
-                facts->hotplug_slot = read_express_slot(section, facts->pcie_type);
+        if (facts->caps.hotplug_slot == TRISTATE_UNKNOWN && facts->pcie == TRISTATE_YES)
+                facts->caps.hotplug_slot = read_express_slot(section, facts->pcie_type);
 
         /* Ports have no such bit, so lspci does not print it for them. */
         if (!find(section, "DevCap:"))
                 return;
         flr = find_switch(section, "FLReset");
-        facts->flr = flr == TRISTATE_UNKNOWN ? TRISTATE_NO : flr;
+        facts->caps.flr = flr == TRISTATE_UNKNOWN ? TRISTATE_NO : flr;
 }
 
 /* "00-11-22-33-44-55-66-77", the most significant byte first. */
@@ -235,7 +235,7 @@ static void read_sriov(Section section, LspciEntry *entry)
 {
         LspciVfs vfs = {0};
 
-        entry->device.facts.sriov = TRISTATE_YES;
+        entry->device.facts.caps.sriov = TRISTATE_YES;
         vfs.known =
                 find(section, "IOVCtl:") &&
                 find_switch(rest_of(section, find(section, "IOVCtl:")), "Enable") == TRISTATE_YES &&
@@ -262,26 +262,26 @@ static void read_capability(Section section, LspciEntry *entry)
         } else if (starts(section, "Access Control Services")) {
                 read_acs(section, offset, facts);
         } else if (starts(section, "Alternative Routing-ID Interpretation")) {
-                facts->ari = TRISTATE_YES;
+                facts->caps.ari = TRISTATE_YES;
         } else if (starts(section, "Single Root I/O Virtualization")) {
                 read_sriov(section, entry);
         } else if (starts(section, "Address Translation Service")) {
-                facts->ats = TRISTATE_YES;
+                facts->caps.ats = TRISTATE_YES;
                 at = find(section, "ATSCtl:");
                 if (at)
-                        facts->ats_enabled = find_switch(rest_of(section, at), "Enable");
+                        facts->caps.ats_enabled = find_switch(rest_of(section, at), "Enable");
         } else if (starts(section, "Page Request Interface")) {
-                facts->pri = TRISTATE_YES;
+                facts->caps.pri = TRISTATE_YES;
         } else if (starts(section, "Process Address Space ID")) {
-                facts->pasid = TRISTATE_YES;
+                facts->caps.pasid = TRISTATE_YES;
         } else if (starts(section, "Device Serial Number ")) {
                 read_serial(rest_of(section, at + strlen("Device Serial Number ")), facts);
         } else if (starts(section, "PCI Advanced Features")) {
                 if (find_switch(section, "FLR") == TRISTATE_YES)
-                        facts->flr = TRISTATE_YES;
+                        facts->caps.flr = TRISTATE_YES;
         } else if ((starts(section, "Hot-plug capable") || starts(section, "#0c ")) &&
                    facts->header_type == 1) {
-                facts->hotplug_slot = TRISTATE_YES;
+                facts->caps.hotplug_slot = TRISTATE_YES;
         }
 }
 
@@ -319,31 +319,32 @@ static void settle_absent(Section words, Listing listing, PciFacts *facts)
                 Tristate *fact;
                 const char *inside; /* a line of the capability, whose first line may be lost */
         } extended[] = {
-                {&facts->sriov, "IOVCap:"}, {&facts->ari, "ARICap:"},     {&facts->ats, "ATSCap:"},
-                {&facts->pri, "PRICtl:"},   {&facts->pasid, "PASIDCap:"}, {&facts->serial, NULL},
+                {&facts->caps.sriov, "IOVCap:"},   {&facts->caps.ari, "ARICap:"},
+                {&facts->caps.ats, "ATSCap:"},     {&facts->caps.pri, "PRICtl:"},
+                {&facts->caps.pasid, "PASIDCap:"}, {&facts->serial, NULL},
         };
 
         if (listing.in_doubt || (has_list && !listing.shown))
                 return;
         if (facts->pcie == TRISTATE_UNKNOWN && !find(words, "] Express") && !find(words, "DevCap:"))
                 facts->pcie = TRISTATE_NO;
-        if (facts->acs == TRISTATE_UNKNOWN && !find(words, "] Access Control Services") &&
+        if (facts->acs.present == TRISTATE_UNKNOWN && !find(words, "] Access Control Services") &&
             !find(words, "ACSCap:"))
-                facts->acs = TRISTATE_NO;
+                facts->acs.present = TRISTATE_NO;
         for (size_t i = 0; i < ARRAY_SIZE(extended); i++)
                 if (*extended[i].fact == TRISTATE_UNKNOWN &&
                     !(extended[i].inside && find(words, extended[i].inside)))
                         *extended[i].fact = TRISTATE_NO;
-        if (facts->ats == TRISTATE_NO)
-                facts->ats_enabled = TRISTATE_NO;
+        if (facts->caps.ats == TRISTATE_NO)
+                facts->caps.ats_enabled = TRISTATE_NO;
         if (facts->pcie == TRISTATE_NO && pcicap_needs_express(facts))
                 facts->pcie = TRISTATE_UNKNOWN;
-        if (facts->pcie == TRISTATE_NO && facts->flr == TRISTATE_UNKNOWN)
-                facts->flr = TRISTATE_NO;
-        if (facts->hotplug_slot == TRISTATE_UNKNOWN &&
+        if (facts->pcie == TRISTATE_NO && facts->caps.flr == TRISTATE_UNKNOWN)
+                facts->caps.flr = TRISTATE_NO;
+        if (facts->caps.hotplug_slot == TRISTATE_UNKNOWN &&
             (facts->pcie == TRISTATE_NO ||
              (facts->pcie == TRISTATE_YES && facts->pcie_type == PCIE_TYPE_PCIE_TO_PCI)))
-                facts->hotplug_slot = TRISTATE_NO;
+                facts->caps.hotplug_slot = TRISTATE_NO;
 }
 
 /* "Bus: primary=00, secondary=01, subordinate=05", in hexadecimal. */
@@ -354,18 +355,18 @@ static void read_header(Section words, PciDevice *device)
         uint32_t secondary, subordinate;
 
         if (find(words, "Unknown header type")) {
-                facts->present = device->vendor == 0xffff ? TRISTATE_NO : TRISTATE_UNKNOWN;
+                facts->present = device->ids.vendor == 0xffff ? TRISTATE_NO : TRISTATE_UNKNOWN;
                 return;
         }
         facts->present = TRISTATE_YES;
         facts->header_known = TRISTATE_YES; /* the multi-function bit comes later */
         if (!at) {
-                facts->buses_known = facts->hotplug_slot = TRISTATE_NO;
+                facts->buses_known = facts->caps.hotplug_slot = TRISTATE_NO;
                 return;
         }
-        facts->header_type = device->class_code >> 8 == 0x0607 ? 2 : 1;
+        facts->header_type = device->ids.class_code >> 8 == 0x0607 ? 2 : 1;
         if (facts->header_type == 2)
-                facts->hotplug_slot = TRISTATE_YES;
+                facts->caps.hotplug_slot = TRISTATE_YES;
         if (find_number(rest_of(words, at), "secondary=", 16, &secondary) && secondary <= 0xff &&
             find_number(rest_of(words, at), "subordinate=", 16, &subordinate) &&
             subordinate <= 0xff) {
@@ -400,11 +401,11 @@ static void read_subsystem(Section words, PciDevice *device)
 
         /* "[1028:0001]" at the end of the line, or ("-n") alone. */
         if (n >= 10 && at[n - 1] == ']' && sscanf(at + n - 11, "[%4x:%4x]", &vendor, &id) == 2) {
-                device->subsystem_vendor = (uint16_t)vendor;
-                device->subsystem_device = (uint16_t)id;
+                device->ids.subsystem_vendor = (uint16_t)vendor;
+                device->ids.subsystem_device = (uint16_t)id;
         } else if (n == 10 && sscanf(at, " %4x:%4x", &vendor, &id) == 2) {
-                device->subsystem_vendor = (uint16_t)vendor;
-                device->subsystem_device = (uint16_t)id;
+                device->ids.subsystem_vendor = (uint16_t)vendor;
+                device->ids.subsystem_device = (uint16_t)id;
         }
 }
 
@@ -472,7 +473,8 @@ void lspci_read_words(LspciEntry *entry, const char *words)
         group = read_group(all, entry);
         if (group != KERNEL_GROUP_UNKNOWN || entry->is_mixed)
                 device->kernel_group = entry->is_mixed ? KERNEL_GROUP_UNKNOWN : group;
-        copy_value(all, "Kernel driver in use:", " \n", device->driver, sizeof(device->driver));
+        copy_value(all, "Kernel driver in use:", " \n", device->sysfs.driver,
+                   sizeof(device->sysfs.driver));
         copy_value(all, "Physical Slot:", "\n", entry->slot, sizeof(entry->slot));
         read_subsystem(all, device);
         if (!entry->has_details || entry->is_mixed)

@@ -63,9 +63,9 @@ int snapshot_add_slot(Snapshot *snapshot, const PciSlot *slot)
 
 bool snapshot_parent_is_unknown(const Snapshot *snapshot, const PciDevice *device)
 {
-        const Bdf above = device->parent_bdf;
+        const Bdf above = device->place.parent_bdf;
 
-        if (!device->has_parent || device->parent != SNAPSHOT_NONE ||
+        if (!device->place.has_parent || device->parent != SNAPSHOT_NONE ||
             above.domain != device->bdf.domain || above.bus != device->bdf.bus)
                 return false;
         return bdf_equal(above, device->bdf) || snapshot_find(snapshot, above) == SNAPSHOT_NONE;
@@ -100,7 +100,7 @@ void snapshot_share_unknown_parents(Snapshot *snapshot)
                         has_shared = find_free(snapshot, bus, &shared);
                 }
                 if (has_shared)
-                        device->parent_bdf = shared;
+                        device->place.parent_bdf = shared;
         }
 }
 
@@ -115,13 +115,14 @@ int snapshot_complete_domains(Snapshot *snapshot)
                 for (end = first; end < snapshot->n_devices &&
                                   devices[end].bdf.domain == devices[first].bdf.domain;
                      end++)
-                        if (devices[end].has_real_dma)
-                                endpoint = devices[end].real_dma_bdf;
+                        if (devices[end].place.has_real_dma)
+                                endpoint = devices[end].place.real_dma_bdf;
                 for (size_t i = first; i < end; i++) {
-                        if (devices[i].has_real_dma || devices[i].bdf.domain < VMD_DOMAIN_FIRST)
+                        if (devices[i].place.has_real_dma ||
+                            devices[i].bdf.domain < VMD_DOMAIN_FIRST)
                                 continue;
-                        devices[i].has_real_dma = changed = true;
-                        devices[i].real_dma_bdf = endpoint;
+                        devices[i].place.has_real_dma = changed = true;
+                        devices[i].place.real_dma_bdf = endpoint;
                 }
         }
         return changed ? snapshot_finish(snapshot) : 0;

@@ -225,20 +225,20 @@ static bool read_acs(const Entry *facts, PciFacts *ret)
 {
         Entry acs;
 
-        if (!read_fact(facts, "acs", "facts.acs.", &ret->acs, &acs))
+        if (!read_fact(facts, "acs", "facts.acs.", &ret->acs.present, &acs))
                 return false;
-        if (ret->acs != TRISTATE_YES)
+        if (ret->acs.present != TRISTATE_YES)
                 return true;
-        ret->acs_dword8_unread = !member(&acs, "dword8");
-        if (!read_hex16(&acs, "offset", false, &ret->acs_offset) ||
-            !read_hex16(&acs, "cap", true, &ret->acs_cap) ||
-            !read_hex16(&acs, "ctrl", true, &ret->acs_ctrl) ||
-            !read_hex32(&acs, "dword4", UINT32_MAX, &ret->acs_dword4) ||
-            !read_hex32(&acs, "dword8", UINT32_MAX, &ret->acs_dword8))
+        ret->acs.dword8_unread = !member(&acs, "dword8");
+        if (!read_hex16(&acs, "offset", false, &ret->acs.offset) ||
+            !read_hex16(&acs, "cap", true, &ret->acs.cap) ||
+            !read_hex16(&acs, "ctrl", true, &ret->acs.ctrl) ||
+            !read_hex32(&acs, "dword4", UINT32_MAX, &ret->acs.dword4) ||
+            !read_hex32(&acs, "dword8", UINT32_MAX, &ret->acs.dword8))
                 return false;
         /* Requires both words: an absent capability word must not read as one without bits. */
         if (!member(&acs, "dword4"))
-                ret->acs_dword4 = (uint32_t)ret->acs_ctrl << 16 | ret->acs_cap;
+                ret->acs.dword4 = (uint32_t)ret->acs.ctrl << 16 | ret->acs.cap;
         return true;
 }
 
@@ -280,11 +280,11 @@ static bool read_facts(const Entry *device, PciFacts *ret)
                 const char *key;
                 Tristate *fact;
         } rows[] = {
-                {"present", &ret->present}, {"sriov", &ret->sriov},
-                {"ari", &ret->ari},         {"ats", &ret->ats},
-                {"pri", &ret->pri},         {"ats_enabled", &ret->ats_enabled},
-                {"pasid", &ret->pasid},     {"pch_redirect", &ret->pch_redirect},
-                {"flr", &ret->flr},         {"hotplug_slot", &ret->hotplug_slot},
+                {"present", &ret->present},  {"sriov", &ret->caps.sriov},
+                {"ari", &ret->caps.ari},     {"ats", &ret->caps.ats},
+                {"pri", &ret->caps.pri},     {"ats_enabled", &ret->caps.ats_enabled},
+                {"pasid", &ret->caps.pasid}, {"pch_redirect", &ret->acs.pch_redirect},
+                {"flr", &ret->caps.flr},     {"hotplug_slot", &ret->caps.hotplug_slot},
         };
 
         Tristate inferred = TRISTATE_UNKNOWN;
@@ -298,7 +298,7 @@ static bool read_facts(const Entry *device, PciFacts *ret)
                         return false;
         if (!read_tristate(&facts, "redirect_inferred", &inferred))
                 return false;
-        ret->redirect_inferred = inferred == TRISTATE_YES;
+        ret->acs.redirect_inferred = inferred == TRISTATE_YES;
         return read_header(&facts, ret) && read_pcie(&facts, ret) && read_acs(&facts, ret) &&
                read_serial(&facts, ret) && read_buses(&facts, ret);
 }
@@ -309,14 +309,15 @@ static bool read_parent(const Entry *entry, PciDevice *device)
         json_object *value = member(entry, "parent");
         bool has;
 
-        device->has_parent = true;
-        device->parent_bdf = device->bdf; /* a device's own address as its bridge means unknown */
+        device->place.has_parent = true;
+        device->place.parent_bdf =
+                device->bdf; /* a device's own address as its bridge means unknown */
         if (json_object_is_type(value, json_type_string) &&
             strcmp(json_object_get_string(value), "root") == 0) {
-                device->has_parent = false;
+                device->place.has_parent = false;
                 return true;
         }
-        return read_address(entry, "parent", &device->parent_bdf, &has);
+        return read_address(entry, "parent", &device->place.parent_bdf, &has);
 }
 
 /* "root_bus" is "0000:00"; the default is the device's own bus. */
@@ -330,8 +331,8 @@ static bool read_root_bus(const Entry *entry, PciDevice *device)
         (void)snprintf(whole, sizeof(whole), "%s:00.0", text);
         if (text[0] != '\0' && (!strchr(text, ':') || !bdf_parse(whole, &bdf)))
                 return fail(entry, "root_bus", "expected a bus like \"0000:00\"");
-        device->root_domain = bdf.domain;
-        device->root_bus = bdf.bus;
+        device->place.root_domain = bdf.domain;
+        device->place.root_bus = bdf.bus;
         return true;
 }
 
@@ -343,13 +344,13 @@ static bool read_vf(const Entry *entry, PciDevice *device)
 
         if (!read_fact(entry, "vf", "vf.", &is_vf, &vf))
                 return false;
-        device->is_vf = is_vf == TRISTATE_YES;
-        if (!device->is_vf)
+        device->place.is_vf = is_vf == TRISTATE_YES;
+        if (!device->place.is_vf)
                 return true;
-        if (!read_address(&vf, "physfn", &device->physfn_bdf, NULL) ||
+        if (!read_address(&vf, "physfn", &device->place.physfn_bdf, NULL) ||
             !read_number(&vf, "index", UINT16_MAX, false, &index))
                 return false;
-        device->vf_index = (unsigned)index;
+        device->place.vf_index = (unsigned)index;
         return true;
 }
 
@@ -357,14 +358,14 @@ static bool read_ivrs_alias(const Entry *entry, PciDevice *device)
 {
         Bdf alias;
 
-        if (!read_address(entry, "ivrs_alias", &alias, &device->has_ivrs_alias))
+        if (!read_address(entry, "ivrs_alias", &alias, &device->place.has_ivrs_alias))
                 return false;
-        if (!device->has_ivrs_alias)
+        if (!device->place.has_ivrs_alias)
                 return true;
         if (alias.domain != device->bdf.domain || alias.bus != device->bdf.bus ||
             alias.devfn == device->bdf.devfn)
                 return fail(entry, "ivrs_alias", "expected another function of the same bus");
-        device->ivrs_alias_devfn = alias.devfn;
+        device->place.ivrs_alias_devfn = alias.devfn;
         return true;
 }
 
@@ -372,17 +373,17 @@ static bool read_iommu(const Entry *entry, PciDevice *device)
 {
         char kind[16];
 
-        if (!read_text(entry, "iommu", device->iommu, sizeof(device->iommu)) ||
+        if (!read_text(entry, "iommu", device->sysfs.iommu, sizeof(device->sysfs.iommu)) ||
             !read_text(entry, "iommu_kind", kind, sizeof(kind)))
                 return false;
         for (int i = IOMMU_KIND_NONE; i <= IOMMU_KIND_OTHER; i++)
                 if (strcmp(kind, iommu_kind_to_string((IommuKind)i)) == 0) {
-                        device->iommu_kind = (IommuKind)i;
+                        device->sysfs.iommu_kind = (IommuKind)i;
                         return true;
                 }
         if (kind[0] != '\0')
                 return fail(entry, "iommu_kind", "unknown kind of IOMMU");
-        device->iommu_kind = iommu_kind_from_name(device->iommu);
+        device->sysfs.iommu_kind = iommu_kind_from_name(device->sysfs.iommu);
         return true;
 }
 
@@ -396,29 +397,30 @@ bool field_read_device(json_object *object, PciDevice *ret_device, FieldError *r
         if (!json_object_is_type(object, json_type_object))
                 return fail(&entry, "", "expected an object");
         if (!read_address(&entry, "address", &device.bdf, NULL) ||
-            !read_hex16(&entry, "vendor", false, &device.vendor) ||
-            !read_hex16(&entry, "device", false, &device.device) ||
-            !read_hex16(&entry, "subsystem_vendor", false, &device.subsystem_vendor) ||
-            !read_hex16(&entry, "subsystem_device", false, &device.subsystem_device) ||
-            !read_hex32(&entry, "class", 0xffffff, &device.class_code) ||
+            !read_hex16(&entry, "vendor", false, &device.ids.vendor) ||
+            !read_hex16(&entry, "device", false, &device.ids.device) ||
+            !read_hex16(&entry, "subsystem_vendor", false, &device.ids.subsystem_vendor) ||
+            !read_hex16(&entry, "subsystem_device", false, &device.ids.subsystem_device) ||
+            !read_hex32(&entry, "class", 0xffffff, &device.ids.class_code) ||
             !read_parent(&entry, &device) || !read_root_bus(&entry, &device) ||
             !read_vf(&entry, &device) ||
-            !read_address(&entry, "real_dma", &device.real_dma_bdf, &device.has_real_dma) ||
+            !read_address(&entry, "real_dma", &device.place.real_dma_bdf,
+                          &device.place.has_real_dma) ||
             !read_ivrs_alias(&entry, &device) ||
             !read_number(&entry, "group", INT32_MAX, false, &group) ||
             !read_tristate(&entry, "group_unknown", &group_unknown) ||
             !read_iommu(&entry, &device) ||
-            !read_text(&entry, "driver", device.driver, sizeof(device.driver)) ||
-            !read_tristate(&entry, "removable", &device.removable) ||
-            !read_tristate(&entry, "resettable", &device.resettable) ||
+            !read_text(&entry, "driver", device.sysfs.driver, sizeof(device.sysfs.driver)) ||
+            !read_tristate(&entry, "removable", &device.sysfs.removable) ||
+            !read_tristate(&entry, "resettable", &device.sysfs.resettable) ||
             !read_number(&entry, "numa_node", UINT16_MAX, false, &node) ||
             !read_facts(&entry, &device.facts))
                 return false;
         device.kernel_group = (int32_t)group;
         if (group < 0 && group_unknown == TRISTATE_YES)
                 device.kernel_group = KERNEL_GROUP_UNKNOWN;
-        device.has_numa_node = node >= 0;
-        device.numa_node = node >= 0 ? (uint16_t)node : 0;
+        device.sysfs.has_numa_node = node >= 0;
+        device.sysfs.numa_node = node >= 0 ? (uint16_t)node : 0;
         *ret_device = device;
         return true;
 }

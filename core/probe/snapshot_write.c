@@ -86,14 +86,14 @@ static void put_serial(FILE *stream, const PciFacts *facts, unsigned flags)
 
 static void put_acs(FILE *stream, const PciFacts *facts)
 {
-        if (!put_fact(stream, "acs", facts->acs))
+        if (!put_fact(stream, "acs", facts->acs.present))
                 return;
         (void)fprintf(stream,
                       "{\"offset\":\"%03x\",\"cap\":\"%04x\",\"ctrl\":\"%04x\","
                       "\"dword4\":\"%08x\"",
-                      facts->acs_offset, facts->acs_cap, facts->acs_ctrl, facts->acs_dword4);
-        if (!facts->acs_dword8_unread || facts->redirect_inferred)
-                (void)fprintf(stream, ",\"dword8\":\"%08x\"", facts->acs_dword8);
+                      facts->acs.offset, facts->acs.cap, facts->acs.ctrl, facts->acs.dword4);
+        if (!facts->acs.dword8_unread || facts->acs.redirect_inferred)
+                (void)fprintf(stream, ",\"dword8\":\"%08x\"", facts->acs.dword8);
         (void)fputc('}', stream);
 }
 
@@ -106,45 +106,46 @@ static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
         if (put_fact(stream, "pcie", facts->pcie))
                 (void)fprintf(stream, "{\"type\":%u}", facts->pcie_type);
         put_acs(stream, facts);
-        put_tristate(stream, "sriov", facts->sriov);
-        put_tristate(stream, "ari", facts->ari);
-        put_tristate(stream, "ats", facts->ats);
-        put_tristate(stream, "ats_enabled", facts->ats_enabled);
-        put_tristate(stream, "pri", facts->pri);
-        put_tristate(stream, "pasid", facts->pasid);
-        put_tristate(stream, "flr", facts->flr);
-        put_tristate(stream, "hotplug_slot", facts->hotplug_slot);
+        put_tristate(stream, "sriov", facts->caps.sriov);
+        put_tristate(stream, "ari", facts->caps.ari);
+        put_tristate(stream, "ats", facts->caps.ats);
+        put_tristate(stream, "ats_enabled", facts->caps.ats_enabled);
+        put_tristate(stream, "pri", facts->caps.pri);
+        put_tristate(stream, "pasid", facts->caps.pasid);
+        put_tristate(stream, "flr", facts->caps.flr);
+        put_tristate(stream, "hotplug_slot", facts->caps.hotplug_slot);
         put_serial(stream, facts, flags);
         if (put_fact(stream, "buses", facts->buses_known))
                 (void)fprintf(stream, "{\"secondary\":\"%02x\",\"subordinate\":\"%02x\"}",
                               facts->secondary_bus, facts->subordinate_bus);
-        put_tristate(stream, "pch_redirect", facts->pch_redirect);
-        if (facts->redirect_inferred)
+        put_tristate(stream, "pch_redirect", facts->acs.pch_redirect);
+        if (facts->acs.redirect_inferred)
                 put_tristate(stream, "redirect_inferred", TRISTATE_YES);
         (void)fputc('}', stream);
 }
 
 static void put_place(FILE *stream, const Snapshot *snapshot, const PciDevice *device)
 {
-        if (!device->has_parent)
+        if (!device->place.has_parent)
                 (void)fputs(",\"parent\":\"root\"", stream);
         else
                 put_address(stream, "parent", !snapshot_parent_is_unknown(snapshot, device),
-                            device->parent_bdf);
-        (void)fprintf(stream, ",\"root_bus\":\"%04x:%02x\"", device->root_domain, device->root_bus);
+                            device->place.parent_bdf);
+        (void)fprintf(stream, ",\"root_bus\":\"%04x:%02x\"", device->place.root_domain,
+                      device->place.root_bus);
 
-        if (device->is_vf) {
+        if (device->place.is_vf) {
                 char text[BDF_TEXT_SIZE];
 
                 (void)fprintf(stream, ",\"vf\":{\"physfn\":\"%s\"",
-                              bdf_format(device->physfn_bdf, text));
-                if (device->vf_index != VF_INDEX_NONE)
-                        (void)fprintf(stream, ",\"index\":%u", device->vf_index);
+                              bdf_format(device->place.physfn_bdf, text));
+                if (device->place.vf_index != VF_INDEX_NONE)
+                        (void)fprintf(stream, ",\"index\":%u", device->place.vf_index);
                 (void)fputc('}', stream);
         }
-        put_address(stream, "real_dma", device->has_real_dma, device->real_dma_bdf);
-        put_address(stream, "ivrs_alias", device->has_ivrs_alias,
-                    (Bdf){device->bdf.domain, device->bdf.bus, device->ivrs_alias_devfn});
+        put_address(stream, "real_dma", device->place.has_real_dma, device->place.real_dma_bdf);
+        put_address(stream, "ivrs_alias", device->place.has_ivrs_alias,
+                    (Bdf){device->bdf.domain, device->bdf.bus, device->place.ivrs_alias_devfn});
 }
 
 static void put_device(FILE *stream, const Snapshot *snapshot, const PciDevice *device,
@@ -153,27 +154,27 @@ static void put_device(FILE *stream, const Snapshot *snapshot, const PciDevice *
         char text[BDF_TEXT_SIZE];
 
         (void)fprintf(stream, "{\"address\":\"%s\"", bdf_format(device->bdf, text));
-        if (device->vendor != 0)
-                (void)fprintf(stream, ",\"vendor\":\"%04x\"", device->vendor);
-        if (device->device != 0)
-                (void)fprintf(stream, ",\"device\":\"%04x\"", device->device);
-        (void)fprintf(stream, ",\"class\":\"%06x\"", device->class_code);
-        if (device->subsystem_vendor != 0 || device->subsystem_device != 0)
+        if (device->ids.vendor != 0)
+                (void)fprintf(stream, ",\"vendor\":\"%04x\"", device->ids.vendor);
+        if (device->ids.device != 0)
+                (void)fprintf(stream, ",\"device\":\"%04x\"", device->ids.device);
+        (void)fprintf(stream, ",\"class\":\"%06x\"", device->ids.class_code);
+        if (device->ids.subsystem_vendor != 0 || device->ids.subsystem_device != 0)
                 (void)fprintf(stream,
                               ",\"subsystem_vendor\":\"%04x\",\"subsystem_device\":\"%04x\"",
-                              device->subsystem_vendor, device->subsystem_device);
+                              device->ids.subsystem_vendor, device->ids.subsystem_device);
         put_place(stream, snapshot, device);
         if (device->kernel_group >= 0)
                 (void)fprintf(stream, ",\"group\":%d", (int)device->kernel_group);
         else if (device->kernel_group == KERNEL_GROUP_UNKNOWN)
                 (void)fputs(",\"group_unknown\":true", stream);
-        put_text_member(stream, "iommu", device->iommu);
-        put_text_member(stream, "iommu_kind", iommu_kind_to_string(device->iommu_kind));
-        put_text_member(stream, "driver", device->driver);
-        put_tristate(stream, "removable", device->removable);
-        put_tristate(stream, "resettable", device->resettable);
-        if (device->has_numa_node)
-                (void)fprintf(stream, ",\"numa_node\":%u", (unsigned)device->numa_node);
+        put_text_member(stream, "iommu", device->sysfs.iommu);
+        put_text_member(stream, "iommu_kind", iommu_kind_to_string(device->sysfs.iommu_kind));
+        put_text_member(stream, "driver", device->sysfs.driver);
+        put_tristate(stream, "removable", device->sysfs.removable);
+        put_tristate(stream, "resettable", device->sysfs.resettable);
+        if (device->sysfs.has_numa_node)
+                (void)fprintf(stream, ",\"numa_node\":%u", (unsigned)device->sysfs.numa_node);
         put_facts(stream, &device->facts, flags);
         (void)fputc('}', stream);
 }

@@ -35,9 +35,10 @@
 static void read_driver(int directory, PciDevice *device)
 {
         /* A name that is too long must not become "", which means no driver. */
-        if (sysfs_read_link_name(directory, "driver", device->driver, sizeof(device->driver)) ==
-            -ENAMETOOLONG)
-                (void)snprintf(device->driver, sizeof(device->driver), "(name too long)");
+        if (sysfs_read_link_name(directory, "driver", device->sysfs.driver,
+                                 sizeof(device->sysfs.driver)) == -ENAMETOOLONG)
+                (void)snprintf(device->sysfs.driver, sizeof(device->sysfs.driver),
+                               "(name too long)");
 }
 
 /*
@@ -58,12 +59,12 @@ static void read_kernel_view(int directory, const PciDevice *known, PciDevice *d
                 if (*end == '\0' && group <= INT32_MAX)
                         device->kernel_group = (int32_t)group;
         }
-        if (known && known->iommu[0] && known->kernel_group == device->kernel_group)
-                memcpy(device->iommu, known->iommu, sizeof(device->iommu));
+        if (known && known->sysfs.iommu[0] && known->kernel_group == device->kernel_group)
+                memcpy(device->sysfs.iommu, known->sysfs.iommu, sizeof(device->sysfs.iommu));
         else
-                (void)!sysfs_read_link_name(directory, "iommu", device->iommu,
-                                            sizeof(device->iommu));
-        device->iommu_kind = iommu_kind_from_name(device->iommu);
+                (void)!sysfs_read_link_name(directory, "iommu", device->sysfs.iommu,
+                                            sizeof(device->sysfs.iommu));
+        device->sysfs.iommu_kind = iommu_kind_from_name(device->sysfs.iommu);
 }
 
 /* Kernels before 5.15 have no `reset_method`: there, a file `reset` shows that a method exists. */
@@ -86,20 +87,20 @@ static void read_attachment(int directory, PciDevice *device)
 
         if (sysfs_read_line(directory, "removable", text, sizeof(text)) == 0) {
                 if (strcmp(text, "removable") == 0)
-                        device->removable = TRISTATE_YES;
+                        device->sysfs.removable = TRISTATE_YES;
                 else if (strcmp(text, "fixed") == 0)
-                        device->removable = TRISTATE_NO;
+                        device->sysfs.removable = TRISTATE_NO;
         }
         /* -1, which means no node, reads as the largest number. */
-        device->has_numa_node =
+        device->sysfs.has_numa_node =
                 sysfs_read_number(directory, "numa_node", 10, &node) == 0 && node < NUMA_NODES_MAX;
-        device->numa_node = device->has_numa_node ? (uint16_t)node : 0;
+        device->sysfs.numa_node = device->sysfs.has_numa_node ? (uint16_t)node : 0;
 }
 
 static void read_traits(int directory, PciDevice *device)
 {
         read_attachment(directory, device);
-        device->resettable = read_resettable(directory);
+        device->sysfs.resettable = read_resettable(directory);
 }
 
 /* Is VF number `n` of the PF the function at `bdf`? Returns 0 if it is, 1 if not, or -errno. */
@@ -125,7 +126,8 @@ static bool guess_vf(int directory, const PciDevice *device, unsigned *ret_n)
             sysfs_read_number(directory, "physfn/sriov_stride", 10, &stride) < 0)
                 return false;
         id = (uint32_t)device->bdf.bus << 8 | device->bdf.devfn;
-        first = ((uint32_t)device->physfn_bdf.bus << 8 | device->physfn_bdf.devfn) + offset;
+        first = ((uint32_t)device->place.physfn_bdf.bus << 8 | device->place.physfn_bdf.devfn) +
+                offset;
         if (offset > VFS_MAX || id < first || (id > first && stride == 0))
                 return false;
         *ret_n = id > first ? (id - first) / stride : 0;
@@ -138,20 +140,20 @@ static void read_vf(int directory, PciDevice *device)
         unsigned n;
 
         if (sysfs_read_link_name(directory, "physfn", name, sizeof(name)) < 0 ||
-            !bdf_parse(name, &device->physfn_bdf))
+            !bdf_parse(name, &device->place.physfn_bdf))
                 return;
 
-        device->is_vf = true;
-        device->vf_index = VF_INDEX_NONE;
+        device->place.is_vf = true;
+        device->place.vf_index = VF_INDEX_NONE;
         if (guess_vf(directory, device, &n)) {
-                device->vf_index = n;
+                device->place.vf_index = n;
                 return;
         }
         for (n = 0; n < VFS_MAX; n++) {
                 int r = check_vf(directory, n, device->bdf);
 
                 if (r == 0)
-                        device->vf_index = n;
+                        device->place.vf_index = n;
                 if (r <= 0)
                         return;
         }
@@ -160,7 +162,7 @@ static void read_vf(int directory, PciDevice *device)
 static bool any_has_vfs(const Snapshot *snapshot)
 {
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                if (snapshot->devices[i].facts.sriov != TRISTATE_NO)
+                if (snapshot->devices[i].facts.caps.sriov != TRISTATE_NO)
                         return true;
         return false;
 }
@@ -207,8 +209,8 @@ static const PciDevice *find_known(const Reading *reading, const PciDevice *devi
         size_t index =
                 reading->before ? snapshot_find(reading->before, device->bdf) : SNAPSHOT_NONE;
 
-        if (index == SNAPSHOT_NONE || device->inode == 0 ||
-            reading->before->devices[index].inode != device->inode)
+        if (index == SNAPSHOT_NONE || device->sysfs.inode == 0 ||
+            reading->before->devices[index].sysfs.inode != device->sysfs.inode)
                 return NULL;
         return &reading->before->devices[index];
 }
@@ -216,17 +218,17 @@ static const PciDevice *find_known(const Reading *reading, const PciDevice *devi
 /* Reads the place and the identity of a device, which do not change. */
 static void copy_fixed(const PciDevice *known, PciDevice *device)
 {
-        device->vendor = known->vendor;
-        device->device = known->device;
-        device->subsystem_vendor = known->subsystem_vendor;
-        device->subsystem_device = known->subsystem_device;
-        device->class_code = known->class_code;
-        device->has_parent = known->has_parent;
-        device->parent_bdf = known->parent_bdf;
-        device->has_real_dma = known->has_real_dma;
-        device->real_dma_bdf = known->real_dma_bdf;
-        device->root_domain = known->root_domain;
-        device->root_bus = known->root_bus;
+        device->ids.vendor = known->ids.vendor;
+        device->ids.device = known->ids.device;
+        device->ids.subsystem_vendor = known->ids.subsystem_vendor;
+        device->ids.subsystem_device = known->ids.subsystem_device;
+        device->ids.class_code = known->ids.class_code;
+        device->place.has_parent = known->place.has_parent;
+        device->place.parent_bdf = known->place.parent_bdf;
+        device->place.has_real_dma = known->place.has_real_dma;
+        device->place.real_dma_bdf = known->place.real_dma_bdf;
+        device->place.root_domain = known->place.root_domain;
+        device->place.root_bus = known->place.root_bus;
 }
 
 /* The same from sysfs. Returns 0 or -errno (the device has gone). */
@@ -262,7 +264,7 @@ static int read_device(const Reading *reading, const char *name)
                 return is_short_of(errno) ? -errno : 0;
 
         if (!reading->once && fstat(directory, &status) == 0)
-                device.inode = status.st_ino;
+                device.sysfs.inode = status.st_ino;
         known = find_known(reading, &device);
         if (known)
                 copy_fixed(known, &device);

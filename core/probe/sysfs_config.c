@@ -74,7 +74,7 @@ static void read_all(PciConfigRead read_config, void *context, size_t size, PciD
 {
         pcicap_read(read_config, context,
                     size >= CONFIG_SIZE_PCIE ? CONFIG_SIZE_PCIE : (unsigned)size, &device->facts);
-        if (quirk_is_intel_pch_port(device->vendor, device->device))
+        if (quirk_is_intel_pch_port(device->ids.vendor, device->ids.device))
                 pcicap_read_pch(read_config, context, &device->facts);
 }
 

@@ -55,11 +55,11 @@ static bool parse_modalias(const char *text, PciDevice *device)
                         return false;
         if (*text != '\0')
                 return false;
-        device->vendor = (uint16_t)values[VENDOR];
-        device->device = (uint16_t)values[DEVICE];
-        device->subsystem_vendor = (uint16_t)values[SUBSYSTEM_VENDOR];
-        device->subsystem_device = (uint16_t)values[SUBSYSTEM_DEVICE];
-        device->class_code = values[BASE] << 16 | values[SUBCLASS] << 8 | values[INTERFACE];
+        device->ids.vendor = (uint16_t)values[VENDOR];
+        device->ids.device = (uint16_t)values[DEVICE];
+        device->ids.subsystem_vendor = (uint16_t)values[SUBSYSTEM_VENDOR];
+        device->ids.subsystem_device = (uint16_t)values[SUBSYSTEM_DEVICE];
+        device->ids.class_code = values[BASE] << 16 | values[SUBCLASS] << 8 | values[INTERFACE];
         return true;
 }
 
@@ -77,15 +77,15 @@ static int read_id(int directory, const char *name, uint16_t *ret_id)
 static int read_ids(int directory, PciDevice *device)
 {
         uint32_t value;
-        int r = read_id(directory, "vendor", &device->vendor);
+        int r = read_id(directory, "vendor", &device->ids.vendor);
 
         if (r == -ENOENT || r == -ENODEV)
                 return r;
-        (void)!read_id(directory, "device", &device->device);
-        (void)!read_id(directory, "subsystem_vendor", &device->subsystem_vendor);
-        (void)!read_id(directory, "subsystem_device", &device->subsystem_device);
+        (void)!read_id(directory, "device", &device->ids.device);
+        (void)!read_id(directory, "subsystem_vendor", &device->ids.subsystem_vendor);
+        (void)!read_id(directory, "subsystem_device", &device->ids.subsystem_device);
         if (sysfs_read_number(directory, "class", 16, &value) == 0)
-                device->class_code = value & 0xffffff;
+                device->ids.class_code = value & 0xffffff;
         return 0;
 }
 

@@ -28,7 +28,7 @@ static int note_device(ReadNotes *notes, const char *root, const PciDevice *devi
                 r = note(notes, root, device->bdf, "/config",
                          "the capabilities in the configuration space cannot be read",
                          "read or copy the tree as root");
-        if (r == 0 && device->has_parent && bdf_equal(device->parent_bdf, device->bdf))
+        if (r == 0 && device->place.has_parent && bdf_equal(device->place.parent_bdf, device->bdf))
                 r = note(notes, root, device->bdf, "",
                          "the link does not show which bridge is above the device",
                          "copy the tree with its links, for instance with tar");

@@ -52,10 +52,11 @@ void sysfs_place_parse(PciDevice *device, const char *path)
         size_t n = strlen(path);
         Bdf bdf, root;
 
-        device->root_domain = device->bdf.domain;
-        device->root_bus = device->bdf.bus;
-        device->has_parent = true;
-        device->parent_bdf = device->bdf; /* a device's own address as its bridge means unknown */
+        device->place.root_domain = device->bdf.domain;
+        device->place.root_bus = device->bdf.bus;
+        device->place.has_parent = true;
+        device->place.parent_bdf =
+                device->bdf; /* a device's own address as its bridge means unknown */
 
         if (!take_last(path, &n, component) || !bdf_parse(component, &bdf) ||
             !bdf_equal(bdf, device->bdf))
@@ -63,17 +64,17 @@ void sysfs_place_parse(PciDevice *device, const char *path)
 
         while (take_last(path, &n, component)) {
                 if (parse_root(component, &root)) {
-                        device->root_domain = root.domain;
-                        device->root_bus = root.bus;
-                        if (bdf_equal(device->parent_bdf, device->bdf))
-                                device->has_parent = false;
+                        device->place.root_domain = root.domain;
+                        device->place.root_bus = root.bus;
+                        if (bdf_equal(device->place.parent_bdf, device->bdf))
+                                device->place.has_parent = false;
                         if (take_last(path, &n, component) && bdf_parse(component, &bdf)) {
-                                device->has_real_dma = true;
-                                device->real_dma_bdf = bdf;
+                                device->place.has_real_dma = true;
+                                device->place.real_dma_bdf = bdf;
                         }
                         return;
                 }
-                if (bdf_equal(device->parent_bdf, device->bdf) && bdf_parse(component, &bdf))
-                        device->parent_bdf = bdf;
+                if (bdf_equal(device->place.parent_bdf, device->bdf) && bdf_parse(component, &bdf))
+                        device->place.parent_bdf = bdf;
         }
 }

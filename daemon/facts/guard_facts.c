@@ -44,7 +44,7 @@ bool guard_is_owned(const Lease *lease, int32_t number)
 
                 if (device->role == LEASE_ROLE_TAKEN && !device->lost && index != SNAPSHOT_NONE &&
                     snapshot->devices[index].kernel_group == number &&
-                    strcmp(snapshot->devices[index].driver, device->driver) == 0)
+                    strcmp(snapshot->devices[index].sysfs.driver, device->driver) == 0)
                         return claims_cover(lease, number);
         }
         return false;

@@ -14,8 +14,8 @@
 
 const char *expel_place(const PciDevice *device, char place[static EXPEL_PLACE_SIZE])
 {
-        if (device->has_parent)
-                return bdf_format(device->parent_bdf, place);
+        if (device->place.has_parent)
+                return bdf_format(device->place.parent_bdf, place);
         (void)snprintf(place, EXPEL_PLACE_SIZE, "%04x:%02x", device->bdf.domain, device->bdf.bus);
         return place;
 }

@@ -140,14 +140,14 @@ int slot_find(const HostPaths *host, const PciDevice *port, Slot *ret_slot)
         if (service) {
                 found.server = SLOT_SERVER_PCIEHP;
                 found.is_shut = !host_has("%s/" PCIEHP "/%s", host->sysfs, service);
-        } else if (strcmp(port->driver, "shpchp") == 0) {
+        } else if (strcmp(port->sysfs.driver, "shpchp") == 0) {
                 found.server = SLOT_SERVER_SHPCHP;
         } else if (place) {
                 found.server = SLOT_SERVER_ACPI;
         } else if (slot) {
                 found.server = SLOT_SERVER_OTHER;
                 (void)snprintf(found.name, sizeof(found.name), "%s", slot);
-        } else if (port->facts.hotplug_slot == TRISTATE_NO) {
+        } else if (port->facts.caps.hotplug_slot == TRISTATE_NO) {
                 found.server = SLOT_SERVER_NONE;
         }
         *ret_slot = found;

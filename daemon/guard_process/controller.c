@@ -91,7 +91,7 @@ static int note_functions(GuardController *controller, bool all)
         for (size_t i = 0; r == 0 && i < snapshot->n_devices; i++) {
                 WatchFunction function;
 
-                if (!all && !snapshot->devices[i].driver[0])
+                if (!all && !snapshot->devices[i].sysfs.driver[0])
                         continue;
                 r = watchfile_find_function(&controller->ledger->host, snapshot->devices[i].bdf,
                                             &function);
@@ -365,7 +365,8 @@ static int add_places(const Ledger *ledger, int32_t number, Places *places)
         for (size_t i = 0; (r == 0 || r == -ENOENT) && i < snapshot->n_devices; i++) {
                 const PciDevice *device = &snapshot->devices[i];
 
-                if (device->kernel_group == number && !world_is_bridge(device) && !device->is_vf)
+                if (device->kernel_group == number && !world_is_bridge(device) &&
+                    !device->place.is_vf)
                         r = places_add_slot(places, &ledger->host, device->bdf);
         }
         return r == -ENOENT ? 0 : r;

@@ -54,9 +54,10 @@ const char *ledger_device_state(const Ledger *ledger, size_t device)
 
         if (recorded && recorded->role == LEASE_ROLE_TAKEN && !recorded->lost)
                 return lease->record->parked ? "parked" : "leased";
-        if (recorded && recorded->role == LEASE_ROLE_JOINER && driver_is_harmless(pci->driver))
+        if (recorded && recorded->role == LEASE_ROLE_JOINER &&
+            driver_is_harmless(pci->sysfs.driver))
                 return "held";
-        if (pci->driver[0])
+        if (pci->sysfs.driver[0])
                 return "host";
         return reserve_judge(ledger->policy, ledger->world->snapshot, device,
                              ledger->world->paths[device], false)

@@ -84,7 +84,7 @@ static bool is_for_parking(const Ledger *ledger, size_t device)
                                           ledger->world->paths[device], false);
 
         return found.verdict == RESERVE_BLOCK && found.rule->reserve.park &&
-               driver_is_harmless(ledger->world->snapshot->devices[device].driver);
+               driver_is_harmless(ledger->world->snapshot->devices[device].sysfs.driver);
 }
 
 /* Whether all devices that a lease of the group would hand out are to be parked. */

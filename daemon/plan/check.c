@@ -112,7 +112,7 @@ static int check_covered(Plan *plan, const Group *group, size_t index)
         const PciDevice *device = plan_device(plan, index);
         char text[BDF_TEXT_SIZE];
 
-        if (group->kernel_group >= 0 && device->iommu_kind != IOMMU_KIND_NONE)
+        if (group->kernel_group >= 0 && device->sysfs.iommu_kind != IOMMU_KIND_NONE)
                 return 0;
         return plan_refuse(plan, REFUSAL_NOT_VIABLE,
                            "group %s: no IOMMU covers %s, so it cannot be isolated", group->id,
@@ -180,7 +180,7 @@ static int check_busy(Plan *plan)
 /* Checks a member that is not taken: its driver may stay only if it does no DMA of its own. */
 static int check_bystander(Plan *plan, const Group *group, const PciDevice *device)
 {
-        const char *driver = device->driver;
+        const char *driver = device->sysfs.driver;
         char text[BDF_TEXT_SIZE];
 
         if (driver_is_harmless(driver))
@@ -198,7 +198,7 @@ static int check_has_vfs(Plan *plan, const Group *group, size_t index)
         char text[BDF_TEXT_SIZE];
 
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                if (snapshot->devices[i].is_vf && snapshot->devices[i].physfn == index)
+                if (snapshot->devices[i].place.is_vf && snapshot->devices[i].physfn == index)
                         return plan_refuse(
                                 plan, REFUSAL_NOT_VIABLE,
                                 "group %s: %s has virtual functions, which need its driver; "
@@ -229,13 +229,13 @@ static int check_viable(Plan *plan, const Group *group, size_t index)
                         group->id, text);
         if (!plan_is_taken(device))
                 return check_bystander(plan, group, device);
-        if (!driver_is_harmless(device->driver) && !plan->named[index] &&
+        if (!driver_is_harmless(device->sysfs.driver) && !plan->named[index] &&
             !plan->request->options.with_members)
                 return plan_refuse(
                         plan, REFUSAL_NOT_VIABLE,
                         "group %s: %s is bound to %s; acquire with --with-members or unbind "
                         "it%s",
-                        group->id, text, device->driver,
+                        group->id, text, device->sysfs.driver,
                         plan_was_asked_for(plan, group)
                                 ? ""
                                 : " (the policy widens the lease to this group, which the "

@@ -28,7 +28,7 @@ static int record_member(Plan *plan, LeaseRecord *record, const PciDevice *devic
 
         if (!plan_is_taken(device))
                 return lease_record_add_device(record, device->bdf, LEASE_ROLE_BYSTANDER,
-                                               device->driver, "");
+                                               device->sysfs.driver, "");
         int r = driver_read(&plan->ledger->host, device->bdf, &driver);
         if (r == 0)
                 r = driver_override_read(&plan->ledger->host, device->bdf, &override);
@@ -38,7 +38,7 @@ static int record_member(Plan *plan, LeaseRecord *record, const PciDevice *devic
         if (r < 0)
                 return r;
         r = lease_record_add_device(record, device->bdf, LEASE_ROLE_TAKEN, driver, override);
-        if (r == 0 && device->is_vf)
+        if (r == 0 && device->place.is_vf)
                 r = seal_record_vf(&plan->ledger->host, plan->ledger->world->snapshot, record,
                                    device);
         if (r == 0)

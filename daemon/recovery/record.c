@@ -83,7 +83,7 @@ static bool has_left(const Ledger *ledger, const FdStore *store, uint32_t id,
 static int add_device(const HostPaths *host, LeaseRecord *record, const PciDevice *device)
 {
         _cleanup_(freep) char *override = NULL;
-        bool is_vfios = driver_is_vfio(device->driver);
+        bool is_vfios = driver_is_vfio(device->sysfs.driver);
 
         int r = driver_override_read(host, device->bdf, &override);
         if (r < 0)
@@ -97,7 +97,7 @@ static int add_device(const HostPaths *host, LeaseRecord *record, const PciDevic
         LeaseDevice *added = &record->devices[record->n_devices - 1];
         added->joined = true;
         if (is_vfios)
-                (void)snprintf(added->driver, sizeof(added->driver), "%s", device->driver);
+                (void)snprintf(added->driver, sizeof(added->driver), "%s", device->sysfs.driver);
         return 0;
 }
 
@@ -123,7 +123,7 @@ static int add_groups(const Ledger *ledger, const FdStore *store, LeaseRecord *r
                 const PciDevice *device = &world->snapshot->devices[i];
                 size_t group = world->groups->group_of[i];
 
-                if (group != SNAPSHOT_NONE && driver_is_vfio(device->driver) &&
+                if (group != SNAPSHOT_NONE && driver_is_vfio(device->sysfs.driver) &&
                     !lease_record_has_group(record, device->kernel_group) &&
                     !ledger_lease_of_group(ledger, group) &&
                     has_left(ledger, store, record->id, device))

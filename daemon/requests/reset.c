@@ -219,7 +219,7 @@ static bool is_free(const Ledger *ledger, size_t index)
 {
         const PciDevice *device = &ledger->world->snapshot->devices[index];
 
-        return !world_is_bridge(device) && !device->driver[0] &&
+        return !world_is_bridge(device) && !device->sysfs.driver[0] &&
                !ledger_lease_of_device(ledger, index);
 }
 
@@ -251,11 +251,11 @@ static int check(const Ledger *ledger, size_t index, const Lease *lease, char **
                                    "%s is a bridge: its reset would reset everything behind "
                                    "it",
                                    text);
-        if (device->driver[0])
+        if (device->sysfs.driver[0])
                 return host_refuse(REFUSAL_BUSY, ret_message,
                                    "%s is bound to %s; a device that the host uses is not reset; "
                                    "unbind it first",
-                                   text, device->driver);
+                                   text, device->sysfs.driver);
         if (resets_of(ledger)->task)
                 return host_refuse(REFUSAL_BUSY, ret_message,
                                    "another device is being reset; try again");

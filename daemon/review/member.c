@@ -151,11 +151,11 @@ static int check_take(const Lease *lease, const PciDevice *pci, const PolicyRequ
                                    verdict.rule ? verdict.rule->origin
                                                 : "no policy rule matches it, so only root",
                                    verdict.rule ? "does not let you have it" : "may have it");
-        if (pci->driver[0])
-                return host_refuse(driver_is_harmless(pci->driver) ? REFUSAL_BUSY
-                                                                   : REFUSAL_NOT_VIABLE,
-                                   ret_message, "%s is bound to %s%s", text, pci->driver,
-                                   driver_is_harmless(pci->driver)
+        if (pci->sysfs.driver[0])
+                return host_refuse(driver_is_harmless(pci->sysfs.driver) ? REFUSAL_BUSY
+                                                                         : REFUSAL_NOT_VIABLE,
+                                   ret_message, "%s is bound to %s%s", text, pci->sysfs.driver,
+                                   driver_is_harmless(pci->sysfs.driver)
                                            ? ", but not by isolationd; unbind it first"
                                            : ", which isolationd is unbinding; try again later");
         return 0;
@@ -165,7 +165,7 @@ static int check_expel(const PciDevice *pci, char **ret_message)
 {
         char text[BDF_TEXT_SIZE];
 
-        if (!pci->is_vf)
+        if (!pci->place.is_vf)
                 return 0;
         return host_refuse(REFUSAL_NOT_VIABLE, ret_message,
                            "%s is a virtual function, which a rescan does not bring back; write 0 "
@@ -391,7 +391,7 @@ static void apply_policy(Lease *lease)
 
                 if (device->role != LEASE_ROLE_JOINER || device->lost || !device->joiner.blocked ||
                     device->returned || device->joiner.stays || index == SNAPSHOT_NONE ||
-                    lease->ledger->world->snapshot->devices[index].is_vf)
+                    lease->ledger->world->snapshot->devices[index].place.is_vf)
                         continue;
                 return put_task(lease, MEMBER_EXPEL, device->bdf, NULL, NULL);
         }

@@ -94,8 +94,8 @@ static bool has_stayed(const Lease *lease, const LeaseDevice *device, size_t ind
                 return false;
         const Snapshot *before = ledger->before ? ledger->before->snapshot : NULL;
         size_t index_before = before ? snapshot_find(before, device->bdf) : SNAPSHOT_NONE;
-        if (index_before != SNAPSHOT_NONE && before->devices[index_before].inode != 0)
-                return before->devices[index_before].inode == now->devices[index].inode;
+        if (index_before != SNAPSHOT_NONE && before->devices[index_before].sysfs.inode != 0)
+                return before->devices[index_before].sysfs.inode == now->devices[index].sysfs.inode;
         return driver_override_read(&ledger->host, device->bdf, &override) == 0 &&
                strcmp(override, device->driver) == 0;
 }
@@ -116,7 +116,7 @@ static bool reconcile_known(Lease *lease, LeaseDevice *device)
         bool here = index != SNAPSHOT_NONE &&
                     lease_record_has_group(lease->record, snapshot->devices[index].kernel_group);
         bool has_lost_driver = here && is_leased && device->role == LEASE_ROLE_TAKEN &&
-                               strcmp(snapshot->devices[index].driver, device->driver) != 0;
+                               strcmp(snapshot->devices[index].sysfs.driver, device->driver) != 0;
         bool stays = here && (device->owed || has_lost_driver) &&
                      (!is_leased || has_stayed(lease, device, index));
         bool changed = false;
@@ -219,7 +219,7 @@ static int reconcile_joiner(Lease *lease, const PciDevice *device)
                         return r;
         }
         if (known->role == LEASE_ROLE_JOINER && lease_record_is_in_hand(lease->record)) {
-                int r = reconcile_breach(lease, known, device->driver);
+                int r = reconcile_breach(lease, known, device->sysfs.driver);
                 if (r != 0)
                         return r;
         }

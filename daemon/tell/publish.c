@@ -102,7 +102,7 @@ static int describe_devices(const Ledger *ledger, EntryList *list)
 
                 entry->key = strdup(bdf_format(device->bdf, text));
                 if (!entry->key ||
-                    asprintf(&entry->words, "%s|%s|%s|%d", device->driver,
+                    asprintf(&entry->words, "%s|%s|%s|%d", device->sysfs.driver,
                              ledger_device_state(ledger, i),
                              group == SNAPSHOT_NONE ? "" : world->groups->groups[group].id,
                              device->kernel_group) < 0) {

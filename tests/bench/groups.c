@@ -34,29 +34,28 @@ static void add(Making *making, Bdf bdf, const Bdf *parent, PcieType type, bool 
 {
         PciDevice device = {
                 .bdf = bdf,
-                .vendor = 0x8086,
-                .device = 0x10d3,
-                .root_domain = bdf.domain,
+                .ids = {.vendor = 0x8086, .device = 0x10d3},
+                .place = {.root_domain = bdf.domain},
                 .kernel_group = -1,
                 .facts =
                         {
                                 .present = TRISTATE_YES,
                                 .header_known = TRISTATE_YES,
                                 .header_type = type != PCIE_TYPE_ENDPOINT,
-                                .multifunction_bit = type == PCIE_TYPE_ENDPOINT ? TRISTATE_YES
-                                                                                : TRISTATE_NO,
+                                .multifunction_bit =
+                                        type == PCIE_TYPE_ENDPOINT ? TRISTATE_YES : TRISTATE_NO,
                                 .pcie = TRISTATE_YES,
                                 .pcie_type = type,
-                                .acs = tristate_from_bool(acs),
-                                .acs_cap = 0x1d,
-                                .acs_ctrl = 0x1d,
-                                .ari = TRISTATE_NO,
+                                .acs = {.present = tristate_from_bool(acs),
+                                        .cap = 0x1d,
+                                        .ctrl = 0x1d},
+                                .caps = {.ari = TRISTATE_NO},
                         },
         };
 
         if (parent) {
-                device.has_parent = true;
-                device.parent_bdf = *parent;
+                device.place.has_parent = true;
+                device.place.parent_bdf = *parent;
         }
         if (making->left == 0)
                 return;

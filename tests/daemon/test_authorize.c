@@ -241,7 +241,7 @@ static void test_a_grant_for_a_device_that_was_pulled(void)
         for (int is_another = 0; is_another < 2; is_another++) {
                 open_scene(&scene, OTHER);
                 ask(&scene, "/org/isolationd1/device/0000_00_05_0", BUS_IFACE_DEVICE, "Reset");
-                scene.ledger.world->snapshot->devices[0].inode += (uint64_t)is_another;
+                scene.ledger.world->snapshot->devices[0].sysfs.inode += (uint64_t)is_another;
                 grant(&scene);
                 CHECK_NUMBER(n_done, !is_another);
                 CHECK_STRING(scene.names[0], is_another ? BUS_NAME ".Error.Changed" : "");

@@ -155,8 +155,8 @@ static void test_ports_that_are_no_slots(void)
 
         make_host();
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                snapshot->devices[i].facts.hotplug_slot = TRISTATE_NO;
-        facts->hotplug_slot = TRISTATE_UNKNOWN;
+                snapshot->devices[i].facts.caps.hotplug_slot = TRISTATE_NO;
+        facts->caps.hotplug_slot = TRISTATE_UNKNOWN;
         found = survey(snapshot, &open);
         CHECK_NUMBER(found.n_slots, 2);
         CHECK_NUMBER(found.n_unsealable, 1);
@@ -164,7 +164,7 @@ static void test_ports_that_are_no_slots(void)
         CHECK_STRING(open, "pciehp serves 0000:00:02.1; a card may be added below 0000:08:00.0, "
                            "and the driver that would add it is unknown");
 
-        facts->hotplug_slot = TRISTATE_NO;
+        facts->caps.hotplug_slot = TRISTATE_NO;
         (void)snprintf(link, sizeof(link), "%s/" SLOT, host.sysfs);
         CHECK_NUMBER(unlink(link), 0);
         found = survey(snapshot, &none);
@@ -192,7 +192,7 @@ static void test_acpi_slots(void)
 
         make_host();
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                snapshot->devices[i].facts.hotplug_slot = TRISTATE_NO;
+                snapshot->devices[i].facts.caps.hotplug_slot = TRISTATE_NO;
         tree_file("bus/pci_express/devices/0000:00:02.0:pcie010/uevent", ""); /* another service */
         tree_file("bus/pci/devices/0000:00:02.0/firmware_node/device:02/adr", "0x00000000\n");
         tree_file("bus/pci/devices/0000:00:02.1/firmware_node/device:04/adr", "0x00000000\n");
@@ -218,7 +218,7 @@ static void test_slots_of_others(void)
         Slot slot;
 
         make_host();
-        bridge->facts.hotplug_slot = TRISTATE_NO;
+        bridge->facts.caps.hotplug_slot = TRISTATE_NO;
         tree_file("bus/pci/devices/0000:08:00.0/secondary_bus_number", "9\n");
         tree_file("bus/pci/slots/3/address", "0000:09:00\n"); /* a name, but no driver serves it */
         CHECK_NUMBER(server_of(snapshot, "08:00.0"), SLOT_SERVER_NONE);
@@ -228,7 +228,7 @@ static void test_slots_of_others(void)
         CHECK_NUMBER(slot_find(&host, bridge, &slot), 0);
         CHECK_NUMBER(slot.server, SLOT_SERVER_OTHER);
         CHECK_STRING(slot.name, "C1");
-        (void)snprintf(bridge->driver, sizeof(bridge->driver), "shpchp");
+        (void)snprintf(bridge->sysfs.driver, sizeof(bridge->sysfs.driver), "shpchp");
         CHECK_NUMBER(server_of(snapshot, "08:00.0"), SLOT_SERVER_SHPCHP);
         tree_remove();
 }

@@ -183,7 +183,8 @@ static void test_giving_a_taken_joiner_back(void)
 
 static void test_places(void)
 {
-        const PciDevice below = {.bdf = joiner, .has_parent = true, .parent_bdf = bridge};
+        const PciDevice below = {
+                .bdf = joiner, .place.has_parent = true, .place.parent_bdf = bridge};
         const PciDevice at_root = {.bdf = {.domain = 0x10000, .bus = 0xe1, .devfn = 8}};
         char place[EXPEL_PLACE_SIZE];
 

@@ -44,13 +44,13 @@ static void change(Snapshot *snapshot, const uint8_t *data)
 
         switch (data[1] % 8) {
         case 0:
-                facts->acs = take_tristate(data[2]);
+                facts->acs.present = take_tristate(data[2]);
                 break;
         case 1:
-                facts->acs_ctrl = data[2];
+                facts->acs.ctrl = data[2];
                 break;
         case 2:
-                facts->acs_cap = data[2];
+                facts->acs.cap = data[2];
                 break;
         case 3:
                 facts->pcie = take_tristate(data[2]);
@@ -65,7 +65,7 @@ static void change(Snapshot *snapshot, const uint8_t *data)
                 facts->header_known = take_tristate(data[2]);
                 break;
         default:
-                facts->ari = take_tristate(data[2]);
+                facts->caps.ari = take_tristate(data[2]);
                 break;
         }
 }

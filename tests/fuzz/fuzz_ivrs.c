@@ -41,7 +41,8 @@ static void check_applied(const IvrsTable *table)
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 const PciDevice *device = &snapshot->devices[i];
 
-                MUST(!device->has_ivrs_alias || device->ivrs_alias_devfn != device->bdf.devfn);
+                MUST(!device->place.has_ivrs_alias ||
+                     device->place.ivrs_alias_devfn != device->bdf.devfn);
         }
         check_json(snapshot);
 }

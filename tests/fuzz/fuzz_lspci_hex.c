@@ -78,9 +78,10 @@ static void check_alone(Function *function, const Snapshot *snapshot)
                 pcicap_read(function_read, function, 4096, &want);
         MUST(facts->present == want.present && facts->pcie == want.pcie);
         MUST(facts->pcie != TRISTATE_YES || facts->pcie_type == want.pcie_type);
-        MUST(facts->acs == want.acs && facts->acs_dword4 == want.acs_dword4);
-        MUST(facts->acs_cap == want.acs_cap && facts->acs_ctrl == want.acs_ctrl);
-        MUST(facts->sriov == want.sriov && facts->ari == want.ari && facts->ats == want.ats);
+        MUST(facts->acs.present == want.acs.present && facts->acs.dword4 == want.acs.dword4);
+        MUST(facts->acs.cap == want.acs.cap && facts->acs.ctrl == want.acs.ctrl);
+        MUST(facts->caps.sriov == want.caps.sriov && facts->caps.ari == want.caps.ari &&
+             facts->caps.ats == want.caps.ats);
         MUST(facts->header_known == want.header_known);
         MUST(facts->header_type == want.header_type);
 }

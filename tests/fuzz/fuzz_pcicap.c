@@ -48,11 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data)
                 space.n_reads_before_gone = data[2] ? data[2] : 10000;
                 pcicap_read(space_read, &space, sizes[i], &facts);
                 pcicap_read_pch(space_read, &space, &facts);
-                if (facts.acs == TRISTATE_YES) {
+                if (facts.acs.present == TRISTATE_YES) {
                         MUST(sizes[i] == 4096);
-                        MUST(facts.acs_offset >= 0x100 && facts.acs_offset <= 4096 - 8);
-                        MUST(facts.acs_dword4 == ((uint32_t)facts.acs_ctrl << 16 | facts.acs_cap));
-                        MUST(facts.acs_dword4 != 0xffffffff);
+                        MUST(facts.acs.offset >= 0x100 && facts.acs.offset <= 4096 - 8);
+                        MUST(facts.acs.dword4 == ((uint32_t)facts.acs.ctrl << 16 | facts.acs.cap));
+                        MUST(facts.acs.dword4 != 0xffffffff);
                 }
                 MUST(facts.present == TRISTATE_YES || facts.header_known == TRISTATE_UNKNOWN);
                 MUST(facts.header_known == TRISTATE_YES || facts.pcie == TRISTATE_UNKNOWN);

@@ -18,9 +18,9 @@ static void ask(const Policy *policy, uid_t uid)
 {
         const gid_t gids[] = {0, 44};
         PciDevice device = {
-                .vendor = 0x1234,
-                .device = 0x11e8,
-                .class_code = 0x020000,
+                .ids.vendor = 0x1234,
+                .ids.device = 0x11e8,
+                .ids.class_code = 0x020000,
                 .parent = SNAPSHOT_NONE,
         };
         PciSlot slot = {.name = "4-1"};

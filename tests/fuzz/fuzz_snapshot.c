@@ -24,17 +24,17 @@ static PciDevice take_device(const uint8_t *data)
                                        0x80862260, 0x14e49084, 0x1a031150, 0x1d170720};
         PciDevice device = {
                 .bdf = take_bdf(data[0], data[1]),
-                .parent_bdf = take_bdf(data[2], data[3]),
-                .physfn_bdf = take_bdf(data[4], data[5]),
-                .real_dma_bdf = take_bdf(data[6], data[7]),
-                .has_parent = data[8] & 1,
-                .is_vf = (data[8] & 6) == 6,
-                .has_real_dma = (data[8] & 24) == 24,
-                .root_bus = data[8] >> 7,
-                .vf_index = data[9] < 0xf0 ? data[9] % 8 : VF_INDEX_NONE,
+                .place.parent_bdf = take_bdf(data[2], data[3]),
+                .place.physfn_bdf = take_bdf(data[4], data[5]),
+                .place.real_dma_bdf = take_bdf(data[6], data[7]),
+                .place.has_parent = data[8] & 1,
+                .place.is_vf = (data[8] & 6) == 6,
+                .place.has_real_dma = (data[8] & 24) == 24,
+                .place.root_bus = data[8] >> 7,
+                .place.vf_index = data[9] < 0xf0 ? data[9] % 8 : VF_INDEX_NONE,
                 .kernel_group = (int8_t)data[10],
-                .vendor = (uint16_t)(ids[data[11] % 8] >> 16),
-                .device = (uint16_t)ids[data[11] % 8],
+                .ids.vendor = (uint16_t)(ids[data[11] % 8] >> 16),
+                .ids.device = (uint16_t)ids[data[11] % 8],
         };
 
         device.facts.present = TRISTATE_YES;
@@ -42,10 +42,10 @@ static PciDevice take_device(const uint8_t *data)
         device.facts.multifunction_bit = tristate_from_bool(data[12] & 0x80);
         device.facts.pcie = (Tristate)(data[13] % 3);
         device.facts.pcie_type = data[13] >> 4;
-        device.facts.acs = (Tristate)(data[14] % 3);
-        device.facts.acs_cap = 0x1f;
-        device.facts.acs_ctrl = data[15];
-        device.facts.ari = (Tristate)((data[14] >> 4) % 3);
+        device.facts.acs.present = (Tristate)(data[14] % 3);
+        device.facts.acs.cap = 0x1f;
+        device.facts.acs.ctrl = data[15];
+        device.facts.caps.ari = (Tristate)((data[14] >> 4) % 3);
         return device;
 }
 

@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 
                 printf("%s %s%s\n", bdf_format(device->bdf, text),
                        partition->groups[partition->group_of[i]].id,
-                       device->vendor == 0 || device->device == 0 ? " ?" : "");
+                       device->ids.vendor == 0 || device->ids.device == 0 ? " ?" : "");
         }
         return 0;
 }

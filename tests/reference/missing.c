@@ -49,7 +49,7 @@ static bool find_buses(const Snapshot *snapshot, size_t bridge, PciFacts *facts)
 
                 if (i == bridge || !is_below(snapshot, i, bridge))
                         continue;
-                if (device->parent == bridge && !device->is_vf && device->bdf.bus < low)
+                if (device->parent == bridge && !device->place.is_vf && device->bdf.bus < low)
                         low = device->bdf.bus;
                 if (device->bdf.bus > high)
                         high = device->bdf.bus;
@@ -85,7 +85,7 @@ static Snapshot *copy_without(const Snapshot *snapshot, size_t index, Missing ho
                 if (how == MISSING_BUSES)
                         tell_buses(snapshot, i, &device);
                 if (index != SNAPSHOT_NONE && device.parent == index && how != MISSING_ADDRESS)
-                        device.parent_bdf = device.bdf;
+                        device.place.parent_bdf = device.bdf;
                 if (snapshot_add(copy, &device) < 0)
                         abort();
         }

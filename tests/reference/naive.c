@@ -31,35 +31,35 @@ size_t naive_bridge_above(World *world, size_t i)
         const PciDevice *device = dev(world, i);
 
         /* A parent's address that equals the device's own means that the bridge is unknown. */
-        if (!device->has_parent || bdf_equal(device->parent_bdf, device->bdf))
+        if (!device->place.has_parent || bdf_equal(device->place.parent_bdf, device->bdf))
                 return NOBODY;
-        return lookup(world, device->parent_bdf);
+        return lookup(world, device->place.parent_bdf);
 }
 
 bool naive_is_orphan(World *world, size_t i)
 {
-        return dev(world, i)->has_parent && naive_bridge_above(world, i) == NOBODY;
+        return dev(world, i)->place.has_parent && naive_bridge_above(world, i) == NOBODY;
 }
 
 size_t naive_sender(World *world, size_t i)
 {
         size_t real = NOBODY;
 
-        if (dev(world, i)->has_real_dma)
-                real = lookup(world, dev(world, i)->real_dma_bdf);
-        return real != NOBODY && !dev(world, real)->is_vf ? real : i;
+        if (dev(world, i)->place.has_real_dma)
+                real = lookup(world, dev(world, i)->place.real_dma_bdf);
+        return real != NOBODY && !dev(world, real)->place.is_vf ? real : i;
 }
 
 /* Beyond the kernel's rules: an endpoint that is not in the snapshot, or is no endpoint. */
 static bool sender_is_missing(World *world, size_t i)
 {
-        return dev(world, i)->has_real_dma && naive_sender(world, i) == i;
+        return dev(world, i)->place.has_real_dma && naive_sender(world, i) == i;
 }
 
 bool naive_share_missing_sender(World *world, size_t a, size_t b)
 {
         return sender_is_missing(world, a) && sender_is_missing(world, b) &&
-               bdf_equal(dev(world, a)->real_dma_bdf, dev(world, b)->real_dma_bdf);
+               bdf_equal(dev(world, a)->place.real_dma_bdf, dev(world, b)->place.real_dma_bdf);
 }
 
 bool naive_on_one_bus(World *world, size_t a, size_t b)
@@ -88,7 +88,7 @@ uint32_t naive_possible_types(World *world, size_t i)
         if (facts->pcie_type != 5 && facts->pcie_type != 6)
                 return 1U << facts->pcie_type;
         if (bridge == NOBODY)
-                return dev(world, i)->has_parent ? 1U << 5 | 1U << 6 : 1U << facts->pcie_type;
+                return dev(world, i)->place.has_parent ? 1U << 5 | 1U << 6 : 1U << facts->pcie_type;
 
         above = naive_possible_types(world, bridge);
         for (unsigned type = 0; type <= 16; type++) {
@@ -107,12 +107,12 @@ bool naive_may_be_one_of_several(World *world, size_t i)
         const PciDevice *device = dev(world, i);
         size_t bridge = naive_bridge_above(world, i);
 
-        if (device->is_vf)
+        if (device->place.is_vf)
                 return false;
         if (device->bdf.devfn % 8 != 0)
                 return true;
         /* An ARI function: not 0, below a port, where there is but one device. */
-        if (device->bdf.devfn != 0 && bridge != NOBODY && device->facts.ari != TRISTATE_NO &&
+        if (device->bdf.devfn != 0 && bridge != NOBODY && device->facts.caps.ari != TRISTATE_NO &&
             dev(world, bridge)->facts.pcie == TRISTATE_YES &&
             (naive_possible_types(world, bridge) & (1U << 4 | 1U << 6)) != 0 &&
             (naive_possible_types(world, bridge) & (1U << 4 | 1U << 6)) ==
@@ -140,12 +140,12 @@ unsigned naive_release_major(World *world)
 int naive_quirk(World *world, size_t i, uint32_t types)
 {
         const PciDevice *device = dev(world, i);
-        uint32_t id = (uint32_t)device->vendor << 16 | device->device;
+        uint32_t id = (uint32_t)device->ids.vendor << 16 | device->ids.device;
         const PciFacts *facts = &device->facts;
 
         switch (id) {
         case 0x10024385:
-                if (is_certainly_several(world, i) && !device->has_parent &&
+                if (is_certainly_several(world, i) && !device->place.has_parent &&
                     world->ivrs == TRISTATE_YES)
                         return 1;
                 return -1;
@@ -164,30 +164,31 @@ int naive_quirk(World *world, size_t i, uint32_t types)
         default:
                 break;
         }
-        if (device->vendor != 0x8086)
+        if (device->ids.vendor != 0x8086)
                 return -1;
         if (types == 1U << 9)
                 return 1;
         if (types != 1U << 4)
                 return -1;
-        if (device->device == 0x8c10)
-                return facts->pch_redirect == TRISTATE_YES;
-        if (device->device == 0xa110 && facts->acs == TRISTATE_YES)
-                return (facts->acs_dword8 & REQUIRED & facts->acs_dword4) ==
-                       (REQUIRED & facts->acs_dword4);
+        if (device->ids.device == 0x8c10)
+                return facts->acs.pch_redirect == TRISTATE_YES;
+        if (device->ids.device == 0xa110 && facts->acs.present == TRISTATE_YES)
+                return (facts->acs.dword8 & REQUIRED & facts->acs.dword4) ==
+                       (REQUIRED & facts->acs.dword4);
         return -1;
 }
 
 static bool capability_isolates(World *world, size_t i)
 {
         const PciDevice *device = dev(world, i);
-        unsigned needed = REQUIRED & device->facts.acs_cap;
+        unsigned needed = REQUIRED & device->facts.acs.cap;
 
-        if (device->facts.acs != TRISTATE_YES)
+        if (device->facts.acs.present != TRISTATE_YES)
                 return false;
-        if (device->vendor == 0x111d && device->device == 0x80b5 && naive_release_major(world) >= 7)
+        if (device->ids.vendor == 0x111d && device->ids.device == 0x80b5 &&
+            naive_release_major(world) >= 7)
                 needed &= ~1U;
-        return (device->facts.acs_ctrl & needed) == needed;
+        return (device->facts.acs.ctrl & needed) == needed;
 }
 
 /* Certainly isolated: for every type that the function may have. */
@@ -234,13 +235,13 @@ static bool stands_for_what_is_below(World *world, size_t bridge)
                 return true;
         if (!(types & 1U << 7))
                 return false;
-        return !(dev(world, bridge)->vendor == 0x1a03 && dev(world, bridge)->device == 0x1150 &&
-                 naive_release_major(world) >= 7);
+        return !(dev(world, bridge)->ids.vendor == 0x1a03 &&
+                 dev(world, bridge)->ids.device == 0x1150 && naive_release_major(world) >= 7);
 }
 
 static bool translates(World *world, size_t bridge)
 {
-        return dev(world, bridge)->vendor == 0x14e4 && dev(world, bridge)->device == 0x9084;
+        return dev(world, bridge)->ids.vendor == 0x14e4 && dev(world, bridge)->ids.device == 0x9084;
 }
 
 /* Does the function at i also send as devfn? */
@@ -249,7 +250,7 @@ static bool sends_as(World *world, size_t i, unsigned devfn)
         const PciDevice *device = dev(world, i);
         unsigned slot = device->bdf.devfn & ~7U, function = device->bdf.devfn & 7U;
 
-        switch ((uint32_t)device->vendor << 16 | device->device) {
+        switch ((uint32_t)device->ids.vendor << 16 | device->ids.device) {
         case 0x1180e476:
                 return function != 0 && devfn == slot;
         case 0x1b4b9230:
@@ -259,8 +260,8 @@ static bool sends_as(World *world, size_t i, unsigned devfn)
         case 0x80862260:
                 return devfn == 0x80 || devfn == 0x88 || devfn == 0x93;
         case 0x90050285:
-                return device->subsystem_vendor == 0x9005 && device->subsystem_device == 0x02bc &&
-                       devfn == 8;
+                return device->ids.subsystem_vendor == 0x9005 &&
+                       device->ids.subsystem_device == 0x02bc && devfn == 8;
         default:
                 return false;
         }
@@ -269,8 +270,8 @@ static bool sends_as(World *world, size_t i, unsigned devfn)
 /* Does AMD firmware say that a, on b's bus, sends requests as b? */
 static bool told_to_send_as(World *world, size_t a, size_t b)
 {
-        return dev(world, a)->has_ivrs_alias &&
-               dev(world, a)->ivrs_alias_devfn == dev(world, b)->bdf.devfn;
+        return dev(world, a)->place.has_ivrs_alias &&
+               dev(world, a)->place.ivrs_alias_devfn == dev(world, b)->bdf.devfn;
 }
 
 static bool aliases_from_the_start(World *world, size_t a, size_t b)

@@ -15,19 +15,19 @@ static const PciDevice *dev(World *world, size_t i)
 
 static bool tells_buses(World *world, size_t i)
 {
-        return dev(world, i)->facts.buses_known == TRISTATE_YES && !dev(world, i)->is_vf;
+        return dev(world, i)->facts.buses_known == TRISTATE_YES && !dev(world, i)->place.is_vf;
 }
 
 /* May it be a bridge that does not tell which buses are below it? */
 static bool is_silent_bridge(World *world, size_t i)
 {
-        unsigned class = dev(world, i)->class_code >> 8;
+        unsigned class = dev(world, i)->ids.class_code >> 8;
 
-        if (dev(world, i)->is_vf || dev(world, i)->facts.buses_known == TRISTATE_YES)
+        if (dev(world, i)->place.is_vf || dev(world, i)->facts.buses_known == TRISTATE_YES)
                 return false;
         if (dev(world, i)->facts.header_known == TRISTATE_YES)
                 return dev(world, i)->facts.header_type != 0;
-        return dev(world, i)->class_code == 0 ||
+        return dev(world, i)->ids.class_code == 0 ||
                (class >> 8 == 6 && class != 0x600 && class != 0x601 && class != 0x602 &&
                 class != 0x680);
 }
@@ -35,19 +35,19 @@ static bool is_silent_bridge(World *world, size_t i)
 /* Has the reader told the missing bridge's address, and is anything else on its bus? */
 static bool has_address(World *world, size_t orphan)
 {
-        Bdf above = dev(world, orphan)->parent_bdf;
+        Bdf above = dev(world, orphan)->place.parent_bdf;
 
         if (bdf_same_bus(above, dev(world, orphan)->bdf))
                 return false;
         for (size_t i = 0; i < world->n_devices; i++)
-                if (bdf_same_bus(dev(world, i)->bdf, above) && !dev(world, i)->is_vf)
+                if (bdf_same_bus(dev(world, i)->bdf, above) && !dev(world, i)->place.is_vf)
                         return true;
         return false;
 }
 
 static unsigned bus_of(World *world, size_t orphan)
 {
-        Bdf above = dev(world, orphan)->parent_bdf;
+        Bdf above = dev(world, orphan)->place.parent_bdf;
 
         return above.domain == dev(world, orphan)->bdf.domain ? above.bus
                                                               : dev(world, orphan)->bdf.bus;
@@ -96,9 +96,9 @@ static bool may_be_below(World *world, size_t orphan, size_t bridge)
         if (may_be_anywhere_below(world, orphan, bridge))
                 return true;
         for (size_t i = 0; i < world->n_devices; i++)
-                if (has_address(world, orphan) && !dev(world, i)->is_vf &&
+                if (has_address(world, orphan) && !dev(world, i)->place.is_vf &&
                     naive_bridge_above(world, i) == bridge &&
-                    bdf_same_bus(dev(world, i)->bdf, dev(world, orphan)->parent_bdf))
+                    bdf_same_bus(dev(world, i)->bdf, dev(world, orphan)->place.parent_bdf))
                         return true;
         return false;
 }
@@ -110,9 +110,9 @@ static bool may_be_on_bus_of(World *world, size_t orphan, size_t i)
         if (bridge != NOBODY && may_be_anywhere_below(world, orphan, bridge))
                 return true;
         if (has_address(world, orphan))
-                return !dev(world, i)->is_vf &&
-                       bdf_same_bus(dev(world, i)->bdf, dev(world, orphan)->parent_bdf);
-        return !dev(world, i)->has_parent && !is_covered(world, orphan) &&
+                return !dev(world, i)->place.is_vf &&
+                       bdf_same_bus(dev(world, i)->bdf, dev(world, orphan)->place.parent_bdf);
+        return !dev(world, i)->place.has_parent && !is_covered(world, orphan) &&
                dev(world, i)->bdf.domain == dev(world, orphan)->bdf.domain;
 }
 
@@ -124,7 +124,7 @@ static bool may_be_in_slot_of(World *world, size_t orphan, size_t i)
                 return false;
         return !has_address(world, orphan) ||
                (bridge != NOBODY && may_be_anywhere_below(world, orphan, bridge)) ||
-               bdf_device(dev(world, i)->bdf) == bdf_device(dev(world, orphan)->parent_bdf);
+               bdf_device(dev(world, i)->bdf) == bdf_device(dev(world, orphan)->place.parent_bdf);
 }
 
 /* Do the devices below the bridge join the kernel's group of it, or of a bridge above? */
@@ -147,16 +147,16 @@ static bool has_alias(World *world, size_t i)
 /* The function whose id the device uses, if that function is missing. */
 static bool lacks_sender(World *world, size_t i)
 {
-        return dev(world, i)->has_real_dma && naive_sender(world, i) == i;
+        return dev(world, i)->place.has_real_dma && naive_sender(world, i) == i;
 }
 
 static bool lacks_physfn(World *world, size_t i)
 {
         for (size_t f = 0; f < world->n_devices; f++)
-                if (!dev(world, f)->is_vf &&
-                    bdf_equal(dev(world, f)->bdf, dev(world, i)->physfn_bdf))
+                if (!dev(world, f)->place.is_vf &&
+                    bdf_equal(dev(world, f)->bdf, dev(world, i)->place.physfn_bdf))
                         return false;
-        return dev(world, i)->is_vf;
+        return dev(world, i)->place.is_vf;
 }
 
 /* May the kernel have a missing function with that address in one group with `i`? */
@@ -165,7 +165,7 @@ static bool may_group_with(World *world, size_t i, Bdf missing)
         const Bdf bdf = dev(world, i)->bdf;
         AliasMask mask;
 
-        if (dev(world, i)->is_vf || !bdf_same_bus(bdf, missing))
+        if (dev(world, i)->place.is_vf || !bdf_same_bus(bdf, missing))
                 return false;
         return (bdf_same_slot(bdf, missing) && naive_may_be_one_of_several(world, i) &&
                 !naive_isolated(world, i)) ||
@@ -181,7 +181,7 @@ static bool may_talk_to(World *world, size_t i, Bdf missing)
 
         if (may_group_with(world, i, missing))
                 return true;
-        if (dev(world, i)->is_vf || !bdf_same_bus(bdf, missing) ||
+        if (dev(world, i)->place.is_vf || !bdf_same_bus(bdf, missing) ||
             !naive_may_be_one_of_several(world, i))
                 return false;
         return bdf_same_slot(bdf, missing) ||
@@ -195,11 +195,11 @@ typedef bool (*Test)(World *world, size_t i, Bdf missing);
 static bool is_tied_by_missing(World *world, size_t i, Test test)
 {
         for (size_t o = 0; o < world->n_devices; o++) {
-                if (lacks_sender(world, o) && test(world, i, dev(world, o)->real_dma_bdf))
+                if (lacks_sender(world, o) && test(world, i, dev(world, o)->place.real_dma_bdf))
                         return true;
-                if (lacks_physfn(world, o) && test(world, i, dev(world, o)->physfn_bdf))
+                if (lacks_physfn(world, o) && test(world, i, dev(world, o)->place.physfn_bdf))
                         return true;
-                if (lacks_sender(world, i) && test(world, o, dev(world, i)->real_dma_bdf))
+                if (lacks_sender(world, i) && test(world, o, dev(world, i)->place.real_dma_bdf))
                         return true;
         }
         return false;
@@ -214,7 +214,7 @@ static bool is_doubtful(World *world, size_t i)
                         continue;
                 if (may_be_below(world, o, i) && draws_in(world, i))
                         return true;
-                if (dev(world, i)->is_vf)
+                if (dev(world, i)->place.is_vf)
                         continue;
                 if (may_be_on_bus_of(world, o, i) && has_alias(world, i))
                         return true;
@@ -268,7 +268,7 @@ void naive_find_doubt(World *world, bool *ret_kernel, bool *ret_sound)
                                 continue;
                         if (may_be_below(world, o, i))
                                 mark(world, top_of(world, i), ret_sound);
-                        if (!dev(world, i)->is_vf && may_be_in_slot_of(world, o, i) &&
+                        if (!dev(world, i)->place.is_vf && may_be_in_slot_of(world, o, i) &&
                             naive_may_be_one_of_several(world, i))
                                 mark(world, i, ret_sound);
                 }

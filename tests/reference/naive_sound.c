@@ -33,19 +33,19 @@ typedef struct Fact {
 static unsigned lacking(World *world, size_t i)
 {
         const PciFacts *facts = &world->devices[i].facts;
-        unsigned vendor = world->devices[i].vendor, device = world->devices[i].device, cap;
+        unsigned vendor = world->devices[i].ids.vendor, device = world->devices[i].ids.device, cap;
         int opinion = naive_quirk(world, i, naive_possible_types(world, i));
 
         if (opinion == 1)
                 return 0;
         if (opinion == 0 && vendor == 0x8086 && device == 0xa110)
-                return facts->acs_dword4 & ~facts->acs_dword8 & (SV | RR | CR | UF);
-        if (opinion == 0 || facts->pcie != TRISTATE_YES || facts->acs != TRISTATE_YES)
+                return facts->acs.dword4 & ~facts->acs.dword8 & (SV | RR | CR | UF);
+        if (opinion == 0 || facts->pcie != TRISTATE_YES || facts->acs.present != TRISTATE_YES)
                 return SV | RR | CR | UF;
-        cap = facts->acs_cap;
+        cap = facts->acs.cap;
         if (vendor == 0x111d && device == 0x80b5 && naive_release_major(world) >= 7)
                 cap &= ~(unsigned)SV;
-        return cap & ~(unsigned)facts->acs_ctrl & (SV | RR | CR | UF);
+        return cap & ~(unsigned)facts->acs.ctrl & (SV | RR | CR | UF);
 }
 
 static bool may_be_port(World *world, size_t i, unsigned type)
@@ -72,7 +72,7 @@ static Fact look_at(World *world, size_t i)
         Fact fact = {
                 .above = naive_bridge_above(world, i),
                 .lacks = lacking(world, i),
-                .vf = world->devices[i].is_vf,
+                .vf = world->devices[i].place.is_vf,
                 .root = may_be_port(world, i, 4),
                 .downstream = may_be_port(world, i, 6),
                 .port = types == 1U << 4 || types == 1U << 6,
@@ -80,9 +80,10 @@ static Fact look_at(World *world, size_t i)
                 .conventional = types & ~(1U << 4 | 1U << 5 | 1U << 6 | 1U << 8),
         };
 
-        if (facts->acs != TRISTATE_NO && naive_quirk(world, i, types) != 1)
-                fact.talks = facts->acs == TRISTATE_UNKNOWN || facts->pcie != TRISTATE_YES ||
-                             (facts->acs_cap & RR && !(facts->acs_ctrl & RR));
+        if (facts->acs.present != TRISTATE_NO && naive_quirk(world, i, types) != 1)
+                fact.talks = facts->acs.present == TRISTATE_UNKNOWN ||
+                             facts->pcie != TRISTATE_YES ||
+                             (facts->acs.cap & RR && !(facts->acs.ctrl & RR));
         return fact;
 }
 
@@ -174,11 +175,11 @@ static size_t physical(World *world, size_t i)
 {
         const PciDevice *device = &world->devices[i];
 
-        if (!device->is_vf)
+        if (!device->place.is_vf)
                 return NOBODY;
         for (size_t f = 0; f < world->n_devices; f++)
-                if (bdf_equal(world->devices[f].bdf, device->physfn_bdf) &&
-                    !world->devices[f].is_vf)
+                if (bdf_equal(world->devices[f].bdf, device->place.physfn_bdf) &&
+                    !world->devices[f].place.is_vf)
                         return f;
         return NOBODY;
 }

@@ -58,10 +58,10 @@ static void random_ids(Growth *growth, PciDevice *device)
 
         if (random_chance(growth->random, growth->options->redirecting ? 60 : 250))
                 id = ids[random_below(growth->random, ARRAY_SIZE(ids))];
-        device->vendor = (uint16_t)(id >> 16);
-        device->device = (uint16_t)id;
-        device->subsystem_vendor = 0x9005;
-        device->subsystem_device = random_chance(growth->random, 500) ? 0x02bc : 0x02bd;
+        device->ids.vendor = (uint16_t)(id >> 16);
+        device->ids.device = (uint16_t)id;
+        device->ids.subsystem_vendor = 0x9005;
+        device->ids.subsystem_device = random_chance(growth->random, 500) ? 0x02bc : 0x02bd;
 }
 
 static void random_acs(Growth *growth, PciFacts *facts)
@@ -70,27 +70,27 @@ static void random_acs(Growth *growth, PciFacts *facts)
 
         /* Sometimes clears one bit of a good port. */
         if (growth->options->redirecting && random_chance(growth->random, 800)) {
-                facts->acs = TRISTATE_YES;
-                facts->acs_offset = 0x140;
-                facts->acs_cap = facts->acs_dword4 = 0x1f;
-                facts->acs_ctrl = 0x1d;
-                facts->acs_dword8 = 0x1d;
+                facts->acs.present = TRISTATE_YES;
+                facts->acs.offset = 0x140;
+                facts->acs.cap = facts->acs.dword4 = 0x1f;
+                facts->acs.ctrl = 0x1d;
+                facts->acs.dword8 = 0x1d;
                 if (random_chance(growth->random, 250))
-                        facts->acs_ctrl ^= (uint16_t)(1U << random_below(growth->random, 5));
+                        facts->acs.ctrl ^= (uint16_t)(1U << random_below(growth->random, 5));
                 return;
         }
-        facts->acs = tristate_from_bool(random_chance(growth->random, 550));
-        if (facts->acs == TRISTATE_YES) {
-                facts->acs_offset = 0x140;
-                facts->acs_cap = caps[random_below(growth->random, ARRAY_SIZE(caps))];
-                facts->acs_ctrl = random_chance(growth->random, 700)
-                                          ? facts->acs_cap
+        facts->acs.present = tristate_from_bool(random_chance(growth->random, 550));
+        if (facts->acs.present == TRISTATE_YES) {
+                facts->acs.offset = 0x140;
+                facts->acs.cap = caps[random_below(growth->random, ARRAY_SIZE(caps))];
+                facts->acs.ctrl = random_chance(growth->random, 700)
+                                          ? facts->acs.cap
                                           : (uint16_t)random_below(growth->random, 0x80);
-                facts->acs_dword4 = facts->acs_cap;
-                facts->acs_dword8 = random_below(growth->random, 0x20);
+                facts->acs.dword4 = facts->acs.cap;
+                facts->acs.dword8 = random_below(growth->random, 0x20);
         }
         if (random_chance(growth->random, growth->options->unknown))
-                facts->acs = TRISTATE_UNKNOWN;
+                facts->acs.present = TRISTATE_UNKNOWN;
 }
 
 static void random_facts(Growth *growth, PciDevice *device, int type, bool several)
@@ -102,22 +102,22 @@ static void random_facts(Growth *growth, PciDevice *device, int type, bool sever
         facts->multifunction_bit = tristate_from_bool(several);
         if (!growth->options->tidy && random_chance(growth->random, 100))
                 facts->multifunction_bit = tristate_from_bool(!several);
-        facts->ari = tristate_from_bool(random_chance(growth->random, 100));
+        facts->caps.ari = tristate_from_bool(random_chance(growth->random, 100));
         facts->pcie = tristate_from_bool(type >= 0);
         facts->pcie_type = type >= 0 ? (uint8_t)type : 0;
-        facts->pch_redirect = (Tristate)random_below(growth->random, 3);
+        facts->acs.pch_redirect = (Tristate)random_below(growth->random, 3);
         if (type >= 0)
                 random_acs(growth, facts);
         else
-                facts->acs = TRISTATE_NO;
+                facts->acs.present = TRISTATE_NO;
         if (random_chance(growth->random, growth->options->unknown))
-                facts->pcie = facts->acs = TRISTATE_UNKNOWN;
+                facts->pcie = facts->acs.present = TRISTATE_UNKNOWN;
         if (random_chance(growth->random, growth->options->unknown))
                 facts->header_known = TRISTATE_UNKNOWN;
         if (random_chance(growth->random, growth->options->unknown))
                 facts->multifunction_bit = TRISTATE_UNKNOWN;
         if (random_chance(growth->random, growth->options->unknown))
-                facts->ari = TRISTATE_UNKNOWN;
+                facts->caps.ari = TRISTATE_UNKNOWN;
 }
 
 /* The type of a function below a bridge of type `above` (-1 conventional, 16 none). */
@@ -153,23 +153,23 @@ static PciDevice blank(Growth *growth, unsigned bus, unsigned devfn, const PciDe
         PciDevice device = {
                 .bdf = {growth->domain, (uint8_t)bus, (uint8_t)devfn},
                 .kernel_group = -1,
-                .root_bus = (uint8_t)growth->root_bus,
-                .root_domain = growth->domain,
-                .has_parent = bridge != NULL,
-                .real_dma_bdf = growth->real_dma,
-                .has_real_dma = growth->has_real_dma,
+                .place.root_bus = (uint8_t)growth->root_bus,
+                .place.root_domain = growth->domain,
+                .place.has_parent = bridge != NULL,
+                .place.real_dma_bdf = growth->real_dma,
+                .place.has_real_dma = growth->has_real_dma,
         };
 
         if (bridge)
-                device.parent_bdf = bridge->bdf;
+                device.place.parent_bdf = bridge->bdf;
         /* Function 0 or 1 of the slot, or any. */
         if (!growth->options->tidy && random_chance(growth->random, growth->ivrs_aliases)) {
                 unsigned alias = random_below(growth->random, 256);
 
                 if (random_chance(growth->random, 700))
                         alias = (devfn & ~7U) | random_below(growth->random, 2);
-                device.has_ivrs_alias = alias != devfn;
-                device.ivrs_alias_devfn = (uint8_t)alias;
+                device.place.has_ivrs_alias = alias != devfn;
+                device.place.ivrs_alias_devfn = (uint8_t)alias;
         }
         return device;
 }
@@ -186,13 +186,13 @@ static void grow_vfs(Growth *growth, const PciDevice *physfn, const PciDevice *b
                 if (taken[devfn] || devfn <= physfn->bdf.devfn)
                         continue;
                 taken[devfn] = true;
-                device.is_vf = true;
-                device.physfn_bdf = physfn->bdf;
-                device.vf_index = i;
-                device.vendor = growth->options->tidy || random_chance(growth->random, 700)
-                                        ? 0xabcd
-                                        : 0x8088;
-                device.device = 0x0110;
+                device.place.is_vf = true;
+                device.place.physfn_bdf = physfn->bdf;
+                device.place.vf_index = i;
+                device.ids.vendor = growth->options->tidy || random_chance(growth->random, 700)
+                                            ? 0xabcd
+                                            : 0x8088;
+                device.ids.device = 0x0110;
                 random_facts(growth, &device, PCIE_TYPE_ENDPOINT, false);
                 if (snapshot_add(growth->snapshot, &device) < 0)
                         fail("snapshot_add");
@@ -315,9 +315,9 @@ void add_acs(Snapshot *snapshot, PciDevice *device)
 {
         PciFacts *facts = &device->facts;
 
-        facts->acs = TRISTATE_YES;
-        facts->acs_cap = facts->acs_ctrl = 0x1f;
-        facts->acs_dword4 = facts->acs_dword8 = 0x1f;
+        facts->acs.present = TRISTATE_YES;
+        facts->acs.cap = facts->acs.ctrl = 0x1f;
+        facts->acs.dword4 = facts->acs.dword8 = 0x1f;
         if (snapshot_finish(snapshot) < 0)
                 fail("snapshot_finish");
 }
@@ -328,7 +328,7 @@ static void draw_buses(Random *random, const Snapshot *snapshot, uint8_t numbers
         bool fixed[2][256] = {{false}};
 
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                if (!snapshot->devices[i].has_parent)
+                if (!snapshot->devices[i].place.has_parent)
                         fixed[snapshot->devices[i].bdf.domain != 0][snapshot->devices[i].bdf.bus] =
                                 true;
         for (unsigned d = 0; d < 2; d++)
@@ -367,10 +367,10 @@ Snapshot *random_renumber(Random *random, const Snapshot *snapshot)
                 PciDevice device = snapshot->devices[order[i]];
 
                 device.bdf.bus = numbers[device.bdf.domain != 0][device.bdf.bus];
-                device.parent_bdf.bus =
-                        numbers[device.parent_bdf.domain != 0][device.parent_bdf.bus];
-                device.physfn_bdf.bus =
-                        numbers[device.physfn_bdf.domain != 0][device.physfn_bdf.bus];
+                device.place.parent_bdf.bus =
+                        numbers[device.place.parent_bdf.domain != 0][device.place.parent_bdf.bus];
+                device.place.physfn_bdf.bus =
+                        numbers[device.place.physfn_bdf.domain != 0][device.place.physfn_bdf.bus];
                 device.kernel_group = device.kernel_group < 0 ? -1 : 4096 - device.kernel_group;
                 device.facts.serial_number = order[i]; /* which device it was */
                 if (snapshot_add(copy, &device) < 0)
@@ -392,8 +392,12 @@ bool random_degrade(Random *random, Snapshot *snapshot)
 bool random_degrade_device(Random *random, Snapshot *snapshot, PciDevice *device)
 {
         Tristate *const facts[] = {
-                &device->facts.pcie,         &device->facts.acs, &device->facts.header_known,
-                &device->facts.pch_redirect, &device->facts.ari, &snapshot->ivrs,
+                &device->facts.pcie,
+                &device->facts.acs.present,
+                &device->facts.header_known,
+                &device->facts.acs.pch_redirect,
+                &device->facts.caps.ari,
+                &snapshot->ivrs,
                 &device->facts.multifunction_bit,
         };
         Tristate *fact = facts[random_below(random, ARRAY_SIZE(facts))];

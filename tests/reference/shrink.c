@@ -48,34 +48,34 @@ static void make_plain(PciDevice *device, unsigned what)
 
         switch (what) {
         case PLAIN_IDS:
-                device->vendor = 0xabcd;
-                device->device = 1;
+                device->ids.vendor = 0xabcd;
+                device->ids.device = 1;
                 break;
         case PLAIN_ACS_NONE:
-                facts->acs = TRISTATE_NO;
-                facts->acs_cap = facts->acs_ctrl = 0;
+                facts->acs.present = TRISTATE_NO;
+                facts->acs.cap = facts->acs.ctrl = 0;
                 break;
         case PLAIN_ACS_FULL:
-                facts->acs = TRISTATE_YES;
-                facts->acs_cap = facts->acs_ctrl = 0x1d;
+                facts->acs.present = TRISTATE_YES;
+                facts->acs.cap = facts->acs.ctrl = 0x1d;
                 break;
         case PLAIN_ARI:
-                facts->ari = TRISTATE_NO;
+                facts->caps.ari = TRISTATE_NO;
                 break;
         case PLAIN_PCH:
-                facts->pch_redirect = TRISTATE_UNKNOWN;
+                facts->acs.pch_redirect = TRISTATE_UNKNOWN;
                 break;
         case PLAIN_MULTIFUNCTION:
                 facts->multifunction_bit = TRISTATE_NO;
                 break;
         case PLAIN_NOT_VF:
-                device->is_vf = false;
+                device->place.is_vf = false;
                 break;
         case PLAIN_ENDPOINT:
                 facts->pcie_type = PCIE_TYPE_ENDPOINT;
                 break;
         case PLAIN_NO_ALIAS:
-                device->has_ivrs_alias = false;
+                device->place.has_ivrs_alias = false;
                 break;
         default:
                 break;
@@ -85,11 +85,11 @@ static void make_plain(PciDevice *device, unsigned what)
 /* Devices below `gone` move up to the bridge above it. */
 static void hang_higher(PciDevice *device, const PciDevice *gone)
 {
-        if (!device->has_parent || !bdf_equal(device->parent_bdf, gone->bdf))
+        if (!device->place.has_parent || !bdf_equal(device->place.parent_bdf, gone->bdf))
                 return;
-        device->has_parent = gone->has_parent;
-        device->parent_bdf = gone->parent_bdf;
-        device->root_bus = gone->has_parent ? device->root_bus : device->bdf.bus;
+        device->place.has_parent = gone->place.has_parent;
+        device->place.parent_bdf = gone->place.parent_bdf;
+        device->place.root_bus = gone->place.has_parent ? device->place.root_bus : device->bdf.bus;
 }
 
 /*
@@ -130,8 +130,10 @@ static bool try(Snapshot **snapshot, Snapshot *changed, ShrinkFault fault, void 
 
 static bool is_equal(const PciDevice *a, const PciDevice *b)
 {
-        return a->vendor == b->vendor && a->device == b->device && a->is_vf == b->is_vf &&
-               a->has_ivrs_alias == b->has_ivrs_alias && topology_facts_equal(&a->facts, &b->facts);
+        return a->ids.vendor == b->ids.vendor && a->ids.device == b->ids.device &&
+               a->place.is_vf == b->place.is_vf &&
+               a->place.has_ivrs_alias == b->place.has_ivrs_alias &&
+               topology_facts_equal(&a->facts, &b->facts);
 }
 
 static void take_out(Snapshot **snapshot, ShrinkFault fault, void *context)
@@ -178,20 +180,20 @@ void shrink_print(const Snapshot *snapshot)
                 char text[BDF_TEXT_SIZE];
 
                 printf("# %s", bdf_format(device->bdf, text));
-                if (device->has_parent)
-                        printf(" below %s", bdf_format(device->parent_bdf, text));
-                if (device->is_vf)
-                        printf(" vf of %s", bdf_format(device->physfn_bdf, text));
-                if (device->has_real_dma)
-                        printf(" vmd %s", bdf_format(device->real_dma_bdf, text));
-                if (device->has_ivrs_alias)
-                        printf(" sends as %02x", device->ivrs_alias_devfn);
+                if (device->place.has_parent)
+                        printf(" below %s", bdf_format(device->place.parent_bdf, text));
+                if (device->place.is_vf)
+                        printf(" vf of %s", bdf_format(device->place.physfn_bdf, text));
+                if (device->place.has_real_dma)
+                        printf(" vmd %s", bdf_format(device->place.real_dma_bdf, text));
+                if (device->place.has_ivrs_alias)
+                        printf(" sends as %02x", device->place.ivrs_alias_devfn);
                 printf(": %04x:%04x pcie %d type %d, acs %d %02x/%02x (%02x), header %d %d%s, "
                        "ari %d, pch %d\n",
-                       device->vendor, device->device, facts->pcie, facts->pcie_type, facts->acs,
-                       facts->acs_ctrl, facts->acs_cap, facts->acs_dword8, facts->header_known,
-                       facts->header_type,
-                       facts->multifunction_bit == TRISTATE_YES ? " multifunction" : "", facts->ari,
-                       facts->pch_redirect);
+                       device->ids.vendor, device->ids.device, facts->pcie, facts->pcie_type,
+                       facts->acs.present, facts->acs.ctrl, facts->acs.cap, facts->acs.dword8,
+                       facts->header_known, facts->header_type,
+                       facts->multifunction_bit == TRISTATE_YES ? " multifunction" : "",
+                       facts->caps.ari, facts->acs.pch_redirect);
         }
 }

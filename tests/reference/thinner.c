@@ -46,8 +46,9 @@ static bool is_missed(const Reading *whole, const Reading *thin, size_t index)
                         there != SNAPSHOT_NONE ? &thin->snapshot->devices[there] : NULL;
 
                 if (left &&
-                    (device->parent == index || (left->is_vf && bdf_equal(left->physfn_bdf, bdf)) ||
-                     (left->has_real_dma && bdf_equal(left->real_dma_bdf, bdf))))
+                    (device->parent == index ||
+                     (left->place.is_vf && bdf_equal(left->place.physfn_bdf, bdf)) ||
+                     (left->place.has_real_dma && bdf_equal(left->place.real_dma_bdf, bdf))))
                         return true;
         }
         return false;

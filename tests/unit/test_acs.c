@@ -85,18 +85,18 @@ static void test_capability_bits(void)
         uint8_t missing;
 
         /* Bits that are not offered need not be on; TB, EC and DT never. */
-        facts->acs_cap = ACS_SV | ACS_TB | ACS_EC | ACS_DT;
-        facts->acs_ctrl = ACS_SV;
+        facts->acs.cap = ACS_SV | ACS_TB | ACS_EC | ACS_DT;
+        facts->acs.ctrl = ACS_SV;
         CHECK(acs_isolated(snapshot, 0, &missing));
-        facts->acs_cap = 0;
-        facts->acs_ctrl = 0;
+        facts->acs.cap = 0;
+        facts->acs.ctrl = 0;
         CHECK(acs_isolated(snapshot, 0, NULL));
 
         /* IDT switches: source validation stops counting with 7.0. */
-        snapshot->devices[0].vendor = 0x111d;
-        snapshot->devices[0].device = 0x80b5;
-        facts->acs_cap = PART_ACS_ON;
-        facts->acs_ctrl = ACS_RR | ACS_CR | ACS_UF;
+        snapshot->devices[0].ids.vendor = 0x111d;
+        snapshot->devices[0].ids.device = 0x80b5;
+        facts->acs.cap = PART_ACS_ON;
+        facts->acs.ctrl = ACS_RR | ACS_CR | ACS_UF;
         CHECK(!acs_isolated(snapshot, 0, &missing));
         CHECK_NUMBER(missing, ACS_SV);
         (void)snprintf(snapshot->kernel_release, sizeof(snapshot->kernel_release), "6.17.1");
@@ -150,12 +150,12 @@ static void test_quirk_intel_pch(void)
         CHECK(!quirk_is_intel_pch_port(0x8086, 0x8c20));
         CHECK(!quirk_is_intel_pch_port(0x1022, 0x8c10));
         CHECK(!acs_isolated(snapshot, 0, NULL));
-        device->facts.pch_redirect = TRISTATE_NO;
+        device->facts.acs.pch_redirect = TRISTATE_NO;
         CHECK(!acs_isolated(snapshot, 0, NULL));
-        device->facts.pch_redirect = TRISTATE_YES;
+        device->facts.acs.pch_redirect = TRISTATE_YES;
         CHECK(acs_isolated(snapshot, 0, NULL));
         device->pcie_type = PCIE_TYPE_ENDPOINT; /* no port: the row has no opinion */
-        device->facts.pch_redirect = TRISTATE_NO;
+        device->facts.acs.pch_redirect = TRISTATE_NO;
         CHECK(acs_isolated(snapshot, 0, NULL));
 }
 
@@ -170,13 +170,13 @@ static void test_quirk_intel_spt(void)
         PciFacts *facts = &snapshot->devices[0].facts;
         uint8_t missing;
 
-        facts->acs_dword4 = 0x0f;
-        facts->acs_dword8 = 0x05;
+        facts->acs.dword4 = 0x0f;
+        facts->acs.dword8 = 0x05;
         CHECK(!acs_isolated(snapshot, 0, &missing));
         CHECK_NUMBER(missing, ACS_CR);
-        facts->acs_dword8 = 0x0d;
+        facts->acs.dword8 = 0x0d;
         CHECK(acs_isolated(snapshot, 0, NULL));
-        facts->acs = TRISTATE_UNKNOWN;
+        facts->acs.present = TRISTATE_UNKNOWN;
         CHECK(!acs_isolated(snapshot, 0, NULL));
 }
 
@@ -205,21 +205,22 @@ static void test_quirk_amd(void)
 /* An id that was not read may be any id that a rule uses. A device without ids matches no rule. */
 static void test_half_known_ids(void)
 {
-        PciDevice device = {.vendor = 0x1b4b, .bdf = {0, 1, 0x08}};
+        PciDevice device = {.ids.vendor = 0x1b4b, .bdf = {0, 1, 0x08}};
         AliasMask mask;
 
         CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x09));
-        device = (PciDevice){.device = 0x9230, .bdf = {0, 1, 0x08}};
+        device = (PciDevice){.ids.device = 0x9230, .bdf = {0, 1, 0x08}};
         CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x09));
-        device.is_vf = true;
+        device.place.is_vf = true;
         CHECK(!quirk_alias_mask(&device, &mask));
-        device = (PciDevice){.device = 0x9230, .class_code = 0x060400};
+        device = (PciDevice){.ids.device = 0x9230, .ids.class_code = 0x060400};
         CHECK(!quirk_alias_mask(&device, &mask));
-        device = (PciDevice){.vendor = 0x8086, .class_code = 0x088000, .bdf = {0, 0xff, 0x08}};
+        device = (PciDevice){
+                .ids.vendor = 0x8086, .ids.class_code = 0x088000, .bdf = {0, 0xff, 0x08}};
         CHECK(!quirk_alias_mask(&device, &mask)); /* on a root bus: no card */
-        device.has_parent = true;
+        device.place.has_parent = true;
         CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x93));
-        device = (PciDevice){.vendor = 0x144d, .bdf = {0, 1, 0x08}};
+        device = (PciDevice){.ids.vendor = 0x144d, .bdf = {0, 1, 0x08}};
         CHECK(!quirk_alias_mask(&device, &mask));
         device = (PciDevice){0};
         CHECK(!quirk_alias_mask(&device, &mask));
@@ -245,30 +246,31 @@ static void test_unknown_vendor(void)
 
 static void test_aliases(void)
 {
-        PciDevice device = {.vendor = 0x1b4b, .device = 0x9230, .bdf = {0, 1, 0x08}};
+        PciDevice device = {.ids.vendor = 0x1b4b, .ids.device = 0x9230, .bdf = {0, 1, 0x08}};
         AliasMask mask;
 
         CHECK(quirk_alias_mask(&device, &mask));
         CHECK(alias_mask_has(&mask, 0x09) && !alias_mask_has(&mask, 0x08));
         device.bdf.devfn = 0x09;
         CHECK(!quirk_alias_mask(&device, &mask));
-        device = (PciDevice){.vendor = 0x1180, .device = 0xe832, .bdf = {0, 1, 0x0b}};
+        device = (PciDevice){.ids.vendor = 0x1180, .ids.device = 0xe832, .bdf = {0, 1, 0x0b}};
         CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x08));
-        device = (PciDevice){.vendor = 0x9005, .device = 0x0285};
+        device = (PciDevice){.ids.vendor = 0x9005, .ids.device = 0x0285};
         CHECK(quirk_alias_mask(&device, &mask)); /* the card it belongs to is unknown */
-        device.subsystem_vendor = 0x9005;
-        device.subsystem_device = 0x0286;
+        device.ids.subsystem_vendor = 0x9005;
+        device.ids.subsystem_device = 0x0286;
         CHECK(!quirk_alias_mask(&device, &mask));
-        device.subsystem_device = 0x02bb;
+        device.ids.subsystem_device = 0x02bb;
         CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x08));
-        device = (PciDevice){.vendor = 0x8086, .device = 0x2264};
+        device = (PciDevice){.ids.vendor = 0x8086, .ids.device = 0x2264};
         CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0x93));
-        device = (PciDevice){.vendor = 0x8086, .device = 0x2954};
+        device = (PciDevice){.ids.vendor = 0x8086, .ids.device = 0x2954};
         CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0xfc) &&
               !alias_mask_has(&mask, 0xfd));
-        device = (PciDevice){.vendor = 0x11f8, .device = 0x8536, .class_code = 0x068000};
+        device =
+                (PciDevice){.ids.vendor = 0x11f8, .ids.device = 0x8536, .ids.class_code = 0x068000};
         CHECK(quirk_alias_mask(&device, &mask) && alias_mask_has(&mask, 0xff));
-        device.class_code = 0x060400;
+        device.ids.class_code = 0x060400;
         CHECK(!quirk_alias_mask(&device, &mask));
 }
 

@@ -58,8 +58,8 @@ static void set_kind(Snapshot *snapshot, IommuKind kind)
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 if (snapshot->devices[i].kernel_group < 0)
                         continue;
-                snapshot->devices[i].iommu_kind = kind;
-                (void)snprintf(snapshot->devices[i].iommu, SNAPSHOT_NAME_SIZE, "%s", name);
+                snapshot->devices[i].sysfs.iommu_kind = kind;
+                (void)snprintf(snapshot->devices[i].sysfs.iommu, SNAPSHOT_NAME_SIZE, "%s", name);
         }
 }
 

@@ -55,11 +55,11 @@ static Snapshot *healthy_snapshot(void)
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 PciDevice *device = &snapshot->devices[i];
 
-                device->iommu_kind = IOMMU_KIND_DMAR;
-                device->class_code = device->depth > 0 ? 0x020000 : 0x060400;
-                device->removable = TRISTATE_UNKNOWN;
-                device->facts.ats_enabled = TRISTATE_NO;
-                device->facts.pasid = TRISTATE_NO;
+                device->sysfs.iommu_kind = IOMMU_KIND_DMAR;
+                device->ids.class_code = device->depth > 0 ? 0x020000 : 0x060400;
+                device->sysfs.removable = TRISTATE_UNKNOWN;
+                device->facts.caps.ats_enabled = TRISTATE_NO;
+                device->facts.caps.pasid = TRISTATE_NO;
         }
         return snapshot;
 }
@@ -174,17 +174,17 @@ static void nosid(Machine *machine)
 }
 static void removable_ats(Machine *machine)
 {
-        machine->snapshot->devices[2].facts.ats_enabled = TRISTATE_YES;
-        machine->snapshot->devices[2].removable = TRISTATE_YES;
+        machine->snapshot->devices[2].facts.caps.ats_enabled = TRISTATE_YES;
+        machine->snapshot->devices[2].sysfs.removable = TRISTATE_YES;
 }
 static void perhaps_removable_ats(Machine *machine)
 {
-        machine->snapshot->devices[2].facts.ats_enabled = TRISTATE_YES;
+        machine->snapshot->devices[2].facts.caps.ats_enabled = TRISTATE_YES;
 }
 static void fixed_ats(Machine *machine)
 {
-        machine->snapshot->devices[2].facts.ats_enabled = TRISTATE_YES;
-        machine->snapshot->devices[2].removable = TRISTATE_NO;
+        machine->snapshot->devices[2].facts.caps.ats_enabled = TRISTATE_YES;
+        machine->snapshot->devices[2].sysfs.removable = TRISTATE_NO;
 }
 static void no_opt_in(Machine *machine)
 {
@@ -209,7 +209,7 @@ static void override(Machine *machine)
         set_text(&machine->snapshot->command_line, "pcie_acs_override=downstream quiet");
         /* The ports have no ACS, and the devices below them are in separate groups all the same. */
         for (size_t i = 0; i < 2; i++)
-                machine->snapshot->devices[i].facts.acs = TRISTATE_NO;
+                machine->snapshot->devices[i].facts.acs.present = TRISTATE_NO;
 }
 static void idle_override(Machine *machine)
 {
@@ -288,7 +288,7 @@ static void unknown_limit(Machine *machine)
 }
 static void pasid(Machine *machine)
 {
-        machine->snapshot->devices[2].facts.pasid = TRISTATE_YES;
+        machine->snapshot->devices[2].facts.caps.pasid = TRISTATE_YES;
 }
 static void mended_pasid(Machine *machine)
 {
@@ -297,7 +297,7 @@ static void mended_pasid(Machine *machine)
 }
 static void unread_pasid(Machine *machine)
 {
-        machine->snapshot->devices[2].facts.pasid = TRISTATE_UNKNOWN;
+        machine->snapshot->devices[2].facts.caps.pasid = TRISTATE_UNKNOWN;
 }
 
 static const struct {

@@ -25,7 +25,8 @@ static void make(const char *type, size_t n_members, const char *driver)
         devices[1] = (PciDevice){.bdf = {.devfn = 0x06 << 3}, .kernel_group = 5};
         kernel_group = (KernelGroup){.number = 5};
         (void)snprintf(kernel_group.type, sizeof(kernel_group.type), "%s", type);
-        (void)snprintf(devices[n_members - 1].driver, sizeof(devices[0].driver), "%s", driver);
+        (void)snprintf(devices[n_members - 1].sysfs.driver, sizeof(devices[0].sysfs.driver), "%s",
+                       driver);
         group.kernel_group = 5;
         group.n_members = n_members;
 }
@@ -98,13 +99,13 @@ static void test_old_kernels(void)
 static void test_untrusted(void)
 {
         make("DMA", 1, "");
-        devices[0].removable = TRISTATE_YES;
+        devices[0].sysfs.removable = TRISTATE_YES;
         CHECK_NUMBER(ask((DomainTypeChange){.to = DOMAIN_TYPE_IDENTITY},
                          "group 0000:00/05.0: 0000:00:05.0 is an untrusted removable device, "
                          "and the kernel keeps such devices at type DMA"),
                      REFUSAL_NOT_VIABLE);
         make("identity", 1, "");
-        devices[0].removable = TRISTATE_YES;
+        devices[0].sysfs.removable = TRISTATE_YES;
         CHECK_NUMBER(ask((DomainTypeChange){.to = DOMAIN_TYPE_DMA}, ""), 0);
 }
 

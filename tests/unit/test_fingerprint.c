@@ -8,11 +8,11 @@
 static PciDevice card(void)
 {
         return (PciDevice){
-                .vendor = 0x8086,
-                .device = 0x10d3,
-                .subsystem_vendor = 0x1af4,
-                .subsystem_device = 0x1100,
-                .class_code = 0x020000,
+                .ids.vendor = 0x8086,
+                .ids.device = 0x10d3,
+                .ids.subsystem_vendor = 0x1af4,
+                .ids.subsystem_device = 0x1100,
+                .ids.class_code = 0x020000,
                 .facts = {.serial = TRISTATE_YES, .serial_number = 0x1b21ffff3a4c5dULL},
         };
 }

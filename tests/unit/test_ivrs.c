@@ -266,8 +266,9 @@ static void test_groups(void)
         some = read_machine(&table);
         CHECK_NUMBER(some->ivrs, TRISTATE_YES);
         CHECK_NUMBER(some->ivrs_read, TRISTATE_YES);
-        CHECK(!some->devices[0].has_ivrs_alias && !some->devices[1].has_ivrs_alias);
-        CHECK(some->devices[2].has_ivrs_alias && some->devices[2].ivrs_alias_devfn == 0x10);
+        CHECK(!some->devices[0].place.has_ivrs_alias && !some->devices[1].place.has_ivrs_alias);
+        CHECK(some->devices[2].place.has_ivrs_alias &&
+              some->devices[2].place.ivrs_alias_devfn == 0x10);
 
         put_alias(&table, 0x42, 0x0018, 0x0018); /* the last one counts: itself, so none */
         check_machine(&table, "00:01.0 | 00:02.0 | 00:03.0", "00:01.0 | 00:02.0 | 00:03.0");
@@ -303,7 +304,7 @@ static void test_not_whole(void)
         snapshot = read_machine(&table);
         CHECK_NUMBER(snapshot->ivrs, TRISTATE_YES);
         CHECK_NUMBER(snapshot->ivrs_read, TRISTATE_NO);
-        CHECK(snapshot->devices[2].has_ivrs_alias);
+        CHECK(snapshot->devices[2].place.has_ivrs_alias);
 }
 
 int main(void)

@@ -299,14 +299,14 @@ static void add(Snapshot *snapshot, unsigned bus, unsigned devfn, unsigned paren
 {
         PciDevice device = {
                 .bdf = {bus >> 8, (uint8_t)bus, (uint8_t)devfn},
-                .has_parent = bus % 256 != 0,
-                .parent_bdf = {bus >> 8, 0, (uint8_t)parent},
-                .root_domain = bus >> 8,
+                .place = {.has_parent = bus % 256 != 0,
+                          .parent_bdf = {bus >> 8, 0, (uint8_t)parent},
+                          .root_domain = bus >> 8},
                 .facts = {.present = TRISTATE_YES,
                           .header_known = TRISTATE_YES,
                           .pcie = TRISTATE_YES,
                           .pcie_type = port ? RP : EP,
-                          .acs = TRISTATE_NO},
+                          .acs.present = TRISTATE_NO},
         };
 
         CHECK_NUMBER(snapshot_add(snapshot, &device), 0);

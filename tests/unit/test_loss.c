@@ -47,8 +47,9 @@ static void set(Snapshot *snapshot, const char *bdf, const char *driver, unsigne
 {
         PciDevice *device = &snapshot->devices[topology_find(snapshot, bdf)];
 
-        (void)snprintf(device->driver, sizeof(device->driver), "%s", driver ? driver : "");
-        device->inode = inode;
+        (void)snprintf(device->sysfs.driver, sizeof(device->sysfs.driver), "%s",
+                       driver ? driver : "");
+        device->sysfs.inode = inode;
 }
 
 static Snapshot *read_machine(const Reading *reading)
@@ -71,8 +72,8 @@ static Snapshot *read_machine(const Reading *reading)
         if (!is_gone(reading, PF))
                 set(snapshot, PF, reading->pf_driver, 1);
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                if (snapshot->devices[i].is_vf)
-                        snapshot->devices[i].vf_index = snapshot->devices[i].bdf.devfn - 1U;
+                if (snapshot->devices[i].place.is_vf)
+                        snapshot->devices[i].place.vf_index = snapshot->devices[i].bdf.devfn - 1U;
         return snapshot;
 }
 
@@ -205,7 +206,7 @@ static void test_places(void)
         place.device++;
         CHECK(!vf_place_fits(&place, snapshot, vf));
         place.device--;
-        snapshot->devices[vf].vf_index = place.index = VF_INDEX_NONE;
+        snapshot->devices[vf].place.vf_index = place.index = VF_INDEX_NONE;
         CHECK(!vf_place_fits(&place, snapshot, vf)); /* it is unknown which one it was */
 }
 

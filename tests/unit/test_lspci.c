@@ -54,28 +54,28 @@ static void test_words(void)
         if (!CHECK(snapshot && snapshot->n_devices == 1))
                 return;
         device = &snapshot->devices[0];
-        CHECK_NUMBER(device->vendor, 0x8086);
-        CHECK_NUMBER(device->device, 0xabcd);
-        CHECK_NUMBER(device->subsystem_vendor, 0x1028);
-        CHECK_NUMBER(device->subsystem_device, 0x0a1b);
-        CHECK_NUMBER(device->class_code, 0x060401);
+        CHECK_NUMBER(device->ids.vendor, 0x8086);
+        CHECK_NUMBER(device->ids.device, 0xabcd);
+        CHECK_NUMBER(device->ids.subsystem_vendor, 0x1028);
+        CHECK_NUMBER(device->ids.subsystem_device, 0x0a1b);
+        CHECK_NUMBER(device->ids.class_code, 0x060401);
         CHECK_NUMBER(device->kernel_group, 3);
-        CHECK_STRING(device->driver, "pcieport");
-        CHECK(!device->has_parent);
+        CHECK_STRING(device->sysfs.driver, "pcieport");
+        CHECK(!device->place.has_parent);
         CHECK_NUMBER(device->facts.header_type, 1);
         CHECK_NUMBER(device->facts.pcie, TRISTATE_YES);
         CHECK_NUMBER(device->facts.pcie_type, PCIE_TYPE_ROOT_PORT);
-        CHECK_NUMBER(device->facts.acs, TRISTATE_YES);
-        CHECK_NUMBER(device->facts.acs_offset, 0x140);
-        CHECK_NUMBER(device->facts.acs_cap, ACS_SV | ACS_TB | ACS_RR | ACS_CR);
-        CHECK_NUMBER(device->facts.acs_ctrl, ACS_SV | ACS_RR);
-        CHECK_NUMBER(device->facts.acs_dword4, 0x0005000f);
+        CHECK_NUMBER(device->facts.acs.present, TRISTATE_YES);
+        CHECK_NUMBER(device->facts.acs.offset, 0x140);
+        CHECK_NUMBER(device->facts.acs.cap, ACS_SV | ACS_TB | ACS_RR | ACS_CR);
+        CHECK_NUMBER(device->facts.acs.ctrl, ACS_SV | ACS_RR);
+        CHECK_NUMBER(device->facts.acs.dword4, 0x0005000f);
         CHECK_NUMBER(device->facts.buses_known, TRISTATE_YES);
         CHECK_NUMBER(device->facts.secondary_bus, 0x0a);
         CHECK_NUMBER(device->facts.subordinate_bus, 0x1f);
-        CHECK_NUMBER(device->facts.ari, TRISTATE_NO);
-        CHECK_NUMBER(device->facts.ats_enabled, TRISTATE_NO);
-        CHECK_NUMBER(device->facts.flr, TRISTATE_NO);
+        CHECK_NUMBER(device->facts.caps.ari, TRISTATE_NO);
+        CHECK_NUMBER(device->facts.caps.ats_enabled, TRISTATE_NO);
+        CHECK_NUMBER(device->facts.caps.flr, TRISTATE_NO);
         CHECK_NUMBER(device->facts.serial, TRISTATE_NO);
         CHECK_NUMBER(snapshot->kernel_release[0], '\0');
 }
@@ -102,22 +102,22 @@ static void test_capabilities(void)
         if (!CHECK(snapshot && snapshot->n_devices == 2))
                 return;
         device = &snapshot->devices[0];
-        CHECK_NUMBER(device->vendor, 0);
-        CHECK_NUMBER(device->class_code, 0x020000);
+        CHECK_NUMBER(device->ids.vendor, 0);
+        CHECK_NUMBER(device->ids.class_code, 0x020000);
         CHECK_NUMBER(device->kernel_group, 12);
-        CHECK_NUMBER(device->facts.flr, TRISTATE_YES);
-        CHECK_NUMBER(device->facts.hotplug_slot, TRISTATE_NO);
+        CHECK_NUMBER(device->facts.caps.flr, TRISTATE_YES);
+        CHECK_NUMBER(device->facts.caps.hotplug_slot, TRISTATE_NO);
         CHECK_NUMBER(device->facts.serial, TRISTATE_YES);
         CHECK(device->facts.serial_number == 0x001122fffe334455);
-        CHECK_NUMBER(device->facts.ari, TRISTATE_YES);
-        CHECK_NUMBER(device->facts.ats, TRISTATE_YES);
-        CHECK_NUMBER(device->facts.ats_enabled, TRISTATE_YES);
-        CHECK_NUMBER(device->facts.pri, TRISTATE_YES);
-        CHECK_NUMBER(device->facts.pasid, TRISTATE_YES);
-        CHECK_NUMBER(device->facts.sriov, TRISTATE_NO);
+        CHECK_NUMBER(device->facts.caps.ari, TRISTATE_YES);
+        CHECK_NUMBER(device->facts.caps.ats, TRISTATE_YES);
+        CHECK_NUMBER(device->facts.caps.ats_enabled, TRISTATE_YES);
+        CHECK_NUMBER(device->facts.caps.pri, TRISTATE_YES);
+        CHECK_NUMBER(device->facts.caps.pasid, TRISTATE_YES);
+        CHECK_NUMBER(device->facts.caps.sriov, TRISTATE_NO);
         CHECK_NUMBER(device->multifunction, TRISTATE_YES);
         CHECK_NUMBER(snapshot->devices[1].facts.pcie, TRISTATE_NO);
-        CHECK_NUMBER(snapshot->devices[1].facts.acs, TRISTATE_NO);
+        CHECK_NUMBER(snapshot->devices[1].facts.acs.present, TRISTATE_NO);
         if (CHECK_NUMBER(snapshot->n_slots, 1))
                 CHECK_STRING(snapshot->slots[0].name, "Slot 4");
 }
@@ -159,7 +159,7 @@ static void test_slots(void)
                                rows[i].text);
                 snapshot = read_text(text);
                 if (CHECK(snapshot && snapshot->n_devices == 1))
-                        CHECK_NUMBER(snapshot->devices[0].facts.hotplug_slot, rows[i].slot);
+                        CHECK_NUMBER(snapshot->devices[0].facts.caps.hotplug_slot, rows[i].slot);
         }
 }
 
@@ -246,18 +246,18 @@ static void test_unknown(void)
         if (!CHECK(snapshot && snapshot->n_devices == 4))
                 return;
         devices = snapshot->devices;
-        CHECK_NUMBER(devices[0].vendor, 0x8086);
-        CHECK_NUMBER(devices[0].device, 0xabcd);
+        CHECK_NUMBER(devices[0].ids.vendor, 0x8086);
+        CHECK_NUMBER(devices[0].ids.device, 0xabcd);
         CHECK_NUMBER(devices[0].facts.pcie, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(devices[0].facts.acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(devices[0].facts.acs.present, TRISTATE_UNKNOWN);
         CHECK_NUMBER(devices[0].facts.buses_known, TRISTATE_YES);
         CHECK_NUMBER(devices[1].facts.pcie_type, PCIE_TYPE_ROOT_PORT);
-        CHECK_NUMBER(devices[1].facts.acs, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(devices[1].facts.ari, TRISTATE_NO);
+        CHECK_NUMBER(devices[1].facts.acs.present, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(devices[1].facts.caps.ari, TRISTATE_NO);
         CHECK_NUMBER(devices[2].facts.present, TRISTATE_UNKNOWN);
         CHECK_NUMBER(devices[2].facts.header_known, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(devices[3].facts.acs, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(devices[3].facts.ari, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(devices[3].facts.acs.present, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(devices[3].facts.caps.ari, TRISTATE_UNKNOWN);
         for (size_t i = 0; i < snapshot->n_devices; i++)
                 CHECK(!acs_isolated(snapshot, i, NULL) || i == 3);
 }
@@ -284,8 +284,8 @@ static void test_no_ids(void)
                 CHECK(!quirk_alias_mask(&snapshot->devices[i], &mask));
         }
         /* A rule that tests only the vendor needs only the vendor's name. */
-        CHECK_NUMBER(snapshot->devices[2].vendor, 0x8086);
-        CHECK_NUMBER(snapshot->devices[2].device, 0);
+        CHECK_NUMBER(snapshot->devices[2].ids.vendor, 0x8086);
+        CHECK_NUMBER(snapshot->devices[2].ids.device, 0);
         CHECK_NUMBER(quirk_acs(snapshot, 2, NULL), QUIRK_ISOLATED);
 }
 
@@ -298,11 +298,11 @@ static void test_numbers(void)
 
         if (!CHECK(snapshot && snapshot->n_devices == 4))
                 return;
-        CHECK_NUMBER(snapshot->devices[0].class_code, 0x060000);
-        CHECK_NUMBER(snapshot->devices[0].device, 0x29c0);
-        CHECK_NUMBER(snapshot->devices[1].class_code, 0x060400);
-        CHECK_NUMBER(snapshot->devices[1].device, 0x1901);
-        CHECK_NUMBER(snapshot->devices[2].vendor, 0x1234);
+        CHECK_NUMBER(snapshot->devices[0].ids.class_code, 0x060000);
+        CHECK_NUMBER(snapshot->devices[0].ids.device, 0x29c0);
+        CHECK_NUMBER(snapshot->devices[1].ids.class_code, 0x060400);
+        CHECK_NUMBER(snapshot->devices[1].ids.device, 0x1901);
+        CHECK_NUMBER(snapshot->devices[2].ids.vendor, 0x1234);
         CHECK_NUMBER(snapshot->devices[3].bdf.domain, 0x10000);
 }
 
@@ -318,12 +318,12 @@ static void test_wrapped_title(void)
 
         if (!CHECK(snapshot && snapshot->n_devices == 3))
                 return;
-        CHECK_NUMBER(snapshot->devices[0].device, 0x5678);
-        CHECK_NUMBER(snapshot->devices[0].subsystem_device, 0x2222);
-        CHECK_NUMBER(snapshot->devices[1].device, 0x9abc);
-        CHECK_NUMBER(snapshot->devices[1].class_code, 0x020000);
-        CHECK_NUMBER(snapshot->devices[2].device, 0);
-        CHECK_NUMBER(snapshot->devices[2].subsystem_vendor, 0x1111);
+        CHECK_NUMBER(snapshot->devices[0].ids.device, 0x5678);
+        CHECK_NUMBER(snapshot->devices[0].ids.subsystem_device, 0x2222);
+        CHECK_NUMBER(snapshot->devices[1].ids.device, 0x9abc);
+        CHECK_NUMBER(snapshot->devices[1].ids.class_code, 0x020000);
+        CHECK_NUMBER(snapshot->devices[2].ids.device, 0);
+        CHECK_NUMBER(snapshot->devices[2].ids.subsystem_vendor, 0x1111);
 }
 
 static void test_nothing(void)
@@ -356,8 +356,8 @@ static void test_twice(void)
         snapshot = read_text(text);
         if (!CHECK(snapshot && snapshot->n_devices == 1))
                 return;
-        CHECK_NUMBER(snapshot->devices[0].device, 0xabcd);
-        CHECK_NUMBER(snapshot->devices[0].facts.acs, TRISTATE_YES);
+        CHECK_NUMBER(snapshot->devices[0].ids.device, 0xabcd);
+        CHECK_NUMBER(snapshot->devices[0].facts.acs.present, TRISTATE_YES);
         CHECK_NUMBER(device_at(snapshot, "00:1c.0")->kernel_group, 3);
 }
 

@@ -203,14 +203,14 @@ static void test_unknown(void)
 
         if (!CHECK(snapshot && snapshot->n_devices == 2))
                 return;
-        CHECK_NUMBER(snapshot->devices[0].vendor, 0x8086);
-        CHECK_NUMBER(snapshot->devices[0].device, 0x1901);
-        CHECK_NUMBER(snapshot->devices[0].class_code, 0x060400);
-        CHECK_NUMBER(snapshot->devices[0].facts.acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(snapshot->devices[0].ids.vendor, 0x8086);
+        CHECK_NUMBER(snapshot->devices[0].ids.device, 0x1901);
+        CHECK_NUMBER(snapshot->devices[0].ids.class_code, 0x060400);
+        CHECK_NUMBER(snapshot->devices[0].facts.acs.present, TRISTATE_UNKNOWN);
         CHECK_NUMBER(snapshot->devices[0].facts.pcie, TRISTATE_UNKNOWN);
         CHECK_NUMBER(snapshot->devices[0].facts.buses_known, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(snapshot->devices[1].vendor, 0);
-        CHECK_NUMBER(snapshot->devices[1].class_code, 0);
+        CHECK_NUMBER(snapshot->devices[1].ids.vendor, 0);
+        CHECK_NUMBER(snapshot->devices[1].ids.class_code, 0);
         CHECK_NUMBER(snapshot->devices[1].facts.header_known, TRISTATE_UNKNOWN);
 }
 
@@ -292,10 +292,10 @@ static void test_places(void)
 
         if (!CHECK(snapshot && snapshot->n_devices == 4))
                 return;
-        CHECK(!snapshot->devices[0].has_parent);
+        CHECK(!snapshot->devices[0].place.has_parent);
         CHECK_NUMBER(snapshot->devices[1].parent, 0);
         CHECK_NUMBER(snapshot->devices[2].parent, 1);
-        CHECK(!snapshot->devices[3].has_parent);
+        CHECK(!snapshot->devices[3].place.has_parent);
 }
 
 /* A table also tells ids; -1 means no group. */
@@ -313,9 +313,9 @@ static void test_table(void)
                 return;
         CHECK_NUMBER(snapshot->devices[0].kernel_group, -1);
         CHECK_NUMBER(snapshot->devices[1].kernel_group, 5);
-        CHECK_NUMBER(snapshot->devices[1].vendor, 0x8086);
-        CHECK_NUMBER(snapshot->devices[1].device, 0x8c02);
-        CHECK_NUMBER(snapshot->devices[1].class_code, 0x010601);
+        CHECK_NUMBER(snapshot->devices[1].ids.vendor, 0x8086);
+        CHECK_NUMBER(snapshot->devices[1].ids.device, 0x8c02);
+        CHECK_NUMBER(snapshot->devices[1].ids.class_code, 0x010601);
 }
 
 int main(void)

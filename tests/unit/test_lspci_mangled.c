@@ -82,12 +82,12 @@ static void check_same(const char *name, const char *text)
         if (!CHECK(snapshot && snapshot->n_devices == 3))
                 return;
         port = &snapshot->devices[1];
-        CHECK_NUMBER(port->device, 0x1901);
+        CHECK_NUMBER(port->ids.device, 0x1901);
         CHECK_NUMBER(port->facts.buses_known, TRISTATE_YES);
         CHECK_NUMBER(port->facts.secondary_bus, 1);
         CHECK_NUMBER(port->facts.pcie, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(snapshot->devices[0].subsystem_device, 0x06b9);
-        CHECK_NUMBER(snapshot->devices[2].device, 0x1b80);
+        CHECK_NUMBER(snapshot->devices[0].ids.subsystem_device, 0x06b9);
+        CHECK_NUMBER(snapshot->devices[2].ids.device, 0x1b80);
 }
 
 static void test_mended(void)
@@ -303,7 +303,7 @@ static void test_too_long(void)
                      "the line is longer than 4096 characters: the reader ignores its end");
         CHECK_NUMBER(notes.notes[0].line, 3);
         CHECK_NUMBER(snapshot->devices[0].facts.pcie, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(snapshot->devices[0].facts.acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(snapshot->devices[0].facts.acs.present, TRISTATE_UNKNOWN);
 
         memset(text, 0, sizeof(text));
         append(text, "00:1c.0 0604: 8086:1234\n\tStatus: Cap+\n\tCapabilities: [40] A\n");

@@ -68,7 +68,7 @@ static void test_parents(void)
         CHECK_STRING(topology_above(snapshot, "0001:01:00.0"),
                      "?"); /* the text has only a part of that domain */
         device = &snapshot->devices[topology_find(snapshot, "03:00.0")];
-        CHECK_NUMBER(device->root_bus, 0);
+        CHECK_NUMBER(device->place.root_bus, 0);
         CHECK_NUMBER(device->depth, 3);
 }
 
@@ -160,13 +160,13 @@ static void test_vfs(void)
         for (size_t i = 0; i < ARRAY_SIZE(vfs); i++) {
                 const PciDevice *device = &snapshot->devices[topology_find(snapshot, vfs[i])];
 
-                CHECK(device->is_vf && device->physfn == topology_find(snapshot, "01:00.0"));
-                CHECK_NUMBER(device->vf_index, i);
+                CHECK(device->place.is_vf && device->physfn == topology_find(snapshot, "01:00.0"));
+                CHECK_NUMBER(device->place.vf_index, i);
                 CHECK_STRING(topology_above(snapshot, vfs[i]), "0000:00:01.0");
         }
-        CHECK(!snapshot->devices[topology_find(snapshot, "01:00.2")].is_vf);
+        CHECK(!snapshot->devices[topology_find(snapshot, "01:00.2")].place.is_vf);
         /* It has that name, but no bus number leads there. */
-        CHECK(!snapshot->devices[topology_find(snapshot, "02:18.0")].is_vf);
+        CHECK(!snapshot->devices[topology_find(snapshot, "02:18.0")].place.is_vf);
 }
 
 static void test_vmd(void)
@@ -185,7 +185,7 @@ static void test_vmd(void)
                 return;
         device = &one->devices[topology_find(one, "10000:e1:00.0")];
         CHECK_NUMBER(device->real_dma, topology_find(one, "00:0e.0"));
-        CHECK_NUMBER(device->root_bus, 0xe0);
+        CHECK_NUMBER(device->place.root_bus, 0xe0);
         CHECK_STRING(topology_above(one, "10000:e1:00.0"), "10000:e0:06.0");
         CHECK_STRING(topology_above(one, "10000:e0:06.0"), "root");
 
@@ -200,9 +200,9 @@ static void test_vmd(void)
         if (!CHECK(two && two->n_devices == 4))
                 return;
         device = &two->devices[topology_find(two, "10000:e1:00.0")];
-        CHECK(device->has_real_dma && device->real_dma == SNAPSHOT_NONE);
-        CHECK(bdf_equal(device->real_dma_bdf,
-                        two->devices[topology_find(two, "10000:e0:06.0")].real_dma_bdf));
+        CHECK(device->place.has_real_dma && device->real_dma == SNAPSHOT_NONE);
+        CHECK(bdf_equal(device->place.real_dma_bdf,
+                        two->devices[topology_find(two, "10000:e0:06.0")].place.real_dma_bdf));
 }
 
 /* Of several VMDs, the one that is in the kernel's group of a domain is the domain's. */
@@ -219,7 +219,7 @@ static void test_vmd_groups(void)
         if (!CHECK(two && two->n_devices == 4))
                 return;
         CHECK_NUMBER(two->devices[2].real_dma, 1);
-        CHECK(two->devices[3].has_real_dma && two->devices[3].real_dma == SNAPSHOT_NONE);
+        CHECK(two->devices[3].place.has_real_dma && two->devices[3].real_dma == SNAPSHOT_NONE);
 }
 
 /* Rows of a root port, PCI Express at 40, ACS at 100; `header` and `control` are put in. */
@@ -254,14 +254,14 @@ static void test_bytes(void)
         if (!CHECK(snapshot && snapshot->n_devices == 1))
                 return;
         device = &snapshot->devices[0];
-        CHECK_NUMBER(device->vendor, 0x8086);
-        CHECK_NUMBER(device->device, 0x1901);
-        CHECK_NUMBER(device->class_code, 0x060400);
+        CHECK_NUMBER(device->ids.vendor, 0x8086);
+        CHECK_NUMBER(device->ids.device, 0x1901);
+        CHECK_NUMBER(device->ids.class_code, 0x060400);
         CHECK_NUMBER(device->facts.pcie_type, PCIE_TYPE_ROOT_PORT);
         /* The header's bit is set, but the text shows no other function: it may be a part. */
         CHECK(device->facts.multifunction_bit == TRISTATE_UNKNOWN);
-        CHECK_NUMBER(device->facts.acs_offset, 0x100);
-        CHECK_NUMBER(device->facts.acs_ctrl, 0x1d);
+        CHECK_NUMBER(device->facts.acs.offset, 0x100);
+        CHECK_NUMBER(device->facts.acs.ctrl, 0x1d);
         CHECK_NUMBER(device->facts.secondary_bus, 5);
         CHECK_NUMBER(device->facts.subordinate_bus, 7);
 }
@@ -275,8 +275,8 @@ static void test_few_bytes(void)
         if (!CHECK(snapshot && snapshot->n_devices == 1))
                 return;
         CHECK_NUMBER(snapshot->devices[0].facts.pcie_type, PCIE_TYPE_ROOT_PORT);
-        CHECK_NUMBER(snapshot->devices[0].facts.acs_offset, 0x200);
-        CHECK_NUMBER(snapshot->devices[0].facts.acs_ctrl, 0);
+        CHECK_NUMBER(snapshot->devices[0].facts.acs.offset, 0x200);
+        CHECK_NUMBER(snapshot->devices[0].facts.acs.ctrl, 0);
         CHECK(snapshot->devices[0].facts.multifunction_bit == TRISTATE_NO);
 }
 
@@ -295,7 +295,7 @@ static void test_only_bytes(void)
                 return;
         CHECK_NUMBER(snapshot->devices[0].facts.present, TRISTATE_YES);
         CHECK_NUMBER(snapshot->devices[0].facts.pcie, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(snapshot->devices[0].facts.acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(snapshot->devices[0].facts.acs.present, TRISTATE_UNKNOWN);
         CHECK_NUMBER(snapshot->devices[1].facts.present, TRISTATE_NO);
 }
 
@@ -336,7 +336,7 @@ static void test_dword_ports(void)
                 if (!CHECK(snapshot))
                         continue;
                 CHECK_NUMBER(acs_isolated(snapshot, 0, NULL), wanted);
-                CHECK_NUMBER(snapshot->devices[0].facts.redirect_inferred, wanted);
+                CHECK_NUMBER(snapshot->devices[0].facts.acs.redirect_inferred, wanted);
         }
 }
 
@@ -359,7 +359,7 @@ static void test_pch_ports(void)
                 if (!CHECK(snapshot && snapshot->n_devices == 2))
                         continue;
                 CHECK_NUMBER(acs_isolated(snapshot, 0, NULL), i == 2);
-                CHECK_NUMBER(snapshot->devices[0].facts.redirect_inferred, i == 2);
+                CHECK_NUMBER(snapshot->devices[0].facts.acs.redirect_inferred, i == 2);
                 CHECK_STRING(quirk_unread_register(&snapshot->devices[0]), "MPC at D8h");
         }
 }
@@ -374,8 +374,8 @@ static void test_iommu(void)
         if (!CHECK(snapshot && snapshot->n_devices == 3))
                 return;
         CHECK_NUMBER(snapshot->ivrs, TRISTATE_YES);
-        CHECK_NUMBER(snapshot->devices[0].iommu_kind, IOMMU_KIND_NONE);
-        CHECK_NUMBER(snapshot->devices[2].iommu_kind, IOMMU_KIND_IVHD);
+        CHECK_NUMBER(snapshot->devices[0].sysfs.iommu_kind, IOMMU_KIND_NONE);
+        CHECK_NUMBER(snapshot->devices[2].sysfs.iommu_kind, IOMMU_KIND_IVHD);
 }
 
 int main(void)

@@ -12,11 +12,11 @@ static void check_port(const Snapshot *snapshot)
 {
         const PciDevice *device = &snapshot->devices[topology_find(snapshot, "00:01.0")];
 
-        CHECK_NUMBER(device->vendor, 0x8086);
-        CHECK_NUMBER(device->device, 0x1901);
-        CHECK_NUMBER(device->class_code, 0x060401);
-        CHECK_NUMBER(device->subsystem_vendor, 0x1028);
-        CHECK_NUMBER(device->subsystem_device, 0x06b9);
+        CHECK_NUMBER(device->ids.vendor, 0x8086);
+        CHECK_NUMBER(device->ids.device, 0x1901);
+        CHECK_NUMBER(device->ids.class_code, 0x060401);
+        CHECK_NUMBER(device->ids.subsystem_vendor, 0x1028);
+        CHECK_NUMBER(device->ids.subsystem_device, 0x06b9);
         CHECK_NUMBER(device->facts.header_known, TRISTATE_UNKNOWN);
 }
 
@@ -58,9 +58,9 @@ static void test_records(void)
                 CHECK_STRING(lspci_text_groups(snapshot, groups, sizeof(groups)),
                              "00:01.0=1 01:00.0=1");
                 check_port(snapshot);
-                CHECK_STRING(snapshot->devices[0].driver, "pcieport");
-                CHECK_NUMBER(snapshot->devices[1].device, 0x1b80);
-                CHECK_NUMBER(snapshot->devices[1].class_code, 0x030000);
+                CHECK_STRING(snapshot->devices[0].sysfs.driver, "pcieport");
+                CHECK_NUMBER(snapshot->devices[1].ids.device, 0x1b80);
+                CHECK_NUMBER(snapshot->devices[1].ids.class_code, 0x030000);
                 CHECK_STRING(topology_above(snapshot, "01:00.0"), "?");
                 if (CHECK_NUMBER(snapshot->n_slots, 1))
                         CHECK_STRING(snapshot->slots[0].name, "4");
@@ -132,9 +132,9 @@ static void test_tree(void)
                 CHECK_NUMBER(port->facts.secondary_bus, 1);
                 CHECK_NUMBER(port->facts.subordinate_bus, 2);
                 CHECK_NUMBER(port->facts.pcie, TRISTATE_UNKNOWN);
-                CHECK_NUMBER(port->facts.acs, TRISTATE_UNKNOWN);
+                CHECK_NUMBER(port->facts.acs.present, TRISTATE_UNKNOWN);
                 CHECK_NUMBER(port->kernel_group, KERNEL_GROUP_UNKNOWN);
-                CHECK_NUMBER(snapshot->devices[0].device, i == 0 ? 0 : 0x3e30);
+                CHECK_NUMBER(snapshot->devices[0].ids.device, i == 0 ? 0 : 0x3e30);
         }
         lspci_text_check("several buses of a bridge",
                          "-[0000:00]-+-00.0\n"
@@ -189,8 +189,8 @@ static void test_paths(void)
         CHECK_STRING(topology_above(snapshot, "02:00.0"), "0000:00:06.0");
         CHECK_STRING(topology_above(snapshot, "04:00.0"), "0000:02:00.0");
         CHECK_STRING(topology_above(snapshot, "10000:e1:00.0"), "10000:e0:06.0");
-        CHECK_NUMBER(snapshot->devices[0].device, 0x464d);
-        CHECK_NUMBER(snapshot->devices[2].device, 0x1960);
+        CHECK_NUMBER(snapshot->devices[0].ids.device, 0x464d);
+        CHECK_NUMBER(snapshot->devices[2].ids.device, 0x1960);
         lspci_text_check_refused("00:06.0 PCI bridge: A\n00:06.0/00.0 USB controller: B\n", NULL,
                                  "t:2: lspci -P leaves out the bus numbers");
         lspci_text_check_refused("00:06.0 PCI bridge: A\n\tBus: primary=00, secondary=03, "

@@ -138,10 +138,10 @@ static void test_paths(void)
         tree_device("devices/pci0000:00/0000:00:02.0", 0x1234, 0x5678, 0x020000);
         tree_file("dump.txt", "00:02.0 0300: 8086:1912\n");
         CHECK_NUMBER(machine_read(root, NULL, 0, NULL, &tree, &message), 0);
-        CHECK(tree && tree->n_devices == 1 && tree->devices[0].vendor == 0x1234);
+        CHECK(tree && tree->n_devices == 1 && tree->devices[0].ids.vendor == 0x1234);
         (void)snprintf(path, sizeof(path), "%s/dump.txt", root);
         CHECK_NUMBER(machine_read(path, NULL, 0, NULL, &file, &message), 0);
-        CHECK(file && file->n_devices == 1 && file->devices[0].vendor == 0x8086);
+        CHECK(file && file->n_devices == 1 && file->devices[0].ids.vendor == 0x8086);
         CHECK(!message);
         (void)snprintf(path, sizeof(path), "%s/nothing", root);
         CHECK_NUMBER(machine_read(path, NULL, 0, NULL, &file, &missing), MACHINE_E_NOT_FOUND);

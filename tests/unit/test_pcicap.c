@@ -84,15 +84,15 @@ static void test_good(void)
         CHECK(facts.multifunction_bit == TRISTATE_YES);
         CHECK_NUMBER(facts.pcie, TRISTATE_YES);
         CHECK_NUMBER(facts.pcie_type, PCIE_TYPE_ROOT_PORT);
-        CHECK_NUMBER(facts.acs, TRISTATE_YES);
-        CHECK_NUMBER(facts.acs_offset, 0x148);
-        CHECK_NUMBER(facts.acs_cap, 0x1f);
-        CHECK_NUMBER(facts.acs_ctrl, 0x05);
-        CHECK_NUMBER(facts.ari, TRISTATE_NO);
-        CHECK_NUMBER(facts.sriov, TRISTATE_NO);
-        CHECK_NUMBER(facts.flr, TRISTATE_NO);
+        CHECK_NUMBER(facts.acs.present, TRISTATE_YES);
+        CHECK_NUMBER(facts.acs.offset, 0x148);
+        CHECK_NUMBER(facts.acs.cap, 0x1f);
+        CHECK_NUMBER(facts.acs.ctrl, 0x05);
+        CHECK_NUMBER(facts.caps.ari, TRISTATE_NO);
+        CHECK_NUMBER(facts.caps.sriov, TRISTATE_NO);
+        CHECK_NUMBER(facts.caps.flr, TRISTATE_NO);
         CHECK_NUMBER(facts.serial, TRISTATE_NO);
-        CHECK_NUMBER(facts.ats_enabled, TRISTATE_NO);
+        CHECK_NUMBER(facts.caps.ats_enabled, TRISTATE_NO);
         /* Header 2, buses 1, pointer 1, power management, PCI Express, AER, ACS with 2 registers.
          */
         CHECK_NUMBER(config.n_reads, 10);
@@ -104,9 +104,9 @@ static void test_dword_registers(void)
 
         put32(&config, 0x14c, 0x0000001f);
         put32(&config, 0x150, 0x0000001d);
-        CHECK_NUMBER(walk(&config, 4096).acs_dword4, 0x1f);
-        CHECK_NUMBER(walk(&config, 4096).acs_dword8, 0x1d);
-        CHECK_NUMBER(walk(&config, 4096).acs_ctrl, 0);
+        CHECK_NUMBER(walk(&config, 4096).acs.dword4, 0x1f);
+        CHECK_NUMBER(walk(&config, 4096).acs.dword8, 0x1d);
+        CHECK_NUMBER(walk(&config, 4096).acs.ctrl, 0);
 }
 
 static void test_no_capabilities(void)
@@ -117,8 +117,8 @@ static void test_no_capabilities(void)
         put16(&config, 0x06, 0);
         facts = walk(&config, 256);
         CHECK_NUMBER(facts.pcie, TRISTATE_NO);
-        CHECK_NUMBER(facts.acs, TRISTATE_NO);
-        CHECK_NUMBER(facts.flr, TRISTATE_NO);
+        CHECK_NUMBER(facts.acs.present, TRISTATE_NO);
+        CHECK_NUMBER(facts.caps.flr, TRISTATE_NO);
         CHECK_NUMBER(facts.serial, TRISTATE_NO);
         CHECK_NUMBER(config.n_reads, 3);
         config.bytes[0x0e] = 0;
@@ -152,27 +152,27 @@ static void test_endpoint(void)
         Config config = endpoint();
         PciFacts facts = walk(&config, 4096);
 
-        CHECK_NUMBER(facts.flr, TRISTATE_YES);
+        CHECK_NUMBER(facts.caps.flr, TRISTATE_YES);
         CHECK_NUMBER(facts.serial, TRISTATE_YES);
         CHECK(facts.serial_number == 0x0123456789abcdefULL);
-        CHECK_NUMBER(facts.ats, TRISTATE_YES);
-        CHECK_NUMBER(facts.ats_enabled, TRISTATE_YES);
-        CHECK_NUMBER(facts.pri, TRISTATE_YES);
-        CHECK_NUMBER(facts.pasid, TRISTATE_YES);
-        CHECK_NUMBER(facts.acs, TRISTATE_NO);
+        CHECK_NUMBER(facts.caps.ats, TRISTATE_YES);
+        CHECK_NUMBER(facts.caps.ats_enabled, TRISTATE_YES);
+        CHECK_NUMBER(facts.caps.pri, TRISTATE_YES);
+        CHECK_NUMBER(facts.caps.pasid, TRISTATE_YES);
+        CHECK_NUMBER(facts.acs.present, TRISTATE_NO);
         CHECK_NUMBER(facts.buses_known, TRISTATE_NO);
         /* Header 2, pointer, PCI Express with 1, serial with 2, ATS with 1, PRI, PASID. */
         CHECK_NUMBER(config.n_reads, 12);
         put32(&config, 0x124, 0x00000020);
-        CHECK_NUMBER(walk(&config, 4096).ats_enabled, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 4096).caps.ats_enabled, TRISTATE_NO);
         memset(config.bytes + 0x124, 0xff, 4);
-        CHECK_NUMBER(walk(&config, 4096).ats, TRISTATE_YES);
-        CHECK_NUMBER(walk(&config, 4096).ats_enabled, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).caps.ats, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).caps.ats_enabled, TRISTATE_UNKNOWN);
         memset(config.bytes + 0x108, 0xff, 4);
         CHECK_NUMBER(walk(&config, 4096).serial, TRISTATE_UNKNOWN);
         put_extended(&config, 0x140, 0x0002, 0x100); /* loops before PASID */
-        CHECK_NUMBER(walk(&config, 4096).pasid, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(walk(&config, 4096).pri, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).caps.pasid, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).caps.pri, TRISTATE_YES);
         put_extended(&config, 0x100, 0x0001, 0xff8);
         put_extended(&config, 0xff8, 0x0003, 0); /* no room for the number */
         CHECK_NUMBER(walk(&config, 4096).serial, TRISTATE_UNKNOWN);
@@ -184,24 +184,24 @@ static void test_flr(void)
         Config config = endpoint();
 
         put32(&config, 0x44, 0);
-        CHECK_NUMBER(walk(&config, 4096).flr, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).caps.flr, TRISTATE_YES);
         config.bytes[0x63] = 0x01;
-        CHECK_NUMBER(walk(&config, 4096).flr, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 4096).caps.flr, TRISTATE_NO);
         put16(&config, 0x60, 0x4013); /* loops */
-        CHECK_NUMBER(walk(&config, 4096).flr, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).caps.flr, TRISTATE_UNKNOWN);
         CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_YES);
         put32(&config, 0x44, 1U << 28); /* found before the loop */
-        CHECK_NUMBER(walk(&config, 4096).flr, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).caps.flr, TRISTATE_YES);
         put16(&config, 0x60, 0x0013);
         memset(config.bytes + 0x44, 0xff, 4);
-        CHECK_NUMBER(walk(&config, 4096).flr, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).caps.flr, TRISTATE_UNKNOWN);
         config.bytes[0x34] = 0x60; /* conventional */
-        CHECK_NUMBER(walk(&config, 256).flr, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 256).caps.flr, TRISTATE_NO);
         config.bytes[0x63] = 0x02;
-        CHECK_NUMBER(walk(&config, 256).flr, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 256).caps.flr, TRISTATE_YES);
         CHECK_NUMBER(config.n_reads, 4);
         config.n_readable = 64;
-        CHECK_NUMBER(walk(&config, 256).flr, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 256).caps.flr, TRISTATE_UNKNOWN);
 }
 
 /* A port's PCI Express capability tells whether it has a slot; without one nothing more is read. */
@@ -209,27 +209,27 @@ static void test_slot_of_port(void)
 {
         Config config = root_port();
 
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_NO);
         CHECK_NUMBER(config.n_reads, 10);
         put16(&config, 0x52, 0x0142);
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_NO);
         CHECK_NUMBER(config.n_reads, 11);
         put32(&config, 0x64, 1U << 6);
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_YES);
         put16(&config, 0x52, 0x0162); /* a downstream port */
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_YES);
         put16(&config, 0x52, 0x0152); /* called an upstream one: the kernel may know better */
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_YES);
         put16(&config, 0x52, 0x0052);
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_NO);
         put16(&config, 0x52, 0x0142);
         config.n_readable = 0x64; /* the slot's register is not in the dump */
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_UNKNOWN);
         config.n_readable = 0x50;
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_UNKNOWN);
         config.n_readable = 4096;
         memset(config.bytes + 0x64, 0xff, 4);
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_UNKNOWN);
 }
 
 /* Conventional PCI has a capability for it; a list that is cut off may have it in the rest. */
@@ -238,35 +238,35 @@ static void test_slot_of_bridge(void)
         Config config = root_port();
 
         put16(&config, 0x52, 0x0072); /* PCI Express to PCI */
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_NO);
         put16(&config, 0x50, 0x7010);
         put16(&config, 0x70, 0x000c);
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_YES);
         put16(&config, 0x70, 0x4005); /* loops */
-        CHECK_NUMBER(walk(&config, 4096).hotplug_slot, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).caps.hotplug_slot, TRISTATE_UNKNOWN);
         CHECK_NUMBER(walk(&config, 4096).pcie, TRISTATE_YES);
 
         config.bytes[0x34] = 0x70; /* conventional */
         put16(&config, 0x70, 0x000c);
-        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 256).caps.hotplug_slot, TRISTATE_YES);
         CHECK_NUMBER(walk(&config, 256).pcie, TRISTATE_NO);
         put16(&config, 0x70, 0x0005);
-        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 256).caps.hotplug_slot, TRISTATE_NO);
         put16(&config, 0x70, 0x7005);
-        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 256).caps.hotplug_slot, TRISTATE_UNKNOWN);
         put16(&config, 0x06, 0); /* no list at all */
-        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 256).caps.hotplug_slot, TRISTATE_NO);
 
         config.bytes[0x0e] = 2; /* CardBus is a slot */
-        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 256).caps.hotplug_slot, TRISTATE_YES);
         config.bytes[0x0e] = 0; /* an endpoint has none */
         config.n_readable = 64;
-        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 256).caps.hotplug_slot, TRISTATE_NO);
         config.bytes[0x0e] = 0x7f; /* an unknown type */
-        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 256).caps.hotplug_slot, TRISTATE_UNKNOWN);
         config.bytes[0x0e] = 1;
         config.n_readable = 0x0c;
-        CHECK_NUMBER(walk(&config, 256).hotplug_slot, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 256).caps.hotplug_slot, TRISTATE_UNKNOWN);
 }
 
 static void test_buses(void)
@@ -293,10 +293,10 @@ static void test_unprivileged(void)
         CHECK_NUMBER(facts.present, TRISTATE_YES);
         CHECK_NUMBER(facts.header_known, TRISTATE_YES);
         CHECK_NUMBER(facts.pcie, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(facts.acs, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(facts.flr, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.acs.present, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.caps.flr, TRISTATE_UNKNOWN);
         CHECK_NUMBER(facts.serial, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(facts.ats_enabled, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.caps.ats_enabled, TRISTATE_UNKNOWN);
         CHECK_NUMBER(facts.buses_known, TRISTATE_YES);
         config.n_readable = 0;
         facts = walk(&config, 4096);
@@ -313,18 +313,18 @@ static void test_short_dump(void)
         config.n_readable = 256;
         facts = walk(&config, 4096);
         CHECK_NUMBER(facts.pcie, TRISTATE_YES);
-        CHECK_NUMBER(facts.acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.acs.present, TRISTATE_UNKNOWN);
         config.n_readable = 0x14c;
-        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).acs.present, TRISTATE_UNKNOWN);
         config.n_readable = 64;
-        CHECK_NUMBER(walk(&config, 64).acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 64).acs.present, TRISTATE_UNKNOWN);
         /* Every PCI Express function has more than 256 bytes; of others these are all. */
         config.n_readable = 256;
-        CHECK_NUMBER(walk(&config, 256).acs, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(walk(&config, 256).ats_enabled, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 256).acs.present, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 256).caps.ats_enabled, TRISTATE_UNKNOWN);
         config.bytes[0x34] = 0;
         CHECK_NUMBER(walk(&config, 256).pcie, TRISTATE_NO);
-        CHECK_NUMBER(walk(&config, 256).acs, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 256).acs.present, TRISTATE_NO);
 }
 
 static void test_gone(void)
@@ -336,16 +336,16 @@ static void test_gone(void)
         facts = walk(&config, 4096);
         CHECK_NUMBER(facts.present, TRISTATE_NO);
         CHECK_NUMBER(facts.pcie, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(facts.acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.acs.present, TRISTATE_UNKNOWN);
 
         /* The device disappears half-way: the control word would read as "everything on". */
         config = root_port();
         memset(config.bytes + 0x14c, 0xff, 4);
-        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).acs.present, TRISTATE_UNKNOWN);
         memset(config.bytes + 0x100, 0xff, 0xf00);
         facts = walk(&config, 4096);
         CHECK_NUMBER(facts.pcie, TRISTATE_YES);
-        CHECK_NUMBER(facts.acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.acs.present, TRISTATE_UNKNOWN);
 }
 
 static void test_virtual_function(void)
@@ -383,14 +383,14 @@ static void test_extended_loops(void)
         Config config = root_port();
 
         put_extended(&config, 0x148, 0x0002, 0x100); /* back to the front */
-        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).acs.present, TRISTATE_UNKNOWN);
         put_extended(&config, 0x148, 0x0002, 0x148); /* to itself */
-        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).acs.present, TRISTATE_UNKNOWN);
         put_extended(&config, 0x148, 0x0002, 0x040); /* into the standard part */
-        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).acs.present, TRISTATE_UNKNOWN);
         put_extended(&config, 0x148, 0x000d, 0x100); /* found before it loops: a fact */
-        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_YES);
-        CHECK_NUMBER(walk(&config, 4096).sriov, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).acs.present, TRISTATE_YES);
+        CHECK_NUMBER(walk(&config, 4096).caps.sriov, TRISTATE_UNKNOWN);
 }
 
 static void test_edges(void)
@@ -401,11 +401,11 @@ static void test_edges(void)
         put_extended(&config, 0x100, 0x000d, 0xffc);
         put_extended(&config, 0x100, 0x0001, 0xffc);
         put_extended(&config, 0xffc, 0x000d, 0);
-        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(walk(&config, 4096).acs.present, TRISTATE_UNKNOWN);
 
         /* An empty extended list. */
         put32(&config, 0x100, 0);
-        CHECK_NUMBER(walk(&config, 4096).acs, TRISTATE_NO);
+        CHECK_NUMBER(walk(&config, 4096).acs.present, TRISTATE_NO);
 
         /* CardBus has its pointer elsewhere. */
         config.bytes[0x0e] = 2;
@@ -423,10 +423,10 @@ static void test_other_capabilities(void)
         put_extended(&config, 0x160, 0x000f, 0x180);
         put_extended(&config, 0x180, 0x0010, 0);
         facts = walk(&config, 4096);
-        CHECK_NUMBER(facts.ari, TRISTATE_YES);
-        CHECK_NUMBER(facts.ats, TRISTATE_YES);
-        CHECK_NUMBER(facts.sriov, TRISTATE_YES);
-        CHECK_NUMBER(facts.acs, TRISTATE_NO);
+        CHECK_NUMBER(facts.caps.ari, TRISTATE_YES);
+        CHECK_NUMBER(facts.caps.ats, TRISTATE_YES);
+        CHECK_NUMBER(facts.caps.sriov, TRISTATE_YES);
+        CHECK_NUMBER(facts.acs.present, TRISTATE_NO);
 }
 
 static void test_pch(void)
@@ -435,13 +435,13 @@ static void test_pch(void)
         PciFacts facts = {0};
 
         pcicap_read_pch(config_read, &config, &facts);
-        CHECK_NUMBER(facts.pch_redirect, TRISTATE_NO);
+        CHECK_NUMBER(facts.acs.pch_redirect, TRISTATE_NO);
         put32(&config, 0xd8, 1U << 26);
         pcicap_read_pch(config_read, &config, &facts);
-        CHECK_NUMBER(facts.pch_redirect, TRISTATE_YES);
+        CHECK_NUMBER(facts.acs.pch_redirect, TRISTATE_YES);
         config.n_readable = 64;
         pcicap_read_pch(config_read, &config, &facts);
-        CHECK_NUMBER(facts.pch_redirect, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.acs.pch_redirect, TRISTATE_UNKNOWN);
 }
 
 int main(void)

@@ -103,9 +103,9 @@ static PolicyVerdict ask(uid_t uid, gid_t gid, LeaseMode mode, const PciDevice *
 
 static void test_check(void)
 {
-        PciDevice edu = {.vendor = 0x1234, .device = 0x11e8, .class_code = 0x00ff00};
-        PciDevice bridge = {.vendor = 0x1234, .device = 0x11e8, .class_code = 0x060400};
-        PciDevice other = {.vendor = 0x8086, .bdf = {0, 0x10, 0}};
+        PciDevice edu = {.ids.vendor = 0x1234, .ids.device = 0x11e8, .ids.class_code = 0x00ff00};
+        PciDevice bridge = {.ids.vendor = 0x1234, .ids.device = 0x11e8, .ids.class_code = 0x060400};
+        PciDevice other = {.ids.vendor = 0x8086, .bdf = {0, 0x10, 0}};
         PolicyVerdict verdict;
 
         verdict = ask(1000, 5, LEASE_MODE_VFIO, &edu, "0000:00/05.0");
@@ -139,8 +139,8 @@ static void test_check(void)
 
 static void test_root(void)
 {
-        PciDevice other = {.vendor = 0x8086, .bdf = {0, 0x10, 0}};
-        PciDevice bridge = {.class_code = 0x060400};
+        PciDevice other = {.ids.vendor = 0x8086, .bdf = {0, 0x10, 0}};
+        PciDevice bridge = {.ids.class_code = 0x060400};
         PolicyRequest request = {.uid = 0, .mode = LEASE_MODE_VFIO};
         PolicyVerdict verdict;
 

@@ -345,7 +345,7 @@ static void test_nameless(void)
         _cleanup_(policy_freep) Policy *policy = calloc(1, sizeof(*policy));
         _cleanup_(freep) char *message = NULL;
         const PolicyRequest nobody = {.uid = (uid_t)-2};
-        const Snapshot snapshot = {.devices = &(PciDevice){.vendor = 0}, .n_devices = 1};
+        const Snapshot snapshot = {.devices = &(PciDevice){.ids.vendor = 0}, .n_devices = 1};
 
         CHECK_NUMBER(policy_parse_nameless(policy, "p.json", text, strlen(text), &message), 0);
         if (!CHECK(policy->n_rules == 1 && policy->rules[0].access.n_uids == 2))

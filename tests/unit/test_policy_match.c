@@ -30,14 +30,14 @@ static void build(void)
         for (size_t i = 0; i < MEMBERS; i++)
                 devices[i] = (PciDevice){
                         .bdf = {.bus = 1, .devfn = (uint8_t)i},
-                        .vendor = 0x8086,
-                        .device = 0x1572,
-                        .class_code = 0x020000,
+                        .ids.vendor = 0x8086,
+                        .ids.device = 0x1572,
+                        .ids.class_code = 0x020000,
                         .parent = SNAPSHOT_NONE,
                         .physfn = SNAPSHOT_NONE,
                         .kernel_group = 5,
                 };
-        devices[2].is_vf = true;
+        devices[2].place.is_vf = true;
         devices[2].physfn = 0;
         devices[2].bdf = (Bdf){.bus = 2};
         devices[3].bdf = (Bdf){.bus = 3};
@@ -73,9 +73,9 @@ static void expect(const char *match, const char *want)
 static void test_ids(void)
 {
         build();
-        devices[1].subsystem_vendor = 0x1028;
-        devices[1].subsystem_device = 0x1f9c;
-        devices[3].subsystem_vendor = 0x1028;
+        devices[1].ids.subsystem_vendor = 0x1028;
+        devices[1].ids.subsystem_device = 0x1f9c;
+        devices[3].ids.subsystem_vendor = 0x1028;
         expect("{}", "+++++");
         expect("{\"subsystem_vendor\":\"1028\"}", "-+-+-");
         expect("{\"subsystem_vendor\":\"1028\",\"subsystem_device\":\"1f9c\"}", "-+---");
@@ -91,7 +91,7 @@ static void test_slot(void)
         expect("{\"slot\":\"5\"}", "-----");
         expect("{\"slot\":\"\"}", "-----");
         /* Two functions that each claim to be the other's VF, in a forged machine. */
-        devices[0].is_vf = true;
+        devices[0].place.is_vf = true;
         devices[0].physfn = 2;
         expect("{\"slot\":\"5\"}", "-----");
 }
@@ -109,7 +109,7 @@ static void test_serial(void)
 static void test_driver(void)
 {
         build();
-        (void)snprintf(devices[1].driver, sizeof(devices[1].driver), "i40e");
+        (void)snprintf(devices[1].sysfs.driver, sizeof(devices[1].sysfs.driver), "i40e");
         expect("{\"driver\":\"i40e\"}", "-+---");
         expect("{\"driver\":\"?*\"}", "-+---");
         expect("{\"driver\":\"\"}", "+-+++");
@@ -125,12 +125,12 @@ static void test_attachment(void)
         const Policy one = {.rules = &rule, .n_rules = 1};
 
         build();
-        devices[0].removable = TRISTATE_YES;
-        devices[1].removable = TRISTATE_NO;
+        devices[0].sysfs.removable = TRISTATE_YES;
+        devices[1].sysfs.removable = TRISTATE_NO;
         expect("{\"removable\":true}", "+----");
         expect("{\"removable\":false}", "-+---");
-        devices[2].has_numa_node = devices[3].has_numa_node = true;
-        devices[3].numa_node = 1;
+        devices[2].sysfs.has_numa_node = devices[3].sysfs.has_numa_node = true;
+        devices[3].sysfs.numa_node = 1;
         expect("{\"numa_node\":0}", "--+--");
         expect("{\"numa_node\":1}", "---+-");
 

@@ -104,10 +104,10 @@ static void test_bridges(void)
         expect(&rule, 1, "00:01.0=2 00:1d.0=2 00:1f.0=1 01:00.0=1 01:00.1=1 02:00.0=1");
 
         /* A bridge whose configuration space was not read is recognized by its class. */
-        snapshot->devices[isa].class_code = 0x060100;
+        snapshot->devices[isa].ids.class_code = 0x060100;
         snapshot->devices[isa].facts = (PciFacts){0};
         CHECK_NUMBER(reserve_judge(&policy, snapshot, isa, "", false).verdict, RESERVE_BRIDGE);
-        snapshot->devices[port].class_code = 0x020000;
+        snapshot->devices[port].ids.class_code = 0x020000;
         CHECK_NUMBER(reserve_judge(&policy, snapshot, port, "", false).verdict, RESERVE_BRIDGE);
 }
 

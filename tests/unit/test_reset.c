@@ -114,11 +114,11 @@ static void test_slots(void)
 
         own("01:00.0 01:00.1");
         for (int i = 0; i < 2; i++) {
-                facts->hotplug_slot = i == 0 ? TRISTATE_YES : TRISTATE_UNKNOWN;
+                facts->caps.hotplug_slot = i == 0 ? TRISTATE_YES : TRISTATE_UNKNOWN;
                 CHECK_STRING(plan_text("01:00.0", "flr bus"), "flr,bus");
                 CHECK_STRING(plan_text("01:00.0", NULL), "");
         }
-        facts->hotplug_slot = TRISTATE_NO;
+        facts->caps.hotplug_slot = TRISTATE_NO;
 }
 
 /* A caller with fewer devices can never reset more. */
@@ -160,7 +160,7 @@ int main(void)
 
         snapshot = topology_build(machine, ARRAY_SIZE(machine));
         for (size_t i = 0; i < snapshot->n_devices; i++)
-                snapshot->devices[i].facts.hotplug_slot = TRISTATE_NO;
+                snapshot->devices[i].facts.caps.hotplug_slot = TRISTATE_NO;
         int code = tap_run(tests);
         snapshot_free(snapshot);
         return code;

@@ -101,7 +101,7 @@ static void test_paths(void)
         check_path(snapshot, "02:00.0", "0000:00/1c.4/00.0");
         check_path(snapshot, "80:03.0", "0000:80/03.0");
         check_path(snapshot, "10000:e1:00.0", "0000:00/0e.0/06.0/00.0");
-        snapshot->devices[topology_find(snapshot, "02:10.0")].vf_index = 3;
+        snapshot->devices[topology_find(snapshot, "02:10.0")].place.vf_index = 3;
         CHECK_NUMBER(snapshot_finish(snapshot), 0);
         check_path(snapshot, "02:10.0", "0000:00/1c.4/00.0/vf3");
         CHECK(path_compare(snapshot, topology_find(snapshot, "00:1c.4"),

@@ -42,54 +42,54 @@ static PciDevice full_device(void)
 {
         return (PciDevice){
                 .bdf = {0x10000, 3, 8},
-                .vendor = 0x8086,
-                .device = 0x10fb,
-                .subsystem_vendor = 0x1028,
-                .subsystem_device = 0x0001,
-                .class_code = 0x020000,
+                .ids = {.vendor = 0x8086,
+                        .device = 0x10fb,
+                        .subsystem_vendor = 0x1028,
+                        .subsystem_device = 0x0001,
+                        .class_code = 0x020000},
                 .facts = {.present = TRISTATE_YES,
                           .header_known = TRISTATE_YES,
                           .header_type = 1,
                           .multifunction_bit = TRISTATE_YES,
                           .pcie = TRISTATE_YES,
                           .pcie_type = PCIE_TYPE_DOWNSTREAM,
-                          .acs = TRISTATE_YES,
-                          .acs_offset = 0x148,
-                          .acs_cap = 0x7f,
-                          .acs_ctrl = 0x1d,
-                          .acs_dword4 = 0x1d007f,
-                          .acs_dword8 = 0x80000001,
-                          .sriov = TRISTATE_NO,
-                          .ari = TRISTATE_YES,
-                          .ats = TRISTATE_YES,
-                          .ats_enabled = TRISTATE_NO,
-                          .pri = TRISTATE_UNKNOWN,
-                          .pasid = TRISTATE_YES,
-                          .flr = TRISTATE_NO,
-                          .hotplug_slot = TRISTATE_YES,
+                          .acs = {.present = TRISTATE_YES,
+                                  .offset = 0x148,
+                                  .cap = 0x7f,
+                                  .ctrl = 0x1d,
+                                  .dword4 = 0x1d007f,
+                                  .dword8 = 0x80000001,
+                                  .pch_redirect = TRISTATE_NO},
+                          .caps = {.sriov = TRISTATE_NO,
+                                   .ari = TRISTATE_YES,
+                                   .ats = TRISTATE_YES,
+                                   .ats_enabled = TRISTATE_NO,
+                                   .pri = TRISTATE_UNKNOWN,
+                                   .pasid = TRISTATE_YES,
+                                   .flr = TRISTATE_NO,
+                                   .hotplug_slot = TRISTATE_YES},
                           .serial = TRISTATE_YES,
                           .serial_number = 0x0123456789abcdef,
                           .buses_known = TRISTATE_YES,
                           .secondary_bus = 4,
-                          .subordinate_bus = 0xfe,
-                          .pch_redirect = TRISTATE_NO},
-                .parent_bdf = {0x10000, 1, 0},
-                .has_parent = true,
-                .physfn_bdf = {0x10000, 3, 0},
-                .is_vf = true,
-                .root_bus = 0xe0,
-                .root_domain = 0x10000,
-                .vf_index = 65534,
-                .real_dma_bdf = {0, 0, 0x70},
-                .has_real_dma = true,
-                .ivrs_alias_devfn = 0x31,
-                .has_ivrs_alias = true,
+                          .subordinate_bus = 0xfe},
+                .place = {.parent_bdf = {0x10000, 1, 0},
+                          .has_parent = true,
+                          .physfn_bdf = {0x10000, 3, 0},
+                          .is_vf = true,
+                          .root_bus = 0xe0,
+                          .root_domain = 0x10000,
+                          .vf_index = 65534,
+                          .real_dma_bdf = {0, 0, 0x70},
+                          .has_real_dma = true,
+                          .ivrs_alias_devfn = 0x31,
+                          .has_ivrs_alias = true},
                 .kernel_group = 17,
-                .removable = TRISTATE_YES,
-                .resettable = TRISTATE_NO,
-                .iommu_kind = IOMMU_KIND_DMAR,
-                .iommu = "dmar1",
-                .driver = "a \"driver\" \\",
+                .sysfs = {.removable = TRISTATE_YES,
+                          .resettable = TRISTATE_NO,
+                          .iommu_kind = IOMMU_KIND_DMAR,
+                          .iommu = "dmar1",
+                          .driver = "a \"driver\" \\"},
         };
 }
 
@@ -100,7 +100,8 @@ static Snapshot *full_snapshot(void)
 
         if (snapshot_new(&snapshot) < 0 || snapshot_add(snapshot, &device) < 0)
                 abort();
-        device = (PciDevice){.bdf = {0, 2, 0}, .has_parent = true, .parent_bdf = {0, 2, 0}};
+        device = (PciDevice){
+                .bdf = {0, 2, 0}, .place.has_parent = true, .place.parent_bdf = {0, 2, 0}};
         device.kernel_group = -1;
         if (snapshot_add(snapshot, &device) < 0 ||
             snapshot_add_group(snapshot, &(KernelGroup){17, "DMA-FQ", TRISTATE_YES}) < 0 ||
@@ -131,22 +132,25 @@ static void test_fields(void)
         have = again->devices[1];
         CHECK_NUMBER(have.parent, SNAPSHOT_NONE);
         CHECK(topology_facts_equal(&have.facts, &want.facts));
-        CHECK(bdf_equal(have.bdf, want.bdf) && bdf_equal(have.parent_bdf, want.parent_bdf));
-        CHECK(bdf_equal(have.physfn_bdf, want.physfn_bdf) && have.is_vf && have.has_real_dma);
-        CHECK(bdf_equal(have.real_dma_bdf, want.real_dma_bdf));
-        CHECK(have.has_ivrs_alias && have.ivrs_alias_devfn == want.ivrs_alias_devfn);
-        CHECK_NUMBER(have.subsystem_vendor, want.subsystem_vendor);
-        CHECK_NUMBER(have.subsystem_device, want.subsystem_device);
-        CHECK_NUMBER(have.class_code, want.class_code);
-        CHECK_NUMBER(have.root_domain, want.root_domain);
-        CHECK_NUMBER(have.root_bus, want.root_bus);
-        CHECK_NUMBER(have.vf_index, want.vf_index);
+        CHECK(bdf_equal(have.bdf, want.bdf) &&
+              bdf_equal(have.place.parent_bdf, want.place.parent_bdf));
+        CHECK(bdf_equal(have.place.physfn_bdf, want.place.physfn_bdf) && have.place.is_vf &&
+              have.place.has_real_dma);
+        CHECK(bdf_equal(have.place.real_dma_bdf, want.place.real_dma_bdf));
+        CHECK(have.place.has_ivrs_alias &&
+              have.place.ivrs_alias_devfn == want.place.ivrs_alias_devfn);
+        CHECK_NUMBER(have.ids.subsystem_vendor, want.ids.subsystem_vendor);
+        CHECK_NUMBER(have.ids.subsystem_device, want.ids.subsystem_device);
+        CHECK_NUMBER(have.ids.class_code, want.ids.class_code);
+        CHECK_NUMBER(have.place.root_domain, want.place.root_domain);
+        CHECK_NUMBER(have.place.root_bus, want.place.root_bus);
+        CHECK_NUMBER(have.place.vf_index, want.place.vf_index);
         CHECK_NUMBER(have.kernel_group, want.kernel_group);
-        CHECK_NUMBER(have.removable, want.removable);
-        CHECK_NUMBER(have.resettable, want.resettable);
-        CHECK_NUMBER(have.iommu_kind, want.iommu_kind);
-        CHECK_STRING(have.iommu, want.iommu);
-        CHECK_STRING(have.driver, want.driver);
+        CHECK_NUMBER(have.sysfs.removable, want.sysfs.removable);
+        CHECK_NUMBER(have.sysfs.resettable, want.sysfs.resettable);
+        CHECK_NUMBER(have.sysfs.iommu_kind, want.sysfs.iommu_kind);
+        CHECK_STRING(have.sysfs.iommu, want.sysfs.iommu);
+        CHECK_STRING(have.sysfs.driver, want.sysfs.driver);
         CHECK_STRING(again->kernel_release, "6.12.57");
         CHECK_STRING(again->command_line, snapshot->command_line);
         CHECK_NUMBER(again->ivrs, TRISTATE_NO);
@@ -224,8 +228,9 @@ static void test_least(void)
         if (!CHECK(snapshot && snapshot->n_devices == 1))
                 return;
         device = &snapshot->devices[0];
-        CHECK(device->has_parent && device->parent == SNAPSHOT_NONE && !device->is_vf);
-        CHECK(device->facts.present == TRISTATE_UNKNOWN && device->facts.acs == TRISTATE_UNKNOWN);
+        CHECK(device->place.has_parent && device->parent == SNAPSHOT_NONE && !device->place.is_vf);
+        CHECK(device->facts.present == TRISTATE_UNKNOWN &&
+              device->facts.acs.present == TRISTATE_UNKNOWN);
         CHECK_NUMBER(device->kernel_group, -1);
         CHECK(!snapshot->command_line);
 }
@@ -266,8 +271,9 @@ static void test_domains(void)
         if (!CHECK(named) || !CHECK(unnamed))
                 return;
         CHECK_NUMBER(named->devices[1].real_dma, 0);
-        CHECK(!named->devices[0].has_real_dma && !unnamed->devices[0].has_real_dma);
-        CHECK(unnamed->devices[1].has_real_dma && unnamed->devices[1].real_dma == SNAPSHOT_NONE);
+        CHECK(!named->devices[0].place.has_real_dma && !unnamed->devices[0].place.has_real_dma);
+        CHECK(unnamed->devices[1].place.has_real_dma &&
+              unnamed->devices[1].real_dma == SNAPSHOT_NONE);
         CHECK_NUMBER(kernel_groups_compute(unnamed, &partition), 0);
         groups = topology_text(unnamed, partition);
         CHECK_STRING(groups, "00:0e.0 | 10000:00:02.0 10000:00:03.0");
@@ -283,8 +289,8 @@ static void test_acs_words(void)
                                     "{\"cap\": \"001d\", \"ctrl\": \"0004\"}}}]}");
         if (!CHECK(snapshot))
                 return;
-        CHECK_NUMBER(snapshot->devices[0].facts.acs_dword4, 0x4001d);
-        CHECK(snapshot->devices[0].facts.acs_dword8_unread);
+        CHECK_NUMBER(snapshot->devices[0].facts.acs.dword4, 0x4001d);
+        CHECK(snapshot->devices[0].facts.acs.dword8_unread);
 }
 
 static void test_refused(void)

@@ -33,11 +33,11 @@ static Snapshot *machine(void)
         for (size_t i = 0; i < snapshot->n_devices; i++) {
                 PciDevice *device = &snapshot->devices[i];
 
-                device->iommu_kind = IOMMU_KIND_DMAR;
-                device->resettable = device->facts.flr = tristate_from_bool(i > 0);
-                device->removable = TRISTATE_YES;
-                device->facts.ats_enabled = TRISTATE_NO;
-                device->facts.pasid = TRISTATE_NO;
+                device->sysfs.iommu_kind = IOMMU_KIND_DMAR;
+                device->sysfs.resettable = device->facts.caps.flr = tristate_from_bool(i > 0);
+                device->sysfs.removable = TRISTATE_YES;
+                device->facts.caps.ats_enabled = TRISTATE_NO;
+                device->facts.caps.pasid = TRISTATE_NO;
         }
         return snapshot;
 }
@@ -80,20 +80,20 @@ static void test_thin(void)
         _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
         PciDevice *port = &snapshot->devices[0], *device = &snapshot->devices[1];
 
-        port->facts.redirect_inferred = true;
-        port->facts.pch_redirect = TRISTATE_YES;
-        port->vendor = 0x8086;
-        port->device = 0x8c10;
+        port->facts.acs.redirect_inferred = true;
+        port->facts.acs.pch_redirect = TRISTATE_YES;
+        port->ids.vendor = 0x8086;
+        port->ids.device = 0x8c10;
         expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
                "It is unknown whether 0000:00:1c.0 redirects: a register was not read (MPC at "
                "D8h). Run lspci -xxxx as root.");
-        port->facts.redirect_inferred = false;
+        port->facts.acs.redirect_inferred = false;
         expect(snapshot, STRENGTH_P2P, TRISTATE_YES,
                "No path leads to or from a member past the IOMMU.");
 
         device->multifunction = TRISTATE_UNKNOWN;
-        device->facts.acs_ctrl = 0;
-        snapshot->devices[2].facts.acs_ctrl = 0;
+        device->facts.acs.ctrl = 0;
+        snapshot->devices[2].facts.acs.ctrl = 0;
         device->kernel_group = KERNEL_GROUP_UNKNOWN;
         expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
                "It is unknown whether 0000:01:00.0 has other functions beside it, which might "
@@ -140,11 +140,11 @@ static void test_p2p(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
 
-        snapshot->devices[2].facts.acs = TRISTATE_NO;
+        snapshot->devices[2].facts.acs.present = TRISTATE_NO;
         expect(snapshot, STRENGTH_P2P, TRISTATE_NO,
                "A write from 0000:01:00.1, which does not redirect requests (no RR), reaches "
                "0000:01:00.0 inside their common device.");
-        snapshot->devices[2].facts.acs = TRISTATE_UNKNOWN;
+        snapshot->devices[2].facts.acs.present = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
                "A write from 0000:01:00.1, which does not redirect requests (no RR that could be "
                "read), reaches 0000:01:00.0 inside their common device.");
@@ -199,7 +199,7 @@ static void test_claimable(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
 
-        (void)snprintf(snapshot->devices[1].driver, SNAPSHOT_NAME_SIZE, "e1000e");
+        (void)snprintf(snapshot->devices[1].sysfs.driver, SNAPSHOT_NAME_SIZE, "e1000e");
         expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_YES,
                "No region must stay mapped, and every driver can be unbound or may stay.");
         snapshot->kernel_groups[1].direct = TRISTATE_UNKNOWN;
@@ -211,7 +211,7 @@ static void test_claimable(void)
                "Firmware requires a permanent mapping for 0000:01:00.0's group.");
         snapshot->kernel_groups[1].direct = TRISTATE_NO;
         snapshot->devices[1].facts.header_type = 1;
-        (void)snprintf(snapshot->devices[1].driver, SNAPSHOT_NAME_SIZE, "shpchp");
+        (void)snprintf(snapshot->devices[1].sysfs.driver, SNAPSHOT_NAME_SIZE, "shpchp");
         expect(snapshot, STRENGTH_CLAIMABLE, TRISTATE_NO,
                "Bridge 0000:01:00.0 is bound to shpchp, which uses the kernel's DMA API.");
         snapshot->devices[1].facts.header_known = TRISTATE_UNKNOWN;
@@ -223,16 +223,16 @@ static void test_resettable(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
 
-        snapshot->devices[1].facts.flr = TRISTATE_NO;
+        snapshot->devices[1].facts.caps.flr = TRISTATE_NO;
         expect(snapshot, STRENGTH_RESETTABLE, TRISTATE_UNKNOWN,
                "0000:01:00.0 has no function level reset; a bus reset would affect 0000:01:00.1, "
                "which is in another group.");
-        snapshot->devices[1].facts.flr = TRISTATE_UNKNOWN;
-        snapshot->devices[1].resettable = TRISTATE_UNKNOWN;
+        snapshot->devices[1].facts.caps.flr = TRISTATE_UNKNOWN;
+        snapshot->devices[1].sysfs.resettable = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_RESETTABLE, TRISTATE_UNKNOWN,
                "0000:01:00.0 has no function level reset as far as is known, and it is unknown "
                "whether the kernel has another method.");
-        snapshot->devices[1].resettable = TRISTATE_NO;
+        snapshot->devices[1].sysfs.resettable = TRISTATE_NO;
         expect(snapshot, STRENGTH_RESETTABLE, TRISTATE_NO,
                "The kernel has no method to reset 0000:01:00.0.");
 }
@@ -241,17 +241,17 @@ static void test_trusted_ats(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
 
-        snapshot->devices[1].facts.ats_enabled = TRISTATE_UNKNOWN;
+        snapshot->devices[1].facts.caps.ats_enabled = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_UNKNOWN,
                "0000:01:00.0: whether ATS is switched on is not known.");
-        snapshot->devices[1].facts.ats_enabled = TRISTATE_YES;
+        snapshot->devices[1].facts.caps.ats_enabled = TRISTATE_YES;
         expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_NO,
                "0000:01:00.0 is removable and has ATS switched on: its translated requests pass "
                "the IOMMU unchecked.");
-        snapshot->devices[1].removable = TRISTATE_UNKNOWN;
+        snapshot->devices[1].sysfs.removable = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_UNKNOWN,
                "0000:01:00.0: whether it is removable is not known.");
-        snapshot->devices[1].removable = TRISTATE_NO;
+        snapshot->devices[1].sysfs.removable = TRISTATE_NO;
         expect(snapshot, STRENGTH_TRUSTED_ATS, TRISTATE_YES,
                "No removable member translates addresses by itself (ATS).");
 }
@@ -260,16 +260,16 @@ static void test_pasid(void)
 {
         _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
 
-        snapshot->devices[1].facts.pasid = TRISTATE_YES;
+        snapshot->devices[1].facts.caps.pasid = TRISTATE_YES;
         expect(snapshot, STRENGTH_PASID, TRISTATE_UNKNOWN,
                "The devices and the ports above allow it; it is unknown whether the IOMMU does.");
-        snapshot->devices[0].facts.acs_ctrl = ACS_SV | ACS_RR | ACS_CR;
+        snapshot->devices[0].facts.acs.ctrl = ACS_SV | ACS_RR | ACS_CR;
         expect(snapshot, STRENGTH_PASID, TRISTATE_NO,
                "0000:00:1c.0 does not redirect and forward all requests of 0000:01:00.0 (RR, UF).");
-        snapshot->devices[0].facts.acs = TRISTATE_UNKNOWN;
+        snapshot->devices[0].facts.acs.present = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_PASID, TRISTATE_UNKNOWN,
                "0000:00:1c.0 does not redirect and forward all requests of 0000:01:00.0 (RR, UF).");
-        snapshot->devices[1].facts.pasid = TRISTATE_UNKNOWN;
+        snapshot->devices[1].facts.caps.pasid = TRISTATE_UNKNOWN;
         expect(snapshot, STRENGTH_PASID, TRISTATE_UNKNOWN, "No member is known to have PASID.");
 }
 

@@ -55,24 +55,24 @@ static void test_read(void)
                 return;
 
         device = &snapshot->devices[topology_find(snapshot, "01:00.0")];
-        CHECK_NUMBER(device->vendor, 0x8086);
-        CHECK_NUMBER(device->device, 0x10fb);
-        CHECK_NUMBER(device->subsystem_vendor, 0x1028);
-        CHECK_NUMBER(device->class_code, 0x020000);
-        CHECK_STRING(device->driver, "ixgbe");
-        CHECK_STRING(device->iommu, "dmar1");
-        CHECK_NUMBER(device->iommu_kind, IOMMU_KIND_DMAR);
+        CHECK_NUMBER(device->ids.vendor, 0x8086);
+        CHECK_NUMBER(device->ids.device, 0x10fb);
+        CHECK_NUMBER(device->ids.subsystem_vendor, 0x1028);
+        CHECK_NUMBER(device->ids.class_code, 0x020000);
+        CHECK_STRING(device->sysfs.driver, "ixgbe");
+        CHECK_STRING(device->sysfs.iommu, "dmar1");
+        CHECK_NUMBER(device->sysfs.iommu_kind, IOMMU_KIND_DMAR);
         CHECK_NUMBER(device->kernel_group, 12);
         CHECK_NUMBER(device->parent, topology_find(snapshot, "00:1c.0"));
-        CHECK_NUMBER(device->facts.acs, TRISTATE_NO);
+        CHECK_NUMBER(device->facts.acs.present, TRISTATE_NO);
 
         device = &snapshot->devices[topology_find(snapshot, "00:1c.0")];
         CHECK_NUMBER(device->facts.pcie, TRISTATE_YES);
         CHECK_NUMBER(device->pcie_type, PCIE_TYPE_ROOT_PORT);
-        CHECK_NUMBER(device->facts.acs, TRISTATE_YES);
-        CHECK_NUMBER(device->facts.acs_ctrl, 0x1d);
-        CHECK(!device->has_parent);
-        CHECK_STRING(device->driver, "");
+        CHECK_NUMBER(device->facts.acs.present, TRISTATE_YES);
+        CHECK_NUMBER(device->facts.acs.ctrl, 0x1d);
+        CHECK(!device->place.has_parent);
+        CHECK_STRING(device->sysfs.driver, "");
         CHECK_NUMBER(device->kernel_group, -1);
 }
 
@@ -107,8 +107,8 @@ static void test_vf_numbers(void)
         tree_remove();
         if (!CHECK(right && wrong))
                 return;
-        CHECK_NUMBER(right->devices[topology_find(right, "01:10.2")].vf_index, 1);
-        CHECK_NUMBER(wrong->devices[topology_find(wrong, "01:10.2")].vf_index, 1);
+        CHECK_NUMBER(right->devices[topology_find(right, "01:10.2")].place.vf_index, 1);
+        CHECK_NUMBER(wrong->devices[topology_find(wrong, "01:10.2")].place.vf_index, 1);
 }
 
 static void test_short_config(void)
@@ -127,7 +127,7 @@ static void test_short_config(void)
                 return;
         CHECK_NUMBER(snapshot->devices[0].facts.header_known, TRISTATE_YES);
         CHECK_NUMBER(snapshot->devices[0].facts.pcie, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(snapshot->devices[0].facts.acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(snapshot->devices[0].facts.acs.present, TRISTATE_UNKNOWN);
         CHECK_NUMBER(snapshot->devices[1].facts.present, TRISTATE_UNKNOWN);
         CHECK_NUMBER(snapshot->devices[2].facts.present, TRISTATE_UNKNOWN);
 }
@@ -156,10 +156,11 @@ static void test_odd_files(void)
         if (!CHECK(snapshot && snapshot->n_devices == 2))
                 return;
         CHECK_NUMBER(snapshot->devices[0].facts.present, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(snapshot->devices[0].class_code, 0);
+        CHECK_NUMBER(snapshot->devices[0].ids.class_code, 0);
         CHECK_NUMBER(snapshot->devices[0].kernel_group, -1);
-        CHECK(snapshot->devices[0].driver[0] != '\0');
-        CHECK(snapshot->devices[1].has_parent && snapshot->devices[1].parent == SNAPSHOT_NONE);
+        CHECK(snapshot->devices[0].sysfs.driver[0] != '\0');
+        CHECK(snapshot->devices[1].place.has_parent &&
+              snapshot->devices[1].parent == SNAPSHOT_NONE);
 }
 
 static void test_identity(void)
@@ -188,17 +189,17 @@ static void test_identity(void)
         }
         CHECK_NUMBER(sysfs_read_snapshot(root, &snapshot), 0);
         for (size_t i = 0; snapshot && i < ARRAY_SIZE(broken); i++) {
-                CHECK_NUMBER(snapshot->devices[i].vendor, 0x8086);
-                CHECK_NUMBER(snapshot->devices[i].class_code, 0x020000);
+                CHECK_NUMBER(snapshot->devices[i].ids.vendor, 0x8086);
+                CHECK_NUMBER(snapshot->devices[i].ids.class_code, 0x020000);
         }
         if (CHECK(snapshot && snapshot->n_devices == ARRAY_SIZE(broken) + 1)) {
                 const PciDevice *device = &snapshot->devices[ARRAY_SIZE(broken)];
 
-                CHECK_NUMBER(device->vendor, 0x1af4);
-                CHECK_NUMBER(device->device, 0x1041);
-                CHECK_NUMBER(device->subsystem_vendor, 0x1af4);
-                CHECK_NUMBER(device->subsystem_device, 0x1100);
-                CHECK_NUMBER(device->class_code, 0x0c0330);
+                CHECK_NUMBER(device->ids.vendor, 0x1af4);
+                CHECK_NUMBER(device->ids.device, 0x1041);
+                CHECK_NUMBER(device->ids.subsystem_vendor, 0x1af4);
+                CHECK_NUMBER(device->ids.subsystem_device, 0x1100);
+                CHECK_NUMBER(device->ids.class_code, 0x0c0330);
         }
         tree_remove();
 }
@@ -244,16 +245,17 @@ static void test_place_parse(void)
 
         sysfs_place_parse(&device, "../../../devices/platform/soc/30000000.pcie/pci0001:00/"
                                    "0001:00:00.0/0001:01:00.0/0001:02:03.0");
-        CHECK(device.has_parent && bdf_equal(device.parent_bdf, (Bdf){1, 1, 0}));
-        CHECK(device.root_domain == 1 && device.root_bus == 0 && !device.has_real_dma);
+        CHECK(device.place.has_parent && bdf_equal(device.place.parent_bdf, (Bdf){1, 1, 0}));
+        CHECK(device.place.root_domain == 1 && device.place.root_bus == 0 &&
+              !device.place.has_real_dma);
         sysfs_place_parse(&device, "pci0001:02/0001:02:03.0");
-        CHECK(!device.has_parent && device.root_bus == 2);
+        CHECK(!device.place.has_parent && device.place.root_bus == 2);
         sysfs_place_parse(&device, "0001:01:00.0/0001:02:03.0");
-        CHECK(device.has_parent && bdf_equal(device.parent_bdf, (Bdf){1, 1, 0}));
+        CHECK(device.place.has_parent && bdf_equal(device.place.parent_bdf, (Bdf){1, 1, 0}));
         sysfs_place_parse(&device, "/////");
-        CHECK(device.has_parent && bdf_equal(device.parent_bdf, device.bdf));
+        CHECK(device.place.has_parent && bdf_equal(device.place.parent_bdf, device.bdf));
         sysfs_place_parse(&device, "pci0001:00/0001:00:00.0/0001:02:04.0");
-        CHECK(device.has_parent && bdf_equal(device.parent_bdf, device.bdf));
+        CHECK(device.place.has_parent && bdf_equal(device.place.parent_bdf, device.bdf));
 }
 
 static void test_live(void)
@@ -296,15 +298,15 @@ static void test_again(void)
         tree_device(silent, 1, 1, 0);
         tree_config(silent, 64, PCIE_TYPE_ROOT_PORT, 1);
         first = read_again(root, NULL);
-        CHECK_NUMBER(first->devices[0].facts.acs, TRISTATE_YES);
-        CHECK_NUMBER(first->devices[1].facts.acs, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(first->devices[0].facts.acs.present, TRISTATE_YES);
+        CHECK_NUMBER(first->devices[1].facts.acs.present, TRISTATE_UNKNOWN);
 
         tree_config(there, 4096, PCIE_TYPE_ENDPOINT, 0);
         tree_config(silent, 4096, PCIE_TYPE_ROOT_PORT, 1);
         second = read_again(root, first);
-        CHECK_NUMBER(second->devices[0].facts.acs, TRISTATE_YES);
+        CHECK_NUMBER(second->devices[0].facts.acs.present, TRISTATE_YES);
         CHECK_NUMBER(second->devices[0].pcie_type, PCIE_TYPE_ROOT_PORT);
-        CHECK_NUMBER(second->devices[1].facts.acs, TRISTATE_YES);
+        CHECK_NUMBER(second->devices[1].facts.acs.present, TRISTATE_YES);
 
         /* The old directory is kept elsewhere, so that its inode number is not reused. */
         (void)snprintf(from, sizeof(from), "%s/%s", root, there);
@@ -316,7 +318,7 @@ static void test_again(void)
         tree_config(there, 4096, PCIE_TYPE_ENDPOINT, 0);
         third = read_again(root, second);
         tree_remove();
-        CHECK_NUMBER(third->devices[0].facts.acs, TRISTATE_NO);
+        CHECK_NUMBER(third->devices[0].facts.acs.present, TRISTATE_NO);
         CHECK_NUMBER(third->devices[0].pcie_type, PCIE_TYPE_ENDPOINT);
 }
 

@@ -117,19 +117,19 @@ static void test_traits(void)
                 return;
 
         devices = snapshot->devices;
-        CHECK_NUMBER(devices[0].resettable, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(devices[0].sysfs.resettable, TRISTATE_UNKNOWN);
         CHECK_NUMBER(sysfs_read_traits("/nonexistent", snapshot), -ENOENT);
         CHECK_NUMBER(sysfs_read_traits(root, snapshot), 0);
         tree_remove();
-        CHECK_NUMBER(devices[0].resettable, TRISTATE_YES);
-        CHECK_NUMBER(devices[0].removable, TRISTATE_YES);
-        CHECK_NUMBER(devices[1].resettable, TRISTATE_NO);
-        CHECK_NUMBER(devices[1].removable, TRISTATE_NO);
-        CHECK_NUMBER(devices[2].resettable, TRISTATE_YES);
-        CHECK_NUMBER(devices[2].removable, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(devices[3].resettable, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(devices[4].resettable, TRISTATE_UNKNOWN);
-        CHECK_NUMBER(devices[4].removable, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(devices[0].sysfs.resettable, TRISTATE_YES);
+        CHECK_NUMBER(devices[0].sysfs.removable, TRISTATE_YES);
+        CHECK_NUMBER(devices[1].sysfs.resettable, TRISTATE_NO);
+        CHECK_NUMBER(devices[1].sysfs.removable, TRISTATE_NO);
+        CHECK_NUMBER(devices[2].sysfs.resettable, TRISTATE_YES);
+        CHECK_NUMBER(devices[2].sysfs.removable, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(devices[3].sysfs.resettable, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(devices[4].sysfs.resettable, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(devices[4].sysfs.removable, TRISTATE_UNKNOWN);
         CHECK(!snapshot->command_line);
         CHECK_NUMBER(snapshot->interrupt_remapping, TRISTATE_UNKNOWN);
 }

@@ -70,7 +70,7 @@ static void test_move(void)
         CHECK_NUMBER(deep->devices[topology_find(deep, "10000:02:00.0")].depth, 4);
         CHECK_NUMBER(what_if_move(deep, address("10000:01:00.0"), address("00:03.0"), &back), 0);
         CHECK_NUMBER(back->devices[topology_find(back, "00:03.0")].depth, 0);
-        CHECK(!back->devices[topology_find(back, "00:03.0")].has_real_dma);
+        CHECK(!back->devices[topology_find(back, "00:03.0")].place.has_real_dma);
         CHECK_NUMBER(back->n_devices, snapshot->n_devices);
 }
 
@@ -144,15 +144,15 @@ static void test_acs(void)
         /* DT and EC are not offered, RR and CR come on, SV goes off, UF stays. */
         CHECK_NUMBER(what_if_acs(snapshot, "11x11x0@0000:00:03.0", &set), 0);
         facts = &set->devices[topology_find(set, "00:03.0")].facts;
-        CHECK_NUMBER(facts->acs_ctrl, ACS_UF | ACS_RR | ACS_CR);
-        CHECK_NUMBER(facts->acs_dword4, (uint32_t)facts->acs_ctrl << 16 | facts->acs_cap);
+        CHECK_NUMBER(facts->acs.ctrl, ACS_UF | ACS_RR | ACS_CR);
+        CHECK_NUMBER(facts->acs.dword4, (uint32_t)facts->acs.ctrl << 16 | facts->acs.cap);
 
         CHECK_NUMBER(what_if_acs(snapshot, "11xx@00:03.0;0xxxx@00:02.0", &two), 0);
         check_groups(two, "00:01.0 01:00.0 01:00.1 05:00.0 | 00:02.0 | 00:03.0 | "
                           "00:0e.0 10000:04:06.0 | 02:00.0 | 03:00.0 | 04:00.0");
-        CHECK_NUMBER(two->devices[topology_find(two, "00:02.0")].facts.acs_ctrl,
+        CHECK_NUMBER(two->devices[topology_find(two, "00:02.0")].facts.acs.ctrl,
                      ACS_SV | ACS_RR | ACS_CR);
-        CHECK_NUMBER(snapshot->devices[topology_find(snapshot, "00:03.0")].facts.acs_ctrl,
+        CHECK_NUMBER(snapshot->devices[topology_find(snapshot, "00:03.0")].facts.acs.ctrl,
                      ACS_SV | ACS_UF); /* the original is as it was */
 }
 
@@ -162,11 +162,11 @@ static void test_dword_acs(void)
         _cleanup_(snapshot_freep) Snapshot *set = NULL;
         PciDevice *device = &snapshot->devices[topology_find(snapshot, "00:02.0")];
 
-        device->vendor = 0x8086;
-        device->device = 0xa110;
-        device->facts.acs_dword4 = 0x1d;
+        device->ids.vendor = 0x8086;
+        device->ids.device = 0xa110;
+        device->facts.acs.dword4 = 0x1d;
         CHECK_NUMBER(what_if_acs(snapshot, "11111@00:02.0", &set), 0);
-        CHECK_NUMBER(set->devices[topology_find(set, "00:02.0")].facts.acs_dword8, 0x1d);
+        CHECK_NUMBER(set->devices[topology_find(set, "00:02.0")].facts.acs.dword8, 0x1d);
         CHECK(acs_isolated(set, topology_find(set, "00:02.0"), NULL));
 }
 

@@ -27,7 +27,7 @@ static void fill_facts(PciDevice *device, const Part *part)
         facts->present = TRISTATE_YES;
         facts->header_known = TRISTATE_YES;
         facts->multifunction_bit = tristate_from_bool(part->multifunction);
-        facts->ari = TRISTATE_NO;
+        facts->caps.ari = TRISTATE_NO;
         facts->header_type =
                 part->type >= PCIE_TYPE_ROOT_PORT && part->type <= PCIE_TYPE_PCI_TO_PCIE;
         if (part->type == PART_UNKNOWN)
@@ -36,11 +36,11 @@ static void fill_facts(PciDevice *device, const Part *part)
         facts->pcie_type = part->type == PART_PCI ? 0 : (uint8_t)part->type;
         if (part->acs == PART_ACS_UNKNOWN)
                 return;
-        facts->acs = tristate_from_bool(part->acs != 0);
+        facts->acs.present = tristate_from_bool(part->acs != 0);
         if (part->acs != 0) {
-                facts->acs_offset = 0x100;
-                facts->acs_cap = PART_ACS_ON;
-                facts->acs_ctrl = (uint16_t)(part->acs & 0xff);
+                facts->acs.offset = 0x100;
+                facts->acs.cap = PART_ACS_ON;
+                facts->acs.ctrl = (uint16_t)(part->acs & 0xff);
         }
 }
 
@@ -54,26 +54,26 @@ Snapshot *topology_build(const Part *parts, size_t n_parts)
                 const Part *part = &parts[i];
                 PciDevice device = {
                         .bdf = parse(part->bdf),
-                        .vendor = part->vendor,
-                        .device = part->device,
+                        .ids.vendor = part->vendor,
+                        .ids.device = part->device,
                         .kernel_group = part->kernel_group - 1,
                 };
 
-                device.root_domain = device.bdf.domain;
+                device.place.root_domain = device.bdf.domain;
                 if (part->above) {
-                        device.has_parent = true;
-                        device.parent_bdf = parse(part->above);
+                        device.place.has_parent = true;
+                        device.place.parent_bdf = parse(part->above);
                 } else {
-                        device.root_bus = device.bdf.bus;
+                        device.place.root_bus = device.bdf.bus;
                 }
                 if (part->physfn) {
-                        device.is_vf = true;
-                        device.physfn_bdf = parse(part->physfn);
-                        device.vf_index = VF_INDEX_NONE;
+                        device.place.is_vf = true;
+                        device.place.physfn_bdf = parse(part->physfn);
+                        device.place.vf_index = VF_INDEX_NONE;
                 }
                 if (part->real_dma) {
-                        device.has_real_dma = true;
-                        device.real_dma_bdf = parse(part->real_dma);
+                        device.place.has_real_dma = true;
+                        device.place.real_dma_bdf = parse(part->real_dma);
                 }
                 fill_facts(&device, part);
                 if (snapshot_add(snapshot, &device) < 0)
@@ -194,16 +194,18 @@ bool topology_facts_equal(const PciFacts *a, const PciFacts *b)
         return a->present == b->present && a->header_known == b->header_known &&
                a->header_type == b->header_type && a->multifunction_bit == b->multifunction_bit &&
                a->pcie == b->pcie && a->pcie_type == b->pcie_type &&
-               a->hotplug_slot == b->hotplug_slot && a->acs == b->acs &&
-               a->acs_offset == b->acs_offset && a->acs_cap == b->acs_cap &&
-               a->acs_ctrl == b->acs_ctrl && a->acs_dword4 == b->acs_dword4 &&
-               a->acs_dword8 == b->acs_dword8 && a->acs_dword8_unread == b->acs_dword8_unread &&
-               a->sriov == b->sriov && a->ari == b->ari && a->ats == b->ats &&
-               a->ats_enabled == b->ats_enabled && a->pri == b->pri && a->pasid == b->pasid &&
-               a->flr == b->flr && a->serial == b->serial && a->serial_number == b->serial_number &&
-               a->buses_known == b->buses_known && a->secondary_bus == b->secondary_bus &&
-               a->subordinate_bus == b->subordinate_bus && a->pch_redirect == b->pch_redirect &&
-               a->redirect_inferred == b->redirect_inferred;
+               a->caps.hotplug_slot == b->caps.hotplug_slot && a->acs.present == b->acs.present &&
+               a->acs.offset == b->acs.offset && a->acs.cap == b->acs.cap &&
+               a->acs.ctrl == b->acs.ctrl && a->acs.dword4 == b->acs.dword4 &&
+               a->acs.dword8 == b->acs.dword8 && a->acs.dword8_unread == b->acs.dword8_unread &&
+               a->caps.sriov == b->caps.sriov && a->caps.ari == b->caps.ari &&
+               a->caps.ats == b->caps.ats && a->caps.ats_enabled == b->caps.ats_enabled &&
+               a->caps.pri == b->caps.pri && a->caps.pasid == b->caps.pasid &&
+               a->caps.flr == b->caps.flr && a->serial == b->serial &&
+               a->serial_number == b->serial_number && a->buses_known == b->buses_known &&
+               a->secondary_bus == b->secondary_bus && a->subordinate_bus == b->subordinate_bus &&
+               a->acs.pch_redirect == b->acs.pch_redirect &&
+               a->acs.redirect_inferred == b->acs.redirect_inferred;
 }
 
 const char *topology_above(const Snapshot *snapshot, const char *bdf)
@@ -211,7 +213,7 @@ const char *topology_above(const Snapshot *snapshot, const char *bdf)
         static char text[BDF_TEXT_SIZE];
         const PciDevice *device = &snapshot->devices[topology_find(snapshot, bdf)];
 
-        if (!device->has_parent)
+        if (!device->place.has_parent)
                 return "root";
         if (device->parent == SNAPSHOT_NONE)
                 return "?";

@@ -94,7 +94,7 @@ static void write_instance(FILE *stream, bool *is_first, const Snapshot *snapsho
 
         write_address(stream, is_first, snapshot, bdf);
         (void)fprintf(stream, "@%" PRIu64,
-                      index == SNAPSHOT_NONE ? 0 : snapshot->devices[index].inode);
+                      index == SNAPSHOT_NONE ? 0 : snapshot->devices[index].sysfs.inode);
 }
 
 /* Describes the object of a call; two objects never have the same text. Returns 0 or -ENOMEM. */

@@ -102,7 +102,7 @@ size_t bus_find_iommu(const Ledger *ledger, const char *path)
         _cleanup_(freep) char *name = decode(path, PREFIX_IOMMU);
 
         for (size_t i = 0; name && name[0] && i < snapshot->n_devices; i++)
-                if (strcmp(snapshot->devices[i].iommu, name) == 0)
+                if (strcmp(snapshot->devices[i].sysfs.iommu, name) == 0)
                         return i;
         return SNAPSHOT_NONE;
 }

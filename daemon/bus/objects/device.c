@@ -37,7 +37,8 @@ static BUS_GETTER(get_parent)
         char text[BDF_TEXT_SIZE];
 
         return sd_bus_message_append(
-                reply, "s", device->has_parent ? bdf_format(device->parent_bdf, text) : "");
+                reply, "s",
+                device->place.has_parent ? bdf_format(device->place.parent_bdf, text) : "");
 }
 
 static BUS_GETTER(get_group)
@@ -68,14 +69,15 @@ static BUS_GETTER(get_number)
         if (strcmp(property, "KernelGroup") == 0)
                 return sd_bus_message_append(reply, "i", device->kernel_group);
         if (strcmp(property, "Class") == 0)
-                return sd_bus_message_append(reply, "u", device->class_code);
-        return sd_bus_message_append(
-                reply, "q", strcmp(property, "Vendor") == 0 ? device->vendor : device->device);
+                return sd_bus_message_append(reply, "u", device->ids.class_code);
+        return sd_bus_message_append(reply, "q",
+                                     strcmp(property, "Vendor") == 0 ? device->ids.vendor
+                                                                     : device->ids.device);
 }
 
 static BUS_GETTER(get_driver)
 {
-        return sd_bus_message_append(reply, "s", device_of(userdata)->driver);
+        return sd_bus_message_append(reply, "s", device_of(userdata)->sysfs.driver);
 }
 
 static BUS_GETTER(get_state)
@@ -88,7 +90,7 @@ static BUS_GETTER(get_state)
 
 static BUS_GETTER(get_iommu)
 {
-        return sd_bus_message_append(reply, "s", device_of(userdata)->iommu);
+        return sd_bus_message_append(reply, "s", device_of(userdata)->sysfs.iommu);
 }
 
 static bool next(const Ledger *ledger, size_t *index, char **ret_path)

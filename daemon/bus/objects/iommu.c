@@ -18,13 +18,13 @@ static const PciDevice *covered_device(void *userdata)
 
 static BUS_GETTER(get_name)
 {
-        return sd_bus_message_append(reply, "s", covered_device(userdata)->iommu);
+        return sd_bus_message_append(reply, "s", covered_device(userdata)->sysfs.iommu);
 }
 
 static BUS_GETTER(get_kind)
 {
-        return sd_bus_message_append(reply, "s",
-                                     iommu_kind_to_string(covered_device(userdata)->iommu_kind));
+        return sd_bus_message_append(
+                reply, "s", iommu_kind_to_string(covered_device(userdata)->sysfs.iommu_kind));
 }
 
 static BUS_GETTER(get_devices)
@@ -35,7 +35,8 @@ static BUS_GETTER(get_devices)
 
         int r = sd_bus_message_open_container(reply, 'a', "s");
         for (size_t i = 0; r >= 0 && i < snapshot->n_devices; i++)
-                if (strcmp(snapshot->devices[i].iommu, covered_device(userdata)->iommu) == 0)
+                if (strcmp(snapshot->devices[i].sysfs.iommu,
+                           covered_device(userdata)->sysfs.iommu) == 0)
                         r = sd_bus_message_append(reply, "s",
                                                   bdf_format(snapshot->devices[i].bdf, text));
         return r < 0 ? r : sd_bus_message_close_container(reply);
@@ -44,10 +45,11 @@ static BUS_GETTER(get_devices)
 /* Whether the device is the first that its IOMMU covers. */
 static bool is_first(const Snapshot *snapshot, size_t device)
 {
-        bool seen = snapshot->devices[device].iommu[0] == '\0';
+        bool seen = snapshot->devices[device].sysfs.iommu[0] == '\0';
 
         for (size_t i = 0; !seen && i < device; i++)
-                seen = strcmp(snapshot->devices[device].iommu, snapshot->devices[i].iommu) == 0;
+                seen = strcmp(snapshot->devices[device].sysfs.iommu,
+                              snapshot->devices[i].sysfs.iommu) == 0;
         return !seen;
 }
 
@@ -59,7 +61,7 @@ static bool next(const Ledger *ledger, size_t *index, char **ret_path)
                 ++*index;
         if (*index >= snapshot->n_devices)
                 return false;
-        *ret_path = bus_path_iommu(snapshot->devices[*index].iommu);
+        *ret_path = bus_path_iommu(snapshot->devices[*index].sysfs.iommu);
         return true;
 }
 
