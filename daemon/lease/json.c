@@ -261,6 +261,24 @@ int json_get_list(struct json_object *object, const JsonList *list, unsigned ver
         return r;
 }
 
+struct json_object *json_read(const char *text, unsigned newest, unsigned *ret_version)
+{
+        struct json_tokener *tokener = json_tokener_new();
+        _cleanup_(json_putp) struct json_object *root = NULL;
+        int64_t version;
+
+        if (!tokener)
+                return NULL;
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+        root = json_tokener_parse_ex(tokener, text, (int)strlen(text) + 1);
+        json_tokener_free(tokener);
+        if (!json_object_is_type(root, json_type_object) ||
+            !json_to_number(json_object_object_get(root, "version"), 1, newest, &version))
+                return NULL;
+        *ret_version = (unsigned)version;
+        return TAKE_PTR(root);
+}
+
 bool json_to_number(struct json_object *value, int64_t min, int64_t max, int64_t *ret)
 {
         if (!json_object_is_type(value, json_type_int))
@@ -270,13 +288,6 @@ bool json_to_number(struct json_object *value, int64_t min, int64_t max, int64_t
                 return false;
         *ret = number;
         return true;
-}
-
-bool json_get_number(struct json_object *object, const char *key, int64_t max, int64_t *ret)
-{
-        struct json_object *value;
-
-        return json_object_object_get_ex(object, key, &value) && json_to_number(value, 0, max, ret);
 }
 
 struct json_object *json_get_array(struct json_object *object, const char *key, size_t max)

@@ -72,6 +72,12 @@ static inline void json_putp(struct json_object **object)
         (void)json_object_put(*object);
 }
 
+/*
+ * Parses a whole text strictly. Returns its root, an object with a "version" from 1 to `newest`
+ * that the caller owns, or NULL.
+ */
+struct json_object *json_read(const char *text, unsigned newest, unsigned *ret_version);
+
 /* Adds `value`, taken over; NULL is a failed allocation. Return 0 or -ENOMEM. */
 _nodiscard_ int json_put(struct json_object *object, const char *key, struct json_object *value);
 _nodiscard_ int json_append(struct json_object *array, struct json_object *value);
@@ -89,10 +95,8 @@ _nodiscard_ int json_get_fields(struct json_object *object, JsonTable table, uns
 _nodiscard_ int json_get_list(struct json_object *object, const JsonList *list, unsigned version,
                               void *to);
 
-/* Reads an integer within [min, max]; the second one reads it from a member of an object. */
+/* Reads an integer within [min, max]. */
 _nodiscard_ bool json_to_number(struct json_object *value, int64_t min, int64_t max, int64_t *ret);
-_nodiscard_ bool json_get_number(struct json_object *object, const char *key, int64_t max,
-                                 int64_t *ret);
 
 /* Borrowed from `object`; NULL unless an array of at most `max` entries. */
 struct json_object *json_get_array(struct json_object *object, const char *key, size_t max);

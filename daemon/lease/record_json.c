@@ -227,11 +227,10 @@ const char *lease_record_first_optional(const LeaseRecord *record)
 
 bool lease_record_is_newer(const char *text)
 {
-        _cleanup_(json_putp) struct json_object *root = json_tokener_parse(text);
-        int64_t version;
+        unsigned version;
+        _cleanup_(json_putp) struct json_object *root = json_read(text, UINT32_MAX, &version);
 
-        return json_object_is_type(root, json_type_object) &&
-               json_get_number(root, "version", INT64_MAX, &version) && version > RECORD_VERSION;
+        return root && version > RECORD_VERSION;
 }
 
 static int parse_terms(struct json_object *root, unsigned version, LeaseRecord *record)
@@ -256,14 +255,10 @@ static int parse_terms(struct json_object *root, unsigned version, LeaseRecord *
 int lease_record_from_json(const char *text, LeaseRecord **ret_record)
 {
         _cleanup_(lease_record_freep) LeaseRecord *record = NULL;
-        _cleanup_(json_putp) struct json_object *root = json_tokener_parse(text);
-        int64_t number;
+        unsigned version;
+        _cleanup_(json_putp) struct json_object *root = json_read(text, RECORD_VERSION, &version);
 
-        if (!json_object_is_type(root, json_type_object) ||
-            !json_get_number(root, "version", RECORD_VERSION, &number) || number == 0)
-                return -EBADMSG;
-        unsigned version = (unsigned)number;
-        int r = lease_record_new(&record);
+        int r = root ? lease_record_new(&record) : -EBADMSG;
         if (r == 0)
                 r = json_get_fields(root, record_table, version, record);
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)

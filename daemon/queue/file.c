@@ -46,12 +46,24 @@ static const JsonField fields[] = {
 
 static const JsonTable table = JSON_TABLE(fields);
 
+static const JsonField gid_field[] = {
+        {.kind = JSON_NUMBER, .size = sizeof(gid_t), .max = UINT32_MAX},
+};
+static const JsonList gids = {
+        .key = "gids",
+        .table = JSON_TABLE(gid_field),
+        .items = offsetof(Waiter, request.who.gids),
+        .n_items = offsetof(Waiter, request.who.n_gids),
+        .size = sizeof(gid_t),
+        .max = GIDS_MAX,
+};
+
 static int put_request(struct json_object *entry, const Waiter *waiter)
 {
         const AcquireRequest *request = &waiter->request;
-        struct json_object *selectors = json_object_new_array(), *gids = json_object_new_array();
+        struct json_object *selectors = json_object_new_array();
         struct json_object *modes = json_object_new_array();
-        int r = json_put(entry, "selectors", selectors), s = json_put(entry, "gids", gids);
+        int r = json_put(entry, "selectors", selectors), s = json_put_list(entry, &gids, waiter);
         int m = json_put(entry, "modes", modes);
 
         r = r == 0 ? s : r;
@@ -60,8 +72,6 @@ static int put_request(struct json_object *entry, const Waiter *waiter)
                 r = json_append(modes, json_object_new_int((int)request->options.modes[i]));
         for (size_t i = 0; r == 0 && request->selectors[i]; i++)
                 r = json_append(selectors, json_object_new_string(request->selectors[i]));
-        for (size_t i = 0; r == 0 && i < request->who.n_gids; i++)
-                r = json_append(gids, json_object_new_int64(request->who.gids[i]));
         return r < 0 ? r : json_put_fields(entry, table, waiter);
 }
 
@@ -146,26 +156,6 @@ static int parse_selectors(struct json_object *entry, AcquireRequest *request)
         return 0;
 }
 
-static int parse_gids(struct json_object *entry, AcquireRequest *request)
-{
-        struct json_object *array = json_get_array(entry, "gids", GIDS_MAX);
-        int64_t gid;
-
-        if (!array)
-                return -EBADMSG;
-        request->who.n_gids = json_object_array_length(array);
-        gid_t *gids = calloc(request->who.n_gids + 1, sizeof(*gids));
-        request->who.gids = gids;
-        if (!gids)
-                return -ENOMEM;
-        for (size_t i = 0; i < request->who.n_gids; i++) {
-                if (!json_to_number(json_object_array_get_idx(array, i), 0, UINT32_MAX, &gid))
-                        return -EBADMSG;
-                gids[i] = (gid_t)gid;
-        }
-        return 0;
-}
-
 static int parse_modes(struct json_object *entry, AcquireRequest *request)
 {
         struct json_object *array = json_get_array(entry, "modes", _LEASE_MODE_N);
@@ -188,7 +178,7 @@ static int parse_waiter(struct json_object *entry, Waiter **ret_waiter)
 
         int r = parse_selectors(entry, &waiter->request);
         if (r == 0)
-                r = parse_gids(entry, &waiter->request);
+                r = json_get_list(entry, &gids, VERSION, waiter);
         if (r == 0)
                 r = parse_modes(entry, &waiter->request);
         if (r == 0)
@@ -204,16 +194,12 @@ static int parse_waiter(struct json_object *entry, Waiter **ret_waiter)
 
 static int parse(const char *text, Waiter **ret_first)
 {
-        _cleanup_(json_putp) struct json_object *root = json_tokener_parse(text);
-        struct json_object *array;
+        unsigned version;
+        _cleanup_(json_putp) struct json_object *root = json_read(text, VERSION, &version);
+        struct json_object *array = root ? json_get_array(root, "waiters", QUEUE_MAX) : NULL;
         Waiter **at = ret_first;
-        int64_t version;
         int r = 0;
 
-        if (!json_object_is_type(root, json_type_object) ||
-            !json_get_number(root, "version", VERSION, &version) || version != VERSION)
-                return -EBADMSG;
-        array = json_get_array(root, "waiters", QUEUE_MAX);
         if (!array)
                 return -EBADMSG;
         for (size_t i = 0; r == 0 && i < json_object_array_length(array); i++) {

@@ -6,28 +6,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/model/text.h"
 #include "daemon/base/array.h"
 #include "daemon/host/file.h"
+#include "daemon/lease/json.h"
 #include "daemon/reserve/record.h"
 
 #define RECORD_VERSION 1
 #define DEVICES_MAX 65536U
 
-static inline void json_putp(struct json_object **object)
-{
-        (void)json_object_put(*object);
-}
-
-static inline void tokener_freep(struct json_tokener **tokener)
-{
-        if (*tokener)
-                json_tokener_free(*tokener);
-}
+static const JsonField device_fields[] = {
+        JSON_FIELD(ReservedDevice, "device", bdf, JSON_BDF),
+        JSON_FIELD(ReservedDevice, "rule", rule, JSON_STRING),
+};
+static const JsonList device_list =
+        JSON_LIST(ReserveRecord, "devices", devices, device_fields, DEVICES_MAX, RECORD_VERSION);
 
 void reserve_record_deinit(ReserveRecord *record)
 {
@@ -64,103 +61,44 @@ int reserve_record_add(ReserveRecord *record, Bdf bdf, const char *rule)
         return 0;
 }
 
-/* Adds `value` (taken over) under `key`; a NULL value is a failed allocation. */
-static int put(struct json_object *object, const char *key, struct json_object *value)
-{
-        if (value && json_object_object_add(object, key, value) == 0)
-                return 0;
-        (void)json_object_put(value);
-        return -ENOMEM;
-}
-
-static int put_device(struct json_object *array, const ReservedDevice *device)
-{
-        struct json_object *entry = json_object_new_object();
-        char text[BDF_TEXT_SIZE];
-
-        if (!entry || json_object_array_add(array, entry) < 0) {
-                (void)json_object_put(entry);
-                return -ENOMEM;
-        }
-        int r = put(entry, "device", json_object_new_string(bdf_format(device->bdf, text)));
-        return r < 0 ? r : put(entry, "rule", json_object_new_string(device->rule));
-}
-
-int reserve_record_to_json(const ReserveRecord *record, char **ret_text)
+static int to_json(const ReserveRecord *record, char **ret_text)
 {
         _cleanup_(json_putp) struct json_object *root = json_object_new_object();
-        struct json_object *array = json_object_new_array();
+        _cleanup_(freep) ReservedDevice *kept = calloc(record->n_devices + 1, sizeof(*kept));
+        ReserveRecord left = {.devices = kept};
 
-        if (!root) {
-                (void)json_object_put(array);
-                return -ENOMEM;
-        }
-        int r = put(root, "devices", array);
-        for (size_t i = 0; r == 0 && i < record->n_devices; i++)
+        for (size_t i = 0; kept && i < record->n_devices; i++)
                 if (!record->devices[i].is_gone)
-                        r = put_device(array, &record->devices[i]);
+                        kept[left.n_devices++] = record->devices[i];
+        int r = root && kept ? json_put_list(root, &device_list, &left) : -ENOMEM;
         if (r == 0)
-                r = put(root, "version", json_object_new_int(RECORD_VERSION));
+                r = json_put(root, "version", json_object_new_int(RECORD_VERSION));
         if (r < 0)
                 return r;
-
-        const char *text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN);
-        if (!text || asprintf(ret_text, "%s\n", text) < 0)
-                return -ENOMEM;
-        return 0;
+        *ret_text =
+                text_print("%s\n", json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN));
+        return *ret_text ? 0 : -ENOMEM;
 }
 
-static int read_device(ReserveRecord *record, struct json_object *entry)
+static bool has_twice(const ReserveRecord *record)
 {
-        struct json_object *device, *rule;
-        Bdf bdf;
-
-        if (!json_object_is_type(entry, json_type_object) ||
-            !json_object_object_get_ex(entry, "device", &device) ||
-            !json_object_object_get_ex(entry, "rule", &rule) ||
-            !json_object_is_type(device, json_type_string) ||
-            !json_object_is_type(rule, json_type_string) ||
-            !bdf_parse(json_object_get_string(device), &bdf) || reserve_record_find(record, bdf))
-                return -EBADMSG;
-        int r = reserve_record_add(record, bdf, json_object_get_string(rule));
-        if (r == 0)
-                record->devices[record->n_devices - 1].is_new = false;
-        return r;
+        for (size_t i = 0; i < record->n_devices; i++)
+                if (reserve_record_find(record, record->devices[i].bdf) != &record->devices[i])
+                        return true;
+        return false;
 }
 
-static int read_root(ReserveRecord *record, struct json_object *root)
+static int from_json(const char *text, ReserveRecord *record)
 {
-        struct json_object *version, *devices;
-
-        if (!json_object_is_type(root, json_type_object) ||
-            !json_object_object_get_ex(root, "version", &version) ||
-            !json_object_is_type(version, json_type_int) ||
-            json_object_get_int(version) != RECORD_VERSION ||
-            !json_object_object_get_ex(root, "devices", &devices) ||
-            !json_object_is_type(devices, json_type_array) ||
-            json_object_array_length(devices) > DEVICES_MAX)
-                return -EBADMSG;
-        for (size_t i = 0; i < json_object_array_length(devices); i++) {
-                int r = read_device(record, json_object_array_get_idx(devices, i));
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-int reserve_record_from_json(const char *text, ReserveRecord *record)
-{
-        _cleanup_(tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(8);
-        _cleanup_(json_putp) struct json_object *root = NULL;
+        unsigned version;
+        _cleanup_(json_putp) struct json_object *root = json_read(text, RECORD_VERSION, &version);
         _cleanup_(reserve_record_deinitp) ReserveRecord read = {.devices = NULL};
 
-        if (!tokener)
-                return -ENOMEM;
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-        root = json_tokener_parse_ex(tokener, text, (int)strlen(text) + 1);
-        int r = root ? read_root(&read, root) : -EBADMSG;
+        int r = root ? json_get_list(root, &device_list, version, &read) : -EBADMSG;
         if (r < 0)
                 return r;
+        if (has_twice(&read))
+                return -EBADMSG;
         *record = read;
         read = (ReserveRecord){.devices = NULL};
         return 0;
@@ -174,7 +112,7 @@ int reserve_record_load(int directory, ReserveRecord *record)
         if (r == -ENOENT)
                 return 0;
         if (r == 0)
-                r = reserve_record_from_json(text, record);
+                r = from_json(text, record);
         char aside[NAME_MAX + 1];
         int set = r == -EBADMSG ? file_set_aside(directory, RESERVE_RECORD_NAME, aside) : 0;
         return set < 0 ? set : r;
@@ -190,6 +128,6 @@ int reserve_record_save(int directory, const ReserveRecord *record)
         if (n == 0)
                 return unlinkat(directory, RESERVE_RECORD_NAME, 0) < 0 && errno != ENOENT ? -errno
                                                                                           : 0;
-        int r = reserve_record_to_json(record, &text);
+        int r = to_json(record, &text);
         return r < 0 ? r : file_replace(directory, RESERVE_RECORD_NAME, text, 0644);
 }

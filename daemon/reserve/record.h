@@ -45,13 +45,6 @@ ReservedDevice *reserve_record_find(const ReserveRecord *record, Bdf bdf);
 _nodiscard_ int reserve_record_add(ReserveRecord *record, Bdf bdf, const char *rule);
 
 /*
- * Convert a record to text, and back. The second returns 0, -EBADMSG for an invalid text, or
- * -ENOMEM; `record` has to be empty.
- */
-_nodiscard_ int reserve_record_to_json(const ReserveRecord *record, char **ret_text);
-_nodiscard_ int reserve_record_from_json(const char *text, ReserveRecord *record);
-
-/*
  * Reads the record in an open directory into an empty `record`; without a file it stays empty.
  * Returns 0, -EBADMSG if the file is invalid (it is renamed to "reserved.rejected"), or -errno.
  */
