@@ -27,6 +27,15 @@ char *text_print(const char *format, ...)
         return text;
 }
 
+bool text_set(char **text, char *next)
+{
+        if (!next)
+                return false;
+        free(*text);
+        *text = next;
+        return true;
+}
+
 bool text_same_name(const char *a, const char *b, size_t n)
 {
         for (size_t i = 0; i < n; i++)

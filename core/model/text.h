@@ -13,6 +13,9 @@
 _printf_(1, 2) char *text_print(const char *format, ...);
 _printf_(1, 0) char *text_vprint(const char *format, va_list arguments);
 
+/* Frees *text and puts `next` there, taken over. Returns false, and keeps *text, if it is NULL. */
+_nodiscard_ bool text_set(char **text, char *next);
+
 /*
  * Do both begin with the same `n` characters, with - and _ equal, as in names of modules and their
  * files?

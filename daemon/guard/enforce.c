@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/model/text.h"
 #include "daemon/guard/console.h"
 #include "daemon/guard/enforce.h"
 #include "daemon/guard/expel.h"
@@ -38,23 +39,19 @@ static void outcome_add(Outcome *outcome, int code, char *message)
 
 static void outcome_add_evicted(Outcome *outcome, Bdf bdf, const char *driver)
 {
-        char text[BDF_TEXT_SIZE], *lines;
+        char text[BDF_TEXT_SIZE];
 
-        if (asprintf(&lines, "%s" GUARD_EVICTED "%s %s\n", outcome->evicted ? outcome->evicted : "",
-                     bdf_format(bdf, text), driver) < 0)
-                return outcome_add(outcome, -ENOMEM, NULL);
-        free(outcome->evicted);
-        outcome->evicted = lines;
+        if (!text_set(&outcome->evicted, text_print("%s" GUARD_EVICTED "%s %s\n",
+                                                    outcome->evicted ? outcome->evicted : "",
+                                                    bdf_format(bdf, text), driver)))
+                outcome_add(outcome, -ENOMEM, NULL);
 }
 
 static int outcome_end(Outcome *outcome, char **ret_message)
 {
-        if (asprintf(ret_message, "%s%s", outcome->evicted ? outcome->evicted : "",
-                     outcome->message ? outcome->message : "") < 0) {
-                *ret_message = NULL;
-                return outcome->code != 0 ? outcome->code : -ENOMEM;
-        }
-        return outcome->code;
+        *ret_message = text_print("%s%s", outcome->evicted ? outcome->evicted : "",
+                                  outcome->message ? outcome->message : "");
+        return *ret_message || outcome->code != 0 ? outcome->code : -ENOMEM;
 }
 
 int guard_enforce(const HostPaths *host, const LeaseRecord *record, char **ret_message)

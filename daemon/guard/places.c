@@ -31,14 +31,12 @@ static void hide_buses(char *path)
 
 int place_of(const HostPaths *host, Bdf bdf, char ret_path[static PATH_MAX])
 {
-        char path[PATH_MAX], target[PATH_MAX], text[BDF_TEXT_SIZE];
+        char target[PATH_MAX], text[BDF_TEXT_SIZE];
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s", host->sysfs,
-                       bdf_format(bdf, text));
-        ssize_t n = readlink(path, target, sizeof(target) - 1);
-        if (n < 0)
-                return -errno;
-        target[n] = '\0';
+        int r = host_read_target_at(target, "%s/bus/pci/devices/%s", host->sysfs,
+                                    bdf_format(bdf, text));
+        if (r < 0)
+                return r;
         const char *devices = strstr(target, "/devices/");
         if (!devices)
                 return -EINVAL;

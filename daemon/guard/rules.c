@@ -161,10 +161,7 @@ int rules_find_ports(const Snapshot *snapshot, const LeaseRecord *record, bool *
 
 int rules_remove(const char *directory, uint32_t id)
 {
-        char path[PATH_MAX];
-
-        (void)snprintf(path, sizeof(path), "%s/" RULES_NAME, directory, id);
-        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+        return host_remove_at("%s/" RULES_NAME, directory, id);
 }
 
 int rules_sweep(const char *directory, bool (*is_known)(uint32_t id, void *userdata),
@@ -200,8 +197,5 @@ int rules_write_gate(const char *directory)
 
 int rules_remove_gate(const char *directory)
 {
-        char path[PATH_MAX];
-
-        (void)snprintf(path, sizeof(path), "%s/" GATE_NAME, directory);
-        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+        return host_remove_at("%s/" GATE_NAME, directory);
 }

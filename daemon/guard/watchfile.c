@@ -156,20 +156,15 @@ int watchfile_save(const char *directory, const WatchFile *file)
 
 int watchfile_remove(const char *directory)
 {
-        char path[PATH_MAX];
-
-        (void)snprintf(path, sizeof(path), "%s/" NAME, directory);
-        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+        return host_remove_at("%s/" NAME, directory);
 }
 
 int watchfile_find_function(const HostPaths *host, Bdf bdf, WatchFunction *ret)
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+        char path[PATH_MAX];
         struct stat st;
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s", host->sysfs,
-                       bdf_format(bdf, text));
-        if (stat(path, &st) < 0)
+        if (stat(host_device_path(host, bdf, ".", path), &st) < 0)
                 return -errno;
         *ret = (WatchFunction){.bdf = bdf, .instance = (uint64_t)st.st_ino};
         return 0;

@@ -124,24 +124,20 @@ static char *describe_returned(const LeaseRecord *record)
 
         for (size_t i = 0; text && i < record->n_devices; i++) {
                 const LeaseDevice *device = &record->devices[i];
-                char address[BDF_TEXT_SIZE], *longer;
+                char address[BDF_TEXT_SIZE];
 
                 if (device->role != LEASE_ROLE_JOINER || device->lost || !device->returned)
                         continue;
                 (void)bdf_format(device->bdf, address);
-                int n = device->owed
-                                ? asprintf(&longer,
-                                           "%s; somebody unbound %s from its driver by hand; its "
-                                           "owner takes it back with isoctl take %u %s",
-                                           text, address, record->id, address)
-                                : asprintf(&longer,
-                                           "%s; %s is back, the same as before; its owner may take "
-                                           "it",
-                                           text, address);
-                if (n < 0)
+                if (!text_set(&text, device->owed
+                                             ? text_print("%s; somebody unbound %s from its driver "
+                                                          "by hand; its owner takes it back with "
+                                                          "isoctl take %u %s",
+                                                          text, address, record->id, address)
+                                             : text_print("%s; %s is back, the same as before; its "
+                                                          "owner may take it",
+                                                          text, address)))
                         return NULL;
-                free(text);
-                text = longer;
         }
         return TAKE_PTR(text);
 }
@@ -168,25 +164,22 @@ char *guard_evidence(const Ledger *ledger, size_t group)
                                     "guard is not known")
                            : describe(layer, facts, lease);
         const char *trouble = lease ? guard_trouble(lease) : NULL;
-        char *text;
 
         if (layer == GUARD_GATED)
                 gate = controller_gate_evidence(ledger);
         if (layer == GUARD_GATED || layer == GUARD_REACTIVE)
                 open = describe_open(ledger, ledger->world->groups->groups[group].kernel_group);
-        if (!returned || !first ||
-            asprintf(&text, "%s%s%s%s%s%s%s%s%s%s%s%s%s%s", first, gate ? "; " : "",
-                     gate ? gate : "", open ? "; " : "", open ? open : "",
-                     is_weak ? "; weaker than required: " : "",
-                     is_weak ? guard_layer_to_string(lease->record->terms.guard) : "",
-                     is_weak ? ", by the policy" : "", returned,
-                     lease && has_expelled(lease->record)
-                             ? "; devices that were expelled come back when the lease ends"
-                             : "",
-                     lease && lease->record->condition.breach ? "; breached: " : "",
-                     lease && lease->record->condition.breach ? lease->record->condition.breach
-                                                              : "",
-                     trouble ? "; trouble: " : "", trouble ? trouble : "") < 0)
+        if (!returned || !first)
                 return NULL;
-        return text;
+        return text_print(
+                "%s%s%s%s%s%s%s%s%s%s%s%s%s%s", first, gate ? "; " : "", gate ? gate : "",
+                open ? "; " : "", open ? open : "", is_weak ? "; weaker than required: " : "",
+                is_weak ? guard_layer_to_string(lease->record->terms.guard) : "",
+                is_weak ? ", by the policy" : "", returned,
+                lease && has_expelled(lease->record)
+                        ? "; devices that were expelled come back when the lease ends"
+                        : "",
+                lease && lease->record->condition.breach ? "; breached: " : "",
+                lease && lease->record->condition.breach ? lease->record->condition.breach : "",
+                trouble ? "; trouble: " : "", trouble ? trouble : "");
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "core/model/text.h"
 #include "daemon/base/log.h"
 #include "daemon/guard/gate.h"
 #include "daemon/guard_process/controller.h"
@@ -26,19 +27,14 @@ char *controller_gate_evidence(const Ledger *ledger)
 {
         const GuardController *controller = controller_of(ledger);
         const char *release = controller->ledger->world->snapshot->kernel_release;
-        char *text;
-        int n;
 
         if (controller->n_heeded > 0)
-                n = asprintf(&text,
-                             "Linux %s obeys drivers_autoprobe for new functions, as seen with %u",
-                             release, controller->n_heeded);
-        else
-                n = asprintf(
-                        &text,
-                        "Linux %s obeys drivers_autoprobe for new functions by its version (%d.%d)",
-                        release, GATE_KERNEL_MAJOR, GATE_KERNEL_MINOR);
-        return n < 0 ? NULL : text;
+                return text_print(
+                        "Linux %s obeys drivers_autoprobe for new functions, as seen with %u",
+                        release, controller->n_heeded);
+        return text_print(
+                "Linux %s obeys drivers_autoprobe for new functions by its version (%d.%d)",
+                release, GATE_KERNEL_MAJOR, GATE_KERNEL_MINOR);
 }
 
 static bool kernel_heeds_gate(const Ledger *ledger)

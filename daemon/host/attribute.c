@@ -2,9 +2,11 @@
 
 /* Files of sysfs by the format of their path, and the attributes of a PCI function by name. */
 
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "daemon/host/host.h"
@@ -34,12 +36,47 @@ int host_write_at(const char *text, const char *format, ...)
         return host_write_text(path, text);
 }
 
+int host_read_target_at(char target[static PATH_MAX], const char *format, ...)
+{
+        char path[PATH_MAX];
+
+        MAKE_PATH(path, format);
+        ssize_t n = readlink(path, target, PATH_MAX - 1);
+        if (n < 0)
+                return -errno;
+        target[n] = '\0';
+        return 0;
+}
+
+int host_read_link_name(const char *path, char **ret_name)
+{
+        char target[PATH_MAX];
+
+        int r = host_read_target_at(target, "%s", path);
+        if (r < 0)
+                return r;
+        const char *slash = strrchr(target, '/');
+        char *name = strdup(slash ? slash + 1 : target);
+        if (!name)
+                return -ENOMEM;
+        *ret_name = name;
+        return 0;
+}
+
 int host_read_link_at(char **ret_name, const char *format, ...)
 {
         char path[PATH_MAX];
 
         MAKE_PATH(path, format);
         return host_read_link_name(path, ret_name);
+}
+
+int host_remove_at(const char *format, ...)
+{
+        char path[PATH_MAX];
+
+        MAKE_PATH(path, format);
+        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 bool host_has(const char *format, ...)
@@ -49,6 +86,14 @@ bool host_has(const char *format, ...)
 
         MAKE_PATH(path, format);
         return lstat(path, &status) == 0;
+}
+
+FILE *host_open_text(const char *format, ...)
+{
+        char path[PATH_MAX];
+
+        MAKE_PATH(path, format);
+        return fopen(path, "re");
 }
 
 DIR *host_open_directory(const char *format, ...)

@@ -22,27 +22,16 @@
 /* Device number of a block device from its sysfs `dev` file. */
 static int block_number(const HostPaths *host, const char *name, dev_t *ret_number)
 {
-        char path[PATH_MAX];
         _cleanup_(freep) char *text = NULL;
         unsigned major_number, minor_number;
 
-        (void)snprintf(path, sizeof(path), "%s/class/block/%s/dev", host->sysfs, name);
-        int r = host_read_text(path, &text);
+        int r = host_read_at(&text, "%s/class/block/%s/dev", host->sysfs, name);
         if (r < 0)
                 return r;
         if (sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
                 return -EINVAL;
         *ret_number = makedev(major_number, minor_number);
         return 0;
-}
-
-static bool block_has(const HostPaths *host, const char *name, const char *attribute)
-{
-        char path[PATH_MAX];
-        struct stat st;
-
-        (void)snprintf(path, sizeof(path), "%s/class/block/%s/%s", host->sysfs, name, attribute);
-        return stat(path, &st) == 0;
 }
 
 static bool node_is(const HostPaths *host, const char *node, dev_t number)
@@ -81,13 +70,12 @@ static int tell_use(CriticalWalk *walk, const char *use)
 static int tell_mounts(CriticalWalk *walk, dev_t number)
 {
         _cleanup_(freep) char *line = NULL;
-        char path[PATH_MAX], point[PATH_MAX];
+        char point[PATH_MAX];
         size_t n_line = 0;
         int r = 0;
 
         /* Mounts of process 1: the unit's sandbox hides some from the daemon. */
-        (void)snprintf(path, sizeof(path), "%s/1/mountinfo", walk->host->proc);
-        _cleanup_(fclosep) FILE *mounts = fopen(path, "re");
+        _cleanup_(fclosep) FILE *mounts = host_open_text("%s/1/mountinfo", walk->host->proc);
         if (!mounts)
                 return -errno;
         while (r == 0 && getline(&line, &n_line, mounts) > 0)
@@ -99,11 +87,10 @@ static int tell_mounts(CriticalWalk *walk, dev_t number)
 static int tell_swap(CriticalWalk *walk, dev_t number)
 {
         _cleanup_(freep) char *line = NULL;
-        char path[PATH_MAX], node[PATH_MAX];
+        char node[PATH_MAX];
         size_t n_line = 0;
 
-        (void)snprintf(path, sizeof(path), "%s/swaps", walk->host->proc);
-        _cleanup_(fclosep) FILE *swaps = fopen(path, "re");
+        _cleanup_(fclosep) FILE *swaps = host_open_text("%s/swaps", walk->host->proc);
         if (!swaps)
                 return errno == ENOENT ? 0 : -errno; /* a kernel without swap */
         while (getline(&line, &n_line, swaps) > 0)
@@ -131,17 +118,12 @@ static int walk_one(CriticalWalk *walk, const char *name);
 static int walk_partitions(CriticalWalk *walk, const char *name)
 {
         _cleanup_(name_list_clear) NameList list = {.n = 0};
-        char path[PATH_MAX], attribute[NAME_MAX + 16];
 
-        (void)snprintf(path, sizeof(path), "%s/class/block/%s", walk->host->sysfs, name);
-        int r = name_list_read(&list, path);
-        if (r == -ENOENT)
-                return 0;
+        int r = name_list_read(&list, "%s/class/block/%s", walk->host->sysfs, name);
         for (int i = 0; r == 0 && i < list.n; i++) {
                 const char *part = list.entries[i]->d_name;
 
-                (void)snprintf(attribute, sizeof(attribute), "%.255s/partition", part);
-                if (block_has(walk->host, name, attribute))
+                if (host_has("%s/class/block/%s/%s/partition", walk->host->sysfs, name, part))
                         r = walk_one(walk, part);
         }
         return r;
@@ -151,12 +133,8 @@ static int walk_partitions(CriticalWalk *walk, const char *name)
 static int walk_holders(CriticalWalk *walk, const char *name)
 {
         _cleanup_(name_list_clear) NameList list = {.n = 0};
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/class/block/%s/holders", walk->host->sysfs, name);
-        int r = name_list_read(&list, path);
-        if (r == -ENOENT)
-                return 0;
+        int r = name_list_read(&list, "%s/class/block/%s/holders", walk->host->sysfs, name);
         for (int i = 0; r == 0 && i < list.n; i++) {
                 size_t n_told = walk->n_told;
 
@@ -194,21 +172,16 @@ static int walk_one(CriticalWalk *walk, const char *name)
 /* Whether the device has a controller of the subsystem, whose directory links to each one. */
 static bool subsystem_is_ours(const CriticalWalk *walk, const char *path)
 {
-        char needle[BDF_TEXT_SIZE + 2], link[PATH_MAX], controller[PATH_MAX];
+        char needle[BDF_TEXT_SIZE + 2], controller[PATH_MAX];
         _cleanup_(name_list_clear) NameList list = {.n = 0};
 
         (void)snprintf(needle, sizeof(needle), "/%s/", walk->chain[0]);
-        if (name_list_read(&list, path) < 0)
+        if (name_list_read(&list, "%s", path) < 0)
                 return true; /* unknown: it may be a controller of the device */
-        for (int i = 0; i < list.n; i++) {
-                (void)snprintf(link, sizeof(link), "%.3800s/%.255s", path, list.entries[i]->d_name);
-                ssize_t n = readlink(link, controller, sizeof(controller) - 1);
-                if (n < 0)
-                        continue;
-                controller[n] = '\0';
-                if (strstr(controller, needle))
+        for (int i = 0; i < list.n; i++)
+                if (host_read_target_at(controller, "%s/%s", path, list.entries[i]->d_name) == 0 &&
+                    strstr(controller, needle))
                         return true;
-        }
         return false;
 }
 
@@ -217,10 +190,7 @@ int critical_visit_subsystems(CriticalWalk *walk, CriticalVisit visit, void *use
         _cleanup_(name_list_clear) NameList list = {.n = 0};
         char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/class/nvme-subsystem", walk->host->sysfs);
-        int r = name_list_read(&list, path);
-        if (r == -ENOENT)
-                return 0;
+        int r = name_list_read(&list, "%s/class/nvme-subsystem", walk->host->sysfs);
         for (int i = 0; r == 0 && i < list.n; i++) {
                 (void)snprintf(path, sizeof(path), "%s/class/nvme-subsystem/%s", walk->host->sysfs,
                                list.entries[i]->d_name);
@@ -239,11 +209,8 @@ static bool is_multipath_of(const CriticalWalk *walk, const char *name)
         static const char marker[] = "/nvme-subsystem/";
         char path[PATH_MAX], target[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/class/block/%s", walk->host->sysfs, name);
-        ssize_t n = readlink(path, target, sizeof(target) - 1);
-        if (n < 0)
+        if (host_read_target_at(target, "%s/class/block/%s", walk->host->sysfs, name) < 0)
                 return false;
-        target[n] = '\0';
         const char *subsystem = strstr(target, marker);
         if (!subsystem)
                 return false;
@@ -256,17 +223,13 @@ static bool is_multipath_of(const CriticalWalk *walk, const char *name)
 int critical_walk_block(CriticalWalk *walk)
 {
         _cleanup_(name_list_clear) NameList list = {.n = 0};
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/class/block", walk->host->sysfs);
-        int r = name_list_read(&list, path);
-        if (r == -ENOENT)
-                return 0;
+        int r = name_list_read(&list, "%s/class/block", walk->host->sysfs);
         for (int i = 0; r == 0 && i < list.n; i++) {
                 const char *name = list.entries[i]->d_name;
 
                 /* Partitions are reached from their disk. */
-                if (!block_has(walk->host, name, "partition") &&
+                if (!host_has("%s/class/block/%s/partition", walk->host->sysfs, name) &&
                     (critical_is_below(walk, "block", name) || is_multipath_of(walk, name)))
                         r = walk_one(walk, name);
         }

@@ -23,23 +23,15 @@ static int find_console(const HostPaths *host, const char *what,
                         char console[static CONSOLE_NAME_SIZE])
 {
         _cleanup_(name_list_clear) NameList list = {.n = 0};
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/class/vtconsole", host->sysfs);
-        int r = name_list_read(&list, path);
-        if (r == -ENOENT)
-                return 0; /* a kernel without virtual terminals */
+        int r = name_list_read(&list, "%s/class/vtconsole", host->sysfs);
         for (int i = 0; r == 0 && i < list.n; i++) {
                 _cleanup_(freep) char *bound = NULL, *name = NULL;
                 const char *entry = list.entries[i]->d_name;
 
-                (void)snprintf(path, sizeof(path), "%s/class/vtconsole/%s/bind", host->sysfs,
-                               entry);
-                r = host_read_text(path, &bound);
-                (void)snprintf(path, sizeof(path), "%s/class/vtconsole/%s/name", host->sysfs,
-                               entry);
+                r = host_read_at(&bound, "%s/class/vtconsole/%s/bind", host->sysfs, entry);
                 if (r == 0)
-                        r = host_read_text(path, &name);
+                        r = host_read_at(&name, "%s/class/vtconsole/%s/name", host->sysfs, entry);
                 if (r == 0 && bound[0] == '1' && strstr(name, what)) {
                         (void)snprintf(console, CONSOLE_NAME_SIZE, "%.32s: %.80s", entry, name);
                         return 1;
@@ -51,25 +43,19 @@ static int find_console(const HostPaths *host, const char *what,
 static int is_boot_vga(const CriticalWalk *walk)
 {
         _cleanup_(freep) char *text = NULL;
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/boot_vga", walk->host->sysfs,
-                       walk->chain[0]);
-        int r = host_read_text(path, &text);
+        int r = host_read_device(walk->host, walk->bdf, "boot_vga", &text);
         return r == -ENOENT ? 0 : r < 0 ? r : text[0] == '1';
 }
 
 /* Whether the class link of a framebuffer runs through no PCI device. */
 static bool is_firmwares(const HostPaths *host, const char *framebuffer)
 {
-        char link[PATH_MAX], target[PATH_MAX];
+        char target[PATH_MAX];
         Bdf bdf;
 
-        (void)snprintf(link, sizeof(link), "%s/class/graphics/%s", host->sysfs, framebuffer);
-        ssize_t n = readlink(link, target, sizeof(target) - 1);
-        if (n < 0)
+        if (host_read_target_at(target, "%s/class/graphics/%s", host->sysfs, framebuffer) < 0)
                 return false; /* an attribute of the class */
-        target[n] = '\0';
         char *rest = target;
         for (char *part; (part = strsep(&rest, "/"));)
                 if (bdf_parse(part, &bdf))
@@ -83,15 +69,11 @@ static int for_each_framebuffer(CriticalWalk *walk, bool only_firmwares, Critica
                                 void *userdata)
 {
         _cleanup_(name_list_clear) NameList list = {.n = 0};
-        char path[PATH_MAX];
 
         int boot = is_boot_vga(walk);
         if (boot < 0)
                 return boot;
-        (void)snprintf(path, sizeof(path), "%s/class/graphics", walk->host->sysfs);
-        int r = name_list_read(&list, path);
-        if (r == -ENOENT)
-                return 0;
+        int r = name_list_read(&list, "%s/class/graphics", walk->host->sysfs);
         for (int i = 0; r == 0 && i < list.n; i++) {
                 const char *name = list.entries[i]->d_name;
 
@@ -163,21 +145,15 @@ static int walk_framebuffers(CriticalWalk *walk)
 static int walk_serial(CriticalWalk *walk)
 {
         _cleanup_(name_list_clear) NameList list = {.n = 0};
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/class/tty", walk->host->sysfs);
-        int r = name_list_read(&list, path);
-        if (r == -ENOENT)
-                return 0;
+        int r = name_list_read(&list, "%s/class/tty", walk->host->sysfs);
         for (int i = 0; r == 0 && i < list.n; i++) {
                 _cleanup_(freep) char *text = NULL;
                 const char *name = list.entries[i]->d_name;
 
                 if (!critical_is_below(walk, "tty", name))
                         continue;
-                (void)snprintf(path, sizeof(path), "%s/class/tty/%s/console", walk->host->sysfs,
-                               name);
-                r = host_read_text(path, &text);
+                r = host_read_at(&text, "%s/class/tty/%s/console", walk->host->sysfs, name);
                 if (r == -ENOENT)
                         r = 0; /* no serial line */
                 else if (r == 0 && text[0] == 'Y')

@@ -25,11 +25,10 @@
 static int read_number(const HostPaths *host, const char *name, const char *attribute,
                        unsigned long *ret_number)
 {
-        char path[PATH_MAX], *end;
         _cleanup_(freep) char *text = NULL;
+        char *end;
 
-        (void)snprintf(path, sizeof(path), "%s/class/net/%s/%s", host->sysfs, name, attribute);
-        int r = host_read_text(path, &text);
+        int r = host_read_at(&text, "%s/class/net/%s/%s", host->sysfs, name, attribute);
         if (r < 0)
                 return r;
         *ret_number = strtoul(text, &end, 0);
@@ -54,12 +53,8 @@ static int walk_interface(CriticalWalk *walk, const NetTable *table, const char 
 static int walk_uppers(CriticalWalk *walk, const NetTable *table, const char *name)
 {
         _cleanup_(name_list_clear) NameList list = {.n = 0};
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/class/net/%s", walk->host->sysfs, name);
-        int r = name_list_read(&list, path);
-        if (r == -ENOENT)
-                return 0;
+        int r = name_list_read(&list, "%s/class/net/%s", walk->host->sysfs, name);
         for (int i = 0; r == 0 && i < list.n; i++) {
                 const char *upper = list.entries[i]->d_name + strlen(UPPER);
                 size_t n_told = walk->n_told;
@@ -91,13 +86,9 @@ int critical_walk_net(CriticalWalk *walk)
 {
         _cleanup_(name_list_clear) NameList list = {.n = 0};
         _cleanup_(net_table_clear) NetTable table = {.n_uses = 0};
-        char path[PATH_MAX];
         bool is_read = false;
 
-        (void)snprintf(path, sizeof(path), "%s/class/net", walk->host->sysfs);
-        int r = name_list_read(&list, path);
-        if (r == -ENOENT)
-                return 0;
+        int r = name_list_read(&list, "%s/class/net", walk->host->sysfs);
         for (int i = 0; r == 0 && i < list.n; i++) {
                 const char *name = list.entries[i]->d_name;
                 unsigned long flags;

@@ -48,12 +48,10 @@ static void name_node(const char *directory, char name[static NODE_NAME_SIZE])
 {
         static const char key[] = "DEVNAME=";
         _cleanup_(freep) char *text = NULL;
-        char path[PATH_MAX];
         const char *own = strrchr(directory, '/');
         const char *found = NULL;
 
-        (void)snprintf(path, sizeof(path), "%.4000s/uevent", directory);
-        if (host_read_text(path, &text) == 0)
+        if (host_read_at(&text, "%s/uevent", directory) == 0)
                 found = strstr(text, key);
         found = found ? found + sizeof(key) - 1 : own ? own + 1 : directory;
         (void)snprintf(name, NODE_NAME_SIZE, "%.*s", (int)strnlen(found, strcspn(found, "\n")),
@@ -64,19 +62,16 @@ static void name_node(const char *directory, char name[static NODE_NAME_SIZE])
 static int add_node(Nodes *nodes, const char *directory)
 {
         _cleanup_(freep) char *text = NULL, *subsystem = NULL;
-        char path[PATH_MAX];
         unsigned major_number, minor_number;
 
-        (void)snprintf(path, sizeof(path), "%.4000s/dev", directory);
-        int r = host_read_text(path, &text);
+        int r = host_read_at(&text, "%s/dev", directory);
         if (r == -ENOENT)
                 return 0;
         if (r < 0)
                 return r;
         if (sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
                 return -EINVAL;
-        (void)snprintf(path, sizeof(path), "%.4000s/subsystem", directory);
-        r = host_read_link_name(path, &subsystem);
+        r = host_read_link_at(&subsystem, "%s/subsystem", directory);
         if (r < 0 && r != -ENOENT && r != -EINVAL)
                 return r;
         NodeName *names = reallocarray(nodes->names, nodes->search.n_nodes + 1, sizeof(*names));
@@ -112,8 +107,8 @@ static int collect(CriticalWalk *walk, const char *path, unsigned depth, Nodes *
 
         if (depth > TREE_DEPTH_MAX)
                 return -ELOOP;
-        int r = name_list_read(&list, path);
-        if (r == -ENOENT || r == -ENOTDIR)
+        int r = name_list_read(&list, "%s", path);
+        if (list.is_missing)
                 return 0;
         if (r == 0)
                 r = depth > 0 ? add_node(nodes, path) : 0;

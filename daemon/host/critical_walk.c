@@ -16,12 +16,20 @@ static int is_shown(const struct dirent *entry)
         return entry->d_name[0] != '.';
 }
 
-int name_list_read(NameList *list, const char *path)
+int name_list_read(NameList *list, const char *format, ...)
 {
+        char path[PATH_MAX];
+        va_list args;
+
+        va_start(args, format);
+        (void)vsnprintf(path, sizeof(path), format, args);
+        va_end(args);
         *list = (NameList){.n = 0};
         int n = scandir(path, &list->entries, is_shown, alphasort);
-        if (n < 0)
-                return -errno;
+        if (n < 0) {
+                list->is_missing = errno == ENOENT || errno == ENOTDIR;
+                return list->is_missing ? 0 : -errno;
+        }
         list->n = n;
         return 0;
 }
@@ -66,10 +74,10 @@ int critical_tell(CriticalWalk *walk, CriticalKind kind, const char *end, const 
         chain_text = format_chain(chain, n);
         if (!words || !chain_text)
                 return -ENOMEM;
-        if (n > 1 && asprintf(&sentence, "%s (%s)", words, chain_text) < 0) {
-                sentence = NULL;
+        if (n > 1)
+                sentence = text_print("%s (%s)", words, chain_text);
+        if (n > 1 && !sentence)
                 return -ENOMEM;
-        }
         const CriticalUse use = {
                 .kind = kind,
                 .chain = chain,
@@ -95,13 +103,11 @@ void critical_pop(CriticalWalk *walk)
 
 bool critical_is_below(const CriticalWalk *walk, const char *class_name, const char *name)
 {
-        char link[PATH_MAX], target[PATH_MAX], needle[BDF_TEXT_SIZE + 2];
+        char target[PATH_MAX], needle[BDF_TEXT_SIZE + 2];
 
         (void)snprintf(needle, sizeof(needle), "/%s/", walk->chain[0]);
-        (void)snprintf(link, sizeof(link), "%s/class/%s/%s", walk->host->sysfs, class_name, name);
-        ssize_t n = readlink(link, target, sizeof(target) - 1);
-        if (n < 0)
-                return false; /* no link: class attributes such as bonding_masters */
-        target[n] = '\0';
-        return strstr(target, needle);
+        /* Class attributes such as bonding_masters are no links. */
+        return host_read_target_at(target, "%s/class/%s/%s", walk->host->sysfs, class_name, name) ==
+                       0 &&
+               strstr(target, needle);
 }

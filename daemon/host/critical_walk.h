@@ -33,10 +33,14 @@ typedef struct CriticalWalk {
 typedef struct NameList {
         struct dirent **entries;
         int n;
+        bool is_missing; /* there is no such directory */
 } NameList;
 
-/* Reads a directory; entries that begin with a dot are left out. Returns 0 or -errno. */
-_nodiscard_ int name_list_read(NameList *list, const char *path);
+/*
+ * Reads the directory that the format names; entries that begin with a dot are left out. Returns 0,
+ * also if there is no such directory, or -errno.
+ */
+_nodiscard_ int name_list_read(NameList *list, const char *format, ...) _printf_(2, 3);
 void name_list_clear(NameList *list);
 
 /*

@@ -79,19 +79,3 @@ int host_write_text(const char *path, const char *text)
                 return -errno;
         return (size_t)n == n_text ? 0 : -EIO;
 }
-
-int host_read_link_name(const char *path, char **ret_name)
-{
-        char target[PATH_MAX];
-        ssize_t n = readlink(path, target, sizeof(target) - 1);
-        if (n < 0)
-                return -errno;
-        target[n] = '\0';
-
-        const char *slash = strrchr(target, '/');
-        char *name = strdup(slash ? slash + 1 : target);
-        if (!name)
-                return -ENOMEM;
-        *ret_name = name;
-        return 0;
-}

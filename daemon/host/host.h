@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "core/model/base.h"
@@ -64,9 +65,18 @@ _nodiscard_ int host_read_at(char **ret_text, const char *format, ...) _printf_(
 _nodiscard_ int host_write_at(const char *text, const char *format, ...) _printf_(2, 3);
 _nodiscard_ int host_read_link_at(char **ret_name, const char *format, ...) _printf_(2, 3);
 
-/* Whether the path, be it a broken link, exists; the directory there (closed by the caller), or
- * NULL. */
+/* The whole target of a link. Returns 0 or -errno. */
+_nodiscard_ int host_read_target_at(char target[static PATH_MAX], const char *format, ...)
+        _printf_(2, 3);
+
+/* Removes a file, which may be gone. Returns 0 or -errno. */
+_nodiscard_ int host_remove_at(const char *format, ...) _printf_(1, 2);
+
+/* Whether the path, be it a broken link, exists. */
 bool host_has(const char *format, ...) _printf_(1, 2);
+
+/* The file or the directory, opened for reading and closed by the caller; NULL with errno. */
+FILE *host_open_text(const char *format, ...) _printf_(1, 2);
 DIR *host_open_directory(const char *format, ...) _printf_(1, 2);
 
 /* The same of an attribute of a PCI function. */

@@ -40,11 +40,10 @@ static bool has_ended(int pid_fd)
 /* Returns the process's number in the reader's PID namespace, -ESRCH or -errno. */
 static int read_pid(int pid_fd)
 {
-        char path[64], line[128];
+        char line[128];
         int pid = -1;
 
-        (void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pid_fd);
-        _cleanup_(fclosep) FILE *info = fopen(path, "re");
+        _cleanup_(fclosep) FILE *info = host_open_text("/proc/self/fdinfo/%d", pid_fd);
         if (!info)
                 return -errno;
         while (pid < 0 && fgets(line, sizeof(line), info))

@@ -248,13 +248,8 @@ void vfio_await_closed(const HostPaths *host, const int32_t *groups, size_t n_gr
 
 bool vfio_lacks_iommufd(const HostPaths *host, LeaseMode mode)
 {
-        char path[PATH_MAX];
-        struct stat st;
-
-        if (mode != LEASE_MODE_IOMMUFD && mode != LEASE_MODE_IOMMUFD_UNBOUND)
-                return false;
-        (void)snprintf(path, sizeof(path), "%s/iommu", host->dev);
-        return stat(path, &st) < 0;
+        return (mode == LEASE_MODE_IOMMUFD || mode == LEASE_MODE_IOMMUFD_UNBOUND) &&
+               !host_has("%s/iommu", host->dev);
 }
 
 int vfio_load(const HostPaths *host, LeaseMode mode, char **ret_message)

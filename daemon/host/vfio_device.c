@@ -20,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "core/model/text.h"
 #include "core/probe/cleanup.h"
 #include "daemon/host/vfio.h"
 #include "daemon/host/vfio_abi.h"
@@ -27,19 +28,17 @@
 /* The node's name is that of the directory below the device's vfio-dev. */
 int vfio_find_cdev(const HostPaths *host, Bdf bdf, char **ret_path)
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE];
+        char text[BDF_TEXT_SIZE];
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/vfio-dev", host->sysfs,
-                       bdf_format(bdf, text));
-        _cleanup_(closedirp) DIR *dir = opendir(path);
+        _cleanup_(closedirp) DIR *dir = host_open_directory("%s/bus/pci/devices/%s/vfio-dev",
+                                                            host->sysfs, bdf_format(bdf, text));
         if (!dir)
                 return -errno;
         for (struct dirent *entry; (entry = readdir(dir));)
-                if (strncmp(entry->d_name, "vfio", 4) == 0)
-                        return asprintf(ret_path, "%s/vfio/devices/%s", host->dev, entry->d_name) <
-                                               0
-                                       ? -ENOMEM
-                                       : 0;
+                if (strncmp(entry->d_name, "vfio", 4) == 0) {
+                        *ret_path = text_print("%s/vfio/devices/%s", host->dev, entry->d_name);
+                        return *ret_path ? 0 : -ENOMEM;
+                }
         return -ENOENT;
 }
 
@@ -236,10 +235,8 @@ static bool is_bound(int fd)
 static bool has_container(const HostPaths *host, int fd)
 {
         struct vfio_group_status status = {.argsz = sizeof(status)};
-        char path[PATH_MAX];
 
-        (void)snprintf(path, sizeof(path), "%s/class/misc/iommu", host->sysfs);
-        return access(path, F_OK) < 0 && errno == ENOENT &&
+        return !host_has("%s/class/misc/iommu", host->sysfs) &&
                ioctl(fd, VFIO_GROUP_GET_STATUS, &status) == 0 &&
                (status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET);
 }

@@ -43,12 +43,10 @@ int vfio_fds_find(const VfioFds *fds, const char *name)
 
 int vfio_read_group(const HostPaths *host, Bdf bdf, int32_t *ret_group)
 {
-        char path[PATH_MAX], text[BDF_TEXT_SIZE], *end;
         _cleanup_(freep) char *name = NULL;
+        char *end;
 
-        (void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group", host->sysfs,
-                       bdf_format(bdf, text));
-        int r = host_read_link_name(path, &name);
+        int r = host_read_device_link(host, bdf, "iommu_group", &name);
         if (r < 0)
                 return r;
         long number = strtol(name, &end, 10);

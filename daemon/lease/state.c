@@ -66,10 +66,7 @@ int lease_state_read(const char *directory, uint32_t id, LeaseRecord **ret_recor
 
 int lease_state_remove(const char *directory, uint32_t id)
 {
-        char path[PATH_MAX];
-
-        (void)snprintf(path, sizeof(path), "%s/%" PRIu32 ".json", directory, id);
-        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+        return host_remove_at("%s/%" PRIu32 ".json", directory, id);
 }
 
 /* Sets a file aside. `text`: its content, if it could be read. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "core/model/text.h"
 #include "daemon/base/log.h"
 #include "daemon/claims/claims.h"
 #include "daemon/descriptors/descriptors.h"
@@ -71,7 +72,6 @@ static int job_restore(const void *context, VfioFds *fds, char **ret_message)
 static void note_resets(Lease *lease, const char *report)
 {
         LeaseLife *life = life_of(lease);
-        char *both;
 
         if (!report || !report[0])
                 return;
@@ -82,12 +82,8 @@ static void note_resets(Lease *lease, const char *report)
                 log_info("lease %" PRIu32 ": %.*s%s%.*s", lease->record->id, n_address, line,
                          is_reset ? " reset:" : "", n - n_address, line + n_address);
         }
-        if (asprintf(&both, "%s%s", life->report ? life->report : "", report) < 0) {
+        if (!text_set(&life->report, text_print("%s%s", life->report ? life->report : "", report)))
                 log_broken(-ENOMEM);
-                return;
-        }
-        free(life->report);
-        life->report = both;
 }
 
 /* Writes the end of the lease. A lease that no owner has had gets only a log line. */

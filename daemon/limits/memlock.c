@@ -66,15 +66,12 @@ int memlock_check(const Ledger *ledger, const AcquireRequest *request, const Pol
                 return 0;
         subject.limit = &limit;
         _cleanup_(freep) char *advice = memlock_advise(&subject);
-        if (!advice ||
-            asprintf(ret_warning,
-                     "process %d may lock %" PRIu64 " bytes, has locked %" PRIu64
-                     " and needs %" PRIu64 " more: mapping its memory will fail with ENOMEM; %s",
-                     request->who.pid, limit.limit, limit.locked, subject.need, advice) < 0) {
-                *ret_warning = NULL;
-                return -ENOMEM;
-        }
-        return 0;
+        if (advice)
+                *ret_warning = text_print(
+                        "process %d may lock %" PRIu64 " bytes, has locked %" PRIu64
+                        " and needs %" PRIu64 " more: mapping its memory will fail with ENOMEM; %s",
+                        request->who.pid, limit.limit, limit.locked, subject.need, advice);
+        return *ret_warning ? 0 : -ENOMEM;
 }
 
 /* --- the process's leases --------------------------------------------------------------------- */

@@ -167,17 +167,13 @@ int world_widen(World *world, const HostPaths *host, size_t group, bool *groups,
 static bool resolve_class(const World *world, const HostPaths *host, const char *class_name,
                           const char *name, size_t *ret_device)
 {
-        char path[PATH_MAX], target[PATH_MAX], *save = NULL;
+        char target[PATH_MAX], *save = NULL;
         size_t found = SNAPSHOT_NONE;
         Bdf bdf;
 
-        if (strchr(name, '/') || name[0] == '.')
+        if (strchr(name, '/') || name[0] == '.' ||
+            host_read_target_at(target, "%s/class/%s/%s", host->sysfs, class_name, name) < 0)
                 return false;
-        (void)snprintf(path, sizeof(path), "%s/class/%s/%s", host->sysfs, class_name, name);
-        ssize_t n = readlink(path, target, sizeof(target) - 1);
-        if (n < 0)
-                return false;
-        target[n] = '\0';
         for (char *step = strtok_r(target, "/", &save); step; step = strtok_r(NULL, "/", &save))
                 if (bdf_parse(step, &bdf))
                         found = snapshot_find(world->snapshot, bdf);
@@ -259,17 +255,17 @@ int world_obstacle(const World *world, char **ret_text)
 
         if (!world_kernel_at_least(release, 5, 19)) {
                 /* Before Linux 5.19 a host driver may be bound in a group that is in use. */
-                if (asprintf(&text,
-                             "kernel %s does not know DMA ownership; leases need 5.19 or newer",
-                             release[0] ? release : "of unknown version") < 0)
-                        return -ENOMEM;
+                text = text_print(
+                        "kernel %s does not know DMA ownership; leases need 5.19 or newer",
+                        release[0] ? release : "of unknown version");
         } else if (!world->has_kernel_groups) {
                 text = strdup("no IOMMU is active on this machine: turn on VT-d or AMD-Vi "
                               "(\"IOMMU\") in the firmware and boot with intel_iommu=on "
                               "(AMD needs no option); then /sys/kernel/iommu_groups has entries");
-                if (!text)
-                        return -ENOMEM;
+        } else {
+                *ret_text = NULL;
+                return 0;
         }
         *ret_text = text;
-        return 0;
+        return text ? 0 : -ENOMEM;
 }

@@ -21,14 +21,13 @@ int preview_yield(const Plan *plan, LeaseStepTexts *texts)
 
         for (size_t i = 0; r == 0 && i < plan->n_groups; i++) {
                 const Lease *lease = ledger_lease_of_group(plan->ledger, plan->groups[i]);
-                char *text = NULL;
 
                 if (!lease || !lease->record->parked)
                         continue;
-                if (asprintf(&text, "give lease %" PRIu32 " back, in which isolationd keeps %s",
-                             lease->record->id, plan_group(plan, i)->id) < 0)
-                        return -ENOMEM;
-                r = lease_step_texts_add(texts, text);
+                r = lease_step_texts_add(texts,
+                                         text_print("give lease %" PRIu32
+                                                    " back, in which isolationd keeps %s",
+                                                    lease->record->id, plan_group(plan, i)->id));
         }
         return r;
 }
@@ -40,12 +39,11 @@ int preview_rules(const Plan *plan, const LeaseRecord *record, LeaseStepTexts *t
         int r = rules_find_ports(plan->ledger->world->snapshot, record, &holds);
         if (r < 0 || (!holds && !by_node))
                 return r;
-        char *text = NULL;
-        if (asprintf(&text, "write udev rules to " RULES_DIRECTORY ": %s%s%s",
-                     holds ? "devices that join get no driver" : "", holds && by_node ? ", " : "",
-                     by_node ? "the modes of its nodes are kept" : "") < 0)
-                return -ENOMEM;
-        return lease_step_texts_add(texts, text);
+        return lease_step_texts_add(texts,
+                                    text_print("write udev rules to " RULES_DIRECTORY ": %s%s%s",
+                                               holds ? "devices that join get no driver" : "",
+                                               holds && by_node ? ", " : "",
+                                               by_node ? "the modes of its nodes are kept" : ""));
 }
 
 int preview_gate(GuardLayer layer, LeaseStepTexts *texts)
@@ -103,56 +101,44 @@ static int add_vfio(const HostPaths *host, const LeaseRecord *record, LeaseStepT
 static char *describe_change(const LeaseChange *change)
 {
         const char *place = change->place;
-        char *text = NULL;
-        int n = 0;
 
         switch (change->kind) {
         case LEASE_CHANGE_SEAL: /* "0000:00:02.1:pcie204" */
-                n = asprintf(&text, "%.*s: unbind pciehp (%s), which seals the slot",
-                             (int)strcspn(place, "p") - 1, place, place);
-                break;
+                return text_print("%.*s: unbind pciehp (%s), which seals the slot",
+                                  (int)strcspn(place, "p") - 1, place, place);
         case LEASE_CHANGE_VFS:
-                n = asprintf(&text, "%s: set sriov_drivers_autoprobe to 0 (it is 1)", place);
-                break;
+                return text_print("%s: set sriov_drivers_autoprobe to 0 (it is 1)", place);
         case LEASE_CHANGE_CONSOLE:
         case LEASE_CHANGE_FRAMEBUFFER:
-                n = asprintf(&text, "%s: unbind from the screen", place);
-                break;
+                return text_print("%s: unbind from the screen", place);
         case LEASE_CHANGE_EXPEL: /* only for a joiner, later */
         case _LEASE_CHANGE_N:
-                return strdup("");
+                break;
         }
-        return n < 0 ? NULL : text;
+        return strdup("");
 }
 
-/* Adds one node. The nodes of devices that VFIO does not drive yet have no name. */
-static int add_node(const LeaseRecord *record, const char *path, LeaseStepTexts *texts)
-{
-        return lease_step_texts_add(texts,
-                                    text_print("let uid %u open %s", record->owner.path_uid, path));
-}
-
+/* The nodes of devices that VFIO does not drive yet have no name. */
 static int add_nodes(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
 {
         _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
 
         int r = nodes_predict(host, record, &nodes);
         for (size_t i = 0; r == 0 && i < nodes.n; i++)
-                r = add_node(record, nodes.paths[i], texts);
+                r = lease_step_texts_add(texts, text_print("let uid %u open %s",
+                                                           record->owner.path_uid, nodes.paths[i]));
         return r;
 }
 
 static int add_memlock(const LeaseRecord *record, LeaseStepTexts *texts)
 {
-        char *text = NULL;
-        int n = record->memlock.limit == POLICY_MEMLOCK_UNLIMITED
-                        ? asprintf(&text, "let process %" PRIu32 " lock any memory",
-                                   record->memlock.pid)
-                        : asprintf(&text,
-                                   "let process %" PRIu32 " lock %" PRIu64 " bytes of memory",
-                                   record->memlock.pid, record->memlock.limit);
-
-        return lease_step_texts_add(texts, n < 0 ? NULL : text);
+        if (record->memlock.limit == POLICY_MEMLOCK_UNLIMITED)
+                return lease_step_texts_add(
+                        texts,
+                        text_print("let process %" PRIu32 " lock any memory", record->memlock.pid));
+        return lease_step_texts_add(texts, text_print("let process %" PRIu32 " lock %" PRIu64
+                                                      " bytes of memory",
+                                                      record->memlock.pid, record->memlock.limit));
 }
 
 int preview_take(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)

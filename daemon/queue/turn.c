@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/model/text.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_internal.h"
@@ -29,16 +30,15 @@ static void refuse(Waiter *waiter, int code, const char *message)
 static void expire(Waiter *waiter)
 {
         _cleanup_(plan_clear) Plan plan = {.ledger = waiter->ledger, .request = &waiter->request};
-        _cleanup_(freep) char *text = NULL;
         uint64_t seconds = (clock_usec(CLOCK_BOOTTIME) - waiter->since_usec) / USEC_PER_SEC;
 
         /* The lease in its way may be in another state than at the last look. */
         if (plan_negotiate(&plan) == REFUSAL_BUSY && waiter_remember(waiter, &plan) < 0)
                 log_broken(-ENOMEM);
-        if (asprintf(&text, "%s; waited %llu s for it",
-                     waiter->message ? waiter->message : "the group is leased",
-                     (unsigned long long)seconds) < 0)
-                text = NULL;
+        _cleanup_(freep) char *text =
+                text_print("%s; waited %llu s for it",
+                           waiter->message ? waiter->message : "the group is leased",
+                           (unsigned long long)seconds);
         refuse(waiter, REFUSAL_BUSY, text ? text : "");
 }
 

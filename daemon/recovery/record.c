@@ -46,15 +46,12 @@ static uint32_t find_owner(const char *name)
  */
 static bool is_node(int fd, const char *below_dev)
 {
-        char link[sizeof("/proc/self/fd/") + 12], path[PATH_MAX];
+        char path[PATH_MAX];
 
-        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-        ssize_t n = readlink(link, path, sizeof(path) - 1);
-        size_t n_below = strlen(below_dev);
-        if (n < (ssize_t)n_below)
+        if (host_read_target_at(path, "/proc/self/fd/%d", fd) < 0)
                 return false;
-        path[n] = '\0';
-        return strcmp(path + (size_t)n - n_below, below_dev) == 0;
+        size_t n = strlen(path), n_below = strlen(below_dev);
+        return n >= n_below && strcmp(path + n - n_below, below_dev) == 0;
 }
 
 /* Whether the lease left a descriptor of the node of the device, or of its group. */

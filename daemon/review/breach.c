@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/model/text.h"
 #include "daemon/facts/guard_facts.h"
 #include "daemon/review/review_internal.h"
 #include "daemon/tell/audit.h"
@@ -18,19 +19,18 @@ int lease_note_breach(Lease *lease, LeaseDevice *device, const char *driver)
         char text[BDF_TEXT_SIZE], when[32] = "an unknown time";
         time_t now = time(NULL);
         struct tm utc;
-        char *breach;
 
         if (gmtime_r(&now, &utc))
                 (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
-        if (asprintf(&breach, "%s was found bound to %s at %s; the guard was %s",
-                     bdf_format(device->bdf, text), driver, when, guard_layer_to_string(layer)) < 0)
+        if (!text_set(&lease->record->condition.breach,
+                      text_print("%s was found bound to %s at %s; the guard was %s",
+                                 bdf_format(device->bdf, text), driver, when,
+                                 guard_layer_to_string(layer))))
                 return -ENOMEM;
-        free(lease->record->condition.breach);
-        lease->record->condition.breach = breach;
         device->joiner.breached = true;
         device->joiner.blocked = device->joiner.blocking = false;
         audit_device(AUDIT_BREACHED, lease, device->bdf, " is breached: %s; the daemon unbinds it",
-                     breach);
+                     lease->record->condition.breach);
         if (ledger->observer.breached)
                 ledger->observer.breached(lease, device->bdf, driver, layer,
                                            ledger->observer.userdata);

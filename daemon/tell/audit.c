@@ -43,11 +43,12 @@ static void entry_clear(Entry *entry)
 /* Adds NAME=text. Leaves out an empty text, or one for which there is no room. */
 static void add(Entry *entry, const char *name, const char *text)
 {
-        char *field;
+        char *field =
+                text && *text && entry->n < FIELDS_MAX ? text_print("%s=%s", name, text) : NULL;
 
-        if (!text || !*text || entry->n == FIELDS_MAX || asprintf(&field, "%s=%s", name, text) < 0)
-                return;
-        entry->fields[entry->n++] = (struct iovec){.iov_base = field, .iov_len = strlen(field)};
+        if (field)
+                entry->fields[entry->n++] =
+                        (struct iovec){.iov_base = field, .iov_len = strlen(field)};
 }
 
 static void add_number(Entry *entry, const char *name, unsigned long number)
@@ -136,16 +137,12 @@ _printf_(4, 0) static void send_lease(AuditEvent event, const Lease *lease, cons
 {
         const LeaseRecord *record = lease->record;
         _cleanup_(entry_clear) Entry entry = {.n = 0};
-        _cleanup_(freep) char *text = NULL, *message = NULL;
+        _cleanup_(freep) char *text = text_vprint(format, arguments);
+        _cleanup_(freep) char *message = text ? text_print("lease %u%s", record->id, text) : NULL;
         char address[BDF_TEXT_SIZE];
 
-        text = text_vprint(format, arguments);
-        if (!text)
+        if (!message)
                 return;
-        if (asprintf(&message, "lease %u%s", record->id, text) < 0) {
-                message = NULL;
-                return;
-        }
         add(&entry, AUDIT_FIELD_GUARD, guard_layer_to_string(guard_of(event, lease)));
         add_record(&entry, record);
         if (event == AUDIT_GIVEN_BACK)
@@ -270,7 +267,6 @@ void audit_refusal(const Ledger *ledger, const AuditRefusal *refusal)
 {
         const char *error = refusal_to_string(refusal->refusal);
         _cleanup_(entry_clear) Entry entry = {.n = 0};
-        _cleanup_(freep) char *text = NULL;
         char what[256];
         unsigned missed;
 
@@ -279,11 +275,10 @@ void audit_refusal(const Ledger *ledger, const AuditRefusal *refusal)
         if (missed > 0)
                 log_notice("%u refusals before this one were not logged", missed);
         write_selectors(refusal->selectors, what, sizeof(what));
-        if (asprintf(&text, "uid %u is refused %s: %s: %s", refusal->uid, what, error,
-                     refusal->message) < 0) {
-                text = NULL;
+        _cleanup_(freep) char *text = text_print("uid %u is refused %s: %s: %s", refusal->uid, what,
+                                                 error, refusal->message);
+        if (!text)
                 return;
-        }
         add_number(&entry, AUDIT_FIELD_OWNER_UID, refusal->uid);
         add(&entry, AUDIT_FIELD_OWNER_UNIT, refusal->unit);
         add(&entry, AUDIT_FIELD_RULE, refusal->rule);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/text.h"
 #include "daemon/facts/guard_facts.h"
 #include "daemon/tell/publish.h"
 
@@ -101,14 +102,12 @@ static int describe_devices(const Ledger *ledger, EntryList *list)
                 char text[BDF_TEXT_SIZE];
 
                 entry->key = strdup(bdf_format(device->bdf, text));
-                if (!entry->key ||
-                    asprintf(&entry->words, "%s|%s|%s|%d", device->sysfs.driver,
-                             ledger_device_state(ledger, i),
-                             group == SNAPSHOT_NONE ? "" : world->groups->groups[group].id,
-                             device->kernel_group) < 0) {
-                        entry->words = NULL;
+                entry->words = text_print(
+                        "%s|%s|%s|%d", device->sysfs.driver, ledger_device_state(ledger, i),
+                        group == SNAPSHOT_NONE ? "" : world->groups->groups[group].id,
+                        device->kernel_group);
+                if (!entry->key || !entry->words)
                         return -ENOMEM;
-                }
         }
         qsort(list->entries, list->n_entries, sizeof(*list->entries), entry_compare);
         return 0;
@@ -151,14 +150,14 @@ static int describe_groups(const Ledger *ledger, EntryList *list)
                 _cleanup_(freep) char *members = NULL;
 
                 entry->key = strdup(group->id);
-                if (!entry->key || describe_members(world->snapshot, group, &members) < 0 ||
-                    asprintf(&entry->words, "%s|%s|%s|%u|%s", ledger_group_state(ledger, i),
-                             guard_layer_to_string(ledger_group_guard(ledger, i)),
-                             snapshot_group_type(world->snapshot, group->kernel_group),
-                             lease ? lease->record->id : 0, members) < 0) {
-                        entry->words = NULL;
+                if (!entry->key || describe_members(world->snapshot, group, &members) < 0)
                         return -ENOMEM;
-                }
+                entry->words = text_print("%s|%s|%s|%u|%s", ledger_group_state(ledger, i),
+                                          guard_layer_to_string(ledger_group_guard(ledger, i)),
+                                          snapshot_group_type(world->snapshot, group->kernel_group),
+                                          lease ? lease->record->id : 0, members);
+                if (!entry->words)
+                        return -ENOMEM;
         }
         qsort(list->entries, list->n_entries, sizeof(*list->entries), entry_compare);
         return 0;
