@@ -136,7 +136,7 @@ int gate_let_in(const HostPaths *host, Bdf bdf, bool is_new, char **ret_driver)
         }
 }
 
-int gate_admit(const HostPaths *host, const char *driver, const Places *kept)
+int gate_admit(const HostPaths *host, const char *driver, const TextList *kept)
 {
         char path[PATH_MAX];
 

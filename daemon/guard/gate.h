@@ -42,4 +42,4 @@ _nodiscard_ int gate_let_in(const HostPaths *host, Bdf bdf, bool is_new, char **
  * Offers a driver that has just been registered the functions without a driver that it matches,
  * except those in the places `kept`. Returns 0 or -errno (-ENOENT: the driver is gone).
  */
-_nodiscard_ int gate_admit(const HostPaths *host, const char *driver, const Places *kept);
+_nodiscard_ int gate_admit(const HostPaths *host, const char *driver, const TextList *kept);

@@ -24,7 +24,7 @@ typedef struct GuardProcess GuardProcess;
 
 typedef struct GuardOrders {
         HostPaths host;
-        Places places; /* functions that appear there are blocked */
+        TextList places; /* functions that appear there are blocked */
         bool gate;     /* shut the gate, and let other functions in */
 } GuardOrders;
 

@@ -56,16 +56,9 @@ int place_below(const HostPaths *host, Bdf port, char place[static PLACE_SIZE])
         return 0;
 }
 
-int places_add(Places *places, const char *place)
+int places_add(TextList *places, const char *place)
 {
-        for (size_t i = 0; i < places->n_texts; i++)
-                if (strcmp(places->texts[i], place) == 0)
-                        return 0;
-        char *copy = ARRAY_GROW(places->texts, places->n_texts) ? strdup(place) : NULL;
-        if (!copy)
-                return -ENOMEM;
-        places->texts[places->n_texts++] = copy;
-        return 0;
+        return text_list_has(places, place) ? 0 : text_list_add(places, strdup(place));
 }
 
 /* Whether the path begins with the place, compared in whole components. */
@@ -78,15 +71,15 @@ static bool is_in(const char *place, const char *path)
         return *path == '\0' || *path == '/';
 }
 
-bool places_contain(const Places *places, const char *path)
+bool places_contain(const TextList *places, const char *path)
 {
-        for (size_t i = 0; i < places->n_texts; i++)
-                if (is_in(places->texts[i], path))
+        for (size_t i = 0; i < places->n_items; i++)
+                if (is_in(places->items[i], path))
                         return true;
         return false;
 }
 
-int places_add_below(Places *places, const HostPaths *host, Bdf port)
+int places_add_below(TextList *places, const HostPaths *host, Bdf port)
 {
         char place[PLACE_SIZE];
 
@@ -94,7 +87,7 @@ int places_add_below(Places *places, const HostPaths *host, Bdf port)
         return r < 0 ? r : places_add(places, place);
 }
 
-int places_add_slot(Places *places, const HostPaths *host, Bdf device)
+int places_add_slot(TextList *places, const HostPaths *host, Bdf device)
 {
         char path[PATH_MAX];
 
@@ -108,20 +101,12 @@ int places_add_slot(Places *places, const HostPaths *host, Bdf device)
         return places_add(places, path);
 }
 
-bool places_equal(const Places *a, const Places *b)
+bool places_equal(const TextList *a, const TextList *b)
 {
-        if (a->n_texts != b->n_texts)
+        if (a->n_items != b->n_items)
                 return false;
-        for (size_t i = 0; i < a->n_texts; i++)
-                if (strcmp(a->texts[i], b->texts[i]) != 0)
+        for (size_t i = 0; i < a->n_items; i++)
+                if (strcmp(a->items[i], b->items[i]) != 0)
                         return false;
         return true;
-}
-
-void places_clear(Places *places)
-{
-        for (size_t i = 0; i < places->n_texts; i++)
-                free(places->texts[i]);
-        free(places->texts);
-        *places = (Places){.texts = NULL};
 }

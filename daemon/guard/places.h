@@ -13,17 +13,10 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "daemon/base/texts.h"
 #include "daemon/host/host.h"
 
-typedef struct Places {
-        char **texts;
-        size_t n_texts;
-} Places;
-
 #define PLACE_SIZE (PATH_MAX + 32)
-
-/* Frees what is in it. */
-void places_clear(Places *places);
 
 /*
  * Gets the place of devices right below the bridge `port`. Returns 0 or -errno (-ENOENT: the bridge
@@ -32,20 +25,20 @@ void places_clear(Places *places);
 _nodiscard_ int place_below(const HostPaths *host, Bdf port, char place[static PLACE_SIZE]);
 
 /* Adds a copy, unless it is there. Returns 0 or -ENOMEM. */
-_nodiscard_ int places_add(Places *places, const char *place);
+_nodiscard_ int places_add(TextList *places, const char *place);
 
 /*
  * Add place_below() of a bridge, or the place of all functions of a device's slot, unless it is in
  * another place already. Same returns.
  */
-_nodiscard_ int places_add_below(Places *places, const HostPaths *host, Bdf port);
-_nodiscard_ int places_add_slot(Places *places, const HostPaths *host, Bdf device);
+_nodiscard_ int places_add_below(TextList *places, const HostPaths *host, Bdf port);
+_nodiscard_ int places_add_slot(TextList *places, const HostPaths *host, Bdf device);
 
 /* Whether a path below /sys is one of the places, or below one. */
-bool places_contain(const Places *places, const char *path);
+bool places_contain(const TextList *places, const char *path);
 
 /* Gets the path of a function below /sys. Returns 0 or -errno. */
 _nodiscard_ int place_of(const HostPaths *host, Bdf bdf, char ret_path[static PATH_MAX]);
 
 /* Whether both have the same places in the same order. */
-bool places_equal(const Places *a, const Places *b);
+bool places_equal(const TextList *a, const TextList *b);

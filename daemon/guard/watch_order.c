@@ -29,8 +29,8 @@ int watch_order(const GuardOrders *orders, int socket_fd)
 
         if (!stream)
                 return -ENOMEM;
-        for (size_t i = 0; i < orders->places.n_texts; i++)
-                (void)fwrite(orders->places.texts[i], 1, strlen(orders->places.texts[i]) + 1,
+        for (size_t i = 0; i < orders->places.n_items; i++)
+                (void)fwrite(orders->places.items[i], 1, strlen(orders->places.items[i]) + 1,
                              stream);
         if (fclose(stream) != 0)
                 return -ENOMEM;

@@ -30,7 +30,7 @@ WatchFile *watchfile_free(WatchFile *file)
 {
         if (file) {
                 free(file->known);
-                places_clear(&file->places);
+                text_list_clear(&file->places);
         }
         free(file);
         return NULL;
@@ -140,8 +140,8 @@ int watchfile_save(const char *directory, const WatchFile *file)
         if (!stream)
                 return -errno;
         (void)fputs(file->gate_shut ? HEAD SHUT : HEAD OPEN, stream);
-        for (size_t i = 0; i < file->places.n_texts; i++)
-                (void)fprintf(stream, PLACE "%s\n", file->places.texts[i]);
+        for (size_t i = 0; i < file->places.n_items; i++)
+                (void)fprintf(stream, PLACE "%s\n", file->places.items[i]);
         for (size_t i = 0; i < file->n_known; i++)
                 (void)fprintf(stream, "%s %" PRIu64 "\n",
                               bdf_format(file->known[i].bdf, address), file->known[i].instance);

@@ -23,7 +23,7 @@ typedef struct WatchFunction {
 
 typedef struct WatchFile {
         bool gate_shut; /* by the guard process */
-        Places places;  /* of the guard process's orders; owned */
+        TextList places; /* of the guard process's orders; owned */
         /*
          * Functions that were there before the gate was shut, or have had a driver since; sorted.
          */

@@ -120,9 +120,9 @@ static int keep_file(GuardController *controller, const GuardOrders *orders)
                 controller->file->n_known = 0;
         if (shuts || controller->file->gate_shut)
                 r = note_functions(controller, shuts);
-        places_clear(&controller->file->places);
-        for (size_t i = 0; r == 0 && i < orders->places.n_texts; i++)
-                r = places_add(&controller->file->places, orders->places.texts[i]);
+        text_list_clear(&controller->file->places);
+        for (size_t i = 0; r == 0 && i < orders->places.n_items; i++)
+                r = places_add(&controller->file->places, orders->places.items[i]);
         if (r < 0)
                 return r;
         controller->file->gate_shut |= gate;
@@ -165,7 +165,7 @@ static void on_blocked(GuardController *controller, const GuardReport *report)
 
 static void on_ready(GuardController *controller, const GuardReport *report)
 {
-        log_info("the guard process watches %zu places (%s)%s", controller->orders.places.n_texts,
+        log_info("the guard process watches %zu places (%s)%s", controller->orders.places.n_items,
                  report->text, controller->orders.gate ? "; the gate is shut" : "");
         controller->is_ready = true;
         controller->gate_confirmed = controller->orders.gate;
@@ -328,9 +328,9 @@ static void start_process(GuardController *controller, GuardOrders *orders)
         replace_process(controller);
         controller->process = process;
         controller->is_ready = false;
-        places_clear(&controller->orders.places);
+        text_list_clear(&controller->orders.places);
         controller->orders = *orders;
-        orders->places = (Places){.texts = NULL};
+        orders->places = (TextList){.items = NULL};
 }
 
 static void retire_process(GuardController *controller)
@@ -344,7 +344,7 @@ static void retire_process(GuardController *controller)
                 controller->former = TAKE_PTR(controller->process);
         }
         controller->is_ready = false;
-        places_clear(&controller->orders.places);
+        text_list_clear(&controller->orders.places);
         controller->orders.gate = false;
 }
 
@@ -353,7 +353,7 @@ static void retire_process(GuardController *controller)
 /*
  * Adds the places where functions that join the group appear; devices that are gone are left out.
  */
-static int add_places(const Ledger *ledger, int32_t number, Places *places)
+static int add_places(const Ledger *ledger, int32_t number, TextList *places)
 {
         const Snapshot *snapshot = ledger->world->snapshot;
         _cleanup_(freep) size_t *ports = NULL;
@@ -407,7 +407,7 @@ static void follow(GuardController *controller, GuardOrders *orders)
                     places_equal(&controller->orders.places, &orders->places);
         int r = 0;
 
-        if (orders->places.n_texts == 0)
+        if (orders->places.n_items == 0)
                 return retire_process(controller);
         if (!same || (controller->file && controller->file->gate_shut))
                 r = keep_file(controller, orders);
@@ -456,7 +456,7 @@ void controller_review(Ledger *ledger)
                 remove_file(controller);
         }
         limit_settling(controller);
-        places_clear(&orders.places);
+        text_list_clear(&orders.places);
 }
 
 bool controller_resume(Ledger *ledger)

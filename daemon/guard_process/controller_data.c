@@ -24,7 +24,7 @@ static void clear(void *data)
         guard_process_free(controller->process);
         guard_process_free(controller->former);
         guard_process_free(controller->service);
-        places_clear(&controller->orders.places);
+        text_list_clear(&controller->orders.places);
         watchfile_free(controller->file);
         free(controller->strays);
 }

@@ -16,30 +16,17 @@
 
 void nodes_clear(Nodes *nodes)
 {
-        for (size_t i = 0; i < nodes->n; i++)
-                free(nodes->paths[i]);
-        free(nodes->paths);
-        *nodes = (Nodes){.paths = NULL};
+        text_list_clear(&nodes->paths);
+        nodes->n_own = 0;
 }
 
-/* Appends `path`, and takes it over. */
-static int append(Nodes *nodes, char *path)
-{
-        if (!path || !ARRAY_GROW(nodes->paths, nodes->n)) {
-                free(path);
-                return -ENOMEM;
-        }
-        nodes->paths[nodes->n++] = path;
-        return 0;
-}
-
-/* The same, but leaves out a node that does not exist. */
+/* Adds `path`, taken over, but leaves out a node that does not exist. */
 static int add(Nodes *nodes, char *path)
 {
         if (!path)
                 return -ENOMEM;
         if (access(path, F_OK) == 0)
-                return append(nodes, path);
+                return text_list_add(&nodes->paths, path);
         int r = errno == ENOENT ? 0 : -errno;
         free(path);
         return r;
@@ -67,7 +54,7 @@ bool nodes_are_for(LeaseMode mode)
 
 int nodes_find(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
 {
-        _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+        _cleanup_(nodes_clear) Nodes nodes = {.n_own = 0};
         int r = 0;
 
         for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_groups; i++) {
@@ -78,7 +65,7 @@ int nodes_find(const HostPaths *host, const LeaseRecord *record, Nodes *ret_node
         }
         for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_devices; i++)
                 r = add_device(&nodes, host, &record->devices[i]);
-        nodes.n_own = nodes.n;
+        nodes.n_own = nodes.paths.n_items;
         if (r == 0 && nodes_are_for(record->mode))
                 r = add_in_dev(&nodes, host, "vfio/vfio");
         if (r == 0 && nodes_are_for(record->mode))
@@ -95,8 +82,8 @@ static int predict_shared(Nodes *nodes, const HostPaths *host, const char *name)
 {
         bool is_there = host_has("%s/%s", host->dev, name);
 
-        return append(nodes, text_print("%s/%s%s", host->dev, name,
-                                        is_there ? "" : ", if it is there by then"));
+        return text_list_add(&nodes->paths, text_print("%s/%s%s", host->dev, name,
+                                                       is_there ? "" : ", if it is there by then"));
 }
 
 static int predict_device(Nodes *nodes, const HostPaths *host, const LeaseDevice *device)
@@ -105,21 +92,23 @@ static int predict_device(Nodes *nodes, const HostPaths *host, const LeaseDevice
 
         if (device->role != LEASE_ROLE_TAKEN || device->lost)
                 return 0;
-        return append(nodes,
-                      text_print("the node of %s in %s/vfio/devices, if this kernel makes one",
-                                 bdf_format(device->bdf, address), host->dev));
+        return text_list_add(
+                &nodes->paths,
+                text_print("the node of %s in %s/vfio/devices, if this kernel makes one",
+                           bdf_format(device->bdf, address), host->dev));
 }
 
 int nodes_predict(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
 {
-        _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+        _cleanup_(nodes_clear) Nodes nodes = {.n_own = 0};
         int r = 0;
 
         for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_groups; i++)
-                r = append(&nodes, text_print("%s/vfio/%d", host->dev, record->groups[i].number));
+                r = text_list_add(&nodes.paths,
+                                  text_print("%s/vfio/%d", host->dev, record->groups[i].number));
         for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_devices; i++)
                 r = predict_device(&nodes, host, &record->devices[i]);
-        nodes.n_own = nodes.n;
+        nodes.n_own = nodes.paths.n_items;
         if (r == 0 && nodes_are_for(record->mode))
                 r = predict_shared(&nodes, host, "vfio/vfio");
         if (r == 0 && nodes_are_for(record->mode))
@@ -133,51 +122,52 @@ int nodes_predict(const HostPaths *host, const LeaseRecord *record, Nodes *ret_n
 
 int nodes_grant(const HostPaths *host, const LeaseRecord *record, char **ret_message)
 {
-        _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+        _cleanup_(nodes_clear) Nodes nodes = {.n_own = 0};
 
         int r = nodes_find(host, record, &nodes);
-        for (size_t i = 0; r == 0 && i < nodes.n; i++) {
-                r = acl_grant(nodes.paths[i], record->owner.path_uid);
+        for (size_t i = 0; r == 0 && i < nodes.paths.n_items; i++) {
+                r = acl_grant(nodes.paths.items[i], record->owner.path_uid);
                 if (r == -ENOENT)
                         r = 0;
                 if (r == -EOPNOTSUPP)
                         return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
                                            "%s: this kernel keeps no access control lists in /dev "
                                            "(CONFIG_TMPFS_POSIX_ACL); use another mode",
-                                           nodes.paths[i]);
+                                           nodes.paths.items[i]);
                 if (r < 0)
                         return host_refuse_write(r, ret_message,
                                                  "%s: its access control list cannot be set",
-                                                 nodes.paths[i]);
+                                                 nodes.paths.items[i]);
         }
         return r;
 }
 
 int nodes_revoke(const HostPaths *host, const LeaseRecord *record, bool shared, char **ret_message)
 {
-        _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+        _cleanup_(nodes_clear) Nodes nodes = {.n_own = 0};
 
         int first = nodes_find(host, record, &nodes);
-        for (size_t i = 0; i < (shared ? nodes.n : nodes.n_own); i++) {
-                int r = acl_revoke(nodes.paths[i], record->owner.path_uid);
+        for (size_t i = 0; i < (shared ? nodes.paths.n_items : nodes.n_own); i++) {
+                int r = acl_revoke(nodes.paths.items[i], record->owner.path_uid);
                 if (r < 0 && first == 0)
                         first = host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
                                             "%s: uid %u keeps its right to open it: %s",
-                                            nodes.paths[i], record->owner.path_uid, strerror(-r));
+                                            nodes.paths.items[i], record->owner.path_uid,
+                                            strerror(-r));
         }
         return first;
 }
 
 bool nodes_are_granted(const HostPaths *host, const LeaseRecord *record)
 {
-        _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+        _cleanup_(nodes_clear) Nodes nodes = {.n_own = 0};
 
         if (nodes_find(host, record, &nodes) < 0)
                 return false;
-        for (size_t i = 0; i < nodes.n; i++)
+        for (size_t i = 0; i < nodes.paths.n_items; i++)
                 /* A node that has gone meanwhile cannot be opened. */
-                if (!acl_has(nodes.paths[i], record->owner.path_uid) &&
-                    access(nodes.paths[i], F_OK) == 0)
+                if (!acl_has(nodes.paths.items[i], record->owner.path_uid) &&
+                    access(nodes.paths.items[i], F_OK) == 0)
                         return false;
         return true;
 }

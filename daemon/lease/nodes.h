@@ -10,13 +10,13 @@
  * nodes stay open to a uid as long as any lease of that uid needs them; the caller knows that.
  */
 
+#include "daemon/base/texts.h"
 #include "daemon/host/host.h"
 #include "daemon/lease/record.h"
 
 /* The nodes of the lease itself, then the shared ones, as absolute paths. */
 typedef struct Nodes {
-        char **paths;
-        size_t n;
+        TextList paths;
         size_t n_own;
 } Nodes;
 

@@ -137,17 +137,11 @@ static const struct {
         {step_bind, describe_bind},
 };
 
-int lease_step_texts_add(LeaseStepTexts *texts, char *text)
+int lease_step_texts_add(TextList *texts, char *text)
 {
-        bool is_line = text && text[0];
-
-        if (!is_line || !ARRAY_GROW(texts->items, texts->n_items)) {
-                int r = text && !is_line ? 0 : -ENOMEM;
-
-                free(text);
-                return r;
-        }
-        texts->items[texts->n_items++] = text;
+        if (!text || text[0])
+                return text_list_add(texts, text);
+        free(text);
         return 0;
 }
 
@@ -168,7 +162,7 @@ static char *describe_claim(const LeaseRecord *record, const LeaseGroup *group)
                           group->id, group->number, lease_mode_to_string(record->mode));
 }
 
-int lease_steps_describe(const LeaseRecord *record, LeaseStepTexts *texts)
+int lease_steps_describe(const LeaseRecord *record, TextList *texts)
 {
         char address[BDF_TEXT_SIZE];
         int r = 0;
@@ -189,14 +183,6 @@ int lease_steps_describe(const LeaseRecord *record, LeaseStepTexts *texts)
         for (size_t i = 0; r == 0 && i < record->n_groups; i++)
                 r = lease_step_texts_add(texts, describe_claim(record, &record->groups[i]));
         return r;
-}
-
-void lease_step_texts_clear(LeaseStepTexts *texts)
-{
-        for (size_t i = 0; i < texts->n_items; i++)
-                free(texts->items[i]);
-        free(texts->items);
-        *texts = (LeaseStepTexts){.items = NULL};
 }
 
 int lease_steps_take(const HostPaths *host, const LeaseRecord *record, VfioFds *ret_fds,

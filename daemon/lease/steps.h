@@ -12,6 +12,7 @@
 #include "daemon/host/host.h"
 #include "daemon/host/vfio.h"
 #include "daemon/lease/clean.h"
+#include "daemon/base/texts.h"
 #include "daemon/lease/record.h"
 
 /*
@@ -22,21 +23,13 @@
 _nodiscard_ int lease_steps_take(const HostPaths *host, const LeaseRecord *record, VfioFds *ret_fds,
                                  char **ret_message);
 
-/* The steps of a take in order, one line each. */
-typedef struct LeaseStepTexts {
-        char **items;
-        size_t n_items;
-} LeaseStepTexts;
-
-/* Adds the steps of lease_steps_take(), without changing anything. Returns 0 or -ENOMEM. */
-_nodiscard_ int lease_steps_describe(const LeaseRecord *record, LeaseStepTexts *texts);
+/* Adds the steps of lease_steps_take() in order, one line each, without changing anything. Returns
+ * 0 or -ENOMEM. */
+_nodiscard_ int lease_steps_describe(const LeaseRecord *record, TextList *texts);
 
 /* Adds a line, taken over; NULL is a failed allocation, an empty one nothing. Returns 0 or -ENOMEM.
  */
-_nodiscard_ int lease_step_texts_add(LeaseStepTexts *texts, char *text);
-
-/* Frees the lines. */
-void lease_step_texts_clear(LeaseStepTexts *texts);
+_nodiscard_ int lease_step_texts_add(TextList *texts, char *text);
 
 /*
  * Cleans every device of the record (lease/clean.h) and restores its override and driver; joiners

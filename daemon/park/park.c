@@ -5,7 +5,7 @@
  * way. A request for a parked group waits until that is done, and is then decided again.
  */
 
-#include "daemon/base/array.h"
+#include "daemon/base/texts.h"
 #include "daemon/base/event.h"
 #include "daemon/park/park.h"
 
@@ -39,8 +39,7 @@ struct Park {
         struct event *event; /* runs in a later turn of the loop */
         bool is_parking;     /* a parked lease is being made */
         char *group;         /* the group of that lease */
-        char **failed;   /* ids of groups that could not be parked */
-        size_t n_failed;
+        TextList failed;     /* ids of groups that could not be parked */
         Waiting *waiting;
         ParkAcquire acquire;
 };
@@ -58,15 +57,6 @@ static Waiting *waiting_free(Waiting *waiting)
 DEFINE_CLEANUP(Waiting *, waiting_free);
 
 /* Forgets failures, so that those groups are tried again. */
-static void forget_failed(Park *park)
-{
-        for (size_t i = 0; i < park->n_failed; i++)
-                free(park->failed[i]);
-        free(park->failed);
-        park->failed = NULL;
-        park->n_failed = 0;
-}
-
 /* --- what is to be parked --------------------------------------------------------------------- */
 
 static bool policy_parks(const Policy *policy)
@@ -122,20 +112,12 @@ static bool lease_is_for_parking(const Lease *lease)
         return any;
 }
 
-static bool has_failed(const Park *park, const char *id)
-{
-        for (size_t i = 0; i < park->n_failed; i++)
-                if (strcmp(park->failed[i], id) == 0)
-                        return true;
-        return false;
-}
-
 /* --- parking ---------------------------------------------------------------------------------- */
 
 static void note_failed(Park *park)
 {
-        if (ARRAY_GROW(park->failed, park->n_failed))
-                park->failed[park->n_failed++] = TAKE_PTR(park->group);
+        if (text_list_add(&park->failed, TAKE_PTR(park->group)) < 0)
+                log_broken(-ENOMEM);
 }
 
 /* Removes it from the list and decides about it again. */
@@ -228,7 +210,7 @@ static const char *find_group(const Park *park)
         for (size_t i = 0; i < ledger->world->groups->n_groups; i++) {
                 const char *id = ledger->world->groups->groups[i].id;
 
-                if (!ledger_lease_of_group(ledger, i) && !has_failed(park, id) &&
+                if (!ledger_lease_of_group(ledger, i) && !text_list_has(&park->failed, id) &&
                     queue_count(ledger, ledger->world->groups->groups[i].kernel_group) == 0 &&
                     group_is_for_parking(ledger, i))
                         return id;
@@ -288,7 +270,7 @@ static void clear(void *data)
 {
         Park *park = data;
 
-        forget_failed(park);
+        text_list_clear(&park->failed);
         for (Waiting *waiting = park->waiting, *next; waiting; waiting = next) {
                 next = waiting->next;
                 waiting_free(waiting);
@@ -300,7 +282,7 @@ static void clear(void *data)
 static void handle(Ledger *ledger, const Event *event)
 {
         if (event->kind == EVENT_POLICY)
-                forget_failed(park_of(ledger));
+                text_list_clear(&park_of(ledger)->failed);
 }
 
 const Module park_module = {

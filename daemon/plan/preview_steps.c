@@ -15,7 +15,7 @@
 #include "daemon/host/driver.h"
 #include "daemon/lease/nodes.h"
 
-int preview_yield(const Plan *plan, LeaseStepTexts *texts)
+int preview_yield(const Plan *plan, TextList *texts)
 {
         int r = 0;
 
@@ -32,7 +32,7 @@ int preview_yield(const Plan *plan, LeaseStepTexts *texts)
         return r;
 }
 
-int preview_rules(const Plan *plan, const LeaseRecord *record, LeaseStepTexts *texts)
+int preview_rules(const Plan *plan, const LeaseRecord *record, TextList *texts)
 {
         bool holds = false, by_node = plan_has_nodes(plan, record);
 
@@ -46,7 +46,7 @@ int preview_rules(const Plan *plan, const LeaseRecord *record, LeaseStepTexts *t
                                                by_node ? "the modes of its nodes are kept" : ""));
 }
 
-int preview_gate(GuardLayer layer, LeaseStepTexts *texts)
+int preview_gate(GuardLayer layer, TextList *texts)
 {
         if (layer != GUARD_GATED)
                 return 0;
@@ -55,7 +55,7 @@ int preview_gate(GuardLayer layer, LeaseStepTexts *texts)
                                            "stronger layer guards"));
 }
 
-static int add_load(const char *module, LeaseStepTexts *texts)
+static int add_load(const char *module, TextList *texts)
 {
         return lease_step_texts_add(texts, text_print("load module %s", module));
 }
@@ -74,7 +74,7 @@ static bool is_driver_of(const LeaseRecord *record, size_t n, const char *driver
  * Adds the modules of drivers that are made for a device, each once. A driver that is not loaded
  * has the name of its module.
  */
-static int add_variants(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
+static int add_variants(const HostPaths *host, const LeaseRecord *record, TextList *texts)
 {
         int r = 0;
 
@@ -90,7 +90,7 @@ static int add_variants(const HostPaths *host, const LeaseRecord *record, LeaseS
 }
 
 /* As vfio_load() does. */
-static int add_vfio(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
+static int add_vfio(const HostPaths *host, const LeaseRecord *record, TextList *texts)
 {
         int r = driver_exists(host, LEASE_DRIVER) ? 0 : add_load(LEASE_DRIVER, texts);
         if (r == 0 && vfio_lacks_iommufd(host, record->mode))
@@ -119,18 +119,19 @@ static char *describe_change(const LeaseChange *change)
 }
 
 /* The nodes of devices that VFIO does not drive yet have no name. */
-static int add_nodes(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
+static int add_nodes(const HostPaths *host, const LeaseRecord *record, TextList *texts)
 {
-        _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+        _cleanup_(nodes_clear) Nodes nodes = {.n_own = 0};
 
         int r = nodes_predict(host, record, &nodes);
-        for (size_t i = 0; r == 0 && i < nodes.n; i++)
-                r = lease_step_texts_add(texts, text_print("let uid %u open %s",
-                                                           record->owner.path_uid, nodes.paths[i]));
+        for (size_t i = 0; r == 0 && i < nodes.paths.n_items; i++)
+                r = lease_step_texts_add(texts,
+                                         text_print("let uid %u open %s", record->owner.path_uid,
+                                                    nodes.paths.items[i]));
         return r;
 }
 
-static int add_memlock(const LeaseRecord *record, LeaseStepTexts *texts)
+static int add_memlock(const LeaseRecord *record, TextList *texts)
 {
         if (record->memlock.limit == POLICY_MEMLOCK_UNLIMITED)
                 return lease_step_texts_add(
@@ -141,7 +142,7 @@ static int add_memlock(const LeaseRecord *record, LeaseStepTexts *texts)
                                                       record->memlock.pid, record->memlock.limit));
 }
 
-int preview_take(const HostPaths *host, const LeaseRecord *record, LeaseStepTexts *texts)
+int preview_take(const HostPaths *host, const LeaseRecord *record, TextList *texts)
 {
         int r = add_variants(host, record, texts);
         for (size_t i = 0; r == 0 && i < record->n_changes; i++)

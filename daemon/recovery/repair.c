@@ -45,7 +45,7 @@ typedef struct Repair {
         size_t n_pending; /* restores under way, and this repair itself */
         size_t n_left;
         int code;
-        LeaseStepTexts lines;
+        TextList lines;
         Worker *worker;
         RepairDone done;
         void *userdata;
@@ -59,7 +59,7 @@ static Repair *repair_free(Repair *work)
         free(work->devices);
         free(work->named);
         free(work->traces);
-        lease_step_texts_clear(&work->lines);
+        text_list_clear(&work->lines);
         free(work);
         return NULL;
 }
@@ -414,7 +414,7 @@ static int prepare(Repair *work, const RepairRequest *request)
 
 void repair(Ledger *ledger, const RepairRequest *request, RepairDone done, void *userdata)
 {
-        static const LeaseStepTexts none = {.n_items = 0};
+        static const TextList none = {.n_items = 0};
         const LeaseAnswer broken = {.code = -ENOMEM, .message = ""};
         const WorkerHandler handler = {.done = on_looked, .overdue = on_overdue};
         WorkerHandler mine = handler;

@@ -25,7 +25,7 @@ typedef struct RepairRequest {
  * need repair. Called exactly once, before or after repair() returns. The code of the answer is
  * that of the first failure.
  */
-typedef void (*RepairDone)(const LeaseAnswer *answer, const LeaseStepTexts *lines, size_t n_left,
+typedef void (*RepairDone)(const LeaseAnswer *answer, const TextList *lines, size_t n_left,
                            void *userdata);
 
 void repair(Ledger *ledger, const RepairRequest *request, RepairDone done, void *userdata);

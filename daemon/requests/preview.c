@@ -28,7 +28,7 @@
 typedef struct Play {
         HostPaths host;
         LeaseRecord *record;
-        LeaseStepTexts steps;
+        TextList steps;
         char *warning; /* or NULL */
         GuardLayer guard;
         bool is_forced;
@@ -44,7 +44,7 @@ static Play *play_free(Play *play)
         if (!play)
                 return NULL;
         lease_record_free(play->record);
-        lease_step_texts_clear(&play->steps);
+        text_list_clear(&play->steps);
         free(play->warning);
         free(play);
         return NULL;
@@ -53,7 +53,7 @@ DEFINE_CLEANUP(Play *, play_free);
 
 static void refuse(PlanPreviewDone done, void *userdata, int code, const char *message)
 {
-        static const LeaseStepTexts none = {.n_items = 0};
+        static const TextList none = {.n_items = 0};
         const PlanPreview preview = {
                 .code = code,
                 .message = message ? message : "",
@@ -88,7 +88,7 @@ static int job_ask(const void *context, VfioFds *fds, char **ret_message)
 {
         const Play *play = context;
         LeaseRecord *record = play->record;
-        _cleanup_(lease_step_texts_clear) LeaseStepTexts steps = {.items = NULL};
+        _cleanup_(text_list_clear) TextList steps = {.items = NULL};
         _cleanup_(closep) int fd = packet_memory_make("preview", "", 0);
         Findings findings = {fd, play->releases_console ? CRITICAL_DISPLAY : _CRITICAL_N};
         char text[BDF_TEXT_SIZE];
@@ -127,7 +127,7 @@ static const char *after(const char *line, const char *head)
         return strncmp(line, head, n) == 0 ? line + n : NULL;
 }
 
-static int read_line(Play *play, const char *line, LeaseStepTexts *critical)
+static int read_line(Play *play, const char *line, TextList *critical)
 {
         const char *rest;
         Bdf bdf;
@@ -148,7 +148,7 @@ static int read_line(Play *play, const char *line, LeaseStepTexts *critical)
 }
 
 /* Reads the worker's lines. Returns 0 or -errno. */
-static int read_findings(Play *play, const WorkerResult *result, LeaseStepTexts *critical)
+static int read_findings(Play *play, const WorkerResult *result, TextList *critical)
 {
         _cleanup_(freep) char *text = NULL;
         char *line, *rest;
@@ -164,7 +164,7 @@ static int read_findings(Play *play, const WorkerResult *result, LeaseStepTexts 
 static void on_asked(WorkerResult *result, void *userdata)
 {
         _cleanup_(play_freep) Play *play = userdata;
-        _cleanup_(lease_step_texts_clear) LeaseStepTexts critical = {.items = NULL};
+        _cleanup_(text_list_clear) TextList critical = {.items = NULL};
         PlanPreview preview = {
                 .code = result->code,
                 .message = result->message,
@@ -180,7 +180,7 @@ static void on_asked(WorkerResult *result, void *userdata)
         if (preview.code == 0)
                 preview.code = preview_gate(play->guard, &play->steps);
         if (preview.code != 0)
-                lease_step_texts_clear(&play->steps);
+                text_list_clear(&play->steps);
         if (preview.code == 0 && critical.n_items > 0 && !play->is_forced) {
                 preview.code = REFUSAL_CRITICAL;
                 preview.message = critical.items[0];

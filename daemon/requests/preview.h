@@ -16,8 +16,8 @@ typedef struct PlanPreview {
         int code;                       /* as the answer to an acquire, as far as known */
         const char *message;            /* why it would be refused, or "" */
         const LeaseRecord *record;      /* NULL if it would not come that far. Borrowed */
-        const LeaseStepTexts *steps;    /* empty without a record */
-        const LeaseStepTexts *critical; /* "ADDRESS: what the host has on it", a line each */
+        const TextList *steps;          /* empty without a record */
+        const TextList *critical;       /* "ADDRESS: what the host has on it", a line each */
         const char *warning;            /* about memory that the owner may not map, or "" */
         GuardLayer guard;    /* the weakest of its groups */
 } PlanPreview;

@@ -121,8 +121,8 @@ int __wrap_guard_process_start(struct event_base *base, const GuardOrders *order
                 abort();
         process->handler = *handler;
         process->orders = (GuardOrders){.host = orders->host, .gate = orders->gate};
-        for (size_t k = 0; k < orders->places.n_texts; k++)
-                if (places_add(&process->orders.places, orders->places.texts[k]) < 0)
+        for (size_t k = 0; k < orders->places.n_items; k++)
+                if (places_add(&process->orders.places, orders->places.items[k]) < 0)
                         abort();
         process->event = event_new(base, -1, EV_PERSIST, on_turn, process);
         if (!process->event)
@@ -163,7 +163,7 @@ GuardProcess *__wrap_guard_process_free(GuardProcess *process)
                         all[i] = NULL;
         event_free(process->event);
         (void)munmap(process->reports, sizeof(*process->reports));
-        places_clear(&process->orders.places);
+        text_list_clear(&process->orders.places);
         free(process);
         return NULL;
 }

@@ -101,7 +101,7 @@ static void test_letting_in(void)
 
 static void test_admitting(void)
 {
-        Places third = {.texts = NULL}, any = {.texts = NULL};
+        TextList third = {.items = NULL}, any = {.items = NULL};
 
         CHECK_NUMBER(places_add(&third, "/devices/pci0000:00/0000:03:00.0"), 0);
         CHECK_NUMBER(places_add(&any, "/devices/pci0000:00/0000:??:??.?"), 0);
@@ -111,8 +111,8 @@ static void test_admitting(void)
         CHECK_NUMBER(gate_admit(&host, "nvme", &third), 0);
         CHECK_STRING(content(NVME "/bind"), "0000:02:00.0");
         CHECK_NUMBER(gate_admit(&host, "e1000e", &third), -ENOENT);
-        places_clear(&third);
-        places_clear(&any);
+        text_list_clear(&third);
+        text_list_clear(&any);
         tree_remove();
 }
 
@@ -195,7 +195,7 @@ static void test_one_on_its_way(void)
         CHECK_NUMBER(places_add(&file.places, "/devices/pci0000:00/0000:??:00.?"), 0);
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
         CHECK_STRING(content(PROBE), "");
-        places_clear(&file.places);
+        text_list_clear(&file.places);
         CHECK_NUMBER(sweep_run(&host, &sweep, &message), 0);
         CHECK(content(PROBE)[0]);
         tree_remove();
@@ -219,7 +219,7 @@ static void test_udev_hook(void)
         CHECK_STRING(content(PROBE), "");
         CHECK_NUMBER(udev_hook_run(&host, state, NULL, "nvme"), 0);
         CHECK_STRING(content(NVME "/bind"), "");
-        places_clear(&file->places);
+        text_list_clear(&file->places);
         CHECK_NUMBER(watchfile_save(state, file), 0);
         CHECK_NUMBER(udev_hook_run(&host, state, "0000:04:00.0", NULL), 0);
         CHECK_NUMBER(udev_hook_run(&host, state, NULL, "nvme"), 0);

@@ -42,7 +42,7 @@ static void must_be(bool ok, const char *what)
 /* The guard process has outdated orders: the controller starts another one. */
 static void reorder(GuardController *controller)
 {
-        places_clear(&controller->orders.places);
+        text_list_clear(&controller->orders.places);
         controller_review(controller->ledger);
 }
 

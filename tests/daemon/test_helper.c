@@ -265,7 +265,7 @@ static void test_orders(void)
         const HostPaths host = {.sysfs = directory, .proc = directory, .helpers = helpers.helpers};
         char *texts[] = {(char[]){"/devices/a"}, (char[]){"/devices/b"}};
         const GuardOrders orders = {
-                .host = host, .places = {.texts = texts, .n_texts = 2}, .gate = true};
+                .host = host, .places = {.items = texts, .n_items = 2}, .gate = true};
         GuardReport report = {.code = 0};
         int sockets[2], status;
         bool open = false;

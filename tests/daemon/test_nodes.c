@@ -132,10 +132,10 @@ static void test_a_lease_by_path(void)
         start();
         _cleanup_(lease_record_freep) LeaseRecord *record = make_record(LEASE_MODE_PATH);
         _cleanup_(freep) char *message = NULL;
-        _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+        _cleanup_(nodes_clear) Nodes nodes = {.n_own = 0};
 
         CHECK_NUMBER(nodes_find(&host, record, &nodes), 0);
-        CHECK_NUMBER(nodes.n, 3); /* there is no /dev/iommu */
+        CHECK_NUMBER(nodes.paths.n_items, 3); /* there is no /dev/iommu */
         CHECK_NUMBER(nodes.n_own, 2);
         CHECK(!nodes_are_granted(&host, record));
         CHECK_NUMBER(nodes_grant(&host, record, &message), 0);
@@ -159,13 +159,13 @@ static void test_other_modes(void)
         for (int mode = LEASE_MODE_VFIO; mode < _LEASE_MODE_N; mode++) {
                 start();
                 _cleanup_(lease_record_freep) LeaseRecord *record = make_record((LeaseMode)mode);
-                _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+                _cleanup_(nodes_clear) Nodes nodes = {.n_own = 0};
 
                 CHECK_NUMBER(nodes_find(&host, record, &nodes), 0);
-                CHECK_NUMBER(nodes.n, mode == LEASE_MODE_PATH       ? 3
-                                      : mode == LEASE_MODE_GROUP_FD ? 1
-                                                                    : 0);
-                CHECK_NUMBER(nodes.n > 0, nodes_are_for((LeaseMode)mode));
+                CHECK_NUMBER(nodes.paths.n_items, mode == LEASE_MODE_PATH       ? 3
+                                                  : mode == LEASE_MODE_GROUP_FD ? 1
+                                                                                : 0);
+                CHECK_NUMBER(nodes.paths.n_items > 0, nodes_are_for((LeaseMode)mode));
                 tree_remove();
         }
 }

@@ -27,11 +27,11 @@ static HostPaths make_host(void)
 static void test_below(void)
 {
         const HostPaths host = make_host();
-        Places places = {.texts = NULL};
+        TextList places = {.items = NULL};
 
         CHECK_NUMBER(places_add_below(&places, &host, port), 0);
         CHECK_NUMBER(places_add_below(&places, &host, port), 0);
-        CHECK_NUMBER(places.n_texts, 1);
+        CHECK_NUMBER(places.n_items, 1);
         CHECK(places_contain(&places, BELOW "0000:02:00.0"));
         CHECK(places_contain(&places, BELOW "0000:42:1f.7"));
         CHECK(places_contain(&places, BELOW "0000:02:00.0/0000:03:00.0"));
@@ -45,7 +45,7 @@ static void test_below(void)
         CHECK(!places_contain(&places, BELOW "0000:02:00/0"));
         CHECK(!places_contain(&places, BELOW));
         CHECK(!places_contain(&places, ""));
-        places_clear(&places);
+        text_list_clear(&places);
         CHECK(!places_contain(&places, BELOW "0000:02:00.0"));
         tree_remove();
 }
@@ -53,7 +53,7 @@ static void test_below(void)
 static void test_slot(void)
 {
         const HostPaths host = make_host();
-        Places places = {.texts = NULL}, other = {.texts = NULL};
+        TextList places = {.items = NULL}, other = {.items = NULL};
 
         CHECK_NUMBER(places_add_slot(&places, &host, card), 0);
         CHECK(places_contain(&places, BELOW "0000:02:03.2"));
@@ -62,18 +62,18 @@ static void test_slot(void)
         CHECK(!places_equal(&places, &other));
         CHECK_NUMBER(places_add_slot(&other, &host, card), 0);
         CHECK(places_equal(&places, &other));
-        places_clear(&other);
+        text_list_clear(&other);
         CHECK_NUMBER(places_add_slot(&other, &host, port), 0);
         CHECK(!places_equal(&places, &other));
         CHECK_NUMBER(places_add_slot(&other, &host, (Bdf){.bus = 9}), -ENOENT);
         CHECK_NUMBER(places_add_below(&other, &host, (Bdf){.bus = 9}), -ENOENT);
-        CHECK_NUMBER(other.n_texts, 1);
+        CHECK_NUMBER(other.n_items, 1);
         /* A device below a bridge that exists already is not a new place. */
         CHECK_NUMBER(places_add_below(&other, &host, port), 0);
         CHECK_NUMBER(places_add_slot(&other, &host, card), 0);
-        CHECK_NUMBER(other.n_texts, 2);
-        places_clear(&places);
-        places_clear(&other);
+        CHECK_NUMBER(other.n_items, 2);
+        text_list_clear(&places);
+        text_list_clear(&other);
         tree_remove();
 }
 

@@ -72,13 +72,13 @@ typedef struct Said {
         bool is_done;
         int code;
         char *message;
-        LeaseStepTexts steps;
+        TextList steps;
 } Said;
 
 static void said_clear(Said *said)
 {
         free(said->message);
-        lease_step_texts_clear(&said->steps);
+        text_list_clear(&said->steps);
 }
 
 static void on_previewed(const PlanPreview *preview, void *userdata)

@@ -62,7 +62,7 @@ MANY = ("--num-processes", str(2 * (os.cpu_count() or 1)))
 VALGRIND = "valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite"
 SWEEPS = r"daemon_(lives|manager_.*|modes_.*|.*_all)"
 # Programs that begin with a worker, a process held by a descriptor (pidfd_open).
-WITH_WORKERS = ("daemon_holders", "daemon_vf_loss", "daemon_worker")
+WITH_WORKERS = ("daemon_helper", "daemon_holders", "daemon_vf_loss", "daemon_worker")
 # What an installation must at least put down, below its prefix.
 INSTALLED = ("libexec/isolationd", "bin/isoctl", "include/isolation.h",
              "include/isolation_analysis.h", "include/isolation_policy.h",

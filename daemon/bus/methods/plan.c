@@ -35,7 +35,7 @@ static int append_text(sd_bus_message *reply, const char *key, const char *text)
         return r < 0 ? r : close_entry(reply);
 }
 
-static int append_lines(sd_bus_message *reply, const LeaseStepTexts *texts)
+static int append_lines(sd_bus_message *reply, const TextList *texts)
 {
         int r = sd_bus_message_open_container(reply, 'a', "s");
         for (size_t i = 0; r >= 0 && i < texts->n_items; i++)
@@ -43,7 +43,7 @@ static int append_lines(sd_bus_message *reply, const LeaseStepTexts *texts)
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int append_line_entry(sd_bus_message *reply, const char *key, const LeaseStepTexts *texts)
+static int append_line_entry(sd_bus_message *reply, const char *key, const TextList *texts)
 {
         int r = open_entry(reply, key, "as");
         if (r >= 0)
@@ -139,7 +139,7 @@ CallVerdict method_plan(MethodCall *call)
 
 /* --- Repair -------------------------------------------------------------------------------- */
 
-static void on_repaired(const LeaseAnswer *answer, const LeaseStepTexts *lines, size_t n_left,
+static void on_repaired(const LeaseAnswer *answer, const TextList *lines, size_t n_left,
                         void *userdata)
 {
         _cleanup_(method_call_freep) MethodCall *call = userdata;

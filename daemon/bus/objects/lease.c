@@ -95,13 +95,13 @@ static BUS_GETTER(get_devices)
 static BUS_GETTER(get_nodes)
 {
         const Lease *lease = lease_of(userdata);
-        _cleanup_(nodes_clear) Nodes nodes = {.paths = NULL};
+        _cleanup_(nodes_clear) Nodes nodes = {.n_own = 0};
 
         int r = nodes_find(&lease->ledger->host, lease->record, &nodes);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "s");
-        for (size_t i = 0; r >= 0 && i < nodes.n; i++)
-                r = sd_bus_message_append(reply, "s", nodes.paths[i]);
+        for (size_t i = 0; r >= 0 && i < nodes.paths.n_items; i++)
+                r = sd_bus_message_append(reply, "s", nodes.paths.items[i]);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 

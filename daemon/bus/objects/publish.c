@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/base/array.h"
+#include "daemon/base/texts.h"
 #include "daemon/bus/objects/objects.h"
 
 const BusKind *const bus_kinds[] = {
@@ -17,46 +18,24 @@ const BusKind *const bus_kinds[] = {
 };
 const size_t bus_n_kinds = ARRAY_SIZE(bus_kinds);
 
-/* A list of paths that grows. */
-typedef struct Paths {
-        char **items; /* NULL-terminated */
-        size_t n_items;
-} Paths;
-
-static void paths_clear(Paths *paths)
-{
-        for (size_t i = 0; i < paths->n_items; i++)
-                free(paths->items[i]);
-        free(paths->items);
-}
-
-/* Takes `path` over. */
-static int paths_add(Paths *paths, char *path)
-{
-        if (!path || !ARRAY_GROW(paths->items, paths->n_items + 1)) {
-                free(path);
-                return -ENOMEM;
-        }
-        paths->items[paths->n_items++] = path;
-        paths->items[paths->n_items] = NULL;
-        return 0;
-}
-
 static int enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes,
                      sd_bus_error *error)
 {
-        _cleanup_(paths_clear) Paths paths = {.items = NULL};
+        _cleanup_(text_list_clear) TextList paths = {.items = NULL};
         const Bus *bus = userdata;
         char *path;
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < bus_n_kinds; i++)
                 for (size_t k = 0; r == 0 && bus_kinds[i]->next(bus->ledger, &k, &path); k++)
-                        r = paths_add(&paths, path);
+                        r = text_list_add(&paths, path);
+        if (r == 0 && !ARRAY_GROW(paths.items, paths.n_items))
+                r = -ENOMEM;
         if (r < 0)
                 return r;
+        paths.items[paths.n_items] = NULL;
         *ret_nodes = paths.items;
-        paths = (Paths){.items = NULL};
+        paths = (TextList){.items = NULL};
         return 0;
 }
 
