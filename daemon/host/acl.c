@@ -18,28 +18,34 @@ static inline void acl_freep(acl_t *acl)
                 (void)acl_free(*acl);
 }
 
-/* Whether the entry has that tag and, if it is that of a user, that user. */
-static bool is_entry(acl_entry_t entry, acl_tag_t wanted, uid_t uid)
+/* Whether the entry has that tag and, if it is that of a user, that user: 1 or 0, or -errno. */
+static int is_entry(acl_entry_t entry, acl_tag_t wanted, uid_t uid)
 {
         acl_tag_t tag;
 
-        if (acl_get_tag_type(entry, &tag) < 0 || tag != wanted)
-                return false;
-        if (tag != ACL_USER)
-                return true;
+        if (acl_get_tag_type(entry, &tag) < 0)
+                return -errno;
+        if (tag != wanted || tag != ACL_USER)
+                return tag == wanted;
         uid_t *user = acl_get_qualifier(entry);
-        bool is_same = user && *user == uid;
+        if (!user)
+                return -errno;
+        bool is_same = *user == uid;
         (void)acl_free(user);
         return is_same;
 }
 
-static bool find(acl_t acl, acl_tag_t tag, uid_t uid, acl_entry_t *ret_entry)
+/* Finds an entry. Returns 1 and *ret_entry, borrowed from the list; 0: there is none; or -errno. */
+static int find(acl_t acl, acl_tag_t tag, uid_t uid, acl_entry_t *ret_entry)
 {
-        int r = acl_get_entry(acl, ACL_FIRST_ENTRY, ret_entry);
+        int more = acl_get_entry(acl, ACL_FIRST_ENTRY, ret_entry);
 
-        while (r == 1 && !is_entry(*ret_entry, tag, uid))
-                r = acl_get_entry(acl, ACL_NEXT_ENTRY, ret_entry);
-        return r == 1;
+        for (; more == 1; more = acl_get_entry(acl, ACL_NEXT_ENTRY, ret_entry)) {
+                int r = is_entry(*ret_entry, tag, uid);
+                if (r != 0)
+                        return r;
+        }
+        return more < 0 ? -errno : 0;
 }
 
 static bool reads_and_writes(acl_entry_t entry)
@@ -55,7 +61,10 @@ static int update_mask(acl_t *acl)
 {
         acl_entry_t mask;
 
-        if (find(*acl, ACL_MASK, 0, &mask) && acl_delete_entry(*acl, mask) < 0)
+        int r = find(*acl, ACL_MASK, 0, &mask);
+        if (r < 0)
+                return r;
+        if (r > 0 && acl_delete_entry(*acl, mask) < 0)
                 return -errno;
         /* A list that a mode can say has no mask. */
         if (acl_equiv_mode(*acl, NULL) != 0 && acl_calc_mask(acl) < 0)
@@ -67,7 +76,7 @@ static bool counts(acl_t acl, uid_t uid)
 {
         acl_entry_t user, mask;
 
-        return find(acl, ACL_USER, uid, &user) && find(acl, ACL_MASK, 0, &mask) &&
+        return find(acl, ACL_USER, uid, &user) > 0 && find(acl, ACL_MASK, 0, &mask) > 0 &&
                reads_and_writes(user) && reads_and_writes(mask);
 }
 
@@ -88,14 +97,17 @@ int acl_grant(const char *path, uid_t uid)
                 return -errno;
         if (counts(acl, uid))
                 return 0;
-        if (!find(acl, ACL_USER, uid, &user) &&
+        int r = find(acl, ACL_USER, uid, &user);
+        if (r < 0)
+                return r;
+        if (r == 0 &&
             (acl_create_entry(&acl, &user) < 0 || acl_set_tag_type(user, ACL_USER) < 0 ||
              acl_set_qualifier(user, &uid) < 0))
                 return -errno;
         if (acl_get_permset(user, &set) < 0 || acl_clear_perms(set) < 0 ||
             acl_add_perm(set, ACL_READ) < 0 || acl_add_perm(set, ACL_WRITE) < 0)
                 return -errno;
-        int r = update_mask(&acl);
+        r = update_mask(&acl);
         if (r < 0)
                 return r;
         if (acl_set_file(path, ACL_TYPE_ACCESS, acl) < 0)
