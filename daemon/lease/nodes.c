@@ -73,7 +73,7 @@ int nodes_find(const HostPaths *host, const LeaseRecord *record, Nodes *ret_node
         if (r < 0)
                 return r;
         *ret_nodes = nodes;
-        nodes = (Nodes){.paths = NULL};
+        nodes = (Nodes){.n_own = 0};
         return 0;
 }
 
@@ -116,7 +116,7 @@ int nodes_predict(const HostPaths *host, const LeaseRecord *record, Nodes *ret_n
         if (r < 0)
                 return r;
         *ret_nodes = nodes;
-        nodes = (Nodes){.paths = NULL};
+        nodes = (Nodes){.n_own = 0};
         return 0;
 }
 
