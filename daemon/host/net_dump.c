@@ -43,6 +43,7 @@ static int dump(uint16_t type, NetTable *table)
         struct {
                 struct nlmsghdr head;
                 struct rtgenmsg family;
+                uint8_t padding[3]; /* the kernel gets these bytes too */
         } request = {
                 .head = {.nlmsg_len = sizeof(request),
                          .nlmsg_type = type,
