@@ -7,6 +7,8 @@
  * Only the manager, the bus and main speak; layers below return what happened.
  */
 
+#include <sys/uio.h>
+
 #include "core/model/base.h"
 
 /* syslog priorities, as the journal reads them from a "<N>" prefix */
@@ -16,6 +18,12 @@ void log_line(int priority, const char *format, ...) _printf_(2, 3);
 #define log_warning(...) log_line(4, __VA_ARGS__)
 #define log_notice(...) log_line(5, __VA_ARGS__)
 #define log_info(...) log_line(6, __VA_ARGS__)
+
+/*
+ * Sends one entry to the journal; each field is NAME=value. Does not wait: returns -EAGAIN if the
+ * journal takes nothing now, or another -errno.
+ */
+_nodiscard_ int log_fields(const struct iovec *fields, int n);
 
 /* Logs where something broke (a negative errno) and returns it: `return log_broken(r);` */
 #define log_broken(error) log_broken_at((error), __func__, __FILE__, __LINE__)

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * An entry is a list of fields, which sd-journal takes as a whole. Entries go to the journal only
+ * An entry is a list of fields, which the journal takes as a whole. Entries go to the journal only
  * if it receives the output of the daemon: a daemon that is run by hand, or by a test, prints
  * lines.
  */
-
-#define SD_JOURNAL_SUPPRESS_LOCATION /* the location would always be this file */
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <systemd/sd-journal.h>
 
 #include "core/model/text.h"
 #include "daemon/base/clock.h"
@@ -117,7 +114,7 @@ static void send_entry(AuditEvent event, Entry *entry, const char *message)
         add(entry, AUDIT_FIELD_EVENT, audit_event_to_string(event));
         add_number(entry, "PRIORITY", (unsigned long)audit_event_priority(event));
         add(entry, "SYSLOG_IDENTIFIER", "isolationd");
-        if (sd_journal_sendv(entry->fields, entry->n) < 0)
+        if (log_fields(entry->fields, entry->n) < 0)
                 log_line(audit_event_priority(event), "%s", message);
 }
 

@@ -74,10 +74,10 @@ static void settle(FakeDaemon *daemon)
 static pid_t own_pid;
 static unsigned told[_AUDIT_N];
 
-int __wrap_sd_journal_sendv(const struct iovec *fields, int n);
+int __wrap_log_fields(const struct iovec *fields, int n);
 
 /* A worker has closed its journal socket (host/child.h). */
-int __wrap_sd_journal_sendv(const struct iovec *fields, int n)
+int __wrap_log_fields(const struct iovec *fields, int n)
 {
         static const char id[] = "MESSAGE_ID=";
 

@@ -11,6 +11,7 @@
  *      weigh latency TIMES    reads a property TIMES times, ten milliseconds apart; tells how long
  *                             that took: median, 99 of 100, the longest, and the wait for a first
  *                             call behind what others sent before, in microseconds
+ *      weigh journal          fills the queue of the journal; says how many entries that took
  *      weigh spy              prints what everybody is told until its standard input ends
  *
  * To be run as a user without rights. It fails only if the daemon cannot be reached.
@@ -24,6 +25,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +36,7 @@
 #define LARGE (30 << 20)
 #define MANY_PER_MIB 10000
 #define TIMES_MAX 10000
+#define JOURNAL_MAX 100000
 #define FIRST_USEC (100 * 1000000ULL)
 
 static const struct {
@@ -323,6 +327,28 @@ static void spy(void)
         sd_bus_unref(bus);
 }
 
+/* From many sockets: each one has room for some hundred entries only. */
+static void fill_journal(void)
+{
+        const struct sockaddr_un journal = {.sun_family = AF_UNIX,
+                                            .sun_path = "/run/systemd/journal/socket"};
+        static const char entry[] = "MESSAGE=one of many\nPRIORITY=7\n";
+        unsigned n = 0, n_before;
+
+        do {
+                int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+                n_before = n;
+                while (n < JOURNAL_MAX &&
+                       sendto(fd, entry, sizeof(entry) - 1, 0, (const struct sockaddr *)&journal,
+                              sizeof(journal)) >= 0)
+                        n++;
+        } while (n > n_before && n < JOURNAL_MAX);
+        if (n == JOURNAL_MAX || errno != EAGAIN)
+                err(1, "after %u entries", n);
+        printf("%u\n", n);
+}
+
 int main(int argc, char **argv)
 {
         large = malloc(LARGE + 1);
@@ -337,9 +363,11 @@ int main(int argc, char **argv)
                 leave_unread((unsigned)strtoul(argv[2], NULL, 10));
         else if (argc == 3 && strcmp(argv[1], "latency") == 0)
                 measure((unsigned)strtoul(argv[2], NULL, 10));
+        else if (argc == 2 && strcmp(argv[1], "journal") == 0)
+                fill_journal();
         else if (argc == 2 && strcmp(argv[1], "spy") == 0)
                 spy();
         else
-                errx(2, "weigh large LEASE MIB | unread TIMES | latency TIMES | spy");
+                errx(2, "weigh large LEASE MIB | unread TIMES | latency TIMES | journal | spy");
         return 0;
 }
