@@ -11,6 +11,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,12 +23,27 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-/* Writes to the journal's stream, or to whatever else stderr is. A full stream loses the line. */
-static void put_line(const char *text)
+/* Writes to the journal's stream, or to whatever else stderr is. Returns false if that is full. */
+static bool put(const char *text)
 {
-        if (send(fileno(stderr), text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-            errno != EAGAIN)
-                (void)fputs(text, stderr);
+        if (send(fileno(stderr), text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+                return true;
+        if (errno == EAGAIN)
+                return false;
+        (void)fputs(text, stderr);
+        return true;
+}
+
+static void put_line(const char *line)
+{
+        static unsigned n_lost;
+        char text[96];
+
+        (void)snprintf(text, sizeof(text),
+                       "<4>%u lines before this one were lost: the journal stood still\n", n_lost);
+        if (n_lost > 0 && put(text))
+                n_lost = 0;
+        n_lost += !put(line);
 }
 
 void log_line(int priority, const char *format, ...)
