@@ -159,7 +159,7 @@ static bool is_unreadable(const PciDevice *device)
                (device->facts.pcie == TRISTATE_YES &&
                 device->facts.acs.present == TRISTATE_UNKNOWN) ||
                device_is_orphan(device) ||
-               (quirk_unread_register(device) && !device->facts.acs.redirect_inferred);
+               (quirk_unread_register(device) && !device->facts.redirect_inferred);
 }
 
 /* A function that joins the computed group because its facts are unknown, or NONE. */

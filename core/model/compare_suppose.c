@@ -118,9 +118,9 @@ static bool suppose_acs_on(Snapshot *snapshot)
                         facts->acs.ctrl |= ACS_NEEDED;
                         facts->acs.dword8 |= ACS_NEEDED;
                 }
-                changed |= facts->acs.pch_redirect == TRISTATE_NO;
-                if (facts->acs.pch_redirect == TRISTATE_NO)
-                        facts->acs.pch_redirect = TRISTATE_YES;
+                changed |= facts->pch_redirect == TRISTATE_NO;
+                if (facts->pch_redirect == TRISTATE_NO)
+                        facts->pch_redirect = TRISTATE_YES;
         }
         return changed;
 }

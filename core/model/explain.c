@@ -168,7 +168,7 @@ static char *describe_port(const Snapshot *snapshot, size_t port, const char *be
         char text[BDF_TEXT_SIZE];
 
         (void)bdf_format(snapshot->devices[port].bdf, text);
-        if (facts->acs.redirect_inferred)
+        if (facts->redirect_inferred)
                 return text_print("%s above %s redirected when the kernel made its groups. Its "
                                   "present state is in a register that was not read (%s).",
                                   text, below,

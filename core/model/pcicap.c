@@ -422,7 +422,7 @@ void pcicap_read_pch(PciConfigRead read, void *context, PciFacts *facts)
         Walk walk = {.read = read, .context = context};
         uint32_t value;
 
-        facts->acs.pch_redirect = TRISTATE_UNKNOWN;
+        facts->pch_redirect = TRISTATE_UNKNOWN;
         if (walk_read(&walk, PCH_MPC, &value))
-                facts->acs.pch_redirect = tristate_from_bool(value & PCH_MPC_IRBNCE);
+                facts->pch_redirect = tristate_from_bool(value & PCH_MPC_IRBNCE);
 }

@@ -53,13 +53,6 @@ typedef struct PciAcs {
         uint32_t dword4; /* dword at +4: capability in the Intel SPT layout */
         uint32_t dword8; /* dword at +8: control in the Intel SPT layout */
         bool dword8_unread;
-        Tristate pch_redirect; /* redirection without ACS; only pcicap_read_pch() reads it */
-
-        /*
-         * The register of a quirk was not read, and its value was inferred from the kernel's
-         * groups: enough to replay them, but no proof that the port redirects now.
-         */
-        bool redirect_inferred;
 } PciAcs;
 
 /* Other capabilities: whether the function has them. */
@@ -88,6 +81,15 @@ typedef struct PciFacts {
         uint64_t serial_number;
         PciAcs acs;
         PciCaps caps;
+
+        /* Intel root ports that redirect without ACS; only pcicap_read_pch() reads it. */
+        Tristate pch_redirect;
+
+        /*
+         * The register of a quirk was not read, and its value was inferred from the kernel's
+         * groups: enough to replay them, but no proof that the port redirects now.
+         */
+        bool redirect_inferred;
 } PciFacts;
 
 /*

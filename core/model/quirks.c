@@ -52,7 +52,7 @@ static QuirkAnswer intel_pch_acs(const PciDevice *device)
         if (!is_pcie_type(device, PCIE_TYPE_ROOT_PORT) ||
             !ids_contain(&quirk_intel_pch_ids, device->ids.device))
                 return QUIRK_NO_OPINION;
-        return device->facts.acs.pch_redirect == TRISTATE_YES ? QUIRK_ISOLATED : QUIRK_NOT_ISOLATED;
+        return device->facts.pch_redirect == TRISTATE_YES ? QUIRK_ISOLATED : QUIRK_NOT_ISOLATED;
 }
 
 /* Capability and control are dwords at +4 and +8 (Intel 100 series PCH datasheet, volume 2). */
@@ -67,7 +67,7 @@ static QuirkAnswer intel_spt_acs(const PciDevice *device, uint8_t *missing)
 
         needed = ACS_REQUIRED & facts->acs.dword4;
         *missing = (uint8_t)(needed & ~facts->acs.dword8);
-        if (facts->acs.dword8_unread && !facts->acs.redirect_inferred)
+        if (facts->acs.dword8_unread && !facts->redirect_inferred)
                 *missing = ACS_REQUIRED;
         return *missing == 0 ? QUIRK_ISOLATED : QUIRK_NOT_ISOLATED;
 }
@@ -177,7 +177,7 @@ const char *quirk_unread_register(const PciDevice *device)
         if (!is_pcie_type(device, PCIE_TYPE_ROOT_PORT))
                 return NULL;
         if (quirk_is_intel_pch_port(device->ids.vendor, device->ids.device) &&
-            (facts->acs.pch_redirect == TRISTATE_UNKNOWN || facts->acs.redirect_inferred))
+            (facts->pch_redirect == TRISTATE_UNKNOWN || facts->redirect_inferred))
                 return "MPC at D8h";
         if (quirk_is_intel_spt_port(device->ids.vendor, device->ids.device) &&
             facts->acs.present == TRISTATE_YES && facts->acs.dword8_unread)

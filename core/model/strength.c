@@ -122,7 +122,7 @@ static bool is_unknown(const Snapshot *snapshot, size_t index)
         const PciAcs *acs = &device->facts.acs;
 
         return device->facts.pcie == TRISTATE_UNKNOWN || device_shows_missing(device) ||
-               (quirk_unread_register(device) && !acs->redirect_inferred) ||
+               (quirk_unread_register(device) && !device->facts.redirect_inferred) ||
                (device->facts.pcie == TRISTATE_YES && acs->present == TRISTATE_UNKNOWN);
 }
 
@@ -140,7 +140,7 @@ static bool is_in_doubt(const Question *question, size_t index, size_t at, Stren
          * reflects.
          */
         const char *register_name =
-                device->facts.acs.redirect_inferred ? quirk_unread_register(device) : NULL;
+                device->facts.redirect_inferred ? quirk_unread_register(device) : NULL;
 
         (void)bdf_format(device->bdf, text);
         (void)bdf_format(snapshot->devices[index].bdf, member_text);

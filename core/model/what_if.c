@@ -356,7 +356,7 @@ static PciDevice plain_card(const PciDevice *port, Bdf bdf)
         facts->acs.present = facts->caps.sriov = facts->caps.ari = facts->serial = TRISTATE_NO;
         facts->caps.ats = facts->caps.ats_enabled = facts->caps.pri = facts->caps.pasid =
                 facts->caps.flr = TRISTATE_NO;
-        facts->buses_known = facts->acs.pch_redirect = facts->caps.hotplug_slot = TRISTATE_NO;
+        facts->buses_known = facts->pch_redirect = facts->caps.hotplug_slot = TRISTATE_NO;
         return card;
 }
 

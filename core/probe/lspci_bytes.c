@@ -130,7 +130,7 @@ void lspci_merge_facts(PciFacts *facts, const PciFacts *other)
                 {&facts->caps.pasid, other->caps.pasid},
                 {&facts->caps.flr, other->caps.flr},
                 {&facts->caps.hotplug_slot, other->caps.hotplug_slot},
-                {&facts->acs.pch_redirect, other->acs.pch_redirect},
+                {&facts->pch_redirect, other->pch_redirect},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -147,15 +147,8 @@ void lspci_merge_facts(PciFacts *facts, const PciFacts *other)
                 facts->pcie = other->pcie;
                 facts->pcie_type = other->pcie_type;
         }
-        if (facts->acs.present == TRISTATE_UNKNOWN) {
+        if (facts->acs.present == TRISTATE_UNKNOWN)
                 facts->acs = other->acs;
-                facts->acs.offset = other->acs.offset;
-                facts->acs.cap = other->acs.cap;
-                facts->acs.ctrl = other->acs.ctrl;
-                facts->acs.dword4 = other->acs.dword4;
-                facts->acs.dword8 = other->acs.dword8;
-                facts->acs.dword8_unread = other->acs.dword8_unread;
-        }
         if (facts->serial == TRISTATE_UNKNOWN) {
                 facts->serial = other->serial;
                 facts->serial_number = other->serial_number;

@@ -137,19 +137,10 @@ static void merge_buses(LspciEntry *kept, const LspciEntry *other)
 /* Bytes contain registers that words do not show. */
 static void merge_acs(LspciEntry *kept, const LspciEntry *other)
 {
-        PciFacts *facts = &kept->device.facts;
-        const PciFacts *others = &other->device.facts;
-
         if (kept->has_acs || !other->has_acs)
                 return;
         kept->has_acs = true;
-        facts->acs = others->acs;
-        facts->acs.offset = others->acs.offset;
-        facts->acs.cap = others->acs.cap;
-        facts->acs.ctrl = others->acs.ctrl;
-        facts->acs.dword4 = others->acs.dword4;
-        facts->acs.dword8 = others->acs.dword8;
-        facts->acs.dword8_unread = others->acs.dword8_unread;
+        kept->device.facts.acs = other->device.facts.acs;
 }
 
 static void merge_group(LspciEntry *kept, const LspciEntry *other)

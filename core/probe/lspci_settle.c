@@ -133,14 +133,14 @@ static void settle_port(LspciEntry *entries, size_t n_entries, size_t port)
         PciFacts *facts = &entry->device.facts;
         bool is_spt =
                 !entry->has_acs && facts->acs.present == TRISTATE_YES && has_spt_layout(entry);
-        bool is_pch = is_root_port(&entry->device) && facts->acs.pch_redirect == TRISTATE_UNKNOWN &&
+        bool is_pch = is_root_port(&entry->device) && facts->pch_redirect == TRISTATE_UNKNOWN &&
                       quirk_is_intel_pch_port(entry->device.ids.vendor, entry->device.ids.device);
 
         if ((!is_spt && !is_pch) || !is_taken_to_redirect(entries, n_entries, &entry->device))
                 return;
-        facts->acs.redirect_inferred = true;
+        facts->redirect_inferred = true;
         if (is_pch)
-                facts->acs.pch_redirect = TRISTATE_YES;
+                facts->pch_redirect = TRISTATE_YES;
         if (!is_spt)
                 return;
         facts->acs.dword8 = facts->acs.cap & ACS_ENABLED;

@@ -283,7 +283,7 @@ static bool read_facts(const Entry *device, PciFacts *ret)
                 {"present", &ret->present},  {"sriov", &ret->caps.sriov},
                 {"ari", &ret->caps.ari},     {"ats", &ret->caps.ats},
                 {"pri", &ret->caps.pri},     {"ats_enabled", &ret->caps.ats_enabled},
-                {"pasid", &ret->caps.pasid}, {"pch_redirect", &ret->acs.pch_redirect},
+                {"pasid", &ret->caps.pasid}, {"pch_redirect", &ret->pch_redirect},
                 {"flr", &ret->caps.flr},     {"hotplug_slot", &ret->caps.hotplug_slot},
         };
 
@@ -298,7 +298,7 @@ static bool read_facts(const Entry *device, PciFacts *ret)
                         return false;
         if (!read_tristate(&facts, "redirect_inferred", &inferred))
                 return false;
-        ret->acs.redirect_inferred = inferred == TRISTATE_YES;
+        ret->redirect_inferred = inferred == TRISTATE_YES;
         return read_header(&facts, ret) && read_pcie(&facts, ret) && read_acs(&facts, ret) &&
                read_serial(&facts, ret) && read_buses(&facts, ret);
 }

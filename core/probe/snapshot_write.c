@@ -92,7 +92,7 @@ static void put_acs(FILE *stream, const PciFacts *facts)
                       "{\"offset\":\"%03x\",\"cap\":\"%04x\",\"ctrl\":\"%04x\","
                       "\"dword4\":\"%08x\"",
                       facts->acs.offset, facts->acs.cap, facts->acs.ctrl, facts->acs.dword4);
-        if (!facts->acs.dword8_unread || facts->acs.redirect_inferred)
+        if (!facts->acs.dword8_unread || facts->redirect_inferred)
                 (void)fprintf(stream, ",\"dword8\":\"%08x\"", facts->acs.dword8);
         (void)fputc('}', stream);
 }
@@ -118,8 +118,8 @@ static void put_facts(FILE *stream, const PciFacts *facts, unsigned flags)
         if (put_fact(stream, "buses", facts->buses_known))
                 (void)fprintf(stream, "{\"secondary\":\"%02x\",\"subordinate\":\"%02x\"}",
                               facts->secondary_bus, facts->subordinate_bus);
-        put_tristate(stream, "pch_redirect", facts->acs.pch_redirect);
-        if (facts->acs.redirect_inferred)
+        put_tristate(stream, "pch_redirect", facts->pch_redirect);
+        if (facts->redirect_inferred)
                 put_tristate(stream, "redirect_inferred", TRISTATE_YES);
         (void)fputc('}', stream);
 }

@@ -218,11 +218,7 @@ static const PciDevice *find_known(const Reading *reading, const PciDevice *devi
 /* Reads the place and the identity of a device, which do not change. */
 static void copy_fixed(const PciDevice *known, PciDevice *device)
 {
-        device->ids.vendor = known->ids.vendor;
-        device->ids.device = known->ids.device;
-        device->ids.subsystem_vendor = known->ids.subsystem_vendor;
-        device->ids.subsystem_device = known->ids.subsystem_device;
-        device->ids.class_code = known->ids.class_code;
+        device->ids = known->ids;
         device->place.has_parent = known->place.has_parent;
         device->place.parent_bdf = known->place.parent_bdf;
         device->place.has_real_dma = known->place.has_real_dma;

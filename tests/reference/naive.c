@@ -171,7 +171,7 @@ int naive_quirk(World *world, size_t i, uint32_t types)
         if (types != 1U << 4)
                 return -1;
         if (device->ids.device == 0x8c10)
-                return facts->acs.pch_redirect == TRISTATE_YES;
+                return facts->pch_redirect == TRISTATE_YES;
         if (device->ids.device == 0xa110 && facts->acs.present == TRISTATE_YES)
                 return (facts->acs.dword8 & REQUIRED & facts->acs.dword4) ==
                        (REQUIRED & facts->acs.dword4);

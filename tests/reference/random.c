@@ -105,7 +105,7 @@ static void random_facts(Growth *growth, PciDevice *device, int type, bool sever
         facts->caps.ari = tristate_from_bool(random_chance(growth->random, 100));
         facts->pcie = tristate_from_bool(type >= 0);
         facts->pcie_type = type >= 0 ? (uint8_t)type : 0;
-        facts->acs.pch_redirect = (Tristate)random_below(growth->random, 3);
+        facts->pch_redirect = (Tristate)random_below(growth->random, 3);
         if (type >= 0)
                 random_acs(growth, facts);
         else
@@ -395,7 +395,7 @@ bool random_degrade_device(Random *random, Snapshot *snapshot, PciDevice *device
                 &device->facts.pcie,
                 &device->facts.acs.present,
                 &device->facts.header_known,
-                &device->facts.acs.pch_redirect,
+                &device->facts.pch_redirect,
                 &device->facts.caps.ari,
                 &snapshot->ivrs,
                 &device->facts.multifunction_bit,

@@ -63,7 +63,7 @@ static void make_plain(PciDevice *device, unsigned what)
                 facts->caps.ari = TRISTATE_NO;
                 break;
         case PLAIN_PCH:
-                facts->acs.pch_redirect = TRISTATE_UNKNOWN;
+                facts->pch_redirect = TRISTATE_UNKNOWN;
                 break;
         case PLAIN_MULTIFUNCTION:
                 facts->multifunction_bit = TRISTATE_NO;
@@ -194,6 +194,6 @@ void shrink_print(const Snapshot *snapshot)
                        facts->acs.present, facts->acs.ctrl, facts->acs.cap, facts->acs.dword8,
                        facts->header_known, facts->header_type,
                        facts->multifunction_bit == TRISTATE_YES ? " multifunction" : "",
-                       facts->caps.ari, facts->acs.pch_redirect);
+                       facts->caps.ari, facts->pch_redirect);
         }
 }

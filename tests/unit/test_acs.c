@@ -150,12 +150,12 @@ static void test_quirk_intel_pch(void)
         CHECK(!quirk_is_intel_pch_port(0x8086, 0x8c20));
         CHECK(!quirk_is_intel_pch_port(0x1022, 0x8c10));
         CHECK(!acs_isolated(snapshot, 0, NULL));
-        device->facts.acs.pch_redirect = TRISTATE_NO;
+        device->facts.pch_redirect = TRISTATE_NO;
         CHECK(!acs_isolated(snapshot, 0, NULL));
-        device->facts.acs.pch_redirect = TRISTATE_YES;
+        device->facts.pch_redirect = TRISTATE_YES;
         CHECK(acs_isolated(snapshot, 0, NULL));
         device->pcie_type = PCIE_TYPE_ENDPOINT; /* no port: the row has no opinion */
-        device->facts.acs.pch_redirect = TRISTATE_NO;
+        device->facts.pch_redirect = TRISTATE_NO;
         CHECK(acs_isolated(snapshot, 0, NULL));
 }
 

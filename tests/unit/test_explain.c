@@ -124,8 +124,8 @@ static void test_thin(void)
         _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(cut, ARRAY_SIZE(cut));
         _cleanup_(explanation_freep) Explanation *pair = NULL;
 
-        snapshot->devices[0].facts.acs.pch_redirect = TRISTATE_YES;
-        snapshot->devices[0].facts.acs.redirect_inferred = true;
+        snapshot->devices[0].facts.pch_redirect = TRISTATE_YES;
+        snapshot->devices[0].facts.redirect_inferred = true;
         pair = explain(snapshot, "01:00.0", "02:00.0", false);
         CHECK(!pair->together);
         CHECK_STRING(pair->separators[0].text,

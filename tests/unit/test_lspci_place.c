@@ -336,7 +336,7 @@ static void test_dword_ports(void)
                 if (!CHECK(snapshot))
                         continue;
                 CHECK_NUMBER(acs_isolated(snapshot, 0, NULL), wanted);
-                CHECK_NUMBER(snapshot->devices[0].facts.acs.redirect_inferred, wanted);
+                CHECK_NUMBER(snapshot->devices[0].facts.redirect_inferred, wanted);
         }
 }
 
@@ -359,7 +359,7 @@ static void test_pch_ports(void)
                 if (!CHECK(snapshot && snapshot->n_devices == 2))
                         continue;
                 CHECK_NUMBER(acs_isolated(snapshot, 0, NULL), i == 2);
-                CHECK_NUMBER(snapshot->devices[0].facts.acs.redirect_inferred, i == 2);
+                CHECK_NUMBER(snapshot->devices[0].facts.redirect_inferred, i == 2);
                 CHECK_STRING(quirk_unread_register(&snapshot->devices[0]), "MPC at D8h");
         }
 }

@@ -435,13 +435,13 @@ static void test_pch(void)
         PciFacts facts = {0};
 
         pcicap_read_pch(config_read, &config, &facts);
-        CHECK_NUMBER(facts.acs.pch_redirect, TRISTATE_NO);
+        CHECK_NUMBER(facts.pch_redirect, TRISTATE_NO);
         put32(&config, 0xd8, 1U << 26);
         pcicap_read_pch(config_read, &config, &facts);
-        CHECK_NUMBER(facts.acs.pch_redirect, TRISTATE_YES);
+        CHECK_NUMBER(facts.pch_redirect, TRISTATE_YES);
         config.n_readable = 64;
         pcicap_read_pch(config_read, &config, &facts);
-        CHECK_NUMBER(facts.acs.pch_redirect, TRISTATE_UNKNOWN);
+        CHECK_NUMBER(facts.pch_redirect, TRISTATE_UNKNOWN);
 }
 
 int main(void)

@@ -80,14 +80,14 @@ static void test_thin(void)
         _cleanup_(snapshot_freep) Snapshot *snapshot = machine();
         PciDevice *port = &snapshot->devices[0], *device = &snapshot->devices[1];
 
-        port->facts.acs.redirect_inferred = true;
-        port->facts.acs.pch_redirect = TRISTATE_YES;
+        port->facts.redirect_inferred = true;
+        port->facts.pch_redirect = TRISTATE_YES;
         port->ids.vendor = 0x8086;
         port->ids.device = 0x8c10;
         expect(snapshot, STRENGTH_P2P, TRISTATE_UNKNOWN,
                "It is unknown whether 0000:00:1c.0 redirects: a register was not read (MPC at "
                "D8h). Run lspci -xxxx as root.");
-        port->facts.acs.redirect_inferred = false;
+        port->facts.redirect_inferred = false;
         expect(snapshot, STRENGTH_P2P, TRISTATE_YES,
                "No path leads to or from a member past the IOMMU.");
 

@@ -204,8 +204,7 @@ bool topology_facts_equal(const PciFacts *a, const PciFacts *b)
                a->caps.flr == b->caps.flr && a->serial == b->serial &&
                a->serial_number == b->serial_number && a->buses_known == b->buses_known &&
                a->secondary_bus == b->secondary_bus && a->subordinate_bus == b->subordinate_bus &&
-               a->acs.pch_redirect == b->acs.pch_redirect &&
-               a->acs.redirect_inferred == b->acs.redirect_inferred;
+               a->pch_redirect == b->pch_redirect && a->redirect_inferred == b->redirect_inferred;
 }
 
 const char *topology_above(const Snapshot *snapshot, const char *bdf)
