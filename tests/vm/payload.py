@@ -20,10 +20,10 @@ PROGRAMS = {
     "hostile": (("libsystemd",), ()),
     "stack": ((), ()),
     "weigh": (("libsystemd",), ()),
-    "vf-settings": ((), ("core/model/bdf.c", "core/model/text.c", "daemon/host/host.c",
-                         "daemon/host/attribute.c", "daemon/host/netlink.c",
-                         "daemon/host/vf_netlink.c",
-                         "daemon/host/vf_settings.c")),
+    "vf-settings": (("libmnl",),
+                    ("core/model/bdf.c", "core/model/text.c", "daemon/host/host.c",
+                     "daemon/host/attribute.c", "daemon/host/netlink.c",
+                     "daemon/host/vf_netlink.c", "daemon/host/vf_settings.c")),
 }
 # Loaded into programs.
 LIBRARIES = ("crash-shim",)

@@ -13,7 +13,7 @@ import debian
 # package differently, the first one the machine's apt knows is taken.
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "udev", "polkitd", "kmod", "procps", "pciutils",
-    "util-linux", "strace", "libjson-c5", "libacl1",
+    "util-linux", "strace", "libjson-c5", "libacl1", "libmnl0",
     ("libevent-2.1-7t64", "libevent-2.1-7"),
     ("libevent-core-2.1-7t64", "libevent-core-2.1-7"),
     "libasan8", "libubsan1",
