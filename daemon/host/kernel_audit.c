@@ -6,18 +6,15 @@
 
 #include <errno.h>
 #include <linux/audit.h>
-#include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "daemon/host/netlink.h"
 #include "daemon/host/packet.h"
 
 /* A message type for a program's own text. User space assigns those above AUDIT_FIRST_USER_MSG. */
 #define AUDIT_TRUSTED_APP (AUDIT_FIRST_USER_MSG + 21)
-#define REPLY_SIZE 16384 /* an error reply includes the whole request */
 
 void kernel_audit_tell(const HostPaths *host, const char *text)
 {
@@ -31,52 +28,17 @@ void kernel_audit_tell(const HostPaths *host, const char *text)
                 return; /* the journal has the text in any case */
 }
 
-static int read_acknowledgement(int audit)
-{
-        _cleanup_(freep) uint8_t *data = malloc(REPLY_SIZE);
-        uint16_t type, flags;
-        NetlinkSpan payload;
-
-        if (!data)
-                return -ENOMEM;
-        ssize_t n = TEMP_FAILURE_RETRY(recv(audit, data, REPLY_SIZE, 0));
-        if (n < 0)
-                return -errno;
-        NetlinkSpan rest = {data, (size_t)n};
-        int r = netlink_next_message(&rest, &type, &flags, &payload);
-        if (r <= 0 || type != NLMSG_ERROR)
-                return r < 0 ? r : -EBADMSG;
-        return netlink_parse_error(payload);
-}
-
 static int record(const char *text, size_t n_text)
 {
-        const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-        struct nlmsghdr head = {
-                .nlmsg_len = (uint32_t)NLMSG_LENGTH(n_text + 1),
-                .nlmsg_type = AUDIT_TRUSTED_APP,
-                .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
-                .nlmsg_seq = 1,
-        };
-        char padding[NLMSG_ALIGNTO] = "";
-        struct iovec parts[] = {
-                {.iov_base = &head, .iov_len = NLMSG_HDRLEN},
-                {.iov_base = (void *)text, .iov_len = n_text + 1},
-                {.iov_base = padding, .iov_len = NLMSG_ALIGN(n_text + 1) - (n_text + 1)},
-        };
-        struct msghdr message = {
-                .msg_name = (void *)&kernel,
-                .msg_namelen = sizeof(kernel),
-                .msg_iov = parts,
-                .msg_iovlen = ARRAY_SIZE(parts),
-        };
+        _cleanup_(freep) void *buffer = malloc(NETLINK_SIZE);
 
-        _cleanup_(closep) int audit = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
-        if (audit < 0)
-                return -errno;
-        if (TEMP_FAILURE_RETRY(sendmsg(audit, &message, 0)) < 0)
-                return -errno;
-        return read_acknowledgement(audit);
+        if (!buffer)
+                return -ENOMEM;
+        struct nlmsghdr *message = netlink_begin(buffer, AUDIT_TRUSTED_APP, NLM_F_ACK, n_text + 1);
+        message->nlmsg_seq = 1;
+        memcpy(mnl_nlmsg_get_payload(message), text, n_text);
+        ssize_t n = netlink_ask(NETLINK_AUDIT, buffer, 0);
+        return n < 0 ? (int)n : netlink_parse_ack(buffer, (size_t)n);
 }
 
 int kernel_audit_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,169 +15,124 @@
 #include "daemon/base/array.h"
 #include "daemon/host/netlink.h"
 
-#define ADDRESS_MAX 16 /* bytes, of IPv6 */
-
 void net_table_clear(NetTable *table)
 {
         free(table->uses);
         *table = (NetTable){.n_uses = 0};
 }
 
-static int add_use(NetTable *table, const NetUse *use)
+/* Records an address, or the first route of an interface. */
+static int add_use(NetTable *table, int interface, bool is_route, const char *text)
 {
+        for (size_t i = 0; is_route && i < table->n_uses; i++)
+                if (table->uses[i].is_route && table->uses[i].interface == interface)
+                        return 0;
         if (!ARRAY_GROW(table->uses, table->n_uses))
                 return -ENOMEM;
-        table->uses[table->n_uses++] = *use;
+        NetUse *use = &table->uses[table->n_uses++];
+        *use = (NetUse){.interface = interface, .is_route = is_route};
+        (void)snprintf(use->text, sizeof(use->text), "%s", text);
         return 0;
 }
 
-static size_t address_size(unsigned family)
+static bool is_ip(unsigned family)
 {
-        return family == AF_INET ? 4 : family == AF_INET6 ? ADDRESS_MAX : 0;
+        return family == AF_INET || family == AF_INET6;
 }
 
-/* Every interface that is up has addresses and routes of fe80::/10 and ff00::/8. */
-static bool is_automatic(unsigned family, const uint8_t *address)
+/* Formats `prefix`, an address and its length. Returns 1, 0 for what is not told, or -EBADMSG. */
+static int describe(unsigned family, const struct nlattr *attribute, const char *prefix,
+                    unsigned length, char text[static NET_USE_SIZE])
 {
-        return family == AF_INET6 &&
-               (address[0] == 0xff || (address[0] == 0xfe && (address[1] & 0xc0) == 0x80));
-}
+        size_t size = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+        char address[INET6_ADDRSTRLEN];
 
-/* Copies an attribute's number. Returns false if it is too short for one. */
-static bool take_number(NetlinkSpan payload, int *ret_number)
-{
-        if (payload.n < sizeof(*ret_number))
-                return false;
-        memcpy(ret_number, payload.data, sizeof(*ret_number));
-        return true;
-}
-
-static int parse_address(NetTable *table, NetlinkSpan message)
-{
-        struct ifaddrmsg head;
-        NetlinkSpan payload, address = {.n = 0};
-        char text[INET6_ADDRSTRLEN];
-        uint16_t type;
-        int r;
-
-        if (message.n < sizeof(head))
+        if (!attribute || mnl_attr_get_payload_len(attribute) < size)
                 return -EBADMSG;
-        memcpy(&head, message.data, sizeof(head));
-        netlink_advance(&message, sizeof(head));
-        while ((r = netlink_next_attribute(&message, &type, &payload)) > 0)
-                /* On a link with a peer, IFA_ADDRESS is the peer's; IFA_LOCAL is local. */
-                if (type == IFA_LOCAL || (type == IFA_ADDRESS && address.n == 0))
-                        address = payload;
-        if (r < 0)
+        const struct in6_addr *bytes = mnl_attr_get_payload(attribute);
+        /* Every interface that is up has addresses and routes of fe80::/10 and ff00::/8. */
+        if (family == AF_INET6 && (IN6_IS_ADDR_LINKLOCAL(bytes) || IN6_IS_ADDR_MULTICAST(bytes)))
+                return 0;
+        if (!inet_ntop((int)family, bytes, address, sizeof(address)))
+                return 0;
+        (void)snprintf(text, NET_USE_SIZE, "%s%s/%u", prefix, address, length);
+        return 1;
+}
+
+static int parse_address(NetTable *table, const struct nlmsghdr *message)
+{
+        const struct ifaddrmsg *head = mnl_nlmsg_get_payload(message);
+        const struct nlattr *found[IFA_LOCAL + 1] = {NULL};
+        char text[NET_USE_SIZE];
+
+        int r = netlink_find(message, sizeof(*head), found, ARRAY_SIZE(found));
+        if (r < 0 || !is_ip(head->ifa_family))
                 return r;
-        if (address_size(head.ifa_family) == 0)
-                return 0;
-        if (address.n < address_size(head.ifa_family))
-                return -EBADMSG;
-        if (is_automatic(head.ifa_family, address.data) ||
-            !inet_ntop(head.ifa_family, address.data, text, sizeof(text)))
-                return 0;
-        NetUse use = {.interface = (int)head.ifa_index};
-        (void)snprintf(use.text, sizeof(use.text), "%s/%u", text, head.ifa_prefixlen);
-        return add_use(table, &use);
-}
-
-/* Records a route of an interface, unless the interface has one already. */
-static int add_route(NetTable *table, int interface, const char *text)
-{
-        NetUse use = {.interface = interface, .is_route = true};
-
-        for (size_t i = 0; i < table->n_uses; i++)
-                if (table->uses[i].is_route && table->uses[i].interface == interface)
-                        return 0;
-        (void)snprintf(use.text, sizeof(use.text), "%s", text);
-        return add_use(table, &use);
+        /* On a link with a peer, IFA_ADDRESS is the peer's; IFA_LOCAL is local. */
+        r = describe(head->ifa_family, found[IFA_LOCAL] ?: found[IFA_ADDRESS], "",
+                     head->ifa_prefixlen, text);
+        return r > 0 ? add_use(table, (int)head->ifa_index, false, text) : r;
 }
 
 /* A route with several next hops: a struct rtnexthop and attributes for each. */
-static int parse_hops(NetTable *table, NetlinkSpan hops, const char *text)
+static int parse_hops(NetTable *table, const struct nlattr *hops, const char *text)
 {
-        struct rtnexthop hop;
+        const struct rtnexthop *hop = mnl_attr_get_payload(hops);
+        int r = 0;
 
-        while (hops.n > 0) {
-                if (hops.n < sizeof(hop))
+        for (int n = mnl_attr_get_payload_len(hops); r == 0 && n > 0; hop = RTNH_NEXT(hop)) {
+                if (n < (int)sizeof(*hop) || !RTNH_OK(hop, n))
                         return -EBADMSG;
-                memcpy(&hop, hops.data, sizeof(hop));
-                if (hop.rtnh_len < sizeof(hop) || hop.rtnh_len > hops.n)
-                        return -EBADMSG;
-                int r = add_route(table, hop.rtnh_ifindex, text);
-                if (r < 0)
-                        return r;
-                netlink_advance(&hops, hop.rtnh_len);
+                r = add_use(table, hop->rtnh_ifindex, true, text);
+                n -= (int)RTNH_ALIGN(hop->rtnh_len);
         }
-        return 0;
+        return r;
 }
 
-/* Describes a route's destination; false for a route that the kernel has made by itself. */
-static bool describe_route(const struct rtmsg *head, NetlinkSpan to, char text[static NET_USE_SIZE])
+static int parse_route(NetTable *table, const struct nlmsghdr *message)
 {
-        char address[INET6_ADDRSTRLEN];
+        const struct rtmsg *head = mnl_nlmsg_get_payload(message);
+        const struct nlattr *found[RTA_MULTIPATH + 1] = {NULL};
+        char text[NET_USE_SIZE] = "default route";
+        int interface = 0;
 
-        if (head->rtm_type != RTN_UNICAST || head->rtm_protocol == RTPROT_KERNEL ||
-            address_size(head->rtm_family) == 0)
-                return false;
-        if (head->rtm_dst_len == 0) {
-                (void)snprintf(text, NET_USE_SIZE, "default route");
-                return true;
-        }
-        if (to.n < address_size(head->rtm_family) || is_automatic(head->rtm_family, to.data) ||
-            !inet_ntop(head->rtm_family, to.data, address, sizeof(address)))
-                return false;
-        (void)snprintf(text, NET_USE_SIZE, "route to %s/%u", address, head->rtm_dst_len);
-        return true;
-}
-
-static int parse_route(NetTable *table, NetlinkSpan message)
-{
-        struct rtmsg head;
-        NetlinkSpan payload, to = {.n = 0}, hops = {.n = 0};
-        char text[NET_USE_SIZE];
-        int interface = 0, r;
-        uint16_t type;
-
-        if (message.n < sizeof(head))
-                return -EBADMSG;
-        memcpy(&head, message.data, sizeof(head));
-        netlink_advance(&message, sizeof(head));
-        while ((r = netlink_next_attribute(&message, &type, &payload)) > 0) {
-                if (type == RTA_DST)
-                        to = payload;
-                else if (type == RTA_MULTIPATH)
-                        hops = payload;
-                else if (type == RTA_OIF && !take_number(payload, &interface))
+        int r = netlink_find(message, sizeof(*head), found, ARRAY_SIZE(found));
+        if (r == 0 && found[RTA_OIF]) {
+                if (mnl_attr_get_payload_len(found[RTA_OIF]) < sizeof(uint32_t))
                         return -EBADMSG;
+                interface = (int)mnl_attr_get_u32(found[RTA_OIF]);
         }
-        if (r < 0 || !describe_route(&head, to, text))
+        /* Leave out the routes that the kernel has made by itself. */
+        if (r < 0 || head->rtm_type != RTN_UNICAST || head->rtm_protocol == RTPROT_KERNEL ||
+            !is_ip(head->rtm_family))
                 return r;
-        r = interface != 0 ? add_route(table, interface, text) : 0;
-        return r < 0 ? r : parse_hops(table, hops, text);
+        r = head->rtm_dst_len == 0 ? 1
+                                   : describe(head->rtm_family, found[RTA_DST], "route to ",
+                                              head->rtm_dst_len, text);
+        if (r <= 0)
+                return r;
+        r = interface != 0 ? add_use(table, interface, true, text) : 0;
+        return r == 0 && found[RTA_MULTIPATH] ? parse_hops(table, found[RTA_MULTIPATH], text) : r;
 }
 
 int net_table_parse(NetTable *table, const void *data, size_t n_data)
 {
-        NetlinkSpan rest = {data, n_data}, payload;
-        uint16_t type, flags;
-        bool changed = false;
-        int r;
+        const struct nlmsghdr *message = data;
+        int n = (int)n_data, r = 0;
 
-        while ((r = netlink_next_message(&rest, &type, &flags, &payload)) > 0) {
-                changed |= flags & NLM_F_DUMP_INTR;
-                if (type == NLMSG_DONE)
-                        return changed ? NET_TABLE_E_CHANGED : NET_TABLE_E_DONE;
-                if (type == NLMSG_ERROR) {
-                        r = netlink_parse_error(payload);
-                        return r == 0 ? -EBADMSG : r;
-                }
-                r = type == RTM_NEWADDR    ? parse_address(table, payload)
-                    : type == RTM_NEWROUTE ? parse_route(table, payload)
-                                           : 0;
-                if (r < 0)
-                        return r;
+        for (; r == 0 && n > 0; message = mnl_nlmsg_next(message, &n)) {
+                if (!netlink_is_whole(message, (size_t)n))
+                        return -EBADMSG;
+                if (message->nlmsg_flags & NLM_F_DUMP_INTR)
+                        return NET_TABLE_E_CHANGED;
+                if (message->nlmsg_type == NLMSG_DONE)
+                        return NET_TABLE_E_DONE;
+                if (message->nlmsg_type == NLMSG_ERROR)
+                        return netlink_parse_ack(message, (size_t)n) ?: -EBADMSG;
+                if (message->nlmsg_type == RTM_NEWADDR)
+                        r = parse_address(table, message);
+                else if (message->nlmsg_type == RTM_NEWROUTE)
+                        r = parse_route(table, message);
         }
-        return r == 0 && changed ? NET_TABLE_E_CHANGED : r;
+        return r;
 }

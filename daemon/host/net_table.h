@@ -37,8 +37,8 @@ enum {
 void net_table_clear(NetTable *table);
 
 /*
- * Adds a part of a dump. Returns 0 (more follows), a positive value from above, -EBADMSG, -ENOMEM,
- * or the -errno of the kernel.
+ * Adds a part of a dump, aligned as by malloc(3). Returns 0 (more follows), a positive value from
+ * above, -EBADMSG, -ENOMEM, or the -errno of the kernel.
  */
 _nodiscard_ int net_table_parse(NetTable *table, const void *data, size_t n_data);
 

@@ -1,69 +1,99 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Headers are copied out before they are read. Each length is checked against what is left.
+ * Sockets are used directly: mnl_socket_recvfrom() does not say who sent a message.
  */
 
 #include <errno.h>
-#include <linux/netlink.h>
-#include <string.h>
+#include <sys/socket.h>
 
+#include "core/probe/cleanup.h"
 #include "daemon/host/netlink.h"
 
-static size_t align(size_t n)
+struct nlmsghdr *netlink_begin(void *buffer, uint16_t type, uint16_t flags, size_t n_header)
 {
-        return (n + NLA_ALIGNTO - 1) & ~(size_t)(NLA_ALIGNTO - 1);
+        struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+        message->nlmsg_type = type;
+        message->nlmsg_flags = NLM_F_REQUEST | flags;
+        (void)mnl_nlmsg_put_extra_header(message, MNL_ALIGN(n_header));
+        return message;
 }
 
-void netlink_advance(NetlinkSpan *span, size_t n)
+int netlink_send(int protocol, const struct nlmsghdr *request)
 {
-        n = align(n) < span->n ? align(n) : span->n;
-        span->data += n;
-        span->n -= n;
+        const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+
+        _cleanup_(closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+        if (fd < 0 ||
+            TEMP_FAILURE_RETRY(sendto(fd, request, request->nlmsg_len, 0,
+                                      (const struct sockaddr *)&kernel, sizeof(kernel))) < 0)
+                return -errno;
+        return TAKE_FD(fd);
 }
 
-int netlink_next_attribute(NetlinkSpan *rest, uint16_t *ret_type, NetlinkSpan *ret_payload)
+ssize_t netlink_receive(int fd, void *buffer, int flags)
 {
-        struct nlattr head;
+        struct sockaddr_nl from;
+        socklen_t n_from = sizeof(from);
 
-        if (rest->n == 0)
-                return 0;
-        if (rest->n < sizeof(head))
+        ssize_t n = TEMP_FAILURE_RETRY(recvfrom(fd, buffer, NETLINK_SIZE, MSG_TRUNC | flags,
+                                                (struct sockaddr *)&from, &n_from));
+        if (n < 0)
+                return -errno;
+        if (n == 0 || (size_t)n > NETLINK_SIZE || n_from != sizeof(from) || from.nl_pid != 0)
                 return -EBADMSG;
-        memcpy(&head, rest->data, sizeof(head));
-        if (head.nla_len < sizeof(head) || head.nla_len > rest->n)
-                return -EBADMSG;
-        *ret_type = head.nla_type & NLA_TYPE_MASK;
-        *ret_payload = (NetlinkSpan){rest->data + sizeof(head), head.nla_len - sizeof(head)};
-        netlink_advance(rest, head.nla_len);
-        return 1;
+        return n;
 }
 
-int netlink_next_message(NetlinkSpan *rest, uint16_t *ret_type, uint16_t *ret_flags,
-                         NetlinkSpan *ret_payload)
+ssize_t netlink_ask(int protocol, void *buffer, int flags)
 {
-        struct nlmsghdr head;
+        _cleanup_(closep) int fd = netlink_send(protocol, buffer);
 
-        if (rest->n == 0)
-                return 0;
-        if (rest->n < sizeof(head))
-                return -EBADMSG;
-        memcpy(&head, rest->data, sizeof(head));
-        if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > rest->n)
-                return -EBADMSG;
-        *ret_type = head.nlmsg_type;
-        *ret_flags = head.nlmsg_flags;
-        *ret_payload = (NetlinkSpan){rest->data + sizeof(head), head.nlmsg_len - sizeof(head)};
-        netlink_advance(rest, head.nlmsg_len);
-        return 1;
+        return fd < 0 ? fd : netlink_receive(fd, buffer, flags);
 }
 
-int netlink_parse_error(NetlinkSpan message)
+bool netlink_is_whole(const struct nlmsghdr *message, size_t n)
 {
-        int32_t error;
+        /* To libmnl before 1.0.5, a length of 2 GiB and more is a negative number, and passes. */
+        return mnl_nlmsg_ok(message, (int)n) && message->nlmsg_len <= n;
+}
 
-        if (message.n < sizeof(error))
+int netlink_parse_ack(const void *data, size_t n_data)
+{
+        const struct nlmsghdr *message = data;
+        const struct nlmsgerr *body = mnl_nlmsg_get_payload(message);
+
+        if (!netlink_is_whole(message, n_data) || message->nlmsg_type != NLMSG_ERROR ||
+            mnl_nlmsg_get_payload_len(message) < sizeof(*body))
                 return -EBADMSG;
-        memcpy(&error, message.data, sizeof(error));
-        return error > 0 || error < -4095 ? -EBADMSG : error;
+        return body->error > 0 || body->error < -4095 ? -EBADMSG : body->error;
+}
+
+static int find(const void *data, size_t n, const struct nlattr **found, size_t n_found)
+{
+        const char *end = (const char *)data + n;
+        const struct nlattr *attribute = data;
+
+        for (; mnl_attr_ok(attribute, (int)(end - (const char *)attribute));
+             attribute = mnl_attr_next(attribute))
+                if (mnl_attr_get_type(attribute) < n_found)
+                        found[mnl_attr_get_type(attribute)] = attribute;
+        /* The last attribute may lack its padding. */
+        return (const char *)attribute < end ? -EBADMSG : 0;
+}
+
+int netlink_find(const struct nlmsghdr *message, size_t n_header, const struct nlattr **found,
+                 size_t n_found)
+{
+        size_t n = mnl_nlmsg_get_payload_len(message);
+
+        return n < n_header ? -EBADMSG
+                            : find(mnl_nlmsg_get_payload_offset(message, n_header), n - n_header,
+                                   found, n_found);
+}
+
+int netlink_find_nested(const struct nlattr *nest, const struct nlattr **found, size_t n_found)
+{
+        return find(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), found, n_found);
 }

@@ -16,7 +16,7 @@
 #include "core/model/base.h"
 
 #define VF_MAC_SIZE 32          /* of the attribute; an Ethernet address is its first 6 */
-#define VF_NETLINK_ASK_SIZE 256 /* more than any request here needs */
+#define VF_NETLINK_ASK_SIZE 256 /* more than any request here needs; aligned as by malloc(3) */
 
 typedef enum VfSetting {
         VF_SETTING_MAC,
@@ -30,6 +30,7 @@ typedef enum VfSetting {
 
 typedef struct VfSettings {
         unsigned known; /* bits 1 << VfSetting: what the following hold */
+        /* In the order of the kernel's structures. */
         uint8_t mac[VF_MAC_SIZE];
         uint32_t vlan; /* 0: none */
         uint32_t qos;
@@ -60,11 +61,8 @@ size_t vf_netlink_order(uint8_t buffer[static VF_NETLINK_ASK_SIZE], int interfac
                         const VfSettings *settings, VfSetting setting);
 
 /*
- * Finds one VF in the answer. Returns 0, VF_NETLINK_E_NONE, -EBADMSG for an incomplete answer, or
- * the -errno of the kernel.
+ * Finds one VF in the answer, aligned as well. Returns 0, VF_NETLINK_E_NONE, -EBADMSG for an
+ * incomplete answer, or the -errno of the kernel.
  */
 _nodiscard_ int vf_netlink_parse(const void *data, size_t n_data, int interface, unsigned vf,
                                  VfSettings *ret_settings);
-
-/* Reads the answer to such a request. Returns 0, -EBADMSG, or the -errno of the kernel. */
-_nodiscard_ int vf_netlink_parse_ack(const void *data, size_t n_data);

@@ -5,12 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/host/netlink.h"
 #include "daemon/host/vf_settings.h"
 
 /* --- which interface -------------------------------------------------------------------------- */
@@ -87,55 +87,30 @@ int vf_settings_interfaces(const HostPaths *host, Bdf pf, int interfaces[static 
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-/* Sends a request and receives the kernel's answer, whole. Returns 0 and *ret, or -errno. */
-static int converse(const uint8_t *request, size_t n_request, uint8_t **ret_answer,
-                    size_t *ret_n_answer)
-{
-        struct sockaddr_nl from = {.nl_family = AF_NETLINK};
-        socklen_t n_from = sizeof(from);
-
-        _cleanup_(closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-        if (fd < 0 || sendto(fd, request, n_request, 0, (struct sockaddr *)&from, n_from) < 0)
-                return -errno;
-        /* The kernel has queued the answer by now: read its length. */
-        ssize_t n = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-        if (n < 0)
-                return -errno;
-        _cleanup_(freep) uint8_t *answer = malloc((size_t)n + 1);
-        if (!answer)
-                return -ENOMEM;
-        n = recvfrom(fd, answer, (size_t)n, 0, (struct sockaddr *)&from, &n_from);
-        if (n < 0)
-                return -errno;
-        if (n_from != sizeof(from) || from.nl_pid != 0)
-                return -EBADMSG; /* not sent by the kernel */
-        *ret_answer = TAKE_PTR(answer);
-        *ret_n_answer = (size_t)n;
-        return 0;
-}
-
 int vf_settings_read_interface(int interface, unsigned number, VfSettings *ret_settings)
 {
-        uint8_t request[VF_NETLINK_ASK_SIZE];
-        _cleanup_(freep) uint8_t *answer = NULL;
-        size_t n_answer;
+        _cleanup_(freep) void *buffer = malloc(NETLINK_SIZE);
 
-        int r = converse(request, vf_netlink_ask(request, interface), &answer, &n_answer);
-        if (r == 0)
-                r = vf_netlink_parse(answer, n_answer, interface, number, ret_settings);
+        if (!buffer)
+                return -ENOMEM;
+        (void)vf_netlink_ask(buffer, interface);
+        /* The kernel queues the answer before send(2) returns: there is nothing to wait for. */
+        ssize_t n = netlink_ask(NETLINK_ROUTE, buffer, MSG_DONTWAIT);
+        int r = n < 0 ? (int)n
+                      : vf_netlink_parse(buffer, (size_t)n, interface, number, ret_settings);
         return r == -ENODEV || r == VF_NETLINK_E_NONE ? VF_SETTINGS_E_NONE : r;
 }
 
 int vf_settings_write_interface(int interface, unsigned number, const VfSettings *settings,
                                 VfSetting setting)
 {
-        uint8_t request[VF_NETLINK_ASK_SIZE];
-        _cleanup_(freep) uint8_t *answer = NULL;
-        size_t n_answer;
+        _cleanup_(freep) void *buffer = malloc(NETLINK_SIZE);
 
-        int r = converse(request, vf_netlink_order(request, interface, number, settings, setting),
-                         &answer, &n_answer);
-        return r < 0 ? r : vf_netlink_parse_ack(answer, n_answer);
+        if (!buffer)
+                return -ENOMEM;
+        (void)vf_netlink_order(buffer, interface, number, settings, setting);
+        ssize_t n = netlink_ask(NETLINK_ROUTE, buffer, MSG_DONTWAIT);
+        return n < 0 ? (int)n : netlink_parse_ack(buffer, (size_t)n);
 }
 
 int vf_settings_restore_interface(int interface, unsigned number, const VfSettings *saved,

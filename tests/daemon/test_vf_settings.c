@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/host/netlink.h"
 #include "daemon/host/vf_settings.h"
 #include "daemon/lease/vfs.h"
 #include "tests/unit/tap.h"
@@ -35,7 +36,7 @@ static const VfSettings some = {
 /* --- a kernel's answer, made by hand ---------------------------------------------------------- */
 
 typedef struct Message {
-        uint8_t data[2048];
+        _Alignas(struct nlmsghdr) uint8_t data[2048];
         size_t n;
 } Message;
 
@@ -179,15 +180,15 @@ static void test_errors(void)
         VfSettings settings;
 
         CHECK_NUMBER(parse(&message, 0, &settings), -ENODEV);
-        CHECK_NUMBER(vf_netlink_parse_ack(message.data, message.n), -ENODEV);
+        CHECK_NUMBER(netlink_parse_ack(message.data, message.n), -ENODEV);
         message = make_error(0);
-        CHECK_NUMBER(vf_netlink_parse_ack(message.data, message.n), 0);
+        CHECK_NUMBER(netlink_parse_ack(message.data, message.n), 0);
         CHECK_NUMBER(parse(&message, 0, &settings), -EBADMSG);
         message = make_error(7);
-        CHECK_NUMBER(vf_netlink_parse_ack(message.data, message.n), -EBADMSG);
+        CHECK_NUMBER(netlink_parse_ack(message.data, message.n), -EBADMSG);
         message = make_link(&some, 0);
-        CHECK_NUMBER(vf_netlink_parse_ack(message.data, message.n), -EBADMSG);
-        CHECK_NUMBER(vf_netlink_parse_ack(message.data, 0), -EBADMSG);
+        CHECK_NUMBER(netlink_parse_ack(message.data, message.n), -EBADMSG);
+        CHECK_NUMBER(netlink_parse_ack(message.data, 0), -EBADMSG);
 }
 
 /* A message cut anywhere, with its length adjusted: it never yields incomplete settings. */
@@ -251,7 +252,7 @@ static void test_malformed(void)
 static void test_orders(void)
 {
         for (VfSetting s = 0; s < _VF_SETTING_N; s++) {
-                uint8_t buffer[VF_NETLINK_ASK_SIZE];
+                _Alignas(struct nlmsghdr) uint8_t buffer[VF_NETLINK_ASK_SIZE];
                 VfSettings settings = {.known = 0};
                 struct nlmsghdr head;
 
@@ -278,7 +279,7 @@ static void test_order_of_a_vlan(void)
         static const uint8_t want[] = {
                 28, 0, IFLA_VFINFO_LIST, 0, 24, 0, IFLA_VF_INFO, 0, 20 + 4, 0,
         };
-        uint8_t buffer[VF_NETLINK_ASK_SIZE];
+        _Alignas(struct nlmsghdr) uint8_t buffer[VF_NETLINK_ASK_SIZE];
         struct ifla_vf_vlan_info vlan;
         uint16_t lengths[4];
 

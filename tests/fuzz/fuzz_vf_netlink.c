@@ -7,6 +7,7 @@
 
 #include "fuzz.h"
 
+#include "daemon/host/netlink.h"
 #include "daemon/host/vf_netlink.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ static int read_order(uint8_t *order, size_t n_order, int interface, unsigned vf
 static void check_orders(const VfSettings *settings, int interface, unsigned vf)
 {
         for (VfSetting s = 0; s < _VF_SETTING_N; s++) {
-                uint8_t order[VF_NETLINK_ASK_SIZE];
+                _Alignas(struct nlmsghdr) uint8_t order[VF_NETLINK_ASK_SIZE];
                 VfSettings again = {.known = 0};
 
                 if (!(settings->known & 1U << s))
@@ -53,9 +54,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_data)
                 return 0;
         int interface = data[0] & 0xf;
         unsigned vf = data[0] >> 4;
-        int r = vf_netlink_parse(data + 1, n_data - 1, interface, vf, &settings);
-        int ack = vf_netlink_parse_ack(data + 1, n_data - 1);
+        /* The parser wants it aligned. */
+        uint8_t *answer = malloc(--n_data > 0 ? n_data : 1);
+        MUST(answer);
+        memcpy(answer, data + 1, n_data);
+        int r = vf_netlink_parse(answer, n_data, interface, vf, &settings);
+        int ack = netlink_parse_ack(answer, n_data);
 
+        free(answer);
         MUST(r <= 0 ? r >= -4095 : r == VF_NETLINK_E_NONE);
         MUST(ack <= 0 && ack >= -4095);
         MUST(r >= 0 ? ack == -EBADMSG : ack == 0 || ack == r || r == -EBADMSG);
