@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "core/probe/cleanup.h"
 #include "daemon/host/net_table.h"
+#include "daemon/host/netlink.h"
 #include "tests/unit/tap.h"
 
 typedef struct Dump {
@@ -192,6 +195,40 @@ static void test_cut(void)
         CHECK_NUMBER(n_bad, dump.n - 2); /* all but nothing, and the first alone */
 }
 
+/* libmnl before 1.0.5 takes such a length for a negative number. */
+static void test_length_of_2_gib(void)
+{
+        Dump dump = {.n = 0};
+        char text[512];
+
+        put_address(&dump, 1, "127.0.0.1", 8);
+        memcpy(dump.data, &(uint32_t){0x80000010}, sizeof(uint32_t));
+        CHECK_NUMBER(read_dump(dump.data, dump.n, text), -EBADMSG);
+}
+
+/* An answer that another socket than the kernel's has sent. */
+static void test_another_sender(void)
+{
+        struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+        socklen_t n_address = sizeof(address);
+        _cleanup_(freep) void *buffer = malloc(NETLINK_SIZE);
+        Dump dump = {.n = 0};
+
+        _cleanup_(closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_USERSOCK);
+        _cleanup_(closep) int other = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_USERSOCK);
+        if (!CHECK(buffer))
+                return;
+        if (fd < 0 || other < 0)
+                SKIP("this sandbox has no netlink between processes");
+        CHECK_NUMBER(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        CHECK_NUMBER(getsockname(fd, (struct sockaddr *)&address, &n_address), 0);
+        CHECK_NUMBER(netlink_receive(fd, buffer, MSG_DONTWAIT), -EAGAIN);
+        end(&dump, 0);
+        CHECK_NUMBER(sendto(other, dump.data, dump.n, 0, (struct sockaddr *)&address, n_address),
+                     dump.n);
+        CHECK_NUMBER(netlink_receive(fd, buffer, MSG_DONTWAIT), -EBADMSG);
+}
+
 /* The host of the test has at least a route to itself; its kernel is the real one. */
 static void test_this_machine(void)
 {
@@ -213,6 +250,8 @@ int main(void)
                 {"a route by several ways", test_multipath},
                 {"a dump that changed, and one that is refused", test_changed_and_refused},
                 {"a dump that is cut", test_cut},
+                {"a message of 2 GiB", test_length_of_2_gib},
+                {"an answer by another socket", test_another_sender},
                 {"this machine's", test_this_machine},
         };
 
