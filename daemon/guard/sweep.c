@@ -105,17 +105,6 @@ static int sweep_one(const HostPaths *host, const Sweep *sweep, Bdf bdf, char **
         return r < 0 || watchfile_knows(sweep->former, &function) ? r : let_in(host, sweep, bdf);
 }
 
-/* Keeps the first failure. A function that is gone is no failure. */
-static void add(int *code, char **message, int r, char *text)
-{
-        if (r == 0 || r == -ENOENT || *code != 0) {
-                free(text);
-                return;
-        }
-        *code = r;
-        *message = text;
-}
-
 static int open_gate(const HostPaths *host, char **ret_message)
 {
         _cleanup_(closep) int lock = -1;
@@ -126,7 +115,6 @@ static int open_gate(const HostPaths *host, char **ret_message)
 
 int sweep_run(const HostPaths *host, const Sweep *sweep, char **ret_message)
 {
-        char *text = NULL;
         int code = 0;
 
         *ret_message = NULL;
@@ -135,9 +123,11 @@ int sweep_run(const HostPaths *host, const Sweep *sweep, char **ret_message)
                 if (r != 0)
                         return r;
         }
-        for (size_t i = 0; i < sweep->n_strays; i++, text = NULL) {
-                int r = unblock(host, sweep, sweep->strays[i], &text);
-                add(&code, ret_message, r, text);
+        for (size_t i = 0; i < sweep->n_strays; i++) {
+                _cleanup_(freep) char *message = NULL;
+
+                int r = unblock(host, sweep, sweep->strays[i], &message);
+                host_keep_first(r, &message, &code, ret_message);
         }
         if (!sweep->every_override && !sweep->former)
                 return code;
@@ -145,13 +135,14 @@ int sweep_run(const HostPaths *host, const Sweep *sweep, char **ret_message)
         _cleanup_(closedirp) DIR *dir = host_open_directory("%s/bus/pci/devices", host->sysfs);
         if (!dir)
                 return -errno;
-        for (struct dirent *entry; (entry = readdir(dir)); text = NULL) {
+        for (struct dirent *entry; (entry = readdir(dir));) {
+                _cleanup_(freep) char *message = NULL;
                 Bdf bdf;
 
                 if (!bdf_parse(entry->d_name, &bdf))
                         continue;
-                int r = sweep_one(host, sweep, bdf, &text);
-                add(&code, ret_message, r, text);
+                int r = sweep_one(host, sweep, bdf, &message);
+                host_keep_first(r, &message, &code, ret_message);
         }
         return code;
 }

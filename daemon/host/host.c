@@ -46,6 +46,14 @@ int host_refuse_write(int error, char **ret_message, const char *format, ...)
                            error < 0 ? ": " : "", error < 0 ? strerror(-error) : "");
 }
 
+void host_keep_first(int r, char **message, int *first, char **ret_message)
+{
+        if (r == 0 || r == -ENOENT || *first != 0)
+                return;
+        *first = r;
+        *ret_message = TAKE_PTR(*message);
+}
+
 int host_read_text(const char *path, char **ret_text)
 {
         _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

@@ -44,6 +44,12 @@ int host_refuse(Refusal refusal, char **ret_message, const char *format, ...) _p
  */
 int host_refuse_write(int error, char **ret_message, const char *format, ...) _printf_(3, 4);
 
+/*
+ * Keeps the first failure of several steps: unless *first has one already, `r` with its message,
+ * which is taken over. A device that is gone (-ENOENT) is no failure.
+ */
+void host_keep_first(int r, char **message, int *first, char **ret_message);
+
 /* Where an attribute of a function is; returns `path`, which holds PATH_MAX. */
 const char *host_device_path(const HostPaths *host, Bdf bdf, const char *name,
                              char path[static PATH_MAX]);

@@ -142,10 +142,7 @@ int lease_clean(const HostPaths *host, const LeaseRecord *record, Cleaning *clea
                         continue;
                 int r = clean_one(host, record, &record->devices[i], &message);
                 cleaning->unfit[i] = r != 0;
-                if (r == 0 || r == -ENOENT || first != 0)
-                        continue;
-                first = r;
-                *ret_message = TAKE_PTR(message);
+                host_keep_first(r, &message, &first, ret_message);
         }
         return first;
 }

@@ -36,10 +36,7 @@ int lease_halt(const HostPaths *host, const LeaseRecord *record, const VfioFds *
                 _cleanup_(freep) char *message = NULL;
 
                 int r = halt_device(host, record, &record->devices[i], &message);
-                if (r == 0 || first != 0)
-                        continue;
-                first = r;
-                *ret_message = TAKE_PTR(message);
+                host_keep_first(r, &message, &first, ret_message);
         }
         return first;
 }

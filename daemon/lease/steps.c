@@ -294,10 +294,7 @@ static void run_steps(const HostPaths *host, const LeaseRecord *record, const Re
                             !lease_record_has_hold(record, device))
                                 continue;
                         int r = steps[s].step(host, device, &message);
-                        if (r == 0 || r == -ENOENT || *first != 0)
-                                continue;
-                        *first = r;
-                        *first_message = TAKE_PTR(message);
+                        host_keep_first(r, &message, first, first_message);
                 }
 }
 
@@ -317,10 +314,7 @@ int lease_steps_restore(const HostPaths *host, const LeaseRecord *record, Cleani
 
         run_steps(host, record, leave, ARRAY_SIZE(leave), NULL, &first, &first_message);
         int r = lease_clean(host, record, cleaning, &message);
-        if (r != 0 && first == 0) {
-                first = r;
-                first_message = TAKE_PTR(message);
-        }
+        host_keep_first(r, &message, &first, &first_message);
         run_steps(host, record, unmark, ARRAY_SIZE(unmark), cleaning->unfit, &first,
                   &first_message);
         /*

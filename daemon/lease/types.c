@@ -40,10 +40,7 @@ int lease_types_restore(const HostPaths *host, const LeaseRecord *record, char *
                 if (!group->type_before[0])
                         continue;
                 int r = set_type(host, group, group->type_before, &message);
-                if (r == 0 || r == -ENOENT || first != 0)
-                        continue;
-                first = r;
-                *ret_message = TAKE_PTR(message);
+                host_keep_first(r, &message, &first, ret_message);
         }
         return first;
 }

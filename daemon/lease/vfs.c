@@ -30,7 +30,6 @@ int lease_vfs_save(const HostPaths *host, LeaseRecord *record, bool *ret_changed
 
 int lease_vfs_restore(const HostPaths *host, const LeaseRecord *record, char **ret_message)
 {
-        _cleanup_(freep) char *first_message = NULL;
         int first = 0;
 
         for (size_t i = 0; i < record->n_vfs; i++) {
@@ -44,9 +43,7 @@ int lease_vfs_restore(const HostPaths *host, const LeaseRecord *record, char **r
                 if (r == 0 || first != 0)
                         continue;
                 first = r;
-                first_message = TAKE_PTR(message);
+                *ret_message = TAKE_PTR(message);
         }
-        if (first != 0)
-                *ret_message = TAKE_PTR(first_message);
         return first;
 }
