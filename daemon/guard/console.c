@@ -143,20 +143,9 @@ static int bind_framebuffer(const HostPaths *host, const char *device, bool boun
                                  bound ? "bound again" : "unbound");
 }
 
-static int switch_console(const HostPaths *host, const LeaseChange *change, bool bound,
-                          char **ret_message)
+int console_switch(const HostPaths *host, const LeaseChange *change, bool bound, char **ret_message)
 {
         return change->kind == LEASE_CHANGE_CONSOLE
                        ? bind_console(host, change->place, bound, ret_message)
                        : bind_framebuffer(host, change->place, bound, ret_message);
-}
-
-int console_make(const HostPaths *host, const LeaseChange *change, char **ret_message)
-{
-        return switch_console(host, change, false, ret_message);
-}
-
-int console_undo(const HostPaths *host, const LeaseChange *change, char **ret_message)
-{
-        return switch_console(host, change, true, ret_message);
 }

@@ -25,8 +25,8 @@ _nodiscard_ int console_find(const HostPaths *host, LeaseRecord *record, bool *r
 bool console_is_change(const LeaseChange *change);
 
 /*
- * Make and undo one change. Each compares the state before it writes, and reads it back. Return 0,
- * a Refusal with *ret_message, or -errno.
+ * Makes one change (the console is not bound any more), or undoes it. Compares the state before it
+ * writes, and reads it back. Returns 0, a Refusal with *ret_message, or -errno.
  */
-_nodiscard_ int console_make(const HostPaths *host, const LeaseChange *change, char **ret_message);
-_nodiscard_ int console_undo(const HostPaths *host, const LeaseChange *change, char **ret_message);
+_nodiscard_ int console_switch(const HostPaths *host, const LeaseChange *change, bool bound,
+                               char **ret_message);

@@ -26,25 +26,15 @@ static void outcome_deinitp(Outcome *outcome)
         free(outcome->evicted);
 }
 
-/* Keeps the first failure; takes over `message`. */
-static void outcome_add(Outcome *outcome, int code, char *message)
-{
-        if (code == 0 || code == -ENOENT || outcome->code != 0) {
-                free(message);
-                return;
-        }
-        outcome->code = code;
-        outcome->message = message;
-}
-
 static void outcome_add_evicted(Outcome *outcome, Bdf bdf, const char *driver)
 {
         char text[BDF_TEXT_SIZE];
 
         if (!text_set(&outcome->evicted, text_print("%s" GUARD_EVICTED "%s %s\n",
                                                     outcome->evicted ? outcome->evicted : "",
-                                                    bdf_format(bdf, text), driver)))
-                outcome_add(outcome, -ENOMEM, NULL);
+                                                    bdf_format(bdf, text), driver)) &&
+            outcome->code == 0)
+                outcome->code = -ENOMEM;
 }
 
 static int outcome_end(Outcome *outcome, char **ret_message)
@@ -59,31 +49,30 @@ int guard_enforce(const HostPaths *host, const LeaseRecord *record, char **ret_m
         _cleanup_(outcome_deinitp) Outcome outcome = {.code = 0};
 
         for (size_t i = 0; i < record->n_changes; i++) {
-                char *message = NULL;
+                const LeaseChange *change = &record->changes[i];
+                _cleanup_(freep) char *message = NULL;
                 int r = 0;
 
                 /* A joiner to be expelled has a transaction of its own. */
-                if (console_is_change(&record->changes[i]))
-                        r = console_make(host, &record->changes[i], &message);
-                else if (record->changes[i].kind != LEASE_CHANGE_EXPEL)
-                        r = seal_make(host, &record->changes[i], &message);
-
-                outcome_add(&outcome, r, message);
+                if (console_is_change(change))
+                        r = console_switch(host, change, false, &message);
+                else if (change->kind != LEASE_CHANGE_EXPEL)
+                        r = seal_switch(host, change, false, &message);
+                host_keep_first(r, &message, &outcome.code, &outcome.message);
         }
         for (size_t i = 0; i < record->n_devices; i++) {
                 const LeaseDevice *device = &record->devices[i];
-                char *message = NULL;
+                _cleanup_(freep) char *message = NULL, *evicted = NULL;
 
                 if (device->role != LEASE_ROLE_JOINER || device->lost)
                         continue;
-                _cleanup_(freep) char *evicted = NULL;
                 int r = device->taking ? joiner_untake(host, device, &message) : 0;
                 if (r == 0)
                         r = block_device(host, device->bdf, device->owed ? device->driver : NULL,
                                          &evicted, &message);
                 if (evicted)
                         outcome_add_evicted(&outcome, device->bdf, evicted);
-                outcome_add(&outcome, r, message);
+                host_keep_first(r, &message, &outcome.code, &outcome.message);
         }
         return outcome_end(&outcome, ret_message);
 }
@@ -94,14 +83,16 @@ int guard_undo(const HostPaths *host, const LeaseRecord *record, size_t first, c
 
         for (size_t i = record->n_changes; i > first; i--) {
                 const LeaseChange *change = &record->changes[i - 1];
-                char *message = NULL;
-                int r = change->kind == LEASE_CHANGE_EXPEL
-                                ? expel_undo(host, change->place, &message)
-                        : console_is_change(change)
-                                ? console_undo(host, change, &message)
-                                : seal_undo(host, change, &message);
+                _cleanup_(freep) char *message = NULL;
+                int r;
 
-                outcome_add(&outcome, r, message);
+                if (change->kind == LEASE_CHANGE_EXPEL)
+                        r = expel_undo(host, change->place, &message);
+                else if (console_is_change(change))
+                        r = console_switch(host, change, true, &message);
+                else
+                        r = seal_switch(host, change, true, &message);
+                host_keep_first(r, &message, &outcome.code, &outcome.message);
         }
         return outcome_end(&outcome, ret_message);
 }

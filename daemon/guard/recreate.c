@@ -182,7 +182,7 @@ static int make_all(const HostPaths *host, const LeaseRecord *record, size_t fir
         int r = 0;
 
         for (size_t i = first; r == 0 && i < record->n_changes; i++)
-                r = seal_make(host, &record->changes[i], ret_message);
+                r = seal_switch(host, &record->changes[i], false, ret_message);
         for (size_t i = 0; r == 0 && i < record->n_vfs; i++) {
                 const LeaseVf *vf = &record->vfs[i];
                 const LeaseDevice *device = lease_record_find(record, vf->bdf);
@@ -203,7 +203,7 @@ static int open_again(const HostPaths *host, const LeaseRecord *record, size_t f
         int r = 0;
 
         for (size_t i = first; r == 0 && i < record->n_changes; i++)
-                r = seal_undo(host, &record->changes[i], ret_message);
+                r = seal_switch(host, &record->changes[i], true, ret_message);
         for (size_t i = 0; r == 0 && first < record->n_changes && i < record->n_vfs; i++)
                 if (record->vfs[i].returning)
                         let_others_in(host, record, &record->vfs[i].place);

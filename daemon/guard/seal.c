@@ -92,22 +92,11 @@ static int write_slot(const HostPaths *host, const char *service, bool bound, ch
                                  bound ? "bound again" : "unbound");
 }
 
-static int switch_seal(const HostPaths *host, const LeaseChange *change, bool on,
-                       char **ret_message)
+int seal_switch(const HostPaths *host, const LeaseChange *change, bool on, char **ret_message)
 {
         return change->kind == LEASE_CHANGE_SEAL
                        ? write_slot(host, change->place, on, ret_message)
                        : write_autoprobe(host, change->place, on, ret_message);
-}
-
-int seal_make(const HostPaths *host, const LeaseChange *change, char **ret_message)
-{
-        return switch_seal(host, change, false, ret_message);
-}
-
-int seal_undo(const HostPaths *host, const LeaseChange *change, char **ret_message)
-{
-        return switch_seal(host, change, true, ret_message);
 }
 
 bool seal_is_open(const HostPaths *host, const LeaseChange *change)

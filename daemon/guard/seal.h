@@ -23,9 +23,12 @@ _nodiscard_ int seal_find_slot(const HostPaths *host, Bdf bdf, char **ret_servic
 /* Whether the kernel would bind drivers to new VFs of `bdf`; false if it can have none. */
 bool seal_finds_vfs(const HostPaths *host, Bdf bdf);
 
-/* Make or undo one change. Return 0, a Refusal with *ret_message, or -errno. */
-_nodiscard_ int seal_make(const HostPaths *host, const LeaseChange *change, char **ret_message);
-_nodiscard_ int seal_undo(const HostPaths *host, const LeaseChange *change, char **ret_message);
+/*
+ * Makes one change (the way is shut: not `on`), or undoes it. Returns 0, a Refusal with
+ * *ret_message, or -errno.
+ */
+_nodiscard_ int seal_switch(const HostPaths *host, const LeaseChange *change, bool on,
+                            char **ret_message);
 
 /*
  * Whether the change is to a slot that exists and is open: the change was not made, or somebody

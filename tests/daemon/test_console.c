@@ -98,16 +98,16 @@ static void test_stubborn_kernel(void)
         _cleanup_(freep) char *message = NULL, *unused = NULL;
 
         make();
-        CHECK_NUMBER(console_make(&host, &console, &unused), 0);
-        CHECK_NUMBER(console_make(&host, &console, &unused), 0);
-        CHECK_NUMBER(console_undo(&host, &console, &unused), 0);
-        CHECK_NUMBER(console_make(&host, &gone, &unused), 0);
-        CHECK_NUMBER(console_undo(&host, &none, &unused), 0);
+        CHECK_NUMBER(console_switch(&host, &console, false, &unused), 0);
+        CHECK_NUMBER(console_switch(&host, &console, false, &unused), 0);
+        CHECK_NUMBER(console_switch(&host, &console, true, &unused), 0);
+        CHECK_NUMBER(console_switch(&host, &gone, false, &unused), 0);
+        CHECK_NUMBER(console_switch(&host, &none, true, &unused), 0);
         tree_file(FRAMEBUFFER "/x", "");
         tree_link(FRAMEBUFFER "/driver", "../../../bus/platform/drivers/efi-framebuffer");
         tree_file("bus/platform/drivers/efi-framebuffer/unbind", "");
         tree_link("bus/platform/devices/efi-framebuffer.0", "../../../" FRAMEBUFFER);
-        CHECK_NUMBER(console_make(&host, &framebuffer, &message), REFUSAL_KERNEL_REFUSED);
+        CHECK_NUMBER(console_switch(&host, &framebuffer, false, &message), REFUSAL_KERNEL_REFUSED);
         CHECK_STRING(message, "efi-framebuffer.0: its driver could not be unbound");
         CHECK(!unused);
         end();
