@@ -19,22 +19,6 @@ static bool is_absence(int error)
         return error == ENOENT || error == ENXIO || error == ENODEV || error == ENOMEDIUM;
 }
 
-static int ask_node(int node)
-{
-        char path[sizeof("/proc/self/fd/") + 12];
-        struct stat status;
-
-        if (fstat(node, &status) < 0)
-                return -errno;
-        if (!S_ISBLK(status.st_mode))
-                return -ENOTBLK;
-        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", node);
-        _cleanup_(closep) int fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
-        if (fd >= 0 || is_absence(errno))
-                return 0;
-        return errno == EBUSY ? (int)EXCLUSIVE_TAKEN : -errno;
-}
-
 /* Opens the node of that device number. Returns the descriptor, the caller's, or -errno. */
 static int find_node(const HostPaths *host, const char *name, dev_t number)
 {
@@ -57,20 +41,26 @@ int exclusive_look(const HostPaths *host, const char *name, dev_t number)
 {
         HelperRequest request = {.task = HELPER_EXCLUSIVE};
         HelperReply reply;
-        int no_fd;
 
         _cleanup_(closep) int node = find_node(host, name, number);
         if (node < 0)
                 return is_absence(-node) ? 0 : node;
-        int r = helper_ask(host, HELPER_LOOK, &request, node, &reply, &no_fd);
-        closep(&no_fd);
-        if (r == HELPER_NONE)
-                return ask_node(node);
-        return r < 0 ? r : reply.code;
+        return helper_have_done(host, HELPER_LOOK, exclusive_serve, &request, node, &reply);
 }
 
 int exclusive_serve(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
                     int *ret_fd)
 {
-        return ask_node(fd);
+        char path[sizeof("/proc/self/fd/") + 12];
+        struct stat status;
+
+        if (fstat(fd, &status) < 0)
+                return -errno;
+        if (!S_ISBLK(status.st_mode))
+                return -ENOTBLK;
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        _cleanup_(closep) int own = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+        if (own >= 0 || is_absence(errno))
+                return 0;
+        return errno == EBUSY ? (int)EXCLUSIVE_TAKEN : -errno;
 }

@@ -58,3 +58,14 @@ int helper_ask(const HostPaths *host, HelperRole role, HelperRequest *request, i
         reply->message[sizeof(reply->message) - 1] = '\0';
         return r > 0 ? 0 : r < 0 ? r : -EPIPE;
 }
+
+int helper_have_done(const HostPaths *host, HelperRole role, HelperServe serve,
+                     HelperRequest *request, int fd, HelperReply *reply)
+{
+        _cleanup_(closep) int no_fd = -1;
+
+        int r = helper_ask(host, role, request, fd, reply, &no_fd);
+        if (r == HELPER_NONE)
+                return serve(host, request, fd, reply, &no_fd);
+        return r < 0 ? r : reply->code;
+}

@@ -78,6 +78,13 @@ _nodiscard_ int helper_ask(const HostPaths *host, HelperRole role, HelperRequest
                          HelperReply *reply, int *ret_fd);
 
 /*
+ * Has a task done of which no descriptor comes back: by the helper, or here by `serve` if there is
+ * none. Returns the code of the reply, or -errno.
+ */
+_nodiscard_ int helper_have_done(const HostPaths *host, HelperRole role, HelperServe serve,
+                                 HelperRequest *request, int fd, HelperReply *reply);
+
+/*
  * Connects to the socket of a helper; `flags` are those of socket(2), SOCK_NONBLOCK for a caller
  * that must not wait. Returns the descriptor, owned by the caller, or -errno; -ENOENT if there is
  * no helper.

@@ -62,17 +62,10 @@ int iommu_group_write_type(const HostPaths *host, int32_t group, const char *typ
 {
         HelperRequest request = {.task = HELPER_SET_TYPE, .group = group};
         HelperReply reply;
-        int no_fd;
 
         (void)snprintf(request.text, sizeof(request.text), "%s", type);
-        int r = helper_ask(host, HELPER_SET, &request, -1, &reply, &no_fd);
-        closep(&no_fd);
-        if (r == HELPER_NONE)
-                return write_type(host, group, type, ret_message);
-        if (r < 0)
-                return r;
-        return reply.code > 0 ? host_refuse(reply.code, ret_message, "%s", reply.message)
-                              : reply.code;
+        int r = helper_have_done(host, HELPER_SET, iommu_group_serve, &request, -1, &reply);
+        return r > 0 ? host_refuse(r, ret_message, "%s", reply.message) : r;
 }
 
 int iommu_group_serve(const HostPaths *host, const HelperRequest *request, int fd,

@@ -140,7 +140,6 @@ int memlock_change(const HostPaths *host, const MemlockProcess *process, const M
         HelperRequest request = {.task = HELPER_SET_MEMLOCK};
         HelperReply reply;
         uint64_t start = 0;
-        int no_fd;
 
         _cleanup_(closep) int pid_fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
         if (pid_fd < 0)
@@ -149,9 +148,5 @@ int memlock_change(const HostPaths *host, const MemlockProcess *process, const M
             has_ended(pid_fd))
                 return -ESRCH;
         memcpy(request.text, &order, sizeof(order));
-        int r = helper_ask(host, HELPER_SET, &request, pid_fd, &reply, &no_fd);
-        closep(&no_fd);
-        if (r == HELPER_NONE)
-                return apply(pid_fd, &order);
-        return r < 0 ? r : reply.code;
+        return helper_have_done(host, HELPER_SET, memlock_serve, &request, pid_fd, &reply);
 }

@@ -102,7 +102,8 @@ int vfio_add_device(const HostPaths *host, bool bind, const VfioFds *fds, Bdf bd
         return 0;
 }
 
-static int count_by_process(int iommufd)
+int vfio_serve_count(const HostPaths *host, const HelperRequest *request, int fd,
+                     HelperReply *reply, int *ret_fd)
 {
         IommufdOption option = {
                 .size = sizeof(option),
@@ -111,31 +112,13 @@ static int count_by_process(int iommufd)
                 .value = IOMMUFD_RLIMIT_OF_PROCESS,
         };
 
-        return ioctl(iommufd, IOMMUFD_OPTION, &option) < 0 ? -errno : 0;
-}
-
-int vfio_serve_count(const HostPaths *host, const HelperRequest *request, int fd, HelperReply *reply,
-                     int *ret_fd)
-{
-        return count_by_process(fd);
-}
-
-/* Uses the privileged helper, if there is one. */
-static int have_counted(const HostPaths *host, int iommufd)
-{
-        HelperRequest request = {.task = HELPER_COUNT_BY_PROCESS};
-        HelperReply reply;
-        int no_fd;
-
-        int r = helper_ask(host, HELPER_SET, &request, iommufd, &reply, &no_fd);
-        closep(&no_fd);
-        if (r == HELPER_NONE)
-                return count_by_process(iommufd);
-        return r < 0 ? r : reply.code;
+        return ioctl(fd, IOMMUFD_OPTION, &option) < 0 ? -errno : 0;
 }
 
 static int open_iommufd(const HostPaths *host, VfioFds *fds, int *ret_fd, char **ret_message)
 {
+        HelperRequest request = {.task = HELPER_COUNT_BY_PROCESS};
+        HelperReply reply;
         char path[PATH_MAX];
 
         (void)snprintf(path, sizeof(path), "%s/iommu", host->dev);
@@ -143,7 +126,7 @@ static int open_iommufd(const HostPaths *host, VfioFds *fds, int *ret_fd, char *
         if (fd < 0)
                 return host_refuse(REFUSAL_UNSUPPORTED, ret_message,
                                    "opening %s failed: %s; use mode vfio", path, strerror(-fd));
-        int r = have_counted(host, fd);
+        int r = helper_have_done(host, HELPER_SET, vfio_serve_count, &request, fd, &reply);
         if (r < 0)
                 return host_refuse(REFUSAL_KERNEL_REFUSED, ret_message,
                                    "the iommufd cannot be made to count memory for each "
