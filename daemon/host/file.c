@@ -74,19 +74,15 @@ static int write_temporary(int directory, const char *name, const char *text, mo
         return r;
 }
 
-int file_replace(int directory, const char *name, const char *text, mode_t mode)
+/* Writes beside `name`, then renames to it with the flags of renameat2(2). */
+static int put(int directory, const char *name, const char *text, mode_t mode, unsigned flags)
 {
-        _cleanup_(freep) char *now = NULL;
         char temporary[NAME_MAX + 1];
 
-        if (strnlen(text, FILE_SIZE_MAX + 1) > FILE_SIZE_MAX)
-                return -EFBIG;
-        int r = file_read(directory, name, &now);
-        if (r == 0 && strcmp(now, text) == 0)
-                return 0;
-        (void)snprintf(temporary, sizeof(temporary), ".%.200s.tmp", name);
-        r = write_temporary(directory, temporary, text, mode);
-        if (r == 0 && renameat(directory, temporary, directory, name) < 0)
+        (void)snprintf(temporary, sizeof(temporary), ".%.200s.%s", name,
+                       flags & RENAME_NOREPLACE ? "new" : "tmp");
+        int r = write_temporary(directory, temporary, text, mode);
+        if (r == 0 && renameat2(directory, temporary, directory, name, flags) < 0)
                 r = -errno;
         if (r < 0) {
                 (void)unlinkat(directory, temporary, 0);
@@ -95,19 +91,19 @@ int file_replace(int directory, const char *name, const char *text, mode_t mode)
         return fsync(directory) < 0 ? -errno : 0;
 }
 
+int file_replace(int directory, const char *name, const char *text, mode_t mode)
+{
+        _cleanup_(freep) char *now = NULL;
+
+        if (strnlen(text, FILE_SIZE_MAX + 1) > FILE_SIZE_MAX)
+                return -EFBIG;
+        int r = file_read(directory, name, &now);
+        return r == 0 && strcmp(now, text) == 0 ? 0 : put(directory, name, text, mode, 0);
+}
+
 int file_create(int directory, const char *name, const char *text, mode_t mode)
 {
-        char temporary[NAME_MAX + 1];
-
-        (void)snprintf(temporary, sizeof(temporary), ".%.200s.new", name);
-        int r = write_temporary(directory, temporary, text, mode);
-        if (r == 0 && renameat2(directory, temporary, directory, name, RENAME_NOREPLACE) < 0)
-                r = -errno;
-        if (r < 0) {
-                (void)unlinkat(directory, temporary, 0);
-                return r;
-        }
-        return fsync(directory) < 0 ? -errno : 0;
+        return put(directory, name, text, mode, RENAME_NOREPLACE);
 }
 
 const char *file_explain(int directory, const char *name)
