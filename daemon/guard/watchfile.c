@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/probe/cleanup.h"
+#include "daemon/base/array.h"
 #include "daemon/host/file.h"
 
 #define NAME "guard-process"
@@ -204,12 +205,10 @@ int watchfile_add(WatchFile *file, const WatchFunction *function)
         size_t i = find(file, function->bdf);
 
         if (!is_at(file, i, function->bdf)) {
-                WatchFunction *known = realloc(file->known, (file->n_known + 1) * sizeof(*known));
-
-                if (!known)
+                if (!ARRAY_GROW(file->known, file->n_known))
                         return -ENOMEM;
-                file->known = known;
-                memmove(known + i + 1, known + i, (file->n_known - i) * sizeof(*known));
+                memmove(file->known + i + 1, file->known + i,
+                        (file->n_known - i) * sizeof(*file->known));
                 file->n_known++;
         }
         file->known[i] = *function;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "daemon/base/array.h"
 #include "daemon/base/log.h"
 #include "daemon/guard/rules.h"
 #include "daemon/guard_process/controller.h"
@@ -14,15 +15,12 @@
 
 void controller_add_stray(GuardController *controller, Bdf bdf)
 {
-        Bdf *strays = realloc(controller->strays, (controller->n_strays + 1) * sizeof(*strays));
-
-        if (strays)
-                controller->strays = strays;
-        if (!strays || controller->n_strays >= STRAYS_MAX) {
+        if (controller->n_strays >= STRAYS_MAX ||
+            !ARRAY_GROW(controller->strays, controller->n_strays)) {
                 controller->sweep_overrides = true; /* check all functions instead */
                 return;
         }
-        strays[controller->n_strays++] = bdf;
+        controller->strays[controller->n_strays++] = bdf;
 }
 
 /*

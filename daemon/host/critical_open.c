@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "daemon/base/array.h"
 #include "daemon/host/critical_walk.h"
 #include "daemon/host/holders.h"
 
@@ -74,11 +75,9 @@ static int add_node(Nodes *nodes, const char *directory)
         r = host_read_link_at(&subsystem, "%s/subsystem", directory);
         if (r < 0 && r != -ENOENT && r != -EINVAL)
                 return r;
-        NodeName *names = reallocarray(nodes->names, nodes->search.n_nodes + 1, sizeof(*names));
-        if (!names)
+        if (!ARRAY_GROW(nodes->names, nodes->search.n_nodes))
                 return -ENOMEM;
-        nodes->names = names;
-        name_node(directory, names[nodes->search.n_nodes].text);
+        name_node(directory, nodes->names[nodes->search.n_nodes].text);
         const HolderNode node = {
                 .kind = subsystem && strcmp(subsystem, "block") == 0 ? HOLDER_BLOCK
                                                                      : HOLDER_CHARACTER,

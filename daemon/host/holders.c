@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 
 #include "daemon/host/holders.h"
+#include "daemon/base/array.h"
 #include "daemon/host/packet.h"
 
 #define DESCRIBED_MAX 4 /* holders by name in a sentence */
@@ -32,15 +33,13 @@ void holder_list_clear(HolderList *list)
 
 int holder_search_add_node(HolderSearch *search, const HolderNode *node)
 {
-        HolderNode *nodes = reallocarray(search->nodes, search->n_nodes + 1, sizeof(*nodes));
-        if (!nodes)
+        if (!ARRAY_GROW(search->nodes, search->n_nodes))
                 return -ENOMEM;
-        search->nodes = nodes;
-        nodes += search->n_nodes++;
-        memset(nodes, 0, sizeof(*nodes)); /* padding is sent to the helper, too */
-        nodes->kind = node->kind;
-        nodes->device = node->device;
-        nodes->inode = node->inode;
+        HolderNode *added = &search->nodes[search->n_nodes++];
+        memset(added, 0, sizeof(*added)); /* padding is sent to the helper, too */
+        added->kind = node->kind;
+        added->device = node->device;
+        added->inode = node->inode;
         return 0;
 }
 
@@ -79,11 +78,10 @@ int holder_search_add_device(HolderSearch *search, const HostPaths *host, Bdf bd
 {
         _cleanup_(freep) char *path = NULL;
         HolderNode node;
-        Bdf *devices = reallocarray(search->devices, search->n_devices + 1, sizeof(*devices));
-        if (!devices)
+
+        if (!ARRAY_GROW(search->devices, search->n_devices))
                 return -ENOMEM;
-        search->devices = devices;
-        devices[search->n_devices++] = bdf;
+        search->devices[search->n_devices++] = bdf;
         if (vfio_find_cdev(host, bdf, &path) < 0 || !holder_node_look(AT_FDCWD, path, 0, &node))
                 return 0;
         return holder_search_add_node(search, &node);

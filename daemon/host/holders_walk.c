@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "daemon/base/array.h"
 #include "daemon/host/holders.h"
 
 #define ANON_DEVICE "anon_inode:[vfio-device]"
@@ -176,11 +177,9 @@ static int compare_holder(const void *a, const void *b)
 
 static int add_holder(HolderList *list, const Holder *holder)
 {
-        Holder *items = reallocarray(list->items, list->n_items + 1, sizeof(*items));
-        if (!items)
+        if (!ARRAY_GROW(list->items, list->n_items))
                 return -ENOMEM;
-        list->items = items;
-        items[list->n_items++] = *holder;
+        list->items[list->n_items++] = *holder;
         return 0;
 }
 
