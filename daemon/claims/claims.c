@@ -125,20 +125,9 @@ static void on_asked(WorkerResult *result, void *userdata)
         ask_later(lease);
 }
 
-static void on_overdue(void *userdata)
-{
-        const Lease *lease = userdata;
-
-        worker_kill(of(lease)->worker);
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *userdata)
 {
-        const WorkerHandler handler = {
-                .done = on_asked,
-                .overdue = on_overdue,
-                .userdata = userdata,
-        };
+        const WorkerHandler handler = {.done = on_asked, .userdata = userdata};
         Lease *lease = userdata;
         Claims *own = of(lease);
 

@@ -125,7 +125,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *userdata)
 {
         Worker *worker = userdata;
 
-        worker->handler.overdue(worker->handler.userdata);
+        if (worker->handler.overdue)
+                worker->handler.overdue(worker->handler.userdata);
+        else
+                worker_kill(worker);
 }
 
 static void on_exit_seen(evutil_socket_t fd, short what, void *userdata)

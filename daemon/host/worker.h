@@ -41,7 +41,10 @@ _nodiscard_ int worker_receive(const WorkerResult *result, size_t max, char **re
 typedef struct WorkerHandler {
         /* The worker has exited. It is freed after this returns. Called exactly once. */
         void (*done)(WorkerResult *result, void *userdata);
-        /* The deadline passed; the worker goes on. Called at most once, before done. */
+        /*
+         * The deadline passed; the worker goes on. Called at most once, before done. NULL: the
+         * worker is killed then.
+         */
         void (*overdue)(void *userdata);
         void *userdata;
 } WorkerHandler;

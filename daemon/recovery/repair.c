@@ -46,7 +46,6 @@ typedef struct Repair {
         size_t n_left;
         int code;
         TextList lines;
-        Worker *worker;
         RepairDone done;
         void *userdata;
 } Repair;
@@ -325,7 +324,6 @@ static void on_looked(WorkerResult *result, void *userdata)
 {
         Repair *work = userdata;
 
-        work->worker = NULL;
         int r = result->code == 0 ? read_traces(work, result) : result->code;
         if (r != 0) {
                 say(work, "failed: the devices could not be looked at%s%s",
@@ -335,13 +333,6 @@ static void on_looked(WorkerResult *result, void *userdata)
                 mend_left(work);
         }
         count_down(work);
-}
-
-static void on_overdue(void *userdata)
-{
-        Repair *work = userdata;
-
-        worker_kill(work->worker);
 }
 
 /* --- what is meant ------------------------------------------------------------------------------
@@ -416,12 +407,12 @@ void repair(Ledger *ledger, const RepairRequest *request, RepairDone done, void 
 {
         static const TextList none = {.n_items = 0};
         const LeaseAnswer broken = {.code = -ENOMEM, .message = ""};
-        const WorkerHandler handler = {.done = on_looked, .overdue = on_overdue};
-        WorkerHandler mine = handler;
         Repair *work = calloc(1, sizeof(*work));
 
         if (!work)
                 return done(&broken, &none, 0, userdata);
+        const WorkerHandler handler = {.done = on_looked, .userdata = work};
+        Worker *worker; /* lives until its handler is called */
         work->ledger = ledger;
         work->host = ledger->host;
         work->dry_run = request->dry_run;
@@ -429,13 +420,12 @@ void repair(Ledger *ledger, const RepairRequest *request, RepairDone done, void 
         work->done = done;
         work->userdata = userdata;
         work->n_pending = 1;
-        mine.userdata = work;
         int r = prepare(work, request);
         if (r == 0)
                 mend_leases(work);
         if (r == 0)
-                r = worker_start(ledger->base, job_look, work, NULL, WORKER_DEADLINE_SECONDS, &mine,
-                                 &work->worker);
+                r = worker_start(ledger->base, job_look, work, NULL, WORKER_DEADLINE_SECONDS,
+                                 &handler, &worker);
         if (r == 0)
                 return;
         note_failure(work, r);

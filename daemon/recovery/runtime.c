@@ -149,18 +149,10 @@ static void on_restarted(WorkerResult *result, void *userdata)
         check_sockets(runtime);
 }
 
-static void on_overdue(void *userdata)
-{
-        const Runtime *runtime = userdata;
-
-        worker_kill(runtime->worker);
-}
-
 /* Called only at the start: later, somebody may have stopped a socket on purpose. */
 static void restart_sockets(Runtime *runtime)
 {
-        const WorkerHandler handler = {
-                .done = on_restarted, .overdue = on_overdue, .userdata = runtime};
+        const WorkerHandler handler = {.done = on_restarted, .userdata = runtime};
         bool any = false;
 
         for (HelperRole role = 0; role < _HELPER_ROLE_N; role++)

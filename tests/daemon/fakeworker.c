@@ -41,7 +41,10 @@ static void on_overdue(void *userdata)
 {
         const Running *entry = userdata;
 
-        entry->handler.overdue(entry->handler.userdata);
+        if (entry->handler.overdue)
+                entry->handler.overdue(entry->handler.userdata);
+        else
+                worker_kill(entry->worker);
 }
 
 int __wrap_worker_start(struct event_base *base, WorkerJob job, const void *context,
