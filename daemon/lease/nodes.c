@@ -42,39 +42,9 @@ static int add_device(Nodes *nodes, const HostPaths *host, const LeaseDevice *de
         return r == 0 ? add(nodes, path) : r == -ENOENT ? 0 : r;
 }
 
-static int add_in_dev(Nodes *nodes, const HostPaths *host, const char *name)
-{
-        return add(nodes, text_print("%s/%s", host->dev, name));
-}
-
 bool nodes_are_for(LeaseMode mode)
 {
         return mode == LEASE_MODE_PATH || mode == LEASE_MODE_GROUP_FD;
-}
-
-int nodes_find(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
-{
-        _cleanup_(nodes_clear) Nodes nodes = {.n_own = 0};
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_groups; i++) {
-                char name[32];
-
-                (void)snprintf(name, sizeof(name), "vfio/%d", record->groups[i].number);
-                r = add_in_dev(&nodes, host, name);
-        }
-        for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_devices; i++)
-                r = add_device(&nodes, host, &record->devices[i]);
-        nodes.n_own = nodes.paths.n_items;
-        if (r == 0 && nodes_are_for(record->mode))
-                r = add_in_dev(&nodes, host, "vfio/vfio");
-        if (r == 0 && nodes_are_for(record->mode))
-                r = add_in_dev(&nodes, host, "iommu");
-        if (r < 0)
-                return r;
-        *ret_nodes = nodes;
-        nodes = (Nodes){.n_own = 0};
-        return 0;
 }
 
 /* Adds a shared node, and notes that it may never exist if it does not exist now. */
@@ -98,26 +68,40 @@ static int predict_device(Nodes *nodes, const HostPaths *host, const LeaseDevice
                            bdf_format(device->bdf, address), host->dev));
 }
 
-int nodes_predict(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
+/* Lists the nodes in their order: those that exist, or those to expect, as texts for users. */
+static int list(const HostPaths *host, const LeaseRecord *record, bool predict, Nodes *ret_nodes)
 {
+        static const char *const shared[] = {"vfio/vfio", "iommu"};
         _cleanup_(nodes_clear) Nodes nodes = {.n_own = 0};
         int r = 0;
 
-        for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_groups; i++)
-                r = text_list_add(&nodes.paths,
-                                  text_print("%s/vfio/%d", host->dev, record->groups[i].number));
+        for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_groups; i++) {
+                char *path = text_print("%s/vfio/%d", host->dev, record->groups[i].number);
+
+                r = predict ? text_list_add(&nodes.paths, path) : add(&nodes, path);
+        }
         for (size_t i = 0; r == 0 && record->mode == LEASE_MODE_PATH && i < record->n_devices; i++)
-                r = predict_device(&nodes, host, &record->devices[i]);
+                r = predict ? predict_device(&nodes, host, &record->devices[i])
+                            : add_device(&nodes, host, &record->devices[i]);
         nodes.n_own = nodes.paths.n_items;
-        if (r == 0 && nodes_are_for(record->mode))
-                r = predict_shared(&nodes, host, "vfio/vfio");
-        if (r == 0 && nodes_are_for(record->mode))
-                r = predict_shared(&nodes, host, "iommu");
+        for (size_t i = 0; r == 0 && nodes_are_for(record->mode) && i < ARRAY_SIZE(shared); i++)
+                r = predict ? predict_shared(&nodes, host, shared[i])
+                            : add(&nodes, text_print("%s/%s", host->dev, shared[i]));
         if (r < 0)
                 return r;
         *ret_nodes = nodes;
         nodes = (Nodes){.n_own = 0};
         return 0;
+}
+
+int nodes_find(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
+{
+        return list(host, record, false, ret_nodes);
+}
+
+int nodes_predict(const HostPaths *host, const LeaseRecord *record, Nodes *ret_nodes)
+{
+        return list(host, record, true, ret_nodes);
 }
 
 int nodes_grant(const HostPaths *host, const LeaseRecord *record, char **ret_message)
