@@ -124,21 +124,21 @@ int fdstore_push(const LeaseRecord *record, const VfioFds *fds, int owner)
         return push(name, owner);
 }
 
-int fdstore_replace(const LeaseRecord *record, size_t index, int fd)
-{
-        char name[FDSTORE_NAME_SIZE];
-
-        fd_name(record, index, name);
-        remove_name(name);
-        return push(name, fd);
-}
-
 void fdstore_drop(const LeaseRecord *record, size_t index)
 {
         char name[FDSTORE_NAME_SIZE];
 
         fd_name(record, index, name);
         remove_name(name);
+}
+
+int fdstore_replace(const LeaseRecord *record, size_t index, int fd)
+{
+        char name[FDSTORE_NAME_SIZE];
+
+        fdstore_drop(record, index);
+        fd_name(record, index, name);
+        return push(name, fd);
 }
 
 void fdstore_remove(const LeaseRecord *record)
