@@ -126,9 +126,11 @@ int json_put_list(struct json_object *object, const JsonList *list, const void *
 {
         struct json_object *array = json_object_new_array();
         const size_t *n = (const void *)((const char *)from + list->n_items);
-        const char *item;
+        const void *items = (const char *)from + list->items;
+        const char *item = items;
 
-        memcpy(&item, (const char *)from + list->items, sizeof(item));
+        if (!list->is_inside)
+                memcpy(&item, items, sizeof(item));
         int r = json_put(object, list->key, array);
         for (size_t i = 0; r == 0 && i < *n; i++, item += list->size) {
                 bool is_object = list->table.fields->key;
@@ -245,10 +247,11 @@ int json_get_list(struct json_object *object, const JsonList *list, unsigned ver
         if (!array)
                 return -EBADMSG;
         size_t n = json_object_array_length(array);
-        char *item = calloc(n + 1, list->size);
+        char *item = list->is_inside ? (char *)to + list->items : calloc(n + 1, list->size);
         if (!item)
                 return -ENOMEM;
-        memcpy((char *)to + list->items, &item, sizeof(item));
+        if (!list->is_inside)
+                memcpy((char *)to + list->items, &item, sizeof(item));
         memcpy((char *)to + list->n_items, &n, sizeof(n));
 
         int r = 0;

@@ -50,7 +50,10 @@ typedef struct JsonTable {
                 (array), ARRAY_SIZE(array)                                                         \
         }
 
-/* An array that a structure owns, with the number of its entries. */
+/*
+ * An array that a structure owns, with the number of its entries. As read, entries of zeros follow
+ * it: an array of strings ends with NULL.
+ */
 typedef struct JsonList {
         const char *key;
         JsonTable table;       /* of an entry */
@@ -58,6 +61,7 @@ typedef struct JsonList {
         size_t size;           /* of an entry */
         size_t max;            /* entries */
         unsigned since;
+        bool is_inside; /* the structure has room for all entries, and no pointer to them */
 } JsonList;
 
 #define JSON_LIST(type, name, member, fields, most, version)                                       \
@@ -65,6 +69,17 @@ typedef struct JsonList {
                 .key = (name), .table = JSON_TABLE(fields), .items = offsetof(type, member),       \
                 .n_items = offsetof(type, n_##member), .size = sizeof(*((type *)NULL)->member),    \
                 .max = (most), .since = (version)                                                  \
+        }
+
+/* An array of plain values, as the last arguments tell of each. `inside`: see JsonList. */
+#define JSON_VALUES(type, name, member, n_member, most, inside, ...)                               \
+        {                                                                                          \
+                .key = (name), .items = offsetof(type, member),                                    \
+                .n_items = offsetof(type, n_member), .size = sizeof(*((type *)NULL)->member),      \
+                .max = (most), .is_inside = (inside),                                              \
+                .table = {(const JsonField[]){                                                     \
+                                  {.size = sizeof(*((type *)NULL)->member), __VA_ARGS__}},         \
+                          1},                                                                      \
         }
 
 static inline void json_putp(struct json_object **object)

@@ -69,10 +69,6 @@ static const JsonField device_fields[] = {
                    .since = WITH_MEMBERS),
 };
 
-static const JsonField fd_name_fields[] = {
-        {.kind = JSON_STRING, .size = sizeof(char *)},
-};
-
 static const JsonField change_fields[] = {
         NUMBER(LeaseChange, "kind", kind, _LEASE_CHANGE_N - 1),
         STRING(LeaseChange, "place", place, .is_name = true, .min = 1),
@@ -104,7 +100,8 @@ static const JsonField vf_fields[] = {
 static const JsonList lists[] = {
         JSON_LIST(LeaseRecord, "groups", groups, group_fields, LEASE_GROUPS_MAX, 1),
         JSON_LIST(LeaseRecord, "devices", devices, device_fields, LEASE_DEVICES_MAX, 1),
-        JSON_LIST(LeaseRecord, "fds", fd_names, fd_name_fields, LEASE_DEVICES_MAX, 1),
+        JSON_VALUES(LeaseRecord, "fds", fd_names, n_fd_names, LEASE_DEVICES_MAX, false,
+                    .kind = JSON_STRING),
         JSON_LIST(LeaseRecord, "changes", changes, change_fields, LEASE_CHANGES_MAX, WITH_GUARD),
         JSON_LIST(LeaseRecord, "vfs", vfs, vf_fields, LEASE_DEVICES_MAX, WITH_VFS),
 };

@@ -36,6 +36,7 @@ static bool copy_selectors(const char *const *selectors, AcquireRequest *copy)
                 n++;
         char **copies = calloc(n + 1, sizeof(*copies));
         copy->selectors = (const char *const *)copies;
+        copy->n_selectors = n;
         for (size_t i = 0; copies && i < n; i++) {
                 copies[i] = strdup(selectors[i]);
                 if (!copies[i])

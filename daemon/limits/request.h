@@ -47,6 +47,7 @@ typedef struct AcquireOptions {
 
 typedef struct AcquireRequest {
         const char *const *selectors; /* NULL-terminated */
+        size_t n_selectors;           /* of a copy; 0 before */
         Requester who;
         AcquireOptions options;
         uint64_t wait_usec; /* how long to wait for a free group; 0: not at all */

@@ -46,32 +46,24 @@ static const JsonField fields[] = {
 
 static const JsonTable table = JSON_TABLE(fields);
 
-static const JsonField gid_field[] = {
-        {.kind = JSON_NUMBER, .size = sizeof(gid_t), .max = UINT32_MAX},
-};
-static const JsonList gids = {
-        .key = "gids",
-        .table = JSON_TABLE(gid_field),
-        .items = offsetof(Waiter, request.who.gids),
-        .n_items = offsetof(Waiter, request.who.n_gids),
-        .size = sizeof(gid_t),
-        .max = GIDS_MAX,
+#define VALUES(key, member, n_member, most, inside, ...)                                           \
+        JSON_VALUES(Waiter, key, request.member, request.n_member, most, inside, __VA_ARGS__)
+
+static const JsonList lists[] = {
+        VALUES("selectors", selectors, n_selectors, REQUEST_SELECTORS_MAX, false,
+               .kind = JSON_STRING),
+        VALUES("gids", who.gids, who.n_gids, GIDS_MAX, false, .kind = JSON_NUMBER,
+               .max = UINT32_MAX),
+        VALUES("modes", options.modes, options.n_modes, _LEASE_MODE_N, true, .kind = JSON_NUMBER,
+               .min = LEASE_MODE_NONE + 1, .max = _LEASE_MODE_N - 1),
 };
 
 static int put_request(struct json_object *entry, const Waiter *waiter)
 {
-        const AcquireRequest *request = &waiter->request;
-        struct json_object *selectors = json_object_new_array();
-        struct json_object *modes = json_object_new_array();
-        int r = json_put(entry, "selectors", selectors), s = json_put_list(entry, &gids, waiter);
-        int m = json_put(entry, "modes", modes);
+        int r = 0;
 
-        r = r == 0 ? s : r;
-        r = r == 0 ? m : r;
-        for (size_t i = 0; r == 0 && i < request->options.n_modes; i++)
-                r = json_append(modes, json_object_new_int((int)request->options.modes[i]));
-        for (size_t i = 0; r == 0 && request->selectors[i]; i++)
-                r = json_append(selectors, json_object_new_string(request->selectors[i]));
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
+                r = json_put_list(entry, &lists[i], waiter);
         return r < 0 ? r : json_put_fields(entry, table, waiter);
 }
 
@@ -133,56 +125,17 @@ int queue_state_save(const char *directory, const Waiter *first)
         return text ? file_replace(fd, NAME, text, 0600) : -ENOMEM;
 }
 
-static int parse_selectors(struct json_object *entry, AcquireRequest *request)
-{
-        struct json_object *array = json_get_array(entry, "selectors", REQUEST_SELECTORS_MAX);
-        size_t n = array ? json_object_array_length(array) : 0;
-
-        if (n == 0)
-                return -EBADMSG;
-        char **selectors = calloc(n + 1, sizeof(*selectors));
-        request->selectors = (const char *const *)selectors;
-        if (!selectors)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++) {
-                struct json_object *text = json_object_array_get_idx(array, i);
-
-                if (!json_object_is_type(text, json_type_string))
-                        return -EBADMSG;
-                selectors[i] = strdup(json_object_get_string(text));
-                if (!selectors[i])
-                        return -ENOMEM;
-        }
-        return 0;
-}
-
-static int parse_modes(struct json_object *entry, AcquireRequest *request)
-{
-        struct json_object *array = json_get_array(entry, "modes", _LEASE_MODE_N);
-        int64_t mode;
-
-        for (size_t i = 0; array && i < json_object_array_length(array); i++) {
-                if (!json_to_number(json_object_array_get_idx(array, i), LEASE_MODE_NONE + 1,
-                                    _LEASE_MODE_N - 1, &mode))
-                        return -EBADMSG;
-                request->options.modes[request->options.n_modes++] = (LeaseMode)mode;
-        }
-        return array ? 0 : -EBADMSG;
-}
-
 static int parse_waiter(struct json_object *entry, Waiter **ret_waiter)
 {
         _cleanup_(waiter_freep) Waiter *waiter = calloc(1, sizeof(*waiter));
         if (!waiter)
                 return -ENOMEM;
 
-        int r = parse_selectors(entry, &waiter->request);
-        if (r == 0)
-                r = json_get_list(entry, &gids, VERSION, waiter);
-        if (r == 0)
-                r = parse_modes(entry, &waiter->request);
-        if (r == 0)
-                r = json_get_fields(entry, table, VERSION, waiter);
+        int r = json_get_fields(entry, table, VERSION, waiter);
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++)
+                r = json_get_list(entry, &lists[i], VERSION, waiter);
+        if (r == 0 && waiter->request.n_selectors == 0)
+                r = -EBADMSG;
         if (r < 0)
                 return r;
         waiter->request.wait_usec = 1;
@@ -219,22 +172,13 @@ int queue_state_load(const char *directory, Waiter **ret_first)
         if (fd < 0)
                 return -errno;
         int r = file_read(fd, NAME, &text);
-        if (r == -ENOENT) {
-                *ret_first = NULL;
-                return 0;
-        }
         if (r == 0)
                 r = parse(text, &first);
-        if (r == 0) {
+        if (r == 0 || r == -ENOENT) {
                 *ret_first = first;
                 return 0;
         }
-        while (first) {
-                Waiter *next = first->next;
-
-                waiter_free(first);
-                first = next;
-        }
+        waiters_free(first);
         char aside[NAME_MAX + 1];
         int set = r == -EBADMSG ? file_set_aside(fd, NAME, aside) : 0;
         return set < 0 ? set : r;

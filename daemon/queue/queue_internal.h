@@ -45,6 +45,9 @@ void queue_arm(Queue *queue);
 Waiter *waiter_free(Waiter *waiter);
 DEFINE_CLEANUP(Waiter *, waiter_free);
 
+/* Frees all waiters of a list. */
+void waiters_free(Waiter *first);
+
 /* Removes a waiter from a list; the caller owns it then. */
 void waiter_take_off(Waiter **list, Waiter *waiter);
 

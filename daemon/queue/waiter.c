@@ -24,7 +24,7 @@ Waiter *waiter_free(Waiter *waiter)
         return NULL;
 }
 
-static void free_list(Waiter *first)
+void waiters_free(Waiter *first)
 {
         for (Waiter *waiter = first, *next; waiter; waiter = next) {
                 next = waiter->next;
@@ -36,8 +36,8 @@ static void clear(void *data)
 {
         Queue *queue = data;
 
-        free_list(queue->first);
-        free_list(queue->served);
+        waiters_free(queue->first);
+        waiters_free(queue->served);
         event_freep(&queue->turn);
 }
 
