@@ -26,17 +26,23 @@ _nodiscard_ static inline int event_watch(struct event **event, struct event_bas
         return *event && event_add(*event, NULL) == 0 ? 0 : -ENOMEM;
 }
 
-/* Starts a timer, which is made if there is none yet. Returns 0 with *timer, the caller's, or
- * -ENOMEM. */
-_nodiscard_ static inline int timer_start(struct event **timer, struct event_base *base,
-                                          event_callback_fn call, void *userdata, uint64_t usec)
+/* Has a timer run out after `usec` from now, and not when it would have. Returns 0 or -ENOMEM. */
+_nodiscard_ static inline int timer_arm(struct event *timer, uint64_t usec)
 {
         const struct timeval delay = {
                 .tv_sec = (time_t)(usec / USEC_PER_SEC),
                 .tv_usec = (suseconds_t)(usec % USEC_PER_SEC),
         };
 
+        return evtimer_add(timer, &delay) == 0 ? 0 : -ENOMEM;
+}
+
+/* Arms a timer, which is made if there is none yet. Returns 0 with *timer, the caller's, or
+ * -ENOMEM. */
+_nodiscard_ static inline int timer_start(struct event **timer, struct event_base *base,
+                                          event_callback_fn call, void *userdata, uint64_t usec)
+{
         if (!*timer)
                 *timer = evtimer_new(base, call, userdata);
-        return *timer && evtimer_add(*timer, &delay) == 0 ? 0 : -ENOMEM;
+        return *timer ? timer_arm(*timer, usec) : -ENOMEM;
 }

@@ -202,8 +202,6 @@ static int arm_socket(Connection *connection, struct event *event, int fd, short
 int connection_arm(Connection *connection, bool at_once)
 {
         uint64_t until = UINT64_MAX;
-        struct timespec now;
-        struct timeval delay = {.tv_sec = 0};
 
         int events = sd_bus_get_events(connection->bus);
         int r = sd_bus_get_timeout(connection->bus, &until);
@@ -223,13 +221,8 @@ int connection_arm(Connection *connection, bool at_once)
         (void)evtimer_del(connection->timer);
         if (until == UINT64_MAX && !at_once)
                 return 0;
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        uint64_t now_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-        if (!at_once && until > now_usec) {
-                delay.tv_sec = (time_t)((until - now_usec) / 1000000);
-                delay.tv_usec = (suseconds_t)((until - now_usec) % 1000000);
-        }
-        return evtimer_add(connection->timer, &delay) < 0 ? -ENOMEM : 0;
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+        return timer_arm(connection->timer, !at_once && until > now ? until - now : 0);
 }
 
 /* The answer of the bus daemon to a question. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/event.h"
 #include "daemon/base/log.h"
 #include "daemon/facts/guard_facts.h"
 #include "daemon/guard/rules.h"
@@ -54,23 +55,17 @@ static void on_late(evutil_socket_t fd, short what, void *userdata)
  */
 static void limit_settling(GuardController *controller)
 {
-        const struct timeval limit = {.tv_sec = controller->ledger->times.worker};
+        struct event **timer = &controller->late_event;
+        const Ledger *ledger = controller->ledger;
 
-        if (!controller->late_event)
-                controller->late_event =
-                        evtimer_new(controller->ledger->base, on_late, controller);
-        if (!controller->late_event) {
+        if (!is_unsettled(controller)) {
+                event_freep(timer);
+                controller->is_late = false;
+        } else if (!controller->is_late && !(*timer && evtimer_pending(*timer, NULL)) &&
+                   timer_start(timer, ledger->base, on_late, controller,
+                               ledger->times.worker * USEC_PER_SEC) < 0) {
                 controller->is_late = true; /* without a timer nothing would end the wait */
-                return;
         }
-        if (is_unsettled(controller)) {
-                if (!controller->is_late && !evtimer_pending(controller->late_event, NULL) &&
-                    evtimer_add(controller->late_event, &limit) < 0)
-                        controller->is_late = true; /* without a timer nothing would end the wait */
-                return;
-        }
-        (void)evtimer_del(controller->late_event);
-        controller->is_late = false;
 }
 
 /* --- orders on record ------------------------------------------------------------------------ */

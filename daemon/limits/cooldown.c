@@ -50,10 +50,7 @@ static void arm(Cooldown *cooldown)
         (void)evtimer_del(cooldown->timer);
         if (first == UINT64_MAX)
                 return;
-        uint64_t delay = first > now ? first - now : 0;
-        const struct timeval time = {.tv_sec = (time_t)(delay / USEC_PER_SEC),
-                                     .tv_usec = (suseconds_t)(delay % USEC_PER_SEC)};
-        (void)evtimer_add(cooldown->timer, &time);
+        (void)!timer_arm(cooldown->timer, first > now ? first - now : 0);
 }
 
 static void on_cool(evutil_socket_t fd, short what, void *userdata)

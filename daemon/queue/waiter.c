@@ -58,12 +58,7 @@ void queue_arm(Queue *queue)
                         next = waiter->until_usec;
         if (!queue->first || (!queue->is_poked && next == REQUEST_WAIT_FOREVER))
                 return;
-        uint64_t delay = queue->is_poked || next <= now ? 0 : next - now;
-        const struct timeval timeout = {
-                .tv_sec = (time_t)(delay / USEC_PER_SEC),
-                .tv_usec = (suseconds_t)(delay % USEC_PER_SEC),
-        };
-        if (evtimer_add(queue->turn, &timeout) < 0)
+        if (timer_arm(queue->turn, queue->is_poked || next <= now ? 0 : next - now) < 0)
                 log_broken(-ENOMEM);
 }
 
