@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/list.h"
 #include "daemon/base/log.h"
 #include "daemon/bus/access/subscribers.h"
 #include "daemon/requests/requests.h"
@@ -45,12 +46,7 @@ static void name_free(BusNames *entry)
 
 BusNames *bus_names_free(BusNames *names)
 {
-        while (names) {
-                BusNames *next = names->next;
-
-                name_free(names);
-                names = next;
-        }
+        LIST_FREE(names, name_free);
         return NULL;
 }
 
@@ -73,11 +69,7 @@ static void end(BusNames *entry)
 {
         Bus *bus = entry->bus;
 
-        for (BusNames **at = &bus->names; *at; at = &(*at)->next)
-                if (*at == entry) {
-                        *at = entry->next;
-                        break;
-                }
+        LIST_UNLINK(bus->names, entry);
         subscribers_forget(bus, entry->name);
         names_forget(bus->ledger, entry->name);
         name_free(entry);

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/list.h"
 #include "daemon/base/log.h"
 #include "daemon/descriptors/descriptors.h"
 #include "daemon/host/worker.h"
@@ -107,15 +108,6 @@ static int job_find(const void *context, VfioFds *fds, char **ret_message)
         return asprintf(ret_message, "%zu", n_killed) < 0 ? -ENOMEM : 0;
 }
 
-static void unlink_question(Question *question)
-{
-        Question **at = &tracker_of(question->ledger)->questions;
-
-        while (*at != question)
-                at = &(*at)->next;
-        *at = question->next;
-}
-
 /* Asks again for a request that came before the answer, as new holders may have appeared since. */
 static void ask_again(const Question *question, HoldersDone done)
 {
@@ -133,7 +125,7 @@ static void on_found(WorkerResult *result, void *userdata)
         int fd = vfio_fds_find(result->fds, "holders");
 
         question->worker = NULL;
-        unlink_question(question);
+        LIST_UNLINK(tracker_of(question->ledger)->questions, question);
         int r = result->code;
         if (r == 0)
                 r = fd < 0 ? -EBADMSG : holders_from_fd(fd, &list);
@@ -468,11 +460,7 @@ static void clear(void *data)
 {
         HolderTracker *tracker = data;
 
-        for (Question *next; tracker->questions;) {
-                next = tracker->questions->next;
-                (void)question_free(tracker->questions);
-                tracker->questions = next;
-        }
+        LIST_FREE(tracker->questions, question_free);
         event_freep(&tracker->timer);
 }
 

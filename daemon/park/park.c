@@ -14,6 +14,7 @@
 
 #include "core/model/reserve.h"
 #include "core/model/strength.h"
+#include "daemon/base/list.h"
 #include "daemon/base/log.h"
 #include "daemon/lifecycle/lifecycle.h"
 #include "daemon/queue/queue.h"
@@ -126,11 +127,7 @@ static void decide(Waiting *waiting)
         _cleanup_(waiting_freep) Waiting *over = waiting;
         Park *park = waiting->park;
 
-        for (Waiting **at = &park->waiting; *at; at = &(*at)->next)
-                if (*at == waiting) {
-                        *at = waiting->next;
-                        break;
-                }
+        LIST_UNLINK(park->waiting, waiting);
         park->acquire(park->ledger, &over->request, over->done, over->userdata);
 }
 
@@ -271,10 +268,7 @@ static void clear(void *data)
         Park *park = data;
 
         text_list_clear(&park->failed);
-        for (Waiting *waiting = park->waiting, *next; waiting; waiting = next) {
-                next = waiting->next;
-                waiting_free(waiting);
-        }
+        LIST_FREE(park->waiting, waiting_free);
         event_freep(&park->event);
         free(park->group);
 }

@@ -10,6 +10,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/event.h"
+#include "daemon/base/list.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_internal.h"
 
@@ -26,10 +27,7 @@ Waiter *waiter_free(Waiter *waiter)
 
 void waiters_free(Waiter *first)
 {
-        for (Waiter *waiter = first, *next; waiter; waiter = next) {
-                next = waiter->next;
-                waiter_free(waiter);
-        }
+        LIST_FREE(first, waiter_free);
 }
 
 static void clear(void *data)
@@ -72,11 +70,7 @@ void queue_poke(Queue *queue)
 
 void waiter_take_off(Waiter **list, Waiter *waiter)
 {
-        for (Waiter **at = list; *at; at = &(*at)->next)
-                if (*at == waiter) {
-                        *at = waiter->next;
-                        break;
-                }
+        LIST_UNLINK(*list, waiter);
         waiter->next = NULL;
 }
 

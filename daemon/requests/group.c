@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/list.h"
 #include "daemon/base/log.h"
 #include "daemon/host/iommu_group.h"
 #include "daemon/host/worker.h"
@@ -53,11 +54,7 @@ static void answer(LeaseDone done, void *userdata, int code, const char *message
 
 static void end_job(GroupJob *job)
 {
-        GroupJob **link = &requests_of(job->ledger)->jobs;
-
-        while (*link != job)
-                link = &(*link)->next;
-        *link = job->next;
+        LIST_UNLINK(requests_of(job->ledger)->jobs, job);
         holds_drop(job->ledger, &job->hold);
         free(job);
 }

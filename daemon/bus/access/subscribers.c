@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "daemon/base/list.h"
 #include "daemon/bus/access/authorize.h"
 #include "daemon/bus/call/paths.h"
 
@@ -71,12 +72,7 @@ void subscribers_forget(Bus *bus, const char *name)
 
 void subscribers_clear(Bus *bus)
 {
-        while (bus->subscribers) {
-                Subscriber *next = bus->subscribers->next;
-
-                subscriber_free(bus->subscribers);
-                bus->subscribers = next;
-        }
+        LIST_FREE(bus->subscribers, subscriber_free);
 }
 
 static int send_to(Bus *bus, const char *name, const char *path, const char *member,
