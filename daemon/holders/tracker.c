@@ -189,9 +189,13 @@ static bool is_answerable(Question *question)
         return false;
 }
 
-/* Takes over the question; answers at once if it cannot be asked. */
-static void ask(Question *question)
+/*
+ * Takes over the question; answers at once if it cannot be asked, or if the search could not be
+ * prepared (`r`).
+ */
+static void ask(Question *question, int r)
 {
+        _cleanup_(question_freep) Question *owned = question;
         HolderTracker *tracker = tracker_of(question->ledger);
         const WorkerHandler handler = {
                 .done = on_found,
@@ -199,19 +203,16 @@ static void ask(Question *question)
                 .userdata = question,
         };
 
-        if (question->is_own ? !is_answerable(question) : !has_quota(question)) {
-                (void)question_free(question);
+        if (r < 0)
+                return fail(question, r, "");
+        if (question->is_own ? !is_answerable(question) : !has_quota(question))
                 return;
-        }
-        int r = worker_start(question->ledger->base, job_find, question, NULL,
-                             QUESTION_DEADLINE_SECONDS, &handler, &question->worker);
-        if (r < 0) {
-                fail(question, r, "no worker process could be started");
-                (void)question_free(question);
-                return;
-        }
+        r = worker_start(question->ledger->base, job_find, question, NULL,
+                         QUESTION_DEADLINE_SECONDS, &handler, &question->worker);
+        if (r < 0)
+                return fail(question, r, "no worker process could be started");
         question->next = tracker->questions;
-        tracker->questions = question;
+        tracker->questions = TAKE_PTR(owned);
 }
 
 static Question *question_new(Ledger *ledger, HoldersDone done, void *userdata)
@@ -263,10 +264,7 @@ static void ask_of_lease(Question *question, const Lease *lease)
         int r = add_nodes(&question->search, lease);
         for (size_t i = 0; r == 0 && i < of(lease)->nodes.n_nodes; i++)
                 r = holder_search_add_node(&question->search, &of(lease)->nodes.nodes[i]);
-        if (r == 0)
-                return ask(question);
-        fail(question, r, "");
-        (void)question_free(question);
+        ask(question, r);
 }
 
 static Question *find_own(const HolderTracker *tracker, uint32_t lease, bool kill, HoldersDone done)
@@ -319,10 +317,7 @@ void holders_ask_group(Ledger *ledger, int32_t group, uid_t uid, HoldersDone don
                 if (snapshot->devices[i].kernel_group == group)
                         r = holder_search_add_device(&question->search, &ledger->host,
                                                      snapshot->devices[i].bdf);
-        if (r == 0)
-                return ask(question);
-        fail(question, r, "");
-        (void)question_free(question);
+        ask(question, r);
 }
 
 /* --- one process only ------------------------------------------------------------------------- */
@@ -384,9 +379,14 @@ static int remember(Lease *lease, const HolderList *list, const Holder *first)
         return 0;
 }
 
+static bool is_exclusive(const Lease *lease)
+{
+        return lease->record->terms.exclusive_process && lease->record->state == LEASE_LEASED;
+}
+
 void holders_judge(Lease *lease, const HolderList *list)
 {
-        if (!lease->record->terms.exclusive_process || lease->record->state != LEASE_LEASED)
+        if (!is_exclusive(lease))
                 return;
         const Holder *first = find_first(list, lease);
         for (size_t i = 0; i < list->n_items; i++)
@@ -414,11 +414,6 @@ static bool is_looking(const Lease *lease)
         while (each && !(each->is_own && !each->kill && each->lease == lease->record->id))
                 each = each->next;
         return each;
-}
-
-static bool is_exclusive(const Lease *lease)
-{
-        return lease->record->terms.exclusive_process && lease->record->state == LEASE_LEASED;
 }
 
 void holders_review(Ledger *ledger)
