@@ -19,5 +19,14 @@ typedef struct LeaseAnswer {
 /* `lease` is NULL unless code is 0. Called exactly once, before or after the request returned. */
 typedef void (*LeaseDone)(const LeaseAnswer *answer, Lease *lease, void *userdata);
 
+/* Answers without a lease, if anybody waits (`done` may be NULL). */
+static inline void lease_answer(LeaseDone done, void *userdata, int code, const char *message)
+{
+        const LeaseAnswer answer = {.code = code, .message = message ? message : ""};
+
+        if (done)
+                done(&answer, NULL, userdata);
+}
+
 /* The same for a request about one device of a lease; `fds` are borrowed, and may be empty. */
 typedef void (*MemberDone)(const LeaseAnswer *answer, const VfioFds *fds, void *userdata);

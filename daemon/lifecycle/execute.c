@@ -64,13 +64,10 @@ static bool drop(Lease *lease, const LifeNews *news)
         Ledger *ledger = lease->ledger;
         LeaseDone done = life_of(lease)->done;
         void *userdata = life_of(lease)->done_userdata;
-        const LeaseAnswer reply = {.code = news->code,
-                                   .message = news->message ? news->message : ""};
 
         life_drop(lease);
         ledger_read_again(ledger);
-        if (done)
-                done(&reply, NULL, userdata);
+        lease_answer(done, userdata, news->code, news->message);
         return false;
 }
 
@@ -125,16 +122,13 @@ static void execute(Lease *lease, LifeEvent event, const LifeNews *news)
 {
         LeaseLife *life = life_of(lease);
         const LifeRow *row = life_find(life->state, event);
-        const LeaseAnswer busy = {.code = REFUSAL_BUSY,
-                                  .message = "the state of the lease does not allow that now; try "
-                                             "again"};
 
         if (!row) {
                 log_error("lease %" PRIu32 ": event \"%s\" in state \"%s\" is ignored",
                           lease->record->id, life_event_to_string(event),
                           life_state_to_string(life->state));
-                if (news->done)
-                        news->done(&busy, NULL, news->userdata);
+                lease_answer(news->done, news->userdata, REFUSAL_BUSY,
+                             "the state of the lease does not allow that now; try again");
                 return;
         }
         life->state = row->next;

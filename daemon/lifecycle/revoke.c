@@ -22,16 +22,12 @@
 /* Sets the one waiting requester, and answers the former one. */
 static void set_waiter(Lease *lease, const LifeNews *news)
 {
-        static const LeaseAnswer superseded = {
-                .code = REFUSAL_BUSY,
-                .message = "another request has revoked the lease since",
-        };
         LeaseLife *life = life_of(lease);
         LeaseDone before = life->revoke_done;
 
         life->revoke_done = NULL;
-        if (before)
-                before(&superseded, NULL, life->revoke_userdata);
+        lease_answer(before, life->revoke_userdata, REFUSAL_BUSY,
+                     "another request has revoked the lease since");
         life->revoke_done = news->done;
         life->revoke_userdata = news->userdata;
 }

@@ -204,19 +204,17 @@ bool life_drain(Lease *lease, const LifeNews *news)
 
 bool life_join_wait(Lease *lease, const LifeNews *news)
 {
-        static const LeaseAnswer busy = {
-                .code = REFUSAL_BUSY,
-                .message = "the lease is being prepared or given back; wait for that to end",
-        };
-        const LeaseAnswer stuck = {.code = REFUSAL_STUCK, .message = of(lease)->text};
         LeaseLife *life = life_of(lease);
         bool may_join = lease->record->state == LEASE_PREPARING ? lease->is_stuck : !life->done;
 
         if (may_join && !of(lease)->text) {
                 life->done = news->done;
                 life->done_userdata = news->userdata;
-        } else if (news->done) {
-                news->done(may_join ? &stuck : &busy, NULL, news->userdata);
+        } else if (may_join) {
+                lease_answer(news->done, news->userdata, REFUSAL_STUCK, of(lease)->text);
+        } else {
+                lease_answer(news->done, news->userdata, REFUSAL_BUSY,
+                             "the lease is being prepared or given back; wait for that to end");
         }
         return true;
 }

@@ -303,12 +303,11 @@ void park_yield(Ledger *ledger, const size_t *groups, size_t n_groups,
                 const AcquireRequest *request, LeaseDone done, void *userdata)
 {
         Park *park = park_of(ledger);
-        const LeaseAnswer broken = {.code = -ENOMEM, .message = ""};
         Waiting *waiting = calloc(1, sizeof(*waiting));
 
         if (!waiting || request_copy(request, &waiting->request) < 0) {
                 waiting_free(waiting);
-                return done(&broken, NULL, userdata);
+                return lease_answer(done, userdata, -ENOMEM, NULL);
         }
         waiting->park = park;
         waiting->done = done;

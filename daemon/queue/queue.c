@@ -151,8 +151,6 @@ static int renew(AcquireRequest *waiting, const AcquireRequest *request)
 bool queue_adopt(Ledger *ledger, const AcquireRequest *request, LeaseDone done, void *userdata)
 {
         Queue *queue = queue_of(ledger);
-        const LeaseAnswer again = {.code = REFUSAL_CHANGED,
-                                   .message = "another request came with the same ticket"};
 
         for (Waiter *waiter = queue->first; waiter && request->ticket; waiter = waiter->next) {
                 if (!is_of(&waiter->request, request))
@@ -168,8 +166,8 @@ bool queue_adopt(Ledger *ledger, const AcquireRequest *request, LeaseDone done, 
                 queue_save(ledger);
                 queue_poke(queue);
                 watch_name(waiter);
-                if (before)
-                        before(&again, NULL, userdata_before);
+                lease_answer(before, userdata_before, REFUSAL_CHANGED,
+                             "another request came with the same ticket");
                 return true;
         }
         return false;

@@ -19,12 +19,10 @@
 static void refuse(Waiter *waiter, int code, const char *message)
 {
         _cleanup_(waiter_freep) Waiter *owned = waiter;
-        const LeaseAnswer answer = {.code = code, .message = message};
 
         waiter_take_off(&queue_of(waiter->ledger)->first, waiter);
         queue_save(waiter->ledger);
-        if (owned->done)
-                owned->done(&answer, NULL, owned->userdata);
+        lease_answer(owned->done, owned->userdata, code, message);
 }
 
 static void expire(Waiter *waiter)

@@ -45,11 +45,9 @@ DEFINE_MODULE_DATA(GroupRequests, requests_of, group_requests_module);
 
 static void answer(LeaseDone done, void *userdata, int code, const char *message)
 {
-        LeaseAnswer reply = {.code = code, .message = message ? message : ""};
-
         if (code < 0)
                 log_broken(code);
-        done(&reply, NULL, userdata);
+        lease_answer(done, userdata, code, message);
 }
 
 static void end_job(GroupJob *job)
@@ -132,9 +130,8 @@ static void on_overdue(void *userdata)
         job->done = NULL;
         log_error("kernel group %d: the kernel keeps a worker for more than %d s", job->group,
                   WORKER_DEADLINE_SECONDS);
-        if (done)
-                answer(done, job->userdata, REFUSAL_STUCK,
-                       "the kernel does not come to an end with the group; its log says more");
+        answer(done, job->userdata, REFUSAL_STUCK,
+               "the kernel does not come to an end with the group; its log says more");
 }
 
 static bool is_of_job(const Ledger *ledger, const Group *group, const void *userdata)
