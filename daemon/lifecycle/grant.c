@@ -57,15 +57,6 @@ static int make_lease(Plan *plan, Lease **ret_lease)
         return r;
 }
 
-static void refuse(const Plan *plan, int r, LeaseDone done, void *userdata)
-{
-        const LeaseAnswer answer = {.code = r, .message = plan->message ? plan->message : ""};
-
-        if (r < 0)
-                log_broken(r);
-        done(&answer, NULL, userdata);
-}
-
 void lifecycle_grant(Plan *plan, LeaseDone done, void *userdata)
 {
         const AcquireRequest *request = plan->request;
@@ -73,7 +64,7 @@ void lifecycle_grant(Plan *plan, LeaseDone done, void *userdata)
 
         int r = make_lease(plan, &lease);
         if (r != 0)
-                return refuse(plan, r, done, userdata);
+                return plan_answer(plan, r, done, userdata);
         LeaseLife *life = life_of(lease);
         life->memory_warning = TAKE_PTR(plan->warning);
         life->done = done;

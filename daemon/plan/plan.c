@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/model/text.h"
+#include "daemon/base/log.h"
 
 void plan_clear(Plan *plan)
 {
@@ -33,6 +34,19 @@ int plan_refuse(Plan *plan, Refusal refusal, const char *format, ...)
         plan->message = text_vprint(format, args);
         va_end(args);
         return (int)refusal;
+}
+
+void plan_answer(const Plan *plan, int r, LeaseDone done, void *userdata)
+{
+        const LeaseAnswer answer = {
+                .code = r,
+                .message = plan->message ? plan->message : "",
+                .rule = plan->refuser ? plan->refuser->origin : NULL,
+        };
+
+        if (r < 0)
+                log_broken(r);
+        done(&answer, NULL, userdata);
 }
 
 const Group *plan_group(const Plan *plan, size_t i)

@@ -9,6 +9,7 @@
  */
 
 #include "core/model/refusal.h"
+#include "daemon/ledger/answer.h"
 #include "daemon/ledger/ledger.h"
 #include "daemon/limits/request.h"
 
@@ -38,6 +39,9 @@ void plan_reset(Plan *plan, LeaseMode mode);
 
 /* Sets the plan's message; returns the refusal. */
 int plan_refuse(Plan *plan, Refusal refusal, const char *format, ...) _printf_(3, 4);
+
+/* Answers a request whose plan was refused, or failed with -errno, which is logged. */
+void plan_answer(const Plan *plan, int r, LeaseDone done, void *userdata);
 
 /* The i-th group of the plan, and a device of its world. Borrowed. */
 const Group *plan_group(const Plan *plan, size_t i);

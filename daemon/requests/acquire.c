@@ -10,19 +10,6 @@
 #include "daemon/queue/queue.h"
 #include "daemon/requests/requests.h"
 
-static void refuse(const Plan *plan, int r, LeaseDone done, void *userdata)
-{
-        const LeaseAnswer answer = {
-                .code = r,
-                .message = plan->message ? plan->message : "",
-                .rule = plan->refuser ? plan->refuser->origin : NULL,
-        };
-
-        if (r < 0)
-                log_broken(r);
-        done(&answer, NULL, userdata);
-}
-
 /* Gives up parked groups first, after which the request is decided again. */
 static void execute(Plan *plan, LeaseDone done, void *userdata)
 {
@@ -51,7 +38,7 @@ void request_acquire(Ledger *ledger, const AcquireRequest *request, LeaseDone do
                         return;
         }
         if (r != 0)
-                return refuse(&plan, r, done, userdata);
+                return plan_answer(&plan, r, done, userdata);
         queue_pass(&plan, done, userdata);
 }
 
