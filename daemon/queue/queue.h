@@ -82,9 +82,11 @@ void queue_close(Ledger *ledger);
 /* The number of callers of this daemon that wait. */
 size_t queue_count_callers(const Ledger *ledger);
 
-/* A waiter whose name on the bus has ended, or is of another bus than this one, waits no more. */
-void queue_forget_name(Ledger *ledger, const char *name);
-void queue_forget_other_buses(Ledger *ledger);
+/*
+ * A waiter whose name on the bus has ended, or, if that is NULL, is of another bus than this one,
+ * waits no more.
+ */
+void queue_forget(Ledger *ledger, const char *name);
 
 bool queue_has_name(const Ledger *ledger, const char *name);
 void queue_each_name(const Ledger *ledger, void (*tell)(const char *name, void *userdata),

@@ -150,11 +150,10 @@ static bool ends_with(const Waiter *waiter, const char *name)
                     : is_elsewhere(waiter);
 }
 
-static void forget(Ledger *ledger, const char *name)
+void queue_forget(Ledger *ledger, const char *name)
 {
         Queue *queue = queue_of(ledger);
         Waiter *waiter;
-        const LeaseAnswer gone = {.code = REFUSAL_CHANGED, .message = "its connection has ended"};
 
         do {
                 waiter = queue->first;
@@ -163,20 +162,10 @@ static void forget(Ledger *ledger, const char *name)
                 if (waiter) {
                         log_info("uid %u no longer waits: its connection has ended",
                                  waiter->request.who.uid);
-                        refuse(waiter, gone.code, gone.message);
+                        refuse(waiter, REFUSAL_CHANGED, "its connection has ended");
                         queue_poke(queue);
                 }
         } while (waiter);
-}
-
-void queue_forget_name(Ledger *ledger, const char *name)
-{
-        forget(ledger, name);
-}
-
-void queue_forget_other_buses(Ledger *ledger)
-{
-        forget(ledger, NULL);
 }
 
 bool queue_has_name(const Ledger *ledger, const char *name)

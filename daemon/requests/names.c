@@ -70,14 +70,14 @@ static void end_tied(Ledger *ledger, const char *name)
 
 void names_forget(Ledger *ledger, const char *name)
 {
-        queue_forget_name(ledger, name);
+        queue_forget(ledger, name);
         end_tied(ledger, name);
 }
 
 void names_meet_bus(Ledger *ledger, const char *id)
 {
         ledger_set_bus(ledger, id);
-        queue_forget_other_buses(ledger);
+        queue_forget(ledger, NULL);
         end_tied(ledger, NULL);
 }
 

@@ -278,9 +278,9 @@ static void test_who_comes_back_has_another_connection(void)
                 CHECK_NUMBER(back->request.who.pid, 4711);
                 CHECK(back->request.who.n_gids == 1 && back->request.who.gids[0] == 1000);
         }
-        queue_forget_name(ledger, ":1.42");
+        queue_forget(ledger, ":1.42");
         CHECK_NUMBER(code, -1);
-        queue_forget_name(ledger, ":1.99");
+        queue_forget(ledger, ":1.99");
         CHECK_NUMBER(code, REFUSAL_CHANGED);
         CHECK(!queue->first);
         unload(ledger);
