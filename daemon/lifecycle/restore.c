@@ -42,7 +42,7 @@ static int job_restore(const void *context, VfioFds *fds, char **ret_message)
         _cleanup_(freep) char *halted = NULL;
         int32_t groups[LEASE_GROUPS_MAX];
 
-        memlock_lower(lease);
+        memlock_set(lease, false);
         /*
          * Stop devices first, so that a process that keeps one open cannot go on using it while the
          * kernel waits. Cleaning reports a device whose bus mastering stays on.

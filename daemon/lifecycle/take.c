@@ -116,7 +116,7 @@ static int job_take(const void *context, VfioFds *fds, char **ret_message)
         if (r == 0)
                 r = take(&lease->ledger->host, record, fds, ret_message);
         if (r == 0)
-                memlock_raise(lease);
+                memlock_set(lease, true);
         return r;
 }
 

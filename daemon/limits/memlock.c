@@ -133,7 +133,7 @@ void memlock_record(const Ledger *ledger, const AcquireRequest *request, const P
 /* --- in workers ------------------------------------------------------------------------------- */
 
 /* Changes the limits. Logs what the kernel refuses. A process that has ended needs nothing. */
-static void change(const Lease *lease, bool raise)
+void memlock_set(const Lease *lease, bool raise)
 {
         const Ledger *ledger = lease->ledger;
         const LeaseRecord *record = lease->record;
@@ -157,18 +157,6 @@ static void change(const Lease *lease, bool raise)
                           record->id, record->memlock.pid, raise ? "raised" : "restored",
                           strerror(-r));
 }
-
-void memlock_raise(const Lease *lease)
-{
-        change(lease, true);
-}
-
-void memlock_lower(const Lease *lease)
-{
-        change(lease, false);
-}
-
-/* ---------------------------------------------------------------------------------------------- */
 
 char *memlock_describe_shortfall(const Lease *lease)
 {

@@ -22,9 +22,8 @@ _nodiscard_ int memlock_check(const Ledger *ledger, const AcquireRequest *reques
 void memlock_record(const Ledger *ledger, const AcquireRequest *request, const PolicyRule *rule,
                     LeaseRecord *record);
 
-/* Raise the limits of the process to those on record, and restore them: for workers. */
-void memlock_raise(const Lease *lease);
-void memlock_lower(const Lease *lease);
+/* Raises the limits of the process to those on record, or restores them: for workers. */
+void memlock_set(const Lease *lease, bool raise);
 
-/* After memlock_raise(): why the process may still lock too little, or NULL. Freed by the caller. */
+/* After memlock_set(): why the process may still lock too little, or NULL. Freed by the caller. */
 char *memlock_describe_shortfall(const Lease *lease);
