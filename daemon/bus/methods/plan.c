@@ -13,47 +13,46 @@
 
 /* --- Plan ---------------------------------------------------------------------------------- */
 
-static int open_entry(sd_bus_message *reply, const char *key, const char *type)
+/* Appends an entry of a{sv}; `append` adds the value, of the given type. */
+static int append_entry(sd_bus_message *reply, const char *key, const char *type,
+                        int (*append)(sd_bus_message *reply, const void *value), const void *value)
 {
         int r = sd_bus_message_open_container(reply, 'e', "sv");
         if (r >= 0)
                 r = sd_bus_message_append(reply, "s", key);
-        return r < 0 ? r : sd_bus_message_open_container(reply, 'v', type);
-}
-
-static int close_entry(sd_bus_message *reply)
-{
-        int r = sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'v', type);
+        if (r >= 0)
+                r = append(reply, value);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int append_text(sd_bus_message *reply, const char *key, const char *text)
+static int append_lines(sd_bus_message *reply, const void *value)
 {
-        int r = open_entry(reply, key, "s");
-        if (r >= 0)
-                r = sd_bus_message_append(reply, "s", text);
-        return r < 0 ? r : close_entry(reply);
-}
+        const TextList *texts = value;
 
-static int append_lines(sd_bus_message *reply, const TextList *texts)
-{
         int r = sd_bus_message_open_container(reply, 'a', "s");
         for (size_t i = 0; r >= 0 && i < texts->n_items; i++)
                 r = sd_bus_message_append(reply, "s", texts->items[i]);
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int append_line_entry(sd_bus_message *reply, const char *key, const TextList *texts)
+static int append_groups(sd_bus_message *reply, const void *value)
 {
-        int r = open_entry(reply, key, "as");
-        if (r >= 0)
-                r = append_lines(reply, texts);
-        return r < 0 ? r : close_entry(reply);
+        const LeaseRecord *record = value;
+
+        int r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && i < record->n_groups; i++)
+                r = sd_bus_message_append(reply, "s", record->groups[i].id);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 /* Each member: address, "take" or "stay", its driver now, and its driver in the lease. */
-static int append_members(sd_bus_message *reply, const LeaseRecord *record)
+static int append_members(sd_bus_message *reply, const void *value)
 {
+        const LeaseRecord *record = value;
         char text[BDF_TEXT_SIZE];
 
         int r = sd_bus_message_open_container(reply, 'a', "(ssss)");
@@ -72,28 +71,13 @@ static int append_record(sd_bus_message *reply, const PlanPreview *preview)
 {
         const LeaseRecord *record = preview->record;
 
-        int r = append_text(reply, "mode", lease_mode_to_string(record->mode));
+        int r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}", "mode", "s",
+                                      lease_mode_to_string(record->mode), "guard", "s",
+                                      guard_layer_to_string(preview->guard), "rule", "s",
+                                      record->terms.rule, "memory-warning", "s", preview->warning);
         if (r >= 0)
-                r = append_text(reply, "guard", guard_layer_to_string(preview->guard));
-        if (r >= 0)
-                r = append_text(reply, "rule", record->terms.rule);
-        if (r >= 0)
-                r = append_text(reply, "memory-warning", preview->warning);
-        if (r >= 0)
-                r = open_entry(reply, "groups", "as");
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "s");
-        for (size_t i = 0; r >= 0 && i < record->n_groups; i++)
-                r = sd_bus_message_append(reply, "s", record->groups[i].id);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        if (r >= 0)
-                r = close_entry(reply);
-        if (r >= 0)
-                r = open_entry(reply, "devices", "a(ssss)");
-        if (r >= 0)
-                r = append_members(reply, record);
-        return r < 0 ? r : close_entry(reply);
+                r = append_entry(reply, "groups", "as", append_groups, record);
+        return r < 0 ? r : append_entry(reply, "devices", "a(ssss)", append_members, record);
 }
 
 static int append_plan(sd_bus_message *reply, const void *value)
@@ -102,18 +86,16 @@ static int append_plan(sd_bus_message *reply, const void *value)
 
         int r = sd_bus_message_open_container(reply, 'a', "{sv}");
         if (r >= 0)
-                r = append_text(reply, "refusal", refusal_to_string((Refusal)preview->code));
-        if (r >= 0)
-                r = append_text(reply, "message", preview->message);
+                r = sd_bus_message_append(reply, "{sv}{sv}", "refusal", "s",
+                                          refusal_to_string((Refusal)preview->code), "message", "s",
+                                          preview->message);
         if (r >= 0 && preview->record)
                 r = append_record(reply, preview);
         if (r >= 0)
-                r = append_line_entry(reply, "steps", preview->steps);
+                r = append_entry(reply, "steps", "as", append_lines, preview->steps);
         if (r >= 0)
-                r = append_line_entry(reply, "critical", preview->critical);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        return r;
+                r = append_entry(reply, "critical", "as", append_lines, preview->critical);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 static void on_previewed(const PlanPreview *preview, void *userdata)
