@@ -17,28 +17,31 @@ static const PciDevice *device_of(void *userdata)
         return &bus_view_world(view)->snapshot->devices[view->index];
 }
 
-static BUS_GETTER(get_address)
-{
-        char text[BDF_TEXT_SIZE];
-
-        return sd_bus_message_append(reply, "s", bdf_format(device_of(userdata)->bdf, text));
-}
-
-static BUS_GETTER(get_id)
+static BUS_GETTER(get_text)
 {
         const BusView *view = userdata;
-
-        return sd_bus_message_append(reply, "s", bus_view_world(view)->paths[view->index]);
-}
-
-static BUS_GETTER(get_parent)
-{
+        const World *world = bus_view_world(view);
         const PciDevice *device = device_of(userdata);
-        char text[BDF_TEXT_SIZE];
+        size_t group = world->computed->group_of[view->index];
+        char address[BDF_TEXT_SIZE];
+        const char *text;
 
-        return sd_bus_message_append(
-                reply, "s",
-                device->place.has_parent ? bdf_format(device->place.parent_bdf, text) : "");
+        if (strcmp(property, "Address") == 0)
+                text = bdf_format(device->bdf, address);
+        else if (strcmp(property, "Id") == 0)
+                text = world->paths[view->index];
+        else if (strcmp(property, "Parent") == 0)
+                text = device->place.has_parent ? bdf_format(device->place.parent_bdf, address)
+                                                : "";
+        else if (strcmp(property, "ComputedGroup") == 0)
+                text = group == SNAPSHOT_NONE ? "" : world->computed->groups[group].id;
+        else if (strcmp(property, "Driver") == 0)
+                text = device->sysfs.driver;
+        else if (strcmp(property, "State") == 0)
+                text = ledger_device_state(view->bus->ledger, view->index);
+        else
+                text = device->sysfs.iommu;
+        return sd_bus_message_append(reply, "s", text);
 }
 
 static BUS_GETTER(get_group)
@@ -50,16 +53,6 @@ static BUS_GETTER(get_group)
         if (group == SNAPSHOT_NONE)
                 return sd_bus_message_append(reply, "o", "/");
         return bus_append_path(reply, bus_path_group(groups->groups[group].id));
-}
-
-static BUS_GETTER(get_computed_group)
-{
-        const BusView *view = userdata;
-        const Partition *computed = bus_view_world(view)->computed;
-        size_t group = computed->group_of[view->index];
-
-        return sd_bus_message_append(reply, "s",
-                                     group == SNAPSHOT_NONE ? "" : computed->groups[group].id);
 }
 
 static BUS_GETTER(get_number)
@@ -75,24 +68,6 @@ static BUS_GETTER(get_number)
                                                                      : device->ids.device);
 }
 
-static BUS_GETTER(get_driver)
-{
-        return sd_bus_message_append(reply, "s", device_of(userdata)->sysfs.driver);
-}
-
-static BUS_GETTER(get_state)
-{
-        const BusView *view = userdata;
-
-        return sd_bus_message_append(reply, "s",
-                                     ledger_device_state(view->bus->ledger, view->index));
-}
-
-static BUS_GETTER(get_iommu)
-{
-        return sd_bus_message_append(reply, "s", device_of(userdata)->sysfs.iommu);
-}
-
 static bool next(const Ledger *ledger, size_t *index, char **ret_path)
 {
         const Snapshot *snapshot = ledger->world->snapshot;
@@ -106,18 +81,18 @@ static bool next(const Ledger *ledger, size_t *index, char **ret_path)
 static const sd_bus_vtable device_vtable[] = {
         SD_BUS_VTABLE_START(0),
         BUS_METHOD("Reset", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(ss)", resets)),
-        SD_BUS_PROPERTY("Address", "s", get_address, 0, BUS_CHANGES),
-        SD_BUS_PROPERTY("Id", "s", get_id, 0, BUS_CHANGES),
-        SD_BUS_PROPERTY("Parent", "s", get_parent, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Address", "s", get_text, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Id", "s", get_text, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Parent", "s", get_text, 0, BUS_CHANGES),
         SD_BUS_PROPERTY("Group", "o", get_group, 0, BUS_CHANGES),
-        SD_BUS_PROPERTY("ComputedGroup", "s", get_computed_group, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("ComputedGroup", "s", get_text, 0, BUS_CHANGES),
         SD_BUS_PROPERTY("KernelGroup", "i", get_number, 0, BUS_CHANGES),
         SD_BUS_PROPERTY("Vendor", "q", get_number, 0, BUS_CHANGES),
         SD_BUS_PROPERTY("Device", "q", get_number, 0, BUS_CHANGES),
         SD_BUS_PROPERTY("Class", "u", get_number, 0, BUS_CHANGES),
-        SD_BUS_PROPERTY("Driver", "s", get_driver, 0, BUS_CHANGES),
-        SD_BUS_PROPERTY("State", "s", get_state, 0, BUS_CHANGES),
-        SD_BUS_PROPERTY("Iommu", "s", get_iommu, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Driver", "s", get_text, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("State", "s", get_text, 0, BUS_CHANGES),
+        SD_BUS_PROPERTY("Iommu", "s", get_text, 0, BUS_CHANGES),
         SD_BUS_VTABLE_END,
 };
 
