@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/text.h"
 #include "daemon/bus/call/paths.h"
 #include "daemon/bus/call/reply.h"
 #include "daemon/machine/world.h"
@@ -51,94 +52,89 @@ static void write_groups(FILE *stream, const Ledger *ledger, const MethodObject 
                 add_word(stream, &is_first, object->lease->record->groups[i].id);
 }
 
-typedef void (*WriteDevice)(FILE *stream, bool *is_first, const Snapshot *snapshot, Bdf bdf);
-
-static void write_each_device(FILE *stream, const Ledger *ledger, const MethodObject *object,
-                              WriteDevice write)
+/* With its inode, as another device at the same address has another one. */
+static void write_device(FILE *stream, bool *is_first, const Snapshot *snapshot, Bdf bdf,
+                         bool with_inode)
 {
-        const World *world = ledger->world;
-        const Snapshot *snapshot = world->snapshot;
-        bool is_first = true;
-
-        if (object->device != SNAPSHOT_NONE)
-                return write(stream, &is_first, snapshot, snapshot->devices[object->device].bdf);
-        for (size_t i = 0;
-             object->group != SNAPSHOT_NONE && i < world->groups->groups[object->group].n_members;
-             i++) {
-                size_t member = world->groups->groups[object->group].members[i];
-
-                write(stream, &is_first, snapshot, snapshot->devices[member].bdf);
-        }
-        if (object->group != SNAPSHOT_NONE || !object->lease)
-                return;
-        for (size_t i = 0; i < object->lease->record->n_devices; i++)
-                write(stream, &is_first, snapshot, object->lease->record->devices[i].bdf);
-}
-
-static void write_address(FILE *stream, bool *is_first, const Snapshot *snapshot, Bdf bdf)
-{
+        size_t index = with_inode ? snapshot_find(snapshot, bdf) : SNAPSHOT_NONE;
         char text[BDF_TEXT_SIZE];
 
         add_word(stream, is_first, bdf_format(bdf, text));
+        if (with_inode)
+                (void)fprintf(stream, "@%" PRIu64,
+                              index == SNAPSHOT_NONE ? 0 : snapshot->devices[index].sysfs.inode);
 }
 
-static void write_devices(FILE *stream, const Ledger *ledger, const MethodObject *object)
+static void write_devices(FILE *stream, const Ledger *ledger, const MethodObject *object,
+                          bool with_inodes)
 {
-        write_each_device(stream, ledger, object, write_address);
+        const Snapshot *snapshot = ledger->world->snapshot;
+        const Group *group = object->group == SNAPSHOT_NONE
+                                     ? NULL
+                                     : &ledger->world->groups->groups[object->group];
+        const LeaseRecord *record = object->lease && !group ? object->lease->record : NULL;
+        bool is_first = true;
+
+        if (object->device != SNAPSHOT_NONE)
+                return write_device(stream, &is_first, snapshot,
+                                    snapshot->devices[object->device].bdf, with_inodes);
+        for (size_t i = 0; group && i < group->n_members; i++)
+                write_device(stream, &is_first, snapshot, snapshot->devices[group->members[i]].bdf,
+                             with_inodes);
+        for (size_t i = 0; record && i < record->n_devices; i++)
+                write_device(stream, &is_first, snapshot, record->devices[i].bdf, with_inodes);
 }
 
-/* Adds the inode: another device at the same address has another one. */
-static void write_instance(FILE *stream, bool *is_first, const Snapshot *snapshot, Bdf bdf)
-{
-        size_t index = snapshot_find(snapshot, bdf);
+typedef enum Words {
+        WORDS_GROUPS,
+        WORDS_DEVICES,
+        WORDS_INSTANCES, /* devices with their inodes */
+} Words;
 
-        write_address(stream, is_first, snapshot, bdf);
-        (void)fprintf(stream, "@%" PRIu64,
-                      index == SNAPSHOT_NONE ? 0 : snapshot->devices[index].sysfs.inode);
-}
-
-/* Describes the object of a call; two objects never have the same text. Returns 0 or -ENOMEM. */
-static int describe(const MethodCall *call, char **ret_text)
+/* The groups or devices of an object, with a space between them; NULL if memory is short. */
+static char *list_words(const Ledger *ledger, const MethodObject *object, Words what)
 {
-        const MethodObject object = method_object(call);
-        const LeaseRecord *record = object.lease ? object.lease->record : NULL;
-        _cleanup_(freep) char *text = NULL;
+        char *text = NULL;
         size_t n = 0;
         FILE *stream = open_memstream(&text, &n);
 
         if (!stream)
-                return -ENOMEM;
-        if (record)
-                (void)fprintf(stream, "lease %" PRIu32 " of %" PRIu32 ": ", record->id,
-                              (uint32_t)record->owner.uid);
-        write_groups(stream, call->bus->ledger, &object);
-        (void)fputs(": ", stream);
-        write_each_device(stream, call->bus->ledger, &object, write_instance);
+                return NULL;
+        if (what == WORDS_GROUPS)
+                write_groups(stream, ledger, object);
+        else
+                write_devices(stream, ledger, object, what == WORDS_INSTANCES);
         if (fclose(stream) != 0)
-                return -ENOMEM;
-        *ret_text = TAKE_PTR(text);
-        return 0;
+                free(TAKE_PTR(text));
+        return text;
+}
+
+/* Describes the object of a call; two objects never have the same text. NULL: memory is short. */
+static char *describe(const MethodCall *call)
+{
+        const MethodObject object = method_object(call);
+        const LeaseRecord *record = object.lease ? object.lease->record : NULL;
+        _cleanup_(freep) char *groups = list_words(call->bus->ledger, &object, WORDS_GROUPS);
+        _cleanup_(freep) char *devices = list_words(call->bus->ledger, &object, WORDS_INSTANCES);
+
+        if (!groups || !devices)
+                return NULL;
+        return record ? text_print("lease %" PRIu32 " of %" PRIu32 ": %s: %s", record->id,
+                                   (uint32_t)record->owner.uid, groups, devices)
+                      : text_print("%s: %s", groups, devices);
 }
 
 int method_note_object(MethodCall *call)
 {
-        char *about;
-
-        int r = describe(call, &about);
-        if (r < 0)
-                return r;
-        free(call->about);
-        call->about = about;
-        return 0;
+        return text_set(&call->about, describe(call)) ? 0 : -ENOMEM;
 }
 
 bool method_check_object(const MethodCall *call)
 {
-        _cleanup_(freep) char *now = NULL;
+        _cleanup_(freep) char *now = describe(call);
 
-        int r = describe(call, &now);
-        if (r < 0)
-                (void)sd_bus_reply_method_errno(call->message, r, NULL);
+        if (!now)
+                (void)method_fail(call, -ENOMEM);
         else if (strcmp(now, call->about) != 0)
                 bus_reply_refusal(call->message, REFUSAL_CHANGED,
                                   "%s: its owner or its devices have changed while the call "
@@ -155,28 +151,16 @@ static int append(sd_bus_message *message, const char *key, const char *value)
         return value[0] ? sd_bus_message_append(message, "{ss}", key, value) : 0;
 }
 
-static int append_written(sd_bus_message *message, const char *key, const Ledger *ledger,
-                          const MethodObject *object,
-                          void (*write)(FILE *, const Ledger *, const MethodObject *))
-{
-        _cleanup_(freep) char *text = NULL;
-        size_t n = 0;
-        FILE *stream = open_memstream(&text, &n);
-
-        if (!stream)
-                return -ENOMEM;
-        write(stream, ledger, object);
-        if (fclose(stream) != 0)
-                return -ENOMEM;
-        return append(message, key, text);
-}
-
 int method_append_details(sd_bus_message *message, const MethodCall *call)
 {
         const MethodObject object = method_object(call);
         const Ledger *ledger = call->bus->ledger;
+        _cleanup_(freep) char *groups = list_words(ledger, &object, WORDS_GROUPS);
+        _cleanup_(freep) char *devices = list_words(ledger, &object, WORDS_DEVICES);
         char lease[16] = "", owner[16] = "";
 
+        if (!groups || !devices)
+                return -ENOMEM;
         if (object.lease) {
                 (void)snprintf(lease, sizeof(lease), "%" PRIu32, object.lease->record->id);
                 (void)snprintf(owner, sizeof(owner), "%" PRIu32,
@@ -184,9 +168,9 @@ int method_append_details(sd_bus_message *message, const MethodCall *call)
         }
         int r = sd_bus_message_open_container(message, 'a', "{ss}");
         if (r >= 0)
-                r = append_written(message, "group", ledger, &object, write_groups);
+                r = append(message, "group", groups);
         if (r >= 0)
-                r = append_written(message, "device", ledger, &object, write_devices);
+                r = append(message, "device", devices);
         if (r >= 0)
                 r = append(message, "lease", lease);
         if (r >= 0)
