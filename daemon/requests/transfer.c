@@ -82,31 +82,25 @@ int lease_transfer(Lease *lease, const NewOwner *owner, char **ret_message)
 {
         LeaseRecord *record = lease->record;
         _cleanup_(freep) char *unit = strdup(owner->unit ? owner->unit : "");
-        char name[LEASE_OWNER_NAME_SIZE], bus[LEASE_BUS_ID_SIZE];
-        uid_t uid = record->owner.uid;
+        const LeaseOwner before = record->owner;
 
         int r = check(lease, owner, ret_message);
         if (r != 0 || !unit)
                 return r != 0 ? r : -ENOMEM;
-        memcpy(name, record->owner.name, sizeof(name));
-        memcpy(bus, record->owner.bus, sizeof(bus));
-        char *unit_before = record->owner.unit;
         record->owner.unit = unit;
         record->owner.uid = owner->who.uid;
         if (record->lifetime == LEASE_LIFETIME_CONNECTION) {
                 (void)snprintf(record->owner.name, sizeof(record->owner.name), "%s", owner->name);
-                memcpy(record->owner.bus, lease->ledger->bus_id, sizeof(bus));
+                memcpy(record->owner.bus, lease->ledger->bus_id, sizeof(record->owner.bus));
         }
         r = lease_state_save(lease->ledger->state_directory, record);
         if (r < 0) {
-                record->owner.unit = unit_before;
-                record->owner.uid = uid;
-                memcpy(record->owner.name, name, sizeof(name));
-                memcpy(record->owner.bus, bus, sizeof(bus));
+                record->owner = before;
                 return r;
         }
-        unit = unit_before;
-        audit_lease(AUDIT_TRANSFERRED, lease, ": from uid %u to uid %u", uid, record->owner.uid);
+        unit = before.unit;
+        audit_lease(AUDIT_TRANSFERRED, lease, ": from uid %u to uid %u", before.uid,
+                    record->owner.uid);
         if (record->lifetime == LEASE_LIFETIME_CONNECTION)
                 ledger_need_name(lease->ledger, record->owner.name);
         ledger_tell_lease(lease);
