@@ -132,17 +132,11 @@ static int check_take(const Lease *lease, const PciDevice *pci, const PolicyRequ
 {
         const Ledger *ledger = lease->ledger;
         size_t index = (size_t)(pci - ledger->world->snapshot->devices);
-        const PolicyRequest asked = {
-                .uid = who->uid,
-                .gids = who->gids,
-                .n_gids = who->n_gids,
-                .unit = who->unit,
-                .label = who->label,
-                .mode = lease->record->mode,
-        };
+        PolicyRequest asked = *who;
         char text[BDF_TEXT_SIZE];
 
         (void)bdf_format(pci->bdf, text);
+        asked.mode = lease->record->mode;
         const PolicySubject subject = world_subject(ledger->world, index);
         PolicyVerdict verdict = policy_check(ledger->policy, &subject, &asked);
         if (!verdict.allowed)
