@@ -167,18 +167,22 @@ bool guard_set_trouble(Lease *lease, const char *trouble)
         return true;
 }
 
-GuardLayer ledger_group_guard(const Ledger *ledger, size_t group)
+const GuardFacts *guard_facts_of_group(const Ledger *ledger, size_t group)
 {
         const Lease *lease = ledger_lease_of_group(ledger, group);
         int32_t number = ledger->world->groups->groups[group].kernel_group;
 
-        for (size_t i = 0; lease && i < lease->record->n_groups; i++) {
-                const GuardFacts *facts = guard_facts_of(lease, i);
+        for (size_t i = 0; lease && i < lease->record->n_groups; i++)
+                if (lease->record->groups[i].number == number)
+                        return guard_facts_of(lease, i);
+        return NULL;
+}
 
-                if (facts && lease->record->groups[i].number == number)
-                        return guard_holds(facts);
-        }
-        return GUARD_NONE;
+GuardLayer ledger_group_guard(const Ledger *ledger, size_t group)
+{
+        const GuardFacts *facts = guard_facts_of_group(ledger, group);
+
+        return facts ? guard_holds(facts) : GUARD_NONE;
 }
 
 bool lease_is_weak(const Lease *lease)

@@ -30,6 +30,9 @@ _nodiscard_ int guard_facts_set(Lease *lease, size_t group, const GuardFacts *fa
 /* The facts of the record's group of that index, or NULL before the first look. Borrowed. */
 const GuardFacts *guard_facts_of(const Lease *lease, size_t group);
 
+/* Those of a group in force, or NULL if no lease has it. Borrowed. */
+const GuardFacts *guard_facts_of_group(const Ledger *ledger, size_t group);
+
 /* Whether the kernel guards all groups until the daemon releases them. */
 bool guard_facts_are_firm(const Lease *lease);
 

@@ -18,20 +18,6 @@
         "isolationd "                                                                              \
         "undoes that when the kernel sends the event"
 
-/* Finds the facts of the guard of a group, or NULL if no lease has the group. */
-static const GuardFacts *find_facts(const Ledger *ledger, size_t group, const Lease **ret_lease)
-{
-        const Lease *lease = ledger_lease_of_group(ledger, group);
-        int32_t number = ledger->world->groups->groups[group].kernel_group;
-
-        for (size_t i = 0; lease && i < lease->record->n_groups; i++)
-                if (lease->record->groups[i].number == number && guard_facts_of(lease, i)) {
-                        *ret_lease = lease;
-                        return guard_facts_of(lease, i);
-                }
-        return NULL;
-}
-
 /* Says why the kernel is not known to guard the group. */
 static const char *describe_cause(const Lease *lease)
 {
@@ -152,8 +138,8 @@ static bool has_expelled(const LeaseRecord *record)
 
 char *guard_evidence(const Ledger *ledger, size_t group)
 {
-        const Lease *lease = NULL;
-        const GuardFacts *facts = find_facts(ledger, group, &lease);
+        const GuardFacts *facts = guard_facts_of_group(ledger, group);
+        const Lease *lease = facts ? ledger_lease_of_group(ledger, group) : NULL;
         GuardLayer layer = facts ? guard_holds(facts) : GUARD_NONE;
         bool is_between = layer == GUARD_NONE && ledger_lease_of_group(ledger, group);
         bool is_weak = facts && !is_between && layer < lease->record->terms.guard;
