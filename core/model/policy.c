@@ -49,6 +49,7 @@ Policy *policy_free(Policy *policy)
                 PolicyRule *rule = &policy->rules[i];
 
                 free(rule->name);
+                free(rule->alias);
                 free(rule->origin);
                 free(rule->text);
                 free(rule->match.path);

@@ -159,6 +159,7 @@ typedef struct PolicyRequirements {
 
 typedef struct PolicyRule {
         char *name;
+        char *alias;  /* a selector for the devices for which this rule decides, or NULL */
         char *origin; /* file, line and name, "50-lab.json:12: dpdk-nics" */
         unsigned line;
         char *text; /* the rule's text, JSON on one line; NULL if not kept */

@@ -3,9 +3,8 @@
 /*
  * Parses the text of one policy file into rules.
  *
- *   { "rules": [ { "name": …, "match": { … }, "lease": { … } or "deny", "require": { … },
- *                "on_join": …, "on_breach": …, "on_weaker": …, "on_vf_loss": …,
- *                "reserve": { … } } ] }
+ *   { "rules": [ { "name": …, "alias": …, "match": { … }, "lease": { … } or "deny", "require": { …
+ * }, "on_join": …, "on_breach": …, "on_weaker": …, "on_vf_loss": …, "reserve": { … } } ] }
  *
  * Each object has a table of its allowed keys; an error shows the place of any other key. Lists
  * must not be empty: an empty list reads like "nobody", but a rule without the key means "all".
@@ -16,12 +15,15 @@
 
 #include "core/probe/policy_names.h"
 #include "core/probe/policy_reader.h"
+#include "core/probe/selector.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define RULES_MAX 4096
+#define ALIAS_MAX 64 /* characters */
 #define TEXT_MAX ((size_t)1 << 20)
 
 static int read_name(PolicyReader *reader, json_object *value)
@@ -29,6 +31,23 @@ static int read_name(PolicyReader *reader, json_object *value)
         if (json_object_get_string_len(value) == 0)
                 return policy_complain(reader, value, "the name of a rule must not be empty");
         return policy_read_string(value, &reader->rule->name);
+}
+
+/* An alias is typed like other names of devices, so it must not look like one of their forms. */
+static int read_alias(PolicyReader *reader, json_object *value)
+{
+        const char *text = json_object_get_string(value);
+        size_t n =
+                strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+
+        if (strlen(text) > ALIAS_MAX || text[n] != '\0' || !isalpha((unsigned char)text[0]) ||
+            selector_parse(text).kind != SELECTOR_NAME)
+                return policy_complain(
+                        reader, value,
+                        "an alias is a letter, followed by at most %d letters, "
+                        "digits, or characters of \"_.-\"; and no form of an address",
+                        ALIAS_MAX - 1);
+        return policy_read_string(value, &reader->rule->alias);
 }
 
 /* Facts that are unknown when the host boots, or that change while a card is plugged in. */
@@ -121,6 +140,12 @@ static int name_rule(FileReader *file, json_object *value, size_t number)
                         return policy_complain(reader, name,
                                                "the name \"%s\" is already used in line %u",
                                                rule->name, file->policy->rules[i].line);
+        for (size_t i = 0; rule->alias && i + 1 < file->policy->n_rules; i++)
+                if (file->policy->rules[i].alias &&
+                    strcmp(file->policy->rules[i].alias, rule->alias) == 0)
+                        return policy_complain(reader, json_object_object_get(value, "alias"),
+                                               "the alias \"%s\" is already used by %s",
+                                               rule->alias, file->policy->rules[i].origin);
 
         rule->line = find_line(file, json_text_place(value)->value);
         if (asprintf(&rule->origin, "%s:%u: %s", file_name(reader->json->name), rule->line,
@@ -145,6 +170,7 @@ static int read_rule(FileReader *file, json_object *value, size_t number)
 {
         static const PolicyMember members[] = {
                 {"name", json_type_string, read_name},
+                {"alias", json_type_string, read_alias},
                 {"match", json_type_object, policy_read_match},
                 {"lease", json_type_null, policy_read_lease},
                 {"reserve", json_type_object, policy_read_reserve},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Reads a world, and finds things in it by the names that users type. */
+/* Reads a world, and answers questions about all of it. */
 
 #include <errno.h>
 #include <limits.h>
@@ -161,82 +161,6 @@ int world_widen(World *world, const HostPaths *host, size_t group, bool *groups,
                 r = mark_reachable(world, world->fresh->sound->group_of[index], groups, ret_loose);
         }
         return r;
-}
-
-/* Finds the PCI device above /sys/class/CLASS/NAME: the last address in the path of the link. */
-static bool resolve_class(const World *world, const HostPaths *host, const char *class_name,
-                          const char *name, size_t *ret_device)
-{
-        char target[PATH_MAX], *save = NULL;
-        size_t found = SNAPSHOT_NONE;
-        Bdf bdf;
-
-        if (strchr(name, '/') || name[0] == '.' ||
-            host_read_target_at(target, "%s/class/%s/%s", host->sysfs, class_name, name) < 0)
-                return false;
-        for (char *step = strtok_r(target, "/", &save); step; step = strtok_r(NULL, "/", &save))
-                if (bdf_parse(step, &bdf))
-                        found = snapshot_find(world->snapshot, bdf);
-        if (found == SNAPSHOT_NONE)
-                return false;
-        *ret_device = found;
-        return true;
-}
-
-static bool resolve_group(const World *world, const char *selector, size_t *ret_group)
-{
-        uint32_t number;
-
-        if (strncmp(selector, "group:", 6) != 0) {
-                size_t group = partition_find_group(world->groups, selector);
-
-                if (group != SNAPSHOT_NONE)
-                        *ret_group = group;
-                return group != SNAPSHOT_NONE;
-        }
-        if (!text_read_u32(selector + 6, &number) || number > INT32_MAX)
-                return false;
-        for (size_t i = 0; i < world->groups->n_groups; i++)
-                if (world->groups->groups[i].kernel_group == (int32_t)number) {
-                        *ret_group = i;
-                        return true;
-                }
-        return false;
-}
-
-static bool resolve_device(const World *world, const HostPaths *host, const char *selector,
-                           size_t *ret_device)
-{
-        Bdf bdf;
-
-        if (bdf_parse(selector, &bdf)) {
-                *ret_device = snapshot_find(world->snapshot, bdf);
-                return *ret_device != SNAPSHOT_NONE;
-        }
-        for (size_t i = 0; i < world->snapshot->n_devices; i++)
-                if (strcmp(world->paths[i], selector) == 0) {
-                        *ret_device = i;
-                        return true;
-                }
-        return resolve_class(world, host, "net", selector, ret_device) ||
-               resolve_class(world, host, "block", selector, ret_device);
-}
-
-bool world_resolve(const World *world, const HostPaths *host, const char *selector,
-                   size_t *ret_device, size_t *ret_group)
-{
-        size_t device, group;
-
-        if (resolve_group(world, selector, &group)) {
-                *ret_device = SNAPSHOT_NONE;
-                *ret_group = group;
-                return true;
-        }
-        if (!resolve_device(world, host, selector, &device))
-                return false;
-        *ret_device = device;
-        *ret_group = world->groups->group_of[device];
-        return true;
 }
 
 bool world_kernel_at_least(const char *release, unsigned major, unsigned minor)

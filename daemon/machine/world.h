@@ -37,12 +37,21 @@ World *world_free(World *world);
 DEFINE_CLEANUP(World *, world_free);
 
 /*
- * Finds what a selector names: a group id or `group:N` (the whole group: *ret_device is
- * SNAPSHOT_NONE), an address, a device's stable path, an interface or block device name. Returns
- * true, or false if it names nothing.
+ * Marks in `devices`, one for each device, what a selector names (core/probe/selector.h): for a
+ * group, all its members. Returns how many, 0 for a name of nothing; *ret_group is the group that
+ * the selector names, or SNAPSHOT_NONE if it names devices. `policy`, for its aliases, may be NULL.
  */
-_nodiscard_ bool world_resolve(const World *world, const HostPaths *host, const char *selector,
-                               size_t *ret_device, size_t *ret_group);
+_nodiscard_ size_t world_select(const World *world, const HostPaths *host, const Policy *policy,
+                                const char *selector, bool *devices, size_t *ret_group);
+
+/*
+ * Finds the one group or device that a selector names. *ret_device is SNAPSHOT_NONE for a group,
+ * and the first one for several devices of one group. Returns 0; REFUSAL_NOT_FOUND, or
+ * REFUSAL_INVALID for devices of several groups, with *ret_message; or -ENOMEM.
+ */
+_nodiscard_ int world_resolve(const World *world, const HostPaths *host, const Policy *policy,
+                              const char *selector, size_t *ret_device, size_t *ret_group,
+                              char **ret_message);
 
 /*
  * Computes the strength of the isolation of a group in force. The first call reads the whole

@@ -24,25 +24,34 @@
 
 #define LEASES_MAX 1024
 
+/* Adds the groups of the devices that a selector names. */
 static int resolve_one(Plan *plan, const char *selector)
 {
-        const World *world = plan->ledger->world;
-        size_t device = SNAPSHOT_NONE, group = SNAPSHOT_NONE;
+        const Ledger *ledger = plan->ledger;
+        const World *world = ledger->world;
+        size_t group;
 
-        if (!world_resolve(world, &plan->ledger->host, selector, &device, &group))
+        _cleanup_(freep) bool *devices = calloc(world->snapshot->n_devices + 1, sizeof(*devices));
+        if (!devices)
+                return -ENOMEM;
+        if (world_select(world, &ledger->host, ledger->policy, selector, devices, &group) == 0)
                 return plan_refuse(plan, REFUSAL_NOT_FOUND,
                                    "%.64s: no device, group or interface has that name (isoctl "
                                    "list shows all of them)",
                                    selector);
-        if (group == SNAPSHOT_NONE)
-                return plan_refuse(plan, REFUSAL_NOT_VIABLE,
-                                   "%.64s: no IOMMU covers it, so it cannot be isolated", selector);
-        if (device != SNAPSHOT_NONE)
-                plan->named[device] = true;
-        for (size_t i = 0; device == SNAPSHOT_NONE && i < world->groups->groups[group].n_members;
-             i++)
-                plan->named[world->groups->groups[group].members[i]] = true;
-        return plan_add_group(plan, group);
+        for (size_t i = 0; i < world->snapshot->n_devices; i++) {
+                if (!devices[i])
+                        continue;
+                if (world->groups->group_of[i] == SNAPSHOT_NONE)
+                        return plan_refuse(plan, REFUSAL_NOT_VIABLE,
+                                           "%.64s: no IOMMU covers it, so it cannot be isolated",
+                                           selector);
+                plan->named[i] = true;
+                int r = plan_add_group(plan, world->groups->group_of[i]);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
 }
 
 static int check_selectors(Plan *plan)

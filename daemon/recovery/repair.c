@@ -340,35 +340,53 @@ static void on_looked(WorkerResult *result, void *userdata)
 
 static int name_lease(Repair *work, uint32_t id)
 {
+        for (size_t i = 0; i < work->n_leases; i++)
+                if (work->leases[i] == id)
+                        return 0;
         if (!ARRAY_GROW(work->leases, work->n_leases))
                 return -ENOMEM;
         work->leases[work->n_leases++] = id;
         return 0;
 }
 
+/* Names a device, or the lease of its group. Returns 0, REFUSAL_NOT_FOUND, or -errno. */
+static int name_device(Repair *work, size_t device)
+{
+        const Ledger *ledger = work->ledger;
+        size_t group = ledger->world->groups->group_of[device];
+        const Lease *lease = group == SNAPSHOT_NONE ? NULL : ledger_lease_of_group(ledger, group);
+
+        if (group == SNAPSHOT_NONE)
+                return REFUSAL_NOT_FOUND;
+        if (lease)
+                return name_lease(work, lease->record->id);
+        for (size_t i = 0; i < work->n_devices; i++)
+                if (bdf_equal(work->devices[i], ledger->world->snapshot->devices[device].bdf))
+                        work->named[i] = true;
+        return 0;
+}
+
 /* Returns 0, REFUSAL_NOT_FOUND, or -errno. */
 static int name_one(Repair *work, const char *selector)
 {
-        Ledger *ledger = work->ledger;
-        size_t device = SNAPSHOT_NONE, group = SNAPSHOT_NONE;
+        const Ledger *ledger = work->ledger;
+        const Snapshot *snapshot = ledger->world->snapshot;
+        size_t group;
         uint32_t id;
+        int r = 0;
 
         if (text_read_u32(selector, &id) && ledger_find_lease(ledger, id))
                 return name_lease(work, id);
-        if (!world_resolve(ledger->world, &ledger->host, selector, &device, &group) ||
-            group == SNAPSHOT_NONE)
+        _cleanup_(freep) bool *devices = calloc(snapshot->n_devices + 1, sizeof(*devices));
+        if (!devices)
+                return -ENOMEM;
+        if (world_select(ledger->world, &ledger->host, ledger->policy, selector, devices, &group) ==
+            0)
                 return REFUSAL_NOT_FOUND;
-        const Lease *lease = ledger_lease_of_group(ledger, group);
-        if (lease)
-                return name_lease(work, lease->record->id);
-        for (size_t i = 0; i < work->n_devices; i++) {
-                size_t index = snapshot_find(ledger->world->snapshot, work->devices[i]);
-
-                if (index == device || (device == SNAPSHOT_NONE && index != SNAPSHOT_NONE &&
-                                        ledger->world->groups->group_of[index] == group))
-                        work->named[i] = true;
-        }
-        return 0;
+        for (size_t i = 0; r == 0 && i < snapshot->n_devices; i++)
+                if (devices[i])
+                        r = name_device(work, i);
+        return r;
 }
 
 /* Lists the devices that no lease has, for the worker to check. */

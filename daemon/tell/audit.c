@@ -220,32 +220,31 @@ static void make_plain(char *text)
                         *text = '?';
 }
 
-/*
- * Adds what a selector names: its group, and the device, or all devices of the group that would be
- * taken.
+/* Adds what a selector names: the devices, of a group those that would be taken, and their groups.
  */
 static void add_selected(Entry *entry, const Ledger *ledger, const char *selector)
 {
         const World *world = ledger->world;
-        size_t device = SNAPSHOT_NONE, group = SNAPSHOT_NONE;
         char text[BDF_TEXT_SIZE], said[WORD_SIZE];
+        size_t named;
 
-        if (!world_resolve(world, &ledger->host, selector, &device, &group)) {
+        _cleanup_(freep) bool *devices = calloc(world->snapshot->n_devices + 1, sizeof(*devices));
+        if (!devices ||
+            world_select(world, &ledger->host, ledger->policy, selector, devices, &named) == 0) {
                 (void)snprintf(said, sizeof(said), "%s", selector);
                 make_plain(said);
                 return add_once(entry, AUDIT_FIELD_DEVICE, said);
         }
-        if (group != SNAPSHOT_NONE)
-                add_once(entry, AUDIT_FIELD_GROUP, world->groups->groups[group].id);
-        if (device != SNAPSHOT_NONE)
-                return add_once(entry, AUDIT_FIELD_DEVICE,
-                                bdf_format(world->snapshot->devices[device].bdf, text));
-        for (size_t i = 0; i < world->groups->groups[group].n_members; i++) {
-                size_t member = world->groups->groups[group].members[i];
-                const PciDevice *each = &world->snapshot->devices[member];
+        for (size_t i = 0; i < world->snapshot->n_devices; i++) {
+                const PciDevice *device = &world->snapshot->devices[i];
+                size_t group = world->groups->group_of[i];
 
-                if (!world_is_bridge(each))
-                        add_once(entry, AUDIT_FIELD_DEVICE, bdf_format(each->bdf, text));
+                if (!devices[i])
+                        continue;
+                if (group != SNAPSHOT_NONE)
+                        add_once(entry, AUDIT_FIELD_GROUP, world->groups->groups[group].id);
+                if (named == SNAPSHOT_NONE || !world_is_bridge(device))
+                        add_once(entry, AUDIT_FIELD_DEVICE, bdf_format(device->bdf, text));
         }
 }
 

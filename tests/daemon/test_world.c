@@ -6,12 +6,15 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "core/model/refusal.h"
 #include "daemon/machine/world.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tree.h"
 
 #define NIC "devices/pci0000:00/0000:00:05.0"
+#define OTHER "devices/pci0000:00/0000:00:06.0"
 
 static HostPaths host;
 
@@ -30,29 +33,115 @@ static World *make(bool with_group)
         return world;
 }
 
+/* Resolves; prints what was refused. Returns the result. */
+static int resolve(const World *world, const Policy *policy, const char *selector,
+                   size_t *ret_device, size_t *ret_group, char **ret_message)
+{
+        int r = world_resolve(world, &host, policy, selector, ret_device, ret_group, ret_message);
+
+        CHECK((r != 0) == (*ret_message != NULL));
+        return r;
+}
+
 static void test_selectors(void)
 {
-        static const char *const good[] = {"0000:00:05.0", "00:05.0", "0000:00/05.0", "group:14",
-                                           "eno5"};
+        static const char *const good[] = {
+                "0000:00:05.0", "00:05.0",   "0000:00/05.0", "group:14",         "eno5",
+                "00:05",        "8086:10d3", "0000:00:05",   "pci_0000_00_05_0",
+        };
         static const char *const bad[] = {
-                "",         "0000:00:06.0", "group:", "group:15", "group:14x", "group:-1",
-                "group:e",  "../eno5",      ".",      "eno",      "0000:00/05", "05.0",
-                "00:05.0/", "00:05.8",
+                "",
+                "0000:00:06.0",
+                "group:",
+                "group:15",
+                "group:14x",
+                "group:-1",
+                "group:e",
+                "../eno5",
+                ".",
+                "eno",
+                "0000:00/05",
+                "05.0",
+                "00:05.0/",
+                "00:05.8",
+                "8086:10d4",
+                "00:06",
+                "0000:0000",
+                "vfs:eno5",
+                "vfs:",
+                "slot:1",
+                "serial:",
+                "nics",
+                "serial:00-00-00-00-00-00-00-00",
         };
         _cleanup_(world_freep) World *world = make(true);
         size_t device, group;
 
         for (size_t i = 0; world && i < ARRAY_SIZE(good); i++) {
-                if (!CHECK(world_resolve(world, &host, good[i], &device, &group)))
+                _cleanup_(freep) char *message = NULL;
+
+                if (!CHECK_NUMBER(resolve(world, NULL, good[i], &device, &group, &message), 0))
                         printf("# %s names nothing\n", good[i]);
                 CHECK_NUMBER(group, 0);
+                /* The id of a group goes before that of its first device, which is the same. */
+                bool is_group = strcmp(good[i], "group:14") == 0 || strchr(good[i], '/');
+                CHECK(device == (is_group ? SNAPSHOT_NONE : 0));
         }
-        for (size_t i = 0; world && i < ARRAY_SIZE(bad); i++)
-                if (!CHECK(!world_resolve(world, &host, bad[i], &device, &group)))
+        for (size_t i = 0; world && i < ARRAY_SIZE(bad); i++) {
+                _cleanup_(freep) char *message = NULL;
+
+                if (!CHECK_NUMBER(resolve(world, NULL, bad[i], &device, &group, &message),
+                                  REFUSAL_NOT_FOUND))
                         printf("# %s names something\n", bad[i]);
+        }
         if (world)
                 CHECK_STRING(snapshot_group_type(world->snapshot,
                                                  world->groups->groups[0].kernel_group), "DMA-FQ");
+        tree_remove();
+}
+
+/* Two cards with the same ids, in two groups. */
+static void test_several(void)
+{
+        static char alias[] = "nics", other[] = "others";
+        PolicyRule rules[] = {
+                {.alias = other, .match.vendor = {.is_set = true, .value = 0x8087}},
+                {.alias = alias, .match.vendor = {.is_set = true, .value = 0x8086}},
+        };
+        const Policy policy = {.rules = rules, .n_rules = ARRAY_SIZE(rules)};
+        static const char *const both[] = {"8086:10d3", "nics"};
+        World *world = NULL;
+        size_t device, group;
+        bool marked[2];
+
+        host = (HostPaths){.sysfs = tree_make(), .dev = "/nonexistent", .proc = "/nonexistent"};
+        tree_device(NIC, 0x8086, 0x10d3, 0x020000);
+        tree_config(NIC, 256, PCIE_TYPE_RC_ENDPOINT, 0);
+        tree_device(OTHER, 0x8086, 0x10d3, 0x020000);
+        tree_config(OTHER, 256, PCIE_TYPE_RC_ENDPOINT, 0);
+        tree_file("kernel/iommu_groups/14/type", "DMA-FQ\n");
+        tree_file("kernel/iommu_groups/15/type", "DMA-FQ\n");
+        tree_link(NIC "/iommu_group", "../../../kernel/iommu_groups/14");
+        tree_link(OTHER "/iommu_group", "../../../kernel/iommu_groups/15");
+        CHECK_NUMBER(world_read(&host, NULL, &world), 0);
+        for (size_t i = 0; world && i < ARRAY_SIZE(both); i++) {
+                _cleanup_(freep) char *message = NULL;
+
+                marked[0] = marked[1] = false;
+                CHECK_NUMBER(world_select(world, &host, &policy, both[i], marked, &group), 2);
+                CHECK(marked[0] && marked[1] && group == SNAPSHOT_NONE);
+                CHECK_NUMBER(resolve(world, &policy, both[i], &device, &group, &message),
+                             REFUSAL_INVALID);
+                CHECK(message && strstr(message, "names 2 devices in several groups, name one: "
+                                                 "0000:00:05.0 0000:00:06.0"));
+        }
+        if (world) {
+                _cleanup_(freep) char *message = NULL;
+
+                CHECK_NUMBER(resolve(world, &policy, "others", &device, &group, &message),
+                             REFUSAL_NOT_FOUND);
+        }
+        world_free(world);
         tree_remove();
 }
 
@@ -139,6 +228,7 @@ int main(void)
 {
         static const TapTest tests[] = {
                 {"selectors, good and bad", test_selectors},
+                {"selectors of several devices", test_several},
                 {"strength", test_strength},
                 {"without an IOMMU", test_without_an_iommu},
                 {"without a PCI bus", test_no_pci},

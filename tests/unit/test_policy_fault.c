@@ -65,6 +65,10 @@ static void test_nearest(void)
         CHECK(!text_nearest("vendorvendorvendorvendorvendorvendor", words));
 }
 
+#define ALIAS_RULE                                                                                 \
+        "p.json:1:20: an alias is a letter, followed by at most 63 letters, digits, or "           \
+        "characters of \"_.-\"; and no form of an address"
+
 static void test_repeated_names(void)
 {
         expect_refusal("{\"rules\":[{\"name\":\"a\",\"match\":{},\"lease\":{}},\n"
@@ -74,6 +78,14 @@ static void test_repeated_names(void)
         expect_refusal("{\"rules\":[{\"name\":\"rule 2\",\"match\":{},\"lease\":{}},\n"
                        "{\"match\":{},\"lease\":{}}]}",
                        "p.json:2:1: the name \"rule 2\" is already used in line 1");
+        expect_refusal("{\"rules\":[{\"alias\":\"gpu0\",\"match\":{},\"lease\":\"deny\"},\n"
+                       "{\"alias\":\"gpu0\",\"match\":{},\"lease\":\"deny\"}]}",
+                       "p.json:2:10: the alias \"gpu0\" is already used by p.json:1: rule 1");
+        expect_refusal("{\"rules\":[{\"alias\":\"01:00.0\",\"match\":{},\"lease\":\"deny\"}]}",
+                       ALIAS_RULE);
+        expect_refusal(
+                "{\"rules\":[{\"alias\":\"pci_0000_01_00_0\",\"match\":{},\"lease\":\"deny\"}]}",
+                ALIAS_RULE);
 }
 
 #define RULE(match, rest) "{\"rules\":[{\"match\":" match ",\"lease\":{}" rest "}]}"

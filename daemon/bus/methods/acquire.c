@@ -98,6 +98,7 @@ CallVerdict method_acquire(MethodCall *call)
 CallVerdict method_resolve(MethodCall *call)
 {
         _cleanup_(message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(freep) char *message = NULL;
         const Ledger *ledger = call->bus->ledger;
         const World *world = ledger->world;
         size_t device, group;
@@ -106,12 +107,14 @@ CallVerdict method_resolve(MethodCall *call)
         if (argument_read_text(call->message, "selector", &selector) < 0 ||
             !method_read_no_options(call))
                 return CALL_ANSWERED;
-        if (!world_resolve(world, &ledger->host, selector, &device, &group)) {
-                bus_reply_refusal(call->message, REFUSAL_NOT_FOUND,
-                                  "%.64s: no device, group or interface has this name", selector);
+        int r = world_resolve(world, &ledger->host, ledger->policy, selector, &device, &group,
+                              &message);
+        if (r > 0) {
+                bus_reply_refusal(call->message, (Refusal)r, "%s", message);
                 return CALL_ANSWERED;
         }
-        int r = sd_bus_message_new_method_return(call->message, &reply);
+        if (r == 0)
+                r = sd_bus_message_new_method_return(call->message, &reply);
         if (r >= 0)
                 r = device == SNAPSHOT_NONE
                             ? sd_bus_message_append(reply, "o", "/")
