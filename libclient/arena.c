@@ -96,6 +96,19 @@ char *arena_strdup(Arena *arena, const char *text)
         return copy ? memcpy(copy, text, size) : NULL;
 }
 
+const char *arena_strdup_printable(Arena *arena, const char *text)
+{
+        char *copy;
+
+        if (*text == '\0')
+                return "";
+        copy = arena_strdup(arena, text);
+        for (char *p = copy; p && *p; p++)
+                if (*p <= ' ' || *p > '~')
+                        *p = '?';
+        return copy;
+}
+
 void *arena_grow(Arena *arena, const void *list, size_t n, size_t *capacity, size_t size)
 {
         size_t wanted;

@@ -28,6 +28,12 @@ _nodiscard_ void *arena_alloc(Arena *arena, size_t n, size_t size);
 _nodiscard_ char *arena_strdup(Arena *arena, const char *text);
 
 /*
+ * The same with each character that is not printable ASCII replaced: a copied tree can contain any
+ * bytes, and no others reach a terminal or a JSON document.
+ */
+_nodiscard_ const char *arena_strdup_printable(Arena *arena, const char *text);
+
+/*
  * A list of `n` objects with room for at least one more and a zeroed terminator behind it: `list`
  * itself, or a larger copy. *capacity starts at 0. Returns NULL if memory is short.
  */

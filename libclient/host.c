@@ -22,6 +22,7 @@ iso_host *iso_host_free(iso_host *host)
                 partitions_free(host->partitions);
                 view_free(host->view);
                 snapshot_free(host->snapshot);
+                names_free(host->names);
                 sd_bus_flush_close_unref(host->bus);
                 free(host->root);
                 free(host->groups);

@@ -13,6 +13,7 @@
 
 #include "core/model/snapshot.h"
 #include "core/probe/notes.h"
+#include "libclient/names.h"
 #include "libclient/partitions.h"
 #include "libclient/view.h"
 
@@ -34,6 +35,7 @@ struct iso_host {
         bool has_traits;        /* tree_read_traits() has read the tree */
         Partitions *partitions; /* of the snapshot, or NULL */
         View *view;
+        Names *names; /* NULL before the first question */
         char *message;
 };
 
@@ -80,14 +82,5 @@ _nodiscard_ int tree_read_traits(iso_host *host);
 /* Makes a view of a snapshot: the kernel's own groups if there are any, else computed ones. */
 _nodiscard_ int tree_make_view(Partitions *partitions, View **ret_view);
 
-/* The device that an interface or block device of the tree belongs to, or NULL. */
+/* The device that an interface, disk, screen or RDMA device of the tree belongs to, or NULL. */
 const iso_device *tree_find_named(const iso_host *host, const char *name);
-
-/* Is this text a serial number or a slot ("serial:…", eight bytes with dashes, "slot:…")? */
-bool tree_is_label(const char *selector);
-
-/*
- * The first function with such a serial number, or the first one in the slot; NULL if there is
- * none.
- */
-const iso_device *tree_find_label(const iso_host *host, const char *selector);

@@ -205,11 +205,14 @@ const iso_lease *iso_host_leases(const iso_host *host, size_t *ret_n);
 const char *iso_host_obstacle(const iso_host *host);
 
 /*
- * Finds the device or group of a selector: an address (long or short), a stable id, "group:N",
- * (daemon and sysfs only) an interface or block device name, or (sysfs and file only) "slot:NAME"
- * or a serial number "00-1b-21-ff-ff-3a-4c-5d", with or without "serial:" in front. A slot or a
- * serial number selects its first function. *ret_device is NULL if the selector names a group,
- * *ret_group if the device is in none. Returns 0, ISO_E_NOT_FOUND, or -errno.
+ * Finds the device or group of a selector: an address ("01:00.0", with the domain, or
+ * "pci_0000_01_00_0"), a stable id, "group:N", "slot:NAME", a serial number
+ * ("00-1b-21-ff-ff-3a-4c-5d", "serial:..."), the name of an interface, disk, screen or RDMA device
+ * (daemon and sysfs only), an alias of the policy (daemon only), or a selector of
+ * iso_host_resolve_all() whose devices are in one group: then *ret_device is the first one.
+ * *ret_device is NULL if the selector names a group, *ret_group if the device is in none. Returns
+ * 0, ISO_E_NOT_FOUND, ISO_E_INVALID (devices of several groups, which iso_host_message() lists), or
+ * -errno.
  */
 int iso_host_resolve(iso_host *host, const char *selector, const iso_device **ret_device,
                      const iso_group **ret_group);
@@ -488,6 +491,7 @@ const char *iso_version(void);
 #endif
 
 #include "isolation_analysis.h"
+#include "isolation_names.h"
 #include "isolation_policy.h"
 
 #endif

@@ -71,12 +71,13 @@ int iso_host_separators(iso_host *host, const iso_device *a, const iso_device *b
 /*
  * Make a new host, which cannot be refreshed, from the machine of a sysfs or file host with one
  * change: the card of the function `card` moved to another port; ACS control set as the kernel's
- * config_acs= does ("1x0@0000:00:1c.0"); or a function removed. Its groups are those that the
- * rules give. Or a card with one plain function plugged into `port` while the machine runs: then
- * the groups are the kernel's present ones, which the card joins or not; *ret_card, owned by the
- * new host, is that card. The real machine does not change. Return 0, ISO_E_INVALID (the change is
- * impossible), ISO_E_UNSUPPORTED (a daemon host) or -errno; iso_host_message() of `host` has the
- * reason.
+ * config_acs= does ("1x0@0000:00:1c.0"); or a function removed; or seen by a kernel with the
+ * override patch and pcie_acs_override=`words` ("downstream,multifunction"); or with the IOMMU
+ * switched on (nothing else changes). Its groups are those that the rules give. Or a card with one
+ * plain function plugged into `port` while the machine runs: then the groups are the kernel's
+ * present ones, which the card joins or not; *ret_card, owned by the new host, is that card. The
+ * real machine does not change. Return 0, ISO_E_INVALID (the change is impossible),
+ * ISO_E_UNSUPPORTED (a daemon host) or -errno; iso_host_message() of `host` has the reason.
  */
 int iso_host_what_if_move(iso_host *host, const iso_device *card, const iso_device *port,
                           iso_host **ret);
@@ -84,6 +85,8 @@ int iso_host_what_if_acs(iso_host *host, const char *spec, iso_host **ret);
 int iso_host_what_if_add(iso_host *host, const iso_device *port, iso_host **ret,
                          const iso_device **ret_card);
 int iso_host_what_if_remove(iso_host *host, const iso_device *device, iso_host **ret);
+int iso_host_what_if_override(iso_host *host, const char *words, iso_host **ret);
+int iso_host_what_if_on(iso_host *host, iso_host **ret);
 
 typedef struct iso_memlock {
         uint64_t need;        /* bytes that the process must be able to lock */

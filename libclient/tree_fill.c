@@ -7,22 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-/*
- * A copied tree can contain any bytes: only printable ASCII reaches a terminal or a JSON document.
- */
-static const char *arena_strdup_printable(Arena *arena, const char *text)
-{
-        char *copy;
-
-        if (*text == '\0')
-                return "";
-        copy = arena_strdup(arena, text);
-        for (char *p = copy; p && *p; p++)
-                if (*p <= ' ' || *p > '~')
-                        *p = '?';
-        return copy;
-}
-
 const char *tree_address(const Tree *tree, size_t index)
 {
         return index < tree->view->n_devices ? tree->view->devices[index].address : "";

@@ -111,3 +111,30 @@ int iso_host_what_if_remove(iso_host *host, const iso_device *device, iso_host *
         r = what_if_remove(host->snapshot, bdf, &changed);
         return finish(host, r, device->address, changed, ret);
 }
+
+int iso_host_what_if_override(iso_host *host, const char *words, iso_host **ret)
+{
+        Snapshot *changed = NULL;
+        int r;
+
+        if (!host->snapshot)
+                return fail_daemon(host);
+        r = what_if_override(host->snapshot, words, &changed);
+        return finish(host, r, words, changed, ret);
+}
+
+int iso_host_what_if_on(iso_host *host, iso_host **ret)
+{
+        Snapshot *copy = NULL;
+        int r;
+
+        if (!host->snapshot)
+                return fail_daemon(host);
+        r = snapshot_copy(host->snapshot, &copy);
+        /* Which devices the IOMMU covers shows only once it is on. */
+        for (size_t i = 0; r == 0 && i < copy->n_devices; i++) {
+                copy->devices[i].sysfs.iommu_kind = IOMMU_KIND_NONE;
+                copy->devices[i].sysfs.iommu[0] = '\0';
+        }
+        return finish(host, r, "", copy, ret);
+}

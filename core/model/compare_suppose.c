@@ -82,13 +82,11 @@ static bool has_word(const char *words, const char *word)
         return found && found < words + strcspn(words, " ");
 }
 
-/* The effect of the patch on functions without ACS (kernel-facts 2). */
-static bool suppose_override(Snapshot *snapshot)
+bool compare_apply_override(Snapshot *snapshot, const char *words)
 {
-        const char *words = compare_find_token(snapshot, "pcie_acs_override=");
         bool changed = false;
 
-        for (size_t i = 0; words && i < snapshot->n_devices; i++) {
+        for (size_t i = 0; i < snapshot->n_devices; i++) {
                 PciDevice *device = &snapshot->devices[i];
                 bool port = device->pcie_type == PCIE_TYPE_ROOT_PORT ||
                             device->pcie_type == PCIE_TYPE_DOWNSTREAM;
@@ -103,6 +101,13 @@ static bool suppose_override(Snapshot *snapshot)
                 changed = true;
         }
         return changed;
+}
+
+static bool suppose_override(Snapshot *snapshot)
+{
+        const char *words = compare_find_token(snapshot, "pcie_acs_override=");
+
+        return words && compare_apply_override(snapshot, words);
 }
 
 static bool suppose_acs_on(Snapshot *snapshot)

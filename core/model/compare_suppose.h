@@ -27,6 +27,13 @@ extern const size_t compare_n_suppositions;
 const char *compare_find_token(const Snapshot *snapshot, const char *token);
 
 /*
+ * Changes a machine as a kernel with the override patch and pcie_acs_override=`words` would see it
+ * (kernel-facts 2): functions without ACS that the words mean isolate themselves. `words` end at a
+ * space. Returns whether anything changed.
+ */
+bool compare_apply_override(Snapshot *snapshot, const char *words);
+
+/*
  * Runs the kernel's algorithm on the changed machine. Returns 0 and *ret (NULL if the supposition
  * does not apply), which the caller frees, or -ENOMEM.
  */

@@ -7,6 +7,7 @@
 
 #include "core/model/what_if.h"
 
+#include "core/model/compare_suppose.h"
 #include "core/model/groups.h"
 #include "core/model/quirks.h"
 
@@ -309,6 +310,40 @@ int what_if_acs(const Snapshot *snapshot, const char *spec, Snapshot **ret_snaps
         return 0;
 }
 
+/* Is it a list of the words of pcie_acs_override=? */
+static bool is_override(const char *words)
+{
+        while (*words) {
+                size_t n = strcspn(words, ",");
+
+                if (!(n == 10 && strncmp(words, "downstream", n) == 0) &&
+                    !(n == 13 && strncmp(words, "multifunction", n) == 0) &&
+                    !(n == 12 && strncmp(words, "id:", 3) == 0 && words[7] == ':'))
+                        return false;
+                words += n;
+                if (*words == ',' && words[1])
+                        words++;
+                else if (*words)
+                        return false;
+        }
+        return true;
+}
+
+int what_if_override(const Snapshot *snapshot, const char *words, Snapshot **ret_snapshot)
+{
+        _cleanup_(snapshot_freep) Snapshot *copy = NULL;
+        int r;
+
+        if (!*words || !is_override(words))
+                return WHAT_IF_E_NO_OVERRIDE;
+        r = snapshot_copy(snapshot, &copy);
+        if (r < 0)
+                return r;
+        (void)compare_apply_override(copy, words);
+        *ret_snapshot = TAKE_PTR(copy);
+        return 0;
+}
+
 /* The first free device number on the bus of the port; a link has but one. */
 static int find_place(const Snapshot *snapshot, size_t port, Bdf *ret_place)
 {
@@ -451,6 +486,9 @@ const char *what_if_error_to_string(int error)
                 [WHAT_IF_E_NO_BUS] = "no bus number is left",
                 [WHAT_IF_E_NO_ACS] = "it has no known ACS capability",
                 [WHAT_IF_E_MALFORMED] = "the form is BITS@ADDRESS, as in 1x0@0000:00:1c.0",
+                [WHAT_IF_E_NO_OVERRIDE] =
+                        "the words are downstream, multifunction and id:VVVV:DDDD, joined "
+                        "by commas",
         };
 
         return error > 0 && error < _WHAT_IF_N ? texts[error] : "";

@@ -20,6 +20,7 @@ enum {
         WHAT_IF_E_NO_BUS,    /* no bus number is left */
         WHAT_IF_E_NO_ACS,    /* the port has no ACS capability, or it is unknown */
         WHAT_IF_E_MALFORMED, /* not of the form BITS@ADDRESS[;…] */
+        WHAT_IF_E_NO_OVERRIDE, /* not words of pcie_acs_override= */
         _WHAT_IF_N,
 };
 
@@ -36,6 +37,13 @@ _nodiscard_ int what_if_move(const Snapshot *snapshot, Bdf card, Bdf port, Snaps
  * `;`. Bits that the capability does not offer stay off. Returns as what_if_move().
  */
 _nodiscard_ int what_if_acs(const Snapshot *snapshot, const char *spec, Snapshot **ret_snapshot);
+
+/*
+ * Sees functions without ACS as a kernel with the override patch and pcie_acs_override=`words`
+ * does: "downstream", "multifunction", "id:VVVV:DDDD", joined by commas. Returns as what_if_move().
+ */
+_nodiscard_ int what_if_override(const Snapshot *snapshot, const char *words,
+                                 Snapshot **ret_snapshot);
 
 /* Removes a function, its VFs and all devices below. Returns as what_if_move(). */
 _nodiscard_ int what_if_remove(const Snapshot *snapshot, Bdf function, Snapshot **ret_snapshot);

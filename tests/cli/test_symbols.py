@@ -40,7 +40,8 @@ class Symbols(unittest.TestCase):
     def test_header(self):
         # The name before a declaration's parameters; a function's typedef names itself otherwise.
         text = "".join(read(os.path.join(os.environ["ISOLATION_HEADERS"], name))
-                       for name in ("isolation.h", "isolation_analysis.h", "isolation_policy.h"))
+                       for name in ("isolation.h", "isolation_analysis.h", "isolation_names.h",
+                                    "isolation_policy.h"))
         declared = set(re.findall(r"^(?!typedef)[a-z].*?\b(iso_\w+)\(", text, re.M))
         self.assertEqual(declared, self.exported)
 

@@ -199,6 +199,33 @@ static void test_no_acs(void)
         }
 }
 
+static void test_override(void)
+{
+        _cleanup_(snapshot_freep) Snapshot *snapshot = topology_build(parts, ARRAY_SIZE(parts));
+        _cleanup_(snapshot_freep) Snapshot *down = NULL, *all = NULL;
+        static const char *const wrong[] = {"",
+                                            ",",
+                                            "downstream,",
+                                            "all",
+                                            "downstream multifunction",
+                                            "id:8086",
+                                            "id:80860x10d3",
+                                            "downstreams"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+                _cleanup_(snapshot_freep) Snapshot *none = NULL;
+
+                CHECK_NUMBER(what_if_override(snapshot, wrong[i], &none), WHAT_IF_E_NO_OVERRIDE);
+        }
+        /* The port without ACS isolates itself then; ports that have ACS stay as they are. */
+        CHECK_NUMBER(what_if_override(snapshot, "downstream", &down), 0);
+        CHECK(acs_isolated(down, topology_find(down, "00:01.0"), NULL));
+        CHECK(!acs_isolated(down, topology_find(down, "00:03.0"), NULL));
+        CHECK(!acs_isolated(snapshot, topology_find(snapshot, "00:01.0"), NULL));
+        CHECK_NUMBER(what_if_override(snapshot, "multifunction,id:ffff:0001", &all), 0);
+        CHECK(!acs_isolated(all, topology_find(all, "00:01.0"), NULL));
+}
+
 static int32_t group_at(const Snapshot *snapshot, Bdf bdf)
 {
         size_t index = snapshot_find(snapshot, bdf);
@@ -283,6 +310,7 @@ int main(void)
                 {"ACS bits", test_acs},
                 {"ACS bits in dword registers", test_dword_acs},
                 {"ACS that cannot be set", test_no_acs},
+                {"the override patch", test_override},
                 {"a card added", test_add},
                 {"a function removed", test_remove},
                 {"errors in words", test_errors},

@@ -65,7 +65,8 @@ SWEEPS = r"daemon_(lives|manager_.*|modes_.*|.*_all)"
 WITH_WORKERS = ("daemon_helper", "daemon_holders", "daemon_vf_loss", "daemon_worker")
 # What an installation must at least put down, below its prefix.
 INSTALLED = ("libexec/isolationd", "bin/isoctl", "include/isolation.h",
-             "include/isolation_analysis.h", "include/isolation_policy.h",
+             "include/isolation_analysis.h", "include/isolation_names.h",
+             "include/isolation_policy.h",
              "share/isolationd/policy.schema.json",
              "lib/systemd/system/isolationd.service",
              "share/dbus-1/system.d/org.isolationd1.conf",
