@@ -121,9 +121,10 @@ static void add_id(json_object *object, const char *key, uint16_t id)
                 json_add_optional(object, key, "");
 }
 
-json_object *json_device(const iso_device *device)
+json_object *json_device(iso_host *host, const iso_device *device)
 {
         json_object *object = must(json_object_new_object());
+        size_t n_uses;
 
         json_add_text(object, "device", device->address);
         json_add_text(object, "id", device->id);
@@ -136,6 +137,8 @@ json_object *json_device(const iso_device *device)
         json_add_text(object, "state", device->state);
         json_add_number(object, "lease", device->lease, 1);
         json_add_optional(object, "parent", device->parent);
+        json_add_optional(object, "name", iso_host_device_name(host, device));
+        json_add_list(object, "uses", iso_host_device_uses(host, device, &n_uses));
         return object;
 }
 

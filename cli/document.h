@@ -32,7 +32,7 @@ void json_add_bool(json_object *object, const char *key, bool value);
 void json_add_list(json_object *object, const char *key, const char *const *texts);
 
 /* The device object of all documents. */
-json_object *json_device(const iso_device *device);
+json_object *json_device(iso_host *host, const iso_device *device);
 json_object *json_reason(const iso_reason *reason);
 
 /* Prints the document on a line of its own, to stdout, and frees it. */

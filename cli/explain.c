@@ -19,6 +19,7 @@
 static void question_deinit(Question *question)
 {
         free(question->reasons);
+        change_deinit(&question->change);
 }
 
 static size_t member_index(const iso_group *group, const char *address)
@@ -143,6 +144,8 @@ static int print_json(const Question *question)
                 (void)json_append(reasons, json_reason(question->reasons[i]));
         add_separators(document, question);
         add_mismatch(document, question);
+        if (question->change.is_asked)
+                (void)json_add(document, "changes", change_json(&question->change));
         if (group && question_is_sound(question)) {
                 json_add_list(document, "assumes", group->assumes);
                 json_add_bool(document, "spoofable", group->spoofable);
@@ -177,7 +180,8 @@ static int move_question(Invocation *invocation, Question *question, const Suppo
         const iso_device *const asked[] = {question->a, question->b};
 
         if (!question->a)
-                return fail_usage(invocation, "--what-if explains devices: name a member of %s",
+                return fail_usage(invocation,
+                                  "a changed machine is asked for devices: name a member of %s",
                                   invocation->arguments[0]);
         if (question->partition && strcmp(question->partition, "observed") == 0)
                 return fail_usage(
@@ -277,8 +281,6 @@ static int find_separators(Invocation *invocation, Question *question)
 /* Reads how the rules differ from the kernel's group, and whether others can reach the device. */
 static int find_judgement(Invocation *invocation, Question *question)
 {
-        const iso_strength *bits;
-        size_t n_bits;
         int r = iso_host_compare(question->host, &question->comparison);
 
         if (r == ISO_E_UNSUPPORTED)
@@ -287,43 +289,85 @@ static int find_judgement(Invocation *invocation, Question *question)
                 return fail_host(invocation, r);
         if (!question->group || question->b)
                 return EXIT_DONE;
-        r = iso_host_strength(question->host, question->group, &bits, &n_bits);
+        r = iso_host_strength(question->host, question->group, &question->bits, &question->n_bits);
         if (r == ISO_E_UNSUPPORTED)
                 return EXIT_DONE;
         if (r != 0)
                 return fail_host(invocation, r);
-        for (size_t i = 0; i < n_bits; i++)
-                if (strcmp(bits[i].bit, "p2p") == 0)
-                        question->p2p = &bits[i];
+        for (size_t i = 0; i < question->n_bits; i++)
+                if (strcmp(question->bits[i].bit, "p2p") == 0)
+                        question->p2p = &question->bits[i];
         return EXIT_DONE;
+}
+
+/* Is another machine to be explained than the present one? */
+static bool is_supposed(const Invocation *invocation)
+{
+        return invocation->what_if || invocation->if_on || invocation->acs_override;
 }
 
 static int answer(Invocation *invocation, Question *question)
 {
+        int r = 0;
+
         find_reasons(question);
+        if (!question->partition && !is_supposed(invocation))
+                r = change_find(question, &question->change);
+        if (r != 0)
+                return fail_host(invocation, r);
         if (invocation->json)
                 return print_json(question);
         if (invocation->what_if)
                 (void)printf("If %s:\n\n", invocation->what_if);
+        if (invocation->if_on)
+                (void)printf("If the IOMMU were on and covered all devices:\n\n");
+        if (invocation->acs_override)
+                (void)printf("If pcie_acs_override=%s of a patched kernel were set:\n\n",
+                             invocation->acs_override);
         explain_print(question);
         return EXIT_DONE;
+}
+
+/* What is asked for must be of one machine. */
+static int check_options(const Invocation *invocation)
+{
+        if (!!invocation->what_if + invocation->if_on + !!invocation->acs_override > 1)
+                return fail_usage(invocation,
+                                  "--what-if, --if-on and --acs-override each change the machine: "
+                                  "give one");
+        return EXIT_DONE;
+}
+
+/* Remembers the group without the override: what it splits is still one group in fact. */
+static int keep_real(Invocation *invocation, Question *question)
+{
+        int r = 0;
+
+        question->real = question->host;
+        question->real_group = question->group;
+        if (question->group)
+                r = iso_host_reasons(question->host, question->group, &question->real_reasons,
+                                     &question->n_real_reasons);
+        return r == 0 || r == ISO_E_UNSUPPORTED ? EXIT_DONE : fail_host(invocation, r);
 }
 
 static int run_explain(Invocation *invocation)
 {
         _cleanup_(question_deinit) Question question = {0};
         _cleanup_(supposition_deinit) Supposition supposition = {0};
-        int code = EXIT_DONE;
+        int code = check_options(invocation);
 
         question.partition = invocation->partition;
-        if (invocation->what_if || question_is_sound(&question))
+        if (code == EXIT_DONE && (is_supposed(invocation) || question_is_sound(&question)))
                 code = use_tree(invocation);
         question.host = invocation->host;
         if (code == EXIT_DONE)
                 code = resolve_pair(invocation, &question);
-        if (code == EXIT_DONE && invocation->what_if)
+        if (code == EXIT_DONE && invocation->acs_override)
+                code = keep_real(invocation, &question);
+        if (code == EXIT_DONE && is_supposed(invocation))
                 code = suppose(invocation, &supposition);
-        if (code == EXIT_DONE && invocation->what_if)
+        if (code == EXIT_DONE && is_supposed(invocation))
                 code = move_question(invocation, &question, &supposition);
         if (code == EXIT_DONE && question.partition)
                 code = change_partition(invocation, &question);
@@ -331,7 +375,7 @@ static int run_explain(Invocation *invocation)
                 code = find_all_reasons(invocation, &question);
         if (code == EXIT_DONE)
                 code = find_separators(invocation, &question);
-        if (code == EXIT_DONE && !question.partition && !invocation->what_if)
+        if (code == EXIT_DONE && !question.partition && !is_supposed(invocation))
                 code = find_judgement(invocation, &question);
         return code == EXIT_DONE ? answer(invocation, &question) : code;
 }
@@ -345,9 +389,12 @@ const Verb verb_explain = {
                 "--what-if 'move CARD PORT'   as if the card were in another slot\n"
                 "--what-if 'acs BITS@PORT'    as if ACS control were set as config_acs= sets it\n"
                 "--what-if 'remove DEVICE'    as if the function were removed\n"
+                "--if-on                      as if the IOMMU were switched on\n"
+                "--acs-override WORDS         as if pcie_acs_override=WORDS were set, and what it\n"
+                "                             would hide: downstream,multifunction\n"
                 "--partition sound            show by which path requests reach another device\n"
-                "Without --from, --what-if and --partition sound read this machine's /sys.\n",
-        .options = OPTION_FROM | OPTION_WHAT_IF | OPTION_PARTITION,
+                "Without --from, these read this machine's /sys.\n",
+        .options = OPTION_FROM | OPTION_WHAT_IF | OPTION_IF | OPTION_PARTITION,
         .min_arguments = 1,
         .max_arguments = 2,
         .host = VERB_HOST_ANY,

@@ -6,11 +6,17 @@
 #include <string.h>
 
 #include "cli/explain.h"
+#include "cli/output.h"
 #include "cli/text.h"
 
 bool question_is_sound(const Question *question)
 {
         return question->partition && strcmp(question->partition, "sound") == 0;
+}
+
+static void print_heading(const char *text)
+{
+        (void)printf("\n%s%s%s\n", colour_begin(COLOUR_HEADING), text, colour_end());
 }
 
 static void print_reasons(const Question *question)
@@ -78,7 +84,7 @@ static void print_pair(const Question *question)
         (void)printf(".\n");
         if (!question->reasons[0])
                 return;
-        (void)printf("\nWhy\n");
+        print_heading("Why");
         print_reasons(question);
 }
 
@@ -103,23 +109,23 @@ static void print_alone(const Question *question)
 
 static void print_members(const Question *question)
 {
-        _cleanup_(table_deinit) Table table = {.n_columns = 4};
+        _cleanup_(table_deinit) Table table = {.n_columns = 4, .flexible = 1U << 1};
         const iso_group *group = question->group;
 
         for (size_t i = 0; i < group->n_devices; i++) {
                 const iso_device *member = device_find(question->host, group->devices[i]);
 
                 if (member && member != question->a)
-                        table_add_device(&table, member);
+                        table_add_device(&table, question->host, member);
         }
         if (table.n_cells == 0) {
                 print_alone(question);
                 return;
         }
-        (void)printf("\n%s\n", question->a ? "It cannot be separated from" : "Members");
+        print_heading(question->a ? "It cannot be separated from" : "Members");
         table_print(&table, "  ");
         if (question->reasons[0]) {
-                (void)printf("\nWhy\n");
+                print_heading("Why");
                 print_reasons(question);
         }
 }
@@ -171,11 +177,13 @@ static void print_one(const Question *question)
         if (question->a) {
                 const iso_device *device = question->a;
 
-                _cleanup_(free_text) char *ids = ids_describe(device);
+                _cleanup_(free_text) char *product = device_describe(question->host, device);
+                _cleanup_(free_text) char *uses = uses_describe(question->host, device);
 
-                (void)printf("%s  %s %s  %s  %s", device->address, ids,
-                             class_name(device->class_code), *device->driver ? device->driver : "-",
-                             name ? name : "no group");
+                (void)printf("%s%s%s  %s  %s  %s%s%s%s", colour_begin(COLOUR_HEADING),
+                             device->address, colour_end(), product,
+                             *device->driver ? device->driver : "-", name ? name : "no group",
+                             *uses ? " (the host's " : "", uses, *uses ? ")" : "");
         } else if (name) {
                 (void)printf("%s", name);
         }
@@ -194,10 +202,63 @@ static void print_one(const Question *question)
                 print_difference(question);
 }
 
+/* The bits of the group's strength in one line, and the next command. */
+static void print_strength(const Question *question)
+{
+        if (question->n_bits > 0)
+                (void)printf("\n%sStrength%s  ", colour_begin(COLOUR_HEADING), colour_end());
+        for (size_t i = 0; i < question->n_bits; i++) {
+                const iso_strength *bit = &question->bits[i];
+                Colour colour = strcmp(bit->value, "yes") == 0  ? COLOUR_GOOD
+                                : strcmp(bit->value, "no") == 0 ? COLOUR_BAD
+                                                                : COLOUR_DOUBT;
+
+                (void)printf("%s%s %s%s%s", i > 0 ? " · " : "", bit->bit, colour_begin(colour),
+                             bit->value, colour_end());
+        }
+        if (question->n_bits > 0)
+                (void)printf("   → isoctl show %s\n",
+                             question->a ? question->a->address : question->group->id);
+}
+
+static bool is_in(const iso_group *group, const char *address)
+{
+        for (size_t i = 0; group && i < group->n_devices; i++)
+                if (strcmp(group->devices[i], address) == 0)
+                        return true;
+        return false;
+}
+
+/* What the override would split, and why that is not separate in fact. */
+static void print_hidden(const Question *question)
+{
+        bool any = false;
+
+        for (size_t i = 0; i < question->n_real_reasons; i++) {
+                const iso_reason *reason = &question->real_reasons[i];
+
+                if (is_in(question->group, reason->a) == is_in(question->group, reason->b))
+                        continue;
+                if (!any)
+                        print_heading("What the override hides: these paths stay open");
+                any = true;
+                (void)printf("  ·  %s\n", reason->text);
+        }
+        if (!question->real)
+                return;
+        (void)printf(any ? "\nDevices that it splits can still reach each other: lease them to one "
+                           "owner, or to owners who trust each other.\n"
+                         : "\nThe override would change nothing here.\n");
+}
+
 void explain_print(const Question *question)
 {
         if (question->b)
                 print_pair(question);
         else
                 print_one(question);
+        change_print(question, &question->change);
+        print_hidden(question);
+        if (!question->b)
+                print_strength(question);
 }

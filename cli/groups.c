@@ -15,6 +15,7 @@ typedef struct Listing {
         const char *partition; /* its name */
         const iso_group *groups;
         size_t n;
+        bool without_legend;
 } Listing;
 
 static int print_json(const Listing *listing)
@@ -43,11 +44,10 @@ static int print_json(const Listing *listing)
 
 static int print_text(const Listing *listing)
 {
-        _cleanup_(table_deinit) Table table = {.n_columns = 3};
+        static const char *const names[] = {"GROUP", "KERNEL", "DEVICES", NULL};
+        _cleanup_(table_deinit) Table table = {.without_header = listing->without_legend};
 
-        table_add(&table, "GROUP");
-        table_add(&table, "KERNEL");
-        table_add(&table, "DEVICES");
+        table_header(&table, names);
         for (size_t i = 0; i < listing->n; i++) {
                 const iso_group *group = &listing->groups[i];
                 _cleanup_(free_text) char *addresses = join_texts(group->devices, " ");
@@ -78,7 +78,8 @@ static const char *partition_in_force(const iso_host *host)
 
 static int run_groups(Invocation *invocation)
 {
-        Listing listing = {.partition = invocation->partition};
+        Listing listing = {.partition = invocation->partition,
+                           .without_legend = invocation->without_legend};
         int r;
 
         if (listing.partition && strcmp(listing.partition, "sound") == 0) {

@@ -13,16 +13,21 @@ static void print_overview(const Verb *const *verbs)
                      "Lease IOMMU isolation groups: devices that the IOMMU cannot separate go to "
                      "one owner.\n\n");
         for (size_t i = 0; verbs[i]; i++)
-                (void)printf("  %-8s %-28s %s\n", verbs[i]->name, verbs[i]->arguments,
+                (void)printf("  %-9s %-28s %s\n", verbs[i]->name, verbs[i]->arguments,
                              verbs[i]->summary);
         (void)printf("\n"
                      "  --json       print one JSON document instead of text\n"
+                     "  -H, --host [USER@]HOST\n"
+                     "               run the command on another machine, by ssh\n"
+                     "  -q, --quiet  no notes; -v, --verbose: more columns; --no-legend: no "
+                     "headings\n"
                      "  --from PATH  read a sysfs tree (/sys or a copy), a snapshot, the output of "
                      "lspci or a\n"
                      "               listing of groups instead of asking isolationd\n"
                      "  --groups FILE\n"
                      "               with --from and the output of lspci: read the groups from "
-                     "this listing\n\n"
+                     "this listing\n"
+                     "  --root DIR   the same as --from DIR/sys\n\n"
                      "Exit: 0 done, 1 failed, 2 usage, 3 not found, 4 busy, 5 denied, 6 not viable "
                      "or too weak,\n"
                      "7 timeout or stuck, 8 no daemon, 9 needs repair. More: isoctl help VERB, "

@@ -106,8 +106,8 @@ static int ask_all(Invocation *invocation, Answer *answer)
 
 static int run_holders(Invocation *invocation)
 {
-        static const char *const names[] = {"PID",   "COMMAND", "UNIT",   "USER",
-                                            "LEASE", "GROUP",   "CERTAIN"};
+        static const char *const names[] = {"PID",   "COMMAND", "UNIT",    "USER",
+                                            "LEASE", "GROUP",   "CERTAIN", NULL};
         _cleanup_(answer_deinit) Answer answer = {.array = NULL};
         json_object *document = NULL;
         Place place;
@@ -117,9 +117,8 @@ static int run_holders(Invocation *invocation)
                 document = json_document("holders");
                 answer.array = json_add_array(document, "holders");
         }
-        answer.table.n_columns = ARRAY_SIZE(names);
-        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-                table_add(&answer.table, "%s", names[i]);
+        answer.table.without_header = invocation->without_legend;
+        table_header(&answer.table, names);
         if (invocation->n_arguments == 0) {
                 r = ask_all(invocation, &answer);
         } else {

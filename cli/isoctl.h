@@ -53,6 +53,8 @@ enum {
         OPTION_ANY_NAMES = 1 << 22,
         OPTION_POLICY = 1 << 23,
         OPTION_ACCEPT = 1 << 24,
+        OPTION_FORMAT = 1 << 25,
+        OPTION_IF = 1 << 26,
 };
 
 #define ANY_NUMBER ((size_t)-1)
@@ -70,7 +72,12 @@ typedef struct Invocation {
         const Verb *const *verbs; /* all, in the order of the help, NULL-terminated */
         const Verb *verb;
         bool json;
+        bool without_legend; /* --no-legend */
+        bool quiet;
+        bool verbose;
         const char *from;
+        const char *root;   /* --root: the top of a machine's file system */
+        char *from_root;    /* its /sys, which is then `from` */
         const char *groups; /* --groups: a separate listing of groups */
         const char *partition;
         const char *mode;
@@ -96,6 +103,9 @@ typedef struct Invocation {
         bool any_names;
         const char *policy; /* --policy */
         const char *accept; /* --accept: a rule */
+        bool dot, svg;      /* the format of graph */
+        bool if_on;         /* as if the IOMMU were on */
+        const char *acs_override;
         const char *const *arguments; /* NULL-terminated */
         size_t n_arguments;
         char **command; /* NULL-terminated; NULL without `--` */
@@ -115,10 +125,11 @@ struct Verb {
         int (*run)(Invocation *invocation);
 };
 
-extern const Verb verb_acquire, verb_compare, verb_doctor, verb_expel, verb_explain, verb_groups,
-        verb_help, verb_history, verb_holders, verb_leases, verb_list, verb_memlock, verb_monitor,
-        verb_plan, verb_policy, verb_release, verb_repair, verb_reserve, verb_reset, verb_revoke,
-        verb_run, verb_show, verb_snapshot, verb_take, verb_transfer, verb_tree, verb_type,
+extern const Verb verb_acquire, verb_compare, verb_diff, verb_doctor, verb_emit, verb_expel,
+        verb_explain, verb_graph, verb_groups, verb_help, verb_history, verb_holders, verb_leases,
+        verb_list, verb_memlock, verb_metrics, verb_monitor, verb_overview, verb_plan, verb_policy,
+        verb_release, verb_repair, verb_reserve, verb_reset, verb_revoke, verb_run, verb_show,
+        verb_slots, verb_snapshot, verb_take, verb_transfer, verb_tree, verb_type, verb_unreserve,
         verb_version, verb_wait;
 
 /* NULL if no verb of the NULL-terminated table has that name. */
@@ -159,6 +170,15 @@ int fail_host(const Invocation *invocation, int error);
  * there is no such group.
  */
 int find_group(const Invocation *invocation, const char *selector, const iso_group **ret_group);
+
+/*
+ * Runs isoctl on another machine by ssh(1), if the command line has --host. Returns if it has not;
+ * else only after an error, with the exit code.
+ */
+int run_remotely(int argc, char **argv);
+
+/* No notes from now on. */
+void notes_silence(void);
 
 /* Prints one line on stderr that is not a failure. */
 void note(const char *format, ...) _printf_(1, 2);

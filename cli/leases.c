@@ -85,16 +85,6 @@ static int print_json(const iso_lease *leases, size_t n)
         return EXIT_DONE;
 }
 
-static void add_header(Table *table)
-{
-        static const char *const names[] = {"LEASE",    "GROUP", "DEVICES", "OWNER", "UNIT", "MODE",
-                                            "LIFETIME", "GUARD", "STATE",   "SINCE", "HELD"};
-
-        table->n_columns = ARRAY_SIZE(names);
-        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-                table_add(table, "%s", names[i]);
-}
-
 static void add_row(Table *table, const iso_lease *lease)
 {
         _cleanup_(free_text) char *groups = join_texts(lease->groups, ",");
@@ -122,7 +112,10 @@ static void add_row(Table *table, const iso_lease *lease)
 
 static int run_leases(Invocation *invocation)
 {
-        _cleanup_(table_deinit) Table table = {0};
+        static const char *const names[] = {"LEASE",    "GROUP", "DEVICES", "OWNER", "UNIT", "MODE",
+                                            "LIFETIME", "GUARD", "STATE",   "SINCE", "HELD", NULL};
+        _cleanup_(table_deinit)
+                Table table = {.without_header = invocation->without_legend, .flexible = 1U << 4};
         const iso_lease *leases;
         size_t n;
 
@@ -130,7 +123,7 @@ static int run_leases(Invocation *invocation)
         if (invocation->json)
                 return print_json(leases, n);
 
-        add_header(&table);
+        table_header(&table, names);
         for (size_t i = 0; i < n; i++)
                 add_row(&table, &leases[i]);
         table_print(&table, "");

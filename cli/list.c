@@ -2,62 +2,70 @@
 
 /* Every PCI function with its group, driver and lease. */
 
+#include <inttypes.h>
+
 #include "cli/document.h"
 #include "cli/text.h"
 
-static int print_json(const iso_device *devices, size_t n)
+static int print_json(iso_host *host, const iso_device *devices, size_t n)
 {
         json_object *document = json_document("list");
         json_object *array = json_add_array(document, "devices");
 
         for (size_t i = 0; i < n; i++)
-                (void)json_append(array, json_device(&devices[i]));
+                (void)json_append(array, json_device(host, &devices[i]));
         json_print(document);
         return EXIT_DONE;
 }
 
-static void add_header(Table *table)
+static void add_number(Table *table, int64_t number, int64_t least)
 {
-        static const char *const names[] = {"DEVICE", "ID",     "CLASS", "GROUP",
-                                            "KERNEL", "DRIVER", "STATE", "LEASE"};
-
-        table->n_columns = ARRAY_SIZE(names);
-        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-                table_add(table, "%s", names[i]);
+        if (number >= least)
+                table_add(table, "%" PRId64, number);
+        else
+                table_add(table, "%s", "");
 }
 
-static void add_row(Table *table, const iso_device *device)
+static void add_row(Table *table, const Invocation *invocation, const iso_device *device)
 {
         table_add(table, "%s", device->address);
-        table_add_ids(table, device);
-        table_add(table, "%s", class_name(device->class_code));
+        if (invocation->verbose) {
+                _cleanup_(free_text) char *ids = ids_describe(device);
+
+                table_add(table, "%s", device->id);
+                table_add(table, "%s", ids);
+                table_add(table, "%s", class_name(device->class_code));
+        }
         table_add(table, "%s", device->group);
-        if (device->kernel_group >= 0)
-                table_add(table, "%d", device->kernel_group);
-        else
-                table_add(table, "%s", "");
+        if (invocation->verbose)
+                add_number(table, device->kernel_group, 0);
         table_add(table, "%s", device->driver);
         table_add(table, "%s", device->state);
-        if (device->lease > 0)
-                table_add(table, "%u", device->lease);
-        else
-                table_add(table, "%s", "");
+        add_number(table, device->lease, 1);
+        table_add_uses(table, invocation->host, device);
+        table_add_name(table, invocation->host, device);
 }
 
 static int run_list(Invocation *invocation)
 {
-        _cleanup_(table_deinit) Table table = {0};
+        static const char *const names[] = {"DEVICE", "GROUP", "DRIVER", "STATE",
+                                            "LEASE",  "USE",   "NAME",   NULL};
+        static const char *const all[] = {"DEVICE", "PATH",  "IDS",   "CLASS", "GROUP", "KERNEL",
+                                          "DRIVER", "STATE", "LEASE", "USE",   "NAME",  NULL};
+        _cleanup_(table_deinit) Table table = {.without_header = invocation->without_legend};
         const iso_device *devices;
         size_t n;
 
         devices = iso_host_devices(invocation->host, &n);
         note_obstacle(invocation->host);
         if (invocation->json)
-                return print_json(devices, n);
+                return print_json(invocation->host, devices, n);
 
-        add_header(&table);
+        table_header(&table, invocation->verbose ? all : names);
+        table.flexible = 3U << (table.n_columns - 2); /* uses and name */
+        table.optional = 3U << (table.n_columns - 3); /* lease and uses */
         for (size_t i = 0; i < n; i++)
-                add_row(&table, &devices[i]);
+                add_row(&table, invocation, &devices[i]);
         table_print(&table, "");
         return EXIT_DONE;
 }
@@ -67,7 +75,8 @@ const Verb verb_list = {
         .arguments = "",
         .summary = "list all devices: group, driver, state",
         .help = "States: host (bound to a host driver, or a bridge), free (no driver), leased,\n"
-                "held (it joined a leased group; the daemon keeps host drivers off it).\n",
+                "held (it joined a leased group; the daemon keeps host drivers off it).\n"
+                "USE is what the host calls it. -v adds the stable path, the ids and the class.\n",
         .options = OPTION_FROM,
         .host = VERB_HOST_ANY,
         .run = run_list,

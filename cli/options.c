@@ -95,7 +95,11 @@ typedef struct Row {
 static const Row rows[] = {
         {"from", OPTION_FROM, TEXT_OF(from)},
         {"groups", OPTION_FROM, TEXT_OF(groups)},
+        {"root", OPTION_FROM, TEXT_OF(root)},
         {"json", 0, FLAG_OF(json)},
+        {"no-legend", 0, FLAG_OF(without_legend)},
+        {"quiet", 0, FLAG_OF(quiet)},
+        {"verbose", 0, FLAG_OF(verbose)},
         {"partition", OPTION_PARTITION, TEXT_OF(partition)},
         {"mode", OPTION_MODE, TEXT_OF(mode)},
         {"uid", OPTION_UID, .argument = required_argument, .read = read_uid},
@@ -118,6 +122,10 @@ static const Row rows[] = {
         {"any-names", OPTION_ANY_NAMES, FLAG_OF(any_names)},
         {"accept", OPTION_ACCEPT, TEXT_OF(accept)},
         {"policy", OPTION_POLICY, TEXT_OF(policy)},
+        {"dot", OPTION_FORMAT, FLAG_OF(dot)},
+        {"svg", OPTION_FORMAT, FLAG_OF(svg)},
+        {"if-on", OPTION_IF, FLAG_OF(if_on)},
+        {"acs-override", OPTION_IF, TEXT_OF(acs_override)},
         {"output", OPTION_OUTPUT, TEXT_OF(output)}, /* and -o */
 };
 
@@ -148,7 +156,11 @@ static int read_option(Invocation *invocation, int key, const char *word, Seen *
                 key = KEY_ROW + (int)ARRAY_SIZE(rows) - 1;
         if (key >= KEY_ROW && key < KEY_HELP)
                 return read_row(invocation, &rows[key - KEY_ROW], seen);
-        if (key == 'h' || key == KEY_HELP)
+        if (key == 'q')
+                invocation->quiet = true;
+        else if (key == 'v')
+                invocation->verbose = true;
+        else if (key == 'h' || key == KEY_HELP)
                 seen->help = true;
         else if (key == KEY_VERSION)
                 seen->version = true;
@@ -171,7 +183,7 @@ static int read_options(int argc, char **argv, Invocation *invocation, Seen *see
         options[n++] = (struct option){"help", no_argument, NULL, KEY_HELP};
         options[n++] = (struct option){"version", no_argument, NULL, KEY_VERSION};
         opterr = 0;
-        while (code == EXIT_DONE && (key = getopt_long(argc, argv, ":ho:", options, NULL)) != -1)
+        while (code == EXIT_DONE && (key = getopt_long(argc, argv, ":ho:qv", options, NULL)) != -1)
                 code = read_option(invocation, key, argv[optind - 1], seen);
         return code;
 }
@@ -182,6 +194,14 @@ static int check_arguments(Invocation *invocation, unsigned seen)
 
         if (invocation->groups && !(verb->options & OPTION_FROM))
                 return fail_usage(invocation, "%s takes no --groups", verb->name);
+        if (invocation->root && !(verb->options & OPTION_FROM))
+                return fail_usage(invocation, "%s takes no --root", verb->name);
+        if (invocation->root && invocation->from)
+                return fail_usage(invocation, "--root and --from both name a machine: give one");
+        if (invocation->root) {
+                invocation->from_root = must_format("%s/sys", invocation->root);
+                invocation->from = invocation->from_root;
+        }
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
                 if (seen & rows[i].option & ~verb->options)
                         return fail_usage(invocation, "%s takes no --%s", verb->name, rows[i].name);
@@ -249,11 +269,10 @@ int options_parse(int argc, char **argv, Invocation *invocation)
                 invocation->verb = verb_find(invocation->verbs, "version");
         else if (optind < argc)
                 invocation->verb = verb_find(invocation->verbs, argv[optind]);
-        else if (seen.help)
-                invocation->verb = verb_find(invocation->verbs, "help");
+        else
+                invocation->verb = verb_find(invocation->verbs, seen.help ? "help" : "overview");
         if (!invocation->verb)
-                return optind < argc ? fail_usage(invocation, "unknown verb '%s'", argv[optind])
-                                     : fail_usage(invocation, "give a verb, for instance: list");
+                return fail_usage(invocation, "unknown verb '%s'", argv[optind]);
         if (seen.help || seen.version) {
                 /* `isoctl list --help` means `isoctl help list`. */
                 invocation->arguments =
@@ -264,7 +283,9 @@ int options_parse(int argc, char **argv, Invocation *invocation)
                 return EXIT_DONE;
         }
 
-        invocation->arguments = (const char *const *)(argv + optind + 1);
-        invocation->n_arguments = (size_t)(argc - optind - 1);
+        if (optind < argc)
+                optind++; /* the verb */
+        invocation->arguments = (const char *const *)(argv + optind);
+        invocation->n_arguments = (size_t)(argc - optind);
         return check_arguments(invocation, seen.options);
 }

@@ -75,6 +75,13 @@ int find_group(const Invocation *invocation, const char *selector, const iso_gro
         return EXIT_DONE;
 }
 
+static bool is_silent;
+
+void notes_silence(void)
+{
+        is_silent = true;
+}
+
 void note(const char *format, ...)
 {
         _cleanup_(free_text) char *text = NULL;
@@ -83,5 +90,6 @@ void note(const char *format, ...)
         va_start(arguments, format);
         text = must_vformat(format, arguments);
         va_end(arguments);
-        (void)fprintf(stderr, "isoctl: %s\n", text);
+        if (!is_silent)
+                (void)fprintf(stderr, "isoctl: %s\n", text);
 }

@@ -44,7 +44,7 @@ static void print_regions(const Regions *regions)
                              regions->items[i].end, regions->items[i].kind);
 }
 
-static int print_json(const iso_host *host, const iso_group *group, const Strengths *strengths,
+static int print_json(iso_host *host, const iso_group *group, const Strengths *strengths,
                       const Regions *regions)
 {
         const iso_lease *lease = group->lease > 0 ? lease_find(host, group->lease) : NULL;
@@ -68,7 +68,7 @@ static int print_json(const iso_host *host, const iso_group *group, const Streng
                 const iso_device *device = device_find(host, group->devices[i]);
 
                 if (device)
-                        (void)json_append(devices, json_device(device));
+                        (void)json_append(devices, json_device(host, device));
         }
         json_add_strengths(object, strengths);
         add_regions(object, regions);
@@ -123,16 +123,16 @@ static void print_heading(const iso_host *host, const iso_group *group)
                 (void)printf("Trouble: %s.\n", lease->trouble);
 }
 
-static void print_members(const iso_host *host, const iso_group *group)
+static void print_members(iso_host *host, const iso_group *group)
 {
-        _cleanup_(table_deinit) Table table = {.n_columns = 5};
+        _cleanup_(table_deinit) Table table = {.n_columns = 5, .flexible = 1U << 1};
 
         for (size_t i = 0; i < group->n_devices; i++) {
                 const iso_device *device = device_find(host, group->devices[i]);
 
                 if (!device)
                         continue;
-                table_add_device(&table, device);
+                table_add_device(&table, host, device);
                 table_add(&table, "%s", device->state);
         }
         table_print(&table, "  ");

@@ -40,6 +40,12 @@ static char *place_of_card(const iso_device *card)
                            card->id);
 }
 
+void suppose_moved(Supposition *supposition, const iso_device *card, const iso_device *port)
+{
+        supposition->from = place_of_card(card);
+        supposition->to = must_format("%s%s", port->id, strrchr(supposition->from, '/'));
+}
+
 static int suppose_move(Invocation *invocation, const char *what, Supposition *supposition)
 {
         size_t length = strcspn(what, " ");
@@ -59,8 +65,7 @@ static int suppose_move(Invocation *invocation, const char *what, Supposition *s
         r = iso_host_what_if_move(invocation->host, card, port, &supposition->host);
         if (r != 0)
                 return fail_host(invocation, r);
-        supposition->from = place_of_card(card);
-        supposition->to = must_format("%s%s", port->id, strrchr(supposition->from, '/'));
+        suppose_moved(supposition, card, port);
         return EXIT_DONE;
 }
 
@@ -93,6 +98,13 @@ int suppose(Invocation *invocation, Supposition *ret_supposition)
         const char *what = invocation->what_if;
         int r;
 
+        if (invocation->if_on || invocation->acs_override) {
+                r = invocation->if_on
+                            ? iso_host_what_if_on(invocation->host, &ret_supposition->host)
+                            : iso_host_what_if_override(invocation->host, invocation->acs_override,
+                                                        &ret_supposition->host);
+                return r == 0 ? EXIT_DONE : fail_host(invocation, r);
+        }
         if (strncmp(what, "move ", 5) == 0)
                 return suppose_move(invocation, what + 5, ret_supposition);
         if (strncmp(what, "add ", 4) == 0)

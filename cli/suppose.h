@@ -22,5 +22,8 @@ void supposition_deinit(Supposition *supposition);
  */
 int suppose(Invocation *invocation, Supposition *ret_supposition);
 
+/* Notes, for suppose_find(), that the machine has the card below that port. */
+void suppose_moved(Supposition *supposition, const iso_device *card, const iso_device *port);
+
 /* Finds `device` of the invocation's host in the changed machine; NULL if it is not there. */
 const iso_device *suppose_find(const Supposition *supposition, const iso_device *device);

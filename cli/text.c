@@ -10,6 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/output.h"
+
+#define GAP 2          /* between columns */
+#define WIDTH_LEAST 12 /* of a column that was made narrower */
+
 void table_deinit(Table *table)
 {
         for (size_t i = 0; i < table->n_cells; i++)
@@ -42,21 +47,102 @@ void table_add_user(Table *table, uid_t uid)
                 table_add(table, "%u", uid);
 }
 
+void table_header(Table *table, const char *const *names)
+{
+        for (table->n_columns = 0; names[table->n_columns];)
+                table->n_columns++;
+        for (size_t i = 0; !table->without_header && i < table->n_columns; i++)
+                table_add(table, "%s", names[i]);
+        table->has_header = !table->without_header;
+}
+
+static const char *cell_text(const Table *table, size_t cell)
+{
+        return *table->cells[cell] ? table->cells[cell] : "-";
+}
+
+static size_t column_width(const Table *table, size_t column)
+{
+        size_t width = 0;
+
+        for (size_t i = column; i < table->n_cells; i += table->n_columns) {
+                size_t columns = text_columns(cell_text(table, i));
+
+                width = columns > width ? columns : width;
+        }
+        return width;
+}
+
+static bool is_empty(const Table *table, size_t column)
+{
+        size_t first = table->has_header ? table->n_columns : 0;
+
+        for (size_t i = first + column; i < table->n_cells; i += table->n_columns)
+                if (*table->cells[i])
+                        return false;
+        return true;
+}
+
+/*
+ * Until a row fits the terminal, leaves out empty columns (width 0) and makes columns narrower, the
+ * last one first. Below a least width a row is rather broken by the terminal.
+ */
+static void fit(const Table *table, size_t indent, size_t *widths)
+{
+        size_t total = indent + (table->n_columns - 1) * GAP;
+
+        for (size_t i = 0; i < table->n_columns; i++)
+                total += widths[i];
+        if (output_width() == 0)
+                return;
+        for (size_t i = 0; i < table->n_columns && total > output_width(); i++)
+                if (table->optional & 1U << i && is_empty(table, i)) {
+                        total -= widths[i] + GAP;
+                        widths[i] = 0;
+                }
+        for (size_t i = table->n_columns; i-- > 0 && total > output_width();) {
+                size_t over = total - output_width();
+                size_t least = widths[i] < WIDTH_LEAST ? widths[i] : WIDTH_LEAST;
+                size_t less = widths[i] - least < over ? widths[i] - least : over;
+
+                if (!(table->flexible & 1U << i))
+                        continue;
+                widths[i] -= less;
+                total -= less;
+        }
+}
+
+static void print_cell(const Table *table, size_t cell, size_t width, bool is_last)
+{
+        size_t column = cell % table->n_columns;
+        _cleanup_(free_text) char *text =
+                text_shorten(cell_text(table, cell), table->flexible & 1U << column ? width : 0);
+        bool is_header = table->has_header && cell < table->n_columns;
+
+        (void)printf("%s%s%s", is_header ? colour_begin(COLOUR_HEADING) : "", text,
+                     is_header ? colour_end() : "");
+        if (is_last)
+                (void)printf("\n");
+        else
+                (void)printf("%*s", (int)(width - text_columns(text)), "");
+}
+
 void table_print(const Table *table, const char *indent)
 {
-        for (size_t i = 0; i < table->n_cells; i++) {
-                const char *text = *table->cells[i] ? table->cells[i] : "-";
-                size_t column = i % table->n_columns, width = 0;
+        size_t *widths = must(calloc(table->n_columns + 1, sizeof(*widths)));
 
-                for (size_t k = column; k < table->n_cells; k += table->n_columns)
-                        if (strlen(table->cells[k]) > width)
-                                width = strlen(table->cells[k]);
+        for (size_t i = 0; i < table->n_columns; i++)
+                widths[i] = column_width(table, i);
+        fit(table, strlen(indent), widths);
+        for (size_t i = 0; i < table->n_cells; i++) {
+                size_t column = i % table->n_columns;
+
+                if (widths[column] == 0)
+                        continue;
                 (void)fputs(column == 0 ? indent : "  ", stdout);
-                if (column + 1 == table->n_columns)
-                        (void)printf("%s\n", text);
-                else
-                        (void)printf("%-*s", width > 0 ? (int)width : 1, text);
+                print_cell(table, i, widths[column], column + 1 == table->n_columns);
         }
+        free(widths);
 }
 
 /*
@@ -126,19 +212,44 @@ char *ids_describe(const iso_device *device)
         return must_format("%04x:%04x", device->vendor, device->device);
 }
 
-void table_add_ids(Table *table, const iso_device *device)
+char *device_describe(iso_host *host, const iso_device *device)
 {
-        _cleanup_(free_text) char *ids = ids_describe(device);
+        const char *name = iso_host_device_name(host, device);
+        _cleanup_(free_text) char *ids = NULL;
 
-        table_add(table, "%s", ids);
+        if (*name)
+                return must_format("%s", name);
+        ids = ids_describe(device);
+        return must_format("%s %s", ids, class_name(device->class_code));
 }
 
-void table_add_device(Table *table, const iso_device *device)
+char *uses_describe(iso_host *host, const iso_device *device)
+{
+        size_t n;
+
+        return join_texts(iso_host_device_uses(host, device, &n), " ");
+}
+
+void table_add_name(Table *table, iso_host *host, const iso_device *device)
+{
+        _cleanup_(free_text) char *name = device_describe(host, device);
+
+        table_add(table, "%s", name);
+}
+
+void table_add_uses(Table *table, iso_host *host, const iso_device *device)
+{
+        _cleanup_(free_text) char *uses = uses_describe(host, device);
+
+        table_add(table, "%s", uses);
+}
+
+void table_add_device(Table *table, iso_host *host, const iso_device *device)
 {
         table_add(table, "%s", device->address);
-        table_add_ids(table, device);
-        table_add(table, "%s", class_name(device->class_code));
+        table_add_name(table, host, device);
         table_add(table, "%s", device->driver);
+        table_add_uses(table, host, device);
 }
 
 char *join_texts(const char *const *texts, const char *separator)

@@ -9,7 +9,7 @@
 #include "cli/text.h"
 
 typedef struct Devices {
-        const iso_host *host;
+        iso_host *host;
         const iso_device *list;
         size_t n;
 } Devices;
@@ -37,7 +37,7 @@ static void add_children(const Devices *devices, const char *parent, json_object
 
                 if (!is_below(devices, device, parent))
                         continue;
-                object = json_append(array, json_device(device));
+                object = json_append(array, json_device(devices->host, device));
                 add_children(devices, device->address, json_add_array(object, "children"));
         }
 }
@@ -50,17 +50,20 @@ static void print_children(const Devices *devices, const char *parent, Table *ta
                 if (!is_below(devices, device, parent))
                         continue;
                 table_add(table, "%*s%s", depth * 2, "", device->address);
-                table_add_ids(table, device);
-                table_add(table, "%s", class_name(device->class_code));
                 table_add(table, "%s", device->driver);
                 table_add(table, "%s", device->group);
+                table_add_uses(table, devices->host, device);
+                table_add_name(table, devices->host, device);
                 print_children(devices, device->address, table, depth + 1);
         }
 }
 
 static int run_tree(Invocation *invocation)
 {
-        _cleanup_(table_deinit) Table table = {.n_columns = 5};
+        static const char *const names[] = {"DEVICE", "DRIVER", "GROUP", "USE", "NAME", NULL};
+        _cleanup_(table_deinit) Table table = {.without_header = invocation->without_legend,
+                                               .flexible = 1U << 3 | 1U << 4,
+                                               .optional = 1U << 3};
         Devices devices = {.host = invocation->host};
         json_object *document;
 
@@ -72,11 +75,7 @@ static int run_tree(Invocation *invocation)
                 return EXIT_DONE;
         }
 
-        table_add(&table, "DEVICE");
-        table_add(&table, "ID");
-        table_add(&table, "CLASS");
-        table_add(&table, "DRIVER");
-        table_add(&table, "GROUP");
+        table_header(&table, names);
         print_children(&devices, NULL, &table, 0);
         table_print(&table, "");
         return EXIT_DONE;

@@ -19,12 +19,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def environment(bus="unix:path=/nonexistent/bus"):
-    return {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": bus, "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+    return {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": bus, "TZ": "UTC", "LC_ALL": "C.UTF-8",
+            "ISOLATION_PCI_IDS": ""}
 
 
-def isoctl(*arguments, bus="unix:path=/nonexistent/bus", **more):
-    return subprocess.run([ISOCTL, *arguments], env=environment(bus), capture_output=True,
-                          text=True, errors="replace", timeout=DEADLINE, check=False, **more)
+def isoctl(*arguments, bus="unix:path=/nonexistent/bus", env=None, **more):
+    return subprocess.run([ISOCTL, *arguments], env={**environment(bus), **(env or {})},
+                          capture_output=True, text=True, errors="replace", timeout=DEADLINE,
+                          check=False, **more)
 
 
 def document(result):

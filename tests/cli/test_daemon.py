@@ -140,6 +140,28 @@ class Leasing(WithBus):
     def await_daemon(self, line):
         return self.daemon.await_line(lambda seen: seen == line)
 
+    def check_views_of_a_lease(self):
+        samples = {(sample["metric"], sample["labels"]): sample["value"]
+                   for sample in self.json("metrics")["samples"]}
+        self.assertEqual(samples["isolationd_leases",
+                                 'state="leased",mode="iommufd",guard="owned"'], 1)
+        self.assertEqual(samples["isolationd_lease_devices", ""], 1)
+        self.assertEqual(samples["isolationd_held_devices", ""], 0)
+        text = self.isoctl("metrics").stdout
+        self.assertIn("# TYPE isolationd_leases gauge\n"
+                      'isolationd_leases{state="leased",mode="iommufd",guard="owned"} 1\n', text)
+        for line in text.splitlines():
+            self.assertRegex(line, r'^(# (HELP|TYPE) \w+ .+|\w+(\{(\w+="[^"]*",?)+\})? \d+)$')
+        overview = self.json("overview")
+        self.assertEqual((overview["daemon"], overview["leases"]), (True, [1]))
+        self.assertIn("\nLeases\n  1  0000:00/01.0 · leased · guard owned · test.service\n",
+                      self.isoctl().stdout)
+        result = self.isoctl("emit", "qemu", "1")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("qemu cannot use a lease in mode iommufd", result.stderr)
+        result = self.isoctl("emit", "qemu", "01:00.0", "--mode", "path")
+        self.assertIn("is leased in mode iommufd, not path", result.stderr)
+
     def test_acquire_and_release(self):
         answer = self.json("acquire", "01:00.0", "--mode", "iommufd", "--with-members", "--force",
                            "--driver=mlx5_vfio_pci", "--ram=2G",
@@ -164,6 +186,7 @@ class Leasing(WithBus):
                                    "test.service", "iommufd"])
         self.assertEqual(self.json("show", "01:00.0")["group"]["lease"], 1)
         self.assertIn("\nTrouble: a test waits.\n", self.isoctl("show", "01:00.0").stdout)
+        self.check_views_of_a_lease()
 
         self.assertEqual(self.json("release", "01:00.0"),
                          {"schema": "isolationd.release/1", "lease": 1, "resets": [
@@ -438,6 +461,15 @@ class Monitoring(WithBus):
                                  "driver": "vfio-pci", "state": "host"})
         self.daemon.say("state free")  # comes without its value
         self.assertEqual(self.await_event("device-changed")["state"], "free")
+
+    def test_what_says_nothing_new(self):
+        for driver in ("vfio-pci", "vfio-pci", "vfio-pci", "igb", "vfio-pci"):
+            self.daemon.say(f"driver {driver}")
+        self.await_event("device-changed", driver="igb")
+        self.await_event("device-changed", driver="vfio-pci")
+        drivers = [event["driver"] for event in map(json.loads, self.monitor.seen)
+                   if event["event"] == "device-changed"]
+        self.assertEqual(drivers, ["vfio-pci", "igb", "vfio-pci"])
 
     def test_leases(self):
         self.isoctl("acquire", "01:00.0")

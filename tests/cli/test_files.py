@@ -154,8 +154,11 @@ class Files(unittest.TestCase):
                          ["groups", "--partition", "observed"],
                          ["groups", "--partition", "sound"], ["compare"]):
                 with self.subTest(source=source, verb=verb):
-                    self.assertEqual(self.answer(*verb, "--from", source),
-                                     self.answer(*verb, "--from", copy))
+                    answers = [self.answer(*verb, "--from", each) for each in (source, copy)]
+                    for answer in answers:  # what a device is to the running host is not kept
+                        for device in answer.get("devices", []) if verb == ["list"] else []:
+                            del device["uses"]
+                    self.assertEqual(*answers)
 
     def test_type_of_groups(self):
         copy = self.write("copy", self.snapshot("--from", self.root))
@@ -190,7 +193,8 @@ class Files(unittest.TestCase):
         self.assertEqual(devices["0000:01:00.0"], {
             "device": "0000:01:00.0", "id": "0000:00/1c.0/00.0", "group": "0000:00/1c.0",
             "kernel_group": 4, "vendor": "1234", "device_id": "0002", "class": "020000",
-            "driver": "madeup", "state": "host", "lease": None, "parent": "0000:00:1c.0"})
+            "driver": "madeup", "state": "host", "lease": None, "parent": "0000:00:1c.0",
+            "name": None, "uses": []})
 
     def test_standard_input(self):
         for text in (DUMP, self.snapshot("--from", self.dump), "> " + DUMP.replace("\n", "\r\n> ")):

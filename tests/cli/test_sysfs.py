@@ -12,7 +12,7 @@ from harness import DEADLINE, ISOCTL, document, environment, isoctl
 
 JOINT = ["0000:00:02.0", "0000:00:02.1", "0000:01:00.0", "0000:02:00.0"]
 DEVICE_KEYS = {"device", "id", "group", "kernel_group", "vendor", "device_id", "class", "driver",
-               "state", "lease", "parent"}
+               "state", "lease", "parent", "name", "uses"}
 
 
 class WithTrees(unittest.TestCase):
@@ -49,7 +49,8 @@ class Documents(WithTrees):
         self.assertEqual(devices["0000:01:00.0"], {
             "device": "0000:01:00.0", "id": "0000:00/02.0/00.0", "group": "0000:00/02.0",
             "kernel_group": 1, "vendor": "8086", "device_id": "10d3", "class": "020000",
-            "driver": "e1000e", "state": "host", "lease": None, "parent": "0000:00:02.0"})
+            "driver": "e1000e", "state": "host", "lease": None, "parent": "0000:00:02.0",
+            "name": None, "uses": ["enp1s0"]})
         self.assertIsNone(devices["0000:02:00.0"]["driver"])
         self.assertEqual(devices["0000:02:00.0"]["state"], "free")
         self.assertIsNone(devices["0000:00:00.0"]["parent"])
@@ -145,13 +146,18 @@ class Text(WithTrees):
     def test_columns_line_up(self):
         lines = self.text("list").splitlines()
         self.assertEqual(len(lines), 8)
-        self.assertEqual(lines[0].split(), ["DEVICE", "ID", "CLASS", "GROUP", "KERNEL", "DRIVER",
-                                            "STATE", "LEASE"])
+        self.assertEqual(lines[0].split(), ["DEVICE", "GROUP", "DRIVER", "STATE", "LEASE", "USE",
+                                            "NAME"])
         for word in ("GROUP", "DRIVER", "STATE"):
             at = lines[0].index(word)
             self.assertTrue(all(line[at - 1] == " " and line[at] != " " for line in lines), word)
-        self.assertEqual(lines[7].split(), ["0000:03:00.0", "8086:10d3", "Ethernet",
-                                            "0000:00/06.0/00.0", "3", "e1000e", "host", "-"])
+        self.assertEqual(lines[7].split(), ["0000:03:00.0", "0000:00/06.0/00.0", "e1000e", "host",
+                                            "-", "-", "8086:10d3", "Ethernet"])
+        lines = self.text("list", "-v").splitlines()
+        self.assertEqual(lines[0].split(), ["DEVICE", "PATH", "IDS", "CLASS", "GROUP", "KERNEL",
+                                            "DRIVER", "STATE", "LEASE", "USE", "NAME"])
+        self.assertEqual(lines[7].split()[:6], ["0000:03:00.0", "0000:00/06.0/00.0", "8086:10d3",
+                                                "Ethernet", "0000:00/06.0/00.0", "3"])
 
     def test_show(self):
         lines = self.text("show", "01:00.0").splitlines()
@@ -175,7 +181,8 @@ class Text(WithTrees):
     def test_explain(self):
         text = self.text("explain", "01:00.0")
         self.assertTrue(text.startswith("0000:01:00.0  8086:10d3 Ethernet  e1000e  "
-                                        "group 0000:00/02.0 (kernel group 1)\n"), text)
+                                        "group 0000:00/02.0 (kernel group 1) (the host's enp1s0)"
+                                        "\n"), text)
         self.assertIn("\nIt cannot be separated from\n  0000:00:02.0  ", text)
         self.assertIn("\nWhy\n  1  ", text)
         self.assertIn("alone in its group", self.text("explain", "03:00.0"))
@@ -219,7 +226,7 @@ class Failures(WithTrees):
         return result.stderr
 
     def test_usage(self):
-        for arguments in ([], ["frobnicate"], ["list", "--frobnicate"], ["list", "-x"],
+        for arguments in (["frobnicate"], ["list", "--frobnicate"], ["list", "-x"],
                           ["list", "more"], ["show"], ["show", "a", "b"],
                           ["list", "--from", self.root, "--", "more"], ["list", "--mode", "vfio"],
                           ["acquire", "a", "--from", self.root],

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What would change the answer of explain: another slot for the card, ACS control at boot, or
+ * nothing. Only a copy of the machine, or root on this one, can be searched.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/document.h"
+#include "cli/explain.h"
+#include "cli/output.h"
+#include "cli/text.h"
+
+#define SLOTS_SHOWN 3
+
+void change_deinit(Change *change)
+{
+        slots_deinit(&change->slots);
+        switch_deinit(&change->acs);
+        free(change->others);
+}
+
+/* Is it a function of the same card, or a port above it? Neither can be separated from the device.
+ */
+static bool belongs(const iso_host *host, const iso_device *device, const iso_device *member)
+{
+        size_t n = strlen(device->address), steps;
+        const iso_device *above = device;
+
+        if (n == strlen(member->address) && strncmp(device->address, member->address, n - 1) == 0)
+                return *device->parent != '\0';
+        (void)iso_host_devices(host, &steps);
+        for (; above && steps > 0; steps--) {
+                above = device_find(host, above->parent);
+                if (above == member)
+                        return true;
+        }
+        return false;
+}
+
+static void collect_others(const Question *question, Change *change)
+{
+        const iso_group *group = question->group;
+        size_t n = 0;
+
+        change->others = must(calloc(group->n_devices + 2, sizeof(*change->others)));
+        if (question->b) {
+                change->others[0] = question->b->address;
+                return;
+        }
+        for (size_t i = 0; i < group->n_devices; i++) {
+                const iso_device *member = device_find(question->host, group->devices[i]);
+
+                if (member && member != question->a &&
+                    !belongs(question->host, question->a, member))
+                        change->others[n++] = member->address;
+        }
+}
+
+int change_find(const Question *question, Change *ret)
+{
+        const iso_device *device = question->a;
+        int r = 0;
+
+        if (!device || !question->group || (question->b && !question->together))
+                return 0;
+        collect_others(question, ret);
+        if (!ret->others[0])
+                return 0;
+        ret->is_asked = true;
+        if (*device->parent)
+                r = slots_find(question->host, device, &ret->slots);
+        if (r == 0)
+                r = switch_find(question->host, device, ret->others, question->all, question->n_all,
+                                &ret->acs);
+        if (r == ISO_E_UNSUPPORTED)
+                ret->is_asked = false;
+        return r == ISO_E_UNSUPPORTED ? 0 : r;
+}
+
+/* Would the card, below that port, be separated from what it is to be separated from? */
+static bool helps(const Change *change, const Slot *slot)
+{
+        if (!slot->is_free || !slot->is_known)
+                return false;
+        for (size_t i = 0; i < slot->n_shared; i++)
+                for (size_t k = 0; change->others[k]; k++)
+                        if (strcmp(slot->shared[i], change->others[k]) == 0)
+                                return false;
+        return true;
+}
+
+json_object *change_json(const Change *change)
+{
+        json_object *array = must(json_object_new_array()), *object;
+
+        for (size_t i = 0; i < change->slots.n; i++) {
+                static const char *const nobody[] = {NULL};
+                const Slot *slot = &change->slots.items[i];
+
+                if (!helps(change, slot))
+                        continue;
+                object = json_append(array, must(json_object_new_object()));
+                json_add_text(object, "change", "move");
+                json_add_text(object, "port", slot->port->address);
+                json_add_list(object, "shared",
+                              slot->shared ? (const char *const *)slot->shared : nobody);
+        }
+        if (change->acs.spec) {
+                object = json_append(array, must(json_object_new_object()));
+                json_add_text(object, "change", "acs");
+                json_add_text(object, "config_acs", change->acs.spec);
+        }
+        return array;
+}
+
+static void print_slot(const Question *question, const Slot *slot)
+{
+        const char *name = iso_host_port_slot(question->host, slot->port);
+        _cleanup_(free_text) char *shared =
+                slot->shared ? join_texts((const char *const *)slot->shared, " ") : NULL;
+
+        (void)printf("  ·  move the card to the free port %s%s%s%s: its group there is ",
+                     slot->port->address, *name ? " (slot " : "", name, *name ? ")" : "");
+        if (shared)
+                (void)printf("shared with %s\n", shared);
+        else
+                (void)printf("the card alone\n");
+}
+
+void change_print(const Question *question, const Change *change)
+{
+        size_t n = 0, n_useful = 0;
+
+        if (!change->is_asked)
+                return;
+        (void)printf("\n%sWhat would change it%s\n", colour_begin(COLOUR_HEADING), colour_end());
+        for (size_t i = 0; i < change->slots.n; i++) {
+                if (!helps(change, &change->slots.items[i]))
+                        continue;
+                n_useful++;
+                if (n++ < SLOTS_SHOWN)
+                        print_slot(question, &change->slots.items[i]);
+        }
+        if (n > SLOTS_SHOWN)
+                (void)printf("  ·  or to one of %zu more ports: isoctl slots %s\n", n - SLOTS_SHOWN,
+                             question->a->address);
+        if (change->acs.spec)
+                (void)printf("  ·  boot with pci=config_acs=%s (see the kernel's parameters; the "
+                             "ports then redirect)\n",
+                             change->acs.spec);
+        else if (change->acs.obstacle)
+                (void)printf("  ·  ACS cannot be switched on: %s\n", change->acs.obstacle);
+        if (n_useful == 0 && !change->acs.spec)
+                (void)printf("  ·  nothing can: %s%s\n",
+                             *question->a->parent ? "no free port separates it"
+                                                  : "it is on a root bus, a part of the machine",
+                             change->acs.obstacle ? "" : ", and no ACS control does");
+}
