@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Run isoctl, and run programs and wait for their lines with a deadline."""
 
+import functools
 import json
 import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
+
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../fuzz"))
+# pylint: disable=wrong-import-position
+from json_schema import Schema  # noqa: E402
 
 ISOCTL = os.environ["ISOCTL"]
 DEADLINE = 60  # seconds; a failing test takes this long, a passing one never waits for it
@@ -29,11 +35,27 @@ def isoctl(*arguments, bus="unix:path=/nonexistent/bus", env=None, **more):
                           check=False, **more)
 
 
+@functools.cache
+def schemas():
+    with open(os.environ["ISOCTL_SCHEMA"], encoding="utf-8") as file:
+        return json.load(file)
+
+
+def validated(text):
+    """The document that the text is. The schema that isoctl ships for its kind accepts it."""
+    answer = json.loads(text)
+    root = schemas()
+    name = answer["schema"].removeprefix("isolationd.").removesuffix("/1")
+    faults = Schema(root).faults({"$ref": f"#/$defs/doc-{name}"}, answer)
+    assert not faults, f"{faults}: {text}"
+    return answer
+
+
 def document(result):
     """The one JSON document that stdout is, on one line."""
     lines = result.stdout.splitlines()
     assert len(lines) == 1, f"one line of JSON expected: {result.stdout!r} {result.stderr!r}"
-    return json.loads(lines[0])
+    return validated(lines[0])
 
 
 class Program:

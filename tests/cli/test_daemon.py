@@ -12,7 +12,7 @@ import sys
 import tempfile
 import unittest
 
-from harness import DEADLINE, ISOCTL, Program, document, environment, isoctl
+from harness import DEADLINE, ISOCTL, Program, document, environment, isoctl, validated
 
 FAKE = os.environ["FAKE_DAEMON"]
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -447,7 +447,7 @@ class Monitoring(WithBus):
 
     def await_event(self, name, **wanted):
         def matches(line):
-            event = json.loads(line)
+            event = validated(line)
             self.assertEqual(event["schema"], "isolationd.event/1")
             return event["event"] == name and all(event[key] == value
                                                   for key, value in wanted.items())

@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The verbs slots, graph, diff, emit, metrics, unreserve and overview, and how text looks."""
 
+import json
 import os
 import pty
+import re
 import stat
 import subprocess
 import tempfile
 import unittest
 
 import tree
-from harness import DEADLINE, ISOCTL, document, environment, isoctl
+from harness import DEADLINE, ISOCTL, document, environment, isoctl, schemas, validated
 
 JOINT = ["0000:00:02.0", "0000:00:02.1", "0000:01:00.0", "0000:02:00.0"]
 
@@ -249,6 +251,29 @@ class Emit(WithTrees):
                      "emit", "dpdk", "01:00.0", "--mode", "iommufd", "--from", self.root)
         self.refused(2, "first isoctl acquire --mode path 03:00.0", "emit", "podman", "03:00.0",
                      "--from", self.root)
+
+
+class Schemas(unittest.TestCase):
+    def test_every_document_has_one(self):
+        cli = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../cli")
+        made = set()
+        for name in os.listdir(cli):
+            if name.endswith(".c"):
+                with open(os.path.join(cli, name), encoding="utf-8") as file:
+                    made |= set(re.findall(r'json_document\("([a-z-]+)"\)', file.read()))
+        self.assertIn("list", made)
+        known = {name.removeprefix("doc-") for name in schemas()["$defs"] if name.startswith("doc-")}
+        # Some verbs share a function, which takes the name of the verb.
+        self.assertEqual(made | {"release", "revoke", "take", "expel"}, known)
+        named = {each["$ref"].removeprefix("#/$defs/doc-") for each in schemas()["anyOf"]}
+        self.assertEqual(named, known)
+
+    def test_it_refuses(self):
+        good = {"schema": "isolationd.version/1", "version": "1"}
+        self.assertEqual(validated(json.dumps(good)), good)
+        for bad in ({**good, "more": 1}, {"schema": good["schema"]}, {**good, "version": None}):
+            with self.assertRaises(AssertionError):
+                validated(json.dumps(bad))
 
 
 class Unreserve(WithTrees):
