@@ -8,15 +8,29 @@ whether the test passes or fails.
 """
 
 import dataclasses
+import functools
 import json
+import os
 import re
+import sys
 
 import topologies
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(1, os.path.join(HERE, "../fuzz"))
+# pylint: disable=wrong-import-position
+from json_schema import Schema  # noqa: E402
 
 LAB, STRANGER, ROOT = 1000, 1001, 0
 PROGRAM = "/usr/libexec/isolationd-lab"
 
 REGISTRY = []
+
+
+@functools.cache
+def _schemas():
+    with open(os.path.join(HERE, "../../cli/isoctl.schema.json"), encoding="utf-8") as file:
+        return json.load(file)
 
 
 class Failure(Exception):
@@ -116,6 +130,10 @@ class Context:
             raise Failure(f"`isoctl {arguments} --json` wrote no JSON ({error}):\n{out}") from None
         schema = f"isolationd.{verb if code == 0 else 'error'}/1"
         self.equal(answer.get("schema"), schema, f"schema of `isoctl {arguments} --json`")
+        faults = Schema(_schemas()).faults({"$ref": f"#/$defs/doc-{schema[11:-2]}"}, answer)
+        if faults:
+            raise Failure(f"`isoctl {arguments} --json` is not as isoctl.schema.json says, at "
+                          f"{faults}:\n{out}")
         return answer
 
     def refused(self, arguments, code, pattern, uid=ROOT):

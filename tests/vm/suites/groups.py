@@ -2,9 +2,10 @@
 """Groups: the daemon's partition is the kernel's, and every merge has a reason."""
 
 import itertools
+import json
 import re
 
-from suite import test
+from suite import LAB, test
 from suites import places
 
 RULES = {"upstream-acs", "multifunction-acs", "bridge-alias", "dma-alias", "real-dma-device"}
@@ -178,3 +179,47 @@ def words_for_people(context):
         for address in present:
             context.ok(address in out or address.removeprefix("0000:") in out,
                        f"`isoctl {verb}` does not name {address}:\n{out}")
+
+
+@test(any_kernel=True)
+def devices_have_the_names_that_the_host_gives_them(context):
+    devices = {each["device"]: each for each in context.json("list")["devices"]}
+    for name, path in re.findall(r"^(\S+) (\S+)$", context.sh(
+            "cd /sys/class/net; for n in *; do echo $n $(readlink -f $n); done"), re.MULTILINE):
+        above = re.findall(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", path)
+        if above:
+            context.ok(name in devices[above[-1]]["uses"], f"{above[-1]} is not known as {name}")
+            context.equal(context.json(f"explain {name}")["device"], above[-1], f"the device of {name}")
+    root = devices[places.ROOT_DISK]["uses"]
+    context.ok("/" in root and len(root) > 1, f"uses of the root disk: {root}")
+
+
+@test(on=("basic", "sriov"), any_kernel=True)
+def selectors_name_several_devices(context):
+    card, slot = places.LONE, places.LONE.rsplit(".", 1)[0]
+    for selector in (slot, slot.split(":", 1)[1], "pci_" + card.replace(":", "_").replace(".", "_")):
+        context.equal(context.json(f"explain {selector}")["device"], card, selector)
+    ids = next("{vendor}:{device_id}".format(**each) for each in context.json("list")["devices"]
+               if each["device"] == card)
+    same = [each["device"] for each in context.json("list")["devices"]
+            if f"{each['vendor']}:{each['device_id']}" == ids]
+    if len(same) > 1:
+        context.refused(f"explain {ids}", 2, f"names {len(same)} devices in several groups")
+    plan = context.run(f"isoctl plan --json --with-members {ids}")
+    named = {each["device"] for each in json.loads(plan.out.splitlines()[-1])["devices"]}
+    context.ok(named >= set(same), f"{ids} names {same}, the plan has {named}")
+
+
+@test(on=("basic",), any_kernel=True)
+def an_alias_names_what_its_rule_decides(context):
+    path = "/etc/isolationd/policy.d/05-alias.json"
+    reload = "systemctl reload-or-restart isolationd.service"
+    context.undo(reload)
+    context.write(path, json.dumps({"rules": [
+        {"alias": "lone", "match": {"address": places.LONE}, "lease": {"users": ["lab"]}}]}))
+    context.sh(reload)
+    number = re.search(r"lease (\d+)", context.isoctl("acquire --with-members lone", LAB).out).group(1)
+    context.equal(context.json("leases")["leases"][0]["devices"], [places.LONE], "what was leased")
+    context.isoctl(f"release {number}", LAB)
+    context.sh(f"rm {path}; {reload}")
+    context.refused("explain lone", 3, "no such alias|nothing has the name|has that name")

@@ -89,7 +89,10 @@ def what_cannot_be_parked_is_told_once(context):
     _park(context)
     context.sh(f"rm {POLICY}; {RELOAD}")
     _await_group(context, "free")
-    context.sh(f"{RESERVE} --undo")
+    context.refused("unreserve", 1, "not every reserved device|cannot be run", LAB)
+    context.equal(guard._override_of(context, JOIN_CARD), "isolationd-block",
+                  "the card after a stranger's attempt")
+    context.sh("isoctl unreserve")
     guard._await_host_driver(context, JOIN_CARD)
     context.write(POLICY, json.dumps({"rules": [RULE]}))
     context.sh(RELOAD)
