@@ -18,6 +18,7 @@
 typedef struct Change {
         bool is_asked;       /* there are such members, and the machine could be searched */
         const char **others; /* their addresses, NULL-terminated; the addresses are borrowed */
+        iso_host *tree;      /* of this machine, if the daemon was asked; else NULL */
         Slots slots;
         Switch acs;
 } Change;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/document.h"
 #include "cli/explain.h"
@@ -15,12 +16,14 @@
 #include "cli/text.h"
 
 #define SLOTS_SHOWN 3
+#define TRIES_MAX 64 /* machines with the card in another slot */
 
 void change_deinit(Change *change)
 {
         slots_deinit(&change->slots);
         switch_deinit(&change->acs);
         free(change->others);
+        change->tree = iso_host_free(change->tree);
 }
 
 /* Is it a function of the same card, or a port above it? Neither can be separated from the device.
@@ -60,25 +63,56 @@ static void collect_others(const Question *question, Change *change)
         }
 }
 
-int change_find(const Question *question, Change *ret)
+static int search(iso_host *host, const iso_device *device, const iso_reason *reasons,
+                  size_t n_reasons, Change *change)
 {
-        const iso_device *device = question->a;
         int r = 0;
 
-        if (!device || !question->group || (question->b && !question->together))
+        change->is_asked = true;
+        if (*device->parent)
+                r = slots_find(host, device, TRIES_MAX, &change->slots);
+        return r != 0 ? r
+                      : switch_find(host, device, change->others, reasons, n_reasons, &change->acs);
+}
+
+/*
+ * The daemon only knows the machine as it is, so root's question is asked of a copy of it. Without
+ * root most of the configuration space cannot be read, and every answer would be a guess.
+ */
+static int search_here(const Question *question, Change *change)
+{
+        const iso_reason *reasons = NULL;
+        const iso_device *device;
+        const iso_group *group;
+        size_t n = 0;
+        int r;
+
+        if (geteuid() != 0 || iso_host_open_sysfs("/sys", &change->tree) != 0)
+                return 0;
+        device = device_find(change->tree, question->a->address);
+        group = device ? group_find(change->tree, device->group) : NULL;
+        if (!group || group->kernel_group != question->group->kernel_group)
+                return 0;
+        r = iso_host_reasons(change->tree, group, &reasons, &n);
+        return r != 0 ? r : search(change->tree, device, reasons, n, change);
+}
+
+int change_find(const Question *question, Change *ret)
+{
+        int r;
+
+        if (!question->a || !question->group || (question->b && !question->together))
                 return 0;
         collect_others(question, ret);
         if (!ret->others[0])
                 return 0;
-        ret->is_asked = true;
-        if (*device->parent)
-                r = slots_find(question->host, device, &ret->slots);
-        if (r == 0)
-                r = switch_find(question->host, device, ret->others, question->all, question->n_all,
-                                &ret->acs);
-        if (r == ISO_E_UNSUPPORTED)
-                ret->is_asked = false;
-        return r == ISO_E_UNSUPPORTED ? 0 : r;
+        r = search(question->host, question->a, question->all, question->n_all, ret);
+        if (r != ISO_E_UNSUPPORTED)
+                return r;
+        slots_deinit(&ret->slots);
+        ret->slots = (Slots){.n = 0};
+        ret->is_asked = false;
+        return search_here(question, ret);
 }
 
 /* Would the card, below that port, be separated from what it is to be separated from? */
@@ -119,7 +153,8 @@ json_object *change_json(const Change *change)
 
 static void print_slot(const Question *question, const Slot *slot)
 {
-        const char *name = iso_host_port_slot(question->host, slot->port);
+        iso_host *host = question->change.tree ?: question->host;
+        const char *name = iso_host_port_slot(host, slot->port);
         _cleanup_(free_text) char *shared =
                 slot->shared ? join_texts((const char *const *)slot->shared, " ") : NULL;
 
@@ -154,7 +189,10 @@ void change_print(const Question *question, const Change *change)
                              change->acs.spec);
         else if (change->acs.obstacle)
                 (void)printf("  ·  ACS cannot be switched on: %s\n", change->acs.obstacle);
-        if (n_useful == 0 && !change->acs.spec)
+        if (change->slots.n_untried > 0)
+                (void)printf("  ·  %zu more ports were not tried: isoctl slots %s\n",
+                             change->slots.n_untried, question->a->address);
+        else if (n_useful == 0 && !change->acs.spec)
                 (void)printf("  ·  nothing can: %s%s\n",
                              *question->a->parent ? "no free port separates it"
                                                   : "it is on a root bus, a part of the machine",

@@ -79,7 +79,7 @@ static const char *ascii_of(const char *text, size_t n)
         return "?";
 }
 
-/* The cookie is the real standard output. Streams hand over whole characters: lines, or a buffer.
+/* The cookie is the real stream. Streams hand over whole characters: lines, or a buffer.
  */
 static ssize_t write_ascii(void *cookie, const char *bytes, size_t n)
 {
@@ -98,14 +98,12 @@ static ssize_t write_ascii(void *cookie, const char *bytes, size_t n)
 }
 
 /* A line is handed over whole, so that no character is cut at the end of a buffer. */
-static void filter_stdout(void)
+static FILE *filter(FILE *to)
 {
-        static char buffer[1 << 16];
-        FILE *filtered = fopencookie(stdout, "w", (cookie_io_functions_t){.write = write_ascii});
+        FILE *filtered = must(fopencookie(to, "w", (cookie_io_functions_t){.write = write_ascii}));
 
-        (void)must(filtered);
-        (void)setvbuf(filtered, buffer, _IOLBF, sizeof(buffer));
-        stdout = filtered;
+        (void)setvbuf(filtered, NULL, _IOLBF, 1 << 16);
+        return filtered;
 }
 
 void output_init(bool is_json)
@@ -116,8 +114,10 @@ void output_init(bool is_json)
                 return;
         output.width = find_width();
         output.has_colours = find_colours();
-        if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
-                filter_stdout();
+        if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
+                return;
+        stdout = filter(stdout);
+        stderr = filter(stderr);
 }
 
 size_t output_width(void)

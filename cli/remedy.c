@@ -120,10 +120,10 @@ static int compare_slots(const void *a, const void *b)
         return strcmp(left->port->address, right->port->address);
 }
 
-int slots_find(iso_host *host, const iso_device *card, Slots *ret)
+int slots_find(iso_host *host, const iso_device *card, size_t most, Slots *ret)
 {
         const iso_device *devices;
-        size_t n;
+        size_t n, n_made = 0;
         int r = 0;
 
         devices = iso_host_devices(host, &n);
@@ -132,7 +132,12 @@ int slots_find(iso_host *host, const iso_device *card, Slots *ret)
                 if (devices[i].class_code >> 8 != BRIDGE)
                         continue;
                 ret->items[ret->n] = (Slot){.port = &devices[i]};
-                r = try_slot(host, card, &ret->items[ret->n++]);
+                if (n_made == most) {
+                        ret->n_untried++;
+                        continue;
+                }
+                r = try_slot(host, card, &ret->items[ret->n]);
+                n_made += ret->items[ret->n++].is_free;
         }
         if (r == 0 && ret->n > 0)
                 qsort(ret->items, ret->n, sizeof(*ret->items), compare_slots);

@@ -23,17 +23,18 @@ typedef struct Slot {
 typedef struct Slots {
         Slot *items;
         size_t n;
+        size_t n_untried; /* ports at which nothing was tried any more */
 } Slots;
 
 void slots_deinit(Slots *slots);
 
 /*
  * All ports that a card can be below, those that share least first, and free ones before used ones.
- * Each free one is tried with `card` (a function of it; NULL: a plain card with one function). The
- * ports above the card do not count as shared. Returns 0, ISO_E_UNSUPPORTED (a daemon host), or
- * -errno.
+ * Each free one is tried with `card` (a function of it; NULL: a plain card with one function),
+ * until `most` machines were made. The ports above the card do not count as shared. Returns 0,
+ * ISO_E_UNSUPPORTED (a daemon host), or -errno.
  */
-int slots_find(iso_host *host, const iso_device *card, Slots *ret);
+int slots_find(iso_host *host, const iso_device *card, size_t most, Slots *ret);
 
 /* A change of ACS control. */
 typedef struct Switch {

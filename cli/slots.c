@@ -116,7 +116,7 @@ static int run_slots(Invocation *invocation)
                                             "cannot be moved",
                                             card->address);
         }
-        r = slots_find(invocation->host, card, &slots);
+        r = slots_find(invocation->host, card, ANY_NUMBER, &slots);
         if (r != 0)
                 return fail_host(invocation, r);
         if (invocation->json)

@@ -91,7 +91,7 @@ const iso_device *tree_find_named(const iso_host *host, const char *name)
 typedef struct Uses {
         const iso_host *host;
         int root;
-        const char **lists; /* USES_MAX + 1 for each device */
+        const char ***lists; /* for each device USES_MAX + 1 names, or NULL: none */
         bool failed;        /* memory is short */
 } Uses;
 
@@ -113,10 +113,10 @@ static bool has_number(const Uses *uses, const char *address, const char *file, 
 static void add(Uses *uses, const iso_device *device, const char *name)
 {
         View *view = uses->host->view;
-        const char **list = uses->lists + (size_t)(device - view->devices) * (USES_MAX + 1);
+        const char ***at = &uses->lists[device - view->devices], **list = *at;
         size_t n = 0;
 
-        for (; n < USES_MAX && list[n]; n++)
+        for (; list && n < USES_MAX && list[n]; n++)
                 if (strcmp(list[n], name) == 0)
                         return;
         if (n == USES_MAX)
@@ -125,8 +125,11 @@ static void add(Uses *uses, const iso_device *device, const char *name)
         if (uses->host->bus && (!has_number(uses, device->address, "vendor", device->vendor) ||
                                 !has_number(uses, device->address, "device", device->device)))
                 return;
-        list[n] = arena_strdup_printable(&view->arena, name);
-        uses->failed |= !list[n];
+        if (!list)
+                *at = list = arena_alloc(&view->arena, USES_MAX + 1, sizeof(*list));
+        if (list)
+                list[n] = arena_strdup_printable(&view->arena, name);
+        uses->failed |= !list || !list[n];
 }
 
 /* A disk's partitions, a screen's outputs and a controller's character device are not names. */
@@ -221,8 +224,7 @@ static int read_uses(iso_host *host)
         _cleanup_(close_fdp) int root = -1;
         Uses uses = {.host = host};
 
-        uses.lists = arena_alloc(&view->arena, view->n_devices * (USES_MAX + 1) + 1,
-                                 sizeof(*uses.lists));
+        uses.lists = arena_alloc(&view->arena, view->n_devices + 1, sizeof(*uses.lists));
         if (!uses.lists)
                 return -ENOMEM;
         root = tree ? open(tree, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -234,12 +236,13 @@ static int read_uses(iso_host *host)
         if (uses.failed)
                 return -ENOMEM;
         for (size_t i = 0; i < view->n_devices; i++) {
-                const char **list = uses.lists + i * (USES_MAX + 1);
+                const char **list = uses.lists[i];
                 size_t n = 0;
 
-                while (list[n])
+                while (list && list[n])
                         n++;
-                qsort(list, n, sizeof(*list), compare_texts);
+                if (n > 0)
+                        qsort(list, n, sizeof(*list), compare_texts);
         }
         view->uses = uses.lists;
         return 0;
@@ -253,7 +256,9 @@ const char *const *iso_host_device_uses(iso_host *host, const iso_device *device
         *ret_n = 0;
         if (!host->view->uses && read_uses(host) < 0)
                 return none;
-        list = host->view->uses + (size_t)(device - host->view->devices) * (USES_MAX + 1);
+        list = host->view->uses[device - host->view->devices];
+        if (!list)
+                return none;
         while (list[*ret_n])
                 ++*ret_n;
         return list;

@@ -28,7 +28,7 @@ typedef struct View {
         const char *obstacle; /* why this machine refuses leases, "" if it does not */
         iso_note *notes;      /* of the reader */
         size_t n_notes;
-        const char *const *uses; /* of iso_host_device_uses(); NULL before the first question */
+        const char **const *uses; /* of iso_host_device_uses(); NULL before the first question */
 
         /* Only in a view from the bus, parallel to the above; NULL in a view of a tree. */
         GroupReasons *group_reasons;

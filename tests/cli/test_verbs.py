@@ -359,6 +359,9 @@ class Looks(WithTrees):
         text = self.text("show", "01:00.0", env={"LC_ALL": "C"})
         self.assertTrue(text.isascii())
         self.assertIn("Group 0000:00/02.0 - kernel group 1 - type", text)
+        result = isoctl("show", "caf\u00e9", "--from", self.root, env={"LC_ALL": "C"})
+        self.assertEqual(result.returncode, 3)
+        self.assertIn("nothing has the name 'caf?'", result.stderr)
         # JSON is UTF-8 in every locale.
         self.assertIn("schema", self.json("show", "01:00.0"))
 
