@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/child.h"
 #include "cli/document.h"
@@ -17,8 +18,12 @@ static int run_unreserve(Invocation *invocation)
         char *words[] = {(char *)PROGRAM, (char *)"--undo", NULL};
         int code = EXIT_FAILED, error = 0;
         json_object *document;
-        int r = child_run(words, NULL, 0, &code, &error);
+        int r;
 
+        if (geteuid() != 0)
+                return fail_refusal(invocation, ISO_E_NOT_AUTHORIZED,
+                                    "only root may change what is reserved: sudo isoctl unreserve");
+        r = child_run(words, NULL, 0, &code, &error);
         if (r < 0 || error != 0)
                 return fail_refusal(invocation, r < 0 ? r : -error, "%s cannot be run: %s", PROGRAM,
                                     strerror(r < 0 ? -r : error));

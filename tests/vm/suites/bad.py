@@ -232,7 +232,7 @@ def no_daemon(context):
 
 @test(on=("basic",), any_kernel=True)
 def nonsense_on_the_command_line(context):
-    for arguments in ("", "frobnicate", "list --no-such-option", "acquire", f"run {EDU}",
+    for arguments in ("frobnicate", "list --no-such-option", "acquire", f"run {EDU}",
                       f"acquire --mode nonsense {EDU}"):
         result = context.run(f"isoctl {arguments}", LAB)
         context.equal(result.code, 2, f"exit code of `isoctl {arguments}`")

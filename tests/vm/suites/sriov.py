@@ -224,3 +224,15 @@ def a_vf_that_came_back_outlives_the_daemon(context):
     _check_claimed(context, vf)
     places.let_go(stream)
     context.same_lines(listed, places.listing(context), f"the machine ({PROGRAM}/listing)")
+
+
+@test(on=("sriov",), any_kernel=True)
+def a_selector_names_all_vfs(context):
+    _make_vfs(context)
+    vfs = sorted(_vf(context, number) for number in range(4))
+    context.refused(f"explain vfs:{PF}", 2, "names 4 devices in several groups, name one: " +
+                    " ".join(vfs))
+    lease = context.json(f"acquire --with-members vfs:{PF}")
+    context.equal(sorted(lease["devices"]), vfs, "what was leased")
+    context.isoctl(f"release {lease['lease']}")
+    context.refused(f"explain vfs:{places.EDU}", 3, "no virtual functions|has that name")
