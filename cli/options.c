@@ -5,6 +5,7 @@
  * that it takes. For a verb that runs a command, the words after the first `--` are that command.
  */
 
+#include <assert.h>
 #include <getopt.h>
 #include <pwd.h>
 #include <stddef.h>
@@ -27,7 +28,7 @@ const Verb *verb_find(const Verb *const *verbs, const char *name)
 
 /* The options that one pass over the command line has seen. */
 typedef struct Seen {
-        unsigned options;
+        uint64_t rows; /* 1 << the row's index */
         bool help;
         bool version;
 } Seen;
@@ -87,6 +88,7 @@ typedef struct Row {
         size_t text;     /* offset of a const char *, or 0 */
         size_t flag;     /* offset of a bool, or 0 */
         int (*read)(Invocation *invocation);
+        char letter; /* its short form, or 0 */
 } Row;
 
 #define TEXT_OF(field) .argument = required_argument, .text = offsetof(Invocation, field)
@@ -98,8 +100,8 @@ static const Row rows[] = {
         {"root", OPTION_FROM, TEXT_OF(root)},
         {"json", 0, FLAG_OF(json)},
         {"no-legend", 0, FLAG_OF(without_legend)},
-        {"quiet", 0, FLAG_OF(quiet)},
-        {"verbose", 0, FLAG_OF(verbose)},
+        {"quiet", 0, FLAG_OF(quiet), .letter = 'q'},
+        {"verbose", 0, FLAG_OF(verbose), .letter = 'v'},
         {"partition", OPTION_PARTITION, TEXT_OF(partition)},
         {"mode", OPTION_MODE, TEXT_OF(mode)},
         {"uid", OPTION_UID, .argument = required_argument, .read = read_uid},
@@ -126,7 +128,7 @@ static const Row rows[] = {
         {"svg", OPTION_FORMAT, FLAG_OF(svg)},
         {"if-on", OPTION_IF, FLAG_OF(if_on)},
         {"acs-override", OPTION_IF, TEXT_OF(acs_override)},
-        {"output", OPTION_OUTPUT, TEXT_OF(output)}, /* and -o */
+        {"output", OPTION_OUTPUT, TEXT_OF(output), .letter = 'o'},
 };
 
 enum {
@@ -135,11 +137,13 @@ enum {
         KEY_VERSION,
 };
 
+static_assert(ARRAY_SIZE(rows) <= 64, "Seen.rows has a bit for each row");
+
 static int read_row(Invocation *invocation, const Row *row, Seen *seen)
 {
         char *base = (char *)invocation;
 
-        seen->options |= row->option;
+        seen->rows |= UINT64_C(1) << (row - rows);
         if (row->text)
                 *(const char **)(base + row->text) = optarg;
         if (row->flag)
@@ -147,20 +151,27 @@ static int read_row(Invocation *invocation, const Row *row, Seen *seen)
         return row->read ? row->read(invocation) : EXIT_DONE;
 }
 
+/* The row of a key of getopt_long(), or NULL. */
+static const Row *find_row(int key)
+{
+        if (key >= KEY_ROW && key < KEY_HELP)
+                return &rows[key - KEY_ROW];
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                if (rows[i].letter && rows[i].letter == key)
+                        return &rows[i];
+        return NULL;
+}
+
 /* Returns EXIT_DONE, or the exit code after reporting the error. */
 static int read_option(Invocation *invocation, int key, const char *word, Seen *seen)
 {
+        const Row *row = find_row(key);
+
+        if (row)
+                return read_row(invocation, row, seen);
         if (key == ':')
                 return fail_usage(invocation, "%s needs a value", word);
-        if (key == 'o')
-                key = KEY_ROW + (int)ARRAY_SIZE(rows) - 1;
-        if (key >= KEY_ROW && key < KEY_HELP)
-                return read_row(invocation, &rows[key - KEY_ROW], seen);
-        if (key == 'q')
-                invocation->quiet = true;
-        else if (key == 'v')
-                invocation->verbose = true;
-        else if (key == 'h' || key == KEY_HELP)
+        if (key == 'h' || key == KEY_HELP)
                 seen->help = true;
         else if (key == KEY_VERSION)
                 seen->version = true;
@@ -188,23 +199,19 @@ static int read_options(int argc, char **argv, Invocation *invocation, Seen *see
         return code;
 }
 
-static int check_arguments(Invocation *invocation, unsigned seen)
+static int check_arguments(Invocation *invocation, const Seen *seen)
 {
         const Verb *verb = invocation->verb;
 
-        if (invocation->groups && !(verb->options & OPTION_FROM))
-                return fail_usage(invocation, "%s takes no --groups", verb->name);
-        if (invocation->root && !(verb->options & OPTION_FROM))
-                return fail_usage(invocation, "%s takes no --root", verb->name);
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                if (seen->rows >> i & 1 && rows[i].option & ~verb->options)
+                        return fail_usage(invocation, "%s takes no --%s", verb->name, rows[i].name);
         if (invocation->root && invocation->from)
                 return fail_usage(invocation, "--root and --from both name a machine: give one");
         if (invocation->root) {
                 invocation->from_root = must_format("%s/sys", invocation->root);
                 invocation->from = invocation->from_root;
         }
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-                if (seen & rows[i].option & ~verb->options)
-                        return fail_usage(invocation, "%s takes no --%s", verb->name, rows[i].name);
         if (invocation->groups && !invocation->from)
                 return fail_usage(invocation, "--groups needs --from with the output of lspci");
         if (invocation->n_arguments < verb->min_arguments)
@@ -287,5 +294,5 @@ int options_parse(int argc, char **argv, Invocation *invocation)
                 optind++; /* the verb */
         invocation->arguments = (const char *const *)(argv + optind);
         invocation->n_arguments = (size_t)(argc - optind);
-        return check_arguments(invocation, seen.options);
+        return check_arguments(invocation, &seen);
 }

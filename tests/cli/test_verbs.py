@@ -145,7 +145,8 @@ class Changes(WithTrees):
                      "04:00.0", "--acs-override", "downstream,all", "--from", self.switch)
         self.refused(2, "each change the machine: give one", "explain", "04:00.0", "--if-on",
                      "--what-if", "remove 03:00.0", "--from", self.switch)
-        self.refused(2, "list takes no --if-on", "list", "--if-on", "--from", self.switch)
+        for option in (["--if-on"], ["--acs-override", "downstream"], ["--dot"], ["--svg"]):
+            self.refused(2, f"list takes no {option[0]}", "list", *option, "--from", self.switch)
 
 
 class Graph(WithTrees):
