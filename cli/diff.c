@@ -63,14 +63,6 @@ static const char **missing(const iso_host *from, const iso_host *in, size_t *re
         return list;
 }
 
-static bool is_member(const iso_group *group, const char *address)
-{
-        for (size_t i = 0; group && i < group->n_devices; i++)
-                if (strcmp(group->devices[i], address) == 0)
-                        return true;
-        return false;
-}
-
 /* Members of `group` that are not in `other`, and that both machines have. */
 static char **members_without(const iso_group *group, const iso_group *other, const iso_host *in,
                               size_t *ret_n)
@@ -79,7 +71,8 @@ static char **members_without(const iso_group *group, const iso_group *other, co
 
         *ret_n = 0;
         for (size_t i = 0; group && i < group->n_devices; i++)
-                if (!is_member(other, group->devices[i]) && device_find(in, group->devices[i]))
+                if (!(other && group_has(other, group->devices[i])) &&
+                    device_find(in, group->devices[i]))
                         list[(*ret_n)++] = (char *)group->devices[i];
         return list;
 }

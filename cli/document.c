@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cli/isoctl.h"
+#include "cli/output.h"
 
 static void must_succeed(int r)
 {
@@ -19,30 +20,12 @@ static void must_succeed(int r)
 }
 
 /* Invalid UTF-8 from a command line would make the whole document invalid JSON. */
-static size_t sequence_length(const char *text)
-{
-        static const struct {
-                unsigned char mask, lead;
-                size_t length;
-        } leads[] = {{0x80, 0x00, 1}, {0xe0, 0xc0, 2}, {0xf0, 0xe0, 3}, {0xf8, 0xf0, 4}};
-
-        for (size_t i = 0; i < ARRAY_SIZE(leads); i++) {
-                if (((unsigned char)*text & leads[i].mask) != leads[i].lead)
-                        continue;
-                for (size_t k = 1; k < leads[i].length; k++)
-                        if (((unsigned char)text[k] & 0xc0) != 0x80)
-                                return 0;
-                return leads[i].length;
-        }
-        return 0;
-}
-
 static json_object *new_text(const char *text)
 {
         _cleanup_(free_text) char *copy = must(strdup(text));
 
         for (char *p = copy; *p;) {
-                size_t n = sequence_length(p);
+                size_t n = utf8_length(p, strnlen(p, 4));
 
                 if (n == 0)
                         *p = '?';

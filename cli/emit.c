@@ -142,7 +142,7 @@ static const char **devices_of_group(const iso_host *host, const iso_group *grou
         for (size_t i = 0; i < group->n_devices; i++) {
                 const iso_device *device = device_find(host, group->devices[i]);
 
-                if (device && device->class_code >> 8 != 0x0604)
+                if (device && !device_is_bridge(device))
                         list[n++] = device->address;
         }
         return list;
@@ -150,15 +150,9 @@ static const char **devices_of_group(const iso_host *host, const iso_group *grou
 
 static const char **copy_list(const char *const *list)
 {
-        size_t n = 0;
-        const char **copy;
+        size_t size = (count_texts(list) + 1) * sizeof(*list);
 
-        while (list[n])
-                n++;
-        copy = must(calloc(n + 1, sizeof(*copy)));
-        for (size_t i = 0; i < n; i++)
-                copy[i] = list[i];
-        return copy;
+        return memcpy(must(malloc(size)), list, size);
 }
 
 /* A lease by number or selector, or the group of a selector that nobody has leased. */

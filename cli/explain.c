@@ -211,7 +211,7 @@ static int move_question(Invocation *invocation, Question *question, const Suppo
 static const iso_group *group_of(const iso_group *groups, size_t n, const char *address)
 {
         for (size_t i = 0; i < n; i++)
-                if (member_index(&groups[i], address) < groups[i].n_devices)
+                if (group_has(&groups[i], address))
                         return &groups[i];
         return NULL;
 }

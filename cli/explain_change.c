@@ -26,22 +26,14 @@ void change_deinit(Change *change)
         change->tree = iso_host_free(change->tree);
 }
 
-/* Is it a function of the same card, or a port above it? Neither can be separated from the device.
+/*
+ * Is it a function of the same card, or a port above it? Neither can be separated from the device.
  */
 static bool belongs(const iso_host *host, const iso_device *device, const iso_device *member)
 {
-        size_t n = strlen(device->address), steps;
-        const iso_device *above = device;
-
-        if (n == strlen(member->address) && strncmp(device->address, member->address, n - 1) == 0)
+        if (device_shares_card(device, member))
                 return *device->parent != '\0';
-        (void)iso_host_devices(host, &steps);
-        for (; above && steps > 0; steps--) {
-                above = device_find(host, above->parent);
-                if (above == member)
-                        return true;
-        }
-        return false;
+        return device_is_below(host, device, member->address);
 }
 
 static void collect_others(const Question *question, Change *change)
@@ -172,7 +164,7 @@ void change_print(const Question *question, const Change *change)
 
         if (!change->is_asked)
                 return;
-        (void)printf("\n%sWhat would change it%s\n", colour_begin(COLOUR_HEADING), colour_end());
+        print_heading("What would change it");
         for (size_t i = 0; i < change->slots.n; i++) {
                 if (!helps(change, &change->slots.items[i]))
                         continue;

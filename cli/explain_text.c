@@ -14,11 +14,6 @@ bool question_is_sound(const Question *question)
         return question->partition && strcmp(question->partition, "sound") == 0;
 }
 
-static void print_heading(const char *text)
-{
-        (void)printf("\n%s%s%s\n", colour_begin(COLOUR_HEADING), text, colour_end());
-}
-
 static void print_reasons(const Question *question)
 {
         for (size_t i = 0; question->reasons[i]; i++)
@@ -221,14 +216,6 @@ static void print_strength(const Question *question)
                              question->a ? question->a->address : question->group->id);
 }
 
-static bool is_in(const iso_group *group, const char *address)
-{
-        for (size_t i = 0; group && i < group->n_devices; i++)
-                if (strcmp(group->devices[i], address) == 0)
-                        return true;
-        return false;
-}
-
 /* What the override would split, and why that is not separate in fact. */
 static void print_hidden(const Question *question)
 {
@@ -237,7 +224,8 @@ static void print_hidden(const Question *question)
         for (size_t i = 0; i < question->n_real_reasons; i++) {
                 const iso_reason *reason = &question->real_reasons[i];
 
-                if (is_in(question->group, reason->a) == is_in(question->group, reason->b))
+                if (!question->group ||
+                    group_has(question->group, reason->a) == group_has(question->group, reason->b))
                         continue;
                 if (!any)
                         print_heading("What the override hides: these paths stay open");

@@ -55,14 +55,6 @@ static const char *step_below(const Graph *graph, const char *address, const cha
         return NULL;
 }
 
-/* Are they functions of one card: equal up to the last digit? */
-static bool is_same_card(const char *a, const char *b)
-{
-        size_t n = strlen(a);
-
-        return n == strlen(b) && n > 0 && strncmp(a, b, n - 1) == 0;
-}
-
 /*
  * A link of two members that is no bus. Functions of a card are linked in a row: each with the one
  * before it.
@@ -71,10 +63,10 @@ static Link *link_members(Graph *graph, const char *a, const char *b)
 {
         const char *first = strcmp(a, b) < 0 ? a : b, *second = first == a ? b : a;
         const iso_device *device = device_find(graph->host, second);
+        const iso_device *other = device_find(graph->host, first);
 
-        if (device && device > graph->devices && is_same_card(first, second) &&
-            strcmp(device[-1].group, device->group) == 0 &&
-            is_same_card(device[-1].address, second))
+        if (device && other && device > graph->devices && device_shares_card(device, other) &&
+            device_shares_card(device, device - 1) && strcmp(device[-1].group, device->group) == 0)
                 first = device[-1].address;
         return find_link(graph, first, second) ?: add_link(graph, first, second);
 }

@@ -31,7 +31,7 @@ static void write_device(const Graph *graph, const iso_device *device, FILE *str
 {
         _cleanup_(free_text) char *name = device_describe(graph->host, device);
         _cleanup_(free_text) char *uses = uses_describe(graph->host, device);
-        bool is_bridge = device->class_code >> 8 == 0x0604;
+        bool is_bridge = device_is_bridge(device);
 
         (void)fprintf(stream, "    \"%s\" [label=\"%s\\n", device->address, device->address);
         write_text(stream, name);

@@ -90,13 +90,10 @@ static void add_row(Table *table, const iso_lease *lease)
         _cleanup_(free_text) char *groups = join_texts(lease->groups, ",");
         _cleanup_(free_text) char *held = join_texts(lease->held, " ");
         char since[TIME_SIZE];
-        size_t n = 0;
 
-        while (lease->devices[n])
-                n++;
         table_add(table, "%u", lease->id);
         table_add(table, "%s", groups);
-        table_add(table, "%zu", n);
+        table_add(table, "%zu", count_texts(lease->devices));
         if (is_shown(lease))
                 table_add_user(table, lease->uid);
         else

@@ -91,15 +91,6 @@ static void flush(Output *output, const char *metric, Counts *counts)
         *counts = (Counts){.n = 0};
 }
 
-static size_t length(const char *const *list)
-{
-        size_t n = 0;
-
-        while (list[n])
-                n++;
-        return n;
-}
-
 static void add_leases(Output *output, const iso_lease *leases, size_t n)
 {
         uint64_t n_devices = 0, n_held = 0;
@@ -108,8 +99,8 @@ static void add_leases(Output *output, const iso_lease *leases, size_t n)
         for (size_t i = 0; i < n; i++) {
                 count(&counts, must_format("state=\"%s\",mode=\"%s\",guard=\"%s\"", leases[i].state,
                                            leases[i].mode, leases[i].guard));
-                n_devices += length(leases[i].devices);
-                n_held += length(leases[i].held);
+                n_devices += count_texts(leases[i].devices);
+                n_held += count_texts(leases[i].held);
         }
         flush(output, "isolationd_leases", &counts);
         add(output, "isolationd_lease_devices", "", n_devices);

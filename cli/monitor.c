@@ -117,26 +117,27 @@ static void forget(Monitor *monitor)
         monitor->n_last = 0;
 }
 
-/* Is the line, which the monitor takes over, another than the last one about the same object? */
-static bool is_new(Monitor *monitor, const iso_event *event, char *line)
+/* Is the line another than the last one about the same object? Remembers it. */
+static bool is_new(Monitor *monitor, const iso_event *event, const char *line)
 {
         char *object =
                 must_format("%s %s %s %u", event->event, event->device, event->group, event->lease);
-        bool differs;
+        size_t i = 0;
 
-        for (size_t i = 0; i < monitor->n_last; i++) {
-                if (strcmp(monitor->last[i].object, object) != 0)
-                        continue;
+        while (i < monitor->n_last && strcmp(monitor->last[i].object, object) != 0)
+                i++;
+        if (i < monitor->n_last) {
                 free(object);
-                differs = strcmp(monitor->last[i].line, line) != 0;
+                if (strcmp(monitor->last[i].line, line) == 0)
+                        return false;
                 free(monitor->last[i].line);
-                monitor->last[i].line = line;
-                return differs;
+                monitor->last[i].line = must_format("%s", line);
+                return true;
         }
         if (monitor->n_last == LAST_MAX)
                 forget(monitor);
         monitor->last = must(reallocarray(monitor->last, monitor->n_last + 1, sizeof(Last)));
-        monitor->last[monitor->n_last++] = (Last){object, line};
+        monitor->last[monitor->n_last++] = (Last){object, must_format("%s", line)};
         return true;
 }
 
@@ -152,7 +153,7 @@ static bool may_repeat(const iso_event *event)
 static int on_event(const iso_event *event, void *userdata)
 {
         Monitor *monitor = userdata;
-        char *line = NULL;
+        _cleanup_(free_text) char *line = NULL;
         size_t size = 0;
         FILE *stream = must(open_memstream(&line, &size));
 
@@ -162,16 +163,10 @@ static int on_event(const iso_event *event, void *userdata)
                 print_text(event, stream);
         if (fclose(stream) != 0)
                 (void)must(NULL);
-        if (may_repeat(event)) {
+        if (may_repeat(event))
                 forget(monitor);
+        if (may_repeat(event) || is_new(monitor, event, line))
                 (void)fputs(line, stdout);
-                free(line);
-        } else {
-                _cleanup_(free_text) char *copy = must_format("%s", line);
-
-                if (is_new(monitor, event, line))
-                        (void)fputs(copy, stdout);
-        }
         return fflush(stdout) == 0 ? 0 : -errno;
 }
 

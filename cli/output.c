@@ -59,16 +59,28 @@ static const struct {
         {"├", "|"}, {"└", "`"},   {"─", "-"},  {"×", "x"},
 };
 
-/* The length of the character at `text`, of at most `n` bytes; invalid bytes stand alone. */
+size_t utf8_length(const char *text, size_t n)
+{
+        static const struct {
+                unsigned char mask, lead;
+                size_t length;
+        } leads[] = {{0x80, 0x00, 1}, {0xe0, 0xc0, 2}, {0xf0, 0xe0, 3}, {0xf8, 0xf0, 4}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(leads); i++) {
+                if (((unsigned char)*text & leads[i].mask) != leads[i].lead)
+                        continue;
+                for (size_t k = 1; k < leads[i].length; k++)
+                        if (k >= n || ((unsigned char)text[k] & 0xc0) != 0x80)
+                                return 0;
+                return leads[i].length;
+        }
+        return 0;
+}
+
+/* The same; an invalid byte stands alone. */
 static size_t character_length(const char *text, size_t n)
 {
-        unsigned char lead = (unsigned char)text[0];
-        size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-
-        for (size_t i = 1; i < length; i++)
-                if (i >= n || ((unsigned char)text[i] & 0xc0) != 0x80)
-                        return 1;
-        return length;
+        return utf8_length(text, n) ?: 1;
 }
 
 static const char *ascii_of(const char *text, size_t n)
@@ -140,6 +152,11 @@ const char *colour_begin(Colour colour)
 const char *colour_end(void)
 {
         return output.has_colours ? "\033[0m" : "";
+}
+
+void print_heading(const char *text)
+{
+        (void)printf("\n%s%s%s\n", colour_begin(COLOUR_HEADING), text, colour_end());
 }
 
 size_t text_columns(const char *text)

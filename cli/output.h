@@ -30,6 +30,12 @@ size_t output_width(void);
 const char *colour_begin(Colour colour);
 const char *colour_end(void);
 
+/* Prints an empty line and a heading. */
+void print_heading(const char *text);
+
+/* The length of the UTF-8 character at the start of `n` bytes, or 0 if it is none. */
+size_t utf8_length(const char *text, size_t n);
+
 /* The columns that a text takes. */
 size_t text_columns(const char *text);
 

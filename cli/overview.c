@@ -14,16 +14,6 @@
 
 #define GROUPS_SHOWN 12
 
-static void print_heading(const char *text)
-{
-        (void)printf("\n%s%s%s\n", colour_begin(COLOUR_HEADING), text, colour_end());
-}
-
-static bool is_bridge(const iso_device *device)
-{
-        return device->class_code >> 8 == 0x0604;
-}
-
 /* The number of members that a lease would hand out. */
 static size_t count_taken(const iso_host *host, const iso_group *group)
 {
@@ -32,7 +22,7 @@ static size_t count_taken(const iso_host *host, const iso_group *group)
         for (size_t i = 0; i < group->n_devices; i++) {
                 const iso_device *device = device_find(host, group->devices[i]);
 
-                n += device && !is_bridge(device);
+                n += device && !device_is_bridge(device);
         }
         return n;
 }
@@ -50,7 +40,7 @@ static void add_group(Table *table, iso_host *host, const iso_group *group)
         for (size_t i = 0; i < group->n_devices; i++) {
                 const iso_device *device = device_find(host, group->devices[i]);
 
-                if (!device || is_bridge(device))
+                if (!device || device_is_bridge(device))
                         continue;
                 table_add(table, "%s", is_first ? group->id : " ");
                 if (is_first && group->lease > 0)

@@ -22,15 +22,6 @@ static void free_strengths(Strengths **strengths)
         free(*strengths);
 }
 
-static size_t count_texts(const char *const *texts)
-{
-        size_t n = 0;
-
-        while (texts[n])
-                n++;
-        return n;
-}
-
 /* The strength of each group of the plan, by the group's index. */
 static int read_strengths(iso_host *host, const iso_plan *plan, Strengths *strengths)
 {

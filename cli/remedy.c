@@ -14,7 +14,6 @@
 #include "cli/suppose.h"
 #include "cli/text.h"
 
-#define BRIDGE 0x0604    /* PCI-to-PCI bridge, PCI Code and ID Assignment 1.7 */
 #define PORTS_MAX 8      /* ports whose ACS is tried, alone and all together */
 #define BITS_P2P "111x1" /* UF, CR, RR and SV on, TB unchanged */
 
@@ -38,21 +37,6 @@ void switch_deinit(Switch *change)
         free(change->obstacle);
 }
 
-static bool is_below(const iso_host *host, const iso_device *device, const char *port)
-{
-        size_t n;
-
-        /* Each step goes up to a device of the list, so the number of steps is bounded by its
-         * length. */
-        (void)iso_host_devices(host, &n);
-        for (; device && n > 0; n--) {
-                if (strcmp(device->parent, port) == 0)
-                        return true;
-                device = device_find(host, device->parent);
-        }
-        return false;
-}
-
 static bool is_of_card(const char *id, const char *card_id)
 {
         const char *end = strrchr(card_id, '.');
@@ -70,16 +54,12 @@ static void add_shared(iso_host *host, const Supposition *supposition, const iso
         slot->is_known = group != NULL;
         for (size_t i = 0; group && i < group->n_devices; i++) {
                 const iso_device *member = device_find(supposition->host, group->devices[i]);
-                const iso_device *here = NULL, *devices;
-                size_t n;
+                const iso_device *here;
 
                 if (!member || is_of_card(member->id, card->id) ||
-                    is_below(supposition->host, card, member->address))
+                    device_is_below(supposition->host, card, member->address))
                         continue;
-                devices = iso_host_devices(host, &n);
-                for (size_t k = 0; k < n; k++)
-                        if (strcmp(devices[k].id, member->id) == 0)
-                                here = &devices[k];
+                here = device_find_id(host, member->id);
                 slot->shared = must(reallocarray(slot->shared, slot->n_shared + 2, sizeof(char *)));
                 slot->shared[slot->n_shared++] =
                         must_format("%s", here ? here->address : member->address);
@@ -129,7 +109,7 @@ int slots_find(iso_host *host, const iso_device *card, size_t most, Slots *ret)
         devices = iso_host_devices(host, &n);
         ret->items = must(calloc(n + 1, sizeof(*ret->items)));
         for (size_t i = 0; r == 0 && i < n; i++) {
-                if (devices[i].class_code >> 8 != BRIDGE)
+                if (!device_is_bridge(&devices[i]))
                         continue;
                 ret->items[ret->n] = (Slot){.port = &devices[i]};
                 if (n_made == most) {

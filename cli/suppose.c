@@ -125,16 +125,10 @@ const iso_device *suppose_find(const Supposition *supposition, const iso_device 
 {
         const char *from = supposition->from;
         _cleanup_(free_text) char *id = NULL;
-        const iso_device *devices;
-        size_t n;
 
         if (from && strncmp(device->id, from, strlen(from)) == 0)
                 id = must_format("%s%s", supposition->to, device->id + strlen(from));
         else
                 id = must_format("%s", device->id);
-        devices = iso_host_devices(supposition->host, &n);
-        for (size_t i = 0; i < n; i++)
-                if (strcmp(devices[i].id, id) == 0)
-                        return &devices[i];
-        return NULL;
+        return device_find_id(supposition->host, id);
 }

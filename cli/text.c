@@ -252,6 +252,50 @@ void table_add_device(Table *table, iso_host *host, const iso_device *device)
         table_add_uses(table, host, device);
 }
 
+/* PCI Code and ID Assignment Specification 1.7. */
+bool device_is_bridge(const iso_device *device)
+{
+        return device->class_code >> 8 == 0x0604;
+}
+
+bool device_shares_card(const iso_device *a, const iso_device *b)
+{
+        size_t n = strlen(a->address);
+
+        return n == strlen(b->address) && n > 0 && strncmp(a->address, b->address, n - 1) == 0;
+}
+
+bool device_is_below(const iso_host *host, const iso_device *device, const char *port)
+{
+        size_t n;
+
+        /* Each step goes up to a device of the list: its length bounds their number. */
+        (void)iso_host_devices(host, &n);
+        for (; device && n > 0; n--) {
+                if (strcmp(device->parent, port) == 0)
+                        return true;
+                device = device_find(host, device->parent);
+        }
+        return false;
+}
+
+bool group_has(const iso_group *group, const char *address)
+{
+        for (size_t i = 0; i < group->n_devices; i++)
+                if (strcmp(group->devices[i], address) == 0)
+                        return true;
+        return false;
+}
+
+size_t count_texts(const char *const *texts)
+{
+        size_t n = 0;
+
+        while (texts[n])
+                n++;
+        return n;
+}
+
 char *join_texts(const char *const *texts, const char *separator)
 {
         char *joined = must(strdup(""));
@@ -272,6 +316,17 @@ const iso_device *device_find(const iso_host *host, const char *address)
 
         for (size_t i = 0; i < n; i++)
                 if (strcmp(devices[i].address, address) == 0)
+                        return &devices[i];
+        return NULL;
+}
+
+const iso_device *device_find_id(const iso_host *host, const char *id)
+{
+        size_t n;
+        const iso_device *devices = iso_host_devices(host, &n);
+
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(devices[i].id, id) == 0)
                         return &devices[i];
         return NULL;
 }

@@ -50,11 +50,25 @@ void table_add_uses(Table *table, iso_host *host, const iso_device *device);
 /* Adds address, name, driver and uses: the row of a device below a group. */
 void table_add_device(Table *table, iso_host *host, const iso_device *device);
 
+/* Is it a PCI-to-PCI bridge: a part of the path, which is never handed out? */
+bool device_is_bridge(const iso_device *device);
+
+/* Are they functions of one card: addresses that are equal up to the function? */
+bool device_shares_card(const iso_device *a, const iso_device *b);
+
+/* Is the device below the port with that address, directly or not? */
+bool device_is_below(const iso_host *host, const iso_device *device, const char *port);
+
+bool group_has(const iso_group *group, const char *address);
+
+size_t count_texts(const char *const *texts);
+
 /* "a, b" for a list; the caller frees it. */
 char *join_texts(const char *const *texts, const char *separator);
 
 /* The device with that address, or NULL. */
 const iso_device *device_find(const iso_host *host, const char *address);
+const iso_device *device_find_id(const iso_host *host, const char *id);
 const iso_group *group_find(const iso_host *host, const char *id);
 const iso_lease *lease_find(const iso_host *host, uint32_t id);
 
